@@ -1,0 +1,1 @@
+"""What came out; works on any stored network."""

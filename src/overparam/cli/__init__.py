@@ -1,0 +1,1 @@
+"""Thin verbs of the command line."""

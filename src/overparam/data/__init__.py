@@ -1,0 +1,1 @@
+"""On what: pure samplers and checked readers."""

@@ -1,0 +1,101 @@
+"""Where batches come from: one protocol for fresh samples and for finite tables."""
+
+from typing import Any, NamedTuple, Protocol
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int, PRNGKeyArray
+
+from ..errors import ConfigError
+
+
+class Batch(NamedTuple):
+    """Inputs and targets of one step; both lead with the batch."""
+
+    x: Array
+    y: Array
+
+
+class Source(Protocol):
+    """A pure rule that gives the batch of every step.
+
+    Random numbers are drawn for several steps in one call (`draw`), because that is
+    about twice as fast as a draw per step; `batch` then makes the batch of one step.
+    Both live inside the compiled loop.
+    """
+
+    def steps_per_draw(self, batch_size: int) -> int:
+        """How many steps one draw should serve."""
+        ...
+
+    def draw(
+        self, key: PRNGKeyArray, step: Int[Array, ""], n_steps: int, batch_size: int
+    ) -> Any:
+        """What steps `step` to `step + n_steps` need; leaves lead with `n_steps`."""
+        ...
+
+    def batch(self, drawn: Any) -> Batch:
+        """The batch of one step, from its slice of what was drawn."""
+        ...
+
+
+class Table(eqx.Module):
+    """Finite data, visited in a new order every epoch; a last short batch is dropped.
+
+    The order of epoch e depends on (key, e) alone, so that every network that is
+    trained with the same key sees the same batches.
+
+    Attributes:
+        x: Inputs, shape `(n_samples, *input)`.
+        y: Targets, shape `(n_samples, ...)`.
+    """
+
+    x: Array
+    y: Array
+
+    def __check_init__(self) -> None:
+        shapes = getattr(self.x, "shape", None), getattr(self.y, "shape", None)
+        if shapes[0] and shapes[1] and shapes[0][0] != shapes[1][0]:
+            raise ConfigError(
+                f"Inputs and targets must be equally many, got {shapes[0][0]} and "
+                f"{shapes[1][0]}."
+            )
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Number of full batches in one pass over the table."""
+        if not 1 <= batch_size <= self.x.shape[0]:
+            raise ConfigError(
+                f"`batch_size` must lie in [1, {self.x.shape[0]}], got {batch_size}."
+            )
+        return self.x.shape[0] // batch_size
+
+    def steps_per_draw(self, batch_size: int) -> int:
+        return self.steps_per_epoch(batch_size)
+
+    def draw(
+        self, key: PRNGKeyArray, step: Int[Array, ""], n_steps: int, batch_size: int
+    ) -> Int[Array, "n_steps batch"]:
+        per_epoch = self.steps_per_epoch(batch_size)
+        if batch_size == self.x.shape[0]:
+            whole = jnp.arange(batch_size, dtype=jnp.int32)
+            return jnp.broadcast_to(whole, (n_steps, batch_size))
+        first = step // per_epoch
+        n_orders = (n_steps - 1) // per_epoch + 2
+        epochs = first + jnp.arange(n_orders, dtype=first.dtype)
+        orders = jax.lax.map(lambda epoch: self._order(key, epoch, batch_size), epochs)
+        batches = orders.reshape(-1, batch_size)
+        return jax.lax.dynamic_slice_in_dim(batches, step % per_epoch, n_steps)
+
+    def batch(self, drawn: Int[Array, " batch"]) -> Batch:
+        return Batch(self.x[drawn], self.y[drawn])
+
+    def _order(
+        self, key: PRNGKeyArray, epoch: Int[Array, ""], batch_size: int
+    ) -> Int[Array, " used"]:
+        n_samples = self.x.shape[0]
+        used = self.steps_per_epoch(batch_size) * batch_size
+        order = jax.random.permutation(
+            jax.random.fold_in(key, epoch), jnp.arange(n_samples, dtype=jnp.int32)
+        )
+        return order[:used]

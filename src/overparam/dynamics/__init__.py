@@ -1,0 +1,1 @@
+"""How the weights move: pure steps and the one loop."""

@@ -1,0 +1,27 @@
+"""The exceptions users meet, each with the exit code of the command line."""
+
+
+class OverparamError(Exception):
+    """Base of every error that overparam raises on purpose; its text is a sentence."""
+
+    exit_code = 1
+
+
+class ConfigError(OverparamError, ValueError):
+    """A value the user gave cannot be used."""
+
+    exit_code = 2
+
+
+class DataError(OverparamError):
+    """A data file is missing, truncated, altered or of the wrong shape."""
+
+    exit_code = 3
+
+
+class SolverError(OverparamError):
+    """A solver could not give the answer it was asked for."""
+
+
+class StoreError(OverparamError):
+    """A stored run cannot be read or written."""

@@ -1,0 +1,1 @@
+"""Where training goes as width grows or time scales separate."""

@@ -1,0 +1,1 @@
+"""What is trained: features followed by a linear readout."""

@@ -1,0 +1,1 @@
+"""The questions; `STUDIES` names them."""
