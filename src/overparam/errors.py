@@ -25,3 +25,15 @@ class SolverError(OverparamError):
 
 class StoreError(OverparamError):
     """A stored run cannot be read or written."""
+
+
+class Interrupted(OverparamError):
+    """A run was asked to stop; what it needs to go on is in its checkpoint.
+
+    Attributes:
+        exit_code: 130 after an interrupt from the keyboard, 143 after a termination.
+    """
+
+    def __init__(self, message: str, *, exit_code: int = 143) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

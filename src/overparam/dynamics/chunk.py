@@ -1,0 +1,165 @@
+"""One compiled chunk of steps for one network or for many."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree
+
+from ..data.source import Source
+from .dynamics import Dynamics, Info, State
+
+
+class Stream(eqx.Module):
+    """A source and the key of its draws."""
+
+    source: Source
+    key: PRNGKeyArray
+
+
+class Member(eqx.Module):
+    """One network in training: everything a chunk of steps needs.
+
+    Attributes:
+        dynamics: Training rule.
+        state: Its state.
+        key: Key of the rule's own random numbers (noise, dropout).
+        stream: Its batches; `None` when all members share one stream.
+        active: Whether it still trains; an inactive member is passed through.
+    """
+
+    dynamics: Dynamics
+    state: State
+    key: PRNGKeyArray
+    stream: Stream | None
+    active: Bool[Array, ""]
+
+
+class Extent(eqx.Module):
+    """The static sizes of a chunk: `n_blocks` draws of `n_steps` batches each."""
+
+    n_blocks: int = eqx.field(static=True)
+    n_steps: int = eqx.field(static=True)
+    batch_size: int = eqx.field(static=True)
+
+
+@eqx.filter_jit
+def advance(
+    groups: tuple[Member, ...],
+    shared: Stream | None,
+    first_step: Int[Array, ""],
+    extent: Extent,
+) -> tuple[tuple[State, ...], tuple[Info, ...]]:
+    """Advance every group by `n_blocks * n_steps` steps in one program.
+
+    A group holds members of equal shapes, stacked along a leading axis. On a CPU they
+    run one after the other inside the program (`lax.map`), because batching brings
+    nothing there; on an accelerator they run as one batch (`vmap`).
+
+    Returns:
+        States of each group after the chunk, and the infos averaged over its steps.
+    """
+
+    def block(
+        states: tuple[State, ...], index: Int[Array, ""]
+    ) -> tuple[tuple[State, ...], tuple[Info, ...]]:
+        step = first_step + index * extent.n_steps
+        drawn = None if shared is None else _draw(shared, step, extent)
+
+        def run(member: Member) -> tuple[State, Info]:
+            stream = shared if member.stream is None else member.stream
+            own = drawn if member.stream is None else _draw(stream, step, extent)
+            return _steps(member, stream, own, step)
+
+        moved = [
+            _for_each(run, _with_state(group, state))
+            for group, state in zip(groups, states, strict=True)
+        ]
+        return tuple(state for state, _ in moved), tuple(info for _, info in moved)
+
+    dynamic, static = eqx.partition(tuple(g.state for g in groups), eqx.is_array)
+
+    def body(carry: PyTree, index: Int[Array, ""]) -> tuple[PyTree, Any]:
+        states, infos = block(eqx.combine(carry, static), index)
+        return eqx.filter(states, eqx.is_array), infos
+
+    indices = jnp.arange(extent.n_blocks, dtype=jnp.int32)
+    dynamic, infos = jax.lax.scan(body, dynamic, indices)
+    means = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), infos)
+    return eqx.combine(dynamic, static), means
+
+
+def stack(members: Sequence[Member]) -> Member:
+    """Members of equal structure as one group with a leading axis."""
+    dynamic = [eqx.filter(member, eqx.is_array) for member in members]
+    static = eqx.filter(members[0], eqx.is_array, inverse=True)
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *dynamic)
+    return eqx.combine(stacked, static)
+
+
+def unstack(group: PyTree, index: int) -> PyTree:
+    """Member `index` of a group (or of a part of it)."""
+    return jax.tree.map(lambda leaf: leaf[index] if eqx.is_array(leaf) else leaf, group)
+
+
+def signature(member: Member) -> Any:
+    """Equal for two members that can be stacked: same structure, shapes and types."""
+    dynamic, static = eqx.partition(member, eqx.is_array)
+    leaves, structure = jax.tree.flatten(dynamic)
+    kept, static_structure = jax.tree.flatten(static)
+    shapes = tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves)
+    return structure, shapes, tuple(kept), static_structure
+
+
+def _draw(stream: Stream, step: Int[Array, ""], extent: Extent) -> Any:
+    return stream.source.draw(stream.key, step, extent.n_steps, extent.batch_size)
+
+
+def _with_state(group: Member, state: State) -> Member:
+    return eqx.tree_at(lambda member: member.state, group, state)
+
+
+def _for_each(run: Any, group: Member) -> tuple[State, Info]:
+    if group.active.shape[0] == 1:
+        moved = run(unstack(group, 0))
+        return jax.tree.map(lambda a: a[None] if eqx.is_array(a) else a, moved)
+    dynamic, static = eqx.partition(group, eqx.is_array)
+
+    def guarded(leaves: PyTree) -> PyTree:
+        member = eqx.combine(leaves, static)
+        moved = jax.eval_shape(lambda: eqx.filter(run(member), eqx.is_array))
+        held = jax.tree.map(lambda a: jnp.full(a.shape, jnp.nan, a.dtype), moved[1])
+        return jax.lax.cond(
+            member.active,
+            lambda: eqx.filter(run(member), eqx.is_array),
+            lambda: (eqx.filter(member.state, eqx.is_array), held),
+        )
+
+    on_cpu = jax.default_backend() == "cpu"
+    moved = (
+        jax.lax.map(guarded, dynamic) if on_cpu else eqx.filter_vmap(guarded)(dynamic)
+    )
+    return eqx.combine(moved[0], static.state), moved[1]
+
+
+def _steps(
+    member: Member, stream: Stream, drawn: Any, first: Int[Array, ""]
+) -> tuple[State, Info]:
+    dynamic, static = eqx.partition(member.state, eqx.is_array)
+    n_steps = jax.tree.leaves(drawn)[0].shape[0]
+
+    def body(carry: PyTree, inputs: tuple[Int[Array, ""], Any]) -> tuple[PyTree, Info]:
+        offset, piece = inputs
+        state, info = member.dynamics.step(
+            eqx.combine(carry, static),
+            stream.source.batch(piece),
+            key=jax.random.fold_in(member.key, first + offset),
+        )
+        return eqx.filter(state, eqx.is_array), info
+
+    offsets = jnp.arange(n_steps, dtype=jnp.int32)
+    dynamic, infos = jax.lax.scan(body, dynamic, (offsets, drawn))
+    means = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), infos)
+    return eqx.combine(dynamic, static), means

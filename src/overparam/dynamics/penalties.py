@@ -1,0 +1,36 @@
+"""Penalties on the weights of a network, written as functions of the network."""
+
+from collections.abc import Mapping
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..errors import ConfigError
+from ..networks.network import Network
+
+
+class L2Penalty(eqx.Module):
+    r"""$\sum_k c_k \|\theta_k\|^2$ with one coefficient per named part of the network.
+
+    Attributes:
+        coefficients: Coefficient $c_k$ for each field name ("weights", "readout").
+    """
+
+    coefficients: dict[str, Float[Array, ""]]
+
+    def __init__(self, coefficients: Mapping[str, float]) -> None:
+        self.coefficients = {k: jnp.asarray(v) for k, v in coefficients.items()}
+
+    def __call__(self, network: Network) -> Float[Array, ""]:
+        missing = [name for name in self.coefficients if not hasattr(network, name)]
+        if missing:
+            raise ConfigError(
+                f"{type(network).__name__} has no part `{missing[0]}` to penalise."
+            )
+        total = jnp.zeros((), network.readout.dtype)
+        for name, coefficient in self.coefficients.items():
+            for leaf in jax.tree.leaves(getattr(network, name)):
+                total += coefficient.astype(leaf.dtype) * jnp.sum(leaf**2)
+        return total
