@@ -1,1 +1,29 @@
-"""Runs on disk."""
+"""Runs on disk: a folder each, written once, found again by the id of its config.
+
+Nothing here knows of neural networks; NumPy, Polars and safetensors are imported only
+when an array or a table is read or written.
+"""
+
+from .identity import run_id
+from .lock import RunLockedError
+from .read import StoredRun, find_runs, read_run
+from .resolve import resolve_run
+from .run import RunDirectory, RunRecord, open_run, run_status
+from .table import gather, table, write_table
+
+
+__all__ = [
+    "RunDirectory",
+    "RunLockedError",
+    "RunRecord",
+    "StoredRun",
+    "find_runs",
+    "gather",
+    "open_run",
+    "read_run",
+    "resolve_run",
+    "run_id",
+    "run_status",
+    "table",
+    "write_table",
+]

@@ -1,0 +1,155 @@
+"""Files that are whole or absent: a temporary name, fsync, rename; one-sentence errors.
+
+A run killed at any moment, or a disk that fills up, leaves no half-written file under
+a final name.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import StoreError
+from .json_values import plain, restored
+
+
+SCHEMA = 1
+"""Version of the layout of a run; a newer one is refused, an older one is read."""
+
+_TEMPORARY = ".tmp"
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What `status.json` remembers of a file, so that damage is noticed."""
+
+    bytes: int
+    sha256: str
+
+
+def stamp(content: bytes) -> Stamp:
+    """Size and digest of a file's content."""
+    return Stamp(len(content), hashlib.sha256(content).hexdigest())
+
+
+def write_file(path: Path, content: bytes) -> Stamp:
+    """Write a file so that it is whole or absent, even after a power cut.
+
+    Raises:
+        StoreError: If the disk is full, read-only or not permitted.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
+    with writing(path):
+        try:
+            with open(temporary, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            # A stump on a full disk would keep the space that the next try needs.
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+        _sync_folder(path.parent)
+    return stamp(content)
+
+
+def write_json(path: Path, value: Any) -> Stamp:
+    """Write a value as strict JSON, with the schema version in front."""
+    content = {"schema": SCHEMA} | plain(value)
+    return write_file(path, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def read_file(path: Path, *, expected: Stamp | None = None) -> bytes:
+    """Content of a stored file, compared with its stamp where there is one.
+
+    Raises:
+        StoreError: If the file is missing, unreadable or not as it was written.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise _damaged(path, "is missing") from None
+    except OSError as error:
+        message = f"`{path}` cannot be read ({error.strerror}): check its permissions."
+        raise StoreError(message) from error
+    if expected is not None and len(content) != expected.bytes:
+        found = f"has {len(content)} bytes instead of {expected.bytes}"
+        raise _damaged(path, found)
+    if expected is not None and stamp(content) != expected:
+        raise _damaged(path, "differs from what was written")
+    return content
+
+
+def read_json(path: Path, *, expected: Stamp | None = None) -> dict[str, Any]:
+    """A stored JSON object.
+
+    Raises:
+        StoreError: If the file is missing, no JSON, or of a newer schema.
+    """
+    try:
+        value = json.loads(read_file(path, expected=expected))
+        schema = value["schema"]
+    except (ValueError, KeyError, TypeError):
+        raise _damaged(path, "is not valid") from None
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise StoreError(
+            f"`{path}` was written by a newer overparam (schema {schema}, this one "
+            f"reads up to {SCHEMA}): upgrade overparam."
+        )
+    return restored(value)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what a killed process left; the caller holds the lock of the folder."""
+    for path in folder.glob(f".*{_TEMPORARY}"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the operating system refuses into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(_sentence(path, error)) from error
+
+
+def _sentence(path: Path, error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"The disk is full, `{path}` was not written and nothing stored is lost: "
+            "free some space and start the same command again."
+        )
+    if error.errno == errno.EROFS:
+        why, remedy = "its file system is read-only", "choose another folder for runs"
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        why, remedy = "permission denied", "choose a folder that you may write to"
+    elif error.errno in (errno.ENOTDIR, errno.EEXIST):
+        why, remedy = "a file is where a folder should be", "choose another folder"
+    else:
+        why, remedy = error.strerror or str(error), "see whether the disk is healthy"
+    return f"`{path}` cannot be written ({why}): {remedy}."
+
+
+def _damaged(path: Path, what: str) -> StoreError:
+    return StoreError(
+        f"The run `{path.parent}` is damaged: `{path.name}` {what}; run it again with "
+        "--force, or delete the folder."
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    # The rename itself is durable only once the folder is; some systems refuse.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,63 @@
+"""The id of a run: a hash of the config fields that differ from their defaults.
+
+A field that is added later with a default therefore leaves every old id as it was.
+Only the standard library is imported here.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from .json_values import plain
+
+
+# 48 bits: two of 100,000 runs of a study share an id with probability 2e-5, and
+# opening a run compares the stored config anyway.
+ID_LENGTH = 12
+
+
+def run_id(study: str, config: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
+    """A short hexadecimal id of a study's config.
+
+    Args:
+        study: Name of the study.
+        config: Field names and values.
+        defaults: The default of every field that has one.
+
+    Returns:
+        Twelve hexadecimal digits; equal for configs that mean the same (1 and 1.0, a
+        tuple and a list, a field left out and a field at its default).
+    """
+    described = json.dumps([study, differing(config, defaults)], sort_keys=True)
+    return hashlib.sha256(described.encode()).hexdigest()[:ID_LENGTH]
+
+
+def differing(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields whose canonical value is not that of their default."""
+    values = {name: canonical(value) for name, value in config.items()}
+    return {
+        name: value
+        for name, value in values.items()
+        if name not in defaults or not _same(value, canonical(defaults[name]))
+    }
+
+
+def canonical(value: Any) -> Any:
+    """One JSON form for all values that mean the same: 1.0 becomes 1."""
+    return _whole(plain(value))
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _whole(item) for name, item in value.items()}
+    return value
+
+
+def _same(one: Any, other: Any) -> bool:
+    # Through text, because in Python True equals 1.
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

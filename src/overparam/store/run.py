@@ -1,0 +1,239 @@
+"""Opening, writing and closing one run: `<root>/<study>/<id>/`, status last.
+
+The state of a run is its files. A folder without `status.json` is unfinished, and the
+same command goes on from its checkpoints; a failed one is tried again; any other is
+never written a second time.
+"""
+
+import contextlib
+import shutil
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import StoreError
+from . import encode
+from .environment import environment
+from .files import Stamp, read_json, remove_temporaries, write_file, write_json, writing
+from .identity import canonical, run_id
+from .lock import Lock, is_locked
+
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+FAILED = "failed"
+"""Status of a run that raised; every other status is an answer and is kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """What is stored of a run."""
+
+    status: str
+    """How the run ended, in the words of its study."""
+    metrics: "Mapping[str, Sequence[Any] | np.ndarray]" = field(default_factory=dict)
+    """Columns of one length, a row per record."""
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    """Scalars of the whole run."""
+    arrays: "Mapping[str, np.ndarray]" = field(default_factory=dict)
+    """Named arrays."""
+    network: "tuple[Mapping[str, np.ndarray], Mapping[str, Any]] | None" = None
+    """Named weights and the description that rebuilds the network from them."""
+    notes: Sequence[str] = ()
+    """Sentences to read with the result."""
+    seconds: float | None = None
+    """Wall clock of the run."""
+
+
+class RunDirectory:
+    """One run on disk, held by this process while it is open."""
+
+    path: Path
+    """Folder of this attempt."""
+    finished: bool
+    """A status is stored: the caller must not run again."""
+
+    def __init__(self, path: Path, *, lock: Lock | None) -> None:
+        """Use `open_run`."""
+        self.path = path
+        self.finished = lock is None
+        self._lock = lock
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder for checkpoints; removed once the run is stored."""
+        return self.path / "checkpoints"
+
+    def write(self, record: RunRecord) -> None:
+        """Store the outcome, `status.json` last, and drop the checkpoints.
+
+        Raises:
+            StoreError: If the disk refuses or the record cannot be stored; the
+                checkpoints are kept, so that nothing is computed twice.
+        """
+        self._must_be_open()
+        stamps = {
+            name: write_file(self.path / name, content)
+            for name, content in encode.contents(record)
+        }
+        summary = {"summary": record.summary, "notes": list(record.notes)}
+        stamps["summary.json"] = write_json(self.path / "summary.json", summary)
+        self._close(stamps, status=record.status, seconds=record.seconds)
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+    def fail(self, error: BaseException, *, seconds: float | None = None) -> None:
+        """Store that the run raised `error`; the same command will try it again.
+
+        Raises:
+            StoreError: If the disk refuses.
+        """
+        self._must_be_open()
+        text = "".join(traceback.format_exception(error))
+        stamps = {"error.txt": write_file(self.path / "error.txt", text.encode())}
+        sentence = str(error).strip() or type(error).__name__
+        self._close(stamps, status=FAILED, seconds=seconds, error=sentence)
+
+    def _close(self, stamps: dict[str, Stamp], **status: Any) -> None:
+        path = self.path / "environment.json"
+        stamps["environment.json"] = write_json(path, environment())
+        stamps = {name: asdict(stamp) for name, stamp in stamps.items()}
+        date = datetime.now(UTC).isoformat(timespec="seconds")
+        write_json(self.path / "status.json", {**status, "date": date, "files": stamps})
+        self.finished = True
+
+    def _must_be_open(self) -> None:
+        if self._lock is None or self.finished:
+            raise StoreError(f"The run `{self.path}` is finished or closed.")
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+
+@contextlib.contextmanager
+def open_run(
+    root: Path | str,
+    study: str,
+    config: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    *,
+    force: bool = False,
+) -> Iterator[RunDirectory]:
+    """Open the run of a config: to write it, or to learn that it is finished.
+
+    Args:
+        root: Folder of all runs.
+        study: Name of the study.
+        config: Every field of the config.
+        defaults: Default of every field that has one.
+        force: Run again into a new attempt (`<id>.2`, `<id>.3`, ...) if finished.
+
+    Yields:
+        The directory, locked against other processes unless it is finished.
+
+    Raises:
+        RunLockedError: If another live process is writing this run.
+        StoreError: If the folder cannot be written, is damaged, or holds another
+            config under the same id.
+    """
+    first = Path(root) / study / run_id(study, config, defaults)
+    run = _enter(first, study, config, force=force)
+    try:
+        yield run
+    finally:
+        run._release()
+
+
+def attempts(first: Path) -> list[Path]:
+    """Folders of the attempts at a run, oldest first."""
+    numbered = [
+        (int(path.suffix[1:]), path)
+        for path in first.parent.glob(f"{first.name}.*")
+        if path.suffix[1:].isdigit()
+    ]
+    return [first] * first.is_dir() + [path for _, path in sorted(numbered)]
+
+
+def run_status(path: Path) -> str:
+    """The stored status, or `running` or `unfinished` where there is none yet.
+
+    Raises:
+        StoreError: If `status.json` is damaged.
+    """
+    if (path / "status.json").exists():
+        return str(read_json(path / "status.json").get("status"))
+    return "running" if is_locked(path) else "unfinished"
+
+
+def _enter(
+    first: Path, study: str, config: Mapping[str, Any], *, force: bool
+) -> RunDirectory:
+    tried = attempts(first)
+    path = tried[-1] if tried else first
+    if force and (path / "status.json").exists():
+        path = first.with_name(f"{first.name}.{_number(path) + 1}")
+    elif _has_answer(path):
+        _same_config(path, config)
+        shutil.rmtree(path / "checkpoints", ignore_errors=True)
+        return RunDirectory(path, lock=None)
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+    lock = Lock(path)
+    try:
+        if (path / "status.json").exists() and (force or _has_answer(path)):
+            # Another process finished it between our look and our lock.
+            lock.release()
+            return _enter(first, study, config, force=force)
+        _prepare(path, study, config)
+    except BaseException:
+        lock.release()
+        raise
+    return RunDirectory(path, lock=lock)
+
+
+def _prepare(path: Path, study: str, config: Mapping[str, Any]) -> None:
+    remove_temporaries(path)
+    if (path / "config.json").exists():
+        _same_config(path, config)
+    else:
+        write_json(path / "config.json", {"study": study, "config": config})
+    with writing(path):
+        _keep_failure(path)
+        (path / "checkpoints").mkdir(exist_ok=True)
+
+
+def _keep_failure(path: Path) -> None:
+    """Move the record of a failure aside, so that trying again overwrites nothing."""
+    if not (path / "status.json").exists():
+        return
+    failures = path / "failures"
+    failures.mkdir(exist_ok=True)
+    number = sum(1 for _ in failures.glob("*.json")) + 1
+    if (path / "error.txt").exists():
+        (path / "error.txt").replace(failures / f"{number}.txt")
+    (path / "status.json").replace(failures / f"{number}.json")
+
+
+def _has_answer(path: Path) -> bool:
+    return (path / "status.json").exists() and run_status(path) != FAILED
+
+
+def _number(path: Path) -> int:
+    return int(path.suffix[1:]) if path.suffix else 1
+
+
+def _same_config(path: Path, config: Mapping[str, Any]) -> None:
+    """A default that changed since gives old and new runs one id: say so."""
+    stored = canonical(read_json(path / "config.json").get("config", {}))
+    for name in stored.keys() & config.keys():
+        if stored[name] != canonical(config[name]):
+            raise StoreError(
+                f"`{path}` was made with `{name}` {stored[name]}, the default then, "
+                f"and not {config[name]}: run into a new attempt with --force."
+            )

@@ -1,0 +1,219 @@
+"""Many runs as one tidy frame: a row per run, or a row per record."""
+
+import json
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..errors import ConfigError, StoreError
+from .files import write_file
+from .read import StoredRun, find_runs, read_run
+
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+Rows = Literal["summary", "records"]
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A run that is not in the table, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The frame, and the runs that could not be part of it."""
+
+    frame: "pl.DataFrame"
+    """Config fields, outcome and, last, where it is stored."""
+    unreadable: tuple[Unreadable, ...]
+    """Unfinished and damaged runs."""
+
+
+def gather(
+    runs: Path | str | Iterable[Path | str],
+    *,
+    study: str | None = None,
+    metrics: Rows = "summary",
+    attempts: Literal["latest", "all"] = "latest",
+) -> Gathered:
+    """Runs as one frame, and apart from it those that cannot be read.
+
+    Args:
+        runs: The folder of all runs, or the folders of single runs.
+        study: Only the runs of this study.
+        metrics: One row per run with its summary, or one row per record.
+        attempts: Of a folder: the latest stored attempt at each run, or all.
+
+    Raises:
+        StoreError: If the folder does not exist.
+    """
+    paths = _folders(runs, study, attempts)
+    rows: list[dict[str, Any]] = []
+    unreadable = []
+    tables: list[pl.DataFrame] = []
+    for path in paths:
+        try:
+            run = read_run(path)
+            if study is None or run.study == study:
+                row = _row(run)
+                tables += [run.metrics] if metrics == "records" and _ended(run) else []
+                rows += [row] if metrics == "summary" or _ended(run) else []
+        except StoreError as error:
+            unreadable.append(Unreadable(Path(path), str(error)))
+    frame = _frame(rows)
+    if metrics == "records":
+        frame = _with_records(frame, tables)
+    return Gathered(frame, tuple(unreadable))
+
+
+def table(
+    runs: Path | str | Iterable[Path | str],
+    *,
+    study: str | None = None,
+    metrics: Rows = "summary",
+) -> "pl.DataFrame":
+    """Runs as one tidy frame; warns of runs that it had to leave out.
+
+    Args:
+        runs: The folder of all runs, or the folders of single runs.
+        study: Only the runs of this study.
+        metrics: One row per run with its summary, or one row per record.
+
+    Raises:
+        StoreError: If the folder does not exist.
+    """
+    gathered = gather(runs, study=study, metrics=metrics)
+    if gathered.unreadable:
+        first = gathered.unreadable[0].reason
+        text = f"{len(gathered.unreadable)} runs are not in the table, first: {first}"
+        warnings.warn(text, stacklevel=2)
+    return gathered.frame
+
+
+def write_table(frame: "pl.DataFrame", path: Path | str) -> None:
+    """Write a frame as .csv, .parquet or .json, by the suffix of the path.
+
+    Raises:
+        ConfigError: If the suffix is none of these.
+        StoreError: If the file cannot be written.
+    """
+    path = Path(path)
+    writers = {".csv": _csv, ".parquet": _parquet, ".json": _json}
+    if path.suffix not in writers:
+        listed = ", ".join(writers)
+        message = f"A table is written to one of {listed}; got `{path}`."
+        raise ConfigError(message)
+    write_file(path, writers[path.suffix](frame))
+
+
+def _folders(
+    runs: Path | str | Iterable[Path | str], study: str | None, attempts: str
+) -> Sequence[Path]:
+    if not isinstance(runs, Path | str):
+        return [Path(path) for path in runs]
+    paths = find_runs(runs, study)
+    return paths if attempts == "all" else _latest(paths)
+
+
+def _latest(paths: Iterable[Path]) -> list[Path]:
+    """The latest stored attempt of each run, or the latest where none is stored."""
+    chosen: dict[tuple[Path, str], tuple[bool, int, Path]] = {}
+    for path in paths:
+        name, _, number = path.name.partition(".")
+        ranked = ((path / "status.json").exists(), int(number or 1), path)
+        key = (path.parent, name)
+        chosen[key] = max(chosen.get(key, ranked), ranked)
+    return [path for _, _, path in chosen.values()]
+
+
+def _ended(run: StoredRun) -> bool:
+    return run.error is None
+
+
+def _row(run: StoredRun) -> dict[str, Any]:
+    row: dict[str, Any] = dict(run.config)
+    outcome = {"status": run.status, "seconds": run.seconds}
+    where = {"study": run.study, "id": run.id, "attempt": run.attempt}
+    where |= {"path": str(run.path)}
+    taken = row.keys() | outcome.keys() | where.keys() | {"error"}
+    for name, value in run.summary.items():
+        outcome[f"summary.{name}" if name in taken else name] = value
+    if run.error is not None:
+        outcome["error"] = run.error
+    return row | outcome | where
+
+
+def _frame(rows: Sequence[dict[str, Any]]) -> "pl.DataFrame":
+    import polars as pl
+
+    names = {name: None for row in rows for name in row}
+    columns = {name: _uniform([row.get(name) for row in rows]) for name in names}
+    return pl.DataFrame(
+        [pl.Series(name, values, strict=False) for name, values in columns.items()]
+    )
+
+
+def _uniform(values: list[Any]) -> list[Any]:
+    """Values of one type: numbers of one kind, or text where kinds are mixed."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int, float}:
+        return [None if value is None else float(value) for value in values]
+    if len(kinds) <= 1 and not kinds & {list, dict}:
+        return values
+    if kinds == {list} and (number := _number_kind(values)):
+        return [v if v is None else [number(item) for item in v] for v in values]
+    return [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]
+
+
+def _number_kind(lists: list[Any]) -> type[int] | type[float] | None:
+    kinds = {type(item) for values in lists if values is not None for item in values}
+    if not kinds <= {int, float}:
+        return None
+    return float if float in kinds else int
+
+
+def _with_records(
+    runs: "pl.DataFrame", tables: "Sequence[pl.DataFrame]"
+) -> "pl.DataFrame":
+    """Repeat each run's row for each of its records."""
+    import polars as pl
+
+    if not tables:
+        return runs
+    records = pl.concat(tables, how="diagonal_relaxed")
+    owners = [i for i, frame in enumerate(tables) for _ in range(frame.height)]
+    repeated = runs[owners] if owners else runs.clear()
+    taken = set(repeated.columns)
+    renamed = {name: f"metrics.{name}" for name in records.columns if name in taken}
+    return pl.concat([repeated, records.rename(renamed)], how="horizontal")
+
+
+def _csv(frame: "pl.DataFrame") -> bytes:
+    import polars as pl
+
+    nested = [n for n, kind in frame.schema.items() if isinstance(kind, pl.List)]
+    as_text = [
+        pl.Series(n, [v if v is None else json.dumps(v) for v in frame[n].to_list()])
+        for n in nested
+    ]
+    return frame.with_columns(as_text).write_csv().encode()
+
+
+def _parquet(frame: "pl.DataFrame") -> bytes:
+    import io
+
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    return buffer.getvalue()
+
+
+def _json(frame: "pl.DataFrame") -> bytes:
+    return (frame.write_json() + "\n").encode()
