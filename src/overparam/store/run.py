@@ -101,9 +101,8 @@ class RunDirectory:
     def _close(self, stamps: dict[str, Stamp], **status: Any) -> None:
         path = self.path / "environment.json"
         stamps["environment.json"] = write_json(path, environment())
-        stamps = {name: asdict(stamp) for name, stamp in stamps.items()}
         date = datetime.now(UTC).isoformat(timespec="seconds")
-        write_json(self.path / "status.json", {**status, "date": date, "files": stamps})
+        write_json(self.path / "status.json", status | {"date": date, "files": stamps})
         self.finished = True
 
     def _must_be_open(self) -> None:
