@@ -1,0 +1,116 @@
+"""All neurons of one or two networks, and their second moments under Gaussian inputs.
+
+The difference of two networks is a network whose neurons are those of both.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConfigError
+from ..networks.finite import check_finite
+from ..networks.two_layer import TwoLayer
+from .gaussian import Moments, moments
+
+
+@dataclass(frozen=True)
+class Neurons:
+    r"""Neurons of a network, in one array namespace.
+
+    Attributes:
+        weights: Input weights $Z$, one column per neuron.
+        readout: Output weights $A$ times the output scale, one row per neuron.
+        gram: $Z^\top \Sigma Z$.
+        activation: Name of the activation.
+        xp: `numpy` (float64) or `jax.numpy` (the dtype of the network).
+    """
+
+    weights: Any
+    readout: Any
+    gram: Any
+    activation: str
+    xp: Any
+
+    @property
+    def squares(self) -> Any:
+        """Squared norms of the neurons."""
+        return self.xp.diagonal(self.gram)
+
+    @property
+    def moments(self) -> Moments:
+        """Closed forms of the activation."""
+        return moments(self.activation)
+
+    def kernel(self) -> Any:
+        r"""$K_{ij} = E[\psi(z_i^\top x)\, \psi(z_j^\top x)]$."""
+        return self.moments.covariance(self.gram, self.squares, self.xp)
+
+    def power(self) -> Any:
+        r"""$E\|f(x)\|^2 = \langle A, K A \rangle$."""
+        return (self.readout * (self.kernel() @ self.readout)).sum()
+
+
+def neurons(network: TwoLayer, *, covariance: Any, xp: Any) -> Neurons:
+    """The neurons of one network."""
+    _check(network)
+    return _build(*_arrays(network, xp), network.activation, covariance, xp)
+
+
+def difference(
+    student: TwoLayer, teacher: TwoLayer, *, covariance: Any, xp: Any
+) -> Neurons:
+    """The neurons of the network `student - teacher`, those of the student first."""
+    _check(student)
+    _check(teacher)
+    _check_pair(student, teacher)
+    weights, readout = _arrays(student, xp)
+    planted, target = _arrays(teacher, xp)
+    # In JAX the dtype of the student rules: the teacher is data.
+    weights = xp.concatenate([weights, planted.astype(weights.dtype)], axis=1)
+    readout = xp.concatenate([readout, -target.astype(readout.dtype)], axis=0)
+    return _build(weights, readout, student.activation, covariance, xp)
+
+
+def _arrays(network: TwoLayer, xp: Any) -> tuple[Any, Any]:
+    dtype = np.float64 if xp is np else network.readout.dtype
+    readout = network.scale * xp.asarray(network.readout, dtype)
+    return xp.asarray(network.weights, dtype), readout
+
+
+def _build(
+    weights: Any, readout: Any, activation: str, covariance: Any, xp: Any
+) -> Neurons:
+    image = weights
+    if covariance is not None:
+        expected = (weights.shape[0], weights.shape[0])
+        if covariance.shape != expected:
+            raise ConfigError(
+                f"`covariance` must have shape {expected}, got {covariance.shape}."
+            )
+        image = xp.asarray(covariance, weights.dtype) @ weights
+    return Neurons(weights, readout, weights.T @ image, activation, xp)
+
+
+def _check(network: TwoLayer) -> None:
+    if not isinstance(network, TwoLayer) or network.skip:
+        kind = type(network).__name__
+        raise ConfigError(
+            "The population risk needs a `TwoLayer` network without skip connection, "
+            f"got {kind}{' with one' if isinstance(network, TwoLayer) else ''}."
+        )
+    moments(network.activation)
+    check_finite(network)
+
+
+def _check_pair(student: TwoLayer, teacher: TwoLayer) -> None:
+    pairs = {
+        "input dimension": (student.weights.shape[-2], teacher.weights.shape[-2]),
+        "number of outputs": (student.readout.shape[-1], teacher.readout.shape[-1]),
+        "activation": (student.activation, teacher.activation),
+    }
+    for what, (first, second) in pairs.items():
+        if first != second:
+            raise ConfigError(
+                f"Student and teacher must share the {what}, got {first} and {second}."
+            )
