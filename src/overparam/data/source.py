@@ -40,6 +40,23 @@ class Source(Protocol):
         ...
 
 
+class Empty(eqx.Module):
+    """No data: for training rules that know the distribution of the inputs exactly."""
+
+    def steps_per_draw(self, batch_size: int) -> int:
+        del batch_size
+        return 1000
+
+    def draw(
+        self, key: PRNGKeyArray, step: Int[Array, ""], n_steps: int, batch_size: int
+    ) -> Array:
+        del key, step, batch_size
+        return jnp.zeros((n_steps, 0, 0))
+
+    def batch(self, drawn: Array) -> Batch:
+        return Batch(drawn, drawn)
+
+
 class Table(eqx.Module):
     """Finite data, visited in a new order every epoch; a last short batch is dropped.
 

@@ -1,6 +1,7 @@
 """Gradient descent by any optax optimiser, on all parts of a network or on some."""
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import equinox as eqx
@@ -16,8 +17,21 @@ from ..networks.network import Network
 from .dynamics import Info, State
 
 
-Loss = Callable[[Array, Array], Float[Array, ""]]
+Objective = Callable[[Network, Batch], Float[Array, ""]]
 Optimiser = Callable[..., optax.GradientTransformation]
+
+
+class BatchLoss(eqx.Module):
+    r"""The objective $\ell(f(x), y)$ of supervised training.
+
+    Attributes:
+        loss: Loss of outputs and targets, averaged over the batch.
+    """
+
+    loss: Callable[[Array, Array], Float[Array, ""]] = eqx.field(static=True)
+
+    def __call__(self, network: Network, batch: Batch) -> Float[Array, ""]:
+        return self.loss(network(batch.x), batch.y)
 
 
 class DescentState(State):
@@ -35,36 +49,40 @@ class DescentInfo(Info):
 
 
 class Descent(eqx.Module):
-    r"""$\theta \leftarrow \theta - \text{optimiser}(\nabla [\ell(f(x), y) + P(\theta)])$.
+    r"""$\theta \leftarrow \theta - \text{optimiser}(\nabla_\theta [\ell + P])$.
 
     Attributes:
-        loss: Loss of outputs and targets, averaged over the batch.
+        objective: Loss $\ell$ of a network on a batch, such as `BatchLoss`.
         optimiser: Any optax factory, such as `optax.sgd` or `optax.adam`.
         settings: Arguments of the factory. Numbers and schedules become array leaves:
             they can change without a new compilation and can be batched.
-        penalty: Added to the loss; `None` adds nothing.
+        penalty: Penalty $P$, a function of the network; `None` adds nothing.
+        rates: Factors of the update, by field of the network; 1 where none is given.
         trained: Names of the fields of the network that move; empty for all of them.
     """
 
-    loss: Loss = eqx.field(static=True)
+    objective: Objective
     optimiser: Optimiser = eqx.field(static=True)
     settings: dict[str, Any]
     penalty: Callable[[Network], Float[Array, ""]] | None
+    rates: dict[str, Float[Array, ""]]
     trained: tuple[str, ...] = eqx.field(static=True)
 
     def __init__(
         self,
-        loss: Loss,
+        objective: Objective,
         optimiser: Optimiser = optax.sgd,
         *,
         settings: Mapping[str, Any],
         penalty: Callable[[Network], Float[Array, ""]] | None = None,
+        rates: Mapping[str, float] = MappingProxyType({}),
         trained: tuple[str, ...] = (),
     ) -> None:
-        self.loss = loss
+        self.objective = objective
         self.optimiser = optimiser
         self.settings = {k: _as_leaf(v) for k, v in settings.items()}
         self.penalty = penalty
+        self.rates = {k: _as_leaf(float(v)) for k, v in rates.items()}
         self.trained = trained
 
     def init(self, network: Network, *, key: PRNGKeyArray) -> DescentState:
@@ -79,7 +97,7 @@ class Descent(eqx.Module):
         del key
         network = state.network
         moving, fixed = eqx.partition(network, trained_parts(network, self.trained))
-        (_, info), gradient = jax.value_and_grad(self._objective, has_aux=True)(
+        (_, info), gradient = jax.value_and_grad(self._penalised, has_aux=True)(
             moving, fixed, batch
         )
         transformation = self._transformation(network.readout.dtype)
@@ -87,18 +105,25 @@ class Descent(eqx.Module):
             updates, optimiser = transformation.update(
                 gradient, state.optimiser, moving
             )
-        moving = eqx.apply_updates(moving, updates)
+        moving = eqx.apply_updates(moving, self._scaled(updates))
         return DescentState(eqx.combine(moving, fixed), optimiser), info
 
-    def _objective(
+    def _penalised(
         self, moving: Network, fixed: Network, batch: Batch
     ) -> tuple[Float[Array, ""], DescentInfo]:
         network = eqx.combine(moving, fixed)
-        loss = self.loss(network(batch.x), batch.y)
+        loss = self.objective(network, batch)
         penalty = (
             jnp.zeros_like(loss) if self.penalty is None else self.penalty(network)
         )
         return loss + penalty, DescentInfo(loss, penalty)
+
+    def _scaled(self, updates: Network) -> Network:
+        def scale(path: tuple[Any, ...], update: Array) -> Array:
+            rate = self.rates.get(_field(path))
+            return update if rate is None else rate.astype(update.dtype) * update
+
+        return jax.tree_util.tree_map_with_path(scale, updates)
 
     def _transformation(self, dtype: DTypeLike) -> optax.GradientTransformation:
         # A float64 step size must not turn float32 weights into float64 ones.
@@ -122,11 +147,13 @@ def trained_parts(network: Network, trained: tuple[str, ...]) -> PyTree[bool]:
             )
 
     def moves(path: tuple[Any, ...], leaf: Any) -> bool:
-        return eqx.is_inexact_array(leaf) and (
-            not trained or jax.tree_util.keystr(path[:1], simple=True) in trained
-        )
+        return eqx.is_inexact_array(leaf) and (not trained or _field(path) in trained)
 
     return jax.tree_util.tree_map_with_path(moves, network)
+
+
+def _field(path: tuple[Any, ...]) -> str:
+    return jax.tree_util.keystr(path[:1], simple=True)
 
 
 def _as_leaf(value: Any) -> Any:

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 def half_squared_error(
     outputs: Float[Array, "batch n_outputs"], targets: Float[Array, "batch n_outputs"]
 ) -> Float[Array, ""]:
-    r"""$\frac{1}{2B} \sum_i \|y_i - \hat y_i\|^2$: sum over outputs, mean over samples."""
+    r"""$\frac{1}{2B} \sum_i \|y_i - \hat y_i\|^2$: summed over outputs."""
     return 0.5 * jnp.mean(jnp.sum((outputs - targets) ** 2, axis=1))
 
 
