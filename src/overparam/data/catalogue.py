@@ -1,0 +1,204 @@
+"""The data sets by name: load, list, fetch, verify."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..checks import one_of
+from ..errors import DataError
+from . import download
+from .content import Found, read_checked
+from .dataset import Dataset
+from .ecg import load_ecg5000
+from .images import load_cifar, load_digits, load_idx
+from .locate import Place, locate, search
+from .official import OFFICIAL, Content, Official
+from .progress import Progress
+
+
+_LOADERS = {
+    "mnist": load_idx,
+    "fashion-mnist": load_idx,
+    "cifar-10": load_cifar,
+    "cifar-100": load_cifar,
+}
+
+
+def load(name: str, *, folder: str | Path | None = None) -> Dataset:
+    """A data set by name, with the checksums of its files verified.
+
+    Looked for in `folder` (or the folder that OVERPARAM_DATA names), then in the
+    user's cache; then downloaded from the official address, with progress on stderr.
+
+    Args:
+        name: digits (scikit-learn's, needs no files), mnist, fashion-mnist, cifar-10,
+            cifar-100, or ecg5000 (normal against the rest, official split; for others
+            see `load_ecg5000`).
+        folder: A folder with the official files, or with a subfolder per data set.
+
+    Returns:
+        Training and test part: images uint8 `(n, height, width, channels)`, series
+        float32 `(n, length)`; classes int32 `(n,)`.
+
+    Raises:
+        ConfigError: There is no data set of that name.
+        DataError: A file is missing, truncated, altered or of another shape.
+    """
+    official = _official(name)
+    if name == "digits":
+        return load_digits()
+    if name == "ecg5000":
+        return load_ecg5000(folder)
+    return _LOADERS[name](official, folder)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the list of data sets.
+
+    Attributes:
+        name: As given to `load`.
+        title: As its authors write it.
+        status: "found", "incomplete" (some files), "absent", or "built in".
+        folder: Where the files are.
+        n_bytes: What they take on disk there.
+        n_train: Number of training samples.
+        n_test: Number of test samples.
+        licence: Of the data.
+        citation: What to cite.
+        missing: Names of the files that are not there.
+    """
+
+    name: str
+    title: str
+    status: Literal["found", "incomplete", "absent", "built in"]
+    folder: Path | None
+    n_bytes: int
+    n_train: int
+    n_test: int
+    licence: str
+    citation: str
+    missing: tuple[str, ...] = ()
+
+
+def entries(*, folder: str | Path | None = None) -> list[Entry]:
+    """Every data set and where it is; nothing is read or downloaded."""
+    return [_entry(official, folder) for official in OFFICIAL.values()]
+
+
+def _entry(official: Official, folder: str | Path | None) -> Entry:
+    place = locate(official, folder) or next(search(official, folder), None)
+    if not official.contents:
+        status = "built in"
+    elif place is None:
+        status = "absent"
+    else:
+        status = "incomplete" if place.missing else "found"
+    return Entry(
+        name=official.name,
+        title=official.title,
+        status=status,
+        folder=place.folder if place else None,
+        n_bytes=sum(found.size_on_disk() for _, found in place.files()) if place else 0,
+        n_train=official.n_train,
+        n_test=official.n_test,
+        licence=official.licence,
+        citation=official.citation,
+        missing=place.missing if place else (),
+    )
+
+
+def fetch(
+    name: str,
+    progress: Progress | None = None,
+    *,
+    folder: str | Path | None = None,
+) -> Path | None:
+    """See that a data set is at hand, downloading what is missing into the cache.
+
+    Args:
+        name: A data set.
+        progress: Called with file name, bytes so far, bytes in all; by default lines
+            on stderr.
+        folder: Searched first, like OVERPARAM_DATA.
+
+    Returns:
+        The folder with the files; `None` for a data set without files.
+
+    Raises:
+        ConfigError: There is no data set of that name.
+        DataError: The files are nowhere to be had, or those of the user are damaged.
+    """
+    official = _official(name)
+    if not official.contents:
+        return None
+    place = locate(official, folder)
+    if place is None or place.folder == download.cache_target(official):
+        place = download.fetch(official, progress, folder=folder)
+    for content, found in place.files():
+        read_checked(official, content, found, len)
+    return place.folder
+
+
+@dataclass(frozen=True)
+class FileCheck:
+    """What was found out about one file.
+
+    Attributes:
+        name: The data set.
+        file: The official file.
+        status: "ok", "damaged", "missing", or "unpublished": readable and of the right
+            size, but no checksum of it was published.
+        message: What is wrong, a sentence; empty if nothing is.
+    """
+
+    name: str
+    file: str
+    status: Literal["ok", "damaged", "missing", "unpublished"]
+    message: str = ""
+
+
+def verify(
+    name: str | None = None, *, folder: str | Path | None = None
+) -> list[FileCheck]:
+    """Check every file of one data set, or of all that are at hand.
+
+    Raises:
+        ConfigError: There is no data set of that name.
+        DataError: The folder given does not exist.
+    """
+    if name is not None:
+        return _verify(_official(name), folder)
+    there = [
+        official for official in OFFICIAL.values() if any(search(official, folder))
+    ]
+    return [check for official in there for check in _verify(official, folder)]
+
+
+def _verify(official: Official, folder: str | Path | None) -> list[FileCheck]:
+    place = locate(official, folder) or next(search(official, folder), None)
+    if place is None:
+        place = Place(Path(), official.contents, (None,) * len(official.contents))
+    return [
+        _check(official, content, found)
+        for content, found in zip(place.contents, place.found, strict=True)
+    ]
+
+
+def _check(official: Official, content: Content, found: Found | None) -> FileCheck:
+    if found is None:
+        message = (
+            f"`{content.name}` is missing; `overparam data fetch {official.name}`."
+        )
+        return FileCheck(official.name, content.name, "missing", message)
+    try:
+        read_checked(official, content, found, len)
+    except DataError as error:
+        return FileCheck(official.name, content.name, "damaged", str(error))
+    status = "ok" if content.digest else "unpublished"
+    return FileCheck(official.name, content.name, status)
+
+
+def _official(name: str) -> Official:
+    one_of(OFFICIAL, dataset=name)
+    return OFFICIAL[name]

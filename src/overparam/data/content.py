@@ -1,0 +1,116 @@
+"""The bytes of one official file, wherever they lie, and whether they are right."""
+
+import gzip
+import hashlib
+import os
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from ..errors import DataError
+from .official import OFFICIAL, Content, Official
+
+
+T = TypeVar("T")
+
+
+class DamageError(ValueError):
+    """What is wrong with a file, as the end of a sentence that its name begins."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where a content lies: a file, perhaps gzip, or a member of a zip archive."""
+
+    path: Path
+    member: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}/{self.member}" if self.member else str(self.path)
+
+    def read(self) -> bytes:
+        """The decompressed bytes.
+
+        Raises:
+            DamageError: The file cannot be read or decompressed.
+        """
+        try:
+            return self._read()
+        except EOFError as error:
+            raise DamageError(
+                "is truncated: its compressed stream ends early"
+            ) from error
+        except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error) as error:
+            raise DamageError(f"cannot be decompressed ({error})") from error
+        except OSError as error:
+            raise DamageError(f"cannot be read ({error.strerror})") from error
+
+    def _read(self) -> bytes:
+        if self.member:
+            with zipfile.ZipFile(self.path) as archive:
+                return archive.read(self.member)
+        raw = self.path.read_bytes()
+        return gzip.decompress(raw) if self.path.suffix == ".gz" else raw
+
+    def size_on_disk(self) -> int:
+        """Bytes it takes on disk, compressed or not."""
+        if self.member:
+            with zipfile.ZipFile(self.path) as archive:
+                return archive.getinfo(self.member).compress_size
+        return os.path.getsize(self.path)
+
+
+def check_size(raw: bytes, content: Content) -> None:
+    """The content is as long as the official one, if that length is known."""
+    expected = content.n_bytes
+    if expected is not None and len(raw) != expected:
+        state = "is truncated" if len(raw) < expected else "is too long"
+        raise DamageError(f"{state}: its content has {len(raw)} of {expected} bytes")
+
+
+def check_digest(raw: bytes, content: Content) -> None:
+    """The content has the published checksum, if one was published."""
+    if content.digest is None:
+        return
+    algorithm, _, expected = content.digest.partition(":")
+    got = hashlib.new(algorithm, raw, usedforsecurity=False).hexdigest()
+    if got != expected:
+        raise DamageError(
+            f"is {_owner(f'{algorithm}:{got}')}: the {_WRITTEN[algorithm]} of its "
+            f"content is {got}, expected {expected}"
+        )
+
+
+_WRITTEN = {"sha256": "SHA-256", "md5": "MD5"}
+
+
+def _owner(digest: str) -> str:
+    """Whose file has this digest: MNIST and Fashion-MNIST share their file names."""
+    for official in OFFICIAL.values():
+        if any(content.digest == digest for content in official.contents):
+            return f"the file of {official.title} instead"
+    return "not the official file"
+
+
+def read_checked(
+    official: Official, content: Content, found: Found, parse: Callable[[bytes], T]
+) -> T:
+    """What `parse` makes of a file whose size and checksum are verified.
+
+    Raises:
+        DataError: The file is truncated, altered or not what `parse` expects.
+    """
+    try:
+        raw = found.read()
+        check_size(raw, content)
+        parsed = parse(raw)
+        check_digest(raw, content)
+    except DamageError as damage:
+        raise DataError(
+            f"`{found}` {damage}; replace it, or delete it and run "
+            f"`overparam data fetch {official.name}`."
+        ) from damage
+    return parsed

@@ -1,0 +1,139 @@
+"""A labelled data set in two parts, as its files hold it, and how it is normalised."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Int32, Shaped
+
+from ..errors import ConfigError
+from .official import Normalisation
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Inputs with their classes, in file order.
+
+    Attributes:
+        x: Inputs `(n, *input)`, uint8 as in the files or float32; channels last.
+        y: Classes 0, 1, ..., shape `(n,)`.
+    """
+
+    x: Shaped[np.ndarray, "n *input"]
+    y: Int32[np.ndarray, " n"]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def subset(self, n: int) -> "Split":
+        """The first `n` samples."""
+        self._has(n)
+        return Split(self.x[:n], self.y[:n])
+
+    def hold_out(self, n: int) -> tuple["Split", "Split"]:
+        """All but the last `n` samples, and those: training and validation part."""
+        self._has(n)
+        kept = len(self) - n
+        return self.subset(kept), Split(self.x[kept:], self.y[kept:])
+
+    def subset_per_class(self, n: int) -> "Split":
+        """The first `n` samples of every class, in file order."""
+        return self.where(self.rank_in_class() < n)
+
+    def hold_out_per_class(self, n: int) -> tuple["Split", "Split"]:
+        """All but the last `n` samples of every class, and those."""
+        last = self.rank_in_class(from_the_end=True) < n
+        return self.where(~last), self.where(last)
+
+    def where(self, chosen: np.ndarray) -> "Split":
+        return Split(self.x[chosen], self.y[chosen])
+
+    def rank_in_class(self, *, from_the_end: bool = False) -> np.ndarray:
+        y = self.y[::-1] if from_the_end else self.y
+        order = np.argsort(y, kind="stable")
+        starts = np.searchsorted(y[order], y[order])
+        rank = np.empty(len(y), np.int64)
+        rank[order] = np.arange(len(y)) - starts
+        return rank[::-1] if from_the_end else rank
+
+    def _has(self, n: int) -> None:
+        if not 0 <= n <= len(self):
+            message = (
+                f"`n` must lie in [0, {len(self)}], the samples there are; got {n}."
+            )
+            raise ConfigError(message)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Dataset:
+    """A data set: its official training and test part.
+
+    `scaled`, `standardised` and `flat` give changed copies, so that
+    `load("mnist").scaled().flat()` has inputs in [0, 1] of shape `(n, 784)`.
+
+    Attributes:
+        name: As given to `load`.
+        train: Official training part.
+        test: Official test part.
+        n_classes: Labels are 0, ..., n_classes - 1.
+        normalisation: Constants of `scaled` and `standardised`.
+    """
+
+    name: str
+    train: Split
+    test: Split
+    n_classes: int
+    normalisation: Normalisation
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one input."""
+        return self.train.x.shape[1:]
+
+    def scaled(self) -> "Dataset":
+        """Inputs divided by their largest possible value: float32 pixels in [0, 1].
+
+        ECG5000, which is z-normalised per series in its files, stays as it is.
+        """
+        return self._changed(self._scaled)
+
+    def standardised(self) -> "Dataset":
+        """Inputs (x / maximum - mean) / std in float32, per channel.
+
+        ECG5000 stays as it is.
+        """
+        mean = np.asarray(self.normalisation.mean, np.float32)
+        std = np.asarray(self.normalisation.std, np.float32)
+
+        def standardise(x: np.ndarray) -> np.ndarray:
+            by_channel = self._scaled(x).reshape(-1, len(mean))
+            by_channel -= mean
+            by_channel /= std
+            return by_channel.reshape(x.shape)
+
+        return self._changed(standardise)
+
+    def flat(self) -> "Dataset":
+        """Inputs as vectors, row by row, channels last; no copy."""
+        return self._changed(lambda x: x.reshape(len(x), -1))
+
+    def subset(self, n_train: int, n_test: int) -> "Dataset":
+        """The first `n_train` training and `n_test` test samples."""
+        train, test = self.train.subset(n_train), self.test.subset(n_test)
+        return replace(self, train=train, test=test)
+
+    def _scaled(self, x: np.ndarray) -> np.ndarray:
+        maximum = self.normalisation.maximum
+        if x.dtype != np.uint8 and maximum != 1:
+            raise ConfigError(
+                f"The inputs of {self.name} are normalised already; call `scaled` or "
+                "`standardised` once, on what `load` gives."
+            )
+        return np.divide(x, np.float32(maximum), dtype=np.float32)
+
+    def _changed(self, change: Callable[[np.ndarray], np.ndarray]) -> "Dataset":
+        return replace(
+            self,
+            train=Split(change(self.train.x), self.train.y),
+            test=Split(change(self.test.x), self.test.y),
+        )
