@@ -166,8 +166,8 @@ def test_words_give_the_formula_in_extended_precision(alpha, bits, tolerance):
     assert np.all(np.isfinite(ours))
     c = (2 - mpmath.mpf(alpha)) * mpmath.pi / 2
     exponent = (1 - mpmath.mpf(alpha)) / alpha
-    pairs = zip(exact_uniforms(first, bits, 1), exact_uniforms(second, bits, 0))
-    for value, word, (u, v) in zip(ours, first, pairs, strict=True):
+    uniforms = exact_uniforms(first, bits, 1), exact_uniforms(second, bits, 0)
+    for value, word, u, v in zip(ours, first, *uniforms, strict=True):
         d = u * mpmath.pi / 2
         size = mpmath.sin(c + alpha * d) * mpmath.sin(d) ** (-1 / mpmath.mpf(alpha))
         size *= (mpmath.sin(c + (alpha - 1) * d) / -mpmath.log(v)) ** exponent
@@ -187,8 +187,8 @@ def test_positive_words_give_the_formula_in_extended_precision(a, bits, toleranc
     words = Words(jnp.asarray(first), jnp.asarray(second))
     ours = np.asarray(log_positive_from_words(a, words, dtype=f"float{bits}"))
     exact = mpmath.mpf(a)
-    pairs = zip(exact_uniforms(first, bits, 1), exact_uniforms(second, bits, 0))
-    for value, word, (u, v) in zip(ours, first, pairs, strict=True):
+    uniforms = exact_uniforms(first, bits, 1), exact_uniforms(second, bits, 0)
+    for value, word, u, v in zip(ours, first, *uniforms, strict=True):
         distance = u * mpmath.pi / 2
         theta = mpmath.pi - distance if int(word) & 1 else distance
         ratio = mpmath.sin((1 - exact) * theta) / -mpmath.log(v)

@@ -1,9 +1,9 @@
 r"""Alpha-stable random numbers whose far tail is right in float32 as in float64.
 
 The textbook formulas (Chambers, Mallows, Stuck 1976; Kanter 1975) are singular where
-an angle meets the end of its interval, and it is there that the heavy tail comes from.
-A 23-bit uniform cannot come close to that end: the tail is cut, and the end itself gives
-a NaN. Here the *distance to the end* is made from random words, so that it keeps its
+an angle meets the end of its interval, and there the heavy tail comes from. A 23-bit
+uniform cannot come close to that end: the tail is cut, and the end itself gives a NaN.
+Here the *distance to the end* is made from random words, so that it keeps its
 relative precision however small it is.
 """
 
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.extend.random import threefry_2x32
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray, UInt
@@ -203,16 +204,10 @@ def log_positive_from_words(
     )
 
 
-def check_exponent(maximum: float, *, dtype: DTypeLike, **value: Exponent) -> None:
-    """One exponent lies in (0, maximum] and its draws fit the dtype."""
-    dtype = np.dtype(dtype)
-    if dtype == np.float64 and not jax.config.jax_enable_x64:
-        raise ConfigError(
-            "`dtype` float64 needs JAX's 64-bit mode, which is off; use precision "
-            "float64 or jax.enable_x64."
-        )
-    if dtype not in (np.float32, np.float64):
-        raise ConfigError(f"`dtype` must be float32 or float64, got {dtype}.")
+def check_exponent(
+    maximum: float, *, dtype: DTypeLike | None = None, **value: Exponent
+) -> None:
+    """One exponent lies in (0, maximum] and, given a dtype, its draws fit into it."""
     for name, exponent in value.items():
         if not _concrete(exponent):
             continue
@@ -221,15 +216,32 @@ def check_exponent(maximum: float, *, dtype: DTypeLike, **value: Exponent) -> No
             raise ConfigError(
                 f"`{name}` must be in (0, {maximum:g}], got {exponent}{hint}"
             )
-        if dtype == np.float32 and float(exponent) < MIN_FLOAT32_EXPONENT:
-            raise ConfigError(
-                f"`{name}` below {MIN_FLOAT32_EXPONENT} overflows float32, got "
-                f"{exponent}; use precision float64."
-            )
+        if dtype is not None and np.dtype(dtype) == np.float32:
+            _check_float32(name, float(exponent))
+    if dtype is not None:
+        _check_dtype(np.dtype(dtype))
+
+
+def _check_float32(name: str, exponent: float) -> None:
+    if exponent < MIN_FLOAT32_EXPONENT:
+        raise ConfigError(
+            f"`{name}` below {MIN_FLOAT32_EXPONENT} overflows float32, got "
+            f"{exponent}; use precision float64."
+        )
+
+
+def _check_dtype(dtype: np.dtype) -> None:
+    if dtype not in (np.float32, np.float64):
+        raise ConfigError(f"`dtype` must be float32 or float64, got {dtype}.")
+    if dtype == np.float64 and jnp.zeros((), float).dtype != dtype:
+        raise ConfigError(
+            "`dtype` float64 needs JAX's 64-bit mode, which is off; use precision "
+            "float64 or jax.enable_x64."
+        )
 
 
 def _concrete(value: Any) -> bool:
-    return not isinstance(value, jax.core.Tracer)
+    return not isinstance(value, Tracer)
 
 
 def _constant(value: Exponent, dtype: np.dtype) -> Float[Array, ""]:

@@ -1,0 +1,210 @@
+"""Heavy-tailed noise on hidden weights, as an optax transformation."""
+
+import zlib
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+
+from ..checks import at_least, one_of
+from ..errors import ConfigError
+from ..networks.layers import hidden_layers, path_name
+from .stable import check_exponent, isotropic_factor, symmetric_stable
+
+
+Scalar = float | Float[Array, ""] | Callable[[Any], Any]
+"""A number, an array or an optax schedule: step -> value."""
+
+Kind = Literal["none", "shared", "entrywise", "isotropic"]
+Unit = Literal["filter", "kernel"]
+IsotropicScale = Literal["standard", "reference"]
+
+KINDS: tuple[Kind, ...] = ("none", "shared", "entrywise", "isotropic")
+"""Noise types 0 to 3 of Wan et al. 2024, in their order."""
+
+
+class HeavyTailNoise(eqx.Module):
+    r"""The noise $s\, \xi$ that one step adds, with $s = \sigma\, \eta^{1/\alpha}$.
+
+    For a dense layer the unit is a neuron, the column $w_j$ of the weights. To it
+
+    - `shared` adds $s\, x_j (1, \dots, 1)$ with one symmetric stable $x_j$,
+    - `entrywise` adds $s\, (x_{j1}, \dots, x_{jd})$,
+    - `isotropic` adds $s \sqrt{2 A_j}\, G_j$, a rotation-invariant stable vector,
+    - `none` adds nothing.
+
+    At `alpha = 2` every kind gives Gaussian entries of variance $2 s^2$.
+
+    Attributes:
+        kind: One of the four.
+        alpha: Tail index in (0, 2], a number, an array or a schedule.
+        sigma: Noise level, at least 0, likewise.
+        unit: Unit of a convolution kernel `(height, width, in, out)`: a whole output
+            `filter`, or each (in, out) `kernel`.
+        layers: Shell patterns of the noised parameters; empty for every hidden weight
+            but the first convolution.
+        rescale: Whether $s$ has the factor $\eta^{1/\alpha}$.
+        isotropic_scale: `reference` adds $\sqrt{A_j}\, G_j$, as the code published
+            with the paper does.
+
+    Reference: Wan, Barsbey, Zaidi, Simsekli, ICML 2024 (arXiv 2306.08125), section 3.
+    """
+
+    kind: Kind = eqx.field(static=True, default="shared")
+    alpha: Scalar = 1.9
+    sigma: Scalar = 1.0
+    unit: Unit = eqx.field(static=True, default="filter")
+    layers: tuple[str, ...] = eqx.field(static=True, default=())
+    rescale: bool = eqx.field(static=True, default=True)
+    isotropic_scale: IsotropicScale = eqx.field(static=True, default="standard")
+
+    def __check_init__(self) -> None:
+        if self.kind in ("type0", "type1", "type2", "type3"):
+            number = int(self.kind[-1])
+            raise ConfigError(
+                f"`noise` must be one of {', '.join(KINDS)}; got {self.kind!r}; "
+                f"type {number} is {KINDS[number]}."
+            )
+        one_of(KINDS, noise=self.kind)
+        one_of(["filter", "kernel"], noise_unit=self.unit)
+        one_of(["standard", "reference"], isotropic_scale=self.isotropic_scale)
+        if isinstance(self.alpha, int | float):
+            check_exponent(2.0, alpha=self.alpha)
+        if isinstance(self.sigma, int | float):
+            at_least(0, sigma=self.sigma)
+
+    def scale(self, learning_rate: Scalar, step: Int[Array, ""]) -> Float[Array, ""]:
+        r"""$s_t = \sigma\, \eta_t^{1/\alpha}$ with the values of step t."""
+        sigma, alpha = _value(self.sigma, step), _value(self.alpha, step)
+        if not self.rescale:
+            return jnp.asarray(sigma)
+        eta = _value(learning_rate, step)
+        exponent = jnp.asarray(1 / alpha)
+        eta, sigma = jnp.asarray(eta, exponent.dtype), jnp.asarray(sigma)
+        return sigma.astype(exponent.dtype) * eta**exponent
+
+    def draw(
+        self,
+        tree: PyTree,
+        *,
+        learning_rate: Scalar,
+        step: Int[Array, ""],
+        key: PRNGKeyArray,
+    ) -> PyTree:
+        r"""The noise $s_t \xi_t$ of step t for every noised leaf; `None` elsewhere.
+
+        Args:
+            tree: Network, parameters or updates: only paths, shapes and types count.
+            learning_rate: Step size $\eta$, a number or a schedule.
+            step: Index t of the step, from 0.
+            key: Random key of the run; the draw depends on (key, t, path) alone.
+        """
+        noised = (
+            () if self.kind == "none" else hidden_layers(tree, patterns=self.layers)
+        )
+        scale = self.scale(learning_rate, step)
+        alpha = _value(self.alpha, step)
+        step_key = jax.random.fold_in(key, step)
+
+        def leaf_noise(path: tuple, leaf: Array) -> Array | None:
+            name = path_name(path)
+            if name not in noised:
+                return None
+            leaf_key = jax.random.fold_in(step_key, zlib.crc32(name.encode()))
+            drawn = self._unscaled(leaf, alpha, leaf_key)
+            return scale.astype(drawn.dtype) * drawn
+
+        return jax.tree_util.tree_map_with_path(leaf_noise, tree)
+
+    def _unscaled(
+        self, leaf: Array, alpha: float | Array, key: PRNGKeyArray
+    ) -> Float[Array, "..."]:
+        # Draws keep float32 for half-precision weights: small noise would vanish.
+        dtype = np.float64 if leaf.dtype == np.float64 else np.float32
+        if isinstance(alpha, jax.Array):
+            alpha = alpha.astype(dtype)
+        if self.kind == "entrywise":
+            return symmetric_stable(alpha, leaf.shape, dtype=dtype, key=key)
+        units = unit_shape(leaf.shape, unit=self.unit)
+        if self.kind == "shared":
+            return symmetric_stable(alpha, units, dtype=dtype, key=key)
+        key_factor, key_normal = jax.random.split(key)
+        factor = isotropic_factor(alpha, units, dtype=dtype, key=key_factor)
+        if self.isotropic_scale == "reference":
+            factor = factor * 0.5**0.5
+        return factor * jax.random.normal(key_normal, leaf.shape, dtype)
+
+
+class NoiseState(NamedTuple):
+    """Number of steps taken, and the raw data of the noise key."""
+
+    step: Int[Array, ""]
+    key_data: Array
+
+
+def heavy_tail_noise(
+    noise: HeavyTailNoise, learning_rate: Scalar, *, key: PRNGKeyArray
+) -> optax.GradientTransformation:
+    r"""Add $s_t \xi_t$ to the updates: chain it **last**, after the step size.
+
+    Works with any optax optimiser. `learning_rate` is the $\eta$ of $s_t = \sigma\,
+    \eta_t^{1/\alpha}$ with its current value; the mean-field algorithm takes steps of
+    $\eta n$ on the gradient and noise of $\eta$.
+
+    Args:
+        noise: The law of the noise.
+        learning_rate: Step size, a number or a schedule.
+        key: Random key of the noise.
+
+    Returns:
+        A gradient transformation whose state can be checkpointed.
+    """
+    implementation = jax.random.key_impl(key)
+
+    def init(params: PyTree) -> NoiseState:
+        hidden_layers(params, patterns=noise.layers)
+        return NoiseState(jnp.zeros((), jnp.int32), jax.random.key_data(key))
+
+    def update(
+        updates: PyTree, state: Any, params: PyTree = None
+    ) -> tuple[PyTree, NoiseState]:
+        del params
+        run_key = jax.random.wrap_key_data(state.key_data, impl=implementation)
+        drawn = noise.draw(
+            updates, learning_rate=learning_rate, step=state.step, key=run_key
+        )
+        return add_noise(updates, drawn), NoiseState(state.step + 1, state.key_data)
+
+    return optax.GradientTransformation(init, update)
+
+
+def add_noise(tree: PyTree, drawn: PyTree) -> PyTree:
+    """`tree` plus what `HeavyTailNoise.draw` gave, in the types of `tree`."""
+    leaves, structure = jax.tree.flatten(tree)
+    # `drawn` has the structure of `tree` with `None` at the leaves that stay.
+    added = structure.flatten_up_to(drawn)
+    total = [
+        leaf if noise is None else (leaf.astype(noise.dtype) + noise).astype(leaf.dtype)
+        for leaf, noise in zip(leaves, added, strict=True)
+    ]
+    return jax.tree.unflatten(structure, total)
+
+
+def unit_shape(shape: tuple[int, ...], *, unit: Unit) -> tuple[int, ...]:
+    """Shape of one number per unit, ready to broadcast against the weights.
+
+    A matrix has one unit per column, a vector one per entry; a convolution kernel one
+    per output filter, or one per (in, out) pair.
+    """
+    if len(shape) == 4:
+        return (1, 1, 1, shape[3]) if unit == "filter" else (1, 1, *shape[2:])
+    return shape if len(shape) < 2 else (1,) * (len(shape) - 1) + shape[-1:]
+
+
+def _value(scalar: Scalar, step: Int[Array, ""]) -> float | Array:
+    return scalar(step) if callable(scalar) else scalar

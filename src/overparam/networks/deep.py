@@ -1,0 +1,137 @@
+"""Fully connected networks of any depth."""
+
+import math
+from itertools import pairwise
+from typing import Literal
+
+import equinox as eqx
+import jax
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from ..checks import at_least, one_of
+from ..errors import ConfigError
+from .activations import activation
+from .network import Network
+
+
+Initialisation = Literal["uniform", "he", "lecun"]
+
+
+class MLP(Network):
+    r"""$f(x) = s\, \psi(\cdots \psi(x W_1 + b_1) \cdots W_{L-1} + b_{L-1})\, U$.
+
+    Inputs of any shape are flattened; the readout has no bias.
+
+    Attributes:
+        layers: Hidden weights $W_l$, shape `(fan_in, width)`; column j is neuron j.
+        readout: Output weights $U$, shape `(width, n_outputs)`.
+        biases: Hidden biases $b_l$, shape `(width,)`; empty for none.
+        activation: Name of $\psi$ (see `overparam.networks.ACTIVATIONS`).
+        scale: Output scale $s$.
+    """
+
+    layers: tuple[Float[Array, "fan_in width"], ...]
+    readout: Float[Array, "width n_outputs"]
+    biases: tuple[Float[Array, " width"], ...] = ()
+    activation: str = eqx.field(static=True, default="relu")
+    scale: float = eqx.field(static=True, default=1.0)
+
+    def __check_init__(self) -> None:
+        activation(self.activation)
+        _check_chain(self)
+
+    def features(self, x: Float[Array, "batch *input"]) -> Float[Array, "batch width"]:
+        hidden = x.reshape(x.shape[0], -1)
+        nonlinear = activation(self.activation)
+        for index, weights in enumerate(self.layers):
+            hidden = hidden @ weights
+            if self.biases:
+                hidden = hidden + self.biases[index][None]
+            hidden = nonlinear(hidden)
+        return hidden
+
+
+def mlp(
+    sizes: tuple[int, ...],
+    *,
+    activation: str = "relu",
+    init: Initialisation = "uniform",
+    bias: bool = False,
+    dtype: DTypeLike = "float32",
+    key: PRNGKeyArray,
+) -> MLP:
+    r"""An MLP with random weights.
+
+    `uniform` draws every weight (and bias) from $U(-1/\sqrt{d}, 1/\sqrt{d})$ with $d$
+    the fan-in, PyTorch's default and that of Wan et al. 2024; `he` and `lecun` draw
+    weights from $N(0, 2/d)$ and $N(0, 1/d)$ and start biases at 0.
+
+    Args:
+        sizes: Input dimension, hidden widths, number of outputs: (784, 5000, 10).
+        activation: Name of the activation.
+        init: Law of the initial weights, readout included.
+        bias: Whether hidden layers have biases.
+        dtype: Floating type of the weights.
+        key: Random key.
+
+    Raises:
+        ConfigError: If there is no hidden layer or a size is below 1.
+    """
+    if len(sizes) < 3:
+        raise ConfigError(
+            "`depth` counts weight matrices and must be at least 2, got "
+            f"{len(sizes) - 1}."
+        )
+    at_least(1, **{f"sizes[{i}]": size for i, size in enumerate(sizes)})
+    one_of(["uniform", "he", "lecun"], init=init)
+    pairs = list(pairwise(sizes))
+    keys = jax.random.split(key, (2, len(pairs)))
+    weights = [
+        _draw(init, pair, pair[0], dtype, keys[0, i]) for i, pair in enumerate(pairs)
+    ]
+    biases = [
+        _draw(init, (width,), fan_in, dtype, keys[1, i])
+        for i, (fan_in, width) in enumerate(pairs[:-1])
+        if bias
+    ]
+    return MLP(
+        layers=tuple(weights[:-1]),
+        readout=weights[-1],
+        biases=tuple(biases),
+        activation=activation,
+    )
+
+
+def _draw(
+    init: Initialisation,
+    shape: tuple[int, ...],
+    fan_in: int,
+    dtype: DTypeLike,
+    key: PRNGKeyArray,
+) -> Float[Array, "*shape"]:
+    if init == "uniform":
+        bound = 1 / math.sqrt(fan_in)
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+    variance = 0.0 if len(shape) == 1 else (2 if init == "he" else 1) / fan_in
+    return math.sqrt(variance) * jax.random.normal(key, shape, dtype)
+
+
+def _check_chain(network: MLP) -> None:
+    weights = (*network.layers, network.readout)
+    # Transformations rebuild modules around placeholders that are not arrays.
+    if not all(hasattr(w, "shape") for w in weights):
+        return
+    if len(weights) < 2:
+        raise ConfigError("`layers` must hold at least one hidden matrix, got none.")
+    shapes = [w.shape for w in weights]
+    for before, after in pairwise(shapes):
+        if len(before) < 2 or len(after) < 2 or before[-1] != after[-2]:
+            raise ConfigError(
+                f"The matrices of an MLP must fit each other, got shapes {shapes}."
+            )
+    if len(network.biases) not in (0, len(network.layers)):
+        raise ConfigError(
+            f"`biases` must be empty or one for each of the {len(network.layers)} "
+            f"hidden layers, got {len(network.biases)}."
+        )

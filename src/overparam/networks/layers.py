@@ -1,0 +1,66 @@
+"""The weight layers of a network by name: which are hidden, which a pattern names.
+
+A layer is known by its path in the tree (`weights`, `layers.0`, `readout`), never by
+its shape: a hidden width that happens to equal the number of classes changes nothing.
+"""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, PyTree
+
+from ..errors import ConfigError
+
+
+READOUT = "readout"
+
+
+def parameters(tree: PyTree) -> dict[str, Array]:
+    """The floating arrays of a tree by dotted path, in the order of the tree."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {
+        path_name(path): leaf for path, leaf in leaves if eqx.is_inexact_array(leaf)
+    }
+
+
+def path_name(path: tuple[Any, ...]) -> str:
+    """The dotted name of a tree path, as in the stored network."""
+    return jax.tree_util.keystr(path, simple=True, separator=".")
+
+
+def hidden_layers(tree: PyTree, *, patterns: Sequence[str] = ()) -> tuple[str, ...]:
+    """Names of the hidden weight layers, or of all parameters that match a pattern.
+
+    Without patterns: every matrix and every convolution kernel, except the readout and
+    the first convolution. Biases and normalisation parameters are no weight layers, but
+    patterns may name them.
+
+    Args:
+        tree: A network, or a tree of its parameters.
+        patterns: Shell patterns such as `layers.*`.
+
+    Returns:
+        The names in the order of the tree.
+
+    Raises:
+        ConfigError: If a pattern matches no parameter.
+    """
+    found = parameters(tree)
+    if not patterns:
+        kernels = [name for name, leaf in found.items() if leaf.ndim == 4]
+        left_out = {READOUT, *kernels[:1]}
+        return tuple(
+            name
+            for name, leaf in found.items()
+            if leaf.ndim >= 2 and name not in left_out
+        )
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in found):
+            raise ConfigError(
+                f"The layer pattern {pattern!r} matches no parameter; there are "
+                f"{', '.join(found)}."
+            )
+    return tuple(name for name in found if any(fnmatchcase(name, p) for p in patterns))
