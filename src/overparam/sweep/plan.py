@@ -1,0 +1,133 @@
+"""A sweep written down in a TOML file.
+
+Only the standard library is imported here.
+"""
+
+import itertools
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+from .grid import once, product, values_of
+from .values import converted, field_kind, is_tuple, unknown
+
+
+_TABLES = ("sweep", "fixed", "grid", "cases")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep runs: a study, and the fields that each run sets."""
+
+    study: str
+    """Name of the study."""
+    settings: tuple[dict[str, Any], ...]
+    """Per run the fields that differ from their defaults, in a stable order."""
+
+
+def plan_from_toml(path: Path | str, config_of: Callable[[str], type]) -> Plan:
+    """A sweep described in a TOML file.
+
+    `[sweep] study = "planted"` names the study, `[fixed]` sets fields of all runs,
+    `[grid]` gives lists (or texts such as "0..9") that are combined, and each
+    `[[cases]]` table gives lists of one length whose values belong together. Every
+    case is combined with the whole grid.
+
+    Args:
+        path: The file.
+        config_of: Gives the config dataclass of a study, or raises ConfigError.
+
+    Raises:
+        ConfigError: If the file cannot be read or does not describe a sweep.
+    """
+    try:
+        content = _toml(Path(path))
+        study = _study(content)
+        return Plan(study, tuple(_settings(content, config_of(study))))
+    except ConfigError as error:
+        raise ConfigError(f"`{path}`: {error}") from None
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"It cannot be read ({error.strerror}).") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"It is no valid TOML: {error}.") from None
+    for table in content:
+        if table not in _TABLES:
+            raise ConfigError(unknown(table, _TABLES, what="table"))
+    return content
+
+
+def _study(content: Mapping[str, Any]) -> str:
+    head = _table(content, "sweep")
+    for name in head:
+        if name != "study":
+            raise ConfigError(unknown(name, ["study"], what="entry of [sweep]"))
+    if not isinstance(head.get("study"), str):
+        raise ConfigError('It names no study; begin with [sweep] and study = "...".')
+    return head["study"]
+
+
+def _settings(content: Mapping[str, Any], config: type) -> Iterator[dict[str, Any]]:
+    fixed = {
+        name: converted(value, field_kind(config, name), name=name)
+        for name, value in _table(content, "fixed").items()
+    }
+    axes = {
+        name: once(_listed(value, config, name))
+        for name, value in _table(content, "grid").items()
+    }
+    cases = content.get("cases", [{}])
+    if not isinstance(cases, list):
+        raise ConfigError("`cases` must be written [[cases]], with two brackets.")
+    for case in cases:
+        for zipped in _zipped(case, config):
+            _apart(fixed, axes, zipped)
+            for combined in product(axes):
+                yield fixed | zipped | combined
+
+
+def _table(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    table = content.get(name, {})
+    if not isinstance(table, dict):
+        raise ConfigError(f"`{name}` must be a table, written [{name}].")
+    return table
+
+
+def _listed(value: Any, config: type, name: str) -> list[Any]:
+    """A TOML value as the list of values that it stands for."""
+    kind = field_kind(config, name)
+    if isinstance(value, str):
+        return values_of(value, kind, name=name)
+    several = isinstance(value, list)
+    if several and is_tuple(kind):
+        several = any(isinstance(item, list) for item in value)
+    values = value if several else [value]
+    if not values:
+        raise ConfigError(f"`{name}` has no value; give a list such as [1, 2].")
+    return [converted(item, kind, name=name) for item in values]
+
+
+def _zipped(case: Mapping[str, Any], config: type) -> Iterator[dict[str, Any]]:
+    columns = {name: _listed(value, config, name) for name, value in case.items()}
+    lengths = {name: len(values) for name, values in columns.items()}
+    longest = max(lengths.values(), default=1)
+    if not set(lengths.values()) <= {1, longest}:
+        listed = ", ".join(f"`{name}` {length}" for name, length in lengths.items())
+        message = f"Lists of a [[cases]] table must be of one length, got {listed}."
+        raise ConfigError(message)
+    for index in range(longest):
+        yield {n: v[index if len(v) > 1 else 0] for n, v in columns.items()}
+
+
+def _apart(*parts: Mapping[str, Any]) -> None:
+    for one, other in itertools.combinations(parts, 2):
+        for name in one.keys() & other.keys():
+            message = f"`{name}` is set in two tables; keep it in one of them."
+            raise ConfigError(message)

@@ -1,0 +1,193 @@
+"""Text and TOML values as the types of a config's fields.
+
+Only the standard library is imported here.
+"""
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Iterable
+from typing import Any
+
+from ..errors import ConfigError
+
+
+_TRUE = {"true", "yes", "on", "1"}
+_FALSE = {"false", "no", "off", "0"}
+
+
+def field_kind(config: type, name: str) -> Any:
+    """The annotated type of a field.
+
+    Raises:
+        ConfigError: If the config has no such field; the nearest is suggested.
+    """
+    names = [field.name for field in dataclasses.fields(config) if field.init]
+    if name not in names:
+        raise ConfigError(unknown(name, names, what="field"))
+    return typing.get_type_hints(config)[name]
+
+
+def field_value(config: type, name: str, value: Any) -> Any:
+    """A value for a field, from text (`"1e-3"`) or from TOML (`0.001`).
+
+    Args:
+        config: The dataclass.
+        name: One of its fields.
+        value: Text of the command line, or a TOML value.
+
+    Raises:
+        ConfigError: If there is no such field or the value is not of its type.
+    """
+    return converted(value, field_kind(config, name), name=name)
+
+
+def converted(value: Any, kind: Any, *, name: str) -> Any:
+    """`value` as an instance of the annotation `kind`.
+
+    Raises:
+        ConfigError: If it is none; the sentence names the field and what it takes.
+    """
+    try:
+        return _convert(value, kind)
+    except (ValueError, TypeError, OverflowError):
+        shown = repr(value) if isinstance(value, str) else value
+        hint = _suggestion(value, kind)
+        message = f"`{name}` must be {described(kind)}, got {shown}{hint}."
+        raise ConfigError(message) from None
+
+
+def is_tuple(kind: Any) -> bool:
+    """Whether a field takes several values at once."""
+    return any(typing.get_origin(k) in (tuple, list) for k in _alternatives(kind))
+
+
+def is_number(kind: Any) -> bool:
+    """Whether a field takes a number."""
+    return any(k in (int, float) for k in _alternatives(kind))
+
+
+def described(kind: Any) -> str:
+    """An annotation in words."""
+    alternatives = _alternatives(kind)
+    if len(alternatives) > 1 or _takes_none(kind):
+        listed = [described(k) for k in alternatives] + ["none"] * _takes_none(kind)
+        return " or ".join(listed)
+    if typing.get_origin(kind) is typing.Literal:
+        return "one of " + ", ".join(str(choice) for choice in typing.get_args(kind))
+    if is_tuple(kind):
+        plural = {int: "whole numbers", float: "numbers"}
+        return plural.get(typing.get_args(kind)[0], "values") + " such as (1,2)"
+    words = {int: "a whole number", float: "a number", bool: "true or false"}
+    return words.get(alternatives[0], "text")
+
+
+def unknown(name: str, names: Iterable[str], *, what: str) -> str:
+    """One sentence about a name that does not exist, with the nearest that does."""
+    names = list(names)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f", did you mean `{near[0]}`?" if near else "."
+    return f"There is no {what} `{name}`{hint} Valid are: {', '.join(names)}."
+
+
+def _convert(value: Any, kind: Any) -> Any:
+    if _takes_none(kind) and (value is None or _says_none(value)):
+        return None
+    alternatives = _alternatives(kind)
+    for alternative in alternatives[:-1]:
+        try:
+            return _convert_one(value, alternative)
+        except (ValueError, TypeError, OverflowError):
+            continue
+    return _convert_one(value, alternatives[-1])
+
+
+def _convert_one(value: Any, kind: Any) -> Any:
+    origin = typing.get_origin(kind)
+    if origin is typing.Literal:
+        return _choice(value, typing.get_args(kind))
+    if origin in (tuple, list):
+        return _several(value, kind)
+    if kind is bool:
+        return _boolean(value)
+    if kind is int:
+        return _whole_number(value)
+    if kind is float:
+        if isinstance(value, bool):
+            raise TypeError
+        return float(value)
+    if not isinstance(value, str):
+        raise TypeError
+    return value if kind in (str, Any) else kind(value)
+
+
+def _choice(value: Any, choices: tuple[Any, ...]) -> Any:
+    for choice in choices:
+        if type(value) is type(choice) and value == choice:
+            return choice
+    for choice in choices:
+        if isinstance(value, str) and value == str(choice):
+            return choice
+    raise ValueError
+
+
+def _boolean(value: Any) -> bool:
+    text = str(value).lower()
+    if isinstance(value, bool | str) and text in _TRUE | _FALSE:
+        return text in _TRUE
+    raise ValueError
+
+
+def _whole_number(value: Any) -> int:
+    if isinstance(value, bool):
+        raise TypeError
+    try:
+        return int(value) if isinstance(value, str) else int(str(value))
+    except ValueError:
+        number = float(value)  # 1e4 is a whole number to a person.
+        if not number.is_integer():
+            raise
+        return int(number)
+
+
+def _several(value: Any, kind: Any) -> Any:
+    arguments = typing.get_args(kind)
+    item_kinds = [a for a in arguments if a is not Ellipsis]
+    if isinstance(value, str):
+        inner = value.strip().removeprefix("(").removesuffix(")")
+        inner = inner.removeprefix("[").removesuffix("]")
+        value = [part.strip() for part in inner.split(",") if part.strip()]
+    items = list(value)
+    if len(item_kinds) > 1 and len(items) != len(item_kinds):
+        raise ValueError
+    kinds = item_kinds if len(item_kinds) > 1 else item_kinds * len(items)
+    converted_items = [_convert(v, k) for v, k in zip(items, kinds, strict=True)]
+    return typing.get_origin(kind)(converted_items)
+
+
+def _alternatives(kind: Any) -> list[Any]:
+    if typing.get_origin(kind) is typing.Annotated:
+        return _alternatives(typing.get_args(kind)[0])
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return [k for k in typing.get_args(kind) if k is not type(None)]
+    return [kind]
+
+
+def _takes_none(kind: Any) -> bool:
+    return type(None) in typing.get_args(kind)
+
+
+def _says_none(value: Any) -> bool:
+    return isinstance(value, str) and value.lower() == "none"
+
+
+def _suggestion(value: Any, kind: Any) -> str:
+    choices = [
+        str(choice)
+        for k in _alternatives(kind)
+        if typing.get_origin(k) is typing.Literal
+        for choice in typing.get_args(k)
+    ]
+    near = difflib.get_close_matches(str(value), choices, n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
