@@ -1,4 +1,4 @@
-"""Strict numerics for every test: float64, no silent promotion of ranks or dtypes."""
+"""Strict numerics for every test; real data sets for those that ask for them."""
 
 import os
 
@@ -10,6 +10,10 @@ os.environ.setdefault("MPLBACKEND", "agg")
 import jax
 import pytest
 
+from overparam.data.catalogue import load
+from overparam.data.locate import locate
+from overparam.data.official import OFFICIAL
+
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -19,3 +23,17 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 @pytest.fixture
 def key() -> jax.Array:
     return jax.random.key(0)
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """`real_data(name)`: the real data set; else a skip, with CI=true a failure."""
+
+    def find(name: str):
+        if name == "digits" or locate(OFFICIAL[name]):
+            return load(name)
+        reason = f"{name} is not there; set OVERPARAM_DATA (see `bash .ci/data`)."
+        in_ci = os.environ.get("CI") == "true"  # `.ci/data` may lack Fashion-MNIST.
+        (pytest.fail if in_ci and name != "fashion-mnist" else pytest.skip)(reason)
+
+    return find

@@ -2,17 +2,14 @@
 
 import os
 import shutil
-import tarfile
 import tempfile
 import time
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from .archive import contents
 from .content import DamageError, Found, check_digest, check_size
 from .locate import VARIABLE, Place, cache_folder, given_folders, locate, search
 from .official import Archive, Content, Official
@@ -23,14 +20,6 @@ CHUNK = 1 << 18  # Bytes; pooch's own 1 kB makes Python the bottleneck.
 TIMEOUT = 20.0  # Seconds without any answer before the next address is tried.
 STALE = 86_400.0  # Seconds after which what a killed download left is swept away.
 PARTIAL = ".partial-"
-BROKEN = (
-    DamageError,
-    OSError,
-    EOFError,
-    zlib.error,
-    tarfile.TarError,
-    zipfile.BadZipFile,
-)
 
 
 class UnavailableError(Exception):
@@ -66,12 +55,13 @@ def fetch(
         DataError: No address gave the right file, or the cache cannot be written.
     """
     target = cache_target(official)
+    progress = progress or report_on_stderr()
     try:
         target.mkdir(parents=True, exist_ok=True)
         _sweep(target)
         for archive in official.archives:
             if not all(_is_right(target, content) for content in archive.contents):
-                _fetch_archive(archive, target, progress or report_on_stderr())
+                _fetch_archive(archive, target, progress)
     except (UnavailableError, OSError) as error:
         raise DataError(_apology(official, folder, error)) from error
     found = tuple(Found(target / content.name) for content in official.contents)
@@ -87,26 +77,16 @@ def _fetch_archive(archive: Archive, target: Path, progress: Progress) -> None:
     failures = []
     for address in archive.addresses:
         try:
-            with _workshop(target) as workshop:
-                packed = workshop / archive.name
+            with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=target) as partial:
+                packed = Path(partial, archive.name)
                 _download(address, packed, progress)
                 _check_archive(packed, archive)
-                _unpack(packed, archive, workshop / "contents")
-                for content in archive.contents:
-                    os.replace(
-                        workshop / "contents" / content.name, target / content.name
-                    )
+                for path in _unpack(packed, archive):
+                    os.replace(path, target / path.name)
             return
-        except BROKEN as error:
+        except (DamageError, OSError) as error:
             failures.append(f"{address} ({_reason(error)})")
     raise UnavailableError(f"the download from {' and '.join(failures)} failed")
-
-
-@contextmanager
-def _workshop(target: Path) -> Iterator[Path]:
-    """A folder beside the final names, gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=target) as folder:
-        yield Path(folder)
 
 
 def _sweep(target: Path) -> None:
@@ -154,42 +134,18 @@ def _check_archive(packed: Path, archive: Archive) -> None:
         check_digest(packed.read_bytes(), Content(name="", digest=archive.digest))
 
 
-def _unpack(packed: Path, archive: Archive, into: Path) -> None:
-    """Write the contents of an archive, each checked, into a folder."""
-    into.mkdir()
-    for content, raw in _contents(packed, archive):
+def _unpack(packed: Path, archive: Archive) -> list[Path]:
+    """The contents of an archive, each checked, written to a folder beside it."""
+    folder = packed.parent / "contents"
+    folder.mkdir()
+    for content, raw in contents(packed, archive):
         check_size(raw, content)
         check_digest(raw, content)
-        with open(into / content.name, "wb") as file:
+        with open(folder / content.name, "wb") as file:
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
-
-
-def _contents(packed: Path, archive: Archive) -> Iterator[tuple[Content, bytes]]:
-    wanted = {content.name: content for content in archive.contents}
-    for name, read in _members(packed):
-        content = wanted.pop(name or next(iter(wanted), ""), None)
-        if content is not None:
-            yield content, read()
-    if wanted:
-        raise DamageError(f"has no member {', '.join(wanted)}")
-
-
-def _members(packed: Path) -> Iterator[tuple[str | None, Callable[[], bytes]]]:
-    """Names without folders, in the archive's order; `None` for gzip's one content."""
-    if packed.suffix == ".zip":
-        with zipfile.ZipFile(packed) as archive:
-            for name in archive.namelist():
-                yield Path(name).name, Found(packed, name).read
-    elif packed.name.endswith(".tar.gz"):
-        with tarfile.open(packed) as archive:
-            for member in archive:
-                file = archive.extractfile(member) if member.isfile() else None
-                if file is not None:
-                    yield Path(member.name).name, file.read
-    else:
-        yield None, Found(packed).read
+    return sorted(folder.iterdir())
 
 
 def _is_right(target: Path, content: Content) -> bool:
