@@ -1,0 +1,129 @@
+r"""The readout's problem for fixed features: what every projection onto it needs.
+
+With features $\Phi$ (N x M), scale $s$ and readout $U$ the risk is
+$R = |s\Phi U - Y|^2/(2\lambda N) + s|U - c|^2/2$. Write $K = s\Phi^\top\Phi/N$ and
+$B = \Phi^\top Y/N$; the optimal readout solves $(K + \lambda I)U = B + \lambda c$.
+"""
+
+import abc
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from ..data.source import Batch
+from ..networks.network import Network
+from .ridge import ridge_readout
+
+
+class ReadoutProblem(eqx.Module):
+    """One network and one batch, seen from the readout. Implementations may be exact
+    shortcuts for special features; `DenseProblem` is the one that always works.
+    """
+
+    @abc.abstractmethod
+    def solve(
+        self, penalty: Float[Array, ""], centre: Float[Array, "m k"]
+    ) -> Float[Array, "m k"]:
+        r"""The optimal readout, $(K + \lambda I)^{-1}(B + \lambda c)$."""
+
+    @abc.abstractmethod
+    def gram(self) -> Float[Array, "m m"]:
+        r"""$K = s\Phi^\top\Phi/N$."""
+
+    @abc.abstractmethod
+    def product(self, readout: Float[Array, "m k"]) -> Float[Array, "m k"]:
+        """$K U$, without the matrix where a shortcut exists."""
+
+    @abc.abstractmethod
+    def target(self) -> Float[Array, "m k"]:
+        r"""$B = \Phi^\top Y/N$."""
+
+    @abc.abstractmethod
+    def gradient(self, readout: Float[Array, "m k"]) -> Float[Array, "m k"]:
+        """$K U - B$, from the residuals."""
+
+    @abc.abstractmethod
+    def feature_gradient(self, readout: Float[Array, "m k"]) -> PyTree[Array]:
+        r"""$s^{-1} \partial_\theta |s\Phi U - Y|^2/(2N)$ at fixed $U$.
+
+        Divided by $\lambda$ this is $s^{-1}$ times the gradient of the reduced risk at
+        its optimal $U$ (envelope theorem). Shaped like `movable(network)`.
+        """
+
+    @abc.abstractmethod
+    def mean_square(self, readout: Float[Array, "m k"]) -> Float[Array, ""]:
+        r"""$|s\Phi U - Y|^2/N$."""
+
+
+MakeProblem = Callable[[Network, Any], ReadoutProblem]
+"""How a network and the batch of a step make a readout problem."""
+
+
+class DenseProblem(ReadoutProblem):
+    """Any network on any batch: features as a matrix, gradients by `jax.vjp`."""
+
+    network: Network
+    batch: Batch
+    features: Float[Array, "n m"]
+
+    def __init__(self, network: Network, batch: Batch) -> None:
+        self.network = network
+        self.batch = batch
+        self.features = network.features(batch.x)
+
+    def solve(
+        self, penalty: Float[Array, ""], centre: Float[Array, "m k"]
+    ) -> Float[Array, "m k"]:
+        return ridge_readout(
+            self.features,
+            self.batch.y,
+            penalty=penalty,
+            centre=centre,
+            scale=self.network.scale,
+        )
+
+    def gram(self) -> Float[Array, "m m"]:
+        return self._factor * (self.features.T @ self.features)
+
+    def product(self, readout: Float[Array, "m k"]) -> Float[Array, "m k"]:
+        return self._factor * (self.features.T @ (self.features @ readout))
+
+    def target(self) -> Float[Array, "m k"]:
+        return self.features.T @ self.batch.y / self.features.shape[0]
+
+    def gradient(self, readout: Float[Array, "m k"]) -> Float[Array, "m k"]:
+        return self.features.T @ self.residual(readout) / self.features.shape[0]
+
+    def feature_gradient(self, readout: Float[Array, "m k"]) -> PyTree[Array]:
+        moving, fixed = eqx.partition(self.network, movable(self.network))
+
+        def features(moving: Network) -> Float[Array, "n m"]:
+            return eqx.combine(moving, fixed).features(self.batch.x)
+
+        cotangent = self.residual(readout) @ readout.T / self.features.shape[0]
+        return jax.vjp(features, moving)[1](cotangent)[0]
+
+    def mean_square(self, readout: Float[Array, "m k"]) -> Float[Array, ""]:
+        return jnp.sum(self.residual(readout) ** 2) / self.features.shape[0]
+
+    def residual(self, readout: Float[Array, "m k"]) -> Float[Array, "n k"]:
+        r"""$s\Phi U - Y$."""
+        return self.network.scale * (self.features @ readout) - self.batch.y
+
+    @property
+    def _factor(self) -> float:
+        return self.network.scale / self.features.shape[0]
+
+
+def movable(network: Network) -> PyTree[bool]:
+    """Which leaves move when the readout is projected: every float array but it."""
+
+    def moves(path: tuple[Any, ...], leaf: Any) -> bool:
+        name = jax.tree_util.keystr(path[:1], simple=True)
+        return eqx.is_inexact_array(leaf) and name != "readout"
+
+    return jax.tree_util.tree_map_with_path(moves, network)
