@@ -1,0 +1,131 @@
+"""Certified numbers: feasible dual points, feasible primal points, infeasibility."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dpocon
+
+from .groups import PerSample, Weights
+from .programs import Program
+
+
+# Directions of the labels' space that the groups reach less than this count as
+# unreachable (a fraction of the largest eigenvalue of sum A A^T).
+_RANK_TOLERANCE = 1e-12
+# Relative distance of the labels to the reachable space above which no weights fit.
+_FIT_TOLERANCE = 1e-9
+
+
+def relative_gap(primal: float, lower: float) -> float:
+    """The gap over the lower bound; zero if both values are (numerically) zero."""
+    gap = max(primal - lower, 0.0)
+    return gap / max(abs(lower), np.finfo(float).tiny) if gap else 0.0
+
+
+class FeasibleDual(NamedTuple):
+    """A dual feasible point and its objective, a lower bound of the optimum."""
+
+    dual: Float[np.ndarray, " n"]
+    cone_dual: PerSample | None
+    value: float
+
+
+def scaled_dual(
+    program: Program,
+    dual: Float[np.ndarray, " n"],
+    cone_dual: PerSample | None = None,
+) -> FeasibleDual:
+    r"""The best feasible multiple of a dual point.
+
+    $c \le \min_g b_g / \|A_g^T l + X^T S_g \mu_g\|$ is feasible for any $l$ and any
+    $\mu \ge 0$; the value is $c\, y^T l - \tfrac{\kappa}{2} c^2 \|l\|^2$.
+    """
+    if cone_dual is not None:
+        cone_dual = _balanced(program, np.maximum(cone_dual, 0))
+    sizes = program.group_norms(program.dual_blocks(dual, cone_dual))
+    return best_multiple(program, dual, cone_dual, sizes)
+
+
+def best_multiple(
+    program: Program,
+    dual: Float[np.ndarray, " n"],
+    cone_dual: PerSample | None,
+    sizes: Float[np.ndarray, " groups"],
+) -> FeasibleDual:
+    """`scaled_dual` for given norms of the dual blocks."""
+    with np.errstate(divide="ignore"):
+        limit = float(np.min(program.bounds / sizes, initial=np.inf))
+    linear, square = float(program.y @ dual), program.kappa * float(dual @ dual)
+    best = linear / square if square else np.inf
+    factor = max(0.0, min(limit, best))
+    if not np.isfinite(factor):
+        factor = 0.0
+    return FeasibleDual(
+        factor * dual,
+        None if cone_dual is None else factor * cone_dual,
+        factor * linear - 0.5 * factor**2 * square,
+    )
+
+
+def _balanced(program: Program, cone_dual: PerSample) -> PerSample:
+    r"""Make $X^T S \mu$ vanish in the coordinates without penalty.
+
+    The correction is proportional to $\mu^2$, so that small multipliers stay positive.
+    """
+    if program.penalised is None:
+        return cone_dual
+    free = (program.penalised == 0)[program.n_skip :]
+    groups, first = program.groups, program.n_skip
+    for _ in range(2):
+        error = groups.activations_adjoint(program.signs * cone_dual, first)
+        hessian = groups.cone_hessian(cone_dual**2, first)
+        for g in np.flatnonzero(free.any(axis=1)):
+            k = free[g]
+            rows = (groups.x @ groups.transforms[first + g][:, k]) * (
+                program.signs[g][:, None]
+            )
+            step = np.linalg.lstsq(hessian[g][np.ix_(k, k)], error[g, k], rcond=None)[0]
+            cone_dual[g] -= cone_dual[g] ** 2 * (rows @ step)
+    return np.maximum(cone_dual, 0)
+
+
+class EqualityRepair:
+    r"""Least-norm corrections $Z + A^T h$ that make $A Z = y$ hold."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        gram = program.groups.gram()
+        self.basis: Float[np.ndarray, "n rank"] | None = None
+        try:
+            self._factor = cho_factor(gram)
+            norm = np.abs(gram).sum(axis=0).max()
+            well = dpocon(self._factor[0], norm)[0] > _RANK_TOLERANCE
+        except np.linalg.LinAlgError:
+            well = False
+        if not well:
+            values, vectors = np.linalg.eigh(gram)
+            kept = values > _RANK_TOLERANCE * values[-1]
+            self.basis = vectors[:, kept]
+            self._inverse = 1 / values[kept]
+
+    def unreachable(self) -> Float[np.ndarray, " n"] | None:
+        """The part of the labels that no weights reach, `None` if there is none."""
+        if self.basis is None:
+            return None
+        y = self._program.y
+        rest = y - self.basis @ (self.basis.T @ y)
+        rest -= self.basis @ (self.basis.T @ rest)
+        size = np.linalg.norm(rest)
+        return rest if size > _FIT_TOLERANCE * np.linalg.norm(y) else None
+
+    def __call__(self, z: Weights) -> Weights:
+        """The corrected weights."""
+        groups = self._program.groups
+        return z + groups.adjoint(self._solve(self._program.y - groups.apply(z)))
+
+    def _solve(self, v: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        if self.basis is None:
+            return cho_solve(self._factor, v, check_finite=False)
+        return self.basis @ (self._inverse * (self.basis.T @ v))

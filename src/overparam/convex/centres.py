@@ -1,0 +1,73 @@
+r"""Analytic centres of activation cones.
+
+The centre of $\{z : S X z > 0\}$ minimises $\tfrac12\|z\|^2 - \sum_k \log(S X z)_k$.
+There $z = X^T S (1 / (S X z))$ and $\|z\|^2 = n$, which makes it the perfectly centred
+start of an interior-point method, and a short direction with a large smallest margin.
+A sampled gate is a poor point of its own cone: its smallest margin can be $10^5$
+times smaller.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from .cones import dots, norms
+from .groups import Groups, PerGroup, PerSample, Weights
+from .programs import Program
+
+
+_MAX_STEPS = 100
+_LINE_SEARCH_STEPS = 8
+# Newton decrement at which a centre is accurate enough to start from.
+_CENTRED = 0.3
+
+
+def analytic_centres(program: Program) -> Weights:
+    """The centre of the cone of every pattern, in the coordinates of its group."""
+    first, count = program.n_skip, len(program.patterns.masks)
+    groups = program.groups.select(np.arange(first, first + count))
+    signs = program.signs[:count]
+    centres = groups.coordinates(program.patterns.gates)
+    centres *= (np.sqrt(signs.shape[1]) / norms(centres))[:, None]
+    active = np.arange(count)
+    for _ in range(_MAX_STEPS):
+        some = groups.select(active)
+        centres[active], decrement = _newton_step(some, signs[active], centres[active])
+        active = active[decrement > _CENTRED]
+        if not len(active):
+            break
+    return centres
+
+
+def _newton_step(
+    groups: Groups, signs: PerSample, z: Weights
+) -> tuple[Weights, PerGroup]:
+    margins = signs * groups.activations(z, 0)
+    gradient = z - groups.activations_adjoint(signs / margins, 0)
+    hessian = groups.cone_hessian(1 / margins**2, 0) + np.eye(groups.dimension)
+    step = -np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
+    decrement = np.sqrt(np.maximum(0, -dots(gradient, step)))
+    moved = signs * groups.activations(step, 0)
+    length = _line_search(z, step, margins, moved, 1 / (1 + decrement))
+    return z + length[:, None] * step, decrement
+
+
+def _line_search(
+    z: Weights, step: Weights, margins: PerSample, moved: PerSample, length: PerGroup
+) -> PerGroup:
+    """Damped Newton steps in the step length; they cannot leave the cones."""
+    linear, quadratic = dots(z, step), dots(step, step)
+    for _ in range(_LINE_SEARCH_STEPS):
+        ratio = moved / (margins + length[:, None] * moved)
+        slope = linear + length * quadratic - ratio.sum(axis=1)
+        curvature = quadratic + dots(ratio, ratio)
+        length = length - slope / (curvature + np.abs(slope) * np.sqrt(curvature))
+    return length
+
+
+def short_witnesses(program: Program) -> Float[np.ndarray, "patterns d"]:
+    """Directions with every margin at least one, in the coordinates of the groups."""
+    centres = analytic_centres(program)
+    first, count = program.n_skip, len(centres)
+    groups = program.groups.select(np.arange(first, first + count))
+    margins = program.signs[:count] * groups.activations(centres, 0)
+    return centres / margins.min(axis=1, keepdims=True)

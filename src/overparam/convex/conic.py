@@ -1,0 +1,286 @@
+r"""Exact programmes by a primal-dual interior-point method in block-arrow form.
+
+Per group: $t_g \ge \|z_g\|$ (a second-order cone) and, for ReLU blocks, the rows
+$S_g X z_g \ge 0$. Eliminating the groups one by one leaves an $n \times n$ system,
+$(\kappa I + \sum_g A_g H_g^{-1} A_g^T)\, d\nu = r$, with
+$H_g = e_g^{-2}(I - \tfrac{2}{1 + 2\|w_g\|^2} w_g w_g^T) + X^T \mathrm{diag}(R_g) X$.
+
+The start is an analytic centre of every cone, where weights and multipliers are
+strictly feasible and perfectly centred. Slacks are computed from the weights and cone
+multipliers from the dual point, never updated, so that all cones hold at every iterate
+and rounding does not enter the Newton equations as a residual.
+"""
+
+import contextlib
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from . import cones
+from .bounds import EqualityRepair, scaled_dual
+from .centres import analytic_centres
+from .cones import Arrow
+from .groups import PerGroup, PerSample, Samples, Weights
+from .newton import Candidate, newton_solver
+from .programs import Program
+
+
+# Relative shifts of the diagonal blocks to try in turn.
+_SHIFTS = (0.0, 1e-15, 1e-14, 1e-13, 1e-12)
+
+
+class ConicState(NamedTuple):
+    r"""An iterate whose cones all hold strictly.
+
+    Attributes:
+        heights: $t_g > \|z_g\|$.
+        weights: $z_g$.
+        dual: Multiplier $\nu$ of the predictions.
+        row_duals: Multipliers of the cone rows.
+        system: The Newton system that led here.
+    """
+
+    heights: PerGroup
+    weights: Weights
+    dual: Samples
+    row_duals: PerSample
+    system: "NewtonSystem | None" = None
+
+
+class Direction(NamedTuple):
+    """A Newton step, with the steps of the slacks and multipliers it implies."""
+
+    heights: PerGroup
+    weights: Weights
+    dual: Samples
+    row_duals: PerSample
+    slack: Arrow
+    rows: PerSample
+    multiplier: Arrow
+
+
+class ConicMethod:
+    """Steps and certificates of the block-arrow method for one programme."""
+
+    def __init__(self, program: Program, repair: EqualityRepair | None) -> None:
+        self.program = program
+        self.repair = repair
+
+    def start(self) -> ConicState:
+        """The perfectly centred start: all complementarity products are equal."""
+        program, groups = self.program, self.program.groups
+        n, first = len(program.y), program.n_skip
+        centres = analytic_centres(program)
+        height = np.linalg.norm(program.y) / np.sqrt(groups.n_groups)
+        shrink = height / np.sqrt(1 + n)
+        weights = np.zeros((groups.n_groups, groups.dimension))
+        weights[first:] = shrink * np.concatenate([centres, centres])
+        rows = self.signed_rows(weights)
+        bounds = program.bounds[first:, None]
+        return ConicState(
+            heights=np.full(groups.n_groups, height),
+            weights=weights,
+            dual=np.zeros(n),
+            row_duals=bounds / np.sqrt(1 + n) * shrink / rows,
+        )
+
+    def penalised(self, z: Weights) -> Weights:
+        """The coordinates that are penalised; the others set to zero."""
+        return z if self.program.penalised is None else self.program.penalised * z
+
+    def signed_rows(self, z: Weights) -> PerSample:
+        """The cone rows $S X z$."""
+        first = self.program.n_skip
+        return self.program.signs * self.program.groups.activations(z, first)
+
+    def certify(self, state: ConicState) -> Candidate:
+        """Bounds that hold at any iterate, and the points that give them.
+
+        The upper bound is infinite as long as restoring the equality leaves a cone.
+        """
+        weights = state.weights
+        if self.repair is not None and state.system is not None:
+            for _ in range(2):
+                weights = state.system.restore_equality(weights)
+        upper = self.program.objective(weights)
+        if self.repair is not None and (
+            state.system is None or self.program.violation(weights).any()
+        ):
+            upper = np.inf
+        dual = scaled_dual(self.program, state.dual, state.row_duals)
+        return Candidate(weights, upper, dual.dual, dual.cone_dual, dual.value)
+
+    def step(self, state: ConicState) -> ConicState | None:
+        """One predictor-corrector step, `None` where the numbers break down."""
+        system = NewtonSystem(self, state)
+        if not system.interior:
+            return None
+        system.factorise()
+        zeros = system.slack.times(0.0)
+        predictor = system.direction(zeros, 0.0 * system.rows, 1.0)
+        shrink = (1 - min(1.0, system.longest(predictor))) ** 3
+        target, row_target = system.second_order(predictor)
+        target.head[...] += shrink * system.mu
+        row_target += shrink * system.mu
+        direction = system.direction(target, row_target, 1.0 - shrink)
+        length = min(1.0, 0.99 * system.longest(direction))
+        return ConicState(
+            heights=state.heights + length * direction.heights,
+            weights=state.weights + length * direction.weights,
+            dual=state.dual + length * direction.dual,
+            row_duals=state.row_duals + length * direction.row_duals,
+            system=system,
+        )
+
+
+class NewtonSystem:
+    """The linear equations of one iterate, factored once for all right-hand sides."""
+
+    def __init__(self, method: ConicMethod, state: ConicState) -> None:
+        self._method, self._state = method, state
+        program = self._program = method.program
+        self._blocks = program.dual_blocks(state.dual, state.row_duals)
+        self.slack = Arrow(state.heights, method.penalised(state.weights))
+        self.multiplier = Arrow(program.bounds, -method.penalised(self._blocks))
+        self.rows = method.signed_rows(state.weights)
+        total = cones.inner(self.slack, self.multiplier)
+        total += float(np.vdot(self.rows, state.row_duals))
+        self.mu = total / (len(state.heights) + self.rows.size)
+
+    @property
+    def interior(self) -> bool:
+        """Whether all cones hold strictly."""
+        return bool(
+            cones.inside(self.slack)
+            and cones.inside(self.multiplier)
+            and np.all(self.rows > 0)
+            and np.all(self._state.row_duals > 0)
+        )
+
+    def factorise(self) -> None:
+        """Factor the blocks and their Schur complement."""
+        self._scaling = cones.nesterov_todd(self.slack, self.multiplier)
+        self._lam = self._scaling.apply(self.multiplier)
+        self._ratio = self._state.row_duals / self.rows
+        self._factors = self._block_factors()
+        halves = self._program.groups.half_products(self._factors)
+        schur = sum(half.T @ half for half in halves)
+        schur[np.diag_indices_from(schur)] += self._program.kappa
+        repair = self._method.repair
+        self._solve = newton_solver(schur, None if repair is None else repair.basis)
+
+    def direction(
+        self, target: Arrow, row_target: PerSample, factor: float
+    ) -> Direction:
+        """The step to the complementarity `target`, residuals shrunk by `factor`."""
+        program, state, scaling = self._program, self._state, self._scaling
+        first, groups = program.n_skip, program.groups
+        wanted = target.plus(cones.product(self._lam, self._lam), -1.0)
+        pushed = scaling.apply_inverse(cones.divide(self._lam, wanted))
+        row_pushed = row_target / self.rows - state.row_duals
+        right = self._method.penalised(pushed.tail) - factor * self._free_residual
+        right[first:] += groups.activations_adjoint(program.signs * row_pushed, first)
+        right += (pushed.head * self._slope)[:, None] * scaling.tail
+        half = self._half(right)
+        dual = self._solve(
+            -factor * self._equality_residual - groups.apply(self._half_adjoint(half))
+        )
+        weights = self._half_adjoint(half + self._half(groups.adjoint(dual)))
+        along = cones.dots(scaling.tail, weights)
+        heights = pushed.head / self._head + self._slope * along
+        rows = self._method.signed_rows(weights)
+        row_duals = row_pushed - self._ratio * rows
+        tails = -self._method.penalised(program.dual_blocks(dual, row_duals))
+        return Direction(
+            heights,
+            weights,
+            dual,
+            row_duals,
+            slack=Arrow(heights, self._method.penalised(weights)),
+            rows=rows,
+            multiplier=Arrow(np.zeros_like(heights), tails),
+        )
+
+    def longest(self, step: Direction) -> float:
+        """The largest multiple of a step that leaves no cone."""
+        return min(
+            cones.max_step(self.slack, step.slack),
+            cones.max_step(self.multiplier, step.multiplier),
+            cones.max_step_positive(self.rows, step.rows),
+            cones.max_step_positive(self._state.row_duals, step.row_duals),
+        )
+
+    def second_order(self, predictor: Direction) -> tuple[Arrow, PerSample]:
+        """Minus what the predictor neglects in the complementarity."""
+        neglected = cones.product(
+            self._scaling.apply_inverse(predictor.slack),
+            self._scaling.apply(predictor.multiplier),
+        )
+        return neglected.times(-1.0), -predictor.rows * predictor.row_duals
+
+    def restore_equality(self, weights: Weights) -> Weights:
+        """Move the predictions to the labels, mostly along the cone faces."""
+        groups = self._program.groups
+        missing = self._solve(self._program.y - groups.apply(weights))
+        return weights + self._half_adjoint(self._half(groups.adjoint(missing)))
+
+    @cached_property
+    def _equality_residual(self) -> Samples:
+        program, state = self._program, self._state
+        predictions = program.groups.apply(state.weights)
+        return predictions + program.kappa * state.dual - program.y
+
+    @cached_property
+    def _free_residual(self) -> Weights | float:
+        """Stationarity of the coordinates without penalty."""
+        penalised = self._program.penalised
+        return 0.0 if penalised is None else (penalised - 1) * self._blocks
+
+    @cached_property
+    def _head(self) -> PerGroup:
+        return (2 * self._scaling.head**2 - 1) / self._scaling.size**2
+
+    @cached_property
+    def _slope(self) -> PerGroup:
+        return 2 * self._scaling.head / (2 * self._scaling.head**2 - 1)
+
+    def _block_factors(self) -> Float[np.ndarray, "groups d d"]:
+        """Inverse Cholesky factors of $H_g$."""
+        program, scaling = self._program, self._scaling
+        weight = 1 / scaling.size**2
+        curvature = -2 * weight / (2 * scaling.head**2 - 1)
+        tails = scaling.tail
+        hessians = (curvature[:, None] * tails)[:, :, None] * tails[:, None, :]
+        kept = program.penalised
+        diagonal = np.ones_like(tails) if kept is None else kept
+        k = np.arange(tails.shape[1])
+        hessians[:, k, k] += weight[:, None] * diagonal
+        first = program.n_skip
+        hessians[first:] += program.groups.cone_hessian(self._ratio, first)
+        return np.linalg.inv(_shifted_cholesky(hessians))
+
+    def _half(self, z: Weights) -> Weights:
+        return (self._factors @ z[:, :, None])[:, :, 0]
+
+    def _half_adjoint(self, z: Weights) -> Weights:
+        return (z[:, None, :] @ self._factors)[:, 0]
+
+
+def _shifted_cholesky(
+    matrices: Float[np.ndarray, "groups d d"],
+) -> Float[np.ndarray, "groups d d"]:
+    """Cholesky factors, of slightly shifted matrices if rounding made them indefinite.
+
+    The shift perturbs the Newton direction but none of the feasibility conditions,
+    which are computed from the step.
+    """
+    k = np.arange(matrices.shape[1])
+    diagonal = matrices[:, k, k]
+    for shift in _SHIFTS[:-1]:
+        matrices[:, k, k] = (1 + shift) * diagonal
+        with contextlib.suppress(np.linalg.LinAlgError):
+            return np.linalg.cholesky(matrices)
+    matrices[:, k, k] = (1 + _SHIFTS[-1]) * diagonal
+    return np.linalg.cholesky(matrices)

@@ -1,0 +1,246 @@
+r"""The linear maps of a convex programme: predictions $f = \sum_g A_g z_g$.
+
+`MaskedGroups` has $A_g = \mathrm{diag}(m_g) X$ and never forms them; `BasisGroups` has
+explicit blocks with orthonormal columns, for normalised neurons. The weights of group
+g are row g of a matrix $Z$ of shape `(groups, d)`.
+"""
+
+import abc
+from collections.abc import Iterator
+from functools import cached_property
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Float, Int
+
+
+Samples = Float[np.ndarray, " n"]
+Square = Float[np.ndarray, "n n"]
+Weights = Float[np.ndarray, "groups d"]
+PerGroup = Float[np.ndarray, " groups"]
+PerSample = Float[np.ndarray, "groups n"]
+
+_CHUNK_BYTES = 2**27
+
+
+class Groups(eqx.Module):
+    """Linear maps $A_g$ of all groups, with what the solvers ask of them."""
+
+    n_groups: eqx.AbstractVar[int]
+    dimension: eqx.AbstractVar[int]
+
+    @abc.abstractmethod
+    def apply(self, z: Weights) -> Samples:
+        r"""Predictions $\sum_g A_g z_g$."""
+
+    @abc.abstractmethod
+    def adjoint(self, dual: Samples) -> Weights:
+        r"""$A_g^T l$ of every group."""
+
+    @abc.abstractmethod
+    def schur(self, weights: PerGroup, tails: Weights) -> Square:
+        r"""$\sum_g c_g A_g (I + 2 w_g w_g^T) A_g^T$ for weights c and tails w."""
+
+    @abc.abstractmethod
+    def activations(self, z: Weights, first: int) -> PerSample:
+        r"""Pre-activations $X w$ of the groups from `first` on (the cone rows)."""
+
+    @abc.abstractmethod
+    def activations_adjoint(self, v: PerSample, first: int) -> Weights:
+        """The adjoint of `activations`."""
+
+    @abc.abstractmethod
+    def cone_hessian(self, v: PerSample, first: int) -> Float[np.ndarray, "cones d d"]:
+        r"""$\sum_k v_{gk} x_k x_k^T$ in the coordinates of the groups from `first`."""
+
+    @abc.abstractmethod
+    def half_products(
+        self, factors: Float[np.ndarray, "groups d d"]
+    ) -> Iterator[Float[np.ndarray, "rows n"]]:
+        r"""Chunks of the stacked $F_g A_g^T$: their Gram matrix is a Schur matrix."""
+
+    @abc.abstractmethod
+    def neurons(self, z: Weights) -> Weights:
+        """The weights of the groups in the coordinates of the inputs."""
+
+    @abc.abstractmethod
+    def coordinates(self, neurons: Weights) -> Weights:
+        """The inverse of `neurons`."""
+
+    @abc.abstractmethod
+    def select(self, kept: Int[np.ndarray, " kept"]) -> "Groups":
+        """Some of the groups."""
+
+    @abc.abstractmethod
+    def spectral_norms(self) -> PerGroup:
+        r"""$\|A_g\|_2$ of every group."""
+
+    def gram(self) -> Square:
+        r"""$\sum_g A_g A_g^T$."""
+        zeros = np.zeros((self.n_groups, self.dimension))
+        return self.schur(np.ones(self.n_groups), zeros)
+
+
+class MaskedGroups(Groups):
+    r"""$A_g = \mathrm{diag}(m_g) X$ with masks in {-1, 0, 1}.
+
+    $A_g A_g^T = (X X^T) \circ (m_g m_g^T)$, hence every Schur matrix is the Hadamard
+    product of two matrix products, whose cost does not depend on the dimension.
+
+    Attributes:
+        x: Inputs, shape `(n, d)`.
+        masks: One mask a row, shape `(groups, n)`.
+    """
+
+    x: Float[np.ndarray, "n d"]
+    masks: PerSample
+
+    @property
+    def n_groups(self) -> int:
+        return self.masks.shape[0]
+
+    @property
+    def dimension(self) -> int:
+        return self.x.shape[1]
+
+    @cached_property
+    def inner_products(self) -> Square:
+        """Gram matrix $X X^T$ of the inputs."""
+        return self.x @ self.x.T
+
+    def apply(self, z: Weights) -> Samples:
+        return np.einsum("gn,gn->n", self.masks, z @ self.x.T)
+
+    def adjoint(self, dual: Samples) -> Weights:
+        return (self.masks * dual[None]) @ self.x
+
+    def schur(self, weights: PerGroup, tails: Weights) -> Square:
+        roots = np.sqrt(weights)[:, None]
+        scaled = roots * self.masks
+        matrix = self.inner_products * (scaled.T @ scaled)
+        if np.any(tails):
+            along = scaled * (tails @ self.x.T)
+            matrix += 2 * (along.T @ along)
+        return matrix
+
+    def activations(self, z: Weights, first: int) -> PerSample:
+        return z[first:] @ self.x.T
+
+    def activations_adjoint(self, v: PerSample, first: int) -> Weights:
+        return v @ self.x
+
+    def cone_hessian(self, v: PerSample, first: int) -> Float[np.ndarray, "cones d d"]:
+        d = self.dimension
+        return (v @ self._outer_products).reshape(-1, d, d)
+
+    def half_products(
+        self, factors: Float[np.ndarray, "groups d d"]
+    ) -> Iterator[Float[np.ndarray, "rows n"]]:
+        n, d = self.x.shape
+        for some in _chunks(self.n_groups, 8 * n * d):
+            flat = factors[some].reshape(-1, d) @ self.x.T
+            flat.reshape(-1, d, n)[...] *= self.masks[some, None]
+            yield flat
+
+    def neurons(self, z: Weights) -> Weights:
+        return z
+
+    def coordinates(self, neurons: Weights) -> Weights:
+        return neurons.copy()
+
+    def select(self, kept: Int[np.ndarray, " kept"]) -> "MaskedGroups":
+        return MaskedGroups(self.x, self.masks[kept])
+
+    def spectral_norms(self) -> PerGroup:
+        rows = [np.linalg.norm(mask[:, None] * self.x, 2) for mask in self.masks]
+        return np.asarray(rows)
+
+    @cached_property
+    def _outer_products(self) -> Float[np.ndarray, "n dd"]:
+        n, d = self.x.shape
+        return (self.x[:, :, None] * self.x[:, None, :]).reshape(n, d * d)
+
+
+class BasisGroups(Groups):
+    r"""Explicit blocks $A_g$ for neurons whose outputs are normalised.
+
+    $w_g = T_g z_g$ makes $A_g = D_g X T_g$ orthonormal on the range of $D_g X$ and
+    zero on its null space.
+
+    Attributes:
+        x: Inputs, shape `(n, d)`.
+        blocks: $A_g$, shape `(n, groups, d)`.
+        transforms: $T_g$, shape `(groups, d, d)`.
+    """
+
+    x: Float[np.ndarray, "n d"]
+    blocks: Float[np.ndarray, "n groups d"]
+    transforms: Float[np.ndarray, "groups d d"]
+
+    @property
+    def n_groups(self) -> int:
+        return self.blocks.shape[1]
+
+    @property
+    def dimension(self) -> int:
+        return self.blocks.shape[2]
+
+    def apply(self, z: Weights) -> Samples:
+        return self._flat @ z.ravel()
+
+    def adjoint(self, dual: Samples) -> Weights:
+        return (dual @ self._flat).reshape(self.n_groups, self.dimension)
+
+    def schur(self, weights: PerGroup, tails: Weights) -> Square:
+        roots = np.sqrt(weights)
+        n = self.x.shape[0]
+        scaled = (self.blocks * roots[:, None]).reshape(n, -1)
+        matrix = scaled @ scaled.T
+        if np.any(tails):
+            along = np.einsum("ngd,gd->ng", self.blocks, roots[:, None] * tails)
+            matrix += 2 * (along @ along.T)
+        return matrix
+
+    def activations(self, z: Weights, first: int) -> PerSample:
+        return self.neurons(z)[first:] @ self.x.T
+
+    def activations_adjoint(self, v: PerSample, first: int) -> Weights:
+        return np.einsum("gji,gj->gi", self.transforms[first:], v @ self.x)
+
+    def cone_hessian(self, v: PerSample, first: int) -> Float[np.ndarray, "cones d d"]:
+        rows = self._rows[first:]
+        return rows.transpose(0, 2, 1) @ (v[:, :, None] * rows)
+
+    def half_products(
+        self, factors: Float[np.ndarray, "groups d d"]
+    ) -> Iterator[Float[np.ndarray, "rows n"]]:
+        n, d = self.x.shape
+        for some in _chunks(self.n_groups, 8 * n * d):
+            blocks = self.blocks[:, some].transpose(1, 2, 0)
+            yield (factors[some] @ blocks).reshape(-1, n)
+
+    def neurons(self, z: Weights) -> Weights:
+        return np.einsum("gij,gj->gi", self.transforms, z)
+
+    def coordinates(self, neurons: Weights) -> Weights:
+        return np.einsum("gij,gj->gi", np.linalg.pinv(self.transforms), neurons)
+
+    def select(self, kept: Int[np.ndarray, " kept"]) -> "BasisGroups":
+        return BasisGroups(self.x, self.blocks[:, kept], self.transforms[kept])
+
+    def spectral_norms(self) -> PerGroup:
+        return np.ones(self.n_groups)
+
+    @cached_property
+    def _flat(self) -> Float[np.ndarray, "n gd"]:
+        return self.blocks.reshape(self.blocks.shape[0], -1)
+
+    @cached_property
+    def _rows(self) -> Float[np.ndarray, "groups n d"]:
+        return self.x @ self.transforms
+
+
+def _chunks(n_groups: int, bytes_per_group: int) -> Iterator[slice]:
+    size = max(1, _CHUNK_BYTES // bytes_per_group)
+    for start in range(0, n_groups, size):
+        yield slice(start, start + size)

@@ -1,0 +1,70 @@
+"""The front door of the interior-point methods."""
+
+import numpy as np
+
+from ..checks import at_least, positive
+from .bounds import EqualityRepair
+from .conic import ConicMethod
+from .gated import GatedMethod
+from .newton import iterate
+from .programs import Program
+from .solution import Solution, assess
+
+
+def solve(
+    program: Program, *, tolerance: float = 1e-7, max_iterations: int = 100
+) -> Solution:
+    r"""The optimum of a convex programme with a certified gap.
+
+    Gated programmes are solved through their dual (`gated`), exact ones in block-arrow
+    form (`conic`). Neither the status nor any number of the result relies on the
+    iteration: all are computed from the returned arrays.
+
+    Args:
+        program: What to minimise.
+        tolerance: Relative gap at which to stop; below 1e-8 rounding may prevent it.
+        max_iterations: Most Newton steps.
+
+    Returns:
+        The solution; look at `status` before using the weights.
+    """
+    positive(tolerance=tolerance)
+    at_least(1, max_iterations=max_iterations)
+    repair = EqualityRepair(program) if program.penalty is None else None
+    if repair is not None:
+        unreachable = repair.unreachable()
+        if unreachable is not None:
+            return _infeasible(program, unreachable)
+    if not program.y.any():
+        zeros = np.zeros((program.groups.n_groups, program.groups.dimension))
+        return assess(
+            program, zeros, program.y, None, tolerance=tolerance, iterations=0
+        )
+    method = (ConicMethod if program.exact else GatedMethod)(program, repair)
+    run = iterate(
+        method, method.start(), tolerance=tolerance, max_iterations=max_iterations
+    )
+    return assess(
+        program,
+        run.best.weights,
+        run.best.dual,
+        run.best.cone_dual,
+        tolerance=tolerance,
+        iterations=run.iterations,
+    )
+
+
+def _infeasible(program: Program, certificate: np.ndarray) -> Solution:
+    """No weights fit the labels: `certificate` is orthogonal to all predictions."""
+    return Solution(
+        program=program,
+        weights=np.zeros((program.groups.n_groups, program.groups.dimension)),
+        dual=certificate,
+        cone_dual=None,
+        primal=np.inf,
+        lower=np.inf,
+        equality_residual=1.0,
+        cone_violation=0.0,
+        iterations=0,
+        status="infeasible",
+    )

@@ -1,0 +1,216 @@
+r"""What is minimised: ReLU training as a group lasso over activation patterns.
+
+$\min_z \sum_g b_g \|z_g\| + \tfrac12 \|f - y\|^2$ (penalised) or subject to $f = y$
+(minimum norm), with $f = \sum_g A_g z_g$. The groups are
+
+* one block $X w_0$ without cone if the network has a skip connection,
+* `gated`: one block $D_i X z_i$ per pattern,
+* `exact`: blocks $D_i X u_i$ and $-D_i X v_i$ with $S_i X u_i, S_i X v_i \ge 0$.
+
+The exact programme has the same minimum as training the network itself with the
+patterns at hand; the gated one drops the cones.
+
+Reference: Pilanci, Ergen 2020 (arXiv 2002.10553); Wang et al. 2022
+(arXiv 2209.15265), section 2.
+"""
+
+import dataclasses
+from functools import cached_property
+from typing import Literal
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Float
+
+from ..checks import one_of, positive
+from ..errors import ConfigError, DataError
+from .cones import norms
+from .groups import BasisGroups, Groups, MaskedGroups, PerGroup, PerSample, Weights
+from .patterns import Patterns
+
+
+Architecture = Literal["plain", "skip", "normalised"]
+Relaxation = Literal["exact", "gated"]
+Fit = Literal["minimum-norm", "penalised"]
+
+# Eigenvalues of X^T D X below this fraction of the largest count as zero.
+_RANK_TOLERANCE = 1e-10
+
+
+class Program(eqx.Module):
+    r"""A group lasso over activation patterns.
+
+    Attributes:
+        groups: The linear maps $A_g$.
+        y: Labels, shape `(n,)`.
+        patterns: The activation patterns of the ReLU blocks.
+        network: `plain`, `skip` or `normalised`.
+        relaxation: `exact` (with cones) or `gated` (without).
+        penalty: $\beta$ of the penalised fit, `None` for the minimum norm.
+        merged_all_ones: A gated all-ones pattern equals the skip block; it was left
+            out, and the skip weights stand for the sum of both.
+    """
+
+    groups: Groups
+    y: Float[np.ndarray, " n"]
+    patterns: Patterns
+    network: Architecture = "plain"
+    relaxation: Relaxation = "gated"
+    penalty: float | None = None
+    merged_all_ones: bool = False
+
+    @property
+    def kappa(self) -> float:
+        """1 for the squared loss, 0 for the equality constraint."""
+        return 0.0 if self.penalty is None else 1.0
+
+    @property
+    def n_skip(self) -> int:
+        """Number of blocks (0 or 1) before the ReLU blocks."""
+        return int(self.network == "skip")
+
+    @property
+    def exact(self) -> bool:
+        """Whether the ReLU blocks have cones."""
+        return self.relaxation == "exact"
+
+    @cached_property
+    def bounds(self) -> PerGroup:
+        """Penalty weights $b_g$."""
+        return np.full(self.groups.n_groups, self.penalty or 1.0)
+
+    @cached_property
+    def signs(self) -> PerSample:
+        """Cone signs of the ReLU blocks, shape `(cones, n)`; empty if gated."""
+        signs = 2.0 * self.patterns.masks - 1.0
+        return np.concatenate([signs, signs]) if self.exact else signs[:0]
+
+    @cached_property
+    def penalised(self) -> Float[np.ndarray, "groups d"] | None:
+        """1 where a coordinate is penalised, 0 in the null space of a pattern.
+
+        `None` if all coordinates are.
+        """
+        if not isinstance(self.groups, BasisGroups) or not self.exact:
+            return None
+        kept = np.any(self.groups.blocks != 0, axis=0).astype(float)
+        return None if kept.all() else kept
+
+    def group_norms(self, z: Weights) -> PerGroup:
+        r"""$\|z_g\|$ over the penalised coordinates."""
+        return norms(z if self.penalised is None else self.penalised * z)
+
+    def objective(self, z: Weights) -> float:
+        """Penalty plus squared loss (the penalty alone for the minimum norm)."""
+        penalty = float(self.bounds @ self.group_norms(z))
+        if self.penalty is None:
+            return penalty
+        residual = self.y - self.groups.apply(z)
+        return penalty + 0.5 * float(residual @ residual)
+
+    def violation(self, z: Weights) -> PerGroup:
+        r"""Per cone: the most negative $S_g X z_g$, as a nonnegative number."""
+        if not self.exact:
+            return np.zeros(0)
+        rows = self.signs * self.groups.activations(z, self.n_skip)
+        return np.maximum(0, -rows.min(axis=1))
+
+    def dual_blocks(
+        self, dual: Float[np.ndarray, " n"], cone_dual: PerSample | None = None
+    ) -> Weights:
+        r"""$A_g^T l + X^T S_g \mu_g$: its norms must not exceed $b_g$."""
+        blocks = self.groups.adjoint(dual)
+        if cone_dual is not None:
+            blocks[self.n_skip :] += self.groups.activations_adjoint(
+                self.signs * cone_dual, self.n_skip
+            )
+        return blocks
+
+    def with_penalty(self, penalty: float) -> "Program":
+        """The same programme with another penalty."""
+        return dataclasses.replace(self, penalty=penalty)
+
+
+def convex_program(
+    x: Float[np.ndarray, "n d"],
+    y: Float[np.ndarray, " n"],
+    *,
+    patterns: Patterns,
+    network: Architecture = "plain",
+    relaxation: Relaxation = "gated",
+    penalty: float | None = None,
+) -> Program:
+    r"""The convex programme of a two-layer ReLU network over given patterns.
+
+    Args:
+        x: Inputs, shape `(n, d)`. Append a column of ones for a (penalised) bias.
+        y: Labels, shape `(n,)`.
+        patterns: Activation patterns of the same samples.
+        network: `plain`, `skip` (plus a linear block) or `normalised` (every neuron's
+            output on the data has norm one).
+        relaxation: `exact` or `gated`.
+        penalty: $\beta > 0$ of $\tfrac12\|f-y\|^2 + \beta\sum_g \|z_g\|$; `None` asks
+            for the minimum norm subject to $f = y$.
+
+    Raises:
+        ConfigError: If the penalty is not positive or the patterns do not fit.
+        DataError: If inputs or labels are not finite or of the wrong shape.
+    """
+    one_of(["plain", "skip", "normalised"], network=network)
+    one_of(["exact", "gated"], relaxation=relaxation)
+    positive(penalty=penalty)
+    check_data(x, y)
+    if patterns.n_samples != len(x):
+        raise ConfigError(
+            f"the patterns are of {patterns.n_samples} samples, the data have {len(x)}."
+        )
+    patterns = patterns.without(np.zeros(len(x), bool))
+    merged = False
+    if network == "skip" and relaxation == "gated":
+        kept = patterns.without(np.ones(len(x), bool))
+        merged, patterns = len(kept.masks) < len(patterns.masks), kept
+    if not len(patterns.masks) and network != "skip":
+        raise ConfigError("`patterns` must hold a non-zero pattern, got none.")
+    masks = patterns.masks.astype(float)
+    if network == "normalised":
+        groups = _basis_groups(x, masks, exact=relaxation == "exact")
+    else:
+        skip = np.ones((int(network == "skip"), len(x)))
+        copies = [masks, -masks] if relaxation == "exact" else [masks]
+        groups = MaskedGroups(x, np.concatenate([skip, *copies]))
+    return Program(groups, y, patterns, network, relaxation, penalty, merged)
+
+
+def check_data(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]) -> None:
+    """Inputs and labels are finite float64 arrays of matching shapes."""
+    if x.ndim != 2 or 0 in x.shape or not np.all(np.isfinite(x)):
+        raise DataError(f"`x` must be a finite (n, d) matrix, got shape {x.shape}.")
+    if y.shape != x.shape[:1] or not np.all(np.isfinite(y)):
+        raise DataError(
+            f"`y` must have n_samples = {len(x)} finite entries, got shape {y.shape}."
+        )
+    if x.dtype != np.float64 or y.dtype != np.float64:
+        raise ConfigError("the convex programmes need float64 data.")
+
+
+def _basis_groups(
+    x: Float[np.ndarray, "n d"], masks: PerSample, *, exact: bool
+) -> BasisGroups:
+    """Blocks with orthonormal columns; null directions go last, unscaled."""
+    n_patterns, dimension = len(masks), x.shape[1]
+    grams = np.empty((n_patterns, dimension, dimension))
+    for mask, gram in zip(masks, grams, strict=True):
+        rows = x[mask > 0]
+        gram[...] = rows.T @ rows
+    values, vectors = np.linalg.eigh(grams)
+    values, vectors = values[:, ::-1], vectors[:, :, ::-1]
+    kept = values > _RANK_TOLERANCE * values[:, :1]
+    transforms = vectors / np.sqrt(np.where(kept, values, 1))[:, None]
+    if not exact:
+        transforms *= kept[:, None]
+    blocks = (masks[:, :, None] * (x @ transforms)) * kept[:, None]
+    if exact:
+        blocks = np.concatenate([blocks, -blocks])
+        transforms = np.concatenate([transforms, transforms])
+    blocks = np.ascontiguousarray(blocks.transpose(1, 0, 2))
+    return BasisGroups(x, blocks, transforms)
