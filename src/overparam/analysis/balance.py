@@ -1,0 +1,140 @@
+r"""Balance: the freedom of ReLU networks to shift weight between their layers.
+
+Neuron j has output weights $u_j$ (norm $a_j$) and input weights $v_j$ (norm $b_j$), and
+$f$ does not change under $(s_j u_j, v_j / s_j)$ with $s_j > 0$. Penalties choose among
+these networks, gradient flow conserves where it started.
+"""
+
+import dataclasses
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..errors import ConfigError
+from ..networks.activations import HOMOGENEOUS
+from ..networks.finite import check_finite
+from ..networks.two_layer import TwoLayer
+from .penalties import PowerPenalty
+
+
+class BalanceResidual(eqx.Module):
+    """How far a network is from the best rescaling of itself."""
+
+    per_neuron: Float[Array, " width"]
+    """Relative gap of the two sides of the balance equation; 0 for a zero neuron."""
+    maximum: Float[Array, ""]
+    """Largest of them: 0 at every stationary point of a penalised loss."""
+
+
+def path_norm(network: TwoLayer) -> Float[Array, ""]:
+    r"""$C = \sum_j a_j b_j$, without the output scale.
+
+    Differentiable, so that it can be a penalty: it is the group lasso to which L2
+    training amounts.
+    """
+    check_homogeneous(network, "path_norm")
+    readout, weights = _norms(network)
+    return jnp.sum(readout * weights)
+
+
+def balance(network: TwoLayer, penalty: PowerPenalty) -> TwoLayer:
+    r"""The network that computes the same function with the least penalty.
+
+    All neurons get the same ratio $a_j / b_j = t^2 / C$, where $t^{p+q} =
+    \frac{\nu q}{\mu p} C^q$ is the best norm of the readout. A neuron with $a_j = 0$ or
+    $b_j = 0$ carries no function: both are set to 0.
+
+    Args:
+        network: A two-layer network with a positively homogeneous activation.
+        penalty: `L2()`, `Unbalanced()` or any `PowerPenalty`.
+
+    Raises:
+        ConfigError: If the activation is not homogeneous or weights are not finite.
+    """
+    check_homogeneous(network, "balance")
+    check_finite(network)
+    readout, weights = _norms(network)
+    total = jnp.sum(readout * weights)
+    safe_total = jnp.where(total > 0, total, 1)
+    power = 2 / (penalty.p + penalty.q)
+    factor = (penalty.nu * penalty.q / (penalty.mu * penalty.p)) ** power
+    ratio = factor * safe_total ** (penalty.q * power - 1)
+    alive = (readout > 0) & (weights > 0)
+    # New norms are sqrt(a b ratio) and sqrt(a b / ratio); roots are taken one by one,
+    # because the product a b may underflow.
+    a, b = (jnp.where(alive, norms, 1) for norms in (readout, weights))
+    shift = jnp.sqrt(ratio) * jnp.sqrt(b) / jnp.sqrt(a)
+    return dataclasses.replace(
+        network,
+        readout=jnp.where(alive[:, None], network.readout * shift[:, None], 0),
+        weights=jnp.where(alive[None, :], network.weights / shift[None, :], 0),
+    )
+
+
+def balance_residual(network: TwoLayer, penalty: PowerPenalty) -> BalanceResidual:
+    r"""How far a network is from stationary under rescaling of its neurons.
+
+    Per neuron the gap of $\mu p \|U\|^{p-2} a_j^2$ and $\nu q \|V\|^{q-2} b_j^2$
+    divided by their sum, a number in [0, 1]. It is 0 at any stationary point of a loss
+    plus this penalty, kinks included, because rescaling is smooth even there.
+
+    Raises:
+        ConfigError: If the activation is not homogeneous.
+    """
+    check_homogeneous(network, "balance_residual")
+    readout, weights = _norms(network)
+    left = _pull(readout, penalty.mu, penalty.p)
+    right = _pull(weights, penalty.nu, penalty.q)
+    total = left + right
+    gaps = jnp.abs(left - right) / jnp.where(total > 0, total, 1)
+    return BalanceResidual(gaps, jnp.max(gaps, initial=0))
+
+
+def conserved(network: TwoLayer) -> Float[Array, " width"]:
+    r"""$a_j^2 - b_j^2$, which gradient flow without a penalty conserves.
+
+    Gradient descent with step h drifts by O(h); with an L2 penalty of strength
+    $\lambda$ it decays like $e^{-2 \lambda t}$.
+
+    Reference: Du, Hu and Lee, NeurIPS 2018 (arXiv 1806.00900), Theorem 2.1.
+    """
+    check_homogeneous(network, "conserved")
+    readout = jnp.sum(network.readout**2, axis=1)
+    return readout - jnp.sum(network.weights**2, axis=0)
+
+
+def check_homogeneous(network: TwoLayer, what: str) -> None:
+    """`network` is a plain two-layer network on which neurons can be rescaled."""
+    if not isinstance(network, TwoLayer) or network.skip:
+        raise ConfigError(
+            f"`{what}` needs a `TwoLayer` network without skip connection, got "
+            f"{type(network).__name__}."
+        )
+    if network.activation not in HOMOGENEOUS:
+        raise ConfigError(
+            f"`{what}` needs a positively homogeneous activation (relu, leaky-relu), "
+            f"got {network.activation}."
+        )
+
+
+def _norms(network: TwoLayer) -> tuple[Float[Array, " width"], Float[Array, " width"]]:
+    return _safe_norm(network.readout, 1), _safe_norm(network.weights, 0)
+
+
+def _safe_norm(array: Float[Array, "_ _"], axis: int) -> Float[Array, " width"]:
+    # Divided by the largest entry against underflow; derivative 0 at a zero neuron.
+    largest = jnp.max(jnp.abs(array), axis=axis, keepdims=True, initial=0)
+    unit = jnp.where(largest > 0, largest, 1)
+    scaled = jnp.sum((array / unit) ** 2, axis=axis)
+    root = jnp.sqrt(jnp.where(scaled > 0, scaled, 1))
+    return jnp.where(scaled > 0, root * jnp.squeeze(unit, axis), 0)
+
+
+def _pull(
+    norms: Float[Array, " width"], coefficient: float, power: float
+) -> Float[Array, " width"]:
+    squares = norms**2
+    total = jnp.sum(squares)
+    total = jnp.where(total > 0, total, 1)
+    return coefficient * power * total ** (power / 2 - 1) * squares

@@ -1,0 +1,96 @@
+r"""Two-layer networks as functions: one form for all networks that are equal.
+
+A positively homogeneous network is $f(x) = \int \psi(w^\top x)\, d\nu(w)$ for a vector
+measure $\nu$ on the unit sphere, with one atom per neuron.
+"""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+from scipy.sparse.csgraph import connected_components
+
+from ..checks import positive
+from ..networks.finite import check_finite
+from ..networks.two_layer import TwoLayer
+from .balance import check_homogeneous
+
+
+@dataclass(frozen=True, kw_only=True)
+class SphereMeasure:
+    """A sum of vector masses at points of the unit sphere, in float64."""
+
+    atoms: Float[np.ndarray, "n_atoms input_dim"]
+    """Unit directions $v_j / b_j$ of the input weights."""
+    masses: Float[np.ndarray, "n_atoms n_outputs"]
+    """Masses $b_j u_j$ times the output scale."""
+
+    @property
+    def total_variation(self) -> float:
+        """Sum of the norms of the masses: the path norm times the output scale."""
+        return float(np.linalg.norm(self.masses, axis=1).sum())
+
+
+def sphere_measure(network: TwoLayer) -> SphereMeasure:
+    """The measure of a network: one atom per neuron with input weights other than 0.
+
+    Raises:
+        ConfigError: If the activation is not homogeneous or weights are not finite.
+    """
+    check_homogeneous(network, "sphere_measure")
+    check_finite(network)
+    weights = np.asarray(network.weights, np.float64).T
+    readout = float(network.scale) * np.asarray(network.readout, np.float64)
+    norms = np.linalg.norm(weights, axis=1)
+    alive = norms > 0
+    norms = norms[alive, None]
+    return SphereMeasure(atoms=weights[alive] / norms, masses=norms * readout[alive])
+
+
+def canonical(network: TwoLayer, *, tolerance: float = 1e-6) -> TwoLayer:
+    """The same function in a form that equal functions share.
+
+    Input weights have norm 1, neurons that point the same way are one, neurons without
+    mass are gone, neurons are sorted by direction and the output scale is 1.
+
+    Args:
+        network: A two-layer network with a positively homogeneous activation.
+        tolerance: Angle (in radians) below which directions count as equal, and the
+            rounding of coordinates before they are sorted.
+
+    Raises:
+        ConfigError: As `sphere_measure`.
+    """
+    positive(tolerance=tolerance)
+    dtype = network.readout.dtype
+    measure = _without_mass(
+        _merged(sphere_measure(network), tolerance), float(jnp.finfo(dtype).eps)
+    )
+    # Adding 0 turns -0 into 0, which sorts alike.
+    rounded = np.round(measure.atoms / tolerance) + 0.0
+    order = np.lexsort(rounded.T[::-1])
+    return TwoLayer(
+        weights=jnp.asarray(measure.atoms[order].T, dtype),
+        readout=jnp.asarray(measure.masses[order], dtype),
+        activation=network.activation,
+    )
+
+
+def _merged(measure: SphereMeasure, tolerance: float) -> SphereMeasure:
+    cosines = measure.atoms @ measure.atoms.T
+    n_groups, labels = connected_components(1 - cosines < tolerance**2 / 2)
+    members = np.eye(n_groups)[labels].T
+    sizes = np.linalg.norm(measure.masses, axis=1, keepdims=True)
+    # Weighted by size, so that a tiny neuron does not turn a large one; the floor
+    # gives a group of zero masses a direction.
+    directions = members @ (np.maximum(sizes, np.finfo(float).tiny) * measure.atoms)
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    return SphereMeasure(atoms=directions, masses=members @ measure.masses)
+
+
+def _without_mass(measure: SphereMeasure, epsilon: float) -> SphereMeasure:
+    sizes = np.linalg.norm(measure.masses, axis=1)
+    # What is left when masses cancel is rounding of the largest of them.
+    alive = sizes > 10 * epsilon * sizes.max(initial=0)
+    return SphereMeasure(atoms=measure.atoms[alive], masses=measure.masses[alive])

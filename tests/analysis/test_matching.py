@@ -1,0 +1,110 @@
+"""Teacher neurons found, lost and matched."""
+
+import itertools
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from overparam.analysis.matching import match_neurons
+from overparam.errors import ConfigError
+from overparam.networks.two_layer import TwoLayer
+
+
+SEEDS = st.integers(0, 2**31 - 1)
+FEW = settings(deadline=None, max_examples=10)
+
+
+def _network(rng, width, *, input_dim=6, n_outputs=3, **options):
+    weights = jnp.asarray(rng.normal(size=(input_dim, width)))
+    return TwoLayer(
+        weights, jnp.asarray(rng.normal(size=(width, n_outputs))), **options
+    )
+
+
+@FEW
+@given(seed=SEEDS, teacher_width=st.integers(1, 5), width=st.integers(1, 5))
+def test_assignment_is_the_best_of_all_assignments(seed, teacher_width, width):
+    rng = np.random.default_rng(seed)
+    teacher, student = _network(rng, teacher_width), _network(rng, width)
+    matching = match_neurons(teacher, student)
+    cosines = matching.cosines
+    wide = cosines if teacher_width <= width else cosines.T
+    best = max(
+        sum(wide[i, j] for i, j in enumerate(chosen))
+        for chosen in itertools.permutations(range(wide.shape[1]), wide.shape[0])
+    )
+    assigned = np.flatnonzero(matching.assignment >= 0)
+    assert len(assigned) == min(teacher_width, width)
+    total = cosines[assigned, matching.assignment[assigned]].sum()
+    assert total == pytest.approx(best)
+
+
+@FEW
+@given(seed=SEEDS, teacher_width=st.integers(1, 6))
+def test_a_permuted_rescaled_split_copy_finds_every_neuron(seed, teacher_width):
+    rng = np.random.default_rng(seed)
+    teacher = _network(rng, teacher_width)
+    order = rng.permutation(teacher_width)
+    factors = jnp.asarray(rng.uniform(0.1, 10, (1, teacher_width)))
+    weights = teacher.weights[:, order] * factors
+    extra = jnp.concatenate([weights, weights[:, :1]], axis=1)
+    copy = TwoLayer(extra, jnp.ones((teacher_width + 1, 3)))
+    matching = match_neurons(teacher, copy)
+    np.testing.assert_allclose(matching.cover, 1, atol=1e-14)
+    assert matching.lost.size == 0
+    assert matching.surplus_mass == 0
+    # The split neuron may be matched to either half.
+    found = np.append(order, order[0])[matching.assignment]
+    np.testing.assert_array_equal(found, np.arange(teacher_width))
+
+
+def test_lost_neurons_and_surplus_are_weighed_by_mass():
+    teacher = TwoLayer(
+        2 * jnp.eye(3), jnp.asarray([[3.0, 4.0], [1.0, 0.0], [0.0, 2.0]])
+    )
+    # The cosine 0.99 is an angle of 8.11 degrees.
+    just_found, just_lost = np.deg2rad([8.09, 8.12])
+    weights = np.array(
+        [
+            [np.cos(just_found), np.sin(just_found), 0],
+            [np.sin(just_lost), np.cos(just_lost), 0],
+            [0, 0, 0],
+        ]
+    ).T
+    student = TwoLayer(jnp.asarray(weights), jnp.full((3, 2), 5.0), scale=0.5)
+    matching = match_neurons(teacher, student)
+    np.testing.assert_array_equal(matching.lost, [1, 2])
+    np.testing.assert_allclose(matching.lost_masses, [2, 4])
+    # The second student neuron, norm 1 times 5 sqrt 2 times the output scale.
+    assert matching.surplus_mass == pytest.approx(2.5 * np.sqrt(2))
+    assert np.all(matching.cosines[:, 2] == 0)
+
+
+def test_a_looser_threshold_loses_fewer(key):
+    rng = np.random.default_rng(0)
+    teacher, student = _network(rng, 5), _network(rng, 7)
+    n_lost = [
+        match_neurons(teacher, student, threshold=t).lost.size
+        for t in (-1.0, 0.3, 0.6, 1.0)
+    ]
+    assert n_lost == sorted(n_lost)
+    assert n_lost[0] == 0
+    assert n_lost[-1] == 5
+
+
+def test_networks_that_cannot_be_matched_are_refused():
+    rng = np.random.default_rng(0)
+    teacher = _network(rng, 3)
+    with pytest.raises(ConfigError, match="share the input dimension, got 5 and 6"):
+        match_neurons(teacher, _network(rng, 3, input_dim=5))
+    broken = TwoLayer(teacher.weights.at[1, 2].set(jnp.inf), teacher.readout)
+    with pytest.raises(ConfigError, match=r"first at `weights\[1, 2\]`"):
+        match_neurons(teacher, broken)
+    with pytest.raises(ConfigError, match=r"`threshold` must lie in \[-1, 1\], got 2"):
+        match_neurons(teacher, teacher, threshold=2)
+    skipping = TwoLayer(teacher.weights, jnp.ones((9, 3)), skip=True)
+    with pytest.raises(ConfigError, match="without skip connection"):
+        match_neurons(teacher, skipping)
