@@ -27,8 +27,11 @@ class StoreError(OverparamError):
     """A stored run cannot be read or written."""
 
 
-class Interrupted(OverparamError):
+class Interrupted(KeyboardInterrupt):
     """A run was asked to stop; what it needs to go on is in its checkpoint.
+
+    Like every interrupt it passes `except Exception`, so that it is never taken for a
+    run that failed.
 
     Attributes:
         exit_code: 130 after an interrupt from the keyboard, 143 after a termination.
@@ -37,3 +40,10 @@ class Interrupted(OverparamError):
     def __init__(self, message: str, *, exit_code: int = 143) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _interrupted, (str(self), self.exit_code)
+
+
+def _interrupted(message: str, exit_code: int) -> Interrupted:
+    return Interrupted(message, exit_code=exit_code)

@@ -61,19 +61,30 @@ class Training:
     """Whether a record is made before the first step (its losses are NaN)."""
 
 
-class _Progress(Protocol):
+class Progress(Protocol):
+    """Told how far a run is; the numbers are what a person wants to see live."""
+
     def __call__(self, done: int, total: int, **values: float) -> None: ...
+
+
+def silent(done: int, total: int, **values: float) -> None:
+    """A progress reporter that says nothing."""
+
+
+def never() -> int | None:
+    """A stop request that never comes."""
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
     """What happens between chunks besides records; nothing here changes a number."""
 
-    progress: _Progress = lambda done, total, **values: None
+    progress: Progress = silent
     """Told the steps done, the steps in all and the last record."""
     checkpoint: Checkpointer | None = None
     """Where the run is kept so that it can go on after a kill."""
-    stop_requested: Callable[[], int | None] = lambda: None
+    stop_requested: Callable[[], int | None] = never
     """Exit code to stop with after a checkpoint, or `None` to go on."""
 
 

@@ -1,26 +1,15 @@
 """What every study takes and gives: `run(config, context) -> Outcome`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import numpy as np
 
+from ..dynamics.checkpoint import Checkpointer
+from ..dynamics.loop import Progress, Status, Watch, never, silent
 from ..networks.network import Network
-
-
-Status = Literal["converged", "finished", "diverged", "stopped"]
-
-
-class Progress(Protocol):
-    """Told how far a run is; the numbers are what a person wants to see live."""
-
-    def __call__(self, done: int, total: int, **values: float) -> None: ...
-
-
-def silent(done: int, total: int, **values: float) -> None:
-    """A progress reporter that says nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +20,22 @@ class Context:
     """Called between chunks."""
     checkpoints: Path | None = None
     """Folder for checkpoints; `None` keeps none."""
+    stop_requested: Callable[[], int | None] = never
+    """Exit code to stop with after a checkpoint, or `None` to go on."""
+    checkpoint_seconds: float = 20.0
+    """Least time between two checkpoints."""
+
+    def watch(self, name: str = "training") -> Watch:
+        """What the loop needs, with a checkpoint file called `name`."""
+        keeper = None
+        if self.checkpoints is not None:
+            path = self.checkpoints / f"{name}.checkpoint"
+            keeper = Checkpointer(path, self.checkpoint_seconds)
+        return Watch(
+            progress=self.progress,
+            checkpoint=keeper,
+            stop_requested=self.stop_requested,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,89 @@
+"""Intervals and tests for numbers measured over seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+from ..checks import at_least
+from ..errors import ConfigError
+
+
+Values = Sequence[float] | Float[np.ndarray, " n"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """An estimate and its confidence interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.estimate:.3g} [{self.low:.3g}, {self.high:.3g}]"
+
+
+def wilson(successes: int, trials: int, *, level: float = 0.95) -> Interval:
+    """Wilson's score interval of a success rate (Wilson 1927).
+
+    Raises:
+        ConfigError: If there are no trials or more successes than trials.
+    """
+    at_least(1, trials=trials)
+    if not 0 <= successes <= trials:
+        raise ConfigError(f"`successes` must lie in [0, {trials}], got {successes}.")
+    found = stats.binomtest(successes, trials).proportion_ci(level, method="wilson")
+    return Interval(
+        estimate=successes / trials, low=float(found.low), high=float(found.high)
+    )
+
+
+def median_interval(values: Values, *, level: float = 0.95) -> Interval:
+    """Median with the distribution-free interval of order statistics.
+
+    The interval between order statistics k and n + 1 - k covers the median with
+    probability at least `level`; below six values no such interval exists at 95 % and
+    the whole range is given.
+    """
+    ordered = np.sort(_checked(values))
+    n = len(ordered)
+    # The largest k with P(Binomial(n, 1/2) < k) <= (1 - level)/2.
+    k = int(stats.binom.ppf((1 - level) / 2, n, 0.5))
+    k = max(k, 1)
+    return Interval(
+        estimate=float(np.median(ordered)),
+        low=float(ordered[k - 1]),
+        high=float(ordered[n - k]),
+    )
+
+
+def mean_interval(values: Values, *, level: float = 0.95) -> Interval:
+    """Mean with Student's interval; a single value has an infinite one."""
+    array = _checked(values)
+    mean = float(array.mean())
+    if len(array) == 1:
+        return Interval(estimate=mean, low=-np.inf, high=np.inf)
+    error = float(stats.sem(array))
+    half = error * float(stats.t.ppf((1 + level) / 2, len(array) - 1))
+    return Interval(estimate=mean, low=mean - half, high=mean + half)
+
+
+def sign_test(differences: Values) -> float:
+    """Two-sided p-value of the sign test for paired differences; ties are dropped."""
+    array = _checked(differences)
+    positive, negative = int((array > 0).sum()), int((array < 0).sum())
+    if positive + negative == 0:
+        return 1.0
+    return float(stats.binomtest(positive, positive + negative).pvalue)
+
+
+def _checked(values: Values) -> Float[np.ndarray, " n"]:
+    array = np.asarray(values, np.float64)
+    if array.ndim != 1 or not len(array) or not np.isfinite(array).all():
+        raise ConfigError(
+            f"`values` must be finite numbers, at least one, got {values!r}."
+        )
+    return array

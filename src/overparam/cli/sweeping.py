@@ -1,0 +1,61 @@
+"""A grid of configs through the sweep, as `sweep` and `reproduce` need it."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..store.identity import run_id
+from ..store.json_values import plain
+from ..studies.registry import defaults, study
+from ..sweep.jobs import Job, SweepResult, SweepState
+from ..sweep.run import sweep
+from .execute import work
+from .progress import Reporter
+from .show import print_table
+
+
+def jobs_of(name: str, settings: Sequence[Mapping[str, Any]], root: Path) -> list[Job]:
+    """The jobs of a grid; every config is checked before anything runs.
+
+    Raises:
+        ConfigError: If a config is not valid.
+    """
+    entry = study(name)
+    kind = entry.config_class()
+    given = defaults(kind)
+    jobs = []
+    for fields in settings:
+        config = dataclasses.asdict(kind(**fields))
+        shape = json.dumps(plain({name: config[name] for name in entry.shapes}))
+        jobs.append(
+            Job(
+                study=name,
+                config=config,
+                root=str(root),
+                id=run_id(name, config, given),
+                shape=shape,
+            )
+        )
+    return jobs
+
+
+def run_jobs(what: str, jobs: Sequence[Job], *, n_jobs: int) -> SweepResult:
+    """Run jobs on `n_jobs` processes with progress on stderr."""
+    with Reporter(what, unit="run") as reporter:
+
+        def report(state: SweepState) -> None:
+            ended = state.stored + state.done + state.failed
+            reporter(ended, state.total, failed=state.failed)
+
+        return sweep(jobs, work=work, n_jobs=n_jobs, report=report)
+
+
+def print_failures(result: SweepResult) -> None:
+    """Print the table of what failed."""
+    rows = [
+        (failure.job.id, json.dumps(plain(failure.job.config)), failure.sentence)
+        for failure in result.failures
+    ]
+    print_table(["run", "config", "what happened"], rows)

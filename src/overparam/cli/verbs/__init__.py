@@ -1,0 +1,1 @@
+"""One file for each verb: `main(argv)` returns the exit code."""

@@ -1,0 +1,115 @@
+"""`overparam analyse RUN [RUN ...] NAME`: look at stored networks."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import ConfigError
+from ...store.read import StoredRun, find_runs, read_run
+from ...store.resolve import resolve_run
+from ...studies.analyses import ANALYSES, Analysis, Subject, analysis
+from ..arguments import Storage, parse_all
+from ..platform import prepare_jax
+from ..show import print_json, print_table, print_values, tell
+from .describe import Describing
+
+
+if TYPE_CHECKING:
+    from ...studies.analyses import Findings
+
+
+def main(argv: Sequence[str]) -> int:
+    """Analyse stored networks."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_help())
+        return 0 if argv else 2
+    runs, name, rest = _split(argv)
+    entry = analysis(name)
+    kind = entry.options_class()
+    options, printing, storage = parse_all(
+        [kind, Describing, Storage],
+        rest,
+        prog=f"overparam analyse RUN {name}",
+        description=kind.__doc__ or "",
+    )
+    prepare_jax()
+    stored = [run for text in runs for run in _stored(storage.runs, text, entry)]
+    _check_number(name, entry, len(stored))
+    findings = entry.analyse()([Subject(run) for run in stored], options)
+    _print(findings, as_json=printing.json)
+    folder = storage.runs / "analyses" / name / _label(stored)
+    _write(findings, folder)
+    return 0
+
+
+def _split(argv: Sequence[str]) -> tuple[list[str], str, list[str]]:
+    for index, word in enumerate(argv):
+        if word in ANALYSES:
+            return list(argv[:index]), word, list(argv[index + 1 :])
+    listed = ", ".join(ANALYSES)
+    raise ConfigError(f"Name an analysis after the runs: one of {listed}.")
+
+
+def _stored(root: Path, text: str, entry: Analysis) -> list[StoredRun]:
+    folder = Path(text)
+    is_collection = folder.is_dir() and not (folder / "config.json").exists()
+    if is_collection and entry.most_subjects is None:
+        return [read_run(path) for path in find_runs(folder)]
+    return [read_run(resolve_run(root, text))]
+
+
+def _check_number(name: str, entry: Analysis, number: int) -> None:
+    most = entry.most_subjects
+    if number < entry.least_subjects or (most is not None and number > most):
+        wanted = f"at least {entry.least_subjects}"
+        if most is not None:
+            wanted = f"{entry.least_subjects} to {most}"
+        raise ConfigError(f"`{name}` takes {wanted} stored runs, got {number}.")
+
+
+def _label(stored: Sequence[StoredRun]) -> str:
+    names = [run.path.name for run in stored]
+    return "-".join(names) if len(names) <= 3 else f"{names[0]}-and-{len(names) - 1}"
+
+
+def _print(findings: "Findings", *, as_json: bool) -> None:
+    tables = {name: frame.to_dicts() for name, frame in findings.tables.items()}
+    if as_json:
+        print_json({"summary": findings.summary, "tables": tables})
+    else:
+        if findings.summary:
+            print_values(findings.summary)
+        for frame in list(findings.tables.values())[:1]:
+            print_table(frame.columns, frame.rows())
+    for note in findings.notes:
+        tell(f"note: {note}")
+
+
+def _write(findings: "Findings", folder: Path) -> None:
+    from ...plots.figure import save
+    from ...store.table import write_table
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in findings.tables.items():
+        write_table(frame, folder / f"{name}.csv")
+    for name, figure in findings.figures.items():
+        save(figure, folder / name)
+    tell(f"tables and figures: {folder}")
+
+
+def _help() -> str:
+    width = max(len(name) for name in ANALYSES)
+    lines = [f"  {n:<{width}}  {entry.question}" for n, entry in ANALYSES.items()]
+    return "\n".join(
+        [
+            "usage: overparam analyse RUN [RUN ...] ANALYSIS [options]",
+            "",
+            *lines,
+            "",
+            "RUN is the folder of a run or the beginning of its id.",
+            "",
+            "Examples:",
+            "  overparam analyse 3f2a balance",
+            "  overparam analyse runs/planted/3f2a0c4d5e6f balance --json",
+        ]
+    )

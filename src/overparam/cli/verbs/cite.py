@@ -1,0 +1,24 @@
+"""`overparam cite NAME`: BibTeX of a study's source and of overparam itself."""
+
+from collections.abc import Sequence
+
+from ...citations import CITATIONS
+from ...reproductions.registry import REPRODUCTIONS
+from ...studies.registry import STUDIES, study
+from ..arguments import take_name
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print citations."""
+    names = ["overparam", *STUDIES, *REPRODUCTIONS]
+    if not argv or argv[0] in ("-h", "--help"):
+        print(f"usage: overparam cite {{{','.join(names)}}}")
+        return 0 if argv else 2
+    name = take_name(argv, what="name to cite", choices=names)
+    keys = ["overparam"]
+    if name in REPRODUCTIONS:
+        name = REPRODUCTIONS[name].reproduction().study
+    if name in STUDIES:
+        keys.append(study(name).citation)
+    print("\n\n".join(CITATIONS[key] for key in keys))
+    return 0

@@ -1,0 +1,107 @@
+"""`overparam doctor`: what this machine offers, and what is wrong with it."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..arguments import Storage, parse_all
+from ..platform import cache_folder, prepare_jax
+from ..show import print_json, print_values
+
+
+PACKAGES = (
+    "overparam",
+    "jax",
+    "jaxlib",
+    "equinox",
+    "optax",
+    "numpy",
+    "scipy",
+    "polars",
+)
+EXTRAS = {"convex": "cvxpy", "dask": "distributed", "ot": "pot", "torch": "torch"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examining:
+    """Versions, devices, threads, folders, data sets.
+
+    Examples:
+      overparam doctor
+      overparam doctor --json
+    """
+
+    json: bool = False
+    """Print as JSON."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Examine this installation."""
+    examining, storage = parse_all(
+        [Examining, Storage],
+        argv,
+        prog="overparam doctor",
+        description=Examining.__doc__ or "",
+    )
+    facts = _versions() | _machine() | _folders(storage.runs) | _data()
+    print_json(facts) if examining.json else print_values(facts)
+    return 0
+
+
+def _versions() -> dict[str, Any]:
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    extras = {f"extra {extra}": _installed(name) for extra, name in EXTRAS.items()}
+    return {"python": platform.python_version()} | versions | extras
+
+
+def _installed(name: str) -> str:
+    try:
+        return f"{name} {importlib.metadata.version(name)}"
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _machine() -> dict[str, Any]:
+    prepare_jax()
+    import jax
+
+    devices = [f"{device.platform}:{device.device_kind}" for device in jax.devices()]
+    threads = {
+        name: os.environ.get(name, "not set")
+        for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+    }
+    has_affinity = hasattr(os, "sched_getaffinity")
+    usable = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count()
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "devices": ", ".join(devices),
+        "usable cores": usable,
+        **threads,
+    }
+
+
+def _folders(runs: Path) -> dict[str, Any]:
+    where = runs if runs.is_dir() else Path.cwd()
+    free = shutil.disk_usage(where).free / 1e9
+    writable = os.access(where, os.W_OK)
+    return {
+        "runs": f"{runs.absolute()} ({'writable' if writable else 'NOT writable'})",
+        "free disk there": f"{free:.1f} GB",
+        "compilation cache": str(cache_folder() / "compiled"),
+        "command": sys.argv[0],
+    }
+
+
+def _data() -> dict[str, Any]:
+    from ...data.catalogue import entries
+
+    return {
+        f"data {entry.name}": f"{entry.status} {entry.folder or ''}".strip()
+        for entry in entries()
+    }

@@ -1,0 +1,39 @@
+"""`overparam list`: what there is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...reproductions.registry import REPRODUCTIONS
+from ...studies.analyses import ANALYSES
+from ...studies.registry import STUDIES
+from ..arguments import parse
+from ..show import print_json, print_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """List studies, analyses and reproductions.
+
+    Examples:
+      overparam list
+      overparam list --json
+    """
+
+    json: bool = False
+    """Print as JSON."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """List what there is."""
+    listing = parse(Listing, argv, prog="overparam list")
+    content = {
+        "study": {name: entry.question for name, entry in STUDIES.items()},
+        "analysis": {name: entry.question for name, entry in ANALYSES.items()},
+        "reproduction": {name: entry.title for name, entry in REPRODUCTIONS.items()},
+    }
+    if listing.json:
+        print_json(content)
+        return 0
+    for kind, entries in content.items():
+        print_table([kind, ""], list(entries.items()))
+    return 0

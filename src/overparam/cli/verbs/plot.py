@@ -1,0 +1,59 @@
+"""`overparam plot RUNS`: median and band of a column over stored runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from ...errors import ConfigError
+from ..arguments import parse
+from ..show import tell
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plotting:
+    """Draw a column of the records of stored runs: median and 10-90 % band over runs.
+
+    Examples:
+      overparam plot runs --study planted --y risk --by width --log-y
+      overparam plot runs --study planted --x epoch --y loss --by learning_rate
+    """
+
+    runs: tyro.conf.Positional[Path] = Path("runs")
+    """Folder of all runs."""
+    study: str
+    """The study whose runs are drawn."""
+    x: str = "step"
+    """Column of the horizontal axis."""
+    y: str = "loss"
+    """Column of the vertical axis."""
+    by: str | None = None
+    """Column whose values get a colour each."""
+    log_x: bool = False
+    """Logarithmic horizontal axis."""
+    log_y: bool = False
+    """Logarithmic vertical axis."""
+    out: Path = Path("figure")
+    """File name without suffix; .png and .svg are written."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Draw stored runs."""
+    plotting = parse(Plotting, argv, prog="overparam plot")
+    from ...plots.curves import curves
+    from ...plots.figure import panels, save
+    from ...store.table import table
+
+    records = table(plotting.runs, study=plotting.study, metrics="records")
+    if records.is_empty():
+        raise ConfigError(
+            f"`{plotting.runs}` holds no finished run of {plotting.study!r}."
+        )
+    figure, axes = panels(width=6, height=4, caption=f"{plotting.study}: stored runs")
+    curves(axes[0, 0], records, x=plotting.x, y=plotting.y, by=plotting.by)
+    axes[0, 0].set_xscale("log" if plotting.log_x else "linear")
+    axes[0, 0].set_yscale("log" if plotting.log_y else "linear")
+    for path in save(figure, plotting.out):
+        tell(f"drawn: {path}")
+    return 0

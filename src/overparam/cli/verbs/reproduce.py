@@ -1,0 +1,122 @@
+"""`overparam reproduce NAME`: a published figure, its table and its claims."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import tyro
+
+from ...checks import at_least
+from ...errors import ConfigError
+from ...reproductions.registry import REPRODUCTIONS, reproduction
+from ...store.files import write_json
+from ...store.read import read_run
+from ..arguments import Storage, parse_all
+from ..platform import end_on_termination
+from ..show import duration, print_json, print_table, tell
+from ..sweeping import jobs_of, print_failures, run_jobs
+
+
+if TYPE_CHECKING:
+    from ...reproductions.reproduction import Claim, Reproduction, Results
+    from ...sweep.jobs import Job
+
+FINISHED_WITH_FAILURES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproducing:
+    """Run the grid of a published figure, draw it, and check its claims.
+
+    Runs are stored like any others: what is there is not run again.
+
+    Examples:
+      overparam reproduce --list
+      overparam reproduce planted-learning-rate --scale laptop --jobs 2
+    """
+
+    name: tyro.conf.Positional[str] = ""
+    """Name of the reproduction."""
+    scale: Literal["smoke", "laptop", "paper"] = "laptop"
+    """Seconds, about a minute on two cores, or the published sizes."""
+    jobs: int = 1
+    """Number of processes."""
+    list: bool = False
+    """List the reproductions."""
+    json: bool = False
+    """Print the claims as JSON."""
+
+    def __post_init__(self) -> None:
+        at_least(1, jobs=self.jobs)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Reproduce a figure."""
+    reproducing, storage = parse_all(
+        [Reproducing, Storage],
+        argv,
+        prog="overparam reproduce",
+        description=Reproducing.__doc__ or "",
+    )
+    if reproducing.list:
+        rows = [(name, entry.title) for name, entry in REPRODUCTIONS.items()]
+        print_table(["reproduction", ""], rows)
+        return 0
+    if not reproducing.name:
+        raise ConfigError("Name a reproduction; `overparam reproduce --list` has all.")
+    wanted = reproduction(reproducing.name)
+    jobs = jobs_of(wanted.study, wanted.grid(reproducing.scale), storage.runs)
+    end_on_termination()
+    result = run_jobs(reproducing.name, jobs, n_jobs=reproducing.jobs)
+    tell(f"{result.state.total} runs in {duration(result.state.seconds)}.")
+    if result.failures:
+        print_failures(result)
+        return FINISHED_WITH_FAILURES
+    folder = storage.runs / "reproductions" / reproducing.name / reproducing.scale
+    claims = _answer(wanted, _results(jobs, reproducing.scale), folder)
+    _print(wanted, claims, as_json=reproducing.json)
+    return 0
+
+
+def _results(
+    jobs: Sequence["Job"], scale: Literal["smoke", "laptop", "paper"]
+) -> "Results":
+    from ...reproductions.reproduction import Results
+    from ...store.run import attempts
+    from ...store.table import table
+
+    paths = list(dict.fromkeys(attempts(job.path)[-1] for job in jobs))
+    return Results(
+        scale=scale,
+        runs=table(paths),
+        records=table(paths, metrics="records"),
+        stored=[read_run(path) for path in paths],
+    )
+
+
+def _answer(
+    wanted: "Reproduction", results: "Results", folder: Path
+) -> Sequence["Claim"]:
+    from ...plots.figure import save
+    from ...store.table import write_table
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in wanted.tables(results).items():
+        write_table(frame, folder / f"{name}.csv")
+        tell(f"table: {folder / name}.csv")
+    for name, figure in wanted.figures(results).items():
+        for path in save(figure, folder / name):
+            tell(f"figure: {path}")
+    claims = wanted.claims(results)
+    write_json(folder / "claims.json", {"scale": results.scale, "claims": claims})
+    return claims
+
+
+def _print(wanted: "Reproduction", claims: Sequence["Claim"], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"title": wanted.title, "source": wanted.source, "claims": claims})
+        return
+    words = {True: "holds", False: "does not hold", None: "not decided at this scale"}
+    rows = [(c.sentence, c.published, c.measured, words[c.holds]) for c in claims]
+    print_table([f"claim ({wanted.source})", "published", "measured", ""], rows)

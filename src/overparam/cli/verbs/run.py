@@ -1,0 +1,82 @@
+"""`overparam run STUDY`: one run, stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...store.read import read_run
+from ...studies.registry import STUDIES, study
+from ..arguments import Storage, parse_all, take_name
+from ..execute import Executed, execute
+from ..platform import CompileClock, StopRequest
+from ..progress import Reporter
+from ..show import duration, print_json, print_values, tell
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """How to run."""
+
+    force: bool = False
+    """Run again into a new attempt if the outcome is stored already."""
+    json: bool = False
+    """Print the outcome as JSON."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run a study."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_help())
+        return 0 if argv else 2
+    name = take_name(argv, what="study", choices=list(STUDIES))
+    kind = study(name).config_class()
+    config, running, storage = parse_all(
+        [kind, Running, Storage],
+        argv[1:],
+        prog=f"overparam run {name}",
+        description=kind.__doc__ or "",
+    )
+    stop = StopRequest().listen()
+    clock = CompileClock()
+    clock.listen()
+    with Reporter(name) as reporter:
+        executed = execute(
+            name,
+            config,
+            storage.runs,
+            force=running.force,
+            progress=reporter,
+            stop_requested=stop,
+        )
+    _print(executed, clock, as_json=running.json)
+    return 0
+
+
+def _print(executed: Executed, clock: CompileClock, *, as_json: bool) -> None:
+    run = read_run(executed.path)
+    facts = {"run": str(run.path), "status": run.status, "seconds": run.seconds}
+    if as_json:
+        print_json(facts | {"summary": run.summary, "notes": run.notes})
+    else:
+        print_values(facts | run.summary)
+    for note in run.notes:
+        tell(f"note: {note}")
+    if not executed.fresh:
+        tell("This run was stored before; --force runs it again.")
+    elif clock.seconds:
+        tell(f"Of this, compilation took {duration(clock.seconds)}.")
+
+
+def _help() -> str:
+    width = max(len(name) for name in STUDIES)
+    lines = [f"  {n:<{width}}  {entry.question}" for n, entry in STUDIES.items()]
+    return "\n".join(
+        [
+            "usage: overparam run STUDY [options]",
+            "",
+            *lines,
+            "",
+            "Examples:",
+            "  overparam run planted --width 240",
+            "  overparam run planted --help",
+        ]
+    )

@@ -1,0 +1,87 @@
+"""`overparam sweep STUDY key=values ...` or `overparam sweep FILE.toml`: a grid."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from ...checks import at_least
+from ...errors import ConfigError
+from ...studies.registry import STUDIES, study
+from ...sweep.grid import grid
+from ...sweep.plan import plan_from_toml
+from ..arguments import Storage, parse_all
+from ..platform import end_on_termination
+from ..show import duration, print_json, tell
+from ..sweeping import jobs_of, print_failures, run_jobs
+
+
+FINISHED_WITH_FAILURES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweeping:
+    """Run every combination of the given values; what is stored is not run again.
+
+    The same command, started again after any interruption, does what is missing.
+
+    Examples:
+      overparam sweep planted width=60,120,240 seed=0..9 --jobs 2
+      overparam sweep grid.toml --jobs 2
+    """
+
+    what: tyro.conf.Positional[tuple[str, ...]]
+    """A study and `key=v1,v2` or `key=0..9` for each field, or a TOML file."""
+    jobs: int = 1
+    """Number of processes."""
+    dry_run: bool = False
+    """Only print how many runs there are and how many are missing."""
+    json: bool = False
+    """Print the outcome as JSON."""
+
+    def __post_init__(self) -> None:
+        at_least(1, jobs=self.jobs)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run a grid."""
+    sweeping, storage = parse_all(
+        [Sweeping, Storage],
+        argv,
+        prog="overparam sweep",
+        description=Sweeping.__doc__ or "",
+    )
+    name, settings = _settings(sweeping.what)
+    jobs = jobs_of(name, settings, storage.runs)
+    if sweeping.dry_run:
+        missing = sum(not (job.path / "status.json").exists() for job in jobs)
+        tell(f"{len(jobs)} runs, {missing} of them not stored yet.")
+        return 0
+    end_on_termination()
+    result = run_jobs(name, jobs, n_jobs=sweeping.jobs)
+    state = result.state
+    if sweeping.json:
+        print_json({"statuses": result.statuses, "seconds": state.seconds})
+    counts = ", ".join(f"{n} {status}" for status, n in result.statuses.items())
+    tell(
+        f"{state.total} runs ({state.stored} stored before): {counts}; "
+        f"{duration(state.seconds)}. See `overparam table {storage.runs}`."
+    )
+    if result.failures:
+        print_failures(result)
+        return FINISHED_WITH_FAILURES
+    return 0
+
+
+def _settings(words: Sequence[str]) -> tuple[str, list[Mapping[str, Any]]]:
+    if not words:
+        raise ConfigError("Name a study and its values, or a TOML file.")
+    first, rest = words[0], words[1:]
+    if first not in STUDIES and Path(first).suffix == ".toml":
+        if rest:
+            raise ConfigError(f"A TOML file stands alone, got also {rest[0]!r}.")
+        plan = plan_from_toml(first, lambda name: study(name).config_class())
+        return plan.study, list(plan.settings)
+    return first, list(grid(rest, study(first).config_class()))

@@ -1,0 +1,58 @@
+"""`overparam table RUNS`: stored runs as one tidy frame."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from ..arguments import parse
+from ..show import print_json, print_table, tell
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tabulating:
+    """Gather stored runs into one table: config, status and summary of each.
+
+    Examples:
+      overparam table runs --study planted
+      overparam table runs --rows records --out planted.parquet
+    """
+
+    runs: tyro.conf.Positional[Path] = Path("runs")
+    """Folder of all runs."""
+    study: str | None = None
+    """Only the runs of this study."""
+    rows: Literal["runs", "records"] = "runs"
+    """One row per run, or one per record of each run."""
+    out: Path | None = None
+    """Write to this file (.csv, .parquet or .json) instead of printing."""
+    json: bool = False
+    """Print as JSON."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Gather runs into a table."""
+    tabulating = parse(Tabulating, argv, prog="overparam table")
+    from ...store.table import gather, write_table
+
+    gathered = gather(
+        tabulating.runs,
+        study=tabulating.study,
+        metrics="summary" if tabulating.rows == "runs" else "records",
+    )
+    frame = gathered.frame
+    for unreadable in gathered.unreadable:
+        tell(f"left out: {unreadable.reason}")
+    if tabulating.out is not None:
+        write_table(frame, tabulating.out)
+        tell(f"{frame.height} rows in {tabulating.out}")
+    elif tabulating.json:
+        print_json(frame.to_dicts())
+    else:
+        # Columns that never change say nothing in a printed table.
+        varying = [c for c in frame.columns if frame[c].n_unique() > 1]
+        columns = varying if frame.height > 1 else frame.columns
+        print_table(columns, frame.select(columns).rows())
+    return 0

@@ -1,0 +1,106 @@
+"""Figures without global state: one look for all, saved as PNG and SVG."""
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..store.files import write_file
+
+
+# Okabe and Ito's palette, told apart by colour-blind readers too.
+COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#000000",
+    "#8C6BB1",
+)
+
+_STYLE: dict[Any, Any] = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.alpha": 0.25,
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.6,
+    # Text stays text, so that figures are searchable; ids do not change per call.
+    "svg.fonttype": "none",
+    "svg.hashsalt": "overparam",
+}
+
+
+def panels(
+    n_rows: int = 1,
+    n_columns: int = 1,
+    *,
+    width: float = 4.2,
+    height: float = 3.2,
+    caption: str = "",
+) -> tuple[Figure, np.ndarray]:
+    """A figure of equal panels and their axes, shape `(n_rows, n_columns)`.
+
+    Args:
+        n_rows: Rows of panels.
+        n_columns: Columns of panels.
+        width: Width of a panel in inches.
+        height: Height of a panel in inches.
+        caption: Text below: parametrisation, sizes, seeds.
+    """
+    with mpl.rc_context(_STYLE):
+        figure = Figure(
+            figsize=(width * n_columns, height * n_rows + (0.35 if caption else 0)),
+            layout="constrained",
+        )
+        axes = figure.subplots(n_rows, n_columns, squeeze=False)
+        if caption:
+            figure.supxlabel(caption, fontsize=7.5, color="0.35")
+    return figure, axes
+
+
+def band(
+    axes: Axes,
+    x: np.ndarray,
+    curves: Iterable[np.ndarray],
+    *,
+    label: str,
+    colour: str,
+) -> None:
+    """Median of curves with the 10-90 % band over them (seeds)."""
+    stacked = np.vstack(list(curves))
+    median = np.nanmedian(stacked, axis=0)
+    axes.plot(x, median, color=colour, label=label)
+    if len(stacked) > 1:
+        low, high = np.nanquantile(stacked, [0.1, 0.9], axis=0)
+        axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+
+
+def save(figure: Figure, path: Path) -> list[Path]:
+    """Write `path`.png and `path`.svg; a file is whole or absent.
+
+    Raises:
+        StoreError: If the disk refuses.
+    """
+    written = []
+    # Dates would make equal figures differ.
+    metadata = {"png": {"Software": None}, "svg": {"Date": None}}
+    for suffix, entries in metadata.items():
+        content = io.BytesIO()
+        with mpl.rc_context(_STYLE):
+            figure.savefig(content, format=suffix, dpi=160, metadata=entries)
+        target = path.with_name(f"{path.name}.{suffix}")
+        write_file(target, content.getvalue())
+        written.append(target)
+    return written

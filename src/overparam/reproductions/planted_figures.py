@@ -1,0 +1,50 @@
+"""What the figures of the study `planted` share: curves with the plateau levels."""
+
+import polars as pl
+from matplotlib.axes import Axes
+
+from ..plots.curves import curves
+from .reproduction import Results
+
+
+PLATEAUS = {
+    "plateau_zero": "zero",
+    "plateau_linear": "best linear",
+    "plateau_affine": "best affine",
+}
+
+
+def risk_curves(axes: Axes, records: pl.DataFrame, *, by: str | None) -> None:
+    """Epoch objective against epoch on a log axis, with the mean plateau levels."""
+    curves(axes, records, x="epoch", y="loss", by=by)
+    axes.set_yscale("log")
+    axes.set_ylabel("epoch objective (half squared error)")
+    for column, label in PLATEAUS.items():
+        level = records.group_by("path").agg(pl.col(column).first())[column].mean()
+        axes.axhline(level, color="0.5", linestyle=":", linewidth=1)
+        axes.annotate(
+            label,
+            (1, level),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="bottom",
+            fontsize=6.5,
+            color="0.4",
+        )
+
+
+def caption(results: Results) -> str:
+    """Sizes, seeds and parametrisation, in one line."""
+    first = results.runs.row(0, named=True)
+    seeds = results.runs["seed"].n_unique()
+    return (
+        f"D = {first['input_dim']}, {first['n_outputs']} outputs, teacher "
+        f"{first['teacher_width']}, batch {first['batch_size']}, standard scale, "
+        f"initial variance factor {first['init_scale']:g}; median and 10-90 % band "
+        f"over {seeds} seed{'s' if seeds > 1 else ''} (teacher, student, samples)"
+    )
+
+
+def at_epoch(results: Results, epoch: int) -> pl.DataFrame:
+    """The records of one epoch, a row per run."""
+    return results.records.filter(pl.col("epoch") == epoch)

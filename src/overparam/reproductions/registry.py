@@ -1,0 +1,55 @@
+"""The reproductions by name; a module is imported when its reproduction is run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError
+from ..studies.registry import load
+
+
+if TYPE_CHECKING:
+    from .reproduction import Reproduction
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A reproduction in the list: its title, and where it is."""
+
+    title: str
+    reference: str
+
+    def reproduction(self) -> "Reproduction":
+        """The reproduction itself."""
+        return load(self.reference)
+
+
+REPRODUCTIONS: Mapping[str, Entry] = MappingProxyType(
+    {
+        "planted-learning-rate": Entry(
+            "Four learning rates on a planted teacher (exercise, part c)",
+            "overparam.reproductions.planted_learning_rate:REPRODUCTION",
+        ),
+        "planted-width": Entry(
+            "Width against success and speed at a tuned step (exercise, part d)",
+            "overparam.reproductions.planted_width:REPRODUCTION",
+        ),
+        "planted-livni": Entry(
+            "The order of Livni et al. at a small step, and why (exercise, part e)",
+            "overparam.reproductions.planted_livni:REPRODUCTION",
+        ),
+    }
+)
+
+
+def reproduction(name: str) -> "Reproduction":
+    """The reproduction called `name`.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    if name not in REPRODUCTIONS:
+        listed = ", ".join(REPRODUCTIONS)
+        raise ConfigError(f"There is no reproduction {name!r}; choose from {listed}.")
+    return REPRODUCTIONS[name].reproduction()

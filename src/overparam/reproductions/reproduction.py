@@ -1,0 +1,61 @@
+"""What a reproduction declares: its grid, its figures, its tables, its claims."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from ..store.read import StoredRun
+
+
+Scale = Literal["smoke", "laptop", "paper"]
+SCALES: tuple[Scale, ...] = ("smoke", "laptop", "paper")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One sentence that the measured numbers confirm or do not."""
+
+    sentence: str
+    """What is claimed."""
+    published: str
+    """The published number or statement, and "ours" where the claim is our own."""
+    measured: str
+    """The measured number with its interval."""
+    holds: bool | None
+    """`None` where this scale cannot decide."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """The stored runs of a reproduction's grid."""
+
+    scale: Scale
+    runs: pl.DataFrame
+    """One row per run: config fields, status, summary."""
+    records: pl.DataFrame
+    """One row per record: config fields, status, and the columns of the metrics."""
+    stored: Sequence[StoredRun]
+    """The runs themselves, for arrays and networks; in the order of `runs`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction:
+    """A published figure or table, and what must be run to draw it."""
+
+    title: str
+    """What it shows, in one line."""
+    source: str
+    """Paper, figure or table."""
+    study: str
+    """Name of the study whose runs it needs."""
+    grid: Callable[[Scale], Sequence[Mapping[str, Any]]]
+    """Configs (fields that differ from the defaults) at each scale."""
+    figures: Callable[[Results], Mapping[str, Figure]]
+    """Figures by file name, without suffix."""
+    tables: Callable[[Results], Mapping[str, pl.DataFrame]]
+    """Tables by file name, without suffix."""
+    claims: Callable[[Results], Sequence[Claim]]
+    """What holds and what does not."""

@@ -1,0 +1,1 @@
+"""Does width help to recover a planted teacher?"""

@@ -1,0 +1,108 @@
+"""Config of the study `planted`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ...checks import at_least, positive
+from ...errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planted:
+    """Train a student on fresh samples that a narrow planted teacher labels.
+
+    A ReLU teacher of `teacher_width` neurons labels Gaussian inputs; the student of
+    `width` neurons is trained by plain SGD. There is no test set: the only question is
+    optimisation (Livni, Shalev-Shwartz and Shamir 2014, Figure 1).
+
+    Examples:
+      overparam run planted
+      overparam run planted --width 240 --epochs 120 --seed 3
+    """
+
+    input_dim: int = 150
+    """Input dimension D."""
+    n_outputs: int = 10
+    """Number of outputs."""
+    teacher_width: int = 60
+    """Number of planted neurons."""
+    width: int = 120
+    """Number of student neurons; over-parameterised when above `teacher_width`."""
+    learning_rate: float = 0.1
+    """First step size."""
+    batch_size: int = 10
+    """Samples per step."""
+    samples_per_epoch: int = 10_000
+    """Fresh samples between two records; a multiple of `batch_size`."""
+    epochs: int = 100
+    """Most epochs to train."""
+    init_scale: float = 0.1
+    """Factor of the variances of the student's initial weights; 0 is a saddle."""
+    halve_every: int | None = 50
+    """Epochs after which the step size is halved, again and again; `none` never."""
+    stop_below: float = 1e-6
+    """Stop once the epoch objective (half squared error) is at most this."""
+    label_noise: float = 0.0
+    """Standard deviation of the noise on each label."""
+    train: Literal["all", "readout", "features"] = "all"
+    """Which weights move."""
+    readout_rate: float = 1.0
+    """Factor of the readout's step size."""
+    penalty: float = 0.0
+    """Coefficient of half the squared norm of all weights, added to the objective."""
+    dynamics: Literal["sgd", "flow"] = "sgd"
+    """Descent on sampled batches, or on the exact population risk (no noise)."""
+    precision: Literal["float32", "float64"] = "float32"
+    """Floating type of weights and samples."""
+    seed: int = 0
+    """Seed of the student and of the samples."""
+    teacher_seed: int | None = None
+    """Seed of the teacher; `none` takes `seed`."""
+
+    def __post_init__(self) -> None:
+        at_least(
+            1,
+            input_dim=self.input_dim,
+            n_outputs=self.n_outputs,
+            teacher_width=self.teacher_width,
+            width=self.width,
+            batch_size=self.batch_size,
+            samples_per_epoch=self.samples_per_epoch,
+            epochs=self.epochs,
+        )
+        positive(learning_rate=self.learning_rate)
+        at_least(
+            0,
+            init_scale=self.init_scale,
+            stop_below=self.stop_below,
+            label_noise=self.label_noise,
+            readout_rate=self.readout_rate,
+            penalty=self.penalty,
+            seed=self.seed,
+            teacher_seed=self.teacher_seed,
+        )
+        self._check_epochs()
+
+    def _check_epochs(self) -> None:
+        if self.halve_every is not None and self.halve_every < 1:
+            raise ConfigError(
+                f"`halve_every` must be at least 1 epoch, got {self.halve_every}; use "
+                "`none` for a constant step."
+            )
+        if self.batch_size > self.samples_per_epoch:
+            raise ConfigError(
+                "`batch_size` must be at most `samples_per_epoch`, got "
+                f"{self.batch_size} and {self.samples_per_epoch}."
+            )
+        lower = self.steps_per_epoch * self.batch_size
+        if lower != self.samples_per_epoch:
+            raise ConfigError(
+                "`samples_per_epoch` must be a multiple of `batch_size`, got "
+                f"{self.samples_per_epoch} and {self.batch_size}; nearest are {lower} "
+                f"and {lower + self.batch_size}."
+            )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of steps between two records."""
+        return self.samples_per_epoch // self.batch_size

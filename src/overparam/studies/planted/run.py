@@ -1,0 +1,248 @@
+"""The runs of the study `planted`: a student on a planted teacher's samples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float
+
+from ...analysis import balance
+from ...analysis.matching import match_neurons
+from ...data.planted import PlantedStream, teacher
+from ...data.source import Batch, Empty, Source
+from ...dynamics.descent import BatchLoss, Descent
+from ...dynamics.loop import Plan, Record, Training, Trajectory, below, train
+from ...dynamics.losses import half_squared_error
+from ...dynamics.penalties import L2Penalty
+from ...dynamics.schedules import StepDecay
+from ...keys import purpose_key
+from ...limits import population
+from ...networks import initialise
+from ...networks.network import Network
+from ...networks.two_layer import TwoLayer
+from ..study import Context, Outcome
+from .config import Planted
+
+
+THRESHOLDS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+"""Levels of the epoch objective whose first passage is reported."""
+
+
+class PopulationRisk(eqx.Module):
+    """The objective of noise-free descent: the exact risk, which needs no batch."""
+
+    teacher: TwoLayer
+    label_noise: float = eqx.field(static=True)
+
+    def __call__(self, network: Network, batch: Batch) -> Float[Array, ""]:
+        del batch
+        assert isinstance(network, TwoLayer)
+        return population.population_loss(
+            network, self.teacher, label_noise=self.label_noise
+        )
+
+
+def run(config: Planted, context: Context) -> Outcome:
+    """Train one student and measure it after every epoch."""
+    problem = Problem.of(config)
+    plan = Plan(
+        n_steps=config.epochs * config.steps_per_epoch,
+        batch_size=config.batch_size,
+        record_every=config.steps_per_epoch,
+    )
+    trajectory = train(problem.training(), plan, watch=context.watch())
+    return Outcome(
+        status=trajectory.status,
+        metrics=_metrics(trajectory, config),
+        summary=_summary(trajectory, problem),
+        arrays={
+            "teacher.weights": np.asarray(problem.teacher.weights),
+            "teacher.readout": np.asarray(problem.teacher.readout),
+        },
+        network=trajectory.network,
+        notes=_notes(config, trajectory),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Teacher, student and samples of one run, each from a key of its own."""
+
+    config: Planted
+    teacher: TwoLayer
+    student: TwoLayer
+
+    @staticmethod
+    def of(config: Planted) -> "Problem":
+        """Draw the teacher and the initial student."""
+        teacher_seed = config.seed
+        if config.teacher_seed is not None:
+            teacher_seed = config.teacher_seed
+        planted = teacher(
+            config.input_dim,
+            config.teacher_width,
+            config.n_outputs,
+            dtype=config.precision,
+            key=purpose_key(teacher_seed, "teacher"),
+        )
+        student = initialise.two_layer(
+            config.input_dim,
+            config.width,
+            config.n_outputs,
+            init_scale=config.init_scale,
+            dtype=config.precision,
+            key=purpose_key(config.seed, "initialisation"),
+        )
+        return Problem(config=config, teacher=planted, student=student)
+
+    def training(self) -> Training:
+        """What the loop trains."""
+        return Training(
+            dynamics=self._descent(),
+            network=self.student,
+            source=self._source(),
+            key=purpose_key(self.config.seed, "training"),
+            data_key=purpose_key(self.config.seed, "data"),
+            measure=self._measure,
+            until=below("loss", self.config.stop_below),
+        )
+
+    def _descent(self) -> Descent:
+        config = self.config
+        objective = BatchLoss(half_squared_error)
+        if config.dynamics == "flow":
+            objective = PopulationRisk(self.teacher, config.label_noise)
+        half = config.penalty / 2
+        parts = {"all": (), "readout": ("readout",), "features": ("weights",)}
+        return Descent(
+            objective,
+            optax.sgd,
+            settings={"learning_rate": step_size(config)},
+            penalty=L2Penalty({"weights": half, "readout": half}) if half else None,
+            rates={"readout": config.readout_rate} if config.readout_rate != 1 else {},
+            trained=parts[config.train],
+        )
+
+    def _source(self) -> Source:
+        if self.config.dynamics == "flow":
+            return Empty()
+        return PlantedStream(self.teacher, self.config.label_noise or None)
+
+    def _measure(self, network: Network) -> Record:
+        assert isinstance(network, TwoLayer)
+        drift = jnp.abs(balance.conserved(network) - balance.conserved(self.student))
+        noise = self.config.label_noise
+        matching = match_neurons(self.teacher, network)
+        return {
+            "risk": population.risk(network, self.teacher, label_noise=noise),
+            "weights_norm": float(jnp.linalg.norm(network.weights)),
+            "readout_norm": float(jnp.linalg.norm(network.readout)),
+            "path_norm": float(balance.path_norm(network)),
+            "balance_drift": float(drift.max()),
+            "lost_neurons": float(len(matching.lost)),
+            "surplus_mass": matching.surplus_mass,
+        }
+
+
+def step_size(config: Planted) -> StepDecay:
+    """The step schedule: halved after every `halve_every` epochs."""
+    epochs = config.epochs if config.halve_every is None else config.halve_every
+    factor = 1.0 if config.halve_every is None else 0.5
+    return StepDecay(config.learning_rate, factor, epochs * config.steps_per_epoch)
+
+
+def describe(config: Planted) -> dict[str, Any]:
+    """Facts of the data set that are known before training."""
+    problem = Problem.of(config)
+    noise = config.label_noise
+    levels = population.plateau_levels(problem.teacher, label_noise=noise)
+    facts = {
+        "exact mean squared label": population.signal_power(problem.teacher)
+        + config.n_outputs * noise**2,
+        "plateau 0: risk of the zero network": levels.zero,
+        "plateau 1: best linear map": levels.linear,
+        "plateau 2: best affine map": levels.affine,
+        "risk of the initial student": population.risk(
+            problem.student, problem.teacher, label_noise=noise
+        ),
+    }
+    return facts | _sampled_powers(problem)
+
+
+def _sampled_powers(problem: Problem, n_batches: int = 10, size: int = 50) -> dict:
+    """The exercise's check: mean |y|^2 of ten batches of 50, with z-scores."""
+    stream = PlantedStream(problem.teacher, problem.config.label_noise or None)
+    key = purpose_key(problem.config.seed, "description")
+    drawn = stream.draw(key, jnp.int32(0), n_batches, size)
+    squares = np.asarray(jnp.sum(drawn.y**2, axis=2), np.float64)
+    exact = population.signal_power(problem.teacher)
+    exact += problem.config.n_outputs * problem.config.label_noise**2
+    errors = squares.std(axis=1, ddof=1) / np.sqrt(size)
+    scores = (squares.mean(axis=1) - exact) / errors
+    return {
+        f"batch {i}: mean squared label, z-score": (float(m), float(z))
+        for i, (m, z) in enumerate(zip(squares.mean(axis=1), scores, strict=True))
+    }
+
+
+def _metrics(trajectory: Trajectory, config: Planted) -> dict[str, np.ndarray]:
+    columns = trajectory.columns()
+    epochs = (columns["step"] / config.steps_per_epoch).astype(int) - 1
+    schedule = jax.vmap(step_size(config))
+    rates = schedule(jnp.asarray(epochs * config.steps_per_epoch, jnp.int32))
+    return {"epoch": epochs, "learning_rate": np.asarray(rates)} | columns
+
+
+def _summary(trajectory: Trajectory, problem: Problem) -> dict[str, Any]:
+    levels = population.plateau_levels(
+        problem.teacher, label_noise=problem.config.label_noise
+    )
+    finite = [r for r in trajectory.records if "risk" in r]
+    last = finite[-1] if finite else {}
+    passed = {
+        f"epoch_below_{level:.0e}": first_passage(trajectory.records, level)
+        for level in THRESHOLDS
+    }
+    return {
+        "epochs_run": len(trajectory.records),
+        "objective": last.get("loss"),
+        "risk": last.get("risk"),
+        "lost_neurons": last.get("lost_neurons"),
+        "surplus_mass": last.get("surplus_mass"),
+        "plateau_zero": levels.zero,
+        "plateau_linear": levels.linear,
+        "plateau_affine": levels.affine,
+        **passed,
+    }
+
+
+def first_passage(records: Sequence[Record], level: float) -> int | None:
+    """The first epoch whose objective is at most `level`; `None` if there is none."""
+    hits = (i for i, record in enumerate(records) if record["loss"] <= level)
+    return next(hits, None)
+
+
+def _notes(config: Planted, trajectory: Trajectory) -> list[str]:
+    notes = []
+    if config.width < config.teacher_width:
+        notes.append(
+            f"`width` {config.width} is below `teacher_width` {config.teacher_width}: "
+            "zero risk is out of reach."
+        )
+    if config.init_scale == 0:
+        notes.append(
+            "`init_scale` 0 is a saddle of the risk: the student stays at zero."
+        )
+    if trajectory.status == "diverged":
+        finite = [r["loss"] for r in trajectory.records if np.isfinite(r["loss"])]
+        last = f"{finite[-1]:.4g}" if finite else "none"
+        notes.append(
+            f"The run diverged in epoch {len(trajectory.records) - 1}; the last finite "
+            f"objective is {last}."
+        )
+    return notes

@@ -1,0 +1,90 @@
+"""The studies by name; nothing heavy is imported until one is asked for."""
+
+import dataclasses
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from ..errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """Where a study lives, and what the command line says of it.
+
+    A config is a frozen dataclass of plain values whose module imports the standard
+    library only. `run(config, context)` gives an `Outcome`.
+    """
+
+    question: str
+    """The question in one line."""
+    citation: str
+    """Key of its source in `overparam.citations`."""
+    config: str
+    """`module:class` of the config."""
+    run: str
+    """`module:function` of the run."""
+    describe: str | None = None
+    """`module:function` from a config to facts known before training, if any."""
+    shapes: tuple[str, ...] = ()
+    """Fields that decide the shapes of the compiled program."""
+
+    def config_class(self) -> type[Any]:
+        """The class of the config."""
+        return load(self.config)
+
+    def function(self) -> Callable[..., Any]:
+        """The function `run(config, context)`."""
+        return load(self.run)
+
+
+STUDIES: Mapping[str, Study] = MappingProxyType(
+    {
+        "planted": Study(
+            question="Does width help to recover a planted teacher?",
+            citation="livni2014",
+            config="overparam.studies.planted.config:Planted",
+            run="overparam.studies.planted.run:run",
+            describe="overparam.studies.planted.run:describe",
+            shapes=(
+                "input_dim",
+                "n_outputs",
+                "teacher_width",
+                "width",
+                "batch_size",
+                "samples_per_epoch",
+                "train",
+                "dynamics",
+            ),
+        ),
+    }
+)
+
+
+def study(name: str) -> Study:
+    """The study called `name`.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    if name not in STUDIES:
+        listed = ", ".join(STUDIES)
+        raise ConfigError(f"There is no study {name!r}; the studies are {listed}.")
+    return STUDIES[name]
+
+
+def defaults(config_class: type[Any]) -> dict[str, Any]:
+    """The default of every field that has one."""
+    return {
+        field.name: field.default
+        for field in dataclasses.fields(config_class)
+        if field.default is not dataclasses.MISSING
+    }
+
+
+def load(reference: str) -> Any:
+    """What `module:name` refers to."""
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)
