@@ -175,7 +175,7 @@ def _enter(
 ) -> RunDirectory:
     tried = attempts(first)
     path = tried[-1] if tried else first
-    if force and (path / "status.json").exists():
+    if force and _used_up(path):
         path = first.with_name(f"{first.name}.{_number(path) + 1}")
     elif _has_answer(path):
         _same_config(path, config)
@@ -217,6 +217,16 @@ def _keep_failure(path: Path) -> None:
     if (path / "error.txt").exists():
         (path / "error.txt").replace(failures / f"{number}.txt")
     (path / "status.json").replace(failures / f"{number}.json")
+
+
+def _used_up(path: Path) -> bool:
+    """Whether an attempt has ended or is too damaged to go on."""
+    if (path / "status.json").exists():
+        return True
+    try:
+        return (path / "config.json").exists() and not read_json(path / "config.json")
+    except StoreError:
+        return True
 
 
 def _has_answer(path: Path) -> bool:

@@ -1,0 +1,259 @@
+"""Many runs over the workers of one machine or of a cluster.
+
+The state of a sweep is the files of its runs: kill it anywhere, start it again, and it
+does what is missing.
+"""
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..checks import at_least
+from ..errors import Interrupted, OverparamError, StoreError
+from ..store.lock import RunLockedError
+from ..store.read import read_run
+from ..store.run import FAILED, attempts, run_status
+from .jobs import Failure, Job, Report, SweepResult, SweepState, Work
+from .queue import ShapeQueue
+from .workers import Borrowed, Worker, local_workers
+
+
+# A run that kills its worker may have been a bystander of a full memory: it is tried
+# again once, at the end of its shape.
+_TRIES = 2
+
+# How often a run that another process holds is looked at, in seconds.
+_LOOK_AGAIN = 0.5
+
+# How long an interrupted sweep waits for its runs to write their checkpoints.
+_GRACE = 10.0
+
+
+def sweep(
+    jobs: Iterable[Job],
+    *,
+    work: Work,
+    n_jobs: int = 1,
+    executor: Executor | None = None,
+    report: Report | None = None,
+    skip_finished: bool = True,
+) -> SweepResult:
+    """Do every job that is not finished yet; a failing one does not stop the others.
+
+    Args:
+        jobs: What to run; a run asked for twice is done once.
+        work: Does one job; a function of a module, as it is sent to other processes.
+        n_jobs: Number of processes; 1 runs in this one. With an executor, the number
+            of jobs handed to it at a time.
+        executor: Where to run instead of on spawned processes; the caller ends it.
+        report: Told the state, about twice a second or whenever a run ends.
+        skip_finished: Leave out runs with a stored answer (not with `--force`).
+
+    Returns:
+        Counts by status, and the failed runs with a sentence each.
+
+    Raises:
+        ConfigError: If `n_jobs` is below 1.
+        OverparamError: If the executor is lost. What is finished is stored.
+    """
+    at_least(1, n_jobs=n_jobs)
+    unique = {job.path: job for job in jobs}
+    stored = {p: _answer(p) if skip_finished else None for p in unique}
+    missing = [job for path, job in unique.items() if stored[path] is None]
+    run = _Sweep(missing, work, Counter(s for s in stored.values() if s is not None))
+    if missing:
+        places = min(n_jobs, len(missing)) if executor is None else n_jobs
+        run.drive(_workers(executor, places), report)
+    return SweepResult(
+        state=run.state(), statuses=run.statuses, failures=tuple(run.failures)
+    )
+
+
+@dataclass
+class _Place:
+    """A worker, and what it is at."""
+
+    worker: Worker
+    shape: str | None = None
+    job: Job | None = None
+
+
+class _Sweep:
+    """The bookkeeping of one sweep."""
+
+    def __init__(self, jobs: list[Job], work: Work, stored: Counter[str]) -> None:
+        self._work = work
+        self._queue = ShapeQueue(jobs)
+        self._running: dict[Future[Any], _Place] = {}
+        self._waiting: list[tuple[float, Job]] = []
+        self._deaths: Counter[Path] = Counter()
+        self._stored = stored.total()
+        self._total = self._stored + len(jobs)
+        self._start = time.monotonic()
+        self.statuses = stored
+        self.failures: list[Failure] = []
+
+    def drive(self, workers: list[Worker], report: Report | None) -> None:
+        """Keep every worker busy until nothing is left."""
+        free = [_Place(worker) for worker in workers]
+        graceful = False
+        try:
+            while self._queue or self._running or self._waiting:
+                self._look_again()
+                while free and self._queue:
+                    self._begin(free.pop())
+                if report is not None:
+                    report(self.state())
+                free += self._collect()
+            graceful = True
+        finally:
+            try:
+                self._interrupt(workers)
+            finally:
+                for worker in workers:
+                    worker.stop(now=not graceful)
+        if report is not None:
+            report(self.state())
+
+    def state(self) -> SweepState:
+        """How far the sweep is."""
+        n_failed = len(self.failures)
+        return SweepState(
+            total=self._total,
+            stored=self._stored,
+            done=self.statuses.total() - self._stored - n_failed,
+            running=len(self._running),
+            failed=n_failed,
+            waiting=len(self._waiting),
+            seconds=time.monotonic() - self._start,
+        )
+
+    def _interrupt(self, workers: list[Worker]) -> None:
+        """Give the runs that are under way the time to write a checkpoint."""
+        if self._running:
+            for future in self._running:
+                future.cancel()
+            for worker in workers:
+                worker.interrupt()
+            wait(self._running, _GRACE)
+
+    def _begin(self, place: _Place) -> None:
+        busy = [other.shape for other in self._running.values()]
+        place.job = self._queue.take(place.shape, busy)
+        place.shape = place.job.shape
+        try:
+            future = place.worker.submit(_attempt, self._work, place.job)
+        except RuntimeError as error:  # A pool that broke or was shut down.
+            future = Future()
+            future.set_exception(error)
+        self._running[future] = place
+
+    def _collect(self) -> list[_Place]:
+        """Wait for the next end of a run; the places that are free now."""
+        if not self._running:
+            time.sleep(_LOOK_AGAIN / 5)
+        ended = wait(self._running, _LOOK_AGAIN, FIRST_COMPLETED).done
+        places = []
+        for future in ended:
+            place = self._running.pop(future)
+            places.append(place)
+            error = future.exception()
+            if error is None:
+                self._ended(place, future.result())
+            elif isinstance(error, Interrupted):
+                self._once_more(place, f"It was stopped {_TRIES} times.")
+            else:
+                self._died(place, error)
+        return places
+
+    def _ended(self, place: _Place, outcome: "_Outcome") -> None:
+        assert place.job is not None
+        if outcome.locked:
+            self._waiting.append((time.monotonic() + _LOOK_AGAIN, place.job))
+        elif outcome.status == FAILED:
+            self._fail(place.job, outcome.sentence)
+        else:
+            self.statuses[outcome.status] += 1
+
+    def _died(self, place: _Place, error: BaseException) -> None:
+        if not place.worker.revive():
+            raise OverparamError(
+                f"The executor is lost ({type(error).__name__}: {error}): start the "
+                "same command again when it is back; finished runs are kept."
+            ) from error
+        place.shape = None
+        self._once_more(place, f"Its process died {_TRIES} times ({error}).")
+
+    def _once_more(self, place: _Place, sentence: str) -> None:
+        assert place.job is not None
+        self._deaths[place.job.path] += 1
+        if self._deaths[place.job.path] < _TRIES:
+            self._queue.put(place.job)
+        else:
+            self._fail(place.job, sentence)
+
+    def _fail(self, job: Job, sentence: str) -> None:
+        self.statuses[FAILED] += 1
+        self.failures.append(Failure(job, sentence))
+
+    def _look_again(self) -> None:
+        now = time.monotonic()
+        due = [job for when, job in self._waiting if when <= now]
+        self._waiting = [(when, job) for when, job in self._waiting if when > now]
+        for job in due:
+            self._queue.put(job)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What comes back from a worker."""
+
+    status: str
+    sentence: str = ""
+    locked: bool = False
+
+
+def _attempt(work: Work, job: Job) -> _Outcome:
+    """Do one job in a worker. An exception is an outcome: it may not be picklable."""
+    try:
+        status = work(job.study, job.config, job.root)
+    except RunLockedError as error:
+        return _Outcome(FAILED, str(error), locked=True)
+    except Interrupted:
+        raise
+    except Exception as error:
+        return _Outcome(FAILED, _sentence(error))
+    return _Outcome(status, _stored_error(job) if status == FAILED else "")
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OverparamError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _stored_error(job: Job) -> str:
+    with contextlib.suppress(StoreError, IndexError):
+        return read_run(attempts(job.path)[-1]).error or ""
+    return ""
+
+
+def _answer(path: Path) -> str | None:
+    """The stored status of a run that need not be done again."""
+    tried = attempts(path)
+    try:
+        status = run_status(tried[-1]) if tried else None
+    except StoreError:
+        return None  # Damaged: the run itself will say so.
+    return None if status in (None, FAILED, "running", "unfinished") else status
+
+
+def _workers(executor: Executor | None, n_jobs: int) -> list[Worker]:
+    if executor is not None:
+        return [Borrowed(executor) for _ in range(n_jobs)]
+    return local_workers(n_jobs)

@@ -1,0 +1,153 @@
+"""Where jobs run: this process, a process of our own, or somebody's executor."""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any, Protocol
+
+
+class Worker(Protocol):
+    """Takes one job at a time."""
+
+    def submit(self, task: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Begin a task."""
+        ...
+
+    def revive(self) -> bool:
+        """Start anew after the process died; whether that is possible."""
+        ...
+
+    def interrupt(self) -> None:
+        """Ask the task to stop at its next checkpoint."""
+        ...
+
+    def stop(self, *, now: bool) -> None:
+        """End the worker, at once or after its task."""
+        ...
+
+
+class InProcess:
+    """Runs tasks in this process: nothing is started, an interrupt reaches the task."""
+
+    def submit(self, task: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(task(*arguments))
+        return future
+
+    def revive(self) -> bool:
+        return True
+
+    def interrupt(self) -> None:
+        pass
+
+    def stop(self, *, now: bool) -> None:
+        pass
+
+
+class Borrowed:
+    """One place in an executor of the caller, who also ends it."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def submit(self, task: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        return self._executor.submit(task, *arguments)
+
+    def revive(self) -> bool:
+        return False
+
+    def interrupt(self) -> None:
+        pass
+
+    def stop(self, *, now: bool) -> None:
+        pass
+
+
+class OwnProcess:
+    """A spawned process that dies with this one.
+
+    Each worker is a pool of its own, so that a worker that is killed takes no run of
+    another one with it.
+    """
+
+    def __init__(self, cores: frozenset[int]) -> None:
+        self._cores = cores
+        self._start()
+
+    def submit(self, task: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        return self._pool.submit(task, *arguments)
+
+    def revive(self) -> bool:
+        self.stop(now=True)
+        self._start()
+        return True
+
+    def interrupt(self) -> None:
+        with contextlib.suppress(OSError):  # The process is dead already.
+            self._lifeline.send("stop")
+
+    def stop(self, *, now: bool) -> None:
+        if now:
+            self._lifeline.close()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._lifeline.close()
+        self._worker_end.close()
+
+    def _start(self) -> None:
+        context = get_context("spawn")
+        self._worker_end, self._lifeline = context.Pipe(duplex=False)
+        self._pool = ProcessPoolExecutor(
+            max_workers=1,
+            mp_context=context,
+            initializer=_begin,
+            initargs=(self._worker_end, self._cores),
+        )
+
+
+def local_workers(n_jobs: int) -> list[Worker]:
+    """`n_jobs` processes that share the cores; with one job, this process."""
+    if n_jobs == 1:
+        return [InProcess()]
+    return [OwnProcess(cores) for cores in shares(available_cores(), n_jobs)]
+
+
+def shares(cores: list[int], n_workers: int) -> list[frozenset[int]]:
+    """The cores of each worker: disjoint and of like size, or one core in turn."""
+    if n_workers >= len(cores):
+        return [frozenset({cores[i % len(cores)]}) for i in range(n_workers)]
+    return [frozenset(cores[i::n_workers]) for i in range(n_workers)]
+
+
+def available_cores() -> list[int]:
+    """The cores this process may use."""
+    if sys.platform == "linux":
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def _begin(lifeline: Connection, cores: frozenset[int]) -> None:
+    """First thing in a worker, before NumPy or JAX size their thread pools."""
+    # Ctrl-C in a terminal is the parent's: it asks us to stop, and once only.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.setpgid(0, 0)
+    threading.Thread(target=_obey, args=(lifeline,), daemon=True).start()
+    if sys.platform == "linux":
+        os.sched_setaffinity(0, cores)
+    # Several processes cannot each reserve most of one GPU.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+
+def _obey(lifeline: Connection) -> None:
+    """Stop as if terminated when the parent says so; die when the parent has."""
+    try:
+        lifeline.recv()
+        os.kill(os.getpid(), signal.SIGTERM)
+        lifeline.recv()
+    except (EOFError, OSError):
+        os._exit(1)
