@@ -1,0 +1,118 @@
+"""Loss and accuracy at many pruning levels, for little more than one evaluation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float64, Int
+from numpy import ndarray
+
+from ..dynamics.losses import accuracy, cross_entropy
+from ..errors import ConfigError
+from ..networks.layers import READOUT
+from ..networks.network import Network
+from .pruning import PruningCurve
+from .pruning_networks import Part, chain, masked
+
+
+BLOCK = 8192
+"""Samples that are evaluated at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Mean cross-entropy and accuracy of each level."""
+
+    loss: Float64[ndarray, " levels"]
+    accuracy: Float64[ndarray, " levels"]
+
+
+def scores_after_pruning(
+    network: Network,
+    curves: Mapping[str, PruningCurve],
+    levels: Sequence[Mapping[str, int]],
+    *,
+    data: tuple[Float[Array, "n *input"], Int[Array, " n"]],
+    part: Part = "filter",
+) -> Scores:
+    """Loss and accuracy of a classifier after pruning, at every level.
+
+    Where only one hidden layer is pruned by whole neurons the features are computed
+    once: removing neuron j sets its feature to 0, which is the same as a zero row of
+    the readout, and all levels share one matrix product.
+
+    Args:
+        network: The network of the curves.
+        curves: From `pruning_curves`.
+        levels: Number of removed parts by layer, for each level.
+        data: Inputs and labels.
+        part: The part of the curves.
+    """
+    if part == "filter" and _features_suffice(network, curves):
+        ((name, curve),) = curves.items()
+        removed = [curve.removed(counts.get(name, 0)) for counts in levels]
+        return _average(network, _readouts(network, removed), data)
+    every = []
+    for counts in levels:
+        pruned = masked(network, curves, counts, part=part)
+        every.append(_average(pruned, pruned.readout[None], data))
+    return Scores(
+        loss=np.concatenate([score.loss for score in every]),
+        accuracy=np.concatenate([score.accuracy for score in every]),
+    )
+
+
+def scores(
+    network: Network, data: tuple[Float[Array, "n *input"], Int[Array, " n"]]
+) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy of a classifier, in blocks and in data order."""
+    found = _average(network, network.readout[None], data)
+    return float(found.loss[0]), float(found.accuracy[0])
+
+
+def _features_suffice(network: Network, curves: Mapping[str, PruningCurve]) -> bool:
+    try:
+        return len(curves) == 1 and (*curves, READOUT) == chain(network)
+    except ConfigError:
+        return False
+
+
+def _readouts(
+    network: Network, removed: Sequence[Int[ndarray, " _"]]
+) -> Float[Array, "levels width n_outputs"]:
+    keep = np.ones((len(removed), network.readout.shape[0], 1), bool)
+    for level, neurons in enumerate(removed):
+        keep[level, neurons] = False
+    return jnp.where(keep, network.readout[None], jnp.zeros((), network.readout.dtype))
+
+
+def _average(
+    network: Network,
+    readouts: Float[Array, "levels width n_outputs"],
+    data: tuple[Float[Array, "n *input"], Int[Array, " n"]],
+) -> Scores:
+    x, y = data
+    sums = np.zeros((2, readouts.shape[0]))
+    for start in range(0, x.shape[0], BLOCK):
+        block = x[start : start + BLOCK], y[start : start + BLOCK]
+        sums += np.asarray(_block_sums(network, readouts, *block), float)
+    return Scores(loss=sums[0] / x.shape[0], accuracy=sums[1] / x.shape[0])
+
+
+@eqx.filter_jit
+def _block_sums(
+    network: Network,
+    readouts: Float[Array, "levels width n_outputs"],
+    x: Float[Array, "n *input"],
+    y: Int[Array, " n"],
+) -> Float[Array, "2 levels"]:
+    n_levels, width, n_outputs = readouts.shape
+    joined = jnp.moveaxis(readouts, 0, 1).reshape(width, n_levels * n_outputs)
+    outputs = network.scale * (network.features(x) @ joined)
+    outputs = jnp.moveaxis(outputs.reshape(-1, n_levels, n_outputs), 1, 0)
+    losses = jax.vmap(cross_entropy, in_axes=(0, None))(outputs, y)
+    hits = jax.vmap(accuracy, in_axes=(0, None))(outputs, y)
+    return x.shape[0] * jnp.stack([losses, hits])

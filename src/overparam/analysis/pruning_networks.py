@@ -1,0 +1,258 @@
+"""Networks without some of their parts: zeroed in place, or physically smaller."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float64, Int
+from numpy import ndarray
+
+from ..checks import one_of
+from ..dynamics.noise import unit_shape
+from ..errors import ConfigError
+from ..networks.activations import activation
+from ..networks.deep import MLP
+from ..networks.layers import READOUT, hidden_layers, parameters, path_name
+from ..networks.network import Network
+from ..networks.two_layer import TwoLayer
+from .pruning import PruningCurve
+
+
+Part = Literal["filter", "kernel", "entry", "singular-value"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruningRatios:
+    """How much of a network is gone, counted in four ways; fractions in [0, 1]."""
+
+    zeroed: float
+    """Zeroed weights, readout left out of both counts; outgoing weights remain."""
+    zeroed_with_readout: float
+    """The same with the readout counted."""
+    legacy: float
+    """As the published code counts: an unpruned first convolution counts as gone."""
+    removed: float | None
+    """Parameters gone after physical removal, the readout counted; `None` where parts
+    cannot be removed."""
+    columns: Mapping[str, float]
+    """Removed fraction of the parts of every layer."""
+
+
+def pruning_curves(
+    network: Network, *, part: Part = "filter", layers: Sequence[str] = ()
+) -> dict[str, PruningCurve]:
+    """The pruning curve of every prunable layer.
+
+    Args:
+        network: Any network.
+        part: What is removed: a neuron (dense layer) or `filter` (convolution), a
+            `kernel`, a single `entry`, or a `singular-value`.
+        layers: Patterns of the pruned layers; empty for every hidden weight layer but
+            the first convolution.
+
+    Returns:
+        Curves by layer name.
+
+    Raises:
+        ConfigError: If a weight is not finite or a pattern matches nothing.
+    """
+    found = parameters(network)
+    return {
+        name: PruningCurve(squared_sizes(_finite(found[name], name), part=part))
+        for name in hidden_layers(network, patterns=layers)
+    }
+
+
+def squared_sizes(
+    weights: Float[Array, "*shape"] | ndarray, *, part: Part = "filter"
+) -> Float64[ndarray, " n"]:
+    """Squared size of every part, in float64; they add up to the squared norm."""
+    one_of(["filter", "kernel", "entry", "singular-value"], part=part)
+    values = np.asarray(weights, np.float64)
+    if part == "singular-value":
+        return np.linalg.svd(_matrix(values), compute_uv=False) ** 2
+    if part == "entry":
+        return values.ravel() ** 2
+    units = unit_shape(values.shape, unit=part)
+    axes = tuple(i for i, size in enumerate(units) if size == 1 != values.shape[i])
+    return np.sum(values**2, axis=axes).ravel()
+
+
+def without(
+    weights: Float[Array, "*shape"], curve: PruningCurve, k: int, *, part: Part
+) -> Float[Array, "*shape"]:
+    """The weights without their k smallest parts."""
+    if part == "singular-value":
+        values = np.asarray(weights, np.float64)
+        u, s, vt = np.linalg.svd(_matrix(values), full_matrices=False)
+        s[curve.removed(k)] = 0
+        kept = (u * s) @ vt
+        return jnp.asarray(kept.reshape(values.shape), weights.dtype)
+    shape = weights.shape if part == "entry" else unit_shape(weights.shape, unit=part)
+    keep = np.ones(len(curve), bool)
+    keep[curve.removed(k)] = False
+    return jnp.where(keep.reshape(shape), weights, jnp.zeros((), weights.dtype))
+
+
+def masked(
+    network: Network,
+    curves: Mapping[str, PruningCurve],
+    counts: Mapping[str, int],
+    *,
+    part: Part = "filter",
+) -> Network:
+    """The network with the smallest parts of every layer set to zero.
+
+    Args:
+        network: The network of the curves.
+        curves: From `pruning_curves`.
+        counts: Number of parts to remove, by layer.
+        part: The part of the curves.
+    """
+
+    def prune(path: tuple, leaf: Array) -> Array:
+        name = path_name(path)
+        if not counts.get(name):
+            return leaf
+        return without(leaf, curves[name], counts[name], part=part)
+
+    return jax.tree_util.tree_map_with_path(prune, network)
+
+
+def removed(
+    network: Network, curves: Mapping[str, PruningCurve], counts: Mapping[str, int]
+) -> Network:
+    """The smaller network without the removed neurons and their outgoing weights.
+
+    It has the outputs of `masked`; that needs an activation that is 0 at 0 and no
+    biases.
+
+    Raises:
+        ConfigError: If the neurons of this network cannot be removed.
+    """
+    names = chain(network)
+    found = parameters(network)
+    kept = [
+        np.delete(np.arange(len(curves[n])), curves[n].removed(counts[n]))
+        if counts.get(n)
+        else None
+        for n in names[:-1]
+    ]
+    smaller = keep_units([found[name] for name in names], kept)
+    if isinstance(network, MLP):
+        return dataclasses.replace(
+            network, layers=tuple(smaller[:-1]), readout=smaller[-1]
+        )
+    return dataclasses.replace(network, weights=smaller[0], readout=smaller[1])
+
+
+def keep_units(
+    weights: Sequence[Float[Array, "..."]], kept: Sequence[Int[ndarray, " _"] | None]
+) -> list[Float[Array, "..."]]:
+    """Matrices or convolution kernels in a chain, with some units only.
+
+    Args:
+        weights: Every array maps its last axis but one to its last axis.
+        kept: Kept units of all arrays but the last; `None` for all. Inputs beyond
+            those units (the skip rows of a readout) stay.
+    """
+    smaller = list(weights)
+    for index, keep in enumerate(kept):
+        if keep is None:
+            continue
+        following = smaller[index + 1]
+        n_units = smaller[index].shape[-1]
+        rows = np.concatenate([keep, np.arange(n_units, following.shape[-2])])
+        smaller[index] = smaller[index][..., keep]
+        smaller[index + 1] = jnp.take(following, rows.astype(int), axis=-2)
+    return smaller
+
+
+def chain(network: Network) -> tuple[str, ...]:
+    """Names of the weights from the input to the readout, if neurons can be removed."""
+    if not isinstance(network, MLP | TwoLayer):
+        raise ConfigError(
+            f"Neurons of {type(network).__name__} cannot be removed; use `masked`."
+        )
+    if float(activation(network.activation)(jnp.zeros(()))) != 0:
+        raise ConfigError(
+            f"A zeroed {network.activation} neuron still gives an output; use `masked`."
+        )
+    if isinstance(network, MLP) and network.biases:
+        raise ConfigError("A zeroed neuron with a bias gives an output; use `masked`.")
+    return (*hidden_layers(network), READOUT)
+
+
+def pruning_ratios(
+    network: Network,
+    curves: Mapping[str, PruningCurve],
+    counts: Mapping[str, int],
+    *,
+    part: Part = "filter",
+) -> PruningRatios:
+    """What fraction of the network is gone; arguments as in `masked`."""
+    sizes = {name: leaf.size for name, leaf in parameters(network).items()}
+    shapes = {name: leaf.shape for name, leaf in parameters(network).items()}
+    gone = {
+        name: _zeroed(shapes[name], len(curves[name]), k, part)
+        for name, k in counts.items()
+    }
+    total, last = sum(sizes.values()), sizes[READOUT]
+    vectors = {name for name, shape in shapes.items() if len(shape) == 1}
+    untouched = set(sizes) - set(counts) - vectors - {READOUT}
+    all_gone = sum(gone.values())
+    return PruningRatios(
+        zeroed=all_gone / (total - last),
+        zeroed_with_readout=all_gone / total,
+        legacy=(all_gone + sum(sizes[name] for name in untouched)) / (total - last),
+        removed=_removed_ratio(network, shapes, counts, part),
+        columns={name: k / len(curves[name]) for name, k in counts.items()},
+    )
+
+
+def _zeroed(shape: tuple[int, ...], n_parts: int, k: int, part: Part) -> int:
+    if part != "singular-value":
+        return math.prod(shape) // n_parts * k
+    # A layer of rank r is stored as two factors, if they are smaller.
+    rows, columns = math.prod(shape[:-1]), shape[-1]
+    return max(0, rows * columns - (n_parts - k) * (rows + columns)) if k else 0
+
+
+def _removed_ratio(
+    network: Network,
+    shapes: Mapping[str, tuple[int, ...]],
+    counts: Mapping[str, int],
+    part: Part,
+) -> float | None:
+    if part != "filter":
+        return None
+    try:
+        names = chain(network)
+    except ConfigError:
+        return None
+    left, lost = 0, 0
+    for name in names:
+        *_, rows, columns = shapes[name]
+        left += (rows - lost) * (columns - counts.get(name, 0))
+        lost = counts.get(name, 0)
+    return 1 - left / sum(math.prod(shape) for shape in shapes.values())
+
+
+def _finite(weights: Float[Array, "*shape"], name: str) -> ndarray:
+    values = np.asarray(weights, np.float64)
+    bad = int(np.sum(~np.isfinite(values)))
+    if bad:
+        raise ConfigError(
+            f"Layer `{name}` holds {bad} non-finite weights; the run has status "
+            "diverged."
+        )
+    return values
+
+
+def _matrix(values: Float64[ndarray, "*shape"]) -> Float64[ndarray, "rows columns"]:
+    return values.reshape(-1, values.shape[-1])

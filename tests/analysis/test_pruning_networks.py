@@ -1,0 +1,235 @@
+"""Masked and smaller networks, and what counts as removed."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from overparam.analysis.pruning import counts_for_error, counts_for_ratio
+from overparam.analysis.pruning_networks import (
+    keep_units,
+    masked,
+    pruning_curves,
+    pruning_ratios,
+    removed,
+    squared_sizes,
+    without,
+)
+from overparam.errors import ConfigError
+from overparam.networks.deep import mlp
+from overparam.networks.initialise import two_layer
+from overparam.networks.network import Network
+from overparam.networks.two_layer import TwoLayer
+
+
+class SmallVGG(Network):
+    """Two convolutions, a mean over the picture, a readout."""
+
+    kernels: tuple
+    gain: jax.Array
+    readout: jax.Array
+    scale: float = eqx.field(static=True, default=1.0)
+
+    def features(self, x):
+        for kernel in self.kernels:
+            x = jax.nn.relu(
+                jax.lax.conv_general_dilated(
+                    x,
+                    kernel,
+                    (1, 1),
+                    "SAME",
+                    dimension_numbers=("NHWC", "HWIO", "NHWC"),
+                )
+            )
+        return jnp.mean(x, axis=(1, 2)) * self.gain[None]
+
+
+def small_vgg(dtype="float64", classes=10):
+    keys = jax.random.split(jax.random.key(3), 4)
+    return SmallVGG(
+        tuple(
+            jax.random.normal(k, shape, dtype)
+            for k, shape in zip(
+                keys, [(3, 3, 2, 6), (3, 3, 6, 8), (3, 3, 8, classes)], strict=False
+            )
+        ),
+        jnp.ones(classes, dtype),
+        jax.random.normal(keys[3], (classes, classes), dtype),
+    )
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [("float32", 1e-6), ("float64", 1e-12)]
+)
+@pytest.mark.parametrize("ratio", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("sizes", [(5, 30, 3), (5, 30, 20, 10, 3)])
+def test_the_smaller_mlp_has_the_outputs_of_the_masked_one(
+    sizes, ratio, dtype, tolerance, key
+):
+    network = mlp(sizes, dtype=dtype, key=key)
+    curves = pruning_curves(network)
+    counts = counts_for_ratio(curves, ratio)
+    x = jax.random.normal(jax.random.key(1), (20, 5), dtype)
+    one, other = masked(network, curves, counts), removed(network, curves, counts)
+    # Sums of at most 30 terms of order one, in another order.
+    np.testing.assert_allclose(one(x), other(x), atol=tolerance)
+    widths = [w.shape[1] for w in other.layers]
+    assert widths == [n - int(n * ratio + 1e-9) for n in sizes[1:-1]]
+
+
+def test_the_smaller_two_layer_network_keeps_its_skip_rows(key):
+    plain = two_layer(4, 10, 2, dtype="float64", key=key)
+    readout = jax.random.normal(key, (14, 2), "float64")
+    network = TwoLayer(plain.weights, readout, skip=True)
+    curves = pruning_curves(network)
+    counts = {"weights": 7}
+    x = jax.random.normal(jax.random.key(1), (20, 4), "float64")
+    smaller = removed(network, curves, counts)
+    assert smaller.readout.shape == (3 + 4, 2)
+    np.testing.assert_allclose(
+        smaller(x), masked(network, curves, counts)(x), atol=1e-12
+    )
+
+
+def test_filters_of_a_chain_of_convolutions_can_be_removed():
+    network = small_vgg()
+    curves = pruning_curves(network)
+    counts = counts_for_ratio(curves, 0.5)
+    kept = [None] + [
+        np.delete(np.arange(len(c)), c.removed(counts[n])) for n, c in curves.items()
+    ]
+    *kernels, readout = keep_units([*network.kernels, network.readout], kept)
+    smaller = SmallVGG(tuple(kernels), network.gain[kept[-1]], readout)
+    x = jax.random.normal(jax.random.key(1), (2, 5, 5, 2), "float64")
+    expected = masked(network, curves, counts)(x)
+    np.testing.assert_allclose(smaller(x), expected, atol=1e-11)
+    assert kernels[1].shape == (3, 3, 6, 4)
+    assert kernels[2].shape == (3, 3, 4, 5)
+
+
+@pytest.mark.parametrize("part", ["filter", "kernel", "entry"])
+def test_ratios_count_the_zeros_of_the_masked_network(part):
+    network = small_vgg()
+    curves = pruning_curves(network, part=part)
+    counts = counts_for_error(curves, 0.3)
+    pruned = masked(network, curves, counts, part=part)
+    leaves = [*pruned.kernels, pruned.gain]
+    zeros = sum(int(jnp.sum(leaf == 0)) for leaf in leaves)
+    size = sum(leaf.size for leaf in leaves)
+    ratios = pruning_ratios(network, curves, counts, part=part)
+    assert zeros > 0
+    assert ratios.zeroed == zeros / size
+    assert ratios.zeroed_with_readout == zeros / (size + 100)
+    assert ratios.legacy == (zeros + network.kernels[0].size) / size
+
+
+@pytest.mark.parametrize("part", ["filter", "kernel"])
+def test_ratios_agree_with_a_count_by_torch(part):
+    torch = pytest.importorskip("torch")
+    network = small_vgg()
+    curves = pruning_curves(network, part=part)
+    counts = counts_for_error(curves, 0.3)
+    # Torch's layout, as in the published code: (out, in, height, width).
+    kernels = [torch.tensor(np.array(k)).permute(3, 2, 0, 1) for k in network.kernels]
+    kept = 0
+    for kernel in kernels[1:]:
+        columns = kernel.reshape(-1, 9) if part == "kernel" else kernel.flatten(1)
+        squares = columns.pow(2).sum(1).sort().values
+        n_removed = int((squares.cumsum(0) <= 0.3 * squares.sum()).sum())
+        kept += (columns.shape[0] - n_removed) * columns.shape[1]
+    vectors, last = network.gain.size, network.readout.size
+    total = sum(k.numel() for k in kernels) + vectors + last
+    ratios = pruning_ratios(network, curves, counts, part=part)
+    assert ratios.legacy == pytest.approx(
+        1 - (kept + vectors) / (total - last), abs=1e-14
+    )
+    first = kernels[0].numel()
+    zeroed = 1 - (kept + first + vectors) / (total - last)
+    assert ratios.zeroed == pytest.approx(zeroed, abs=1e-14)
+
+
+def test_the_first_convolution_does_not_count_as_pruned():
+    network = small_vgg()
+    curves = pruning_curves(network)
+    ratios = pruning_ratios(network, curves, counts_for_error(curves, 1e-12))
+    assert ratios.zeroed == 0
+    assert ratios.legacy > 0
+
+
+def test_ratio_of_a_two_layer_network_is_the_fraction_of_its_neurons(key):
+    network = mlp((784, 50, 10), key=key)
+    curves = pruning_curves(network)
+    ratios = pruning_ratios(network, curves, {"layers.0": 11})
+    assert ratios.zeroed == ratios.legacy == 11 / 50
+    smaller = removed(network, curves, {"layers.0": 11})
+    left = sum(leaf.size for leaf in jax.tree.leaves(smaller))
+    assert ratios.removed == pytest.approx(1 - left / (794 * 50), abs=1e-14)
+
+
+def test_removed_ratio_counts_the_smaller_deep_network(key):
+    network = mlp((6, 20, 15, 4), key=key)
+    curves = pruning_curves(network)
+    counts = {"layers.0": 7, "layers.1": 3}
+    smaller = removed(network, curves, counts)
+    left, total = (
+        sum(leaf.size for leaf in jax.tree.leaves(n)) for n in (smaller, network)
+    )
+    ratio = pruning_ratios(network, curves, counts).removed
+    assert ratio == pytest.approx(1 - left / total, abs=1e-14)
+
+
+def test_a_hidden_width_that_equals_the_classes_is_pruned_and_the_readout_is_not(key):
+    network = mlp((10, 10, 10), key=key)
+    assert list(pruning_curves(network)) == ["layers.0"]
+
+
+def test_parts_add_up_to_the_squared_norm():
+    kernel = small_vgg().kernels[1]
+    for part, n in [
+        ("filter", 8),
+        ("kernel", 48),
+        ("entry", 432),
+        ("singular-value", 8),
+    ]:
+        sizes = squared_sizes(kernel, part=part)
+        assert sizes.shape == (n,)
+        assert sizes.sum() == pytest.approx(float(jnp.sum(kernel**2)), rel=1e-12)
+
+
+@pytest.mark.parametrize("part", ["filter", "kernel", "entry", "singular-value"])
+def test_the_error_of_the_curve_is_that_of_the_weights(part):
+    network = small_vgg()
+    curve = pruning_curves(network, part=part)["kernels.1"]
+    kernel = network.kernels[1]
+    for k in [0, 1, len(curve) // 2, len(curve)]:
+        difference = without(kernel, curve, k, part=part) - kernel
+        error = float(jnp.sum(difference**2) / jnp.sum(kernel**2))
+        assert curve.error(k) == pytest.approx(error, abs=1e-12)
+
+
+def test_low_rank_weights_have_the_rank_that_was_kept():
+    kernel = small_vgg().kernels[1]
+    curve = pruning_curves(small_vgg(), part="singular-value")["kernels.1"]
+    kept = without(kernel, curve, 5, part="singular-value")
+    assert np.linalg.matrix_rank(np.asarray(kept).reshape(-1, 8)) == 3
+
+
+def test_non_finite_weights_are_named(key):
+    network = mlp((4, 5, 2), key=key)
+    broken = eqx.tree_at(
+        lambda n: n.layers[0], network, network.layers[0].at[:, 2].set(jnp.nan)
+    )
+    with pytest.raises(ConfigError, match=r"`layers.0` holds 4 non-finite .*diverged"):
+        pruning_curves(broken)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"activation": "sigmoid"}, {"bias": True}], ids=["sigmoid", "bias"]
+)
+def test_neurons_that_still_give_an_output_are_not_removed(changes, key):
+    network = mlp((4, 5, 2), key=key, **changes)
+    curves = pruning_curves(network)
+    with pytest.raises(ConfigError, match="an output"):
+        removed(network, curves, {"layers.0": 1})
+    assert pruning_ratios(network, curves, {"layers.0": 1}).removed is None
