@@ -1,0 +1,76 @@
+"""Symmetric systems with several multiples of the identity added."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import scipy.linalg
+from jaxtyping import Float
+
+
+EIGEN_LIMIT = 4000
+"""Up to this size one eigendecomposition serves the whole path; beyond it, a Cholesky
+factorisation per penalty is cheaper (about 1/30 of the operations)."""
+
+
+class ShiftedSolutions(NamedTuple):
+    r"""Solutions of $(G + \lambda I) P = C$ along a path of shifts.
+
+    Attributes:
+        solutions: $P$ for each shift, shape `(n, width, k)`.
+        degrees_of_freedom: $\mathrm{tr}\, G (G + \lambda I)^{-1}$ for each shift.
+    """
+
+    solutions: Float[np.ndarray, "n width k"]
+    degrees_of_freedom: Float[np.ndarray, " n"]
+
+
+def solve_shifted(
+    G: Float[np.ndarray, "width width"],
+    C: Float[np.ndarray, "width k"],
+    shifts: Sequence[float],
+) -> ShiftedSolutions:
+    r"""Solve $(G + \lambda I) P = C$ in float64 for every shift $\lambda \ge 0$.
+
+    Args:
+        G: Symmetric positive semi-definite matrix; it is overwritten, because at width
+            10,000 a copy is 800 MB.
+        C: Right-hand sides.
+        shifts: The shifts; at zero the solution of smallest norm is given.
+    """
+    if len(G) <= EIGEN_LIMIT or min(shifts) == 0:
+        return _by_eigen(G, C, shifts)
+    return _by_cholesky(G, C, shifts)
+
+
+def _by_eigen(
+    G: np.ndarray, rhs: np.ndarray, shifts: Sequence[float]
+) -> ShiftedSolutions:
+    values, vectors = scipy.linalg.eigh(G, overwrite_a=True)
+    values = np.maximum(values, 0.0)
+    rotated = vectors.T @ rhs
+    # Without a penalty, directions that no feature spans get nothing.
+    kept = values > len(G) * np.finfo(float).eps * values[-1]
+    solutions, df = [], []
+    for shift in shifts:
+        shifted = np.where(kept | (shift > 0), values + shift, np.inf)
+        solutions.append(vectors @ (rotated / shifted[:, None]))
+        df.append(float(np.sum(values / shifted)))
+    return ShiftedSolutions(np.stack(solutions), np.array(df))
+
+
+def _by_cholesky(
+    G: np.ndarray, rhs: np.ndarray, shifts: Sequence[float]
+) -> ShiftedSolutions:
+    solutions, df = [], []
+    diagonal = np.diag_indices_from(G)
+    before = G[diagonal]
+    (invert,) = scipy.linalg.get_lapack_funcs(["trtri"], [G])
+    for shift in shifts:
+        G[diagonal] = before + shift
+        factor = scipy.linalg.cholesky(G, lower=True, check_finite=False)
+        solutions.append(scipy.linalg.cho_solve((factor, True), rhs))
+        inverse, _ = invert(factor, lower=1, overwrite_c=1)
+        # trace(G (G + s)^-1) = width - s trace((G + s)^-1) = width - s |L^-1|^2.
+        df.append(len(G) - shift * float(np.vdot(inverse, inverse)))
+    return ShiftedSolutions(np.stack(solutions), np.array(df))

@@ -1,0 +1,144 @@
+"""The ridge path against scikit-learn, a direct solve and leave-one-out identities."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import Ridge
+
+from overparam.dynamics import shifted
+from overparam.dynamics.feature_cache import StoredFeatures, cache_features
+from overparam.dynamics.readout import one_hot_centred, ridge_path
+from overparam.errors import ConfigError
+from overparam.networks.initialise import two_layer
+
+
+# Every size compiles its own programs: few of them, and many seeds.
+SIZES = st.sampled_from([(30, 7, 3), (9, 23, 2), (12, 12, 1)])
+
+
+@settings(deadline=None, max_examples=12)
+@given(sizes=SIZES, seed=st.integers(0, 2**31), intercept=st.booleans())
+def test_agrees_with_scikit_learn_on_wide_and_tall_problems(sizes, seed, intercept):
+    n_samples, width, n_outputs = sizes
+    rng = np.random.default_rng(seed)
+    features = rng.standard_normal((n_samples, width)) + 1.0
+    targets = rng.standard_normal((n_samples, n_outputs)) + 3.0
+    penalties = (1e-3, 1e-1, 10.0)
+    path = ridge_path(
+        jnp.asarray(features),
+        jnp.asarray(targets),
+        penalties=penalties,
+        intercept=intercept,
+    )
+    for index, penalty in enumerate(penalties):
+        theirs = Ridge(alpha=penalty * n_samples, fit_intercept=intercept)
+        theirs.fit(features, targets)
+        coefficients = np.reshape(theirs.coef_, (n_outputs, width)).T
+        # Conditioned by at most about 1e2 / 1e-3: 1e-8 leaves room for rounding.
+        np.testing.assert_allclose(path.readouts[index], coefficients, atol=1e-8)
+        np.testing.assert_allclose(
+            path.intercepts[index], theirs.intercept_ * np.ones(n_outputs), atol=1e-8
+        )
+    assert np.all(path.residuals < 1e-9)
+
+
+@settings(deadline=None, max_examples=10)
+@given(seed=st.integers(0, 2**31), wide=st.booleans())
+def test_generalised_cross_validation_uses_the_trace_of_the_hat_matrix(seed, wide):
+    rng = np.random.default_rng(seed)
+    n_samples, width = (12, 30) if wide else (30, 12)
+    features = rng.standard_normal((n_samples, width))
+    targets = rng.standard_normal((n_samples, 2))
+    path = ridge_path(jnp.asarray(features), jnp.asarray(targets), penalties=[0.1])
+    system = features.T @ features / n_samples + 0.1 * np.eye(width)
+    hat = features @ np.linalg.solve(system, features.T) / n_samples
+    np.testing.assert_allclose(path.degrees_of_freedom[0], np.trace(hat), rtol=1e-9)
+    error = targets - hat @ targets
+    score = np.sum(error**2) / n_samples / (1 - np.trace(hat) / n_samples) ** 2
+    np.testing.assert_allclose(path.cross_validation[0], score, rtol=1e-9)
+
+
+def test_cholesky_and_eigen_paths_agree(monkeypatch):
+    rng = np.random.default_rng(0)
+    features, targets = rng.standard_normal((60, 20)), rng.standard_normal((60, 3))
+    penalties = (1e-4, 1e-2)
+    by_eigen = ridge_path(
+        jnp.asarray(features), jnp.asarray(targets), penalties=penalties
+    )
+    monkeypatch.setattr(shifted, "EIGEN_LIMIT", 0)
+    by_cholesky = ridge_path(
+        jnp.asarray(features), jnp.asarray(targets), penalties=penalties
+    )
+    np.testing.assert_allclose(by_cholesky.readouts, by_eigen.readouts, atol=1e-10)
+    np.testing.assert_allclose(
+        by_cholesky.degrees_of_freedom, by_eigen.degrees_of_freedom, rtol=1e-10
+    )
+
+
+def test_streamed_features_give_the_path_of_stored_ones(key):
+    rng = np.random.default_rng(1)
+    x, targets = rng.standard_normal((70, 6)), rng.standard_normal((70, 2))
+    network = two_layer(6, 15, 2, activation="tanh", dtype="float64", key=key)
+    paths = [
+        ridge_path(
+            cache_features(network, jnp.asarray(x), memory_limit=limit),
+            jnp.asarray(targets),
+            intercept=True,
+        )
+        for limit in (1.0, 1e9)
+    ]
+    np.testing.assert_allclose(paths[0].readouts, paths[1].readouts, atol=1e-9)
+
+
+def test_scores_are_those_of_each_readout():
+    rng = np.random.default_rng(2)
+    features, targets = rng.standard_normal((30, 5)), rng.standard_normal((30, 3))
+    path = ridge_path(jnp.asarray(features), jnp.asarray(targets), intercept=True)
+    others = rng.standard_normal((4, 5))
+    scores = path.scores(jnp.asarray(others))
+    for index, readout in enumerate(path.readouts):
+        expected = others @ readout + path.intercepts[index]
+        np.testing.assert_allclose(scores[index], expected, atol=1e-12)
+
+
+def test_float32_features_are_solved_in_float64():
+    rng = np.random.default_rng(3)
+    features = rng.standard_normal((500, 40)).astype(np.float32)
+    targets = rng.standard_normal((500, 3)).astype(np.float32)
+    path = ridge_path(jnp.asarray(features), jnp.asarray(targets), penalties=[1e-6])
+    exact = Ridge(alpha=500e-6, fit_intercept=False, solver="cholesky")
+    exact.fit(features.astype(float), targets.astype(float))
+    # The Gram matrix is accumulated in float32: 500 products of relative error 6e-8.
+    np.testing.assert_allclose(path.readouts[0], exact.coef_.T, atol=1e-5)
+
+
+def test_without_a_penalty_a_constant_zero_feature_gets_no_weight():
+    rng = np.random.default_rng(4)
+    features = rng.standard_normal((30, 5))
+    features[:, 2] = 0.0
+    targets = rng.standard_normal((30, 2))
+    path = ridge_path(jnp.asarray(features), jnp.asarray(targets), penalties=[0.0])
+    expected = np.linalg.lstsq(features, targets)[0]
+    np.testing.assert_allclose(path.readouts[0], expected, atol=1e-10)
+
+
+def test_more_features_than_samples_need_a_penalty():
+    with pytest.raises(ConfigError, match=r"more features \(6\) than samples \(5\)"):
+        ridge_path(jnp.ones((5, 6)), jnp.ones((5, 2)), penalties=[0.0])
+    with pytest.raises(ConfigError, match="`ridge` must be at least 0"):
+        ridge_path(jnp.ones((5, 3)), jnp.ones((5, 2)), penalties=[-1.0])
+
+
+def test_class_targets_sum_to_zero():
+    targets = one_hot_centred(jnp.array([0, 2, 1]), 3, dtype="float64")
+    np.testing.assert_allclose(targets.sum(axis=1), 0, atol=1e-15)
+    np.testing.assert_allclose(targets[0], [2 / 3, -1 / 3, -1 / 3])
+
+
+def test_stored_matrix_and_array_are_one(key):
+    features, targets = jnp.eye(4), jnp.ones((4, 1))
+    a = ridge_path(features, targets, penalties=[0.1])
+    b = ridge_path(StoredFeatures(features), targets, penalties=[0.1])
+    np.testing.assert_array_equal(a.readouts, b.readouts)
