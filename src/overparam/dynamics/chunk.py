@@ -1,5 +1,6 @@
 """One compiled chunk of steps for one network or for many."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,6 +38,22 @@ class Member(eqx.Module):
     active: Bool[Array, ""]
 
 
+class Group(eqx.Module):
+    """Members of equal shapes, stacked along a leading axis where there are several.
+
+    Attributes:
+        member: The only member, or all of them stacked.
+        size: How many there are; a single one is not stacked, which saves copies.
+    """
+
+    member: Member
+    size: int = eqx.field(static=True)
+
+    def at(self, part: PyTree, index: int) -> PyTree:
+        """Entry `index` of a part of the group (states, infos)."""
+        return part if self.size == 1 else _entry(part, index)
+
+
 class Extent(eqx.Module):
     """The static sizes of a chunk: `n_blocks` draws of `n_steps` batches each."""
 
@@ -47,16 +64,16 @@ class Extent(eqx.Module):
 
 @eqx.filter_jit
 def advance(
-    groups: tuple[Member, ...],
+    groups: tuple[Group, ...],
     shared: Stream | None,
     first_step: Int[Array, ""],
     extent: Extent,
 ) -> tuple[tuple[State, ...], tuple[Info, ...]]:
     """Advance every group by `n_blocks * n_steps` steps in one program.
 
-    A group holds members of equal shapes, stacked along a leading axis. On a CPU they
-    run one after the other inside the program (`lax.map`), because batching brings
-    nothing there; on an accelerator they run as one batch (`vmap`).
+    On a CPU the members of a group run one after the other inside the program
+    (`lax.map`), because batching brings nothing there; on an accelerator they run as
+    one batch (`vmap`).
 
     Returns:
         States of each group after the chunk, and the infos averaged over its steps.
@@ -74,12 +91,12 @@ def advance(
             return _steps(member, stream, own, step)
 
         moved = [
-            _for_each(run, _with_state(group, state))
+            _for_each(run, _with_state(group.member, state), group.size)
             for group, state in zip(groups, states, strict=True)
         ]
         return tuple(state for state, _ in moved), tuple(info for _, info in moved)
 
-    dynamic, static = eqx.partition(tuple(g.state for g in groups), eqx.is_array)
+    dynamic, static = eqx.partition(tuple(g.member.state for g in groups), eqx.is_array)
 
     def body(carry: PyTree, index: Int[Array, ""]) -> tuple[PyTree, Any]:
         states, infos = block(eqx.combine(carry, static), index)
@@ -91,17 +108,14 @@ def advance(
     return eqx.combine(dynamic, static), means
 
 
-def stack(members: Sequence[Member]) -> Member:
-    """Members of equal structure as one group with a leading axis."""
+def group(members: Sequence[Member]) -> Group:
+    """Members of equal structure as one group."""
+    if len(members) == 1:
+        return Group(members[0], 1)
     dynamic = [eqx.filter(member, eqx.is_array) for member in members]
     static = eqx.filter(members[0], eqx.is_array, inverse=True)
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *dynamic)
-    return eqx.combine(stacked, static)
-
-
-def unstack(group: PyTree, index: int) -> PyTree:
-    """Member `index` of a group (or of a part of it)."""
-    return jax.tree.map(lambda leaf: leaf[index] if eqx.is_array(leaf) else leaf, group)
+    return Group(eqx.combine(stacked, static), len(members))
 
 
 def signature(member: Member) -> Any:
@@ -117,15 +131,18 @@ def _draw(stream: Stream, step: Int[Array, ""], extent: Extent) -> Any:
     return stream.source.draw(stream.key, step, extent.n_steps, extent.batch_size)
 
 
-def _with_state(group: Member, state: State) -> Member:
-    return eqx.tree_at(lambda member: member.state, group, state)
+def _entry(part: PyTree, index: int) -> PyTree:
+    return jax.tree.map(lambda leaf: leaf[index] if eqx.is_array(leaf) else leaf, part)
 
 
-def _for_each(run: Any, group: Member) -> tuple[State, Info]:
-    if group.active.shape[0] == 1:
-        moved = run(unstack(group, 0))
-        return jax.tree.map(lambda a: a[None] if eqx.is_array(a) else a, moved)
-    dynamic, static = eqx.partition(group, eqx.is_array)
+def _with_state(member: Member, state: State) -> Member:
+    return dataclasses.replace(member, state=state)
+
+
+def _for_each(run: Any, stacked: Member, size: int) -> tuple[State, Info]:
+    if size == 1:
+        return run(stacked)
+    dynamic, static = eqx.partition(stacked, eqx.is_array)
 
     def guarded(leaves: PyTree) -> PyTree:
         member = eqx.combine(leaves, static)

@@ -18,7 +18,7 @@ from ..data.source import Source
 from ..errors import ConfigError, Interrupted, StoreError
 from ..networks.network import Network
 from .checkpoint import Checkpointer
-from .chunk import Extent, Member, Stream, advance, signature, stack, unstack
+from .chunk import Extent, Member, Stream, advance, group, signature
 from .dynamics import Dynamics, State
 
 
@@ -194,7 +194,7 @@ class _Loop:
             _Run(training, _member(training, self.shared is not None))
             for training in trainings
         ]
-        self.groups = _group_indices([run.member for run in self.runs])
+        self.groups = _equal_shapes([run.member for run in self.runs])
         self.step = 0
 
     def run(self) -> list[Trajectory]:
@@ -219,7 +219,9 @@ class _Loop:
     def _chunk(self) -> None:
         n_steps = min(self.plan.record_every, self.plan.n_steps - self.step)
         start = time.perf_counter()
-        groups = [stack([self._member(i) for i in group]) for group in self.groups]
+        groups = [
+            group([self._member(index) for index in indices]) for indices in self.groups
+        ]
         states, infos = advance(
             tuple(groups),
             self.shared,
@@ -229,13 +231,15 @@ class _Loop:
         jax.block_until_ready(infos)
         seconds = time.perf_counter() - start
         self.step += n_steps
-        for group, state, info in zip(self.groups, states, infos, strict=True):
-            for position, index in enumerate(group):
+        for indices, whole, state, info in zip(
+            self.groups, groups, states, infos, strict=True
+        ):
+            for position, index in enumerate(indices):
                 run = self.runs[index]
                 if run.status is None:
-                    moved = unstack(state, position)
+                    moved = whole.at(state, position)
                     run.member = dataclasses.replace(run.member, state=moved)
-                    run.record(self.step, _means(info, position), seconds)
+                    run.record(self.step, _numbers(whole.at(info, position)), seconds)
         newest = self.runs[0].records[-1]
         self.watch.progress(self.step, self.plan.n_steps, **newest)
 
@@ -327,19 +331,16 @@ def _member(training: Training, shares_stream: bool) -> Member:
     return Member(training.dynamics, state, key_steps, stream, jnp.asarray(True))
 
 
-def _group_indices(members: Sequence[Member]) -> list[list[int]]:
+def _equal_shapes(members: Sequence[Member]) -> list[list[int]]:
     groups: dict[Any, list[int]] = {}
     for index, member in enumerate(members):
         groups.setdefault(signature(member), []).append(index)
     return list(groups.values())
 
 
-def _means(info: Any, position: int) -> Record:
+def _numbers(info: Any) -> Record:
     fields = dataclasses.fields(info)
-    return {
-        f.name: float(np.asarray(getattr(info, f.name)).reshape(-1)[position])
-        for f in fields
-    }
+    return {field.name: float(getattr(info, field.name)) for field in fields}
 
 
 @eqx.filter_jit

@@ -1,11 +1,14 @@
 """Initial two-layer networks: the scales of the studies, drawn once from one key."""
 
+import functools
+import itertools
 import math
 from typing import Literal
 
 import jax
+import jax.numpy as jnp
 from jax.typing import DTypeLike
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..checks import at_least, one_of
 from .two_layer import TwoLayer
@@ -50,13 +53,29 @@ def two_layer(
     """
     at_least(1, input_dim=input_dim, width=width, n_outputs=n_outputs)
     at_least(0, init_scale=init_scale)
-    key_weights, key_readout = jax.random.split(key)
     readout_variance = init_scale / width if scaling == "standard" else init_scale
-    return TwoLayer(
-        math.sqrt(init_scale / input_dim)
-        * jax.random.normal(key_weights, (input_dim, width), dtype),
-        math.sqrt(readout_variance)
-        * jax.random.normal(key_readout, (width, n_outputs), dtype),
-        activation=activation,
-        scale=output_scale(scaling, width),
+    weights, readout = _gaussian(
+        key,
+        ((input_dim, width), (width, n_outputs)),
+        (math.sqrt(init_scale / input_dim), math.sqrt(readout_variance)),
+        jnp.dtype(dtype),
     )
+    scale = output_scale(scaling, width)
+    return TwoLayer(weights, readout, activation=activation, scale=scale)
+
+
+@functools.partial(jax.jit, static_argnums=(1, 3))
+def _gaussian(
+    key: PRNGKeyArray,
+    shapes: tuple[tuple[int, ...], ...],
+    deviations: tuple[float, ...],
+    dtype: DTypeLike,
+) -> list[Float[Array, "..."]]:
+    """Gaussian matrices from one draw: one program, because each compiles for long."""
+    sizes = [math.prod(shape) for shape in shapes]
+    flat = jax.random.normal(key, (sum(sizes),), dtype)
+    pieces = jnp.split(flat, list(itertools.accumulate(sizes))[:-1])
+    return [
+        jnp.asarray(deviation, dtype) * piece.reshape(shape)
+        for piece, shape, deviation in zip(pieces, shapes, deviations, strict=True)
+    ]

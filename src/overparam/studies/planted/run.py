@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -135,18 +134,27 @@ class Problem:
 
     def _measure(self, network: Network) -> Record:
         assert isinstance(network, TwoLayer)
-        drift = jnp.abs(balance.conserved(network) - balance.conserved(self.student))
         noise = self.config.label_noise
         matching = match_neurons(self.teacher, network)
+        sizes = _sizes(network, self.student)
         return {
             "risk": population.risk(network, self.teacher, label_noise=noise),
-            "weights_norm": float(jnp.linalg.norm(network.weights)),
-            "readout_norm": float(jnp.linalg.norm(network.readout)),
-            "path_norm": float(balance.path_norm(network)),
-            "balance_drift": float(drift.max()),
+            **{name: float(value) for name, value in sizes.items()},
             "lost_neurons": float(len(matching.lost)),
             "surplus_mass": matching.surplus_mass,
         }
+
+
+@eqx.filter_jit
+def _sizes(network: TwoLayer, initial: TwoLayer) -> dict[str, Float[Array, ""]]:
+    """Norms, and how far gradient flow's invariants have drifted from the start."""
+    drift = jnp.abs(balance.conserved(network) - balance.conserved(initial))
+    return {
+        "weights_norm": jnp.linalg.norm(network.weights),
+        "readout_norm": jnp.linalg.norm(network.readout),
+        "path_norm": balance.path_norm(network),
+        "balance_drift": drift.max(),
+    }
 
 
 def step_size(config: Planted) -> StepDecay:
@@ -193,9 +201,9 @@ def _sampled_powers(problem: Problem, n_batches: int = 10, size: int = 50) -> di
 def _metrics(trajectory: Trajectory, config: Planted) -> dict[str, np.ndarray]:
     columns = trajectory.columns()
     epochs = (columns["step"] / config.steps_per_epoch).astype(int) - 1
-    schedule = jax.vmap(step_size(config))
-    rates = schedule(jnp.asarray(epochs * config.steps_per_epoch, jnp.int32))
-    return {"epoch": epochs, "learning_rate": np.asarray(rates)} | columns
+    halvings = epochs // (config.halve_every or config.epochs)
+    rates = config.learning_rate * 0.5**halvings
+    return {"epoch": epochs, "learning_rate": rates} | columns
 
 
 def _summary(trajectory: Trajectory, problem: Problem) -> dict[str, Any]:
