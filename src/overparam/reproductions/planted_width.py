@@ -1,0 +1,215 @@
+"""Part (d) of the exercise: width against success and speed at the tuned step."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..analysis.intervals import Interval, median_interval, wilson
+from ..plots.figure import COLOURS, panels
+from .planted_figures import caption, risk_curves
+from .reproduction import Claim, Reproduction, Results, Scale
+
+
+RATIOS = (1, 2, 4, 8)
+
+# The pass mark of the exercise: the epoch objective below which a run has succeeded.
+PASS = "epoch_below_1e-06"
+
+
+def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
+    """Widths r/r0 in {1, 2, 4, 8}; seeds as published sizes allow.
+
+    The laptop scale keeps every size of the exercise, with fewer epochs and with fewer
+    seeds for the two wide students, which cost most of the time.
+    """
+    if scale == "smoke":
+        small = {
+            "input_dim": 20,
+            "teacher_width": 4,
+            "n_outputs": 3,
+            "samples_per_epoch": 1000,
+            "epochs": 4,
+        }
+        return [
+            small | {"width": 4 * ratio, "seed": seed}
+            for ratio in RATIOS
+            for seed in range(2)
+        ]
+    seeds = {1: 20, 2: 10, 4: 10, 8: 10} if scale == "paper" else {1: 10, 2: 6, 4: 3}
+    epochs = (
+        {1: 120, 2: 120, 4: 120, 8: 200}
+        if scale == "paper"
+        else dict.fromkeys(RATIOS, 120)
+    )
+    return [
+        {"width": 60 * ratio, "epochs": epochs[ratio], "seed": seed}
+        for ratio, n_seeds in seeds.items()
+        for seed in range(n_seeds)
+    ]
+
+
+def figures(results: Results) -> Mapping[str, Figure]:
+    """Curves per width, and first passage and failures against width."""
+    widths = _widths(results)
+    figure, axes = panels(1, len(widths) + 1, width=3.4, caption=caption(results))
+    for panel, width in zip(axes[0], widths, strict=False):
+        _panel(panel, results, width)
+    _passage(axes[0, -1], results)
+    return {"width": figure}
+
+
+def _panel(axes: Axes, results: Results, width: int) -> None:
+    records = results.records.filter(pl.col("width") == width)
+    won = records.filter(pl.col(PASS).is_not_null())
+    lost = records.filter(pl.col(PASS).is_null())
+    if won.height:
+        risk_curves(axes, won, by="width")
+    for _, run in lost.group_by("path"):
+        axes.semilogy(run["epoch"], run["loss"], color="0.4", linewidth=0.6)
+    rate = _success(results, width)
+    axes.set_title(f"r = {width}: below 1e-6 in {rate.estimate:.0%} of runs")
+    axes.set_xlabel("epoch")
+
+
+def _passage(axes: Axes, results: Results) -> None:
+    widths = _widths(results)
+    ratios = [width / _teacher_width(results) for width in widths]
+    passed = [_passages(results, width) for width in widths]
+    shown = [(r, p) for r, p in zip(ratios, passed, strict=True) if p]
+    if shown:
+        axes.boxplot(
+            [p for _, p in shown],
+            positions=np.log2([r for r, _ in shown]),
+            widths=0.4,
+            medianprops={"color": COLOURS[0]},
+        )
+    failures = [1 - _success(results, width).estimate for width in widths]
+    twin = axes.twinx()
+    twin.bar(np.log2(ratios), failures, width=0.6, color=COLOURS[1], alpha=0.3)
+    twin.set_ylim(0, 1)
+    twin.set_ylabel("share of runs that fail", color=COLOURS[1])
+    axes.set_xticks(np.log2(ratios), [f"{r:g}" for r in ratios])
+    axes.set_xlabel("r / r0")
+    axes.set_ylabel("first epoch at or below 1e-6 (successes)")
+    axes.set_title("Speed of successes, rate of failures")
+
+
+def tables(results: Results) -> Mapping[str, pl.DataFrame]:
+    """Success rate with Wilson interval and first passage, one row per width."""
+    rows = []
+    for width in _widths(results):
+        rate, passed = _success(results, width), _passages(results, width)
+        runs = results.runs.filter(pl.col("width") == width)
+        rows.append(
+            {
+                "width": width,
+                "seeds": runs.height,
+                "success_rate": rate.estimate,
+                "success_low": rate.low,
+                "success_high": rate.high,
+                "first_passage_median": float(np.median(passed)) if passed else None,
+                "first_passage_min": min(passed, default=None),
+                "first_passage_max": max(passed, default=None),
+                "runs_with_lost_neurons": int((runs["lost_neurons"] > 0).sum()),
+            }
+        )
+    return {"width": pl.DataFrame(rows)}
+
+
+def claims(results: Results) -> Sequence[Claim]:
+    """Who passes 1e-6, when, and why the others do not."""
+    found = [_mechanism(results)]
+    if results.scale == "smoke":
+        return found
+    found.append(_narrow_fails(results))
+    for width, band in ((120, (48, 60)), (240, (60, 85))):
+        if width in _widths(results):
+            found += [_reliable(results, width), _median_in(results, width, band)]
+    if 480 in _widths(results):
+        found.append(_reliable(results, 480))
+    return found
+
+
+def _mechanism(results: Results) -> Claim:
+    failed = results.runs[PASS].is_null()
+    lost = results.runs["lost_neurons"] > 0
+    agree = int((failed == lost).sum())
+    return Claim(
+        sentence="a run fails exactly when it has lost a teacher neuron",
+        published="ours: 30 of 30 runs",
+        measured=f"{agree} of {results.runs.height} runs",
+        holds=None if results.scale == "smoke" else agree == results.runs.height,
+    )
+
+
+def _narrow_fails(results: Results) -> Claim:
+    rate = _success(results, 60)
+    return Claim(
+        sentence="at r = r0 the success rate lies in [0.25, 0.8]",
+        published="all four widths pass (one seed each)",
+        measured=str(rate),
+        holds=0.25 <= rate.estimate <= 0.8,
+    )
+
+
+def _reliable(results: Results, width: int) -> Claim:
+    runs = results.runs.filter(pl.col("width") == width)
+    passed = len(_passages(results, width))
+    return Claim(
+        sentence=f"r = {width}: at least 9 of 10 runs pass 1e-6",
+        published="one seed, passes",
+        measured=f"{passed} of {runs.height}; rate {_success(results, width)}",
+        holds=passed >= 0.9 * runs.height,
+    )
+
+
+def _median_in(results: Results, width: int, band: tuple[int, int]) -> Claim:
+    passed = _passages(results, width)
+    printed = {120: "epoch 51", 240: "below 150"}[width]
+    if not passed:
+        return Claim(
+            sentence=f"r = {width}: median first passage in {list(band)}",
+            published=printed,
+            measured="no run passed",
+            holds=False,
+        )
+    median = median_interval([float(epoch) for epoch in passed])
+    return Claim(
+        sentence=f"r = {width}: median first passage in {list(band)}",
+        published=printed,
+        measured=str(median),
+        holds=band[0] <= median.estimate <= band[1],
+    )
+
+
+def _widths(results: Results) -> list[int]:
+    return results.runs["width"].unique().sort().to_list()
+
+
+def _teacher_width(results: Results) -> int:
+    return results.runs["teacher_width"][0]
+
+
+def _passages(results: Results, width: int) -> list[int]:
+    runs = results.runs.filter(pl.col("width") == width)
+    return runs[PASS].drop_nulls().to_list()
+
+
+def _success(results: Results, width: int) -> Interval:
+    runs = results.runs.filter(pl.col("width") == width)
+    return wilson(len(_passages(results, width)), runs.height)
+
+
+REPRODUCTION = Reproduction(
+    title="Width against success and speed at a tuned step",
+    source="exercise on Livni et al. 2014, part (d)",
+    study="planted",
+    grid=grid,
+    figures=figures,
+    tables=tables,
+    claims=claims,
+)
