@@ -1,4 +1,5 @@
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -224,17 +225,15 @@ def test_a_worker_keeps_to_one_shape(tmp_path):
     for number, pid in events(tmp_path, "start"):
         by_process.setdefault(pid, []).append(shapes[number])
     for seen in by_process.values():
-        changes = sum(a != b for a, b in zip(seen, seen[1:], strict=False))
+        changes = sum(a != b for a, b in itertools.pairwise(seen))
         # A worker changes its shape at most once, to help the other at the end.
         assert changes <= 1
 
 
 def test_a_broken_executor_is_told_and_finished_runs_are_kept(tmp_path):
-    with (
-        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool,
-        pytest.raises(OverparamError, match="executor is lost"),
-    ):
-        todo = jobs(tmp_path, ["finish", "kill", "finish"])
+    todo = jobs(tmp_path, ["finish", "kill", "finish"])
+    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    with pool, pytest.raises(OverparamError, match="executor is lost"):
         sweep(todo, work=work, executor=pool, n_jobs=1)
     assert stored(tmp_path) == {0: "finished"}
 

@@ -20,10 +20,10 @@ def resolve_run(root: Path | str, text: str) -> Path:
     if (Path(text) / "config.json").exists():
         return Path(text)
     runs = find_runs(root)
-    exact = [path for path in runs if path.name == text]
-    if len(exact) == 1 and "." in text:
-        return exact[0]
-    matching = [path for path in runs if path.name.startswith(text)]
+    beginning, _, number = text.partition(".")
+    matching = [path for path in runs if path.name.startswith(beginning)]
+    if number:
+        matching = [path for path in matching if str(_attempt(path)) == number]
     meant = {(path.parent, path.name.partition(".")[0]) for path in matching}
     if len(meant) == 1:
         return max(matching, key=_attempt)
