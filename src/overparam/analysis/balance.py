@@ -38,6 +38,19 @@ def path_norm(network: TwoLayer) -> Float[Array, ""]:
     return jnp.sum(readout * weights)
 
 
+def rescale(network: TwoLayer, factors: Float[Array, " width"]) -> TwoLayer:
+    r"""$(s_j u_j, v_j / s_j)$ for positive factors $s_j$: the same function.
+
+    Hence the minimisers of a loss without penalty are unbounded.
+    """
+    check_homogeneous(network, "rescale")
+    return dataclasses.replace(
+        network,
+        readout=network.readout * factors[:, None],
+        weights=network.weights / factors[None, :],
+    )
+
+
 def balance(network: TwoLayer, penalty: PowerPenalty) -> TwoLayer:
     r"""The network that computes the same function with the least penalty.
 
@@ -55,20 +68,15 @@ def balance(network: TwoLayer, penalty: PowerPenalty) -> TwoLayer:
     check_homogeneous(network, "balance")
     check_finite(network)
     readout, weights = _norms(network)
-    total = jnp.sum(readout * weights)
-    safe_total = jnp.where(total > 0, total, 1)
-    power = 2 / (penalty.p + penalty.q)
-    factor = (penalty.nu * penalty.q / (penalty.mu * penalty.p)) ** power
-    ratio = factor * safe_total ** (penalty.q * power - 1)
     alive = (readout > 0) & (weights > 0)
-    # New norms are sqrt(a b ratio) and sqrt(a b / ratio); roots are taken one by one,
-    # because the product a b may underflow.
     a, b = (jnp.where(alive, norms, 1) for norms in (readout, weights))
-    shift = jnp.sqrt(ratio) * jnp.sqrt(b) / jnp.sqrt(a)
+    # Roots one by one: the product of two norms may underflow where neither does.
+    factors = jnp.sqrt(_best_ratio(readout, weights, penalty)) * jnp.sqrt(b / a)
+    moved = rescale(network, factors)
     return dataclasses.replace(
-        network,
-        readout=jnp.where(alive[:, None], network.readout * shift[:, None], 0),
-        weights=jnp.where(alive[None, :], network.weights / shift[None, :], 0),
+        moved,
+        readout=jnp.where(alive[:, None], moved.readout, 0),
+        weights=jnp.where(alive[None, :], moved.weights, 0),
     )
 
 
@@ -120,6 +128,19 @@ def check_homogeneous(network: TwoLayer, what: str) -> None:
 
 def _norms(network: TwoLayer) -> tuple[Float[Array, " width"], Float[Array, " width"]]:
     return _safe_norm(network.readout, 1), _safe_norm(network.weights, 0)
+
+
+def _best_ratio(
+    readout: Float[Array, " width"],
+    weights: Float[Array, " width"],
+    penalty: PowerPenalty,
+) -> Float[Array, ""]:
+    r"""$t^2 / C$, the ratio $a_j / b_j$ of every neuron at the least penalty."""
+    total = jnp.sum(readout * weights)
+    total = jnp.where(total > 0, total, 1)
+    power = 2 / (penalty.p + penalty.q)
+    factor = (penalty.nu * penalty.q / (penalty.mu * penalty.p)) ** power
+    return factor * total ** (penalty.q * power - 1)
 
 
 def _safe_norm(array: Float[Array, "_ _"], axis: int) -> Float[Array, " width"]:
