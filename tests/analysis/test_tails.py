@@ -1,0 +1,158 @@
+"""Tail indices on samples whose index is known, drawn by SciPy."""
+
+import math
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from overparam.analysis.tails import (
+    ASSUMPTIONS,
+    ESTIMATORS,
+    QUANTILE_RATIOS,
+    RATIO_INDICES,
+    dekkers_index,
+    hill_index,
+    hill_plot,
+    mcculloch_index,
+    pickands_index,
+    survival,
+)
+from overparam.errors import ConfigError
+
+
+SEED = int(os.environ.get("OVERPARAM_TEST_SEED", "0"))
+
+# Mean and standard deviation of 40 repeats of 5000 values, measured with other code
+# (section 5.5 of the study's document); columns are alpha = 1.5, 1.75, 1.9.
+MEASURED = {
+    "block": [(1.502, 0.070), (1.749, 0.091), (1.899, 0.127)],
+    "characteristic": [(1.498, 0.021), (1.754, 0.020), (1.902, 0.016)],
+    "mcculloch": [(1.493, 0.023), (1.746, 0.030), (1.899, 0.047)],
+    "log-moment": [(1.496, 0.041), (1.766, 0.066), (1.920, 0.076)],
+    "hill": [(1.581, 0.154), (2.065, 0.208), (3.234, 0.511)],
+    "dekkers": [(1.618, 0.41), (1.897, 0.41), (2.08, 0.45)],
+}
+
+
+def rng(number=0):
+    return np.random.default_rng([SEED, number])
+
+
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_estimators_have_their_known_means_on_stable_samples(column):
+    alpha, n_repeats = [1.5, 1.75, 1.9][column], 20
+    samples = stats.levy_stable.rvs(
+        alpha, 0, size=(n_repeats, 5000), random_state=rng(column)
+    )
+    for name, values in MEASURED.items():
+        mean, deviation = values[column]
+        found = np.mean([ESTIMATORS[name](sample) for sample in samples])
+        # Five standard errors of 20 repeats; the table itself carries 40.
+        assert abs(found - mean) <= 5 * deviation / math.sqrt(n_repeats) + 0.01, name
+
+
+def test_gaussian_samples_have_index_two():
+    sample = rng().standard_normal(50_000)
+    tolerances = {
+        "block": 5 * 0.054,
+        "characteristic": 0.01,
+        "mcculloch": 5 * 0.010,
+        "log-moment": 5 * 0.028,
+    }
+    for name, tolerance in tolerances.items():
+        assert abs(ESTIMATORS[name](sample) - 2) <= tolerance, name
+
+
+def test_hill_finds_the_index_of_students_tail():
+    sample = stats.t(3).rvs(1_000_000, random_state=rng())
+    # Bias and spread of 1000 order statistics, measured as 2.955 +- .105.
+    assert abs(hill_index(sample, k=1000) - 3) <= 0.4
+
+
+@pytest.mark.parametrize("alpha", [0.7, 1.5, 3.0])
+def test_power_tail_estimators_find_an_exact_pareto(alpha):
+    sample = stats.pareto(alpha).rvs(200_000, random_state=rng())
+    k = 5000
+    assert abs(hill_index(sample, k=k) - alpha) <= 4 * alpha / math.sqrt(k)
+    # Asymptotic errors of the inverse index g: sqrt(1 + g^2) for Dekkers, and
+    # g sqrt(2^(2g+1) + 1) / (2 (2^g - 1) log 2) for Pickands.
+    g = 1 / alpha
+    error = 5 * math.sqrt(1 + g**2) / math.sqrt(k)
+    assert abs(1 / dekkers_index(sample, k=k) - g) <= error
+    error = g * math.sqrt(2 ** (2 * g + 1) + 1) / (2 * (2**g - 1) * math.log(2))
+    assert abs(1 / pickands_index(sample, k=k) - g) <= 5 * error / math.sqrt(k)
+
+
+def test_quantile_ratios_are_scipys():
+    chosen = [0, 5, 10, 15, 20, 25, 29, 30]
+    for alpha, ratio in zip(
+        RATIO_INDICES[chosen], QUANTILE_RATIOS[chosen], strict=True
+    ):
+        q75, q95 = stats.levy_stable.ppf([0.75, 0.95], alpha, 0)
+        assert ratio == pytest.approx(q95 / q75, rel=1e-3)
+
+
+def test_mcculloch_inverts_scipys_quantiles_between_the_entries_of_the_table():
+    levels = (np.arange(2000) + 0.5) / 2000
+    for alpha in (1.27, 1.72, 1.97):
+        points = np.interp(
+            levels,
+            grid := np.array([0.05, 0.25, 0.5, 0.75, 0.95]),
+            stats.levy_stable.ppf(grid, alpha, 0),
+        )
+        assert mcculloch_index(points) == pytest.approx(alpha, abs=5e-3)
+
+
+@settings(deadline=None, max_examples=10)
+@given(scale=st.floats(1e-20, 1e20), seed=st.integers(0, 100))
+def test_no_index_depends_on_the_unit(scale, seed):
+    sample = np.random.default_rng(seed).standard_t(2, 1000)
+    for name, estimator in ESTIMATORS.items():
+        assert estimator(scale * sample) == pytest.approx(
+            estimator(sample), rel=1e-6
+        ), name
+
+
+def test_every_estimator_says_what_it_assumes():
+    assert list(ASSUMPTIONS) == list(ESTIMATORS)
+
+
+def test_the_hill_plot_passes_through_the_hill_index():
+    sample = rng().standard_cauchy(3000)
+    ks, indices = hill_plot(sample)
+    for position in (3, len(ks) // 2, len(ks) - 2):
+        k = int(ks[position])
+        assert indices[position] == pytest.approx(hill_index(sample, k=k), rel=1e-9)
+
+
+def test_survival_counts_values_at_least_as_large():
+    values, shares = survival(np.concatenate([np.full(99, 1.0), [-3.0]]))
+    assert shares[0] == 1
+    assert (values[-1], shares[-1]) == (3.0, pytest.approx(0.01))
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.arange(50.0), "at least 100 values, got 50"),
+        (np.full(200, 3.0), "values that differ, got 3 throughout"),
+        (np.append(np.arange(200.0), np.nan), "finite values, got 1 that are not"),
+    ],
+)
+@pytest.mark.parametrize("name", list(ESTIMATORS))
+def test_samples_without_a_tail_are_refused(name, x, message):
+    with pytest.raises(ConfigError, match=message):
+        ESTIMATORS[name](x)
+
+
+@pytest.mark.parametrize("k", [0, 400, 500])
+def test_order_statistics_beyond_the_sample_are_refused(k):
+    sample = rng().standard_normal(400)
+    with pytest.raises(
+        ConfigError, match=f"`hill` needs 1 <= k < N, got k = {k} for N"
+    ):
+        hill_index(sample, k=k)

@@ -1,0 +1,47 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from overparam.analysis.tails_spectrum import power_law, spectrum_exponent
+from overparam.errors import ConfigError
+
+
+@pytest.mark.parametrize("exponent", [1.8, 2.5, 4.0])
+def test_an_exact_power_law_is_found(exponent):
+    sample = stats.pareto(exponent - 1).rvs(3000, random_state=np.random.default_rng(0))
+    fit = power_law(sample)
+    # The standard error of the likelihood fit, with the tail that was chosen.
+    error = (exponent - 1) / math.sqrt(fit.n_tail)
+    assert abs(fit.exponent - exponent) <= 5 * error
+    assert fit.distance < 0.05
+
+
+def test_the_fit_starts_where_the_power_law_starts():
+    rng = np.random.default_rng(1)
+    bulk = rng.uniform(0, 10, 2000)
+    tail = 10 * stats.pareto(2).rvs(2000, random_state=rng)
+    fit = power_law(np.concatenate([bulk, tail]))
+    assert 8 < fit.smallest < 25
+    assert fit.exponent == pytest.approx(3, abs=0.4)
+
+
+def test_the_spectrum_of_a_kernel_is_that_of_its_matrix():
+    rng = np.random.default_rng(2)
+    kernel = rng.standard_normal((3, 3, 5, 20))
+    eigenvalues = np.linalg.eigvalsh(kernel.reshape(45, 20).T @ kernel.reshape(45, 20))
+    found, expected = spectrum_exponent(kernel), power_law(eigenvalues)
+    assert found.exponent == pytest.approx(expected.exponent, rel=1e-9)
+
+
+def test_agrees_with_the_powerlaw_package():
+    powerlaw = pytest.importorskip("powerlaw")
+    sample = stats.pareto(1.5).rvs(500, random_state=np.random.default_rng(3))
+    theirs = powerlaw.Fit(sample, verbose=False)
+    assert power_law(sample).exponent == pytest.approx(theirs.power_law.alpha, rel=0.02)
+
+
+def test_too_few_values_are_refused():
+    with pytest.raises(ConfigError, match="at least 10 positive values, got 3"):
+        power_law(np.array([1.0, 2.0, 3.0, 0.0, -1.0]))
