@@ -84,6 +84,12 @@ def check_digest(raw: bytes, content: Content) -> None:
         )
 
 
+def check_content(raw: bytes, content: Content) -> None:
+    """The content has the published length and checksum."""
+    check_size(raw, content)
+    check_digest(raw, content)
+
+
 _WRITTEN = {"sha256": "SHA-256", "md5": "MD5"}
 
 

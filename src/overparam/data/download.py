@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import DataError
 from .archive import contents
-from .content import DamageError, Found, check_digest, check_size
+from .content import DamageError, Found, check_content, check_digest
 from .locate import VARIABLE, Place, cache_folder, given_folders, locate, search
 from .official import Archive, Content, Official
 from .progress import Progress, report_on_stderr
@@ -139,8 +139,7 @@ def _unpack(packed: Path, archive: Archive) -> list[Path]:
     folder = packed.parent / "contents"
     folder.mkdir()
     for content, raw in contents(packed, archive):
-        check_size(raw, content)
-        check_digest(raw, content)
+        check_content(raw, content)
         with open(folder / content.name, "wb") as file:
             file.write(raw)
             file.flush()
@@ -152,13 +151,10 @@ def _is_right(target: Path, content: Content) -> bool:
     path = target / content.name
     if not path.is_file():
         return False
-    try:
-        raw = path.read_bytes()
-        check_size(raw, content)
-        check_digest(raw, content)
-    except DamageError:
-        return False
-    return True
+    with suppress(DamageError):
+        check_content(path.read_bytes(), content)
+        return True
+    return False
 
 
 def _apology(
@@ -173,10 +169,11 @@ def _apology(
     looked = [str(path) for path in [*given_folders(folder), cache_folder()]]
     where = "; ".join(partial) or f"not found in {' or '.join(looked)}"
     names = ", ".join(content.name for content in official.contents)
+    single = len(official.archives) == 1
+    source = f" (from {official.archives[0].name})" if single else ""
     return (
-        f"{official.title} is not there: {where}, and {_reason(error)}; get "
-        f"{_addresses(official)} by hand, put what is inside ({names}) into a folder, "
-        f"and set {VARIABLE} to that folder."
+        f"{official.title} is not there: {where}, and {_reason(error)}; put the files "
+        f"{names}{source} into a folder and set {VARIABLE} to it."
     )
 
 
@@ -189,11 +186,5 @@ def _reason(error: Exception) -> str:
     if status is not None:
         return f"HTTP status {status}"
     if isinstance(error, OSError) and error.strerror:
-        return (
-            f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-        )
+        return error.strerror + (f": {error.filename}" if error.filename else "")
     return type(error).__name__
-
-
-def _addresses(official: Official) -> str:
-    return ", ".join(archive.addresses[0] for archive in official.archives)

@@ -79,7 +79,9 @@ def parse_series(raw: bytes, *, n: int, length: int, n_classes: int) -> Split:
     try:
         table = np.loadtxt(io.BytesIO(raw), ndmin=2)
     except ValueError as error:
-        raise DamageError(f"is no table of numbers ({error})") from error
+        raise DamageError(
+            f"is no table of numbers ({str(error).rstrip('.')})"
+        ) from error
     if table.shape != (n, 1 + length):
         rows, columns = table.shape
         raise DamageError(

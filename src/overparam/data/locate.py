@@ -109,7 +109,8 @@ def _zip_members(official: Official, folder: Path) -> dict[str, Found]:
         path = folder / archive.name
         if path.suffix == ".zip" and os.path.isfile(path):
             try:
-                names = zipfile.ZipFile(path).namelist()
+                with zipfile.ZipFile(path) as opened:
+                    names = opened.namelist()
             except (zipfile.BadZipFile, OSError) as error:
                 raise DataError(
                     f"`{path}` is not a readable zip archive ({error}); replace it, or "
