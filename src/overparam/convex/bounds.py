@@ -7,13 +7,15 @@ from jaxtyping import Float
 from scipy.linalg import cho_factor, cho_solve
 from scipy.linalg.lapack import dpocon
 
-from .groups import PerSample, Weights
+from .groups import BasisGroups, PerSample, Weights
 from .programs import Program
 
 
 # Directions of the labels' space that the groups reach less than this count as
 # unreachable (a fraction of the largest eigenvalue of sum A A^T).
 _RANK_TOLERANCE = 1e-12
+# Relative size of X^T S mu up to which it counts as zero.
+_BALANCED = 1e-12
 # Relative distance of the labels to the reachable space above which no weights fit.
 _FIT_TOLERANCE = 1e-9
 
@@ -73,22 +75,31 @@ def _balanced(program: Program, cone_dual: PerSample) -> PerSample:
     r"""Make $X^T S \mu$ vanish in the coordinates without penalty.
 
     The correction is proportional to $\mu^2$, so that small multipliers stay positive.
+    Where it fails the multipliers of the cone are zero, which is always feasible.
     """
-    if program.penalised is None:
+    if program.penalised is None or not isinstance(program.groups, BasisGroups):
         return cone_dual
-    free = (program.penalised == 0)[program.n_skip :]
     groups, first = program.groups, program.n_skip
-    for _ in range(2):
-        error = groups.activations_adjoint(program.signs * cone_dual, first)
-        hessian = groups.cone_hessian(cone_dual**2, first)
-        for g in np.flatnonzero(free.any(axis=1)):
-            k = free[g]
-            rows = (groups.x @ groups.transforms[first + g][:, k]) * (
-                program.signs[g][:, None]
-            )
-            step = np.linalg.lstsq(hessian[g][np.ix_(k, k)], error[g, k], rcond=None)[0]
-            cone_dual[g] -= cone_dual[g] ** 2 * (rows @ step)
-    return np.maximum(cone_dual, 0)
+    cone_dual = cone_dual.copy()
+    for g, free in enumerate(program.penalised[first:] == 0):
+        if not free.any():
+            continue
+        directions = groups.transforms[first + g][:, free]
+        rows = program.signs[g][:, None] * (groups.x @ directions)
+        cone_dual[g] = _balanced_cone(cone_dual[g], rows)
+    return cone_dual
+
+
+def _balanced_cone(
+    multipliers: Float[np.ndarray, " n"], rows: Float[np.ndarray, "n free"]
+) -> Float[np.ndarray, " n"]:
+    size = np.linalg.norm(multipliers)
+    for _ in range(3):
+        scaled = multipliers[:, None] * rows
+        step = np.linalg.lstsq(scaled, np.ones(len(rows)), rcond=1e-13)[0]
+        multipliers = multipliers * (1 - scaled @ step)
+    fits = np.linalg.norm(multipliers @ rows) <= _BALANCED * size * np.linalg.norm(rows)
+    return multipliers if fits and multipliers.min() >= 0 else 0 * multipliers
 
 
 class EqualityRepair:

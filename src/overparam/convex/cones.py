@@ -22,9 +22,7 @@ class Arrow(NamedTuple):
 
     def plus(self, other: "Arrow", factor: float = 1.0) -> "Arrow":
         """The sum of this and `factor` times `other`."""
-        return Arrow(
-            self.head + factor * other.head, self.tail + factor * other.tail
-        )
+        return Arrow(self.head + factor * other.head, self.tail + factor * other.tail)
 
     def times(self, factor: float) -> "Arrow":
         """This times `factor`."""

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+from scipy.linalg.lapack import dtrtri
 
 from . import cones
 from .bounds import EqualityRepair, scaled_dual
@@ -165,8 +166,7 @@ class NewtonSystem:
         self._lam = self._scaling.apply(self.multiplier)
         self._ratio = self._state.row_duals / self.rows
         self._factors = self._block_factors()
-        halves = self._program.groups.half_products(self._factors)
-        schur = sum(half.T @ half for half in halves)
+        schur = self._program.groups.block_schur(self._factors)
         schur[np.diag_indices_from(schur)] += self._program.kappa
         repair = self._method.repair
         self._solve = newton_solver(schur, None if repair is None else repair.basis)
@@ -259,7 +259,7 @@ class NewtonSystem:
         hessians[:, k, k] += weight[:, None] * diagonal
         first = program.n_skip
         hessians[first:] += program.groups.cone_hessian(self._ratio, first)
-        return np.linalg.inv(_shifted_cholesky(hessians))
+        return _triangular_inverses(_shifted_cholesky(hessians))
 
     def _half(self, z: Weights) -> Weights:
         return (self._factors @ z[:, :, None])[:, :, 0]
@@ -284,3 +284,13 @@ def _shifted_cholesky(
             return np.linalg.cholesky(matrices)
     matrices[:, k, k] = (1 + _SHIFTS[-1]) * diagonal
     return np.linalg.cholesky(matrices)
+
+
+def _triangular_inverses(
+    lower: Float[np.ndarray, "groups d d"],
+) -> Float[np.ndarray, "groups d d"]:
+    """Inverses of lower triangular matrices, in place."""
+    for factor in lower:
+        # LAPACK is column-major: it sees the transpose, which is upper triangular.
+        dtrtri(factor.T, lower=0, overwrite_c=1)
+    return lower

@@ -117,9 +117,7 @@ class _NewtonSystem:
     def direction(self, target: Arrow, factor: float) -> _Direction:
         """The step towards `target` in the scaled complementarity."""
         pushed = self._scaling.apply_inverse(cones.divide(self._lam, target))
-        dual = self._solve(
-            -factor * self._residual + self._groups.apply(pushed.tail)
-        )
+        dual = self._solve(-factor * self._residual + self._groups.apply(pushed.tail))
         slack = Arrow(np.zeros_like(pushed.head), self._groups.adjoint(dual))
         pulled = self._scaling.apply_inverse_square(slack)
         return _Direction(dual, slack, pushed.plus(pulled, -1.0))

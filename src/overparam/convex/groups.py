@@ -6,7 +6,6 @@ g are row g of a matrix $Z$ of shape `(groups, d)`.
 """
 
 import abc
-from collections.abc import Iterator
 from functools import cached_property
 
 import equinox as eqx
@@ -19,8 +18,6 @@ Square = Float[np.ndarray, "n n"]
 Weights = Float[np.ndarray, "groups d"]
 PerGroup = Float[np.ndarray, " groups"]
 PerSample = Float[np.ndarray, "groups n"]
-
-_CHUNK_BYTES = 2**27
 
 
 class Groups(eqx.Module):
@@ -54,10 +51,8 @@ class Groups(eqx.Module):
         r"""$\sum_k v_{gk} x_k x_k^T$ in the coordinates of the groups from `first`."""
 
     @abc.abstractmethod
-    def half_products(
-        self, factors: Float[np.ndarray, "groups d d"]
-    ) -> Iterator[Float[np.ndarray, "rows n"]]:
-        r"""Chunks of the stacked $F_g A_g^T$: their Gram matrix is a Schur matrix."""
+    def block_schur(self, factors: Float[np.ndarray, "groups d d"]) -> Square:
+        r"""$\sum_g (F_g A_g^T)^T (F_g A_g^T)$."""
 
     @abc.abstractmethod
     def neurons(self, z: Weights) -> Weights:
@@ -133,14 +128,13 @@ class MaskedGroups(Groups):
         d = self.dimension
         return (v @ self._outer_products).reshape(-1, d, d)
 
-    def half_products(
-        self, factors: Float[np.ndarray, "groups d d"]
-    ) -> Iterator[Float[np.ndarray, "rows n"]]:
+    def block_schur(self, factors: Float[np.ndarray, "groups d d"]) -> Square:
         n, d = self.x.shape
-        for some in _chunks(self.n_groups, 8 * n * d):
-            flat = factors[some].reshape(-1, d) @ self.x.T
-            flat.reshape(-1, d, n)[...] *= self.masks[some, None]
-            yield flat
+        schur = np.zeros((n, n))
+        for members, rows in _supports(self.masks):
+            half = factors[members].reshape(-1, d) @ self.x[rows].T
+            schur[np.ix_(rows, rows)] += half.T @ half
+        return schur
 
     def neurons(self, z: Weights) -> Weights:
         return z
@@ -211,13 +205,15 @@ class BasisGroups(Groups):
         rows = self._rows[first:]
         return rows.transpose(0, 2, 1) @ (v[:, :, None] * rows)
 
-    def half_products(
-        self, factors: Float[np.ndarray, "groups d d"]
-    ) -> Iterator[Float[np.ndarray, "rows n"]]:
-        n, d = self.x.shape
-        for some in _chunks(self.n_groups, 8 * n * d):
-            blocks = self.blocks[:, some].transpose(1, 2, 0)
-            yield (factors[some] @ blocks).reshape(-1, n)
+    def block_schur(self, factors: Float[np.ndarray, "groups d d"]) -> Square:
+        n = self.x.shape[0]
+        schur = np.zeros((n, n))
+        for g in range(self.n_groups):
+            block = self.blocks[:, g]
+            rows = np.flatnonzero(block.any(axis=1))
+            half = factors[g] @ block[rows].T
+            schur[np.ix_(rows, rows)] += half.T @ half
+        return schur
 
     def neurons(self, z: Weights) -> Weights:
         return np.einsum("gij,gj->gi", self.transforms, z)
@@ -240,7 +236,13 @@ class BasisGroups(Groups):
         return self.x @ self.transforms
 
 
-def _chunks(n_groups: int, bytes_per_group: int) -> Iterator[slice]:
-    size = max(1, _CHUNK_BYTES // bytes_per_group)
-    for start in range(0, n_groups, size):
-        yield slice(start, start + size)
+def _supports(
+    masks: PerSample,
+) -> list[tuple[Int[np.ndarray, " members"], Int[np.ndarray, " rows"]]]:
+    """Groups with equal supports (a pattern's u and v), and the rows they act on."""
+    members: dict[bytes, list[int]] = {}
+    for g, mask in enumerate(masks != 0):
+        members.setdefault(np.packbits(mask).tobytes(), []).append(g)
+    return [
+        (np.asarray(some), np.flatnonzero(masks[some[0]])) for some in members.values()
+    ]

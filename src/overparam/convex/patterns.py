@@ -119,6 +119,18 @@ def with_directions(
     return patterns_of(x, np.concatenate([directions, patterns.gates]))
 
 
+def interior_gates(x: Float[np.ndarray, "n d"], patterns: Patterns) -> Patterns:
+    """The patterns that an open set of directions produces, with gates inside it."""
+    signs = 2.0 * patterns.masks - 1.0
+    margins = (signs * (patterns.gates @ x.T)).min(axis=1)
+    kept, gates = margins > 0, patterns.gates.copy()
+    for i in np.flatnonzero(~kept):
+        inside = _interior(signs[i][:, None] * x)
+        if inside is not None:
+            gates[i], kept[i] = inside, True
+    return Patterns(patterns.masks, gates, patterns.complete).subset(kept)
+
+
 def pattern_count(n_samples: int, rank: int) -> int:
     r"""Number of patterns of points in general position, $2\sum_{k<r}\binom{n-1}{k}$.
 

@@ -26,7 +26,7 @@ from ..checks import one_of, positive
 from ..errors import ConfigError, DataError
 from .cones import norms
 from .groups import BasisGroups, Groups, MaskedGroups, PerGroup, PerSample, Weights
-from .patterns import Patterns
+from .patterns import Patterns, interior_gates
 
 
 Architecture = Literal["plain", "skip", "normalised"]
@@ -171,6 +171,13 @@ def convex_program(
         merged, patterns = len(kept.masks) < len(patterns.masks), kept
     if not len(patterns.masks) and network != "skip":
         raise ConfigError("`patterns` must hold a non-zero pattern, got none.")
+    if relaxation == "exact" and network == "normalised" and len(x) < x.shape[1]:
+        raise ConfigError(
+            "the exact programme of a normalised network needs n_samples >= dimension, "
+            f"got {len(x)} and {x.shape[1]}."
+        )
+    if relaxation == "exact":
+        patterns = _with_interior_gates(x, patterns)
     masks = patterns.masks.astype(float)
     if network == "normalised":
         groups = _basis_groups(x, masks, exact=relaxation == "exact")
@@ -179,6 +186,21 @@ def convex_program(
         copies = [masks, -masks] if relaxation == "exact" else [masks]
         groups = MaskedGroups(x, np.concatenate([skip, *copies]))
     return Program(groups, y, patterns, network, relaxation, penalty, merged)
+
+
+def _with_interior_gates(x: Float[np.ndarray, "n d"], patterns: Patterns) -> Patterns:
+    """The patterns whose cone has interior, with gates inside it.
+
+    Raises:
+        ConfigError: If a sample is zero, which no cone can hold strictly.
+    """
+    zero = np.flatnonzero(~x.any(axis=1))
+    if len(zero):
+        raise ConfigError(
+            f"row {zero[0]} of `x` is zero, which the exact programme cannot hold; "
+            "leave the sample out."
+        )
+    return interior_gates(x, patterns)
 
 
 def check_data(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]) -> None:
@@ -196,21 +218,27 @@ def check_data(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]) -> None:
 def _basis_groups(
     x: Float[np.ndarray, "n d"], masks: PerSample, *, exact: bool
 ) -> BasisGroups:
-    """Blocks with orthonormal columns; null directions go last, unscaled."""
-    n_patterns, dimension = len(masks), x.shape[1]
-    grams = np.empty((n_patterns, dimension, dimension))
-    for mask, gram in zip(masks, grams, strict=True):
-        rows = x[mask > 0]
-        gram[...] = rows.T @ rows
+    """Blocks with orthonormal columns; null directions of a pattern go last, unscaled.
+
+    Only the row space of the inputs matters: weights outside it predict nothing.
+    """
+    rows = _row_space(x)
+    inputs = x @ rows
+    grams = np.stack([inputs[mask > 0].T @ inputs[mask > 0] for mask in masks])
     values, vectors = np.linalg.eigh(grams)
     values, vectors = values[:, ::-1], vectors[:, :, ::-1]
     kept = values > _RANK_TOLERANCE * values[:, :1]
     transforms = vectors / np.sqrt(np.where(kept, values, 1))[:, None]
     if not exact:
-        transforms *= kept[:, None]
-    blocks = (masks[:, :, None] * (x @ transforms)) * kept[:, None]
+        transforms = transforms * kept[:, None]
+    blocks = (masks[:, :, None] * (inputs @ transforms)) * kept[:, None]
+    transforms = rows @ transforms
     if exact:
         blocks = np.concatenate([blocks, -blocks])
         transforms = np.concatenate([transforms, transforms])
-    blocks = np.ascontiguousarray(blocks.transpose(1, 0, 2))
-    return BasisGroups(x, blocks, transforms)
+    return BasisGroups(x, np.ascontiguousarray(blocks.transpose(1, 0, 2)), transforms)
+
+
+def _row_space(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "d rank"]:
+    _, sizes, right = np.linalg.svd(x, full_matrices=False)
+    return right[sizes > _RANK_TOLERANCE * sizes[0]].T

@@ -114,11 +114,7 @@ def assess(
         equality_residual=residual,
         cone_violation=float(program.violation(weights).max(initial=0)),
         iterations=iterations,
-        status="optimal"
-        if converged
-        else "inaccurate"
-        if usable
-        else "max_iterations",
+        status="optimal" if converged else "inaccurate" if usable else "max_iterations",
     )
 
 
