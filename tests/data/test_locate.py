@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from overparam.data.ecg import load_ecg5000
 from overparam.data.locate import cache_folder, locate, search
 from overparam.errors import DataError
 
@@ -97,22 +98,23 @@ def test_one_part_as_text_and_the_other_in_the_archive_make_a_set(
     assert [found.read() for _, found in place.files()] == [*small_ecg.files.values()]
 
 
-def test_a_damaged_zip_archive_is_named(small_ecg, home, tmp_path: Path) -> None:
-    (tmp_path / "ECG5000.zip").write_bytes(b"PK\3\4 and no more")
-    with pytest.raises(DataError, match=r"ECG5000.zip` is not a readable zip archive"):
-        locate(small_ecg.official, tmp_path)
+@pytest.mark.parametrize("raw", [b"", b"PK\3\4 and no more", b"no zip archive"])
+def test_a_damaged_zip_archive_is_named_by_who_reads_it(
+    raw: bytes, small_ecg, home, tmp_path: Path
+) -> None:
+    (tmp_path / "ECG5000.zip").write_bytes(raw)
+    assert locate(small_ecg.official, tmp_path) is not None
+    with pytest.raises(DataError, match=r"ECG5000.zip/ECG5000_TRAIN.txt` cannot be"):
+        load_ecg5000(tmp_path, official=small_ecg.official)
 
 
 def test_a_damaged_member_of_a_zip_archive_is_named(
-    small_ecg, home, publish, tmp_path: Path
+    small_ecg, home, tmp_path: Path
 ) -> None:
-    from overparam.data.ecg import load_ecg5000
-
     path = tmp_path / "ECG5000.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for name, raw in small_ecg.files.items():
             archive.writestr(name, raw)
-    raw = path.read_bytes()
-    path.write_bytes(raw.replace(b"e-01", b"e-02", 1))
+    path.write_bytes(path.read_bytes().replace(b"e-01", b"e-02", 1))
     with pytest.raises(DataError, match=r"ECG5000_TRAIN.txt` cannot be decompressed"):
         load_ecg5000(tmp_path, official=small_ecg.official)

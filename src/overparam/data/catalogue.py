@@ -99,7 +99,7 @@ def _entry(official: Official, folder: str | Path | None) -> Entry:
         title=official.title,
         status=status,
         folder=place.folder if place else None,
-        n_bytes=sum(found.size_on_disk() for _, found in place.files()) if place else 0,
+        n_bytes=place.n_bytes if place else 0,
         n_train=official.n_train,
         n_test=official.n_test,
         licence=official.licence,

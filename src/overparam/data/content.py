@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import os
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -54,13 +53,6 @@ class Found:
                 return archive.read(self.member)
         raw = self.path.read_bytes()
         return gzip.decompress(raw) if self.path.suffix == ".gz" else raw
-
-    def size_on_disk(self) -> int:
-        """Bytes it takes on disk, compressed or not."""
-        if self.member:
-            with zipfile.ZipFile(self.path) as archive:
-                return archive.getinfo(self.member).compress_size
-        return os.path.getsize(self.path)
 
 
 def check_size(raw: bytes, content: Content) -> None:

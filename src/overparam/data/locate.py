@@ -39,6 +39,12 @@ class Place:
         pairs = zip(self.contents, self.found, strict=True)
         return tuple((content, found) for content, found in pairs if found is not None)
 
+    @property
+    def n_bytes(self) -> int:
+        """What the files take on disk, compressed or not."""
+        paths = {found.path for _, found in self.files()}
+        return sum(os.path.getsize(path) for path in paths)
+
 
 def locate(official: Official, folder: str | Path | None = None) -> Place | None:
     """The first place that has all files of a data set.
@@ -49,7 +55,7 @@ def locate(official: Official, folder: str | Path | None = None) -> Place | None
     published or with `.gz`, ECG5000 also as the published zip archive.
 
     Raises:
-        DataError: The folder given does not exist, or an archive in it is damaged.
+        DataError: The folder given does not exist.
     """
     places = search(official, folder)
     return next((place for place in places if not place.missing), None)
@@ -108,13 +114,16 @@ def _zip_members(official: Official, folder: Path) -> dict[str, Found]:
     for archive in official.archives:
         path = folder / archive.name
         if path.suffix == ".zip" and os.path.isfile(path):
-            try:
-                with zipfile.ZipFile(path) as opened:
-                    names = opened.namelist()
-            except (zipfile.BadZipFile, OSError) as error:
-                raise DataError(
-                    f"`{path}` is not a readable zip archive ({error}); replace it, or "
-                    f"delete it and run `overparam data fetch {official.name}`."
-                ) from error
-            members |= {Path(name).name: Found(path, name) for name in names}
+            members |= {Path(name).name: Found(path, name) for name in _names(path)}
+            if not members:  # Unreadable: who reads the contents will learn why.
+                names = [content.name for content in archive.contents]
+                members = {name: Found(path, name) for name in names}
     return members
+
+
+def _names(path: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except (zipfile.BadZipFile, OSError):
+        return []
