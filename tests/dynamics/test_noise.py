@@ -324,8 +324,8 @@ def test_unit_shapes_broadcast_against_the_weights(shape):
     [
         ({"alpha": 2.1}, r"`alpha` must be in \(0, 2\], got 2.1; 2 is Gaussian noise"),
         ({"alpha": math.nan}, r"`alpha` must be in \(0, 2\], got nan"),
-        ({"sigma": -1}, "`sigma` must be at least 0, got -1"),
-        ({"sigma": math.inf}, "`sigma` must be at least 0, got inf"),
+        ({"sigma": -1}, "`sigma` must be finite and at least 0, got -1"),
+        ({"sigma": math.inf}, "`sigma` must be finite and at least 0, got inf"),
         ({"kind": "type1"}, "got 'type1'; type 1 is shared"),
         ({"kind": "gaussian"}, "`noise` must be one of none, shared"),
         ({"unit": "row"}, "`noise_unit` must be one of filter, kernel"),

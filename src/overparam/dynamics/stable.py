@@ -19,12 +19,10 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray, UInt
 
 from ..errors import ConfigError
+from .noise_ranges import check_exponent
 
 
 Exponent = float | Float[Array, ""]
-
-MIN_FLOAT32_EXPONENT = 0.3
-"""Draws reach 2**(32 / alpha), which float32 cannot hold for smaller exponents."""
 
 
 class Words(NamedTuple):
@@ -60,7 +58,7 @@ def symmetric_stable(
 
     Reference: Chambers, Mallows, Stuck, JASA 71 (1976), eq. 2.1 with beta = 0.
     """
-    check_exponent(2.0, dtype=dtype, alpha=alpha)
+    _check(2.0, dtype, alpha=alpha)
     return symmetric_from_words(alpha, _words(shape, dtype, key), dtype=dtype)
 
 
@@ -87,7 +85,7 @@ def positive_stable(
 
     Reference: Kanter, Annals of Probability 3 (1975), theorem 4.1.
     """
-    check_exponent(1.0, dtype=dtype, a=a)
+    _check(1.0, dtype, a=a)
     if _concrete(a) and float(a) >= 1:
         raise ConfigError(f"`a` must be in (0, 1), got {a}; at 1 the law is a point.")
     return jnp.exp(log_positive_from_words(a, _words(shape, dtype, key), dtype=dtype))
@@ -105,7 +103,7 @@ def isotropic_factor(
     A standard normal vector times one factor is an isotropic stable vector; at
     `alpha = 2` the factor is $\sqrt 2$, where Kanter's formula would be $0^0$.
     """
-    check_exponent(2.0, dtype=dtype, alpha=alpha)
+    _check(2.0, dtype, alpha=alpha)
     if _concrete(alpha) and float(alpha) == 2:
         return jnp.full(shape, math.sqrt(2), dtype)
     words = _words(shape, dtype, key)
@@ -204,40 +202,18 @@ def log_positive_from_words(
     )
 
 
-def check_exponent(
-    maximum: float, *, dtype: DTypeLike | None = None, **value: Exponent
-) -> None:
-    """One exponent lies in (0, maximum] and, given a dtype, its draws fit into it."""
-    for name, exponent in value.items():
-        if not _concrete(exponent):
-            continue
-        if not 0 < float(exponent) <= maximum:
-            hint = "; 2 is Gaussian noise." if maximum == 2 else "."
-            raise ConfigError(
-                f"`{name}` must be in (0, {maximum:g}], got {exponent}{hint}"
-            )
-        if dtype is not None and np.dtype(dtype) == np.float32:
-            _check_float32(name, float(exponent))
-    if dtype is not None:
-        _check_dtype(np.dtype(dtype))
-
-
-def _check_float32(name: str, exponent: float) -> None:
-    if exponent < MIN_FLOAT32_EXPONENT:
-        raise ConfigError(
-            f"`{name}` below {MIN_FLOAT32_EXPONENT} overflows float32, got "
-            f"{exponent}; use precision float64."
-        )
-
-
-def _check_dtype(dtype: np.dtype) -> None:
-    if dtype not in (np.float32, np.float64):
-        raise ConfigError(f"`dtype` must be float32 or float64, got {dtype}.")
-    if dtype == np.float64 and jnp.zeros((), float).dtype != dtype:
+def _check(maximum: float, dtype: DTypeLike, **value: Exponent) -> None:
+    precision = np.dtype(dtype).name
+    if precision not in ("float32", "float64"):
+        raise ConfigError(f"`dtype` must be float32 or float64, got {precision}.")
+    if precision == "float64" and jnp.zeros((), float).dtype != np.float64:
         raise ConfigError(
             "`dtype` float64 needs JAX's 64-bit mode, which is off; use precision "
             "float64 or jax.enable_x64."
         )
+    for name, exponent in value.items():
+        if _concrete(exponent):
+            check_exponent(maximum, precision=precision, **{name: float(exponent)})
 
 
 def _concrete(value: Any) -> bool:
