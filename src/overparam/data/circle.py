@@ -66,7 +66,7 @@ class CircleTeacher:
         return self.quantiles(2 * math.pi * (np.arange(n) + 0.5) / n - math.pi)
 
     def quantiles(self, psi: Angles) -> Angles:
-        r"""Carry uniform angles to $\nu$; indices $k \equiv 1$ mod 3 to its second mode."""
+        r"""Carry uniform angles to $\nu$; every third goes to the second mode."""
         theta = concentrate(psi, gamma=self.gamma)
         return wrap_angle(theta + SHIFT * (np.arange(len(psi)) % 3 == 1))
 
@@ -77,7 +77,7 @@ class CircleTeacher:
 
 
 def concentrate(psi: Angles, *, gamma: float) -> Angles:
-    r"""Carry uniform $\psi$ to $q$: $2\,\mathrm{atan2}(\sin\psi, \sqrt{1+\gamma}\cos\psi)$."""
+    r"""$2\,\mathrm{atan2}(\sin\psi, \sqrt{1+\gamma}\cos\psi)$: uniform to $q$."""
     if math.isinf(gamma):
         return np.zeros_like(psi)
     root = math.sqrt(1 + gamma)

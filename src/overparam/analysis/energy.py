@@ -1,0 +1,134 @@
+r"""Energy distances between weighted point sets on the circle and on the torus.
+
+$\mathrm{MMD}^2 = 2E|X-Y| - E|X-X'| - E|Y-Y'|$, diagonal included, with chords on the
+circle and wrapped Euclidean distances on the torus.
+"""
+
+import math
+
+import numpy as np
+from jaxtyping import Float
+
+from ..errors import DataError
+
+
+Angles = Float[np.ndarray, " n"]
+Weights = Float[np.ndarray, " n"] | None
+
+
+def circle_energy(
+    first: Angles,
+    second: Angles,
+    *,
+    first_weights: Weights = None,
+    second_weights: Weights = None,
+) -> float:
+    r"""Energy distance of two measures on the unit circle, exact in O(n log n).
+
+    For sorted angles in $[0, 2\pi)$ a chord is $2\sin((a - a')/2)$ with $a \ge a'$, so
+    that prefix sums of sines and cosines give all pairs.
+
+    Args:
+        first: Angles of the first measure.
+        second: Angles of the second measure.
+        first_weights: Weights, scaled to sum 1; equal by default.
+        second_weights: Likewise.
+
+    Returns:
+        The square root of MMD^2, clipped at 0; its absolute floor is about 1e-8.
+
+    Reference: Székely and Rizzo 2013 (energy statistics).
+    """
+    angles = np.mod(np.concatenate([first, second]), 2 * math.pi)
+    weights = np.concatenate(
+        [
+            normalised(first_weights, len(first)),
+            -normalised(second_weights, len(second)),
+        ]
+    )
+    order = np.argsort(angles)
+    half, weights = angles[order] / 2, weights[order]
+    sine, cosine = np.sin(half), np.cos(half)
+    # Sums over all earlier points; a point's own term is zero.
+    cosines, sines = np.cumsum(weights * cosine), np.cumsum(weights * sine)
+    square = -4 * np.sum(weights * (sine * cosines - cosine * sines))
+    return math.sqrt(max(float(square), 0.0))
+
+
+def uniform_floor(n: int) -> float:
+    r"""Energy distance of `n` evenly spaced atoms from the uniform law of the circle.
+
+    $\sqrt{\pi/3}/n$ to first order in $1/n^2$: no set of `n` points comes closer, so
+    that every curve of particles against a density ends here.
+    """
+    return math.sqrt(math.pi / 3) / n
+
+
+def torus_energy(
+    first: Float[np.ndarray, "n dim"],
+    second: Float[np.ndarray, "m dim"],
+    *,
+    first_weights: Weights = None,
+    second_weights: Weights = None,
+    second_self: float | None = None,
+) -> float:
+    """Energy distance of two measures on the torus of side 4, in blocks of rows.
+
+    Args:
+        first: Points of the first measure.
+        second: Points of the second measure.
+        first_weights: Weights, scaled to sum 1; equal by default.
+        second_weights: Likewise.
+        second_self: `torus_self_term` of the second measure, when it is known already.
+    """
+    a = normalised(first_weights, len(first))
+    b = normalised(second_weights, len(second))
+    own = torus_self_term(second, weights=b) if second_self is None else second_self
+    square = 2 * _mean_distance(first, second, a, b)
+    square -= torus_self_term(first, weights=a) + own
+    return math.sqrt(max(square, 0.0))
+
+
+def torus_self_term(
+    points: Float[np.ndarray, "n dim"], *, weights: Weights = None
+) -> float:
+    """$E|X - X'|$ of one measure on the torus; compute it once for a fixed teacher."""
+    weights = normalised(weights, len(points))
+    return _mean_distance(points, points, weights, weights)
+
+
+def normalised(weights: Weights, n: int) -> Float[np.ndarray, " n"]:
+    """Weights of sum 1: equal ones for `None`.
+
+    Raises:
+        DataError: If there are no points, or the weights are not usable.
+    """
+    if n == 0:
+        raise DataError("A distance needs at least one point in each set, got none.")
+    if weights is None:
+        return np.full(n, 1 / n)
+    weights = np.asarray(weights, float)
+    total = float(np.sum(weights))
+    if weights.shape != (n,) or not np.all(weights >= 0) or not 0 < total < math.inf:
+        raise DataError(
+            f"Weights must be {n} non-negative numbers with a positive sum, "
+            f"got shape {weights.shape} and sum {total}."
+        )
+    return weights / total
+
+
+_BLOCK_ENTRIES = 2**20
+"""Entries of one block of distances: 8 MiB in float64."""
+
+
+def _mean_distance(x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
+    rows = max(1, _BLOCK_ENTRIES // len(y))
+    total = 0.0
+    for start in range(0, len(x), rows):
+        squares = np.zeros((len(x[start : start + rows]), len(y)))
+        for axis in range(x.shape[1]):
+            offset = x[start : start + rows, axis, None] - y[None, :, axis]
+            offset -= 4 * np.floor(offset / 4 + 0.5)
+            squares += np.square(offset, out=offset)
+        total += float(a[start : start + rows] @ (np.sqrt(squares, out=squares) @ b))
+    return total

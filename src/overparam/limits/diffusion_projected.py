@@ -1,0 +1,151 @@
+r"""The projected diffusion: the true limit of bias-free ReLU features on the circle.
+
+Those features do not see odd harmonics from 3 on. Let V be the span of the harmonics
+0, 1 and even ones. As $\lambda \to 0$ the readout tends to the Galerkin solution $u \in
+V$ of $\int u e\,d\mu = \int e\,d\nu$ for all $e \in V$, and the features follow
+
+$$\partial_t f = -\tfrac12 \mathrm{div}(f \nabla u^2), \quad
+E_V = \tfrac12\left(\int u\,d\nu - 1\right).$$
+
+It is solved by particles, which keep mass and positivity by construction.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Complex, Float
+from scipy.integrate import RK23
+from scipy.linalg import cho_factor, cho_solve
+
+from ..checks import at_least
+from ..data.circle import uniform_angles
+from ..errors import ConfigError, SolverError
+
+
+PARTICLES_PER_HARMONIC = 30
+"""Particles needed per harmonic for the Galerkin matrix to stay definite."""
+
+Fourier = Callable[[Float[np.ndarray, " k"]], Complex[np.ndarray, " k"]]
+Angles = Float[np.ndarray, " particles"]
+
+
+@dataclass(frozen=True)
+class ProjectedPath:
+    """A solution at the wanted times."""
+
+    times: Float[np.ndarray, " times"]
+    """Times, in the unit of `time_step` times steps."""
+    angles: Float[np.ndarray, "times particles"]
+    """Angles of the particles, on the real line and in increasing order."""
+    energies: Float[np.ndarray, " times"]
+    """Projected energies E_V."""
+    n_evaluations: int
+    """Evaluations of the velocity."""
+
+
+class Galerkin:
+    r"""The readout in V for particles: $u(\theta) = \sum_e c_e e(\theta)$."""
+
+    def __init__(self, fourier: Fourier, harmonics: int) -> None:
+        at_least(1, harmonics=harmonics)
+        self.frequencies = visible_harmonics(harmonics)
+        coefficients = fourier(self.frequencies.astype(float))
+        self.moments = np.concatenate(
+            [np.real(coefficients), -np.imag(coefficients[1:])]
+        )
+
+    def solve(self, angles: Angles) -> tuple[Angles, Angles, float]:
+        """u and its derivative at the particles, and the energy."""
+        cosines, sines = self._waves(angles)
+        basis = np.concatenate([cosines, sines[1:]])
+        gram = basis @ basis.T / angles.size
+        weights = cho_solve(cho_factor(gram), self.moments)
+        k = self.frequencies
+        n = len(k)
+        sine_weights = np.concatenate([[0.0], weights[n:]])
+        slope = (k * sine_weights) @ cosines - (k * weights[:n]) @ sines
+        return weights @ basis, slope, float(weights @ self.moments - 1) / 2
+
+    def _waves(self, angles: Angles) -> tuple[np.ndarray, np.ndarray]:
+        """Cosines and sines of all visible harmonics, by powers of one exponential."""
+        first = np.exp(1j * angles)
+        waves = np.empty((len(self.frequencies), angles.size), complex)
+        waves[0] = 1
+        waves[1] = first
+        even = np.broadcast_to(first**2, (len(self.frequencies) - 2, angles.size))
+        np.multiply.accumulate(even, axis=0, out=waves[2:])
+        return np.ascontiguousarray(np.real(waves)), np.ascontiguousarray(
+            np.imag(waves)
+        )
+
+
+def projected(
+    fourier: Fourier,
+    times: Sequence[float] | Float[np.ndarray, " times"],
+    *,
+    particles: int = 1024,
+    harmonics: int = 30,
+    initial: Angles | None = None,
+) -> ProjectedPath:
+    r"""Solve the projected diffusion towards the distribution with these harmonics.
+
+    Particles move by $\theta' = u(\theta) u'(\theta)$ under an explicit adaptive
+    Runge-Kutta rule (relative tolerance 1e-6, absolute 1e-8).
+
+    Args:
+        fourier: $k \mapsto \nu_k = \int e^{-ik\theta}\nu$.
+        times: Increasing times, from 0 on.
+        particles: Number of particles m.
+        harmonics: Highest harmonic of the basis.
+        initial: Ordered angles at time 0; evenly spaced by default.
+
+    Raises:
+        ConfigError: If there are too few particles for the harmonics.
+        SolverError: If particles cross, or the step becomes too small.
+    """
+    times = np.asarray(times, float)
+    if times.ndim != 1 or np.any(np.diff(times) < 0) or np.any(times < 0):
+        raise ConfigError("`times` must be increasing and not negative.")
+    angles = uniform_angles(particles) if initial is None else np.asarray(initial)
+    needed = PARTICLES_PER_HARMONIC * harmonics
+    if angles.size < needed:
+        raise ConfigError(
+            f"`particles` must be at least {PARTICLES_PER_HARMONIC} x `harmonics` = "
+            f"{needed}, got {angles.size}."
+        )
+    galerkin = Galerkin(fourier, harmonics)
+
+    def velocity(_: float, angles: Angles) -> Angles:
+        value, slope, _ = galerkin.solve(angles)
+        return value * slope
+
+    end = max(float(times[-1]), 1e-12)
+    solver = RK23(velocity, 0.0, angles, end, rtol=1e-6, atol=1e-8)
+    rows = _at_times(solver, angles, times)
+    energies = np.array([galerkin.solve(row)[2] for row in rows])
+    return ProjectedPath(times, rows, energies, solver.nfev)
+
+
+def visible_harmonics(highest: int) -> np.ndarray:
+    """0, 1 and the even numbers up to `highest`: what ReLU on the circle sees."""
+    return np.concatenate([[0, 1], np.arange(2, highest + 1, 2)])
+
+
+def _at_times(
+    solver: RK23, initial: Angles, times: np.ndarray
+) -> Float[np.ndarray, "times particles"]:
+    rows = [initial] * int(np.searchsorted(times, 0.0, side="right"))
+    while len(rows) < len(times):
+        message = solver.step()
+        if solver.status == "failed":
+            raise SolverError(f"The projected diffusion stopped: {message}")
+        if np.any(np.diff(solver.y) <= 0):
+            raise SolverError(
+                f"Particles crossed at time {solver.t:.3g}; use more `particles`."
+            )
+        dense = None
+        while len(rows) < len(times) and times[len(rows)] <= solver.t:
+            dense = dense or solver.dense_output()
+            rows.append(dense(times[len(rows)]))
+    return np.array(rows).reshape(len(times), -1)
