@@ -59,6 +59,35 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
                 "dynamics",
             ),
         ),
+        "features": Study(
+            question="Are random, learned or resampled features enough, how many?",
+            citation="fang2019",
+            config="overparam.studies.features.config:Features",
+            run="overparam.studies.features.run:run",
+            shapes=("dataset", "width", "n_train", "n_validation", "batch_size"),
+        ),
+        "heavy-tails": Study(
+            question="Does heavy-tailed noise in SGD make wide networks compressible?",
+            citation="wan2024",
+            config="overparam.studies.heavy_tails.config:HeavyTails",
+            run="overparam.studies.heavy_tails.run:run",
+            describe="overparam.studies.heavy_tails.run:describe",
+            shapes=(
+                "dataset",
+                "labels",
+                "n_train",
+                "n_test",
+                "width",
+                "depth",
+                "bias",
+                "activation",
+                "batch_size",
+                "evaluate_every",
+                "parametrisation",
+                "noise",
+                "noise_layers",
+            ),
+        ),
     }
 )
 

@@ -1,0 +1,118 @@
+"""Hidden neurons of two-layer networks: picked, measured, compared."""
+
+from dataclasses import dataclass
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from ..errors import ConfigError
+from ..networks.network import Network
+from ..networks.standardised import VARIANCE_FLOOR, StandardisedTwoLayer
+from ..networks.two_layer import NormalisedTwoLayer, TwoLayer
+
+
+Shallow = TwoLayer | StandardisedTwoLayer | NormalisedTwoLayer
+"""Networks whose neuron j is column j of `weights` and row j of `readout`."""
+
+_PER_NEURON = ("mean", "std")
+_BLOCK_ROWS = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureMoments:
+    """Moments over a data set of every feature as it enters the readout."""
+
+    mean: Float[np.ndarray, " width"]
+    std: Float[np.ndarray, " width"]
+    raw_std: Float[np.ndarray, " width"]
+    """Standard deviation before a standardisation; equal to `std` without one."""
+
+    @property
+    def rms(self) -> Float[np.ndarray, " width"]:
+        """Root mean square of every feature."""
+        return np.hypot(self.mean, self.std)
+
+
+def shallow(network: Network) -> Shallow:
+    """`network` as one whose hidden neurons can be picked one by one.
+
+    Raises:
+        ConfigError: If it is deep or has skip weights.
+    """
+    if not isinstance(network, TwoLayer | StandardisedTwoLayer | NormalisedTwoLayer):
+        raise ConfigError(
+            "Neurons are drawn from two-layer networks; this one is a "
+            f"{type(network).__name__}."
+        )
+    if isinstance(network, TwoLayer) and network.skip:
+        raise ConfigError(
+            "Neurons are drawn from networks without skip connection only."
+        )
+    return network
+
+
+def select_neurons(
+    network: Shallow,
+    indices: Int[np.ndarray, " k"],
+    *,
+    readout: Float[Array, "k n_outputs"],
+) -> Shallow:
+    """The network of the chosen neurons, in this order, with a new readout.
+
+    Args:
+        network: A two-layer network.
+        indices: Neurons to keep; one may come several times.
+        readout: Output weights of the chosen neurons.
+    """
+    chosen = jnp.asarray(indices)
+    parts = [
+        part
+        for part in ("weights", *_PER_NEURON)
+        if getattr(network, part, None) is not None
+    ]
+    return eqx.tree_at(
+        lambda n: [*(getattr(n, part) for part in parts), n.readout],
+        network,
+        [*(getattr(network, part)[..., chosen] for part in parts), readout],
+    )
+
+
+def readout_norms(network: Network) -> Float[np.ndarray, " width"]:
+    r"""$\|u_j\|_2$ for every neuron, without the output scale."""
+    return np.linalg.norm(np.asarray(network.readout, np.float64), axis=1)
+
+
+def weight_norms(network: Shallow) -> Float[np.ndarray, " width"]:
+    r"""$\|w_j\|_2$ for every neuron."""
+    return np.linalg.norm(np.asarray(network.weights, np.float64), axis=0)
+
+
+def feature_moments(network: Network, x: Float[Array, "n *input"]) -> FeatureMoments:
+    """Moments of the features over `x`, in float64 sums over blocks."""
+    first = second = 0.0
+    for start in range(0, len(x), _BLOCK_ROWS):
+        block = x[start : start + _BLOCK_ROWS]
+        mean, variance = (np.asarray(m, np.float64) for m in _moments(network, block))
+        first = first + len(block) / len(x) * mean
+        second = second + len(block) / len(x) * (variance + mean**2)
+    std = np.sqrt(np.maximum(np.asarray(second) - np.asarray(first) ** 2, 0.0))
+    carried = carried_moments(network)
+    raw = std if carried is None else carried.raw_std
+    return FeatureMoments(mean=np.asarray(first), std=std, raw_std=raw)
+
+
+def carried_moments(network: Network) -> FeatureMoments | None:
+    """Moments over the training set that a standardised network carries, if any."""
+    if not isinstance(network, StandardisedTwoLayer) or network.std is None:
+        return None
+    raw = np.asarray(network.std, np.float64)
+    std = raw / np.sqrt(raw**2 + VARIANCE_FLOOR)
+    return FeatureMoments(mean=np.zeros_like(raw), std=std, raw_std=raw)
+
+
+@eqx.filter_jit
+def _moments(network: Network, x: Array) -> tuple[Array, Array]:
+    features = network.features(x)
+    return jnp.mean(features, axis=0), jnp.var(features, axis=0)

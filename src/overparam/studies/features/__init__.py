@@ -1,0 +1,1 @@
+"""Are random, learned or resampled features enough, and how many?"""

@@ -1,0 +1,129 @@
+"""Config of the study `features`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ...checks import at_least, in_range, positive
+from ...errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    """Train a two-layer classifier on images: all of it, or its readout alone.
+
+    Hidden neurons are standardised after the activation. The objective is the mean
+    cross-entropy plus `feature_penalty`/width times the sum of squares of the first
+    layer plus `readout_penalty`/classes times that of the readout (Fang, Dong, Zhang,
+    arXiv 1910.11508). The last images of the training file validate; the test file is
+    never used to choose anything.
+
+    Examples:
+      overparam run features
+      overparam run features --dataset mnist --width 1000 --train all
+      overparam run features --dataset mnist --width 1000 --train readout
+    """
+
+    dataset: Literal[
+        "digits", "mnist", "fashion-mnist", "cifar-10", "cifar-100", "ecg5000"
+    ] = "digits"
+    """Data set; `digits` needs no files."""
+    width: int = 1000
+    """Number of hidden neurons m."""
+    train: Literal["all", "readout"] = "all"
+    """Which layers move; `readout` fits the last layer on frozen features."""
+    readout: Literal["logistic", "ridge", "adam", "sgd"] = "logistic"
+    """How `--train readout` fits: exactly (logistic, ridge) or by steps (adam, sgd)."""
+    first_all: int = 0
+    """With `--train readout`: first train all layers for this many epochs."""
+    epochs: int = 20
+    """Epochs of training."""
+    batch_size: int = 128
+    """Images per step; a last short batch of an epoch is dropped in training."""
+    optimiser: Literal["adam", "sgd"] = "adam"
+    """Optimiser while all layers move."""
+    learning_rate: float = 1e-3
+    """First step size."""
+    decay: float = 1.0
+    """Factor of the step size after every epoch."""
+    feature_penalty: float = 1e-3
+    """Coefficient c_w of the first layer's sum of squares, divided by the width."""
+    readout_penalty: float = 0.1
+    """Coefficient c_u of the sum of squares of the readout, divided by the classes;
+    much larger than c_w it makes all neurons equally strong."""
+    penalty_form: Literal["loss", "decoupled"] = "loss"
+    """Penalties in the loss (Adam rescales their gradient), or as decoupled decay."""
+    ridge: float | None = None
+    """Penalty lambda of an exact readout (half of it with `logistic`); `none` chooses
+    on the validation images."""
+    activation: Literal["tanh", "relu", "erf", "gelu"] = "tanh"
+    """Activation of the hidden neurons."""
+    standardise: bool = True
+    """Whether neurons are standardised after the activation."""
+    stop_gradient_moments: bool = False
+    """Whether gradients ignore that the moments of the standardisation move."""
+    initial: Literal["truncated", "gaussian", "unit"] = "truncated"
+    """Law of the initial first layer: variance 2/d cut at two standard deviations, 1/d,
+    or 1."""
+    scaling: Literal["standard", "mean-field", "ntk"] = "standard"
+    """Output scale 1, 1/width or 1/sqrt(width); the initial function is the same."""
+    keep_epochs: tuple[int, ...] = ()
+    """Epochs whose networks are kept besides the first and the last one."""
+    n_train: int | None = None
+    """Training images to use; `none` takes all that do not validate."""
+    n_validation: int | None = None
+    """Images for validation; `none` takes a twelfth of the file (5000 of MNIST)."""
+    shuffle_test_labels: bool = False
+    """Permute the test labels: a check that nothing leaks (chance is left)."""
+    precision: Literal["float32", "float64"] = "float32"
+    """Floating type of weights and images."""
+    seed: int = 0
+    """Seed of the weights and of the batches."""
+
+    def __post_init__(self) -> None:
+        at_least(1, width=self.width, batch_size=self.batch_size, n_train=self.n_train)
+        at_least(
+            0,
+            epochs=self.epochs,
+            first_all=self.first_all,
+            feature_penalty=self.feature_penalty,
+            readout_penalty=self.readout_penalty,
+            ridge=self.ridge,
+            n_validation=self.n_validation,
+            seed=self.seed,
+        )
+        positive(learning_rate=self.learning_rate)
+        in_range(0, 1, decay=self.decay)
+        self._check_readout()
+        for epoch in self.keep_epochs:
+            if not 0 <= epoch <= self.epochs_of_all:
+                raise ConfigError(
+                    f"`keep_epochs` must lie in [0, {self.epochs_of_all}], the epochs "
+                    f"in which all layers move; got {epoch}."
+                )
+
+    def _check_readout(self) -> None:
+        if self.train == "all" and self.first_all:
+            raise ConfigError(
+                "`first_all` is for `--train readout`: with `--train all` every epoch "
+                f"trains all layers; got {self.first_all}."
+            )
+        if self.readout == "logistic" and self.ridge == 0 and self.train == "readout":
+            raise ConfigError(
+                "`ridge` must be positive for a logistic readout: without it the "
+                "optimum may not exist."
+            )
+        if self.ridge is None and self.exact and self.n_validation == 0:
+            raise ConfigError(
+                "`ridge` is chosen on validation images, and `n_validation` is 0; give "
+                "`--ridge`."
+            )
+
+    @property
+    def exact(self) -> bool:
+        """Whether the readout is solved and not trained."""
+        return self.train == "readout" and self.readout in ("logistic", "ridge")
+
+    @property
+    def epochs_of_all(self) -> int:
+        """Epochs in which all layers move."""
+        return self.epochs if self.train == "all" else self.first_all

@@ -1,0 +1,179 @@
+"""The readout alone, on frozen features that are computed once."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ...analysis.classification import classify, scored
+from ...data.source import Table
+from ...dynamics.feature_cache import FeatureMatrix, StoredFeatures, cache_features
+from ...dynamics.logistic import logistic_readout
+from ...dynamics.loop import Plan, Record, Status, Training, train
+from ...dynamics.readout import one_hot_centred, ridge_path
+from ...keys import purpose_key
+from ...networks.linear import LinearReadout
+from ...networks.network import Network
+from ..study import Context
+from .config import Features
+from .measures import neuron_measures
+from .problem import Images, Labelled
+from .training import descent
+
+
+RIDGE_PATH = tuple(10.0 ** (-5 + i / 2) for i in range(9))
+"""Candidates of a ridge readout, 1e-5 to 1e-1."""
+LOGISTIC_PATH = (1e-5, 1e-4, 1e-3)
+"""Candidates of a logistic readout; each is a solve of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """A readout for frozen features, and how it was found."""
+
+    network: Network
+    records: list[Record]
+    status: Status
+    facts: dict[str, Any]
+
+
+def fit_readout(
+    config: Features, images: Images, network: Network, context: Context
+) -> Fitted:
+    """Solve or train the readout of a network with stored moments."""
+    if config.exact:
+        return _solve(config, images, network)
+    return _train(config, images, network, context)
+
+
+def _solve(config: Features, images: Images, network: Network) -> Fitted:
+    splits = images.splits()
+    cached = {name: cache_features(network, s.x) for name, s in splits.items()}
+    if config.readout == "ridge":
+        found = _ridge(config, cached["train"], images)
+    else:
+        found = _logistic(config, cached["train"], images)
+    readouts, records = found
+    best = 0
+    for readout, record in zip(readouts, records, strict=True):
+        for name, split in splits.items():
+            scores = _times(cached[name], jnp.asarray(readout, network.readout.dtype))
+            result = scored(scores, split.y)
+            record[f"{name}_accuracy"] = result.accuracy
+            record[f"{name}_loss"] = result.loss
+    if len(records) > 1:
+        # Penalties ascend, so that of equal accuracies the larger penalty wins.
+        best = max(
+            range(len(records)), key=lambda i: (records[i]["validation_accuracy"], i)
+        )
+    chosen = jnp.asarray(readouts[best], network.readout.dtype) / network.scale
+    fitted = eqx.tree_at(lambda n: n.readout, network, chosen)
+    records = [
+        record | neuron_measures(fitted, images) if i == best else record
+        for i, record in enumerate(records)
+    ]
+    exact = bool(records[best]["exact"])
+    facts = {"chosen_ridge": records[best]["ridge"], "exact": exact}
+    return Fitted(
+        network=fitted,
+        records=records,
+        status="converged" if exact else "finished",
+        facts=facts | {"relative_gradient": records[best]["relative_gradient"]},
+    )
+
+
+def _ridge(
+    config: Features, features: FeatureMatrix, images: Images
+) -> tuple[list[np.ndarray], list[Record]]:
+    targets = one_hot_centred(images.train.y, images.n_classes, dtype=features.dtype)
+    penalties = RIDGE_PATH if config.ridge is None else (config.ridge,)
+    path = ridge_path(features, targets, penalties=penalties)
+    records = [
+        {
+            "ridge": float(path.penalties[i]),
+            "exact": float(path.residuals[i] < 1e-4),
+            "relative_gradient": float(path.residuals[i]),
+            "degrees_of_freedom": float(path.degrees_of_freedom[i]),
+            "cross_validation": float(path.cross_validation[i]),
+        }
+        for i in range(len(penalties))
+    ]
+    return list(path.readouts), records
+
+
+def _logistic(
+    config: Features, features: FeatureMatrix, images: Images
+) -> tuple[list[np.ndarray], list[Record]]:
+    readouts, records = [], []
+    for penalty in LOGISTIC_PATH if config.ridge is None else (config.ridge,):
+        fit = logistic_readout(
+            features, images.train.y, n_classes=images.n_classes, penalty=penalty
+        )
+        readouts.append(np.asarray(fit.readout))
+        records.append(
+            {
+                "ridge": penalty,
+                "exact": float(fit.converged),
+                "objective": float(fit.objective),
+                "relative_gradient": float(fit.relative_gradient),
+                "gap_bound": float(fit.gap_bound),
+                "newton_steps": float(fit.n_steps),
+                "hessian_products": float(fit.n_products),
+            }
+        )
+    return readouts, records
+
+
+def _train(
+    config: Features, images: Images, network: Network, context: Context
+) -> Fitted:
+    splits = {
+        name: Labelled(_stored(network, split.x), split.y)
+        for name, split in images.splits().items()
+    }
+    source = Table(splits["train"].x, splits["train"].y)
+    per_epoch = source.steps_per_epoch(config.batch_size)
+    start = LinearReadout(readout=network.readout, scale=network.scale)
+
+    def measure(linear: Network) -> Record:
+        record: Record = {}
+        for name, split in splits.items():
+            found = classify(linear, split.x, split.y)
+            record[f"{name}_accuracy"] = found.accuracy
+            record[f"{name}_loss"] = found.loss
+        whole = eqx.tree_at(lambda n: n.readout, network, linear.readout)
+        return record | neuron_measures(whole, images)
+
+    training = Training(
+        dynamics=descent(config, start, per_epoch, parts=("readout",)),
+        network=start,
+        source=source,
+        key=purpose_key(config.seed, "readout training"),
+        data_key=purpose_key(config.seed, "batches"),
+        measure=measure,
+        record_start=True,
+    )
+    plan = Plan(
+        n_steps=config.epochs * per_epoch,
+        batch_size=config.batch_size,
+        record_every=per_epoch,
+    )
+    trajectory = train(training, plan, watch=context.watch("readout"))
+    fitted = eqx.tree_at(lambda n: n.readout, network, trajectory.network.readout)
+    return Fitted(
+        network=fitted, records=trajectory.records, status=trajectory.status, facts={}
+    )
+
+
+def _stored(network: Network, x: Float[Array, "n d"]) -> Float[Array, "n width"]:
+    matrix = cache_features(network, x, memory_limit=float("1e18"))
+    assert isinstance(matrix, StoredFeatures)
+    return matrix.values
+
+
+@eqx.filter_jit
+def _times(matrix: FeatureMatrix, readout: Array) -> Array:
+    return matrix.times(readout)

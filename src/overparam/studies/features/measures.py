@@ -1,0 +1,46 @@
+"""What every record of the study `features` holds."""
+
+import numpy as np
+
+from ...analysis.classification import classify
+from ...analysis.neurons import carried_moments, feature_moments, readout_norms
+from ...analysis.sampling_laws import effective_share
+from ...dynamics.loop import Record
+from ...networks.network import Network
+from .problem import Images
+
+
+def measures(network: Network, images: Images) -> Record:
+    """Accuracy and loss of every split, and how the neurons share the work.
+
+    Args:
+        network: A network with stored moments.
+        images: The splits.
+    """
+    record: Record = {}
+    for name, split in images.splits().items():
+        found = classify(network, split.x, split.y)
+        record[f"{name}_accuracy"] = found.accuracy
+        record[f"{name}_loss"] = found.loss
+    return record | neuron_measures(network, images)
+
+
+def neuron_measures(network: Network, images: Images) -> Record:
+    """Effective share of neurons, spread of the readout, spread of the features."""
+    norms = readout_norms(network)
+    moments = carried_moments(network) or feature_moments(network, images.train.x)
+    std = moments.std
+    mean = float(norms.mean())
+    return {
+        "effective_share": effective_share(std * norms),
+        "readout_norm_mean": mean,
+        "readout_norm_cv": float(norms.std()) / mean if mean else 0.0,
+        "feature_std_min": float(std.min()),
+        "feature_std_mean": float(std.mean()),
+        "feature_std_max": float(std.max()),
+        "first_layer_rms": float(np.sqrt(np.mean(_first_layer(network) ** 2))),
+    }
+
+
+def _first_layer(network: Network) -> np.ndarray:
+    return np.asarray(getattr(network, "weights", np.zeros(1)), np.float64)

@@ -1,0 +1,131 @@
+"""Images and initial network of one run of the study `features`."""
+
+from dataclasses import dataclass, replace
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from ...data.catalogue import load
+from ...data.dataset import Dataset, Split
+from ...errors import ConfigError
+from ...keys import purpose_key
+from ...networks.feature_laws import random_features, truncated_normal
+from ...networks.initialise import output_scale
+from ...networks.network import Network
+from ...networks.standardised import StandardisedTwoLayer, with_moments
+from ...networks.two_layer import TwoLayer
+from .config import Features
+
+
+class Labelled(eqx.Module):
+    """Images as vectors in [0, 1], with their classes."""
+
+    x: Float[Array, "n input_dim"]
+    y: Int[Array, " n"]
+
+
+@dataclass(frozen=True)
+class Images:
+    """The three splits of a data set."""
+
+    train: Labelled
+    validation: Labelled
+    test: Labelled
+    n_classes: int
+
+    @property
+    def input_dim(self) -> int:
+        """Number of inputs."""
+        return self.train.x.shape[1]
+
+    def splits(self) -> dict[str, Labelled]:
+        """The splits that hold anything, by name."""
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: split for name, split in splits.items() if len(split.y)}
+
+
+def images(config: Features) -> Images:
+    """Load and split the images of a config.
+
+    Raises:
+        ConfigError: If more images are asked for than there are, or the training
+            labels hold one class only.
+        DataError: If the files are missing or damaged.
+    """
+    dataset = load(config.dataset).scaled().flat()
+    train, validation = _split(config, dataset)
+    found = len(np.unique(train.y))
+    if found < 2:
+        raise ConfigError(f"`labels` must contain at least 2 classes, got {found}.")
+    test = dataset.test
+    if config.shuffle_test_labels:
+        key = purpose_key(config.seed, "shuffled test labels")
+        test = replace(test, y=np.asarray(jax.random.permutation(key, test.y)))
+    parts = [_on_device(split, config.precision) for split in (train, validation, test)]
+    return Images(*parts, n_classes=dataset.n_classes)
+
+
+def initial_network(config: Features, input_dim: int, n_classes: int) -> Network:
+    """The network before training, its readout drawn so that all scalings agree."""
+    weights = random_features(
+        config.initial,
+        input_dim,
+        config.width,
+        dtype=config.precision,
+        key=purpose_key(config.seed, "first layer"),
+    )
+    scale = output_scale(config.scaling, config.width)
+    readout = truncated_normal(
+        (config.width, n_classes),
+        dtype=config.precision,
+        key=purpose_key(config.seed, "readout"),
+    )
+    if not config.standardise:
+        return TwoLayer(
+            weights=weights,
+            readout=readout / scale,
+            activation=config.activation,
+            scale=scale,
+        )
+    return StandardisedTwoLayer(
+        weights=weights,
+        readout=readout / scale,
+        activation=config.activation,
+        scale=scale,
+        stop_gradient_moments=config.stop_gradient_moments,
+    )
+
+
+def frozen(network: Network, x: Float[Array, "n input_dim"]) -> Network:
+    """The network as a function of one image: with the exact moments of `x`."""
+    if isinstance(network, StandardisedTwoLayer):
+        return with_moments(network, x)
+    return network
+
+
+def _split(config: Features, dataset: Dataset) -> tuple[Split, Split]:
+    n_file = len(dataset.train)
+    n_validation = config.n_validation
+    if n_validation is None:
+        n_validation = n_file // 12
+    train, validation = dataset.train.hold_out(n_validation)
+    if config.n_train is not None:
+        if config.n_train > len(train):
+            raise ConfigError(
+                f"`n_train` must be at most {len(train)}, the images of "
+                f"{config.dataset} that do not validate; got {config.n_train}."
+            )
+        train = train.subset(config.n_train)
+    if config.batch_size > len(train):
+        raise ConfigError(
+            f"`batch_size` must be at most {len(train)}, the training images; got "
+            f"{config.batch_size}."
+        )
+    return train, validation
+
+
+def _on_device(split: Split, precision: str) -> Labelled:
+    return Labelled(jnp.asarray(split.x, precision), jnp.asarray(split.y))

@@ -1,0 +1,89 @@
+"""The runs of the study `features`."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...dynamics.loop import Record
+from ..study import Context, Outcome
+from .config import Features
+from .frozen_readout import fit_readout
+from .problem import frozen, images, initial_network
+from .training import train_all
+
+
+def run(config: Features, context: Context) -> Outcome:
+    """Train or solve one network and measure it on all splits."""
+    data = images(config)
+    start = initial_network(config, data.input_dim, data.n_classes)
+    trajectory, album = train_all(config, data, start, context)
+    records = [{"phase": 0.0} | record for record in trajectory.records]
+    network, status, facts = trajectory.network, trajectory.status, {}
+    if status != "diverged":
+        network = frozen(network, data.train.x)
+        if config.train == "readout":
+            fitted = fit_readout(config, data, network, context)
+            records += [{"phase": 1.0} | record for record in fitted.records]
+            network, status, facts = fitted.network, fitted.status, fitted.facts
+    return Outcome(
+        status=status,
+        metrics=_columns(records, len(data.train.y) // config.batch_size),
+        summary=_summary(records, facts),
+        arrays=album.arrays(),
+        network=network,
+        notes=_notes(config, records, status, facts),
+    )
+
+
+def _columns(records: Sequence[Record], per_epoch: int) -> dict[str, np.ndarray]:
+    names = dict.fromkeys(name for record in records for name in record)
+    columns = {
+        name: np.array([record.get(name, math.nan) for record in records])
+        for name in names
+    }
+    steps = columns.get("step", np.zeros(len(records)))
+    return {"epoch": steps / per_epoch} | columns
+
+
+def _summary(records: Sequence[Record], facts: dict[str, Any]) -> dict[str, Any]:
+    wanted = [
+        "train_accuracy",
+        "validation_accuracy",
+        "test_accuracy",
+        "train_loss",
+        "test_loss",
+        "effective_share",
+        "readout_norm_cv",
+    ]
+    final = _final(records, facts)
+    measured = {name: final[name] for name in wanted if name in final}
+    epochs = sum(record["phase"] == 0 for record in records) - 1
+    return {"epochs_of_all": epochs} | measured | facts
+
+
+def _final(records: Sequence[Record], facts: dict[str, Any]) -> Record:
+    """The last record, or the one of the penalty that was chosen."""
+    if "chosen_ridge" in facts:
+        return next(
+            r for r in reversed(records) if r.get("ridge") == facts["chosen_ridge"]
+        )
+    return next((r for r in reversed(records) if "train_accuracy" in r), {})
+
+
+def _notes(
+    config: Features, records: Sequence[Record], status: str, facts: dict[str, Any]
+) -> list[str]:
+    notes = []
+    if status == "diverged":
+        epoch = sum(record["phase"] == 0 for record in records) - 1
+        notes.append(f"The run diverged in epoch {epoch}; use a lower `learning_rate`.")
+    if facts.get("exact") is False:
+        notes.append(
+            "The exact readout did not reach its tolerance: the relative gradient norm "
+            f"is {facts['relative_gradient']:.1e}."
+        )
+    if config.shuffle_test_labels:
+        notes.append("The test labels were permuted: test accuracy means nothing.")
+    return notes

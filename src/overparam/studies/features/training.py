@@ -1,0 +1,124 @@
+"""All layers trained by descent, with per-layer penalties in either form."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import optax
+
+from ...data.source import Table
+from ...dynamics.decoupled import decoupled
+from ...dynamics.descent import BatchLoss, Descent
+from ...dynamics.loop import Plan, Record, Status, Training, Trajectory, train
+from ...dynamics.losses import cross_entropy
+from ...dynamics.penalties import L2Penalty
+from ...dynamics.schedules import StepDecay
+from ...keys import purpose_key
+from ...networks.network import Network
+from ..study import Context
+from .album import Album
+from .config import Features
+from .measures import measures
+from .problem import Images, frozen
+
+
+OPTIMISERS = {"adam": optax.adam, "sgd": optax.sgd}
+
+
+def train_all(
+    config: Features, images: Images, network: Network, context: Context
+) -> tuple[Trajectory, Album]:
+    """Train all layers for `config.epochs_of_all` epochs, with a record after each.
+
+    Args:
+        config: The study's config.
+        images: The splits.
+        network: Initial network.
+        context: Progress and checkpoints.
+
+    Returns:
+        The trajectory, and the networks of the epochs that are kept.
+    """
+    source = Table(images.train.x, images.train.y)
+    per_epoch = source.steps_per_epoch(config.batch_size)
+    epochs = frozenset({0, config.epochs_of_all, *config.keep_epochs})
+    album = Album(epochs, context.checkpoints)
+
+    def measure(network: Network) -> Record:
+        at_rest = frozen(network, images.train.x)
+        album.see(at_rest)
+        return measures(at_rest, images)
+
+    def keep(records: Sequence[Record]) -> Status | None:
+        album.keep(int(records[-1]["step"]) // per_epoch)
+        return None
+
+    training = Training(
+        dynamics=descent(config, network, per_epoch, parts=("weights", "readout")),
+        network=network,
+        source=source,
+        key=purpose_key(config.seed, "training"),
+        data_key=purpose_key(config.seed, "batches"),
+        measure=measure,
+        until=keep,
+        record_start=True,
+    )
+    plan = Plan(
+        n_steps=config.epochs_of_all * per_epoch,
+        batch_size=config.batch_size,
+        record_every=per_epoch,
+    )
+    return train(training, plan, watch=context.watch()), album
+
+
+def descent(
+    config: Features, network: Network, per_epoch: int, *, parts: tuple[str, ...]
+) -> Descent:
+    """The training rule of a config for some parts of the network."""
+    name = config.optimiser if "weights" in parts else config.readout
+    optimiser: Any = OPTIMISERS[name]
+    rate: Any = config.learning_rate
+    if config.decay != 1:
+        rate = StepDecay(config.learning_rate, config.decay, per_epoch)
+    settings: dict[str, Any] = {"learning_rate": rate}
+    coefficients = penalties(config, network, parts)
+    penalty = L2Penalty(coefficients) if any(coefficients.values()) else None
+    if config.penalty_form == "decoupled" and penalty is not None:
+        optimiser = _decoupled_by_name(name)
+        settings["coefficients"] = dict(penalty.coefficients)
+        penalty = None
+    return Descent(
+        BatchLoss(cross_entropy),
+        optimiser,
+        settings=settings,
+        penalty=penalty,
+        trained=parts,
+    )
+
+
+def penalties(
+    config: Features, network: Network, parts: tuple[str, ...]
+) -> Mapping[str, float]:
+    r"""Coefficients of the squared norms: $c_w / m$ and $c_u s^2 / K$.
+
+    The output scale $s$ enters squared, so that the penalty of a function does not
+    depend on how its scale is shared between $s$ and the readout.
+    """
+    width, n_classes = network.readout.shape
+    coefficients = {
+        "weights": config.feature_penalty / width,
+        "readout": config.readout_penalty * network.scale**2 / n_classes,
+    }
+    return {part: coefficients[part] for part in parts}
+
+
+_DECOUPLED = {
+    name: lambda learning_rate, coefficients, name=name: decoupled(
+        learning_rate, optimiser=name, coefficients=coefficients
+    )
+    for name in OPTIMISERS
+}
+
+
+def _decoupled_by_name(name: str) -> Any:
+    # One function object per name, so that the compiled step is found again.
+    return _DECOUPLED[name]
