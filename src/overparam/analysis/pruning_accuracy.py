@@ -1,6 +1,6 @@
 """Loss and accuracy at many pruning levels, for little more than one evaluation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import equinox as eqx
@@ -18,13 +18,15 @@ from .pruning import PruningCurve
 from .pruning_networks import Part, chain, masked
 
 
+Loss = Callable[[Array, Array], Float[Array, ""]]
+
 BLOCK = 8192
 """Samples that are evaluated at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Mean cross-entropy and accuracy of each level."""
+    """Mean loss and accuracy of each level."""
 
     loss: Float64[ndarray, " levels"]
     accuracy: Float64[ndarray, " levels"]
@@ -37,6 +39,7 @@ def scores_after_pruning(
     *,
     data: tuple[Float[Array, "n *input"], Int[Array, " n"]],
     part: Part = "filter",
+    loss: Loss = cross_entropy,
 ) -> Scores:
     """Loss and accuracy of a classifier after pruning, at every level.
 
@@ -50,15 +53,16 @@ def scores_after_pruning(
         levels: Number of removed parts by layer, for each level.
         data: Inputs and labels.
         part: The part of the curves.
+        loss: Loss of outputs and labels, averaged over the batch.
     """
     if part == "filter" and _features_suffice(network, curves):
         ((name, curve),) = curves.items()
         removed = [curve.removed(counts.get(name, 0)) for counts in levels]
-        return _average(network, _readouts(network, removed), data)
+        return _average(network, _readouts(network, removed), data, loss)
     every = []
     for counts in levels:
         pruned = masked(network, curves, counts, part=part)
-        every.append(_average(pruned, pruned.readout[None], data))
+        every.append(_average(pruned, pruned.readout[None], data, loss))
     return Scores(
         loss=np.concatenate([score.loss for score in every]),
         accuracy=np.concatenate([score.accuracy for score in every]),
@@ -66,10 +70,13 @@ def scores_after_pruning(
 
 
 def scores(
-    network: Network, data: tuple[Float[Array, "n *input"], Int[Array, " n"]]
+    network: Network,
+    data: tuple[Float[Array, "n *input"], Int[Array, " n"]],
+    *,
+    loss: Loss = cross_entropy,
 ) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy of a classifier, in blocks and in data order."""
-    found = _average(network, network.readout[None], data)
+    """Mean loss and accuracy of a classifier, in blocks and in data order."""
+    found = _average(network, network.readout[None], data, loss)
     return float(found.loss[0]), float(found.accuracy[0])
 
 
@@ -93,12 +100,13 @@ def _average(
     network: Network,
     readouts: Float[Array, "levels width n_outputs"],
     data: tuple[Float[Array, "n *input"], Int[Array, " n"]],
+    loss: Loss,
 ) -> Scores:
     x, y = data
     sums = np.zeros((2, readouts.shape[0]))
     for start in range(0, x.shape[0], BLOCK):
         block = x[start : start + BLOCK], y[start : start + BLOCK]
-        sums += np.asarray(_block_sums(network, readouts, *block), float)
+        sums += np.asarray(_block_sums(network, readouts, loss, *block), float)
     return Scores(loss=sums[0] / x.shape[0], accuracy=sums[1] / x.shape[0])
 
 
@@ -106,6 +114,7 @@ def _average(
 def _block_sums(
     network: Network,
     readouts: Float[Array, "levels width n_outputs"],
+    loss: Loss,
     x: Float[Array, "n *input"],
     y: Int[Array, " n"],
 ) -> Float[Array, "2 levels"]:
@@ -113,6 +122,6 @@ def _block_sums(
     joined = jnp.moveaxis(readouts, 0, 1).reshape(width, n_levels * n_outputs)
     outputs = network.scale * (network.features(x) @ joined)
     outputs = jnp.moveaxis(outputs.reshape(-1, n_levels, n_outputs), 1, 0)
-    losses = jax.vmap(cross_entropy, in_axes=(0, None))(outputs, y)
+    losses = jax.vmap(loss, in_axes=(0, None))(outputs, y)
     hits = jax.vmap(accuracy, in_axes=(0, None))(outputs, y)
     return x.shape[0] * jnp.stack([losses, hits])

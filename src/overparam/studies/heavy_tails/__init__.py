@@ -1,0 +1,1 @@
+"""Does heavy-tailed noise in SGD make wide networks compressible?"""

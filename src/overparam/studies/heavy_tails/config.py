@@ -1,0 +1,178 @@
+"""Config of the study `heavy-tails`."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from ...checks import at_least, in_range, positive
+from ...dynamics.noise_ranges import check_exponent, check_kind, check_level
+from ...errors import ConfigError
+
+
+NOISE_FIELDS = (
+    "alpha",
+    "sigma",
+    "noise_layers",
+    "rescale_noise",
+    "isotropic_scale",
+    "noise_when",
+)
+"""Fields without effect when `noise` is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeavyTails:
+    """Train a classifier by SGD with alpha-stable noise on its hidden weights.
+
+    After every step each hidden neuron gets a random vector with an infinite variance.
+    Afterwards the neurons of smallest norm are removed, and the accuracies before and
+    after are compared (Wan, Barsbey, Zaidi, Simsekli 2024).
+
+    Examples:
+      overparam run heavy-tails --noise isotropic --alpha 1.75
+      overparam run heavy-tails --dataset ecg5000 --width 500 --noise none
+    """
+
+    dataset: Literal[
+        "mixture",
+        "digits",
+        "mnist",
+        "fashion-mnist",
+        "cifar-10",
+        "cifar-100",
+        "ecg5000",
+    ] = "mixture"
+    """Data set; `mixture` (two Gaussian classes) and `digits` need no files."""
+    labels: Literal["normal-vs-rest", "five"] = "normal-vs-rest"
+    """Classes of ecg5000."""
+    split: Literal["official", "shuffled"] = "official"
+    """Parts of ecg5000: as published, or pooled and permuted by the seed."""
+    n_train: int | None = None
+    """Number of training samples; `none` takes all (500 for mixture)."""
+    n_test: int | None = None
+    """Number of test samples; `none` takes all (4500 for mixture)."""
+    width: int = 2000
+    """Number of neurons of each hidden layer."""
+    depth: int = 2
+    """Number of weight matrices: hidden layers + 1."""
+    activation: Literal["relu", "sigmoid", "tanh", "gelu"] = "relu"
+    """Activation of the hidden layers."""
+    bias: bool = False
+    """Whether hidden layers have biases (never noised, never pruned)."""
+    init: Literal["uniform", "he", "lecun"] = "uniform"
+    """Law of the initial weights; uniform is U(-1/sqrt(fan_in), 1/sqrt(fan_in))."""
+    parametrisation: Literal["standard", "mean-field"] = "standard"
+    """Output scale 1 and all layers trained; or 1/width, gradient steps times width,
+    and a fixed Gaussian readout (the theorem's algorithm, two layers only)."""
+    loss: Literal["cross-entropy", "hinge"] = "cross-entropy"
+    """Training loss; hinge is the multi-class hinge of Crammer and Singer."""
+    learning_rate: float = 0.01
+    """Step size eta."""
+    decay_exponent: float = 0.0
+    """p of eta (i + 1/g)^(-p), g = (eta/width)^(1/(1-p)); 0 is a constant step."""
+    momentum: float = 0.0
+    """Momentum of SGD."""
+    weight_decay: float = 0.0
+    """Added to the gradient times the weights."""
+    batch_size: int | None = None
+    """Samples per step; `none` takes all training samples."""
+    max_steps: int = 1000
+    """Most gradient steps."""
+    evaluate_every: int = 10
+    """Steps between two evaluations of both parts, stop rule included."""
+    stop_when: Literal["target", "interpolation", "never"] = "target"
+    """Stop at the target below, at loss < 5e-5 and accuracy 1, or after all steps."""
+    target_train_accuracy: float = 0.95
+    """Training accuracy to stop at, a fraction."""
+    max_train_loss: float | None = None
+    """The training loss must also be below this to stop; `none` asks nothing."""
+    consecutive: int = 1
+    """Number of evaluations in a row that must meet the stop rule."""
+    patience: int | None = None
+    """Steps after which a run at chance level is stopped; `none` never."""
+    noise: Literal["none", "shared", "entrywise", "isotropic"] = "shared"
+    """Noise on the incoming weights of a neuron: one number for all of them, one for
+    each, or a rotation-invariant vector (types 0 to 3 of the paper)."""
+    alpha: float = 1.75
+    """Tail index of the noise in (0, 2]; 2 is Gaussian."""
+    sigma: float = 0.02
+    """Noise level: one step adds noise of scale sigma * eta^(1/alpha)."""
+    noise_layers: str = ""
+    """Patterns of the noised parameters, separated by commas; empty for every hidden
+    weight layer."""
+    rescale_noise: bool = True
+    """Whether the noise has the factor eta^(1/alpha)."""
+    isotropic_scale: Literal["standard", "reference"] = "standard"
+    """Isotropic noise sqrt(2A) G, or sqrt(A) G as in the published code."""
+    noise_when: Literal["training", "after"] = "training"
+    """Noise in every step; or train without, then add one draw of the scale that the
+    steps would have accumulated (a control)."""
+    precision: Literal["float32", "float64"] = "float32"
+    """Floating type of weights, data and noise."""
+    keep_outputs: bool = False
+    """Whether the outputs on both parts are stored, in data order, with labels."""
+    seed: int = 0
+    """Seed of data, initial weights, batches and noise, each by a key of its own."""
+
+    def __post_init__(self) -> None:
+        check_kind(self.noise)
+        if self.noise == "none":
+            self._forget_noise()
+        self._check_network()
+        self._check_training()
+        check_exponent(2, precision=self.precision, alpha=self.alpha)
+        check_level(self.sigma)
+
+    def _forget_noise(self) -> None:
+        # Runs without noise are one run, whatever the noise would have been.
+        defaults: dict[str, Any] = {f.name: f.default for f in fields(self)}
+        for name in NOISE_FIELDS:
+            object.__setattr__(self, name, defaults[name])
+
+    def _check_network(self) -> None:
+        at_least(1, width=self.width, n_train=self.n_train, n_test=self.n_test)
+        if self.depth < 2:
+            raise ConfigError(
+                "`depth` counts weight matrices and must be at least 2, got "
+                f"{self.depth}."
+            )
+        if self.parametrisation == "mean-field" and self.depth != 2:
+            raise ConfigError(
+                "`parametrisation` mean-field needs a two-layer network, got depth "
+                f"{self.depth}."
+            )
+        if self.parametrisation == "mean-field" and (
+            self.bias or self.init != "uniform"
+        ):
+            raise ConfigError(
+                "`parametrisation` mean-field has Gaussian initial weights and no "
+                "biases; leave `init` and `bias` at their defaults."
+            )
+
+    def _check_training(self) -> None:
+        positive(learning_rate=self.learning_rate, max_train_loss=self.max_train_loss)
+        at_least(
+            1,
+            batch_size=self.batch_size,
+            max_steps=self.max_steps,
+            evaluate_every=self.evaluate_every,
+            consecutive=self.consecutive,
+            patience=self.patience,
+        )
+        at_least(0, weight_decay=self.weight_decay, seed=self.seed)
+        in_range(0, 1, momentum=self.momentum)
+        if not 0 <= self.decay_exponent < 1:
+            raise ConfigError(
+                f"`decay_exponent` must be in [0, 1), got {self.decay_exponent:g}."
+            )
+        target = self.target_train_accuracy
+        if not 0 <= target <= 1:
+            remedy = f"; write {target / 100:g}" if 1 < target <= 100 else ""
+            raise ConfigError(
+                "`target_train_accuracy` is a fraction between 0 and 1, got "
+                f"{target:g}{remedy}."
+            )
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The patterns of `noise_layers`."""
+        return tuple(p.strip() for p in self.noise_layers.split(",") if p.strip())

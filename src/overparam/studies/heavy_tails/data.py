@@ -1,0 +1,82 @@
+"""The data of a heavy-tails run, on the device, in a fixed order."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from ...data.catalogue import load
+from ...data.dataset import Dataset, Split
+from ...data.ecg import load_ecg5000
+from ...data.mixture import direction, gaussian_mixture
+from ...data.source import Batch
+from ...errors import ConfigError
+from ...keys import purpose_key
+from .config import HeavyTails
+
+
+MIXTURE_DIM = 140
+"""Input dimension of `mixture`, that of ecg5000."""
+MIXTURE_SIZES = 500, 4500
+"""Its training and test samples, those of ecg5000."""
+
+
+class Data(NamedTuple):
+    """Training and test part, and the number of classes."""
+
+    train: Batch
+    test: Batch
+    n_classes: int
+
+
+def load_data(config: HeavyTails) -> Data:
+    """The data of a run, inputs as vectors.
+
+    Raises:
+        ConfigError: If more samples are asked for than there are.
+        DataError: If files are missing or damaged.
+    """
+    data = _mixture(config) if config.dataset == "mixture" else _from_files(config)
+    n_train = data.train.x.shape[0]
+    if config.batch_size is not None and config.batch_size > n_train:
+        raise ConfigError(
+            f"`batch_size` must be at most the {n_train} training samples, got "
+            f"{config.batch_size}."
+        )
+    return data
+
+
+def _mixture(config: HeavyTails) -> Data:
+    # One direction for all seeds: they differ in samples, not in the problem.
+    mean = direction(
+        MIXTURE_DIM, dtype=config.precision, key=purpose_key(0, "mixture direction")
+    )
+    parts = gaussian_mixture(
+        mean,
+        config.n_train or MIXTURE_SIZES[0],
+        config.n_test or MIXTURE_SIZES[1],
+        key=purpose_key(config.seed, "data"),
+    )
+    return Data(*parts, n_classes=2)
+
+
+def _from_files(config: HeavyTails) -> Data:
+    dataset = _dataset(config).standardised().flat()
+    train = _part(dataset.train, config.n_train, "n_train", config)
+    test = _part(dataset.test, config.n_test, "n_test", config)
+    return Data(train, test, dataset.n_classes)
+
+
+def _dataset(config: HeavyTails) -> Dataset:
+    if config.dataset == "ecg5000":
+        return load_ecg5000(labels=config.labels, split=config.split, seed=config.seed)
+    return load(config.dataset)
+
+
+def _part(split: Split, n: int | None, name: str, config: HeavyTails) -> Batch:
+    if n is not None and n > len(split):
+        raise ConfigError(
+            f"`{name}` must be at most the {len(split)} samples of {config.dataset}, "
+            f"got {n}."
+        )
+    chosen = split if n is None else split.subset(n)
+    return Batch(jnp.asarray(chosen.x, config.precision), jnp.asarray(chosen.y))

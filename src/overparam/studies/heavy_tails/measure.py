@@ -1,0 +1,64 @@
+"""What is recorded along training: fit, tails and compressibility."""
+
+import numpy as np
+
+from ...analysis.pruning_accuracy import scores
+from ...analysis.pruning_networks import pruning_curves
+from ...analysis.tails import block_index, characteristic_index
+from ...analysis.tails_report import LARGEST_SAMPLE
+from ...dynamics.loop import Record
+from ...errors import ConfigError
+from ...networks.layers import parameters
+from ...networks.network import Network
+from .config import HeavyTails
+from .data import Data
+from .losses import LOSSES
+
+
+RECORDED_ERROR = 0.1
+"""Allowed relative squared error of the recorded pruning ratio, that of the paper."""
+NO_INDEX = {"tail_block": np.nan, "tail_characteristic": np.nan}
+
+
+def fit(network: Network, data: Data, config: HeavyTails) -> Record:
+    """Loss and accuracy on both parts, in data order and without randomness."""
+    loss = LOSSES[config.loss]
+    train_loss, train_accuracy = scores(network, data.train, loss=loss)
+    test_loss, test_accuracy = scores(network, data.test, loss=loss)
+    return {
+        "train_loss": train_loss,
+        "train_accuracy": train_accuracy,
+        "test_loss": test_loss,
+        "test_accuracy": test_accuracy,
+    }
+
+
+def layers(network: Network) -> Record:
+    """For every hidden layer: norm, largest column, pruning ratio, tail indices."""
+    found = parameters(network)
+    record: Record = {}
+    for name, curve in pruning_curves(network).items():
+        total = float(curve.cumulative[-1])
+        largest = float(curve.squared_sizes.max())
+        ratio = curve.count_for_error(RECORDED_ERROR) / len(curve)
+        values = {
+            "norm": total**0.5,
+            "largest_share": largest / total if total else np.nan,
+            "pruning_ratio": ratio,
+            **_tail_indices(np.asarray(found[name]).ravel()),
+        }
+        record |= {f"{name}.{key}": float(value) for key, value in values.items()}
+    return record
+
+
+def _tail_indices(entries: np.ndarray) -> Record:
+    # A fixed choice of entries in random order: a record must not depend on others.
+    chosen = np.random.default_rng(0).permutation(entries.size)[:LARGEST_SAMPLE]
+    try:
+        return {
+            "tail_block": block_index(entries[chosen]),
+            "tail_characteristic": characteristic_index(entries[chosen]),
+        }
+    except ConfigError:
+        # Too few or constant entries have no tail.
+        return NO_INDEX

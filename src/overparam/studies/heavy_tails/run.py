@@ -1,0 +1,269 @@
+"""The runs of the study `heavy-tails`: noisy SGD, then pruning."""
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ...data.source import Table
+from ...dynamics.descent import BatchLoss, Descent
+from ...dynamics.loop import Plan, Record, Training, Trajectory, train
+from ...dynamics.noise import HeavyTailNoise, add_noise
+from ...dynamics.noisy_descent import NoisyDescent, PowerDecay, torch_sgd
+from ...keys import purpose_key
+from ...networks.deep import mlp
+from ...networks.initialise import two_layer
+from ...networks.layers import hidden_layers
+from ...networks.network import Network
+from ..study import Context, Outcome
+from . import measure
+from .config import HeavyTails
+from .data import Data, load_data
+from .losses import LOSSES
+from .pruned import COLUMNS, pruning_rows, summary_of
+from .stop import stop_rule
+
+
+def run(config: HeavyTails, context: Context) -> Outcome:
+    """Train one network, prune it at many levels, and evaluate each."""
+    problem = Problem(config, load_data(config))
+    trajectory = train(problem.training(), problem.plan(), watch=context.watch())
+    network = problem.final_network(trajectory)
+    rows = pruning_rows(network, problem.data, loss=LOSSES[config.loss])
+    final = measure.fit(network, problem.data, config)
+    return Outcome(
+        status=trajectory.status,
+        metrics=problem.metrics(trajectory),
+        summary={
+            "steps": problem.steps(trajectory),
+            "accumulated_scale": problem.accumulated(problem.additions(trajectory)),
+            **final,
+            **summary_of(rows),
+        },
+        arrays={
+            "pruning": np.array([[row[name] for name in COLUMNS] for row in rows]),
+            **(_outputs(network, problem.data) if config.keep_outputs else {}),
+        },
+        network=network,
+        notes=problem.notes(trajectory, final),
+    )
+
+
+@dataclass
+class Problem:
+    """Data, network and dynamics of one run, each from a key of its own."""
+
+    config: HeavyTails
+    data: Data
+    last_finite: Network | None = field(default=None, init=False)
+
+    @cached_property
+    def network(self) -> Network:
+        """The initial network."""
+        config, data = self.config, self.data
+        key = purpose_key(config.seed, "initialisation")
+        input_dim = data.train.x.shape[1]
+        if config.parametrisation == "mean-field":
+            return two_layer(
+                input_dim,
+                config.width,
+                data.n_classes,
+                scaling="mean-field",
+                activation=config.activation,
+                dtype=config.precision,
+                key=key,
+            )
+        hidden = (config.width,) * (config.depth - 1)
+        return mlp(
+            (input_dim, *hidden, data.n_classes),
+            activation=config.activation,
+            init=config.init,
+            bias=config.bias,
+            dtype=config.precision,
+            key=key,
+        )
+
+    @cached_property
+    def noise(self) -> HeavyTailNoise:
+        """The noise of a step."""
+        config = self.config
+        noise = HeavyTailNoise(
+            config.noise,
+            config.alpha,
+            config.sigma,
+            layers=config.patterns,
+            rescale=config.rescale_noise,
+            isotropic_scale=config.isotropic_scale,
+        )
+        hidden_layers(self.network, patterns=config.patterns)
+        return noise
+
+    @property
+    def rate(self) -> float | PowerDecay:
+        """The step size eta, a number or a schedule."""
+        config = self.config
+        if config.decay_exponent == 0:
+            return config.learning_rate
+        return PowerDecay(config.learning_rate, config.decay_exponent, config.width)
+
+    def dynamics(self) -> NoisyDescent | Descent:
+        """SGD, with noise where there is any."""
+        config = self.config
+        mean_field = config.parametrisation == "mean-field"
+        extras = {"momentum": config.momentum, "weight_decay": config.weight_decay}
+        descent = Descent(
+            BatchLoss(LOSSES[config.loss]),
+            torch_sgd,
+            settings={"learning_rate": self.rate}
+            | {name: value for name, value in extras.items() if value},
+            rates={"weights": config.width} if mean_field else {},
+            trained=("weights",) if mean_field else (),
+        )
+        if config.noise == "none" or config.noise_when == "after":
+            return descent
+        key = purpose_key(config.seed, "noise")
+        return NoisyDescent(descent, self.noise, self.rate, key)
+
+    def training(self) -> Training:
+        """What the loop trains."""
+        config = self.config
+        return Training(
+            dynamics=self.dynamics(),
+            network=self.network,
+            source=Table(*self.data.train),
+            key=purpose_key(config.seed, "training"),
+            data_key=purpose_key(config.seed, "batches"),
+            measure=self._measure,
+            until=stop_rule(config, self.data.n_classes),
+            record_start=True,
+        )
+
+    def plan(self) -> Plan:
+        """How long to train and how often to look."""
+        config = self.config
+        batch_size = config.batch_size or self.data.train.x.shape[0]
+        return Plan(
+            n_steps=config.max_steps,
+            batch_size=batch_size,
+            record_every=min(config.evaluate_every, config.max_steps),
+        )
+
+    def final_network(self, trajectory: Trajectory) -> Network:
+        """The trained network; after a divergence the last one that was finite."""
+        if trajectory.status == "diverged":
+            return self.network if self.last_finite is None else self.last_finite
+        if self.config.noise == "none" or self.config.noise_when == "training":
+            return trajectory.network
+        return self._shaken(trajectory)
+
+    def steps(self, trajectory: Trajectory) -> int:
+        """Number of gradient steps."""
+        return int(trajectory.records[-1]["step"])
+
+    def additions(self, trajectory: Trajectory) -> int:
+        """Number of noises in the final network: none followed the last step."""
+        return max(0, self.steps(trajectory) - 1)
+
+    def scales(self, n_steps: int) -> Float[Array, " n_steps"]:
+        """The noise scale of every step."""
+        if self.config.noise == "none":
+            return jnp.zeros(n_steps)
+        steps = jnp.arange(n_steps, dtype=jnp.int32)
+        scale = jax.vmap(lambda step: self.noise.scale(self.rate, step))
+        return scale(steps)
+
+    def accumulated(self, n_additions: int) -> float:
+        r"""Scale of the sum of the noises: $(\sum_t s_t^\alpha)^{1/\alpha}$."""
+        if self.config.noise == "none" or n_additions == 0:
+            return 0.0
+        scales = np.asarray(self.scales(n_additions), np.float64)
+        return float(np.sum(scales**self.config.alpha) ** (1 / self.config.alpha))
+
+    def metrics(self, trajectory: Trajectory) -> dict[str, np.ndarray]:
+        """The records, with the noise scale of each and what has accumulated."""
+        columns = trajectory.columns()
+        n_steps = self.steps(trajectory)
+        scales = np.asarray(self.scales(n_steps), np.float64)
+        if self.config.noise_when == "after":
+            scales = np.zeros(n_steps)
+        powers = np.cumsum(scales**self.config.alpha) ** (1 / self.config.alpha)
+        # Row m holds the scale of m additions; a record at step K has seen K - 1.
+        sums = np.concatenate([[0.0, 0.0], powers])[: n_steps + 1]
+        steps = columns["step"].astype(int)
+        columns["noise_scale"] = np.append(0.0, scales)[steps]
+        columns["accumulated_scale"] = sums[steps]
+        return columns
+
+    def notes(self, trajectory: Trajectory, final: Record) -> list[str]:
+        """What the user should read with the result."""
+        notes = []
+        if trajectory.status == "diverged":
+            notes.append(
+                f"The run diverged by step {self.steps(trajectory)}; network and "
+                "accuracies are those of the last record with finite weights."
+            )
+        chance = math.log(self.data.n_classes)
+        if trajectory.status == "converged" and final["train_loss"] > chance:
+            notes.append(
+                f"The run met its target with a training loss of "
+                f"{final['train_loss']:.3g}, above log C = {chance:.3g}: a lucky "
+                "crossing; set `consecutive` or `max_train_loss`."
+            )
+        return notes
+
+    def _measure(self, network: Network) -> Record:
+        self.last_finite = network
+        return measure.fit(network, self.data, self.config) | measure.layers(network)
+
+    def _shaken(self, trajectory: Trajectory) -> Network:
+        """The control: the clean network plus one draw of the accumulated scale."""
+        scale = self.accumulated(self.additions(trajectory))
+        one_draw = HeavyTailNoise(
+            self.config.noise,
+            self.config.alpha,
+            scale,
+            layers=self.config.patterns,
+            rescale=False,
+            isotropic_scale=self.config.isotropic_scale,
+        )
+        drawn = one_draw.draw(
+            trajectory.network,
+            learning_rate=1.0,
+            step=jnp.zeros((), jnp.int32),
+            key=purpose_key(self.config.seed, "noise"),
+        )
+        return add_noise(trajectory.network, drawn)
+
+
+def describe(config: HeavyTails) -> dict[str, Any]:
+    """Facts that are known before training."""
+    problem = Problem(config, load_data(config))
+    entries = 1 / math.sqrt(3 * problem.data.train.x.shape[1])
+    accumulated = problem.accumulated(config.max_steps - 1)
+    return {
+        "hidden layers": ", ".join(hidden_layers(problem.network)),
+        "training and test samples": (
+            problem.data.train.x.shape[0],
+            problem.data.test.x.shape[0],
+        ),
+        "noise scale of the first step": float(problem.scales(1)[0]),
+        "scale accumulated by max_steps": accumulated,
+        "standard deviation of uniform initial entries": entries,
+        "pruning ratio of the initial network": summary_of(
+            pruning_rows(problem.network, None)
+        )["pruning_ratio"],
+    }
+
+
+def _outputs(network: Network, data: Data) -> dict[str, np.ndarray]:
+    return {
+        "outputs.train": np.asarray(network(data.train.x)),
+        "labels.train": np.asarray(data.train.y),
+        "outputs.test": np.asarray(network(data.test.x)),
+        "labels.test": np.asarray(data.test.y),
+    }
