@@ -86,6 +86,17 @@ ANALYSES: Mapping[str, Analysis] = MappingProxyType(
             options="overparam.studies.planted.balance_options:BalanceOptions",
             function="overparam.studies.planted.balance_analysis:analyse",
         ),
+        "prune": Analysis(
+            question="How much can be removed, and what does it cost?",
+            options="overparam.studies.heavy_tails.prune_options:PruneOptions",
+            function="overparam.studies.heavy_tails.prune_analysis:analyse",
+            most_subjects=None,
+        ),
+        "tails": Analysis(
+            question="How heavy are the tails of the hidden weights?",
+            options="overparam.studies.heavy_tails.tails_options:TailsOptions",
+            function="overparam.studies.heavy_tails.tails_analysis:analyse",
+        ),
     }
 )
 

@@ -1,0 +1,186 @@
+"""The analysis `prune`: stored networks at every pruning level."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+
+import jax
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...analysis.pruning import PruningCurve, counts_for_error
+from ...analysis.pruning_limits import gaussian_column_ratio
+from ...analysis.pruning_networks import pruning_curves, pruning_ratios
+from ...networks.network import Network
+from ...plots.figure import COLOURS, panels
+from ..analyses import Findings, Subject
+from .config import HeavyTails
+from .data import Data, load_data
+from .losses import LOSSES
+from .prune_options import PruneOptions
+from .pruned import Row, pruning_rows
+from .reference import reference_table
+
+
+STUDY = "heavy-tails"
+LABELS = ("noise", "alpha", "sigma", "width", "depth", "dataset", "seed")
+"""Config fields that stand beside the levels in the table."""
+
+
+def analyse(subjects: Sequence[Subject], options: PruneOptions) -> Findings:
+    """Ratios, and accuracies where the data are known, of every run at every level."""
+    networks = [subject.network for subject in subjects]
+    rows = [
+        _rows(subject, network, options)
+        for subject, network in zip(subjects, networks, strict=True)
+    ]
+    frame = pl.concat(
+        [
+            _labelled(subject, found)
+            for subject, found in zip(subjects, rows, strict=True)
+        ],
+        how="diagonal",
+    )
+    tables = {"pruning": frame}
+    runs = [subject.run for subject in subjects]
+    if all(run.study == STUDY for run in runs):
+        tables["reference"] = reference_table(runs, rows)
+    curves = [
+        pruning_curves(network, part=options.part, layers=options.patterns)
+        for network in networks
+    ]
+    return Findings(
+        tables=tables,
+        figures={"pruning": _figure(subjects, networks, curves, rows, options)},
+        summary={"runs": len(subjects), "part": options.part, "scope": options.scope},
+    )
+
+
+def data_of(subject: Subject) -> Data | None:
+    """The data of a run of this study; `None` for other studies."""
+    if subject.run.study != STUDY:
+        return None
+    config = HeavyTails(**subject.run.config)
+    # Random data of a float64 run are other numbers than those of a float32 run.
+    wide = config.precision == "float64"
+    with jax.enable_x64(True) if wide else contextlib.nullcontext():
+        return load_data(config)
+
+
+def _rows(subject: Subject, network: Network, options: PruneOptions) -> list[Row]:
+    config = subject.run.config
+    return pruning_rows(
+        network,
+        data_of(subject),
+        part=options.part,
+        metric=options.metric,
+        scope=options.scope,
+        layers=options.patterns,
+        errors=options.errors,
+        ratios=options.ratios,
+        loss=LOSSES[config["loss"] if subject.run.study == STUDY else "cross-entropy"],
+    )
+
+
+def _labelled(subject: Subject, rows: Sequence[Row]) -> pl.DataFrame:
+    run = subject.run
+    labels = {name: run.config[name] for name in LABELS if name in run.config}
+    named = [
+        {"run": run.path.name, **labels}
+        | {"criterion": "parameter-ratio" if row["by_ratio"] else "mce"}
+        | {name: value for name, value in row.items() if name != "by_ratio"}
+        for row in rows
+    ]
+    return pl.DataFrame(named)
+
+
+def _figure(
+    subjects: Sequence[Subject],
+    networks: Sequence[Network],
+    curves: Sequence[Mapping[str, PruningCurve]],
+    rows: Sequence[Sequence[Row]],
+    options: PruneOptions,
+) -> Figure:
+    scored = any("test_accuracy" in row for found in rows for row in found)
+    caption = f"{options.part}, {options.scope}; " + "; ".join(
+        sorted({_parametrisation(subject) for subject in subjects})
+    )
+    figure, axes = panels(1, 2 if scored else 1, width=4.4, height=3.6, caption=caption)
+    for index, subject in enumerate(subjects):
+        colour = COLOURS[index % len(COLOURS)]
+        label = _label(subject) if index < len(COLOURS) else None
+        _ratio_against_error(
+            axes[0, 0], networks[index], curves[index], options, colour, label
+        )
+        if scored:
+            _accuracy_against_ratio(axes[0, 1], rows[index], colour)
+    _gaussian_limit(axes[0, 0], curves[0], networks[0], options)
+    axes[0, 0].set_xlabel("allowed relative squared error")
+    axes[0, 0].set_ylabel("removed fraction of the weights")
+    axes[0, 0].legend()
+    if scored:
+        axes[0, 1].set_xlabel("removed fraction of the weights")
+        axes[0, 1].set_ylabel("test accuracy")
+    return figure
+
+
+def _ratio_against_error(
+    axes: Axes,
+    network: Network,
+    curves: Mapping[str, PruningCurve],
+    options: PruneOptions,
+    colour: str,
+    label: str | None,
+) -> None:
+    errors = np.linspace(0, 0.5, 51)
+    ratios = [
+        pruning_ratios(
+            network,
+            curves,
+            counts_for_error(curves, eps, scope=options.scope),
+            part=options.part,
+        ).zeroed
+        for eps in errors
+    ]
+    axes.plot(errors, ratios, color=colour, label=label)
+
+
+def _gaussian_limit(
+    axes: Axes,
+    curves: Mapping[str, PruningCurve],
+    network: Network,
+    options: PruneOptions,
+) -> None:
+    if options.part != "filter" or len(curves) != 1:
+        return
+    (name,) = curves
+    fan_in = int(getattr(network, name, network.readout).shape[0])
+    if name.startswith("layers."):
+        fan_in = network.layers[0].shape[0]  # pyright: ignore
+    errors = np.linspace(0, 0.5, 51)
+    ratios = [gaussian_column_ratio(eps, fan_in=fan_in) for eps in errors]
+    axes.plot(errors, ratios, ":", color="0.4", label="Gaussian weights")
+
+
+def _accuracy_against_ratio(axes: Axes, rows: Sequence[Row], colour: str) -> None:
+    chosen = [row for row in rows if row["by_ratio"] and "test_accuracy" in row]
+    axes.plot(
+        [row["pruning_ratio"] for row in chosen],
+        [row["test_accuracy"] for row in chosen],
+        color=colour,
+        marker=".",
+    )
+
+
+def _label(subject: Subject) -> str:
+    config = subject.run.config
+    if config.get("noise", "none") == "none":
+        return f"{subject.run.path.name[:6]}: no noise"
+    return f"{subject.run.path.name[:6]}: {config['noise']}, alpha {config['alpha']:g}"
+
+
+def _parametrisation(subject: Subject) -> str:
+    config = subject.run.config
+    name = config.get("parametrisation", subject.run.study)
+    return f"{name} parametrisation, width {config.get('width', 'of the network')}"

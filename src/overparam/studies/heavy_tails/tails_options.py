@@ -1,0 +1,41 @@
+"""Options of the analysis `tails`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ...checks import at_least, in_range
+
+
+@dataclass(frozen=True, kw_only=True)
+class TailsOptions:
+    """How heavy are the tails of a stored network's hidden weights?
+
+    All estimators with bootstrap intervals, what each assumes, and the same on as many
+    Gaussian values; log-log survival, Hill and characteristic-function plots.
+
+    Examples:
+      overparam analyse 3f2a tails
+      overparam analyse 3f2a tails --of column-norms
+    """
+
+    of: Literal["entries", "column-norms", "gradient-noise"] = "entries"
+    """Whose tail: entries, norms of columns, or what a batch's gradient differs by from
+    that of all training samples (runs of heavy-tails only)."""
+    layers: str = ""
+    """Patterns of the layers, separated by commas; empty for every hidden one."""
+    estimators: str = ""
+    """Names of estimators, separated by commas; empty for all."""
+    n_resamples: int = 100
+    """Number of bootstrap resamples."""
+    level: float = 0.95
+    """Level of the intervals."""
+    batch_size: int = 100
+    """Samples of a batch, for gradient-noise."""
+    seed: int = 0
+    """Seed of resamples, control and batches."""
+
+    def __post_init__(self) -> None:
+        at_least(2, n_resamples=self.n_resamples)
+        at_least(1, batch_size=self.batch_size)
+        at_least(0, seed=self.seed)
+        in_range(0, 1, level=self.level)
