@@ -6,6 +6,8 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
+# Set, it keeps the command line from switching the persistent cache on.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", "")
 
 import jax
 import pytest
@@ -18,6 +20,13 @@ from overparam.data.official import OFFICIAL
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+@pytest.fixture(autouse=True)
+def precision():
+    """The command line sets JAX's float64 flag and cache; give every test ours."""
+    yield
+    jax.config.update("jax_enable_x64", True)
 
 
 @pytest.fixture

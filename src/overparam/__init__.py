@@ -1,6 +1,69 @@
-"""overparam: a workbench for people who study over-parameterised neural networks."""
+"""overparam: a workbench for people who study over-parameterised neural networks.
 
+The public API; names are imported when they are first used, so that `import overparam`
+costs nothing.
+"""
+
+import importlib
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    from .data.catalogue import load as load_data
+    from .data.source import Batch as Batch
+    from .data.source import Source as Source
+    from .data.source import Table as Table
+    from .dynamics.descent import BatchLoss as BatchLoss
+    from .dynamics.descent import Descent as Descent
+    from .dynamics.dynamics import Dynamics as Dynamics
+    from .dynamics.loop import Plan as Plan
+    from .dynamics.loop import Training as Training
+    from .dynamics.loop import Trajectory as Trajectory
+    from .dynamics.loop import Watch as Watch
+    from .dynamics.loop import train as train
+    from .dynamics.loop import train_together as train_together
+    from .networks.initialise import two_layer as two_layer
+    from .networks.network import Network as Network
+    from .networks.two_layer import NormalisedTwoLayer as NormalisedTwoLayer
+    from .networks.two_layer import TwoLayer as TwoLayer
+    from .store.read import read_run as read_run
+    from .store.table import table as table
 
 
 __version__ = version("overparam")
+
+_WHERE = {
+    "load_data": "data.catalogue:load",
+    "Batch": "data.source",
+    "Source": "data.source",
+    "Table": "data.source",
+    "BatchLoss": "dynamics.descent",
+    "Descent": "dynamics.descent",
+    "Dynamics": "dynamics.dynamics",
+    "Plan": "dynamics.loop",
+    "Training": "dynamics.loop",
+    "Trajectory": "dynamics.loop",
+    "Watch": "dynamics.loop",
+    "train": "dynamics.loop",
+    "train_together": "dynamics.loop",
+    "two_layer": "networks.initialise",
+    "Network": "networks.network",
+    "NormalisedTwoLayer": "networks.two_layer",
+    "TwoLayer": "networks.two_layer",
+    "read_run": "store.read",
+    "table": "store.table",
+}
+
+__all__ = ["__version__", *_WHERE]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'overparam' has no attribute {name!r}")
+    module, _, original = _WHERE[name].partition(":")
+    return getattr(importlib.import_module(f".{module}", __name__), original or name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

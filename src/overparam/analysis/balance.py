@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 from ..errors import ConfigError
 from ..networks.activations import HOMOGENEOUS
 from ..networks.finite import check_finite
+from ..networks.network import Network
 from ..networks.two_layer import TwoLayer
 from .penalties import PowerPenalty
 
@@ -112,8 +113,8 @@ def conserved(network: TwoLayer) -> Float[Array, " width"]:
     return readout - jnp.sum(network.weights**2, axis=0)
 
 
-def check_homogeneous(network: TwoLayer, what: str) -> None:
-    """`network` is a plain two-layer network on which neurons can be rescaled."""
+def check_homogeneous(network: Network, what: str) -> TwoLayer:
+    """`network` itself, if it is plain, two-layer and its neurons can be rescaled."""
     if not isinstance(network, TwoLayer) or network.skip:
         raise ConfigError(
             f"`{what}` needs a `TwoLayer` network without skip connection, got "
@@ -124,6 +125,7 @@ def check_homogeneous(network: TwoLayer, what: str) -> None:
             f"`{what}` needs a positively homogeneous activation (relu, leaky-relu), "
             f"got {network.activation}."
         )
+    return network
 
 
 def _norms(network: TwoLayer) -> tuple[Float[Array, " width"], Float[Array, " width"]]:

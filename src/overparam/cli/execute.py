@@ -60,13 +60,13 @@ def work(study: str, config: Mapping[str, Any], root: str) -> str:
         OverparamError: If the run failed.
     """
     prepare_jax()
-    stop = StopRequest().listen()
     kind = registry.study(study).config_class()
-    status = execute(study, kind(**config), Path(root), stop_requested=stop).status
+    with StopRequest().listening() as stop:
+        done = execute(study, kind(**config), Path(root), stop_requested=stop)
     if stop.exit_code is not None:
         # The request came too late for this run, but not for the next one.
         raise Interrupted("Stopped between two runs.", exit_code=stop.exit_code)
-    return status
+    return done.status
 
 
 def _record(

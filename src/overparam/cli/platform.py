@@ -1,7 +1,10 @@
 """The only place that touches process-wide state: JAX's flags and signals."""
 
+import contextlib
 import os
 import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -46,13 +49,14 @@ class CompileClock:
 
         jax.monitoring.register_event_duration_secs_listener(self._hear)
 
-    def _hear(self, event: str, seconds: float, **_: Any) -> None:
+    def _hear(self, event: str, duration_secs: float, **_: str | int) -> None:
         if event.startswith("/jax/core/compile/"):
-            self.seconds += seconds
+            self.seconds += duration_secs
 
 
-def end_on_termination() -> None:
-    """Turn SIGTERM into an interrupt, so that children are ended and locks freed."""
+@contextlib.contextmanager
+def ended_on_termination() -> Iterator[None]:
+    """SIGTERM is an interrupt here, so that children are ended and locks freed."""
 
     def handle(number: int, frame: FrameType | None) -> None:
         raise Interrupted(
@@ -60,11 +64,12 @@ def end_on_termination() -> None:
             exit_code=128 + number,
         )
 
-    signal.signal(signal.SIGTERM, handle)
+    with _handled([signal.SIGTERM], handle):
+        yield
 
 
 class StopRequest:
-    """Turns the first SIGINT or SIGTERM into a request; the second ends at once."""
+    """Turns the first SIGINT or SIGTERM into a request; a second one ends at once."""
 
     def __init__(self) -> None:
         self.exit_code: int | None = None
@@ -73,14 +78,29 @@ class StopRequest:
         """The exit code to stop with, or `None`."""
         return self.exit_code
 
-    def listen(self) -> "StopRequest":
-        """Install the handlers."""
-        signal.signal(signal.SIGINT, self._handle)
-        signal.signal(signal.SIGTERM, self._handle)
-        return self
+    @contextlib.contextmanager
+    def listening(self) -> Iterator["StopRequest"]:
+        """Listen for the signals inside a `with` block."""
+        with _handled([signal.SIGINT, signal.SIGTERM], self._handle):
+            yield self
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.exit_code is not None:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             raise KeyboardInterrupt
         self.exit_code = 128 + number
+
+
+@contextlib.contextmanager
+def _handled(
+    signals: Sequence[signal.Signals], handle: Callable[[int, FrameType | None], None]
+) -> Iterator[None]:
+    # Only a main thread may set handlers; elsewhere its owner decides.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handle) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -87,7 +87,8 @@ def advance(
 
         def run(member: Member) -> tuple[State, Info]:
             stream = shared if member.stream is None else member.stream
-            own = drawn if member.stream is None else _draw(stream, step, extent)
+            assert stream is not None
+            own = drawn if stream is shared else _draw(stream, step, extent)
             return _steps(member, stream, own, step)
 
         moved = [

@@ -13,7 +13,9 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from ..data.source import Batch
 from ..errors import ConfigError
+from ..networks.layers import STATISTICS, field_name
 from ..networks.network import Network
+from ..networks.stateful import Stateful, train_features, with_statistics
 from .dynamics import Info, State
 
 
@@ -32,6 +34,14 @@ class BatchLoss(eqx.Module):
 
     def __call__(self, network: Network, batch: Batch) -> Float[Array, ""]:
         return self.loss(network(batch.x), batch.y)
+
+    def in_training(
+        self, network: Network, batch: Batch
+    ) -> tuple[Float[Array, ""], PyTree[Array] | None]:
+        """The loss of the features in training, and the new running statistics."""
+        features, statistics = train_features(network, batch.x)
+        outputs = network.scale * (features @ network.readout)
+        return self.loss(outputs, batch.y), statistics
 
 
 class DescentState(State):
@@ -87,6 +97,11 @@ class Descent(eqx.Module):
 
     def init(self, network: Network, *, key: PRNGKeyArray) -> DescentState:
         del key
+        if isinstance(network, Stateful) and not isinstance(self.objective, BatchLoss):
+            raise ConfigError(
+                f"{type(network).__name__} has running statistics, which only the "
+                f"objective BatchLoss can move; got {type(self.objective).__name__}."
+            )
         moving, _ = eqx.partition(network, trained_parts(network, self.trained))
         transformation = self._transformation(network.readout.dtype)
         return DescentState(network, transformation.init(moving))
@@ -97,30 +112,34 @@ class Descent(eqx.Module):
         del key
         network = state.network
         moving, fixed = eqx.partition(network, trained_parts(network, self.trained))
-        (_, info), gradient = jax.value_and_grad(self._penalised, has_aux=True)(
-            moving, fixed, batch
-        )
+        (_, (info, statistics)), gradient = jax.value_and_grad(
+            self._penalised, has_aux=True
+        )(moving, fixed, batch)
         transformation = self._transformation(network.readout.dtype)
         with jax.numpy_dtype_promotion("standard"):
             updates, optimiser = transformation.update(
                 gradient, state.optimiser, moving
             )
         moving = eqx.apply_updates(moving, self._scaled(updates))
-        return DescentState(eqx.combine(moving, fixed), optimiser), info
+        network = with_statistics(eqx.combine(moving, fixed), statistics)
+        return DescentState(network, optimiser), info
 
     def _penalised(
         self, moving: Network, fixed: Network, batch: Batch
-    ) -> tuple[Float[Array, ""], DescentInfo]:
+    ) -> tuple[Float[Array, ""], tuple[DescentInfo, PyTree[Array] | None]]:
         network = eqx.combine(moving, fixed)
-        loss = self.objective(network, batch)
+        if isinstance(self.objective, BatchLoss):
+            loss, statistics = self.objective.in_training(network, batch)
+        else:
+            loss, statistics = self.objective(network, batch), None
         penalty = (
             jnp.zeros_like(loss) if self.penalty is None else self.penalty(network)
         )
-        return loss + penalty, DescentInfo(loss, penalty)
+        return loss + penalty, (DescentInfo(loss, penalty), statistics)
 
-    def _scaled(self, updates: Network) -> Network:
+    def _scaled(self, updates: PyTree) -> PyTree:
         def scale(path: tuple[Any, ...], update: Array) -> Array:
-            rate = self.rates.get(_field(path))
+            rate = self.rates.get(field_name(path))
             return update if rate is None else rate.astype(update.dtype) * update
 
         return jax.tree_util.tree_map_with_path(scale, updates)
@@ -137,6 +156,8 @@ class Descent(eqx.Module):
 def trained_parts(network: Network, trained: tuple[str, ...]) -> PyTree[bool]:
     """Which leaves of `network` move: those below the fields in `trained`, or all.
 
+    Running statistics never do.
+
     Raises:
         ConfigError: If the network has no field of one of these names.
     """
@@ -147,13 +168,11 @@ def trained_parts(network: Network, trained: tuple[str, ...]) -> PyTree[bool]:
             )
 
     def moves(path: tuple[Any, ...], leaf: Any) -> bool:
-        return eqx.is_inexact_array(leaf) and (not trained or _field(path) in trained)
+        field = field_name(path)
+        chosen = field in trained if trained else field != STATISTICS
+        return eqx.is_inexact_array(leaf) and chosen
 
     return jax.tree_util.tree_map_with_path(moves, network)
-
-
-def _field(path: tuple[Any, ...]) -> str:
-    return jax.tree_util.keystr(path[:1], simple=True)
 
 
 def _as_leaf(value: Any) -> Any:

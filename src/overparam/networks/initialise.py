@@ -60,8 +60,12 @@ def two_layer(
         (math.sqrt(init_scale / input_dim), math.sqrt(readout_variance)),
         jnp.dtype(dtype),
     )
-    scale = output_scale(scaling, width)
-    return TwoLayer(weights, readout, activation=activation, scale=scale)
+    return TwoLayer(
+        weights=weights,
+        readout=readout,
+        activation=activation,
+        scale=output_scale(scaling, width),
+    )
 
 
 @functools.partial(jax.jit, static_argnums=(1, 3))

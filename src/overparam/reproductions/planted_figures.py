@@ -20,7 +20,8 @@ def risk_curves(axes: Axes, records: pl.DataFrame, *, by: str | None) -> None:
     axes.set_yscale("log")
     axes.set_ylabel("epoch objective (half squared error)")
     for column, label in PLATEAUS.items():
-        level = records.group_by("path").agg(pl.col(column).first())[column].mean()
+        levels = records.group_by("path").agg(pl.col(column).first())[column]
+        level = float(levels.to_numpy().mean())
         axes.axhline(level, color="0.5", linestyle=":", linewidth=1)
         axes.annotate(
             label,

@@ -40,11 +40,7 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
             for seed in range(2)
         ]
     seeds = {1: 20, 2: 10, 4: 10, 8: 10} if scale == "paper" else {1: 10, 2: 6, 4: 3}
-    epochs = (
-        {1: 120, 2: 120, 4: 120, 8: 200}
-        if scale == "paper"
-        else dict.fromkeys(RATIOS, 120)
-    )
+    epochs = {1: 120, 2: 120, 4: 120, 8: 200}
     return [
         {"width": 60 * ratio, "epochs": epochs[ratio], "seed": seed}
         for ratio, n_seeds in seeds.items()

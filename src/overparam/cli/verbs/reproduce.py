@@ -13,7 +13,7 @@ from ...reproductions.registry import REPRODUCTIONS, reproduction
 from ...store.files import write_json
 from ...store.read import read_run
 from ..arguments import Storage, parse_all
-from ..platform import end_on_termination
+from ..platform import ended_on_termination
 from ..show import duration, print_json, print_table, tell
 from ..sweeping import jobs_of, print_failures, run_jobs
 
@@ -67,8 +67,8 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigError("Name a reproduction; `overparam reproduce --list` has all.")
     wanted = reproduction(reproducing.name)
     jobs = jobs_of(wanted.study, wanted.grid(reproducing.scale), storage.runs)
-    end_on_termination()
-    result = run_jobs(reproducing.name, jobs, n_jobs=reproducing.jobs)
+    with ended_on_termination():
+        result = run_jobs(reproducing.name, jobs, n_jobs=reproducing.jobs)
     tell(f"{result.state.total} runs in {duration(result.state.seconds)}.")
     if result.failures:
         print_failures(result)

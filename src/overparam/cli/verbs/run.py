@@ -35,10 +35,9 @@ def main(argv: Sequence[str]) -> int:
         prog=f"overparam run {name}",
         description=kind.__doc__ or "",
     )
-    stop = StopRequest().listen()
     clock = CompileClock()
     clock.listen()
-    with Reporter(name) as reporter:
+    with Reporter(name) as reporter, StopRequest().listening() as stop:
         executed = execute(
             name,
             config,

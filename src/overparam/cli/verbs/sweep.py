@@ -13,7 +13,7 @@ from ...studies.registry import STUDIES, study
 from ...sweep.grid import grid
 from ...sweep.plan import plan_from_toml
 from ..arguments import Storage, parse_all
-from ..platform import end_on_termination
+from ..platform import ended_on_termination
 from ..show import duration, print_json, tell
 from ..sweeping import jobs_of, print_failures, run_jobs
 
@@ -59,8 +59,8 @@ def main(argv: Sequence[str]) -> int:
         missing = sum(not (job.path / "status.json").exists() for job in jobs)
         tell(f"{len(jobs)} runs, {missing} of them not stored yet.")
         return 0
-    end_on_termination()
-    result = run_jobs(name, jobs, n_jobs=sweeping.jobs)
+    with ended_on_termination():
+        result = run_jobs(name, jobs, n_jobs=sweeping.jobs)
     state = result.state
     if sweeping.json:
         print_json({"statuses": result.statuses, "seconds": state.seconds})

@@ -1,0 +1,58 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+DATA ?= .cache/data
+
+export OPENBLAS_NUM_THREADS := 1
+export OMP_NUM_THREADS := 1
+
+.PHONY: demo test test-fast lint docs bench clean
+
+demo: $(VENV)/installed
+	$(BIN)/overparam reproduce planted-learning-rate --scale laptop --jobs $(JOBS)
+
+# Real data are prepared where they are at hand; elsewhere the tests that need them
+# skip and say why.
+test: $(VENV)/installed-test
+	PYTHON=$(abspath $(BIN))/python bash .ci/data $(abspath $(DATA))
+	OVERPARAM_DATA=$(abspath $(DATA)) $(BIN)/python -m pytest
+
+test-fast: $(VENV)/installed-test
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+docs: $(VENV)/installed-docs
+	$(BIN)/mkdocs build --strict
+
+bench: $(VENV)/installed-test
+	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+clean:
+	rm -rf $(VENV) .cache build dist site
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+
+$(VENV)/installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet -e .
+	touch $@
+
+# Where PyTorch is not installed, the tests that compare with it skip and say so; CI
+# installs it first (its default build for users is several gigabytes).
+$(VENV)/installed-test: pyproject.toml constraints.txt | $(VENV)/bin/python
+ifeq ($(CI),true)
+	$(BIN)/pip install --quiet -c constraints.txt torch
+endif
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[test]"
+	touch $@ $(VENV)/installed
+
+$(VENV)/installed-docs: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet -e ".[docs]"
+	touch $@

@@ -1,0 +1,30 @@
+"""Options of the analysis `balance`."""
+
+from dataclasses import dataclass
+
+from ...checks import positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class BalanceOptions:
+    r"""Is a network balanced, and what would the best rescaling of its neurons save?
+
+    The penalty is mu |U|^p + nu |V|^q with readout U and input weights V; the defaults
+    are half the squared norms.
+
+    Examples:
+      overparam analyse 3f2a balance
+      overparam analyse 3f2a balance --p 1
+    """
+
+    p: float = 2.0
+    """Power of the norm of the readout."""
+    q: float = 2.0
+    """Power of the norm of the input weights."""
+    mu: float = 0.5
+    """Coefficient of the readout."""
+    nu: float = 0.5
+    """Coefficient of the input weights."""
+
+    def __post_init__(self) -> None:
+        positive(p=self.p, q=self.q, mu=self.mu, nu=self.nu)

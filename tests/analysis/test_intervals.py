@@ -1,0 +1,57 @@
+"""Intervals against closed forms, SciPy and their coverage."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import stats
+
+from overparam.analysis.intervals import (
+    mean_interval,
+    median_interval,
+    sign_test,
+    wilson,
+)
+from overparam.errors import ConfigError
+
+
+def test_wilson_solves_its_quadratic():
+    found = wilson(7, 20)
+    z = stats.norm.ppf(0.975)
+    for p in (found.low, found.high):
+        assert_allclose(abs(7 / 20 - p), z * np.sqrt(p * (1 - p) / 20), rtol=1e-9)
+
+
+def test_median_interval_covers_the_median_often_enough():
+    rng = np.random.default_rng(0)
+    hits = 0
+    for _ in range(400):
+        found = median_interval(rng.exponential(size=15))
+        hits += found.low <= np.log(2) <= found.high
+    # Coverage is at least 0.95; four standard errors of 400 trials are 0.044.
+    assert hits / 400 > 0.95 - 0.044
+
+
+def test_median_interval_of_few_values_is_their_range():
+    found = median_interval([3.0, 1.0, 2.0])
+    assert (found.estimate, found.low, found.high) == (2, 1, 3)
+
+
+def test_mean_interval_is_students():
+    values = [1.0, 2.0, 4.0, 8.0]
+    low, high = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
+    found = mean_interval(values)
+    assert_allclose([found.low, found.high], [low, high])
+    assert mean_interval([1.0]).high == np.inf
+
+
+def test_sign_test_counts_signs():
+    assert_allclose(sign_test([1.0] * 10), 2 * 0.5**10)
+    assert sign_test([0.0, 0.0]) == 1
+    assert_allclose(sign_test([1.0, -1.0, 0.0]), 1)
+
+
+def test_bad_values_are_one_sentence():
+    with pytest.raises(ConfigError, match="successes"):
+        wilson(3, 2)
+    with pytest.raises(ConfigError, match="finite"):
+        mean_interval([np.nan])

@@ -1,0 +1,191 @@
+"""The command line: exit codes, one sentence per mistake, quick help."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from overparam.cli.main import VERBS, run_command
+
+
+SMALL = ["--input-dim", "8", "--teacher-width", "2", "--n-outputs", "2", "--width", "4"]
+SMALL += ["--samples-per-epoch", "200", "--epochs", "2"]
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("OVERPARAM_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+def complaint(capsys, *argv: str) -> tuple[int, str]:
+    code = run_command(argv)
+    error = capsys.readouterr().err
+    assert error.startswith("overparam: ")
+    assert error.count("\n") == 1
+    return code, error
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(verb, capsys):
+    try:
+        code = run_command([verb, "--help"])
+    except SystemExit as stop:
+        code = stop.code
+    assert code == 0
+    assert "usage: overparam" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "planted", "--help"], ["sweep", "--help"]]
+)
+def test_help_imports_nothing_heavy(arguments):
+    script = (
+        "import sys\n"
+        "from overparam.cli.main import run_command\n"
+        "try:\n"
+        f"    run_command({arguments!r})\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        "heavy = {'jax', 'numpy', 'polars', 'matplotlib', 'scipy'} & set(sys.modules)\n"
+        "sys.exit(f'imported {sorted(heavy)}' if heavy else 0)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("--width", "0", "`width` must be at least 1, got 0."),
+        ("--learning-rate", "-0.1", "`learning_rate` must be a positive finite number"),
+        ("--learning-rate", "nan", "`learning_rate` must be a positive finite number"),
+        ("--batch-size", "30", "got 10000 and 30; nearest are 9990 and 10020."),
+        ("--init-scale", "-1", "`init_scale` must be at least 0, got -1.0."),
+        ("--halve-every", "0", "at least 1 epoch, got 0; use `none` for a constant"),
+        ("--stop-below", "-1e-06", "`stop_below` must be at least 0, got -1e-06."),
+    ],
+)
+def test_a_bad_value_is_one_sentence_and_code_2(runs, capsys, option, value, sentence):
+    code, error = complaint(capsys, "run", "planted", f"{option}={value}")
+    assert code == 2
+    assert sentence in error
+    assert not runs.exists()
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "sentence"),
+    [
+        (["fly"], 2, "There is no verb 'fly'"),
+        (["run", "nonsense"], 2, "There is no study 'nonsense'"),
+        (["run", "--force"], 2, "Name a study first"),
+        (["reproduce"], 2, "Name a reproduction"),
+        (["reproduce", "nonsense"], 2, "There is no reproduction 'nonsense'"),
+        (["sweep", "planted", "wdith=3"], 2, "wdith"),
+        (["sweep", "planted", "width=three"], 2, "width"),
+        (["sweep", "planted", "width=0..3"], 2, "`width` must be at least 1"),
+        (["data", "fetch", "nonsense"], 2, "nonsense"),
+        (["data", "shred"], 2, "choose list, fetch or verify"),
+        (["analyse", "abc"], 2, "Name an analysis"),
+        (["analyse", "abc", "balance"], 1, "There is no folder of runs"),
+        (["cite", "nonsense"], 2, "There is no name to cite"),
+        (["completion", "tcsh"], 2, "There is no shell 'tcsh'"),
+        (["table", "no-such-folder"], 1, "no-such-folder"),
+    ],
+)
+def test_bad_usage_is_one_sentence(runs, capsys, argv, code, sentence):
+    found, error = complaint(capsys, *argv)
+    assert sentence in error
+    assert found == code
+
+
+def test_a_run_is_stored_once_and_forced_runs_get_their_own_folder(runs, capsys):
+    command = ["run", "planted", *SMALL, "--json"]
+    assert run_command(command) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert run_command(command) == 0
+    again = capsys.readouterr()
+    assert json.loads(again.out) == first
+    assert "stored before" in again.err
+    assert run_command([*command, "--force"]) == 0
+    forced = json.loads(capsys.readouterr().out)
+    assert forced["run"] == first["run"] + ".2"
+    assert forced["summary"] == first["summary"]
+
+
+def test_sweep_table_plot_and_describe(runs, capsys, tmp_path):
+    fixed = ["input_dim=8", "teacher_width=2", "n_outputs=2", "epochs=2"]
+    grid = ["width=2,4", "seed=0..1", "samples_per_epoch=200"]
+    assert run_command(["sweep", "planted", *fixed, *grid]) == 0
+    assert "4 runs (0 stored before)" in capsys.readouterr().err
+    assert run_command(["sweep", "planted", *fixed, *grid]) == 0
+    assert "4 runs (4 stored before)" in capsys.readouterr().err
+    assert run_command(["table", str(runs), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert sorted((r["width"], r["seed"]) for r in rows) == [
+        (2, 0),
+        (2, 1),
+        (4, 0),
+        (4, 1),
+    ]
+    figure = str(tmp_path / "figure")
+    command = [
+        "plot",
+        str(runs),
+        "--study",
+        "planted",
+        "--by",
+        "width",
+        "--out",
+        figure,
+    ]
+    assert run_command(command) == 0
+    assert (tmp_path / "figure.png").stat().st_size > 1000
+    assert run_command([*command, "--y", "nonsense"]) == 2
+    assert run_command(["describe", "planted", *SMALL, "--json"]) == 0
+
+
+def test_a_sweep_with_a_failing_run_finishes_the_others_with_code_4(
+    runs, capsys, monkeypatch
+):
+    from overparam.studies.planted import run as planted
+
+    def explode(config):
+        raise RuntimeError("boom")
+
+    problem = planted.Problem.of
+    monkeypatch.setattr(
+        planted.Problem, "of", lambda c: explode(c) if c.seed == 1 else problem(c)
+    )
+    fixed = ["input_dim=8", "teacher_width=2", "n_outputs=2", "epochs=1", "width=3"]
+    command = ["sweep", "planted", *fixed, "samples_per_epoch=200", "seed=0..2"]
+    assert run_command(command) == 4
+    out = capsys.readouterr()
+    assert "2 finished" in out.err
+    assert "boom" in out.out
+    monkeypatch.undo()
+    monkeypatch.setenv("OVERPARAM_RUNS", str(runs))
+    assert run_command(command) == 0
+    assert "3 runs (2 stored before)" in capsys.readouterr().err
+
+
+def test_list_doctor_cite_and_completion_print(capsys):
+    for argv in (["list", "--json"], ["doctor", "--json"]):
+        assert run_command(argv) == 0
+        assert json.loads(capsys.readouterr().out)
+    assert run_command(["cite", "planted"]) == 0
+    assert "1410.1141" in capsys.readouterr().out
+    assert run_command(["completion", "bash"]) == 0
+    script = capsys.readouterr().out
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+
+
+def test_a_missing_data_file_is_code_3(tmp_path, capsys, monkeypatch):
+    code, error = complaint(
+        capsys, "data", "verify", "mnist", "--folder", str(tmp_path)
+    )
+    assert code == 3
+    assert "missing" in error

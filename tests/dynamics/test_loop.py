@@ -1,0 +1,187 @@
+"""The loop: what it computes, what it records, when it stops."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from overparam.dynamics.checkpoint import Checkpointer
+from overparam.dynamics.descent import BatchLoss, Descent
+from overparam.dynamics.loop import (
+    Plan,
+    Training,
+    Watch,
+    below,
+    largest_divisor,
+    train,
+    train_together,
+)
+from overparam.dynamics.losses import half_squared_error
+from overparam.errors import ConfigError, Interrupted, StoreError
+
+from .problems import PLAN, stream, table, training
+
+
+def by_hand(given: Training, plan: Plan, rate: float) -> tuple[np.ndarray, np.ndarray]:
+    """The same SGD in NumPy float64, gradients written out, samples from the source."""
+    key = given.data_key
+    assert key is not None
+    weights = np.array(given.network.weights)  # pyright: ignore
+    readout = np.array(given.network.readout)
+    block = largest_divisor(
+        plan.record_every, at_most=given.source.steps_per_draw(plan.batch_size)
+    )
+    for first in range(0, plan.n_steps, block):
+        drawn = given.source.draw(key, jnp.int32(first), block, plan.batch_size)
+        for step in range(block):
+            batch = given.source.batch(jax.tree.map(lambda a, i=step: a[i], drawn))
+            x, y = np.array(batch.x), np.array(batch.y)
+            hidden = np.maximum(x @ weights, 0)
+            error = (hidden @ readout - y) / len(x)
+            back = (error @ readout.T) * (hidden > 0)
+            weights, readout = (
+                weights - rate * x.T @ back,
+                readout - rate * hidden.T @ error,
+            )
+    return weights, readout
+
+
+@pytest.mark.parametrize("source", [stream(), table()], ids=["stream", "table"])
+def test_training_is_sgd_written_out_in_numpy(source):
+    given = training(source=source, data_key=jax.random.key(9))
+    network = train(given, PLAN).network
+    weights, readout = by_hand(given, PLAN, 0.05)
+    # Sixty steps of float64 rounding.
+    assert_allclose(network.weights, weights, rtol=1e-10, atol=1e-12)
+    assert_allclose(network.readout, readout, rtol=1e-10, atol=1e-12)
+
+
+def test_how_often_one_records_does_not_change_the_samples_of_an_epoch_table():
+    # A table draws whole epochs: 23 // 5 = 4 steps, whatever the records.
+    often = Plan(n_steps=40, batch_size=5, record_every=4)
+    rarely = Plan(n_steps=40, batch_size=5, record_every=20)
+    networks = [
+        train(training(source=table()), plan).network for plan in (often, rarely)
+    ]
+    assert_allclose(networks[0].weights, networks[1].weights, rtol=1e-12)
+
+
+def test_same_seed_gives_the_same_bits():
+    one, other = (train(training(), PLAN) for _ in range(2))
+    assert_array_equal(one.network.weights, other.network.weights)
+    assert [r["loss"] for r in one.records] == [r["loss"] for r in other.records]
+
+
+def test_a_run_alone_equals_the_same_run_in_a_group_and_beside_other_widths():
+    key = jax.random.key(9)
+    source = stream()
+    given = [
+        training(width=width, rate=rate, seed=seed, source=source, data_key=key)
+        for width, rate, seed in [(7, 0.05, 2), (7, 0.1, 3), (4, 0.05, 4)]
+    ]
+    together = train_together(given, PLAN)
+    for alone, run in zip(given, together, strict=True):
+        assert_allclose(train(alone, PLAN).network.weights, run.network.weights, 1e-10)
+
+
+def test_runs_with_their_own_samples_can_train_together():
+    given = [training(seed=seed, source=stream(seed)) for seed in (2, 3)]
+    together = train_together(given, PLAN)
+    for alone, run in zip(given, together, strict=True):
+        assert_allclose(train(alone, PLAN).network.weights, run.network.weights, 1e-10)
+
+
+def test_each_run_of_a_group_stops_by_its_own_rule():
+    key, source = jax.random.key(9), stream()
+    slow = training(source=source, data_key=key, until=below("loss", 0.0))
+    fast = training(source=source, data_key=key, until=below("loss", 1e9))
+    finished, converged = train_together([slow, fast], PLAN)
+    assert (finished.status, len(finished.records)) == ("finished", 3)
+    assert (converged.status, len(converged.records)) == ("converged", 1)
+    one_chunk = Plan(n_steps=20, batch_size=5, record_every=20)
+    assert_allclose(converged.network.weights, train(fast, one_chunk).network.weights)
+
+
+def test_a_step_that_is_too_large_is_a_status_and_keeps_the_finite_records():
+    run = train(training(rate=50.0), PLAN)
+    assert run.status == "diverged"
+    assert not np.isfinite(run.records[-1]["loss"])
+
+
+def test_records_hold_step_mean_loss_and_measures():
+    given = training(measure=lambda network: {"width": float(network.readout.shape[0])})
+    columns = train(given, PLAN).columns()
+    assert columns["step"].tolist() == [20, 40, 60]
+    assert columns["width"].tolist() == [7, 7, 7]
+
+
+def test_the_recorded_loss_is_the_mean_over_the_interval():
+    plan = Plan(n_steps=12, batch_size=5, record_every=4)
+    fine = Plan(n_steps=12, batch_size=5, record_every=1)
+    given = training(source=table(20), data_key=jax.random.key(3))
+    coarse = [r["loss"] for r in train(given, plan).records]
+    losses = [r["loss"] for r in train(given, fine).records]
+    assert_allclose(coarse, np.mean(np.reshape(losses, (3, 4)), axis=1), rtol=1e-12)
+
+
+def test_a_record_before_the_first_step_measures_the_initial_network():
+    norm = lambda network: {"norm": float(jnp.linalg.norm(network.readout))}  # noqa: E731
+    given = training(measure=norm, record_start=True)
+    run = train(given, PLAN)
+    assert run.records[0]["norm"] == norm(given.network)["norm"]
+    assert np.isnan(run.columns()["loss"][0])
+
+
+def test_a_plan_that_is_no_multiple_of_the_interval_ends_at_the_last_step():
+    run = train(training(), Plan(n_steps=50, batch_size=5, record_every=20))
+    assert [r["step"] for r in run.records] == [20, 40, 50]
+
+
+@pytest.mark.parametrize("optimiser", [optax.sgd, optax.adam])
+def test_a_stopped_run_goes_on_bit_for_bit(tmp_path, optimiser):
+    dynamics = Descent(
+        BatchLoss(half_squared_error), optimiser, settings={"learning_rate": 0.01}
+    )
+    given = training(dynamics=dynamics, until=below("loss", 0.0))
+    whole = train(given, PLAN)
+    asked = iter([None, 143])
+    watch = Watch(
+        checkpoint=Checkpointer(tmp_path / "c", every_seconds=1e9),
+        stop_requested=lambda: next(asked),
+    )
+    with pytest.raises(Interrupted, match="after 40 of 60 steps") as caught:
+        train(given, PLAN, watch=watch)
+    assert caught.value.exit_code == 143
+    resumed = train(given, PLAN, watch=Watch(checkpoint=Checkpointer(tmp_path / "c")))
+    assert_array_equal(resumed.network.weights, whole.network.weights)
+    assert [r["loss"] for r in resumed.records] == [r["loss"] for r in whole.records]
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path):
+    watch = Watch(checkpoint=Checkpointer(tmp_path / "c", every_seconds=0.0))
+    train(training(), PLAN, watch=watch)
+    with pytest.raises(StoreError, match="delete it"):
+        train(training(width=8), PLAN, watch=watch)
+    other = Plan(n_steps=60, batch_size=6, record_every=20)
+    with pytest.raises(StoreError, match="other settings"):
+        train(training(), other, watch=watch)
+
+
+def test_a_damaged_checkpoint_is_one_sentence(tmp_path):
+    (tmp_path / "c").write_bytes(b'{"step": 20}\nnonsense')
+    with pytest.raises(StoreError, match="is damaged"):
+        train(training(), PLAN, watch=Watch(checkpoint=Checkpointer(tmp_path / "c")))
+
+
+def test_no_training_at_all_is_an_error():
+    with pytest.raises(ConfigError, match="at least one"):
+        train_together([], PLAN)
+
+
+@pytest.mark.parametrize(
+    ("number", "at_most", "found"), [(12, 5, 4), (7, 5, 1), (6, 9, 6)]
+)
+def test_largest_divisor(number, at_most, found):
+    assert largest_divisor(number, at_most=at_most) == found

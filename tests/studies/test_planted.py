@@ -1,0 +1,229 @@
+"""The study `planted` through the command line and the API."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from overparam.cli.execute import execute
+from overparam.cli.main import run_command
+from overparam.dynamics.loop import Plan, train
+from overparam.limits import population
+from overparam.reproductions.registry import REPRODUCTIONS
+from overparam.store.read import find_runs, read_run
+from overparam.studies.planted.config import Planted
+from overparam.studies.planted.run import Problem, describe, run
+from overparam.studies.study import Context
+
+
+SMALL = {
+    "input_dim": 12,
+    "teacher_width": 3,
+    "width": 6,
+    "n_outputs": 2,
+    "samples_per_epoch": 500,
+    "epochs": 4,
+}
+
+
+def outcome(**fields):
+    return run(Planted(**(SMALL | fields)), Context())
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in REPRODUCTIONS if name.startswith("planted")]
+)
+def test_every_reproduction_runs_at_smoke_scale(name, tmp_path, capsys):
+    runs = str(tmp_path)
+    assert run_command(["reproduce", name, "--scale", "smoke", "--runs", runs]) == 0
+    assert "not decided at this scale" in capsys.readouterr().out
+    folder = tmp_path / "reproductions" / name / "smoke"
+    suffixes = {path.suffix for path in folder.iterdir()}
+    assert suffixes == {".png", ".svg", ".csv", ".json"}
+
+
+def test_a_stored_run_holds_what_the_study_promises(tmp_path, capsys):
+    stored = read_run(execute("planted", Planted(**SMALL), tmp_path).path)
+    wanted = {"epoch", "loss", "risk", "learning_rate", "weights_norm", "readout_norm"}
+    wanted |= {"path_norm", "balance_drift", "lost_neurons", "seconds"}
+    assert wanted <= set(stored.metrics.columns)
+    assert stored.metrics.height == 4
+    assert stored.config["input_dim"] == 12
+    assert stored.network is not None
+    assert run_command(["analyse", str(stored.path), "balance", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["summary"]
+    assert found["penalty after balancing"] <= found["penalty"] * (1 + 1e-6)
+
+
+def test_same_seed_twice_gives_identical_metrics():
+    one, other = outcome(), outcome()
+    for name in set(one.metrics) - {"seconds"}:
+        assert_array_equal(one.metrics[name], other.metrics[name])
+
+
+def test_students_of_different_width_see_the_same_samples_and_teacher():
+    narrow, wide = (
+        Problem.of(Planted(**(SMALL | {"width": width}))) for width in (3, 9)
+    )
+    assert_array_equal(narrow.teacher.weights, wide.teacher.weights)
+    batches = [
+        problem.training().source.draw(problem.training().data_key, jnp.int32(7), 3, 10)
+        for problem in (narrow, wide)
+    ]
+    assert_array_equal(batches[0].x, batches[1].x)
+    assert_array_equal(batches[0].y, batches[1].y)
+
+
+def test_the_teacher_seed_fixes_the_teacher_alone():
+    one, other = (
+        Problem.of(Planted(**SMALL, seed=seed, teacher_seed=5)) for seed in (1, 2)
+    )
+    assert_array_equal(one.teacher.weights, other.teacher.weights)
+    assert not np.allclose(one.student.weights, other.student.weights)
+
+
+def test_the_step_is_halved_on_time():
+    rates = outcome(epochs=5, halve_every=2).metrics["learning_rate"]
+    assert_allclose(rates, [0.1, 0.1, 0.05, 0.05, 0.025])
+    assert_allclose(outcome(epochs=3, halve_every=None).metrics["learning_rate"], 0.1)
+
+
+def test_the_recorded_risk_is_that_of_the_stored_network():
+    config = Planted(**SMALL)
+    found = run(config, Context())
+    teacher = Problem.of(config).teacher
+    assert found.network is not None
+    risk = population.risk(found.network, teacher)  # pyright: ignore
+    assert found.metrics["risk"][-1] == risk
+
+
+def test_a_zero_student_stays_at_the_first_plateau():
+    found = outcome(init_scale=0.0)
+    assert found.status == "finished"
+    assert_allclose(found.metrics["risk"], found.summary["plateau_zero"])
+    assert "saddle" in found.notes[0]
+
+
+def test_a_step_that_is_too_large_diverges_with_a_note():
+    found = outcome(learning_rate=10.0)
+    assert found.status == "diverged"
+    assert "diverged in epoch" in found.notes[-1]
+
+
+def test_a_student_narrower_than_its_teacher_is_warned_about():
+    assert "zero risk is out of reach" in outcome(width=2).notes[0]
+
+
+def test_stopping_below_a_level_converges():
+    found = outcome(stop_below=1e9)
+    assert (found.status, len(found.metrics["loss"])) == ("converged", 1)
+
+
+def test_label_noise_raises_the_risk_by_half_its_power():
+    noisy, clean = (outcome(label_noise=noise, epochs=1) for noise in (0.5, 0.0))
+    levels = [found.summary["plateau_zero"] for found in (noisy, clean)]
+    assert_allclose(levels[0] - levels[1], 2 * 0.5**2 / 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("part", ["readout", "features"])
+def test_only_the_trained_part_moves(part):
+    config = Planted(**SMALL, train=part)
+    student, trained = Problem.of(config).student, run(config, Context()).network
+    frozen = {"readout": "weights", "features": "readout"}[part]
+    assert_array_equal(getattr(trained, frozen), getattr(student, frozen))
+
+
+def test_flow_decreases_the_exact_risk_at_every_epoch():
+    found = outcome(dynamics="flow", precision="float64", learning_rate=0.05)
+    assert (np.diff(found.metrics["risk"]) < 0).all()
+
+
+def test_flow_follows_the_closed_form_gradient():
+    config = Planted(**SMALL, dynamics="flow", precision="float64", halve_every=None)
+    problem = Problem.of(config)
+    one = Plan(n_steps=1, batch_size=1, record_every=1)
+    moved = train(problem.training(), one).network
+    gradient = population.risk_gradient(problem.student, problem.teacher)
+    expected = problem.student.weights - 0.1 * gradient.weights
+    assert_allclose(moved.weights, expected, rtol=1e-10)  # pyright: ignore
+
+
+def test_description_agrees_with_the_samples():
+    facts = describe(Planted(**SMALL))
+    scores = [value[1] for value in facts.values() if isinstance(value, tuple)]
+    # Ten standard normal scores: beyond 5 with probability below 1e-5.
+    assert len(scores) == 10
+    assert np.abs(scores).max() < 5
+
+
+def test_a_run_that_is_terminated_goes_on_from_its_checkpoint(tmp_path):
+    """SIGTERM ends with 143 and a checkpoint; the same command gives the same bits."""
+    options = {**SMALL, "epochs": 400, "stop_below": 0.0, "samples_per_epoch": 2000}
+    flags = [f"--{k.replace('_', '-')}={v}" for k, v in options.items()]
+    command = [sys.executable, "-m", "overparam", "run", "planted", *flags]
+    environment = os.environ | {"OVERPARAM_RUNS": str(tmp_path / "cut")}
+    process = subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    process.stderr.readline()  # Ten per cent are done.
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == 143, error
+    assert "goes on from there" in error
+    (folder,) = find_runs(tmp_path / "cut")
+    assert list((folder / "checkpoints").iterdir())
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    whole = environment | {"OVERPARAM_RUNS": str(tmp_path / "whole")}
+    subprocess.run(command, env=whole, check=True, capture_output=True)
+    stored = [read_run(find_runs(tmp_path / name)[0]) for name in ("cut", "whole")]
+    weights = [run.network[0]["weights"] for run in stored]  # pyright: ignore
+    assert_array_equal(weights[0], weights[1])
+    losses = [run.metrics["loss"].to_list() for run in stored]
+    assert losses[0] == losses[1]
+
+
+def test_two_processes_never_write_one_run(tmp_path):
+    """A second process that wants a run under way is told so and leaves it alone."""
+    options = {**SMALL, "epochs": 2000, "stop_below": 0.0, "samples_per_epoch": 2000}
+    flags = [f"--{k.replace('_', '-')}={v}" for k, v in options.items()]
+    command = [sys.executable, "-m", "overparam", "run", "planted", *flags]
+    environment = os.environ | {"OVERPARAM_RUNS": str(tmp_path)}
+    first = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        while not list(Path(tmp_path).glob("planted/*/config.json")):
+            time.sleep(0.05)
+        second = subprocess.run(
+            command, env=environment, capture_output=True, text=True
+        )
+        assert second.returncode == 1
+        assert second.stderr.startswith("overparam: ")
+    finally:
+        first.kill()
+        first.wait()
+
+
+@pytest.mark.slow
+def test_the_learning_rate_test_lies_in_the_published_bands(tmp_path):
+    """The four rates at D = 150, four seeds (the bands hold for each seed)."""
+    bands = {
+        1e-1: (2e-5, 9e-5),
+        1e-2: (0.012, 0.045),
+        1e-3: (0.35, 0.55),
+        1e-4: (1.2, 1.9),
+    }
+    for rate, (low, high) in bands.items():
+        for seed in range(2):
+            config = Planted(learning_rate=rate, seed=seed, epochs=20)
+            losses = run(config, Context()).metrics["loss"]
+            assert low <= losses[19] <= high
+            if rate == 1e-1:
+                assert 0.48 <= losses[0] <= 0.70
