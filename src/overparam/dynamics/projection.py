@@ -33,10 +33,23 @@ class ProjectionState(State):
     """The network and what the solver keeps between steps.
 
     After a step the features are new and the readout is the one that moved them.
+
+    Attributes:
+        network: The network.
+        memory: What the readout's solver keeps.
+        risk: The risk before the last step; infinite before the first.
     """
 
     network: Network
     memory: Any
+    risk: Float[Array, ""]
+
+    @staticmethod
+    def start(network: Network, memory: Any) -> "ProjectionState":
+        """The state before the first step."""
+        return ProjectionState(
+            network, memory, jnp.asarray(jnp.inf, network.readout.dtype)
+        )
 
 
 class ProjectionInfo(Info):
@@ -48,6 +61,7 @@ class ProjectionInfo(Info):
         penalty_term: $s |U - c|^2/2$.
         speed: Largest absolute entry of the velocity of the features.
         n_iterations: Iterations of the readout's solver.
+        rises: 1 if the risk is above that of the step before, else 0.
     """
 
     loss: Float[Array, ""]
@@ -55,6 +69,7 @@ class ProjectionInfo(Info):
     penalty_term: Float[Array, ""]
     speed: Float[Array, ""]
     n_iterations: Float[Array, ""]
+    rises: Float[Array, ""]
 
 
 class Ridge(eqx.Module):
@@ -94,20 +109,22 @@ class Ridge(eqx.Module):
         readout: Float[Array, "m k"],
         velocity: PyTree[Array],
         *,
-        scale: float,
+        before: ProjectionState,
         n_iterations: Int[Array, ""],
     ) -> ProjectionInfo:
         """The scalars of one step."""
         penalty, centre = self.like(readout)
         data_term = problem.mean_square(readout) / (2 * penalty)
-        penalty_term = scale * jnp.sum((readout - centre) ** 2) / 2
+        penalty_term = before.network.scale * jnp.sum((readout - centre) ** 2) / 2
+        loss = data_term + penalty_term
         largest = [jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(velocity)]
         return ProjectionInfo(
-            loss=data_term + penalty_term,
+            loss=loss,
             data_term=data_term,
             penalty_term=penalty_term,
             speed=jnp.max(jnp.stack(largest)),
             n_iterations=n_iterations.astype(readout.dtype),
+            rises=(loss > before.risk).astype(readout.dtype),
         )
 
 

@@ -79,7 +79,7 @@ class TwoTimescale(eqx.Module):
 
     def init(self, network: Network, *, key: PRNGKeyArray) -> ProjectionState:
         del key
-        return ProjectionState(network, None)
+        return ProjectionState.start(network, None)
 
     def step(
         self, state: ProjectionState, batch: Any, *, key: PRNGKeyArray
@@ -92,7 +92,7 @@ class TwoTimescale(eqx.Module):
             problem,
             network.readout,
             velocity,
-            scale=network.scale,
+            before=state,
             n_iterations=jnp.asarray(self.inner_steps, jnp.int32),
         )
         readout = jax.lax.fori_loop(
@@ -102,7 +102,8 @@ class TwoTimescale(eqx.Module):
             network.readout,
         )
         moved = move(network, velocity, time_step=self.time_step, retract=self.retract)
-        return ProjectionState(with_readout(moved, readout), state.memory), info
+        moved = with_readout(moved, readout)
+        return ProjectionState(moved, state.memory, info.loss), info
 
     def project(self, network: Network, batch: Any) -> Network:
         """The same features with their own optimal readout, where a run starts."""

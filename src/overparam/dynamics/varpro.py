@@ -70,7 +70,7 @@ class VarPro(eqx.Module):
 
     def init(self, network: Network, *, key: PRNGKeyArray) -> ProjectionState:
         del key
-        return ProjectionState(network, self.solver.init(network))
+        return ProjectionState.start(network, self.solver.init(network))
 
     def step(
         self, state: ProjectionState, batch: Any, *, key: PRNGKeyArray
@@ -89,11 +89,12 @@ class VarPro(eqx.Module):
             problem,
             readout,
             velocity,
-            scale=network.scale,
+            before=state,
             n_iterations=solution.n_iterations,
         )
         moved = move(network, velocity, time_step=self.time_step, retract=self.retract)
-        return ProjectionState(with_readout(moved, readout), solution.memory), info
+        moved = with_readout(moved, readout)
+        return ProjectionState(moved, solution.memory, info.loss), info
 
     def project(self, network: Network, batch: Any) -> Network:
         """The same features with their own optimal readout."""

@@ -88,6 +88,26 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
                 "noise_layers",
             ),
         ),
+        "timescales": Study(
+            question="How fast are features learned under a nearly optimal readout?",
+            citation="barboni2025",
+            config="overparam.studies.timescales.config:Timescales",
+            run="overparam.studies.timescales.run:run",
+            describe="overparam.studies.timescales.run:describe",
+            shapes=(
+                "problem",
+                "feature",
+                "width",
+                "samples",
+                "data",
+                "dynamics",
+                "inner",
+                "inner_steps",
+                "solver",
+                "steps",
+                "records",
+            ),
+        ),
     }
 )
 

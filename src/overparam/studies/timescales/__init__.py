@@ -1,0 +1,1 @@
+"""The study `timescales`: features learned while the readout is nearly optimal."""

@@ -1,0 +1,182 @@
+"""Config of the study `timescales`."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+from ...checks import at_least, positive
+from ...errors import ConfigError
+
+
+CIRCLE_FEATURES = ("relu", "relu-threshold")
+TORUS_FEATURES = ("laplace", "gaussian", "cosine")
+
+PARTICLES_PER_HARMONIC = 30
+"""Particles that the projected diffusion needs per harmonic."""
+
+SLOW_RATIO = 10.0
+"""Ratio of the two time scales below which the readout is not fast."""
+
+# float32 loses about 1e-7/penalty of the risk.
+LEAST_FLOAT32_PENALTY = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timescales:
+    """Train the features of a two-layer network under an (almost) optimal readout.
+
+    A teacher with a known distribution of features on the circle (ReLU) or on the torus
+    (radial kernels) labels Gaussian inputs. The student's readout solves its ridge
+    problem in every step (`varpro`) or relaxes `ratio` times faster than the features
+    (`two-timescale`). On the circle the student is compared with its two limit
+    equations at equal physical time (Barboni, Peyré and Vialard 2025, section 6.1).
+
+    Examples:
+      overparam run timescales
+      overparam run timescales --width 1024 --steps 32000 --lambda 1e-4
+      overparam run timescales --problem torus --width 128 --steps 500
+    """
+
+    problem: Literal["circle", "torus"] = "circle"
+    """Where features live: unit vectors of the plane, or a torus of side 4."""
+    feature: Literal[
+        "auto", "relu", "relu-threshold", "laplace", "gaussian", "cosine"
+    ] = "auto"
+    """Feature map; `auto` is `relu` on the circle and `laplace` on the torus."""
+    threshold: float = 0.5
+    """Threshold of `relu-threshold`, which makes ReLU injective on the circle."""
+    width: Annotated[int, arg(aliases=["--student-width", "--student_width"])] = 128
+    """Number of student neurons M; the paper's largest is 1024."""
+    samples: Annotated[int, arg(aliases=["-N", "--N"])] = 4096
+    """Number of samples N; every step uses all of them."""
+    teacher_width: int = 4096
+    """Number of teacher neurons."""
+    gamma: float = 100.0
+    """Concentration of the teacher's two modes; `inf` gives point masses (torus)."""
+    data: Literal["sampled", "lattice", "population"] = "sampled"
+    """Drawn, without randomness, or infinitely many samples (ReLU on the circle)."""
+    penalty: Annotated[float, arg(aliases=["--lambda", "--lmbda"])] = 1e-3
+    """Ridge penalty lambda of the readout."""
+    centre: float = 1.0
+    """Readout the penalty prefers: 1 is the paper's `unbiased`, 0 its `biased`."""
+    dynamics: Literal["varpro", "two-timescale"] = "varpro"
+    """Readout optimal in every step, or `ratio` times faster than the features."""
+    ratio: float | None = None
+    """Ratio of the two time scales; `none` is penalty/time_step, as published."""
+    inner: Literal["explicit", "implicit"] = "explicit"
+    """Step of the readout with `two-timescale`; `implicit` is always stable."""
+    inner_steps: int = 1
+    """Steps of the readout in each step of the features, with `two-timescale`."""
+    time_step: Annotated[float, arg(aliases=["--time_scale", "--time-scale"])] = 2**-10
+    """Time step tau; physical time is tau times the steps."""
+    steps: Annotated[int, arg(aliases=["--epochs"])] = 8192
+    """Number of steps; the paper's is 32000."""
+    solver: Literal["auto", "dense", "prefix", "cg", "direct"] = "auto"
+    """Readout solver: dense Cholesky, Cholesky of a prefix-sum Gram matrix, conjugate
+    gradients, or the O(M) one; `prefix` and `direct` need ReLU on the circle."""
+    records: int = 1001
+    """Records along the run, the first at step 0."""
+    snapshots: int = 101
+    """Evenly spaced records at which all features are stored."""
+    limits: tuple[Literal["ultra-fast", "projected"], ...] = ("ultra-fast", "projected")
+    """Limit equations to compare with (circle; `projected` for ReLU only)."""
+    cells: int = 4096
+    """Cells of the ultra-fast diffusion."""
+    particles: int = 1024
+    """Particles of the projected diffusion."""
+    harmonics: int = 30
+    """Highest harmonic of the projected diffusion."""
+    seed: int = 0
+    """Seed of data, teacher and student."""
+    precision: Literal["float32", "float64"] = "float64"
+    """Floating type of weights and samples."""
+
+    def __post_init__(self) -> None:
+        self._check_numbers()
+        self._check_features()
+        self._check_solver()
+        if "projected" in self.limits:
+            needed = PARTICLES_PER_HARMONIC * self.harmonics
+            if self.particles < needed:
+                raise ConfigError(
+                    f"`particles` must be at least {PARTICLES_PER_HARMONIC} x "
+                    f"`harmonics` = {needed}, got {self.particles}."
+                )
+
+    def _check_numbers(self) -> None:
+        at_least(
+            1,
+            width=self.width,
+            samples=self.samples,
+            teacher_width=self.teacher_width,
+            steps=self.steps,
+            inner_steps=self.inner_steps,
+            snapshots=self.snapshots,
+            harmonics=self.harmonics,
+        )
+        at_least(2, records=self.records)
+        at_least(8, cells=self.cells)
+        positive(time_step=self.time_step, ratio=self.ratio)
+        at_least(0, seed=self.seed)
+        if not (math.isfinite(self.penalty) and self.penalty > 0):
+            raise ConfigError(
+                f"`penalty` must be positive, got {self.penalty}; "
+                "the limit penalty -> 0 is the diffusion, see `limits`."
+            )
+        if not self.gamma > 0:
+            raise ConfigError(
+                f"`gamma` must be positive, got {self.gamma}; "
+                "use `gamma=inf` for point masses."
+            )
+
+    def _check_features(self) -> None:
+        allowed = CIRCLE_FEATURES if self.problem == "circle" else TORUS_FEATURES
+        if self.feature != "auto" and self.feature not in allowed:
+            listed = " or ".join(f"`{name}`" for name in allowed)
+            raise ConfigError(
+                f"`feature` on the {self.problem} must be {listed}, got "
+                f"{self.feature!r}."
+            )
+        if math.isinf(self.gamma) and self.problem == "circle" and self.limits:
+            raise ConfigError(
+                "`gamma` inf has no limit equation on the circle; use a finite `gamma`."
+            )
+
+    def _check_solver(self) -> None:
+        if self.solver in ("prefix", "direct") and not self.plain_relu:
+            raise ConfigError(
+                f"`solver={self.solver}` needs bias-free ReLU features on the circle; "
+                "use `dense` or `cg`."
+            )
+        if self.data == "population" and not self.plain_relu:
+            raise ConfigError(
+                "`data=population` needs bias-free ReLU features on the circle; "
+                "use `sampled` or `lattice`."
+            )
+        if self.data == "population" and self.solver == "dense":
+            raise ConfigError(
+                "`solver=dense` needs finite data; use `auto` with `data=population`."
+            )
+
+    @property
+    def plain_relu(self) -> bool:
+        """Whether features are bias-free ReLU on the circle."""
+        return self.problem == "circle" and self.feature in ("auto", "relu")
+
+    @property
+    def feature_name(self) -> str:
+        """The feature map, with `auto` resolved."""
+        default = "relu" if self.problem == "circle" else "laplace"
+        return default if self.feature == "auto" else self.feature
+
+    @property
+    def time_ratio(self) -> float:
+        """The ratio of the two time scales."""
+        return self.penalty / self.time_step if self.ratio is None else self.ratio
+
+    @property
+    def record_every(self) -> int:
+        """Steps between two records."""
+        return max(1, math.ceil(self.steps / (self.records - 1)))

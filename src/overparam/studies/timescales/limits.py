@@ -1,0 +1,76 @@
+"""The limit equations beside a run: densities and particles at the record times."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from ...analysis.energy import circle_energy
+from ...data.circle import CircleTeacher
+from ...limits.diffusion import DiffusionPath, ultra_fast
+from ...limits.diffusion_projected import ProjectedPath, projected
+from ...limits.finite_volumes import CircleGrid
+from .config import Timescales
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Solutions of the limit equations at the times of the records."""
+
+    times: Float[np.ndarray, " records"]
+    grid: CircleGrid | None = None
+    ultra_fast: DiffusionPath | None = None
+    projected: ProjectedPath | None = None
+
+    @staticmethod
+    def of(config: Timescales, steps: Sequence[int]) -> "Limits":
+        """Solve what `config.limits` asks for; nothing on the torus."""
+        times = np.asarray(steps) * config.time_step
+        if config.problem != "circle" or not config.limits:
+            return Limits(times=times)
+        teacher = CircleTeacher(config.gamma)
+        grid = CircleGrid(teacher.density, config.cells)
+        fast = ultra_fast(grid, times) if "ultra-fast" in config.limits else None
+        seen = None
+        if "projected" in config.limits and config.plain_relu:
+            seen = projected(
+                teacher.fourier,
+                times,
+                particles=config.particles,
+                harmonics=config.harmonics,
+            )
+        return Limits(times=times, grid=grid, ultra_fast=fast, projected=seen)
+
+    def distances(
+        self, angles: Float[np.ndarray, " width"], time: float
+    ) -> dict[str, float]:
+        """Energy distances of particles to each limit at the same physical time."""
+        index = int(np.argmin(np.abs(self.times - time)))
+        found = {}
+        if self.ultra_fast is not None and self.grid is not None:
+            found["ultra_fast_distance"] = circle_energy(
+                angles,
+                self.grid.angles,
+                second_weights=self.ultra_fast.densities[index],
+            )
+            found["ultra_fast_energy"] = float(self.ultra_fast.energies[index])
+        if self.projected is not None:
+            found["projected_distance"] = circle_energy(
+                angles, self.projected.angles[index]
+            )
+            found["projected_energy"] = float(self.projected.energies[index])
+        return found
+
+    def arrays(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        """What is stored: both limits at the snapshots, in single precision."""
+        found = {}
+        if self.ultra_fast is not None and self.grid is not None:
+            found["limit.angles"] = self.grid.angles
+            found["limit.teacher_density"] = self.grid.mobility
+            densities = self.ultra_fast.densities[indices]
+            found["limit.ultra_fast"] = densities.astype(np.float32)
+        if self.projected is not None:
+            particles = self.projected.angles[indices]
+            found["limit.projected"] = particles.astype(np.float32)
+        return found

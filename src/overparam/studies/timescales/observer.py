@@ -1,0 +1,131 @@
+"""What is measured at each record: exact risks, distances, snapshots."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ...analysis.circular import circle_w1, circle_w2
+from ...analysis.energy import (
+    circle_energy,
+    torus_energy,
+    torus_self_term,
+    uniform_floor,
+)
+from ...dynamics.circle_problem import CircleProblem
+from ...dynamics.loop import Record, Status
+from ...dynamics.two_timescale import TwoTimescale
+from ...dynamics.varpro import VarPro
+from ...networks.network import Network
+from .limits import Limits
+from .setup import Setup
+
+
+BLOWN_UP = 100.0
+"""Growth of the risk over its first value that counts as divergence."""
+
+
+@dataclass(kw_only=True)
+class Observer:
+    """Columns of every record.
+
+    The loop shows the network to `measure` and the finished record to `until`; what
+    depends on the time is therefore added in `until`, which sees both.
+    """
+
+    setup: Setup
+    dynamics: VarPro | TwoTimescale
+    limits: Limits
+    snapshot_steps: frozenset[int]
+    folder: Path | None = None
+    """Where snapshots are kept while a run may be resumed."""
+    snapshots: dict[int, np.ndarray] = field(default_factory=dict)
+    _network: Network | None = None
+    _self_term: float | None = None
+
+    def measure(self, network: Network) -> Record:
+        """Risk with the network's own optimal readout, and what the readout is like."""
+        projected = self.dynamics.project(network, self.setup.batch)
+        self._network = network
+        risk, data_term = _exact_risk(self.dynamics, projected, self.setup.batch)
+        return {
+            "risk": float(risk),
+            "risk_data": float(data_term),
+            "risk_penalty": float(risk - data_term),
+            "readout_min": float(projected.readout.min()),
+            "readout_max": float(projected.readout.max()),
+            "readout_lag": float(jnp.max(jnp.abs(network.readout - projected.readout))),
+        }
+
+    def until(self, records: Sequence[Record]) -> Status | None:
+        """Complete the last record; stop when the risk has blown up."""
+        record = records[-1]
+        assert self._network is not None
+        points = np.asarray(self._network.weights.T, np.float64)  # pyright: ignore
+        step = round(record["step"])
+        time = step * self.setup.config.time_step
+        record |= {"time": time} | self._distances(points, time)
+        if step in self.snapshot_steps:
+            self._keep(step, points)
+        if record["risk"] > BLOWN_UP * max(records[0]["risk"], 1.0):
+            return "diverged"
+        return None
+
+    def stored_snapshots(self) -> tuple[np.ndarray, np.ndarray]:
+        """Steps and features of all snapshots, also of those before a resumption."""
+        kept = dict(self.snapshots)
+        for step in self.snapshot_steps - kept.keys():
+            path = self._path(step)
+            if path is not None and path.exists():
+                kept[step] = np.load(path)
+        steps = np.array(sorted(kept), np.int64)
+        return steps, np.array([kept[step] for step in steps], np.float32)
+
+    def _distances(self, points: np.ndarray, time: float) -> dict[str, float]:
+        teacher = self.setup.teacher
+        if self.setup.config.problem == "torus":
+            if self._self_term is None:
+                self._self_term = torus_self_term(teacher)
+            return {
+                "teacher_distance": torus_energy(
+                    points, teacher, second_self=self._self_term
+                )
+            }
+        angles = np.arctan2(points[:, 1], points[:, 0])
+        target = np.arctan2(teacher[:, 1], teacher[:, 0])
+        return {
+            "teacher_distance": circle_energy(angles, target),
+            "teacher_w1": circle_w1(angles, target),
+            "teacher_w2": circle_w2(angles, target),
+            "floor": uniform_floor(len(angles)),
+        } | self.limits.distances(angles, time)
+
+    def _keep(self, step: int, points: np.ndarray) -> None:
+        self.snapshots[step] = points
+        path = self._path(step)
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, points)
+
+    def _path(self, step: int) -> Path | None:
+        return None if self.folder is None else self.folder / f"snapshot-{step}.npy"
+
+
+@eqx.filter_jit
+def _exact_risk(
+    dynamics: VarPro | TwoTimescale, network: Network, batch: object
+) -> tuple[jax.Array, jax.Array]:
+    """The risk and its data term, from the residuals."""
+    penalty, centre = dynamics.ridge.like(network.readout)
+    problem = dynamics.problem(network, batch)
+    if isinstance(problem, CircleProblem):
+        square = problem.exact_mean_square(network.readout)
+    else:
+        square = problem.mean_square(network.readout)
+    data_term = square / (2 * penalty)
+    spread = network.scale * jnp.sum((network.readout - centre) ** 2) / 2
+    return data_term + spread, data_term

@@ -1,0 +1,214 @@
+"""The runs of the study `timescales`."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from ...data.whole import Whole
+from ...dynamics.loop import Plan, Training, Trajectory, train
+from ...dynamics.two_timescale import TwoTimescale, largest_stable_ratio
+from ...errors import ConfigError
+from ...keys import purpose_key
+from ...networks.network import Network
+from ..study import Context, Outcome
+from .config import LEAST_FLOAT32_PENALTY, SLOW_RATIO, Timescales
+from .limits import Limits
+from .observer import Observer
+from .setup import Setup
+from .stability import largest_eigenvalue, stable_time_step
+
+
+PAPER_SNAPSHOTS = (0, 100, 1000, 5000, 10000)
+"""Steps at which the paper draws densities."""
+
+MOST_RISES = 0.01
+"""Fraction of steps in which the risk may rise before a note says so."""
+
+
+def run(config: Timescales, context: Context) -> Outcome:
+    """Train the features and compare them with the teacher and the limits."""
+    setup = Setup.of(config)
+    dynamics = setup.dynamics()
+    start = project(dynamics, setup.student, setup.batch)
+    if isinstance(dynamics, TwoTimescale):
+        check_ratio(config, setup, start)
+    steps = record_steps(config)
+    # The limits come first: a fault in them must not cost a training.
+    limits = Limits.of(config, steps)
+    observer = Observer(
+        setup=setup,
+        dynamics=dynamics,
+        limits=limits,
+        snapshot_steps=snapshot_steps(config, steps),
+        folder=context.checkpoints,
+    )
+    trajectory = train(
+        Training(
+            dynamics=dynamics,
+            network=start,
+            source=Whole(setup.batch),
+            key=purpose_key(config.seed, "training"),
+            measure=observer.measure,
+            until=observer.until,
+            record_start=True,
+        ),
+        Plan(
+            n_steps=config.steps,
+            batch_size=config.samples,
+            record_every=config.record_every,
+        ),
+        watch=context.watch(),
+    )
+    columns = trajectory.columns()
+    return Outcome(
+        status=trajectory.status,
+        metrics=columns,
+        summary=_summary(config, columns, limits),
+        arrays=_arrays(setup, observer, limits, steps),
+        network=project(dynamics, trajectory.network, setup.batch),
+        notes=_notes(config, trajectory, start),
+    )
+
+
+@eqx.filter_jit
+def project(dynamics: Any, network: Network, batch: Any) -> Network:
+    """The same features with their own optimal readout."""
+    return dynamics.project(network, batch)
+
+
+def record_steps(config: Timescales) -> list[int]:
+    """Steps of the records: evenly spaced, and the last one."""
+    steps = list(range(0, config.steps, config.record_every))
+    return [*steps, config.steps]
+
+
+def snapshot_steps(config: Timescales, steps: list[int]) -> frozenset[int]:
+    """Records at which features are kept: evenly spaced, and the paper's."""
+    even = np.linspace(0, config.steps, config.snapshots)
+    wanted = [*even, *PAPER_SNAPSHOTS, config.steps]
+    grid = np.asarray(steps)
+    return frozenset(
+        int(grid[np.argmin(np.abs(grid - step))])
+        for step in wanted
+        if step <= config.steps
+    )
+
+
+def check_ratio(config: Timescales, setup: Setup, network: Network) -> None:
+    """The explicit readout is stable at the start.
+
+    Raises:
+        ConfigError: If it is not; the sentence names the limit.
+    """
+    if config.inner == "implicit":
+        return
+    top = largest_eigenvalue(setup.make_problem(), network, setup.batch)
+    limit = largest_stable_ratio(
+        top, penalty=config.penalty, time_step=config.time_step
+    )
+    if config.time_ratio >= limit:
+        raise ConfigError(
+            f"`ratio` {config.time_ratio:g} with penalty {config.penalty:g} is "
+            f"unstable (needs below {limit:.3g}); lower it or use `inner=implicit`."
+        )
+
+
+def describe(config: Timescales) -> dict[str, Any]:
+    """Facts known before training: the first risk, the stable step, the ratio."""
+    setup = Setup.of(config)
+    start = project(setup.dynamics(), setup.student, setup.batch)
+    facts: dict[str, Any] = {
+        "largest kernel eigenvalue at the start": largest_eigenvalue(
+            setup.make_problem(), start, setup.batch
+        ),
+        "physical time at the end": config.steps * config.time_step,
+    }
+    if config.plain_relu:
+        facts["stable time step, estimated at the start"] = stable_time_step(
+            float(jnp.max(jnp.abs(start.readout))), penalty=config.penalty
+        )
+    if config.dynamics == "two-timescale":
+        facts["ratio of the time scales"] = config.time_ratio
+    return facts
+
+
+def _summary(
+    config: Timescales, columns: dict[str, np.ndarray], limits: Limits
+) -> dict[str, Any]:
+    def last(name: str) -> float | None:
+        return float(columns[name][-1]) if name in columns else None
+
+    rises = columns.get("rises", np.zeros(1))
+    return {
+        "time": last("time"),
+        "risk_first": float(columns["risk"][0]),
+        "risk": last("risk"),
+        "teacher_distance": last("teacher_distance"),
+        "teacher_w1": last("teacher_w1"),
+        "teacher_w2": last("teacher_w2"),
+        "ultra_fast_distance": last("ultra_fast_distance"),
+        "projected_distance": last("projected_distance"),
+        "floor": last("floor"),
+        "rises": float(np.nanmean(rises)),
+        "spectral_gap": limits.grid.gap() if limits.grid else None,
+        "time_ratio": config.time_ratio if config.dynamics != "varpro" else None,
+        "stored_centre": config.centre,
+    }
+
+
+def _arrays(
+    setup: Setup, observer: Observer, limits: Limits, steps: list[int]
+) -> dict[str, np.ndarray]:
+    kept, snapshots = observer.stored_snapshots()
+    return {
+        "snapshot.steps": kept,
+        "snapshot.weights": snapshots,
+        "teacher": setup.teacher.astype(np.float32),
+    } | limits.arrays(np.searchsorted(np.asarray(steps), kept))
+
+
+def _notes(config: Timescales, trajectory: Trajectory, start: Network) -> list[str]:
+    notes = []
+    if config.dynamics == "two-timescale" and config.time_ratio < SLOW_RATIO:
+        notes.append(
+            f"ratio {config.time_ratio:.3g}: the readout is not fast here; expect a "
+            "lag behind variable projection."
+        )
+    if config.precision == "float32" and config.penalty < LEAST_FLOAT32_PENALTY:
+        notes.append(
+            "float32 loses about 1e-7/penalty of the risk; use precision=float64."
+        )
+    if config.plain_relu and "ultra-fast" in config.limits:
+        notes.append(
+            "ReLU on the circle follows the projected diffusion; both are drawn."
+            if "projected" in config.limits
+            else "ReLU on the circle follows the projected diffusion, not this one."
+        )
+    return notes + _step_notes(config, trajectory, start)
+
+
+def _step_notes(
+    config: Timescales, trajectory: Trajectory, start: Network
+) -> list[str]:
+    """What there is to say about the time step after the run."""
+    notes = []
+    rises = trajectory.columns().get("rises", np.zeros(1))
+    fraction = float(np.nanmean(rises)) if np.any(np.isfinite(rises)) else 0.0
+    stable = None
+    if config.plain_relu:
+        largest = float(jnp.max(jnp.abs(start.readout)))
+        stable = stable_time_step(largest, penalty=config.penalty)
+    hint = (
+        f" `time_step` {config.time_step:.3g} is above the stable step estimated at "
+        f"start, {stable:.2g} (section 5.2)."
+        if stable is not None and config.time_step > stable
+        else " A smaller `time_step` may help."
+    )
+    if trajectory.status == "diverged":
+        last = int(trajectory.records[-1]["step"])
+        notes.append(f"The run diverged by step {last}.{hint}")
+    elif fraction > MOST_RISES:
+        notes.append(f"The risk rose in {fraction:.1%} of the steps.{hint}")
+    return notes
