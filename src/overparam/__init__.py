@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
-    from .data.catalogue import load as load_data
+    from .data.catalogue import load as load_data  # noqa: F401
     from .data.source import Batch as Batch
     from .data.source import Source as Source
     from .data.source import Table as Table

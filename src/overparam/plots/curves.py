@@ -8,7 +8,7 @@ import polars as pl
 from matplotlib.axes import Axes
 
 from ..errors import ConfigError
-from .figure import COLOURS, band
+from .figure import COLOURS, band, legend
 
 
 def curves(
@@ -40,12 +40,12 @@ def curves(
             axes,
             grid,
             stacked,
-            label=y if value is None else f"{by} = {shown(value)}",
+            label=y if value is None else f"{by.replace('_', ' ')} {shown(value)}",
             colour=COLOURS[index % len(COLOURS)],
         )
     axes.set_xlabel(x.replace("_", " "))
     axes.set_ylabel(y.replace("_", " "))
-    axes.legend()
+    legend(axes)
 
 
 def aligned(

@@ -1,6 +1,7 @@
 """Figures without global state: one look for all, saved as PNG and SVG."""
 
 import io
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ COLOURS = (
     "#000000",
     "#8C6BB1",
 )
+
+# Of the caption's font, so that a line never leaves the figure.
+_LETTERS_PER_INCH = 16
 
 _STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
@@ -59,14 +63,15 @@ def panels(
         height: Height of a panel in inches.
         caption: Text below: parametrisation, sizes, seeds.
     """
+    lines = textwrap.wrap(caption, int(_LETTERS_PER_INCH * width * n_columns))
     with mpl.rc_context(_STYLE):
         figure = Figure(
-            figsize=(width * n_columns, height * n_rows + (0.35 if caption else 0)),
+            figsize=(width * n_columns, height * n_rows + 0.15 * (len(lines) + 1)),
             layout="constrained",
         )
         axes = figure.subplots(n_rows, n_columns, squeeze=False)
-        if caption:
-            figure.supxlabel(caption, fontsize=7.5, color="0.35")
+        if lines:
+            figure.supxlabel("\n".join(lines), fontsize=7.5, color="0.35")
     return figure, axes
 
 
@@ -85,6 +90,11 @@ def band(
     if len(stacked) > 1:
         low, high = np.nanquantile(stacked, [0.1, 0.9], axis=0)
         axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+
+
+def legend(axes: Axes, **options: Any) -> None:
+    """A small legend without a frame."""
+    axes.legend(frameon=False, fontsize=7.5, **options)
 
 
 def save(figure: Figure, path: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import polars as pl
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from ..plots.curves import curves
 from .reproduction import Results
@@ -18,6 +19,7 @@ def risk_curves(axes: Axes, records: pl.DataFrame, *, by: str | None) -> None:
     """Epoch objective against epoch on a log axis, with the mean plateau levels."""
     curves(axes, records, x="epoch", y="loss", by=by)
     axes.set_yscale("log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("epoch objective (half squared error)")
     for column, label in PLATEAUS.items():
         levels = records.group_by("path").agg(pl.col(column).first())[column]
@@ -25,10 +27,10 @@ def risk_curves(axes: Axes, records: pl.DataFrame, *, by: str | None) -> None:
         axes.axhline(level, color="0.5", linestyle=":", linewidth=1)
         axes.annotate(
             label,
-            (1, level),
+            (1.005, level),
             xycoords=("axes fraction", "data"),
-            ha="right",
-            va="bottom",
+            ha="left",
+            va="center",
             fontsize=6.5,
             color="0.4",
         )
