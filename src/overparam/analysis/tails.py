@@ -172,8 +172,8 @@ def hill_plot(
     x: Sample, *, n_points: int = 200
 ) -> tuple[Float64[ndarray, " m"], Float64[ndarray, " m"]]:
     """The Hill index against k, for k spaced evenly on a log scale."""
-    logs = np.log(np.sort(np.abs(check_sample(x)))[::-1])
-    logs = logs[np.isfinite(logs)]
+    size = np.sort(np.abs(check_sample(x)))[::-1]
+    logs = np.log(size[size > 0])
     ks = np.unique(np.geomspace(2, logs.size - 1, n_points).astype(int))
     sums = np.cumsum(logs)
     with np.errstate(divide="ignore"):

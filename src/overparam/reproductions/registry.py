@@ -39,6 +39,18 @@ REPRODUCTIONS: Mapping[str, Entry] = MappingProxyType(
             "The order of Livni et al. at a small step, and why (exercise, part e)",
             "overparam.reproductions.planted_livni:REPRODUCTION",
         ),
+        "heavy-tails-pruning": Entry(
+            "Pruned fraction and accuracies per noise, with controls (Wan et al.)",
+            "overparam.reproductions.heavy_tails_pruning:REPRODUCTION",
+        ),
+        "heavy-tails-width": Entry(
+            "Pruned fraction against width (Wan et al.)",
+            "overparam.reproductions.heavy_tails_width:REPRODUCTION",
+        ),
+        "heavy-tails-theorem": Entry(
+            "Pruning error against width in the mean-field algorithm (Wan et al.)",
+            "overparam.reproductions.heavy_tails_theorem:REPRODUCTION",
+        ),
     }
 )
 

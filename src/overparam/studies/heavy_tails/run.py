@@ -92,10 +92,11 @@ class Problem:
     def noise(self) -> HeavyTailNoise:
         """The noise of a step."""
         config = self.config
+        # As arrays, so that a sweep over them compiles one program.
         noise = HeavyTailNoise(
             config.noise,
-            config.alpha,
-            config.sigma,
+            jnp.asarray(config.alpha, config.precision),
+            jnp.asarray(config.sigma, config.precision),
             layers=config.patterns,
             rescale=config.rescale_noise,
             isotropic_scale=config.isotropic_scale,

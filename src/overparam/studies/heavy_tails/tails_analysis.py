@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -102,22 +103,15 @@ def _samples(
 def _figure(samples: Mapping[str, ndarray], caption: str) -> Figure:
     figure, axes = panels(1, 3, width=3.9, height=3.4, caption=caption)
     for index, (name, sample) in enumerate(samples.items()):
-        colour = COLOURS[index % len(COLOURS)]
-        values, shares = survival(sample)
-        axes[0, 0].loglog(values, shares, color=colour, label=name)
-        axes[0, 1].semilogx(*hill_plot(sample), color=colour)
-        axes[0, 2].plot(*_characteristic(sample), ".-", color=colour)
-    control = np.random.default_rng(0).standard_normal(
-        len(next(iter(samples.values())))
-    )
+        style = {"color": COLOURS[index % len(COLOURS)], "label": name}
+        _draw(axes, sample, style)
     first = next(iter(samples.values()))
-    gaussian = control * np.median(np.abs(first)) / np.median(np.abs(control))
-    values, shares = survival(gaussian)
-    axes[0, 0].loglog(values, shares, ":", color="0.4", label="Gaussian")
-    axes[0, 1].semilogx(*hill_plot(control), ":", color="0.4")
-    axes[0, 2].plot(*_characteristic(control), ":", color="0.4")
+    control = np.random.default_rng(0).standard_normal(len(first))
+    control *= np.median(np.abs(first)) / np.median(np.abs(control))
+    _draw(axes, control, {"color": "0.4", "linestyle": ":", "label": "Gaussian"})
     axes[0, 0].set_xlabel("absolute value")
     axes[0, 0].set_ylabel("share of values at least as large")
+    axes[0, 0].set_xlim(left=float(np.quantile(np.abs(first), 0.01)) or None)
     axes[0, 0].legend()
     axes[0, 1].set_xlabel("k largest values")
     axes[0, 1].set_ylabel("Hill index")
@@ -126,6 +120,15 @@ def _figure(samples: Mapping[str, ndarray], caption: str) -> Figure:
     axes[0, 2].set_ylabel("log(-log |characteristic function|^2)")
     axes[0, 2].set_title("the slope is the tail index")
     return figure
+
+
+def _draw(axes: ndarray, sample: ndarray, style: Mapping[str, Any]) -> None:
+    values, shares = survival(sample)
+    # Dense in the tail; a point for each of a million values would burst the file.
+    chosen = values.size - np.unique(np.geomspace(1, values.size, 300).astype(int))
+    axes[0, 0].loglog(values[chosen], shares[chosen], **style)
+    axes[0, 1].semilogx(*hill_plot(sample), **style)
+    axes[0, 2].plot(*_characteristic(sample), **style)
 
 
 def _characteristic(sample: ndarray) -> tuple[ndarray, ndarray]:
