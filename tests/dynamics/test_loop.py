@@ -48,14 +48,22 @@ def by_hand(given: Training, plan: Plan, rate: float) -> tuple[np.ndarray, np.nd
     return weights, readout
 
 
-@pytest.mark.parametrize("source", [stream(), table()], ids=["stream", "table"])
-def test_training_is_sgd_written_out_in_numpy(source):
+# A stream draws in float32, and two programs may round a draw differently.
+ULP = 1e-6
+
+
+@pytest.mark.parametrize(
+    ("source", "tolerance"),
+    [(stream(), ULP), (table(), 1e-10)],
+    ids=["stream", "table"],
+)
+def test_training_is_sgd_written_out_in_numpy(source, tolerance):
     given = training(source=source, data_key=jax.random.key(9))
     network = train(given, PLAN).network
     weights, readout = by_hand(given, PLAN, 0.05)
-    # Sixty steps of float64 rounding.
-    assert_allclose(network.weights, weights, rtol=1e-10, atol=1e-12)
-    assert_allclose(network.readout, readout, rtol=1e-10, atol=1e-12)
+    # Otherwise there are sixty steps of float64 rounding.
+    assert_allclose(network.weights, weights, rtol=tolerance, atol=1e-2 * tolerance)
+    assert_allclose(network.readout, readout, rtol=tolerance, atol=1e-2 * tolerance)
 
 
 def test_how_often_one_records_does_not_change_the_samples_of_an_epoch_table():
@@ -83,14 +91,14 @@ def test_a_run_alone_equals_the_same_run_in_a_group_and_beside_other_widths():
     ]
     together = train_together(given, PLAN)
     for alone, run in zip(given, together, strict=True):
-        assert_allclose(train(alone, PLAN).network.weights, run.network.weights, 1e-10)
+        assert_allclose(train(alone, PLAN).network.weights, run.network.weights, ULP)
 
 
 def test_runs_with_their_own_samples_can_train_together():
     given = [training(seed=seed, source=stream(seed)) for seed in (2, 3)]
     together = train_together(given, PLAN)
     for alone, run in zip(given, together, strict=True):
-        assert_allclose(train(alone, PLAN).network.weights, run.network.weights, 1e-10)
+        assert_allclose(train(alone, PLAN).network.weights, run.network.weights, ULP)
 
 
 def test_each_run_of_a_group_stops_by_its_own_rule():
@@ -101,7 +109,8 @@ def test_each_run_of_a_group_stops_by_its_own_rule():
     assert (finished.status, len(finished.records)) == ("finished", 3)
     assert (converged.status, len(converged.records)) == ("converged", 1)
     one_chunk = Plan(n_steps=20, batch_size=5, record_every=20)
-    assert_allclose(converged.network.weights, train(fast, one_chunk).network.weights)
+    alone = train(fast, one_chunk).network
+    assert_allclose(converged.network.weights, alone.weights, ULP)
 
 
 def test_a_step_that_is_too_large_is_a_status_and_keeps_the_finite_records():
