@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from ..errors import ConfigError
 from ..networks.initialise import two_layer
 from ..networks.two_layer import TwoLayer
+from .normal import standard_normal
 from .source import Batch
 
 
@@ -84,25 +85,20 @@ class PlantedStream(eqx.Module):
     ) -> Batch:
         key_inputs, key_noise = jax.random.split(jax.random.fold_in(key, step))
         n_samples = n_steps * batch_size
-        x = self._normal(key_inputs, (n_samples, self.input_dim))
+        dtype = self.teacher.weights.dtype
+        x = standard_normal(key_inputs, (n_samples, self.input_dim), dtype=dtype)
         if self.mixing is not None:
             x = x @ self.mixing.astype(x.dtype)
         y = self.teacher(x)
         if self.noise is not None:
-            y += self.noise.astype(y.dtype) * self._normal(key_noise, y.shape)
+            noise = standard_normal(key_noise, y.shape, dtype=y.dtype)
+            y += self.noise.astype(y.dtype) * noise
         return Batch(
             x.reshape(n_steps, batch_size, -1), y.reshape(n_steps, batch_size, -1)
         )
 
     def batch(self, drawn: Batch) -> Batch:
         return drawn
-
-    def _normal(
-        self, key: PRNGKeyArray, shape: tuple[int, ...]
-    ) -> Float[Array, "n_samples _"]:
-        # Float32 draws cost half of float64 ones and are random enough.
-        draws = jax.random.normal(key, shape, jnp.float32)
-        return draws.astype(self.teacher.weights.dtype)
 
 
 def _as_leaf(value: Float[Array, ""] | float) -> Float[Array, ""]:
