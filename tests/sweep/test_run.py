@@ -17,6 +17,7 @@ from work_for_tests import DEFAULTS, events, jobs, work
 from overparam.errors import ConfigError, Interrupted, OverparamError
 from overparam.store import find_runs, gather, open_run, read_run
 from overparam.sweep.run import sweep
+from overparam.sweep.workers import Borrowed
 
 
 def begin(root, n_jobs, actions):
@@ -234,7 +235,7 @@ def test_a_broken_executor_is_told_and_finished_runs_are_kept(tmp_path):
     todo = jobs(tmp_path, ["finish", "kill", "finish"])
     pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
     with pool, pytest.raises(OverparamError, match="executor is lost"):
-        sweep(todo, work=work, executor=pool, n_jobs=1)
+        sweep(todo, work=work, workers=[Borrowed(pool)])
     assert stored(tmp_path) == {0: "finished"}
 
 

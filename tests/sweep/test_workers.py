@@ -32,6 +32,6 @@ def test_a_revived_worker_works():
     worker = OwnProcess(frozenset(available_cores()))
     first = worker.submit(os.getpid).result()
     os.kill(first, 9)
-    assert worker.revive()
+    assert worker.revive(OSError())
     assert worker.submit(os.getpid).result() != first
     worker.stop(now=True)

@@ -5,11 +5,12 @@ does what is missing.
 """
 
 import contextlib
+import os
 import time
 from collections import Counter
-from collections.abc import Iterable
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from ..store.read import read_run
 from ..store.run import FAILED, attempts, run_status
 from .jobs import Failure, Job, Report, SweepResult, SweepState, Work
 from .queue import ShapeQueue
-from .workers import Borrowed, Worker, local_workers
+from .workers import Worker, local_workers
 
 
 # A run that kills its worker may have been a bystander of a full memory: it is tried
@@ -39,7 +40,7 @@ def sweep(
     *,
     work: Work,
     n_jobs: int = 1,
-    executor: Executor | None = None,
+    workers: Sequence[Worker] | None = None,
     report: Report | None = None,
     skip_finished: bool = True,
 ) -> SweepResult:
@@ -48,9 +49,9 @@ def sweep(
     Args:
         jobs: What to run; a run asked for twice is done once.
         work: Does one job; a function of a module, as it is sent to other processes.
-        n_jobs: Number of processes; 1 runs in this one. With an executor, the number
-            of jobs handed to it at a time.
-        executor: Where to run instead of on spawned processes; the caller ends it.
+        n_jobs: Number of processes of this machine; 1 runs in this one.
+        workers: Where to run instead, each taking one job at a time: places in any
+            `concurrent.futures.Executor`, for instance that of a cluster.
         report: Told the state, about twice a second or whenever a run ends.
         skip_finished: Leave out runs with a stored answer (not with `--force`).
 
@@ -62,13 +63,14 @@ def sweep(
         OverparamError: If the executor is lost. What is finished is stored.
     """
     at_least(1, n_jobs=n_jobs)
+    # Workers elsewhere have another current folder.
+    jobs = [replace(job, root=os.path.abspath(job.root)) for job in jobs]
     unique = {job.path: job for job in jobs}
     stored = {p: _answer(p) if skip_finished else None for p in unique}
     missing = [job for path, job in unique.items() if stored[path] is None]
     run = _Sweep(missing, work, Counter(s for s in stored.values() if s is not None))
     if missing:
-        places = min(n_jobs, len(missing)) if executor is None else n_jobs
-        run.drive(_workers(executor, places), report)
+        run.drive(workers or local_workers(min(n_jobs, len(missing))), report)
     return SweepResult(
         state=run.state(), statuses=run.statuses, failures=tuple(run.failures)
     )
@@ -98,7 +100,7 @@ class _Sweep:
         self.statuses = stored
         self.failures: list[Failure] = []
 
-    def drive(self, workers: list[Worker], report: Report | None) -> None:
+    def drive(self, workers: Sequence[Worker], report: Report | None) -> None:
         """Keep every worker busy until nothing is left."""
         free = [_Place(worker) for worker in workers]
         graceful = False
@@ -133,14 +135,13 @@ class _Sweep:
             seconds=time.monotonic() - self._start,
         )
 
-    def _interrupt(self, workers: list[Worker]) -> None:
+    def _interrupt(self, workers: Sequence[Worker]) -> None:
         """Give the runs that are under way the time to write a checkpoint."""
-        if self._running:
-            for future in self._running:
-                future.cancel()
+        under_way = [future for future in self._running if not future.cancel()]
+        if under_way:
             for worker in workers:
                 worker.interrupt()
-            wait(self._running, _GRACE)
+            wait(under_way, _GRACE)
 
     def _begin(self, place: _Place) -> None:
         busy = [other.shape for other in self._running.values()]
@@ -162,7 +163,7 @@ class _Sweep:
         for future in ended:
             place = self._running.pop(future)
             places.append(place)
-            error = future.exception()
+            error = _error(future)
             if error is None:
                 self._ended(place, future.result())
             elif isinstance(error, Interrupted):
@@ -181,13 +182,13 @@ class _Sweep:
             self.statuses[outcome.status] += 1
 
     def _died(self, place: _Place, error: BaseException) -> None:
-        if not place.worker.revive():
+        if not place.worker.revive(error):
             raise OverparamError(
-                f"The executor is lost ({type(error).__name__}: {error}): start the "
-                "same command again when it is back; finished runs are kept."
+                f"The executor is lost ({type(error).__name__}): start the same "
+                "command again when it is back; finished runs are kept."
             ) from error
         place.shape = None
-        self._once_more(place, f"Its process died {_TRIES} times ({error}).")
+        self._once_more(place, f"Its process died {_TRIES} times: {_sentence(error)}")
 
     def _once_more(self, place: _Place, sentence: str) -> None:
         assert place.job is not None
@@ -231,10 +232,19 @@ def _attempt(work: Work, job: Job) -> _Outcome:
     return _Outcome(status, _stored_error(job) if status == FAILED else "")
 
 
-def _sentence(error: Exception) -> str:
+def _error(future: Future[Any]) -> BaseException | None:
+    try:
+        return future.exception()
+    except CancelledError as error:  # The executor gave the task up.
+        return error
+
+
+def _sentence(error: BaseException) -> str:
     if isinstance(error, OverparamError):
         return str(error)
-    return f"{type(error).__name__}: {error}"
+    # One line of one sentence: some libraries write a page.
+    first = str(error).strip().partition("\n")[0].partition(". ")[0]
+    return f"{type(error).__name__}: {first}".removesuffix(": ").removesuffix(".") + "."
 
 
 def _stored_error(job: Job) -> str:
@@ -251,9 +261,3 @@ def _answer(path: Path) -> str | None:
     except StoreError:
         return None  # Damaged: the run itself will say so.
     return None if status in (None, FAILED, "running", "unfinished") else status
-
-
-def _workers(executor: Executor | None, n_jobs: int) -> list[Worker]:
-    if executor is not None:
-        return [Borrowed(executor) for _ in range(n_jobs)]
-    return local_workers(n_jobs)

@@ -19,8 +19,8 @@ class Worker(Protocol):
         """Begin a task."""
         ...
 
-    def revive(self) -> bool:
-        """Start anew after the process died; whether that is possible."""
+    def revive(self, error: BaseException) -> bool:
+        """Be ready again after a task ended with `error`, or say that it cannot be."""
         ...
 
     def interrupt(self) -> None:
@@ -40,7 +40,7 @@ class InProcess:
         future.set_result(task(*arguments))
         return future
 
-    def revive(self) -> bool:
+    def revive(self, error: BaseException) -> bool:
         return True
 
     def interrupt(self) -> None:
@@ -53,14 +53,21 @@ class InProcess:
 class Borrowed:
     """One place in an executor of the caller, who also ends it."""
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        *,
+        survives: Callable[[BaseException], bool] = lambda error: False,
+    ) -> None:
+        """`survives`: whether an error cost a process but not the executor."""
         self._executor = executor
+        self._survives = survives
 
     def submit(self, task: Callable[..., Any], *arguments: Any) -> Future[Any]:
         return self._executor.submit(task, *arguments)
 
-    def revive(self) -> bool:
-        return False
+    def revive(self, error: BaseException) -> bool:
+        return self._survives(error)
 
     def interrupt(self) -> None:
         pass
@@ -83,7 +90,7 @@ class OwnProcess:
     def submit(self, task: Callable[..., Any], *arguments: Any) -> Future[Any]:
         return self._pool.submit(task, *arguments)
 
-    def revive(self) -> bool:
+    def revive(self, error: BaseException) -> bool:
         self.stop(now=True)
         self._start()
         return True

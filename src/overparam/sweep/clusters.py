@@ -1,0 +1,127 @@
+"""Workers beyond this machine: a running Dask cluster, or SLURM through Dask."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from ..errors import ConfigError, OverparamError
+from .workers import Borrowed, Worker
+
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+# Workers that a batch system starts may have to queue; a running cluster has none to
+# wait for, only a network.
+_SECONDS_TO_CONNECT = 30
+
+
+@contextlib.contextmanager
+def cluster_workers(text: str, *, n_jobs: int | None = None) -> Iterator[list[Worker]]:
+    """The places of a cluster, for `sweep(..., workers=...)`.
+
+    Args:
+        text: `dask:tcp://HOST:PORT`, `dask:SCHEDULER_FILE.json`, or `slurm`, which
+            submits workers as the user's `jobqueue.yaml` of dask-jobqueue says.
+        n_jobs: Runs at a time; as many as the cluster has threads if `None`.
+
+    Raises:
+        ConfigError: If `text` names no cluster, an extra is missing, or workers run
+            several tasks in one process.
+        OverparamError: If the scheduler does not answer.
+    """
+    kind, _, address = text.partition(":")
+    if kind == "dask" and address:
+        with _quiet(), _connected(address) as client:
+            yield _places(client, n_jobs)
+    elif kind == "slurm" and not address:
+        if n_jobs is None:
+            raise ConfigError("A sweep on SLURM needs `--jobs N`, the most at a time.")
+        with _quiet(), _submitted(n_jobs) as client:
+            yield _places(client, n_jobs)
+    else:
+        raise ConfigError(
+            "`--cluster` must be dask:ADDRESS, dask:SCHEDULER_FILE.json or slurm, "
+            f"got {text!r}."
+        )
+
+
+def _places(client: "Client", n_jobs: int | None) -> list[Worker]:
+    threads = cast("dict[str, int]", client.nthreads())
+    if any(number > 1 for number in threads.values()):
+        # Precision is a setting of a whole process, and so is Ctrl-C.
+        raise ConfigError(
+            "Some workers of the cluster run several tasks in one process: start them "
+            "with --nthreads 1 (and --nworkers N for N at a time)."
+        )
+    executor = client.get_executor(pure=False)
+    n_places = n_jobs or max(1, sum(threads.values()))
+    return [Borrowed(executor, survives=_only_a_worker) for _ in range(n_places)]
+
+
+def _only_a_worker(error: BaseException) -> bool:
+    # A scheduler that is lost cancels every task. Anything else is a lost worker:
+    # KilledWorker, or a result that was lost with the worker that held it.
+    return not isinstance(error, CancelledError)
+
+
+@contextlib.contextmanager
+def _connected(address: str) -> "Iterator[Client]":
+    try:
+        from distributed import Client
+    except ImportError:
+        message = "Dask is not installed: pip install 'overparam[dask]'."
+        raise ConfigError(message) from None
+    file = Path(address) if address.endswith(".json") else None
+    if file is not None and not file.exists():
+        raise ConfigError(f"There is no scheduler file `{file}`.")
+    try:
+        client = Client(
+            address=None if file else address,
+            scheduler_file=str(file) if file else None,
+            timeout=_SECONDS_TO_CONNECT,
+            set_as_default=False,
+        )
+    except (OSError, ValueError) as error:
+        raise OverparamError(
+            f"No Dask scheduler answers at `{address}` ({type(error).__name__}): see "
+            "whether it runs and the address is right."
+        ) from error
+    try:
+        yield client
+    finally:
+        # Closing a client whose scheduler is gone would wait for it.
+        client.close(timeout=2)
+
+
+@contextlib.contextmanager
+def _submitted(n_jobs: int) -> "Iterator[Client]":
+    try:
+        from dask_jobqueue import (  # pyright: ignore[reportMissingImports]
+            SLURMCluster,
+        )
+        from distributed import Client
+    except ImportError:
+        message = "SLURM is reached through Dask: pip install dask-jobqueue."
+        raise ConfigError(message) from None
+    # The last --nthreads counts; adapting replaces workers that met their time limit.
+    with SLURMCluster(worker_extra_args=["--nthreads", "1"]) as slurm:
+        slurm.adapt(minimum=0, maximum=n_jobs)
+        with Client(slurm, set_as_default=False) as client:
+            yield client
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """What Dask logs of a lost scheduler is a page; our error is a sentence."""
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
