@@ -154,8 +154,8 @@ def claims(results: Results) -> Sequence[Claim]:
         ),
         sign_claim(
             below,
-            sentence=f"alpha {heavy:g}: at n = {wide} it is below {limit:.3g}, the limit "
-            "of Gaussian noise",
+            sentence=f"alpha {heavy:g}: at n = {wide} it is below {limit:.3g}, the "
+            "limit of Gaussian noise",
             published="it tends to 0 as n grows",
         ),
         sign_claim(
