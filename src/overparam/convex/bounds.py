@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.linalg import cho_factor, cho_solve
-from scipy.linalg.lapack import dpocon
+from scipy.linalg import cho_factor, cho_solve, get_lapack_funcs
 
 from .groups import BasisGroups, PerSample, Weights
 from .programs import Program
@@ -23,7 +22,8 @@ _FIT_TOLERANCE = 1e-9
 def relative_gap(primal: float, lower: float) -> float:
     """The gap over the lower bound; zero if both values are (numerically) zero."""
     gap = max(primal - lower, 0.0)
-    return gap / max(abs(lower), np.finfo(float).tiny) if gap else 0.0
+    # Optimal values are nonnegative: no positive lower bound means none at all.
+    return gap and (gap / lower if lower > np.finfo(float).eps * primal else np.inf)
 
 
 class FeasibleDual(NamedTuple):
@@ -112,7 +112,8 @@ class EqualityRepair:
         try:
             self._factor = cho_factor(gram)
             norm = np.abs(gram).sum(axis=0).max()
-            well = dpocon(self._factor[0], norm)[0] > _RANK_TOLERANCE
+            (pocon,) = get_lapack_funcs(["pocon"], [gram])
+            well = pocon(self._factor[0], norm)[0] > _RANK_TOLERANCE
         except np.linalg.LinAlgError:
             well = False
         if not well:

@@ -11,7 +11,7 @@ Reference: Vandenberghe 2010, The CVXOPT linear and quadratic cone program solve
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 
 class Arrow(NamedTuple):
@@ -84,9 +84,9 @@ def inner(a: Arrow, b: Arrow) -> float:
     return float(a.head @ b.head + np.vdot(a.tail, b.tail))
 
 
-def inside(a: Arrow) -> Bool[np.ndarray, ""]:
+def inside(a: Arrow) -> bool:
     """Whether every cone point is in the interior of its cone."""
-    return np.all(a.head > norms(a.tail))
+    return bool(np.all(a.head > norms(a.tail)))
 
 
 def product(a: Arrow, b: Arrow) -> Arrow:

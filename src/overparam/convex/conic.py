@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.linalg.lapack import dtrtri
+from scipy.linalg import get_lapack_funcs
 
 from . import cones
 from .bounds import EqualityRepair, scaled_dual
@@ -26,6 +26,7 @@ from .cones import Arrow
 from .groups import PerGroup, PerSample, Samples, Weights
 from .newton import Candidate, newton_solver
 from .programs import Program
+from .solution import Solution
 
 
 # Relative shifts of the diagonal blocks to try in turn.
@@ -69,7 +70,7 @@ class ConicMethod:
         self.program = program
         self.repair = repair
 
-    def start(self) -> ConicState:
+    def start(self, near: Solution | None = None) -> ConicState:
         """The perfectly centred start: all complementarity products are equal."""
         program, groups = self.program, self.program.groups
         n, first = len(program.y), program.n_skip
@@ -79,12 +80,17 @@ class ConicMethod:
         weights = np.zeros((groups.n_groups, groups.dimension))
         weights[first:] = shrink * np.concatenate([centres, centres])
         rows = self.signed_rows(weights)
-        bounds = program.bounds[first:, None]
+        bounds = program.bounds[first:]
+        row_duals = (bounds / np.sqrt(1 + n))[:, None] * shrink / rows
+        # At the exact centres this uses n / (1 + n) of the squared bounds; centres that
+        # are only nearly exact may use more than all.
+        blocks = program.dual_blocks(np.zeros(n), row_duals)[first:]
+        room = np.sqrt((0.5 + n) / (1 + n)) * bounds / cones.norms(blocks)
         return ConicState(
             heights=np.full(groups.n_groups, height),
             weights=weights,
             dual=np.zeros(n),
-            row_duals=bounds / np.sqrt(1 + n) * shrink / rows,
+            row_duals=np.minimum(1, room)[:, None] * row_duals,
         )
 
     def penalised(self, z: Weights) -> Weights:
@@ -290,7 +296,8 @@ def _triangular_inverses(
     lower: Float[np.ndarray, "groups d d"],
 ) -> Float[np.ndarray, "groups d d"]:
     """Inverses of lower triangular matrices, in place."""
+    (trtri,) = get_lapack_funcs(["trtri"], [lower])
     for factor in lower:
         # LAPACK is column-major: it sees the transpose, which is upper triangular.
-        dtrtri(factor.T, lower=0, overwrite_c=1)
+        trtri(factor.T, lower=0, overwrite_c=1)
     return lower

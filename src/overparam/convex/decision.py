@@ -1,4 +1,4 @@
-"""Was the planted model recovered? Decided by certificates, not by weight tolerances."""
+"""Was the planted model recovered? Decided by certificates, not by tolerances."""
 
 from typing import Literal
 

@@ -20,6 +20,10 @@ from .programs import Program
 from .solution import Solution
 
 
+# Fraction of the dual bounds that a warm start uses.
+_WARM = 0.99
+
+
 class GatedState(NamedTuple):
     r"""A strictly feasible dual point with its slacks, and multipliers.
 
@@ -41,14 +45,33 @@ class GatedMethod:
         self.program = program
         self.repair = repair
 
-    def start(self, solution: Solution | None = None) -> GatedState:
-        """The centred starting point, or one near a solution of a nearby programme."""
+    def start(self, near: Solution | None = None) -> GatedState:
+        """The centred starting point, or one near a solution of a similar programme."""
+        if near is not None:
+            return self._warm_start(near)
         bounds, groups = self.program.bounds, self.program.groups
         zeros = np.zeros((groups.n_groups, groups.dimension))
         dual = np.zeros_like(self.program.y)
         size = np.linalg.norm(self.program.y) / np.sqrt(groups.n_groups)
         multiplier = Arrow(np.full(groups.n_groups, size), zeros)
         return GatedState(dual, Arrow(bounds, zeros), multiplier)
+
+    def _warm_start(self, near: Solution) -> GatedState:
+        """Pull a solution into the cones.
+
+        The dual point is scaled to use a fraction of its bounds, the multipliers get
+        heights that make all complementarity products about equal.
+        """
+        program = self.program
+        sizes = program.group_norms(program.groups.adjoint(near.dual))
+        dual = _WARM / (sizes / program.bounds).max(initial=1e-300) * near.dual
+        slack = Arrow(program.bounds, program.groups.adjoint(dual))
+        tails = -near.weights
+        lengths = cones.norms(tails)
+        room = float(((1 - _WARM) * program.bounds * lengths).mean())
+        heights = np.sqrt(lengths**2 + 2 * lengths * room / program.bounds)
+        heights += room / program.bounds
+        return GatedState(dual, slack, Arrow(heights, tails))
 
     def certify(self, state: GatedState) -> Candidate:
         """Bounds that hold at any iterate, and the points that give them."""

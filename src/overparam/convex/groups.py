@@ -23,8 +23,17 @@ PerSample = Float[np.ndarray, "groups n"]
 class Groups(eqx.Module):
     """Linear maps $A_g$ of all groups, with what the solvers ask of them."""
 
-    n_groups: eqx.AbstractVar[int]
-    dimension: eqx.AbstractVar[int]
+    x: eqx.AbstractVar[Float[np.ndarray, "n d"]]
+
+    @property
+    @abc.abstractmethod
+    def n_groups(self) -> int:
+        """Number of groups."""
+
+    @property
+    @abc.abstractmethod
+    def dimension(self) -> int:
+        """Number of weights of a group."""
 
     @abc.abstractmethod
     def apply(self, z: Weights) -> Samples:

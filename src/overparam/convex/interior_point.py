@@ -1,18 +1,24 @@
 """The front door of the interior-point methods."""
 
+from typing import Any
+
 import numpy as np
 
 from ..checks import at_least, positive
 from .bounds import EqualityRepair
 from .conic import ConicMethod
 from .gated import GatedMethod
-from .newton import iterate
+from .newton import Method, Run, iterate
 from .programs import Program
 from .solution import Solution, assess
 
 
 def solve(
-    program: Program, *, tolerance: float = 1e-7, max_iterations: int = 100
+    program: Program,
+    *,
+    tolerance: float = 1e-7,
+    max_iterations: int = 100,
+    near: Solution | None = None,
 ) -> Solution:
     r"""The optimum of a convex programme with a certified gap.
 
@@ -24,6 +30,7 @@ def solve(
         program: What to minimise.
         tolerance: Relative gap at which to stop; below 1e-8 rounding may prevent it.
         max_iterations: Most Newton steps.
+        near: Solution of a similar gated programme with the same groups to start from.
 
     Returns:
         The solution; look at `status` before using the weights.
@@ -35,15 +42,11 @@ def solve(
         unreachable = repair.unreachable()
         if unreachable is not None:
             return _infeasible(program, unreachable)
-    if not program.y.any():
-        zeros = np.zeros((program.groups.n_groups, program.groups.dimension))
-        return assess(
-            program, zeros, program.y, None, tolerance=tolerance, iterations=0
-        )
+    trivial = _zero_solution(program, tolerance)
+    if trivial is not None:
+        return trivial
     method = (ConicMethod if program.exact else GatedMethod)(program, repair)
-    run = iterate(
-        method, method.start(), tolerance=tolerance, max_iterations=max_iterations
-    )
+    run = _iterate(method, tolerance, max_iterations, near)
     return assess(
         program,
         run.best.weights,
@@ -52,6 +55,21 @@ def solve(
         tolerance=tolerance,
         iterations=run.iterations,
     )
+
+
+def _iterate(
+    method: Method[Any], tolerance: float, limit: int, near: Solution | None
+) -> Run:
+    # A little below the tolerance, so that the final recomputation agrees.
+    return iterate(method, tolerance=0.9 * tolerance, max_iterations=limit, near=near)
+
+
+def _zero_solution(program: Program, tolerance: float) -> Solution | None:
+    """Zero weights if they are optimal, which needs no iteration."""
+    zeros = np.zeros((program.groups.n_groups, program.groups.dimension))
+    duals = np.zeros_like(program.signs) if program.exact else None
+    zero = assess(program, zeros, program.y, duals, tolerance=tolerance, iterations=0)
+    return zero if zero.status == "optimal" else None
 
 
 def _infeasible(program: Program, certificate: np.ndarray) -> Solution:

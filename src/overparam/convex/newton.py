@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import cho_factor, cho_solve
 
-from .groups import PerSample, Samples, Square, Weights
 from .bounds import relative_gap
+from .groups import PerSample, Samples, Square, Weights
+from .solution import Solution
 
 
 # Diagonal shift of the factored matrix, as a fraction of its mean eigenvalue; the
@@ -43,7 +44,7 @@ State = TypeVar("State")
 class Method(Protocol[State]):
     """A predictor-corrector method for one programme."""
 
-    def start(self) -> State: ...
+    def start(self, near: Solution | None) -> State: ...
 
     def certify(self, state: State) -> Candidate: ...
 
@@ -58,9 +59,14 @@ class Run(NamedTuple):
 
 
 def iterate(
-    method: Method[State], state: State, *, tolerance: float, max_iterations: int
+    method: Method[State],
+    *,
+    tolerance: float,
+    max_iterations: int,
+    near: Solution | None = None,
 ) -> Run:
     """Step until the certified gap is below `tolerance` or rounding takes over."""
+    state = method.start(near)
     best = method.certify(state)
     smallest, age, iteration = relative_gap(best.upper, best.lower), 0, 0
     while iteration < max_iterations and smallest > tolerance and age < _PATIENCE:

@@ -1,12 +1,11 @@
-"""The same programmes handed to CVXPY: slow, general, and independent of our solvers."""
+"""The same programmes handed to CVXPY: slow, and independent of our solvers."""
 
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from ..errors import ConfigError, SolverError
-from .groups import BasisGroups
+from .groups import BasisGroups, MaskedGroups
 from .programs import Program
 from .solution import Solution, assess
 
@@ -21,7 +20,7 @@ def solve_reference(
 
     Args:
         program: What to minimise.
-        solver: Name of an installed CVXPY solver: `CLARABEL`, or `MOSEK` with a licence.
+        solver: Name of an installed CVXPY solver: `CLARABEL`, `MOSEK`, ...
         tolerance: Relative gap up to which the status is `optimal`.
 
     Raises:
@@ -80,8 +79,8 @@ def _predictions(cp: Any, program: Program, z: Any) -> Any:
     if isinstance(groups, BasisGroups):
         flat = groups.blocks.reshape(len(program.y), -1)
         return flat @ cp.vec(z, order="C")
-    masks: Float[np.ndarray, "groups n"] = groups.masks
-    return cp.sum(cp.multiply(masks.T, groups.x @ z.T), axis=1)
+    assert isinstance(groups, MaskedGroups)
+    return cp.sum(cp.multiply(groups.masks.T, groups.x @ z.T), axis=1)
 
 
 def _cones(cp: Any, program: Program, z: Any) -> list[Any]:

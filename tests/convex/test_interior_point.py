@@ -1,0 +1,256 @@
+"""The interior-point methods against closed forms, published values and each other."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from overparam.convex.interior_point import solve
+from overparam.convex.patterns import Patterns, patterns_of
+from overparam.convex.programs import convex_program
+
+from .problems import Problem, legacy_problem
+
+
+NETWORKS = ["plain", "skip", "normalised"]
+RELAXATIONS = ["gated", "exact"]
+PENALTIES = [None, 0.05]
+# Certified gaps of 1e-7 on both sides and a reference accurate to 1e-8.
+AGREES = 1e-6
+
+
+def recomputed(solution):
+    """Objective, equality residual, violation and dual size in extended precision."""
+    program = solution.program
+    x = program.groups.x.astype(np.longdouble)
+    neurons = program.groups.neurons(solution.weights).astype(np.longdouble)
+    masks = program.patterns.masks.astype(np.longdouble)
+    signs = [np.ones((program.n_skip, len(x))), masks]
+    if program.exact:
+        signs.append(-masks)
+    hidden = neurons @ x.T
+    predictions = (np.concatenate(signs) * hidden).sum(axis=0)
+    error = np.linalg.norm((predictions - program.y).astype(float))
+    rows = (
+        hidden[program.n_skip :]
+        * (np.concatenate([2 * masks - 1] * 2))[: len(hidden) - program.n_skip]
+    )
+    return predictions, error, float(rows.min()) if program.exact else 0.0
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("relaxation", RELAXATIONS)
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_every_number_follows_from_the_returned_arrays(
+    rng, network, relaxation, penalty
+):
+    problem = Problem(rng, 30, 8)
+    solution = solve(
+        problem.program(network=network, relaxation=relaxation, penalty=penalty)
+    )
+    assert solution.status == "optimal"
+    assert solution.gap <= 1e-7
+    predictions, error, lowest_row = recomputed(solution)
+    program = solution.program
+    norms = program.group_norms(solution.weights)
+    objective = (penalty or 1.0) * norms.sum() + (0.5 * error**2 if penalty else 0.0)
+    # Rounding of sums of a few thousand terms of order one.
+    assert solution.primal == pytest.approx(objective, rel=1e-12)
+    assert penalty is not None or error <= 1e-12 * np.linalg.norm(problem.y)
+    assert solution.cone_violation <= 1e-15
+    assert lowest_row >= -1e-14
+    blocks = program.dual_blocks(solution.dual, solution.cone_dual)
+    assert np.all(program.group_norms(blocks) <= program.bounds * (1 + 1e-12))
+    kappa = 1.0 if penalty else 0.0
+    value = problem.y @ solution.dual - kappa / 2 * solution.dual @ solution.dual
+    assert solution.lower == pytest.approx(value, rel=1e-12)
+    assert value <= objective * (1 + 1e-12)
+    if program.exact:
+        assert solution.cone_dual.min() >= 0
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_relaxing_the_cones_and_adding_patterns_never_costs(rng, network):
+    problem = Problem(rng, 24, 6)
+    few = Patterns(problem.patterns.masks[:30], problem.patterns.gates[:30])
+    gated = solve(problem.program(network=network))
+    exact = solve(problem.program(network=network, relaxation="exact"))
+    fewer = solve(problem.program(network=network, patterns=few))
+    assert gated.lower <= exact.primal
+    assert gated.lower <= fewer.primal
+
+
+@pytest.mark.parametrize("relaxation", RELAXATIONS)
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_orthonormal_rows_have_a_closed_form(rng, relaxation, penalty):
+    n, d = 4, 6
+    x = np.linalg.qr(rng.standard_normal((d, n)))[0].T
+    y = rng.standard_normal(n)
+    masks = np.array(list(itertools.product([False, True], repeat=n)))[1:]
+    gates = (2.0 * masks - 1) @ x
+    patterns = Patterns(masks, gates, complete=True)
+    program = convex_program(
+        x, y, patterns=patterns, relaxation=relaxation, penalty=penalty
+    )
+    positive, negative = (
+        np.linalg.norm(np.maximum(y, 0)),
+        np.linalg.norm(np.minimum(y, 0)),
+    )
+    sizes = [positive, negative] if relaxation == "exact" else [np.linalg.norm(y)]
+    expected = sum(sizes)
+    if penalty:
+        expected = sum(
+            penalty * t - penalty**2 / 2 if t > penalty else t**2 / 2 for t in sizes
+        )
+    assert solve(program).primal == pytest.approx(expected, rel=AGREES)
+
+
+def test_one_dimension_is_two_soft_thresholds(rng):
+    x, y, penalty = rng.standard_normal((60, 1)), rng.standard_normal(60), 0.3
+    program = convex_program(
+        x, y, patterns=patterns_of(x, np.array([[1.0], [-1.0]])), penalty=penalty
+    )
+    solution = solve(program, tolerance=1e-9)
+    expected = 0.5 * y @ y
+    for part in (np.maximum(x, 0)[:, 0], np.minimum(x, 0)[:, 0]):
+        along, size = part @ y, part @ part
+        expected -= max(0.0, abs(along) - penalty) ** 2 / (2 * size)
+    assert solution.primal == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "expected"),
+    [
+        ((40, 30, 1, 0.0), {"network": "skip"}, 0.97195262),
+        ((100, 60, 1, 0.0), {"network": "skip"}, 1.0),
+        ((100, 25, 2, 0.5), {"network": "skip"}, 2.53942144),
+        ((40, 10, 1, 0.5), {"network": "skip", "relaxation": "exact"}, 5.605203),
+        ((100, 25, 2, 0.5), {"penalty": 0.01}, 0.0248502298),
+        ((100, 25, 2, 0.5), {"penalty": 0.1}, 0.2049100318),
+        ((100, 25, 2, 0.5), {"penalty": 0.1, "relaxation": "exact"}, 0.32011770),
+        ((40, 10, 1, 0.5), {"penalty": 0.01, "relaxation": "exact"}, 0.04811339),
+        (
+            (100, 25, 1, 0.0),
+            {"network": "skip", "penalty": 0.01, "relaxation": "exact"},
+            0.00994362718,
+        ),
+    ],
+)
+def test_published_check_values(shape, options, expected):
+    solution = solve(legacy_problem(*shape).program(**options))
+    assert solution.primal == pytest.approx(expected, rel=AGREES)
+
+
+@pytest.mark.parametrize(("shape"), [(100, 25, 1, 0.0), (60, 20, 1, 0.0)])
+def test_a_planted_normalised_neuron_has_norm_one(shape):
+    problem = legacy_problem(*shape)
+    hidden = np.maximum(problem.x @ problem.direction, 0)
+    problem.y = hidden / np.linalg.norm(hidden)
+    program = problem.program(
+        network="normalised", patterns=problem.with_planted_pattern()
+    )
+    assert solve(program).primal == pytest.approx(1.0, rel=AGREES)
+
+
+def test_penalised_planted_singular_vector_shrinks_by_its_singular_value(rng):
+    from overparam.convex.isometry import neural_isometry
+    from overparam.convex.planted import plant
+
+    problem, penalty = Problem(rng, 80, 8, noise=0.0), 1e-3
+    _, sizes, right = np.linalg.svd(problem.x)
+    direction, size = right[-1], sizes[-1]
+    problem.y = problem.x @ direction
+    program = problem.program(network="skip")
+    if not neural_isometry(program, plant(program, direction[None])).holds:
+        pytest.skip("the isometry condition fails for this draw")
+    solution = solve(program.with_penalty(penalty))
+    expected = penalty - penalty**2 / (2 * size**2)
+    assert solution.primal == pytest.approx(expected, rel=AGREES)
+    # The objective is flat to second order: weights are known to the root of the gap.
+    np.testing.assert_allclose(
+        solution.skip_weights, (1 - penalty / size**2) * direction, atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("relaxation", RELAXATIONS)
+def test_scales_and_rotations_change_the_value_as_they_must(rng, relaxation):
+    problem = Problem(rng, 20, 5)
+    options = {"network": "skip", "relaxation": relaxation}
+    value = solve(problem.program(**options)).primal
+    rotation = np.linalg.qr(rng.standard_normal((5, 5)))[0]
+    order, gates = rng.permutation(20), problem.patterns.gates
+    factor = float(np.exp(rng.uniform(-5, 5)))
+    for x, y, directions, expected in [
+        (problem.x @ rotation, problem.y, gates @ rotation, value),
+        (problem.x[order], problem.y[order], gates, value),
+        (problem.x, factor * problem.y, gates, factor * value),
+        (factor * problem.x, problem.y, gates, value / factor),
+        (problem.x, problem.y, np.concatenate([gates, 2 * gates[:3]]), value),
+    ]:
+        program = convex_program(x, y, patterns=patterns_of(x, directions), **options)
+        # Both values carry a certified relative gap of at most 1e-7.
+        assert solve(program).primal == pytest.approx(expected, rel=3e-7)
+
+
+def test_small_penalties_approach_the_minimum_norm(rng):
+    problem = Problem(rng, 16, 5)
+    minimum = solve(problem.program(network="skip")).primal
+    values = [
+        solve(problem.program(network="skip", penalty=penalty)).primal / penalty
+        for penalty in (1e-3, 1e-5)
+    ]
+    assert values[0] <= values[1] <= minimum * (1 + AGREES)
+    # The error is half the squared norm of the multiplier times the penalty.
+    assert values[1] == pytest.approx(minimum, rel=1e-2)
+
+
+def test_unreachable_labels_are_infeasible_with_a_certificate(rng):
+    problem = Problem(rng, 12, 4)
+    masks = problem.patterns.masks.copy()
+    masks[:, 3] = False
+    patterns = Patterns(masks, problem.patterns.gates)
+    solution = solve(problem.program(patterns=patterns))
+    assert solution.status == "infeasible"
+    blocks = solution.program.groups.adjoint(solution.dual)
+    assert np.abs(blocks).max() <= 1e-12 * np.linalg.norm(solution.dual)
+    assert problem.y @ solution.dual > 0
+
+
+def test_reachable_labels_of_singular_maps_are_solved(rng):
+    problem = Problem(rng, 12, 4)
+    masks = problem.patterns.masks.copy()
+    masks[:, 3] = False
+    problem.y[3] = 0.0
+    patterns = Patterns(masks, problem.patterns.gates)
+    solution = solve(problem.program(patterns=patterns))
+    assert solution.status == "optimal"
+
+
+def test_zero_labels_and_large_penalties_give_zero(rng):
+    problem = Problem(rng, 10, 3)
+    program = problem.program()
+    largest = program.group_norms(program.groups.adjoint(problem.y)).max()
+    above = solve(program.with_penalty(1.001 * largest))
+    below = solve(program.with_penalty(0.999 * largest))
+    assert not above.weights.any()
+    assert below.group_norms.max() > 1e-6 * np.linalg.norm(problem.y)
+    problem.y = 0 * problem.y
+    assert solve(problem.program()).primal == 0
+
+
+def test_a_run_cut_short_is_not_called_a_solution(rng):
+    problem = Problem(rng, 30, 8)
+    solution = solve(problem.program(network="skip"), max_iterations=2)
+    assert solution.status == "max_iterations"
+    assert not solution.solved
+    assert solution.gap > 1e-5
+
+
+def test_a_warm_start_saves_iterations(rng):
+    problem = Problem(rng, 60, 10)
+    program = problem.program(penalty=0.1)
+    first = solve(program)
+    cold = solve(program.with_penalty(0.09))
+    warm = solve(program.with_penalty(0.09), near=first)
+    assert warm.primal == pytest.approx(cold.primal, rel=3e-7)
+    assert warm.iterations <= cold.iterations
