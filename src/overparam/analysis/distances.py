@@ -1,0 +1,162 @@
+r"""Unbiased weighted distances between populations of neurons.
+
+With weights p on A and q on B, summing to 1, and a kernel k,
+$$\hat M^2 = \frac{\sum_{i \ne j} p_i p_j k_{ij}}{1 - \sum p_i^2}
++ \frac{\sum_{i \ne j} q_i q_j k_{ij}}{1 - \sum q_i^2} - 2 \sum_{ij} p_i q_j k_{ij}.$$
+It is an unbiased estimate of a squared distance and may be negative. Importance goes
+into the weights; drawing neurons first would make duplicates look like agreement.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import linear_sum_assignment
+
+from ..checks import at_least
+from ..errors import ConfigError
+from .populations import Points, Population
+
+
+Kernel = Literal["gaussian", "energy"]
+BANDWIDTHS = (0.25, 1.0, 4.0)
+"""Multiples of the median squared distance in the sum of kernels."""
+
+Shares = Float[np.ndarray, "n columns"]
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """The kernel matrix of two populations together, with a zero diagonal."""
+
+    kernel: Float[np.ndarray, "n n"]
+    weights: Float[np.ndarray, " n"]
+    n_first: int
+
+    @property
+    def in_first(self) -> Float[np.ndarray, " n"]:
+        """1 for the neurons of the first population, 0 for the others."""
+        return (np.arange(len(self.weights)) < self.n_first).astype(float)
+
+    def statistic(self) -> float:
+        r"""$\hat M^2$ of the two populations."""
+        first = self.in_first[:, None]
+        return float(self.statistics(first, 1 - first)[0])
+
+    def statistics(
+        self, first: Shares, second: Shares
+    ) -> Float[np.ndarray, " columns"]:
+        r"""$\hat M^2$ for columns of multiplicities on either side, in two products."""
+        p = _normalised(self.weights[:, None] * first)
+        q = _normalised(self.weights[:, None] * second)
+        towards_p, towards_q = self.kernel @ p, self.kernel @ q
+        within = _pairs(p, towards_p) + _pairs(q, towards_q)
+        return within - 2 * np.sum(p * towards_q, axis=0)
+
+
+def pooled(
+    a: Population,
+    b: Population,
+    *,
+    kernel: Kernel = "gaussian",
+    bandwidths: tuple[float, ...] = (1.0,),
+) -> Pooled:
+    r"""The kernel of two populations.
+
+    Args:
+        a: First population.
+        b: Second population, in the same space.
+        kernel: `gaussian`, $\exp(-\|z - z'\|^2 / \tau)$ with $\tau$ the median pooled
+            squared distance, or `energy`, $-\|z - z'\|$, for which $\hat M^2$ is the
+            energy distance (Székely and Rizzo 2013).
+        bandwidths: Multiples of $\tau$ over which gaussian kernels are summed.
+    """
+    if a.points.shape[1] != b.points.shape[1] or a.sign_invariant != b.sign_invariant:
+        raise ConfigError(
+            "Populations must be given in one representation, got dimensions "
+            f"{a.points.shape[1]} and {b.points.shape[1]}."
+        )
+    points = np.concatenate([a.points, b.points])
+    weights = np.concatenate([a.shares, b.shares])
+    matrix = _kernel(points, points, kernel, bandwidths, a.sign_invariant)
+    np.fill_diagonal(matrix, 0.0)
+    return Pooled(matrix, weights, len(a.points))
+
+
+def energy_distance(a: Population, b: Population) -> float:
+    """The unbiased weighted energy distance."""
+    return pooled(a, b, kernel="energy").statistic()
+
+
+def wasserstein(a: Population, b: Population) -> float:
+    """Exact 1-Wasserstein distance of uniform populations of one size.
+
+    Raises:
+        ConfigError: If sizes differ or weights are not all equal.
+    """
+    if len(a.points) != len(b.points) or np.ptp(a.weights) or np.ptp(b.weights):
+        raise ConfigError(
+            "The exact Wasserstein distance is by assignment: it needs two uniform "
+            f"populations of one size, got {len(a.points)} and {len(b.points)} neurons."
+        )
+    costs = np.sqrt(squared_distances(a.points, b.points))
+    if a.sign_invariant:
+        flipped = np.sqrt(squared_distances(a.points, -b.points))
+        costs = np.minimum(costs, flipped)
+    rows, columns = linear_sum_assignment(costs)
+    return float(costs[rows, columns].mean())
+
+
+def alignment(a: Points, b: Points) -> float:
+    r"""Centred kernel alignment of two feature sets on the same probes.
+
+    $\|\Phi_A^\top \Phi_B\|_F^2 / (\|\Phi_A^\top \Phi_A\|_F \|\Phi_B^\top \Phi_B\|_F)$
+    for centred features: 1 if the kernels are proportional (Kornblith et al. 2019,
+    arXiv 1905.00414, linear CKA).
+
+    Args:
+        a: Centred features of A, one row per neuron, one column per probe.
+        b: Those of B on the same probes.
+    """
+    at_least(2, n_probes=min(a.shape[1], b.shape[1]))
+    cross = np.sum((a @ b.T) ** 2)
+    return float(cross / np.sqrt(np.sum((a @ a.T) ** 2) * np.sum((b @ b.T) ** 2)))
+
+
+def squared_distances(a: Points, b: Points) -> Float[np.ndarray, "n m"]:
+    """Squared Euclidean distances of all pairs of rows."""
+    squares = np.sum(a**2, axis=1)[:, None] + np.sum(b**2, axis=1)[None, :]
+    return np.maximum(squares - 2 * a @ b.T, 0.0)
+
+
+def _kernel(
+    a: Points,
+    b: Points,
+    kernel: Kernel,
+    bandwidths: tuple[float, ...],
+    sign_invariant: bool,
+) -> Float[np.ndarray, "n m"]:
+    distances = squared_distances(a, b)
+    scale = np.median(distances[np.triu_indices(len(a), 1)]) if len(a) > 1 else 1.0
+
+    def value(squared: np.ndarray) -> np.ndarray:
+        if kernel == "energy":
+            return -np.sqrt(squared)
+        width = scale if scale > 0 else 1.0
+        return sum(
+            (np.exp(-squared / (multiple * width)) for multiple in bandwidths),
+            start=np.zeros_like(squared),
+        )
+
+    if not sign_invariant:
+        return value(distances)
+    return (value(distances) + value(squared_distances(a, -b))) / 2
+
+
+def _normalised(weights: Shares) -> Shares:
+    return weights / weights.sum(axis=0, keepdims=True)
+
+
+def _pairs(p: Shares, towards: Shares) -> Float[np.ndarray, " columns"]:
+    return np.sum(p * towards, axis=0) / (1 - np.sum(p**2, axis=0))

@@ -1,0 +1,143 @@
+"""What a distance would be without a difference: permutations, bootstrap, halves."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
+
+from ..errors import ConfigError
+from .distances import Pooled
+from .intervals import Interval
+from .populations import Population
+
+
+FEWEST_PERMUTATIONS = 99
+"""Fewer cannot give a p-value of 0.01."""
+_COLUMNS = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class PermutationTest:
+    """An observed statistic and its values under random relabelling."""
+
+    statistic: float
+    null: Float[np.ndarray, " n_permutations"]
+
+    @property
+    def p_upper(self) -> float:
+        """Share of relabellings, the observed one included, at least as large."""
+        return float(1 + np.sum(self.null >= self.statistic)) / (1 + len(self.null))
+
+    @property
+    def p_lower(self) -> float:
+        """Share of relabellings, the observed one included, at most as large."""
+        return float(1 + np.sum(self.null <= self.statistic)) / (1 + len(self.null))
+
+    @property
+    def null_std(self) -> float:
+        """Standard deviation of the null."""
+        return float(np.std(self.null, ddof=1))
+
+    @property
+    def null_upper(self) -> float:
+        """The null's 95 % point."""
+        return float(np.quantile(self.null, 0.95))
+
+
+def permutation_test(
+    both: Pooled, *, n_permutations: int = 999, key: PRNGKeyArray
+) -> PermutationTest:
+    """Reassign all neurons, with their weights, to two groups of the same sizes.
+
+    Valid when the neurons of a network are exchangeable and independent; neurons that
+    repel each other give p-values near 1, so that both tails must be read.
+
+    Args:
+        both: Kernel of the two populations.
+        n_permutations: Number of relabellings, at least 99.
+        key: Random key.
+
+    Raises:
+        ConfigError: If there are too few permutations.
+    """
+    check_permutations(n_permutations)
+    rng = generator(key)
+
+    def statistics(labels: np.ndarray) -> np.ndarray:
+        return both.statistics(labels, 1 - labels)
+
+    null = _in_blocks(
+        lambda n: rng.permuted(np.tile(both.in_first, (n, 1)), axis=1).T,
+        statistics,
+        n_permutations,
+    )
+    return PermutationTest(statistic=both.statistic(), null=null)
+
+
+def bootstrap_interval(
+    both: Pooled,
+    *,
+    n_resamples: int = 500,
+    level: float = 0.95,
+    key: PRNGKeyArray,
+) -> Interval:
+    """Percentile interval when neurons are resampled within each network.
+
+    Each neuron enters by its multiplicity and no neuron is paired with itself. At
+    equality of the laws the statistic is degenerate: this is no test.
+
+    Args:
+        both: Kernel of the two populations.
+        n_resamples: Number of resamples.
+        level: Coverage of the interval.
+        key: Random key.
+    """
+    rng = generator(key)
+    first = both.in_first
+    sizes = both.n_first, len(first) - both.n_first
+
+    def counts(n: int) -> np.ndarray:
+        drawn = [rng.multinomial(size, np.full(size, 1 / size), n) for size in sizes]
+        return np.concatenate(drawn, axis=1).T.astype(float)
+
+    def statistics(multiplicities: np.ndarray) -> np.ndarray:
+        side = first[:, None]
+        return both.statistics(multiplicities * side, multiplicities * (1 - side))
+
+    values = _in_blocks(counts, statistics, n_resamples)
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(estimate=both.statistic(), low=float(low), high=float(high))
+
+
+def halves(
+    population: Population, *, key: PRNGKeyArray
+) -> tuple[Population, Population]:
+    """Two random halves of one population: the noise floor of every distance."""
+    order = generator(key).permutation(len(population.points))
+    middle = len(order) // 2
+    return population.part(order[:middle]), population.part(order[middle : 2 * middle])
+
+
+def check_permutations(n_permutations: int) -> None:
+    """At least 99 permutations are asked for."""
+    if n_permutations < FEWEST_PERMUTATIONS:
+        raise ConfigError(
+            f"`n_permutations` must be at least {FEWEST_PERMUTATIONS} for a p-value of "
+            f"0.01, got {n_permutations}."
+        )
+
+
+def generator(key: PRNGKeyArray) -> np.random.Generator:
+    """NumPy's generator seeded by a JAX key."""
+    return np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+
+
+def _in_blocks(
+    columns: Callable[[int], np.ndarray],
+    statistics: Callable[[np.ndarray], np.ndarray],
+    number: int,
+) -> Float[np.ndarray, " number"]:
+    sizes = [min(_COLUMNS, number - i) for i in range(0, number, _COLUMNS)]
+    return np.concatenate([statistics(columns(size)) for size in sizes])

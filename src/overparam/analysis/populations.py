@@ -1,0 +1,171 @@
+"""Networks seen as populations of neurons: points in a space, with weights."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ..checks import one_of
+from ..errors import ConfigError
+from .neurons import Shallow, feature_moments, readout_norms
+
+
+Representation = Literal["raw", "preactivation", "function", "joint"]
+REPRESENTATIONS: tuple[Representation, ...] = get_args(Representation)
+Weighting = Literal["uniform", "importance"]
+WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)
+
+ODD_ACTIVATIONS = frozenset({"tanh", "erf", "linear"})
+"""Activations for which (w, u) and (-w, -u) are the same neuron."""
+
+Points = Float[np.ndarray, "n dim"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Population:
+    """The neurons of one network."""
+
+    points: Points
+    """One row per neuron."""
+    weights: Float[np.ndarray, " n"]
+    """Non-negative weights; only their ratios matter."""
+    sign_invariant: bool = False
+    """Whether a point and its negative are the same neuron."""
+
+    def __post_init__(self) -> None:
+        if len(self.points) < 2:
+            raise ConfigError(
+                "A distance needs at least 2 neurons on each side, got "
+                f"{len(self.points)}."
+            )
+        if np.count_nonzero(self.weights > 0) < 2 or np.any(self.weights < 0):
+            raise ConfigError(
+                "The weights of a population must be non-negative, at least two of "
+                "them positive."
+            )
+
+    @property
+    def shares(self) -> Float[np.ndarray, " n"]:
+        """The weights, normalised to sum 1."""
+        return self.weights / self.weights.sum()
+
+    def part(self, chosen: np.ndarray) -> "Population":
+        """The chosen neurons."""
+        return Population(
+            points=self.points[chosen],
+            weights=self.weights[chosen],
+            sign_invariant=self.sign_invariant,
+        )
+
+
+def populations(
+    networks: Sequence[Shallow],
+    representation: Representation,
+    *,
+    inputs: Float[Array, "n input_dim"],
+    probes: Float[Array, "n_probes input_dim"],
+    weighting: Weighting = "uniform",
+) -> list[Population]:
+    r"""The neurons of several networks as points of one common space.
+
+    `raw`: the weights $w_j$. `preactivation`: $\Sigma^{1/2} w_j$ with
+    $\Sigma = E[x x^\top]$, so that squared distances are mean squared differences of
+    preactivations and inputs that are always zero drop out. `function`: standardised
+    responses on the probes divided by the square root of their number, so that
+    $\|z - z'\|^2 = 2(1 - \text{correlation})$; sign-invariant for odd activations.
+    `joint`: $\Sigma^{1/2} w_j$ and $u_j$, each block divided by its root mean square
+    over all networks given.
+
+    Args:
+        networks: Two-layer networks of one input dimension.
+        representation: Name of the space.
+        inputs: Inputs whose second moments are taken.
+        probes: Inputs on which neurons are compared as functions.
+        weighting: `uniform`, or `importance` (deviation of the feature times norm of
+            its output weights).
+
+    Raises:
+        ConfigError: If the networks cannot be compared.
+    """
+    one_of(REPRESENTATIONS, representation=representation)
+    one_of(WEIGHTINGS, weighting=weighting)
+    check_comparable(networks, inputs)
+    points = _points(networks, representation, inputs, probes)
+    odd = all(network.activation in ODD_ACTIVATIONS for network in networks)
+    return [
+        Population(
+            points=block,
+            weights=_weights(network, weighting, inputs),
+            sign_invariant=representation == "function" and odd,
+        )
+        for network, block in zip(networks, points, strict=True)
+    ]
+
+
+def check_comparable(
+    networks: Sequence[Shallow], inputs: Float[Array, "n input_dim"]
+) -> None:
+    """All networks take inputs of this dimension."""
+    for network in networks:
+        if network.weights.shape[0] != inputs.shape[1]:
+            raise ConfigError(
+                f"The source network takes {network.weights.shape[0]} inputs, the data "
+                f"have {inputs.shape[1]}."
+            )
+
+
+def responses(
+    network: Shallow, probes: Float[Array, "n_probes input_dim"]
+) -> Float[np.ndarray, "width n_probes"]:
+    """Standardised features on the probes, rows of norm 1; constant ones are zero."""
+    features = np.asarray(network.features(probes), np.float64).T
+    features = features - features.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(features, axis=1, keepdims=True)
+    return features / np.where(norms > 0, norms, 1.0)
+
+
+def _points(
+    networks: Sequence[Shallow],
+    representation: Representation,
+    inputs: Float[Array, "n input_dim"],
+    probes: Float[Array, "n_probes input_dim"],
+) -> list[Points]:
+    if representation == "function":
+        return [responses(network, probes) for network in networks]
+    weights = [np.asarray(n.weights, np.float64).T for n in networks]
+    if representation == "raw":
+        return weights
+    root = _second_moment_root(inputs)
+    preactivations = [block @ root for block in weights]
+    if representation == "preactivation":
+        return preactivations
+    readouts = [float(n.scale) * np.asarray(n.readout, np.float64) for n in networks]
+    # Mean-field normalisation: a neuron of a network twice as wide is half as strong.
+    readouts = [len(block) * block for block in readouts]
+    blocks = zip(_unit_rms(preactivations), _unit_rms(readouts), strict=True)
+    return [np.hstack(pair) for pair in blocks]
+
+
+def _second_moment_root(
+    inputs: Float[Array, "n input_dim"],
+) -> Float[np.ndarray, "input_dim input_dim"]:
+    moment = np.asarray(jnp.matmul(inputs.T, inputs), np.float64) / len(inputs)
+    values, vectors = np.linalg.eigh(moment)
+    return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+
+
+def _unit_rms(blocks: list[Points]) -> list[Points]:
+    pooled = np.concatenate(blocks)
+    rms = np.sqrt(np.mean(np.sum(pooled**2, axis=1)))
+    return [block / (rms if rms > 0 else 1.0) for block in blocks]
+
+
+def _weights(
+    network: Shallow, weighting: Weighting, inputs: Float[Array, "n input_dim"]
+) -> Float[np.ndarray, " width"]:
+    if weighting == "uniform":
+        return np.ones(network.weights.shape[1])
+    return readout_norms(network) * feature_moments(network, inputs).std

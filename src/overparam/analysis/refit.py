@@ -1,0 +1,105 @@
+"""Exact readouts for drawn neurons; draws of one size share a compiled program."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from ..checks import positive
+from ..dynamics.feature_cache import StoredFeatures
+from ..dynamics.logistic import NewtonSettings, logistic_readout
+from ..dynamics.losses import accuracy
+from .neurons import Shallow, select_neurons
+from .resampling import Draw
+
+
+class Sample(NamedTuple):
+    """Inputs with their classes."""
+
+    x: Float[Array, "n input_dim"]
+    y: Int[Array, " n"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refitted:
+    """What the exact readouts of several draws reach; one entry per draw."""
+
+    train_accuracy: Float[np.ndarray, " draws"]
+    test_accuracy: Float[np.ndarray, " draws"]
+    objective: Float[np.ndarray, " draws"]
+    relative_gradient: Float[np.ndarray, " draws"]
+
+
+def refit(
+    network: Shallow,
+    draws: Sequence[Draw],
+    train: Sample,
+    test: Sample,
+    *,
+    penalty: float,
+    settings: NewtonSettings | None = None,
+) -> Refitted:
+    """Fit a logistic readout to the drawn neurons of every draw.
+
+    Duplicates of a draw are merged. Draws of one size share a compiled program: merged
+    ones are filled up with features that are zero, which take no weight. (Batching the
+    draws with `vmap` was measured to be 3 to 50 times slower on CPU.)
+
+    Args:
+        network: Network with stored moments from which was drawn.
+        draws: Draws of one k.
+        train: Samples to fit.
+        test: Samples to score.
+        penalty: Penalty of the readout.
+        settings: When the solver stops.
+    """
+    positive(penalty=penalty)
+    n_classes = network.readout.shape[1]
+    stop = settings or NewtonSettings()
+    results = [
+        _refit(*_padded(network, drawn), train, test, (n_classes, penalty, stop))
+        for drawn in draws
+    ]
+    columns = [np.array(column, np.float64) for column in zip(*results, strict=True)]
+    return Refitted(
+        train_accuracy=columns[0],
+        test_accuracy=columns[1],
+        objective=columns[2],
+        relative_gradient=columns[3],
+    )
+
+
+def _padded(network: Shallow, drawn: Draw) -> tuple[Shallow, Float[Array, "1 k"]]:
+    filler = np.full(drawn.n_duplicates, drawn.indices[0])
+    indices = np.concatenate([drawn.indices, filler])
+    kept = np.arange(drawn.k) < len(drawn.indices)
+    zeros = jnp.zeros((drawn.k, network.readout.shape[1]), network.readout.dtype)
+    mask = jnp.asarray(kept[None, :], network.readout.dtype)
+    return select_neurons(network, indices, readout=zeros), mask
+
+
+@eqx.filter_jit
+def _refit(
+    network: Shallow,
+    mask: Float[Array, "1 k"],
+    train: Sample,
+    test: Sample,
+    problem: tuple[int, float, NewtonSettings],
+) -> tuple[Array, Array, Array, Array]:
+    n_classes, penalty, settings = problem
+    features = StoredFeatures(network.features(train.x) * mask)
+    fit = logistic_readout(
+        features, train.y, n_classes=n_classes, penalty=penalty, settings=settings
+    )
+    scores = features.times(fit.readout)
+    test_scores = (network.features(test.x) * mask) @ fit.readout
+    return (
+        accuracy(scores, train.y),
+        accuracy(test_scores, test.y),
+        fit.objective,
+        fit.relative_gradient,
+    )
