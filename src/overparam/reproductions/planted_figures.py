@@ -18,6 +18,12 @@ PLATEAUS = {
 def risk_curves(axes: Axes, records: pl.DataFrame, *, by: str | None) -> None:
     """Epoch objective against epoch on a log axis, with the mean plateau levels."""
     curves(axes, records, x="epoch", y="loss", by=by)
+    objective_axes(axes, records)
+
+
+def objective_axes(axes: Axes, records: pl.DataFrame) -> None:
+    """Epochs across, the objective on a log axis, the mean plateau levels dotted."""
+    axes.set_xlabel("epoch")
     axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("epoch objective (half squared error)")

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from ..analysis.intervals import Interval, median_interval, wilson
 from ..plots.figure import COLOURS, panels
-from .planted_figures import caption, risk_curves
+from .planted_figures import caption, objective_axes
 from .reproduction import Claim, Reproduction, Results, Scale
 
 
@@ -23,8 +23,8 @@ PASS = "epoch_below_1e-06"
 def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
     """Widths r/r0 in {1, 2, 4, 8}; seeds as published sizes allow.
 
-    The laptop scale keeps every size of the exercise, with fewer epochs and with fewer
-    seeds for the two wide students, which cost most of the time.
+    The laptop scale keeps every size of the exercise, with fewer seeds for the wide
+    students, which cost most of the time.
     """
     if scale == "smoke":
         small = {
@@ -39,11 +39,11 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
             for ratio in RATIOS
             for seed in range(2)
         ]
-    seeds = {1: 20, 2: 10, 4: 10, 8: 10} if scale == "paper" else {1: 10, 2: 6, 4: 3}
+    seeds = {"laptop": {1: 10, 2: 6, 4: 6, 8: 3}, "paper": {1: 20, 2: 10, 4: 10, 8: 10}}
     epochs = {1: 120, 2: 120, 4: 120, 8: 200}
     return [
         {"width": 60 * ratio, "epochs": epochs[ratio], "seed": seed}
-        for ratio, n_seeds in seeds.items()
+        for ratio, n_seeds in seeds[scale].items()
         for seed in range(n_seeds)
     ]
 
@@ -59,16 +59,15 @@ def figures(results: Results) -> Mapping[str, Figure]:
 
 
 def _panel(axes: Axes, results: Results, width: int) -> None:
+    # Runs stop where they succeed, so a median over those left would mislead.
     records = results.records.filter(pl.col("width") == width)
-    won = records.filter(pl.col(PASS).is_not_null())
-    lost = records.filter(pl.col(PASS).is_null())
-    if won.height:
-        risk_curves(axes, won, by="width")
-    for _, run in lost.group_by("path"):
-        axes.semilogy(run["epoch"], run["loss"], color="0.4", linewidth=0.6)
+    for _, run in records.group_by("path"):
+        passed = run[PASS][0] is not None
+        colour, line = (COLOURS[0], 1.0) if passed else ("0.4", 0.6)
+        axes.plot(run["epoch"], run["loss"], color=colour, linewidth=line)
+    objective_axes(axes, records)
     rate = _success(results, width)
     axes.set_title(f"r = {width}: below 1e-6 in {rate.estimate:.0%} of runs")
-    axes.set_xlabel("epoch")
 
 
 def _passage(axes: Axes, results: Results) -> None:
@@ -178,7 +177,7 @@ def _median_in(results: Results, width: int, band: tuple[int, int]) -> Claim:
         sentence=f"r = {width}: median first passage in {list(band)}",
         published=printed,
         measured=str(median),
-        holds=band[0] <= median.estimate <= band[1],
+        holds=None if len(passed) < 6 else band[0] <= median.estimate <= band[1],
     )
 
 
