@@ -45,6 +45,7 @@ def write_file(path: Path, content: bytes) -> Stamp:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
     with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(temporary, "wb") as file:
                 file.write(content)

@@ -6,6 +6,7 @@ never written a second time.
 """
 
 import contextlib
+import itertools
 import shutil
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -151,12 +152,14 @@ def open_run(
 
 def attempts(first: Path) -> list[Path]:
     """Folders of the attempts at a run, oldest first."""
-    numbered = [
-        (int(path.suffix[1:]), path)
-        for path in first.parent.glob(f"{first.name}.*")
-        if path.suffix[1:].isdigit()
-    ]
-    return [first] * first.is_dir() + [path for _, path in sorted(numbered)]
+    # By name, as listing the folder for each of its runs would be quadratic.
+    found = [first] * first.is_dir()
+    for number in itertools.count(2):
+        path = first.with_name(f"{first.name}.{number}")
+        if not path.is_dir():
+            break
+        found.append(path)
+    return found
 
 
 def run_status(path: Path) -> str:

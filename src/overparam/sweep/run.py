@@ -21,6 +21,7 @@ from ..store.read import read_run
 from ..store.run import FAILED, attempts, run_status
 from .jobs import Failure, Job, Report, SweepResult, SweepState, Work
 from .queue import ShapeQueue
+from .record import record_sweep
 from .workers import Worker, local_workers
 
 
@@ -70,6 +71,7 @@ def sweep(
     missing = [job for path, job in unique.items() if stored[path] is None]
     run = _Sweep(missing, work, Counter(s for s in stored.values() if s is not None))
     if missing:
+        record_sweep(unique.values())
         run.drive(workers or local_workers(min(n_jobs, len(missing))), report)
     return SweepResult(
         state=run.state(), statuses=run.statuses, failures=tuple(run.failures)

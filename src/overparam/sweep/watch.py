@@ -1,0 +1,118 @@
+"""How far the runs of a folder are, from any machine that sees the folder."""
+
+import math
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import StoreError
+from ..store.read import find_runs, read_run
+from ..store.run import FAILED, attempts, run_status
+from .record import SweepRecord, latest_sweep
+
+
+@dataclass(frozen=True)
+class Best:
+    """The run with the lowest value of a summary."""
+
+    value: float
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glance:
+    """The state of a folder of runs, or of the sweep last started on it."""
+
+    statuses: Counter[str]
+    """Runs by stored status; `running`, `unfinished`, `unreadable` for the others."""
+    total: int
+    """Runs of the sweep, begun or not; without a sweep, runs begun."""
+    rate: float
+    """Runs finished per second since the sweep was started; 0 without one."""
+    best: Best | None
+    """The best finished run, if a summary was named."""
+
+    @property
+    def running(self) -> int:
+        """Runs that a live process holds."""
+        return self.statuses["running"]
+
+    @property
+    def failed(self) -> int:
+        """Runs that raised."""
+        return self.statuses[FAILED]
+
+    @property
+    def done(self) -> int:
+        """Runs with an answer."""
+        return sum(self.statuses[status] for status in self.statuses if _answer(status))
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time left at this rate; `None` as long as nothing was finished."""
+        left = self.total - self.done - self.failed
+        return left / self.rate if self.rate > 0 else None
+
+
+def glance(root: Path | str, *, best: str | None = None) -> Glance:
+    """Look at a folder of runs once; reads small files only and disturbs nobody.
+
+    Args:
+        root: Folder of all runs.
+        best: A summary; the finished run with its lowest value is told.
+
+    Raises:
+        StoreError: If the folder does not exist.
+    """
+    begun = find_runs(root)
+    sweep = latest_sweep(root)
+    runs = begun if sweep is None else [_latest(path) for path in sweep.runs]
+    statuses = {path: _status(path) for path in runs if path.exists()}
+    done = [path for path, status in statuses.items() if _answer(status)]
+    return Glance(
+        statuses=Counter(statuses.values()),
+        total=len(runs),
+        rate=_rate(done, sweep),
+        best=None if best is None else _best(done, best),
+    )
+
+
+def _latest(first: Path) -> Path:
+    return (attempts(first) or [first])[-1]
+
+
+def _status(path: Path) -> str:
+    try:
+        return run_status(path)
+    except StoreError:
+        return "unreadable"
+
+
+def _answer(status: str) -> bool:
+    return status not in (FAILED, "running", "unfinished", "unreadable")
+
+
+def _rate(done: list[Path], sweep: SweepRecord | None) -> float:
+    if sweep is None:
+        return 0.0
+    ends = [(path / "status.json").stat().st_mtime for path in done]
+    n_new = sum(end >= sweep.started for end in ends)
+    elapsed = time.time() - sweep.started
+    return n_new / elapsed if elapsed > 0 else 0.0
+
+
+def _best(done: list[Path], name: str) -> Best | None:
+    values = ((_value(path, name), path) for path in done)
+    finite = [(value, path) for value, path in values if value is not None]
+    return Best(*min(finite)) if finite else None
+
+
+def _value(path: Path, name: str) -> float | None:
+    try:
+        value: Any = read_run(path).summary.get(name)
+    except StoreError:
+        return None
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if number and math.isfinite(value) else None

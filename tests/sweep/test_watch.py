@@ -1,0 +1,68 @@
+import pytest
+from work_for_tests import DEFAULTS, jobs, work
+
+from overparam.errors import StoreError
+from overparam.store import RunRecord, open_run
+from overparam.sweep.record import latest_sweep
+from overparam.sweep.run import sweep
+from overparam.sweep.watch import glance
+
+
+def test_a_sweep_is_seen_while_it_runs(tmp_path):
+    seen = []
+    todo = jobs(tmp_path, ["finish", "raise", "finish", "diverge"])
+    sweep(todo, work=work, report=lambda state: seen.append(glance(tmp_path)))
+    assert {look.total for look in seen} == {4}
+    # In this process a run has ended when the state is reported.
+    assert [look.done + look.failed for look in seen][-1] == 4
+    last = seen[-1]
+    assert last.statuses == {"finished": 2, "failed": 1, "diverged": 1}
+    assert (last.done, last.failed, last.running) == (3, 1, 0)
+    assert last.rate > 0
+    assert last.seconds_left == 0
+
+
+def test_running_and_cut_off_runs_are_told_apart(tmp_path):
+    configs = [DEFAULTS | {"number": number} for number in range(2)]
+    with open_run(tmp_path, "toy", configs[0], DEFAULTS):
+        pass
+    with open_run(tmp_path, "toy", configs[1], DEFAULTS):
+        look = glance(tmp_path)
+    assert look.statuses == {"running": 1, "unfinished": 1}
+    assert look.total == 2
+    assert look.seconds_left is None
+
+
+def test_the_best_run_has_the_lowest_finite_value(tmp_path):
+    values = [3.0, float("nan"), 1.0, None, 2.0, -float("inf")]
+    for number, value in enumerate(values):
+        config = DEFAULTS | {"number": number}
+        with open_run(tmp_path, "toy", config, DEFAULTS) as run:
+            run.write(RunRecord(status="finished", summary={"risk": value}))
+        if value == 1.0:
+            path = run.path
+    best = glance(tmp_path, best="risk").best
+    assert best is not None
+    assert (best.value, best.path) == (1.0, path)
+    assert glance(tmp_path, best="unknown").best is None
+
+
+def test_the_sweep_started_last_counts(tmp_path):
+    sweep(jobs(tmp_path, ["finish"] * 3), work=work)
+    first = latest_sweep(tmp_path)
+    assert first is not None
+    assert len(first.runs) == 3
+    sweep(jobs(tmp_path, ["finish"] * 5), work=work)
+    assert glance(tmp_path).total == 5
+    assert len(list((tmp_path / "sweeps").iterdir())) == 2
+
+
+def test_a_damaged_run_is_unreadable_and_hides_no_other(tmp_path):
+    sweep(jobs(tmp_path, ["finish"] * 2), work=work)
+    next(tmp_path.glob("toy/*/status.json")).write_text("{")
+    assert glance(tmp_path).statuses == {"finished": 1, "unreadable": 1}
+
+
+def test_a_folder_that_does_not_exist_is_one_sentence(tmp_path):
+    with pytest.raises(StoreError, match="no folder of runs"):
+        glance(tmp_path / "nowhere")
