@@ -97,6 +97,18 @@ ANALYSES: Mapping[str, Analysis] = MappingProxyType(
             options="overparam.studies.heavy_tails.tails_options:TailsOptions",
             function="overparam.studies.heavy_tails.tails_analysis:analyse",
         ),
+        "resample": Analysis(
+            question="How few neurons drawn from a wide network are enough?",
+            options="overparam.studies.features.resample_options:ResampleOptions",
+            function="overparam.studies.features.resample_analysis:analyse",
+        ),
+        "compare": Analysis(
+            question="Did independently trained networks learn the same neurons?",
+            options="overparam.studies.features.compare_options:CompareOptions",
+            function="overparam.studies.features.compare_analysis:analyse",
+            most_subjects=None,
+            least_subjects=2,
+        ),
     }
 )
 

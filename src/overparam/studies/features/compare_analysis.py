@@ -1,0 +1,120 @@
+"""The analysis `compare`: did independently trained networks learn the same neurons?"""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+
+from ...analysis.distances import pooled
+from ...analysis.nulls import generator, permutation_test
+from ...analysis.populations import populations
+from ...errors import ConfigError
+from ...keys import purpose_key
+from ...plots.figure import COLOURS, panels
+from ..analyses import Findings, Subject
+from .compare_options import CompareOptions
+from .pairs import View, alignments, compare, noise_floor, travelled
+from .subject import has_epoch, inputs_of, network_at
+
+
+def analyse(subjects: Sequence[Subject], options: CompareOptions) -> Findings:
+    """Distances between all pairs of stored networks."""
+    inputs = inputs_of(subjects[0], options.dataset)
+    networks = [network_at(subject, options.epoch, inputs) for subject in subjects]
+    _check_outputs(networks)
+    view = _view(inputs.x, options)
+    names = [subject.run.path.name for subject in subjects]
+    starts = [
+        network_at(subject, 0, inputs) if has_epoch(subject.run, 0) else None
+        for subject in subjects
+    ]
+    rows: list[dict[str, Any]] = []
+    for i, j in itertools.combinations(range(len(names)), 2):
+        start = starts[i]
+        away = {} if start is None else travelled(networks[i], start, view)
+        for row in compare(networks[i], networks[j], view):
+            rows.append({"a": names[i], "b": names[j]} | _with_ratio(row, away))
+    floor = [
+        {"a": name, "b": "its other half"} | _with_ratio(row, {})
+        for name, network in zip(names, networks, strict=True)
+        for row in noise_floor(network, view)
+    ]
+    kernel = alignments(networks, view)
+    aligned = pl.DataFrame(
+        {"network": names} | {name: kernel[:, i] for i, name in enumerate(names)}
+    )
+    table = pl.DataFrame(rows, infer_schema_length=None)
+    return Findings(
+        tables={
+            "distances": table,
+            "halves": pl.DataFrame(floor, infer_schema_length=None),
+            "alignment": aligned,
+        },
+        figures={"null": _null_figure(networks[:2], view)},
+        notes=_notes(table, rows),
+    )
+
+
+def _with_ratio(
+    row: dict[str, Any], away: dict[tuple[str, str], float]
+) -> dict[str, Any]:
+    """The row with the distance travelled and the effect size rho."""
+    distance = away.get((row["representation"], row["weighting"]))
+    ratio = None if not distance else row["mmd"] / distance
+    return row | {"travelled": distance, "rho": ratio}
+
+
+def _view(x: Any, options: CompareOptions) -> View:
+    rng = generator(purpose_key(options.seed, "probes"))
+    order = rng.permutation(len(x))
+    return View(
+        inputs=x[jnp.asarray(order[: options.n_inputs])],
+        probes=x[jnp.asarray(order[: options.n_probes])],
+        options=options,
+        key=purpose_key(options.seed, "permutations"),
+    )
+
+
+def _null_figure(networks: Sequence[Any], view: View) -> Figure:
+    spaces = view.options.representations
+    caption = f"{view.options.n_permutations} relabellings; line: observed"
+    figure, axes = panels(1, len(spaces), width=2.8, height=2.6, caption=caption)
+    for axis, space in zip(axes[0], spaces, strict=True):
+        pair = populations(networks, space, inputs=view.inputs, probes=view.probes)
+        test = permutation_test(
+            pooled(*pair), n_permutations=view.options.n_permutations, key=view.key
+        )
+        axis.hist(test.null, bins=40, color="0.75")
+        axis.axvline(test.statistic, color=COLOURS[1])
+        axis.set_title(f"{space}: p = {test.p_upper:.3g}")
+        axis.set_xlabel("squared distance")
+        axis.ticklabel_format(axis="x", scilimits=(0, 0))
+    return figure
+
+
+def _notes(table: pl.DataFrame, rows: Sequence[dict[str, Any]]) -> list[str]:
+    repelled = table.filter(pl.col("p_lower") <= 0.01)
+    notes = []
+    if len(repelled):
+        notes.append(
+            "Where `p_lower` is small the neurons of each network repel each other: "
+            "the permutation null is conservative there."
+        )
+    if rows and rows[0]["travelled"] is None:
+        notes.append(
+            "The runs kept no initial network (epoch 0): there is no effect size."
+        )
+    return notes
+
+
+def _check_outputs(networks: Sequence[Any]) -> None:
+    outputs = {network.readout.shape[1] for network in networks}
+    if len(outputs) > 1:
+        found = ", ".join(str(n) for n in np.sort(list(outputs)))
+        raise ConfigError(
+            f"Networks to compare must have equally many outputs, got {found}."
+        )

@@ -1,0 +1,170 @@
+"""Accuracy against the number of features, for every way of drawing them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import polars as pl
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from ...analysis.intervals import mean_interval
+from ...analysis.neurons import FeatureMoments, Shallow, feature_moments
+from ...analysis.refit import Refitted, Sample, refit
+from ...analysis.resampling import Draw, corrected, draw, predicted_error
+from ...analysis.sampling_laws import sampling_law
+from ...dynamics.logistic import NewtonSettings
+from ...keys import purpose_key
+from ...networks.feature_laws import random_features
+from ...networks.standardised import StandardisedTwoLayer, with_moments
+from ...networks.two_layer import TwoLayer
+from .resample_options import ResampleOptions
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Samples on which readouts are solved and scored."""
+
+    fit: Sample
+    test: Sample
+
+
+def efficiency(
+    network: Shallow, splits: Splits, options: ResampleOptions
+) -> pl.DataFrame:
+    """One row per (way of drawing, k, draw): accuracies of exact readouts."""
+    rows: list[dict[str, object]] = []
+    settings = NewtonSettings(tolerance=options.tolerance)
+    moments = feature_moments(network, splits.fit.x)
+    for k in options.n_features:
+        for kind, source, draws in _ways(network, moments, splits, options, k):
+            found = refit(
+                source,
+                draws,
+                splits.fit,
+                splits.test,
+                penalty=options.ridge,
+                settings=settings,
+            )
+            rows += _rows(kind, k, draws, found)
+    number = pl.int_range(pl.len()).over("features", "k").alias("draw")
+    return pl.DataFrame(rows).with_columns(number)
+
+
+def summarise(frame: pl.DataFrame) -> pl.DataFrame:
+    """Mean, spread and interval over draws of every way and k."""
+    rows = []
+    for (way, k), part in frame.group_by("features", "k", maintain_order=True):
+        test = part["test_accuracy"].to_numpy()
+        interval = mean_interval(test)
+        single = len(test) == 1
+        rows.append(
+            {
+                "features": way,
+                "k": k,
+                "draws": len(test),
+                "test": interval.estimate,
+                "low": None if single else interval.low,
+                "high": None if single else interval.high,
+                "std": 0.0 if single else float(test.std(ddof=1)),
+                "train": float(part["train_accuracy"].to_numpy().mean()),
+                "duplicates": float(part["duplicates"].to_numpy().mean()),
+            }
+        )
+    return pl.DataFrame(rows)
+
+
+def sampling_errors(
+    network: Shallow, x: Float[Array, "n d"], options: ResampleOptions
+) -> pl.DataFrame:
+    r"""Exact and Monte Carlo $E\|\hat f_k - f\|^2$ relative to $E\|f\|^2$, no refit."""
+    outputs = np.asarray(network(x), np.float64)
+    power = float(np.mean(np.sum(outputs**2, axis=1)))
+    rows = []
+    for kind in options.sampling:
+        law = sampling_law(network, kind, data=x)
+        for k in options.n_features:
+            errors = []
+            for key in _keys(options, f"error {kind} {k}"):
+                estimate = corrected(network, draw(law, k, key=key))(x)
+                gap = np.asarray(estimate, np.float64) - outputs
+                errors.append(float(np.mean(np.sum(gap**2, axis=1))) / power)
+            interval = mean_interval(errors)
+            rows.append(
+                {
+                    "sampling": kind,
+                    "k": k,
+                    "predicted": predicted_error(network, law, k, data=x) / power,
+                    "monte_carlo": interval.estimate,
+                    "low": interval.low,
+                    "high": interval.high,
+                }
+            )
+    return pl.DataFrame(rows)
+
+
+def _ways(
+    network: Shallow,
+    moments: FeatureMoments,
+    splits: Splits,
+    options: ResampleOptions,
+    k: int,
+) -> Iterator[tuple[str, Shallow, list[Draw]]]:
+    """Every way of choosing k features: a name, where from, and the draws."""
+    available = int(np.count_nonzero(moments.std > 0))
+    importance = sampling_law(network, "importance", data=splits.fit.x, moments=moments)
+    for kind in options.sampling:
+        law = sampling_law(network, kind, data=splits.fit.x, moments=moments)
+        if options.method == "without-replacement" and k > available:
+            continue
+        keys = _keys(options, f"{kind} {k}")
+        yield kind, network, [draw(law, k, method=options.method, key=q) for q in keys]
+    if k <= available:
+        key = purpose_key(options.seed, "top")
+        yield "top-k", network, [draw(importance, k, method="top-k", key=key)]
+    everything = np.full(k, 1 / k)
+    for law in options.random:
+        for key in _keys(options, f"random {law} {k}"):
+            source = _random_network(network, law, k, splits.fit.x, key=key)
+            whole = draw(everything, k, method="top-k", key=key)
+            yield f"random {law}", source, [whole]
+
+
+def _random_network(
+    like: Shallow, law: str, k: int, x: Float[Array, "n d"], *, key: PRNGKeyArray
+) -> Shallow:
+    weights = random_features(
+        law,  # pyright: ignore[reportArgumentType]
+        like.weights.shape[0],
+        k,
+        dtype=like.weights.dtype,
+        key=key,
+    )
+    readout = jnp.zeros((k, like.readout.shape[1]), like.readout.dtype)
+    if not isinstance(like, StandardisedTwoLayer):
+        return TwoLayer(weights=weights, readout=readout, activation=like.activation)
+    fresh = StandardisedTwoLayer(
+        weights=weights, readout=readout, activation=like.activation
+    )
+    return with_moments(fresh, x)
+
+
+def _rows(
+    kind: str, k: int, draws: list[Draw], found: Refitted
+) -> list[dict[str, object]]:
+    return [
+        {
+            "features": kind,
+            "k": k,
+            "test_accuracy": float(found.test_accuracy[index]),
+            "train_accuracy": float(found.train_accuracy[index]),
+            "relative_gradient": float(found.relative_gradient[index]),
+            "duplicates": drawn.n_duplicates,
+        }
+        for index, drawn in enumerate(draws)
+    ]
+
+
+def _keys(options: ResampleOptions, purpose: str) -> PRNGKeyArray:
+    return jax.random.split(purpose_key(options.seed, purpose), options.n_draws)

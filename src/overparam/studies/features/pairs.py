@@ -1,0 +1,126 @@
+"""All distances between the neurons of two networks, with their nulls."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from ...analysis.distances import BANDWIDTHS, alignment, pooled, wasserstein
+from ...analysis.neurons import Shallow
+from ...analysis.nulls import bootstrap_interval, halves, permutation_test
+from ...analysis.populations import Population, populations, responses
+from ...analysis.sliced import sliced_wasserstein
+from .compare_options import CompareOptions
+
+
+LARGEST_ASSIGNMENT = 2000
+"""Neurons up to which the exact Wasserstein distance is computed."""
+SLICED_PERMUTATIONS = 199
+"""Relabellings of the sliced distance (or fewer, if fewer are asked for)."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What neurons are looked at with, and how carefully."""
+
+    inputs: Float[Array, "n input_dim"]
+    probes: Float[Array, "n_probes input_dim"]
+    options: CompareOptions
+    key: PRNGKeyArray
+
+
+def compare(a: Shallow, b: Shallow, view: View) -> list[dict[str, Any]]:
+    """One row per representation and weighting."""
+    rows = []
+    for representation in view.options.representations:
+        for weighting in view.options.weighting:
+            pair = populations(
+                [a, b],
+                representation,
+                inputs=view.inputs,
+                probes=view.probes,
+                weighting=weighting,
+            )
+            names = {"representation": representation, "weighting": weighting}
+            rows.append(names | _measures(pair[0], pair[1], view))
+    return rows
+
+
+def noise_floor(a: Shallow, view: View) -> list[dict[str, Any]]:
+    """The same measures for two random halves of one network."""
+    rows = []
+    for representation in view.options.representations:
+        for weighting in view.options.weighting:
+            (whole,) = populations(
+                [a],
+                representation,
+                inputs=view.inputs,
+                probes=view.probes,
+                weighting=weighting,
+            )
+            names = {"representation": representation, "weighting": weighting}
+            rows.append(names | _measures(*halves(whole, key=view.key), view))
+    return rows
+
+
+def travelled(a: Shallow, start: Shallow, view: View) -> dict[tuple[str, str], float]:
+    r"""$\hat M^2$ from the initial neurons, by representation and weighting."""
+    found = {}
+    for representation in view.options.representations:
+        for weighting in view.options.weighting:
+            pair = populations(
+                [a, start],
+                representation,
+                inputs=view.inputs,
+                probes=view.probes,
+                weighting=weighting,
+            )
+            found[representation, weighting] = pooled(*pair).statistic()
+    return found
+
+
+def alignments(networks: Sequence[Shallow], view: View) -> Float[np.ndarray, "n n"]:
+    """Kernel alignment of the features of every pair of networks."""
+    features = [responses(network, view.probes) for network in networks]
+    return np.array([[alignment(a, b) for b in features] for a in features])
+
+
+def _measures(a: Population, b: Population, view: View) -> dict[str, Any]:
+    options = view.options
+    both = pooled(a, b)
+    test = permutation_test(both, n_permutations=options.n_permutations, key=view.key)
+    interval = bootstrap_interval(both, n_resamples=options.n_bootstrap, key=view.key)
+    sliced = sliced_wasserstein(
+        a,
+        b,
+        n_permutations=min(options.n_permutations, SLICED_PERMUTATIONS),
+        key=view.key,
+    )
+    energy = permutation_test(
+        pooled(a, b, kernel="energy"),
+        n_permutations=options.n_permutations,
+        key=view.key,
+    )
+    return {
+        "mmd": test.statistic,
+        "low": interval.low,
+        "high": interval.high,
+        "null_std": test.null_std,
+        "null_95": test.null_upper,
+        "p_upper": test.p_upper,
+        "p_lower": test.p_lower,
+        "mmd_three_widths": pooled(a, b, bandwidths=BANDWIDTHS).statistic(),
+        "energy": energy.statistic,
+        "energy_p": energy.p_upper,
+        "sliced": sliced.statistic,
+        "sliced_p": sliced.p_upper,
+        "wasserstein": _exact(a, b),
+    }
+
+
+def _exact(a: Population, b: Population) -> float | None:
+    equal = len(a.points) == len(b.points) <= LARGEST_ASSIGNMENT
+    uniform = not np.ptp(a.weights) and not np.ptp(b.weights)
+    return wasserstein(a, b) if equal and uniform else None

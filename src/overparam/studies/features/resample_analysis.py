@@ -1,0 +1,87 @@
+"""The analysis `resample`: how few neurons of a wide network are enough."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+
+from ...analysis.neurons import feature_moments
+from ...analysis.refit import Sample
+from ...plots.figure import COLOURS, panels
+from ..analyses import Findings, Subject
+from .efficiency import Splits, efficiency, sampling_errors, summarise
+from .resample_options import ResampleOptions
+from .subject import Inputs, inputs_of, network_at
+
+
+N_ERROR_INPUTS = 2000
+"""Inputs over which the error of the corrected readout is averaged."""
+
+
+def analyse(subjects: Sequence[Subject], options: ResampleOptions) -> Findings:
+    """Draw, refit and score neurons of one stored network."""
+    (subject,) = subjects
+    inputs = inputs_of(subject, options.dataset)
+    network = network_at(subject, options.epoch, inputs)
+    errors = sampling_errors(network, inputs.x[:N_ERROR_INPUTS], options)
+    constant = np.sum(feature_moments(network, inputs.x[: options.n_fit]).std == 0)
+    notes = []
+    if constant:
+        notes.append(f"{constant} constant features were kept out of the draws.")
+    tables, figures = {}, {"error": error_figure(errors)}
+    splits = _splits(inputs, options)
+    if splits is None:
+        notes.append("Without labels only the error of the corrected readout is given.")
+    else:
+        frame = efficiency(network, splits, options)
+        table = summarise(frame)
+        tables |= {"accuracy": table, "draws": frame}
+        caption = (
+            f"run {subject.run.id}, width {network.weights.shape[1]}; exact logistic "
+            f"readout on {len(splits.fit.y)} samples, ridge {options.ridge:g}; mean "
+            f"and 95 % interval over {options.n_draws} draws"
+        )
+        figures["accuracy"] = accuracy_figure(table, caption)
+    return Findings(tables=tables | {"error": errors}, figures=figures, notes=notes)
+
+
+def accuracy_figure(table: pl.DataFrame, caption: str) -> Figure:
+    """Test accuracy against the number of features, a line per way of drawing."""
+    figure, axes = panels(width=6, height=4, caption=caption)
+    for index, way in enumerate(table["features"].unique(maintain_order=True)):
+        part = table.filter(pl.col("features") == way).sort("k")
+        style = "--" if way.startswith("random") else "-"
+        colour = COLOURS[index % len(COLOURS)]
+        x = part["k"].to_numpy()
+        axes[0, 0].plot(x, part["test"], style, color=colour, label=way, marker=".")
+        low, high = (part[side].cast(pl.Float64).to_numpy() for side in ("low", "high"))
+        axes[0, 0].fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+    axes[0, 0].set_xscale("log")
+    axes[0, 0].set_xlabel("number of features k")
+    axes[0, 0].set_ylabel("test accuracy")
+    axes[0, 0].legend()
+    return figure
+
+
+def error_figure(errors: pl.DataFrame) -> Figure:
+    """Predicted (lines) and Monte Carlo (dots) error of the corrected readout."""
+    figure, axes = panels(width=6, height=4, caption="importance-corrected, no refit")
+    for index, kind in enumerate(errors["sampling"].unique(maintain_order=True)):
+        part = errors.filter(pl.col("sampling") == kind)
+        colour = COLOURS[index % len(COLOURS)]
+        axes[0, 0].plot(part["k"], part["predicted"], color=colour, label=kind)
+        axes[0, 0].plot(part["k"], part["monte_carlo"], "o", color=colour)
+    axes[0, 0].set_xscale("log")
+    axes[0, 0].set_yscale("log")
+    axes[0, 0].set_xlabel("number of features k")
+    axes[0, 0].set_ylabel("relative mean squared error")
+    axes[0, 0].legend()
+    return figure
+
+
+def _splits(inputs: Inputs, options: ResampleOptions) -> Splits | None:
+    if inputs.y is None or inputs.test_x is None or inputs.test_y is None:
+        return None
+    fit = Sample(inputs.x[: options.n_fit], inputs.y[: options.n_fit])
+    return Splits(fit, Sample(inputs.test_x, inputs.test_y))

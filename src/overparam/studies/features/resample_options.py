@@ -1,0 +1,77 @@
+"""Options of the analysis `resample`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ...checks import at_least, positive
+from ...errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResampleOptions:
+    """How few neurons drawn from a stored network are enough.
+
+    Draws neurons by several laws, solves the readout exactly, and reports accuracies
+    with intervals over draws, beside random features of the same number. Without refit
+    it gives the exact error of the importance-corrected readout and its Monte Carlo
+    value.
+
+    Examples:
+      overparam analyse 3f2a resample
+      overparam analyse 3f2a resample --n-features 10 100 --epoch 3
+    """
+
+    n_features: tuple[int, ...] = (10, 30, 100, 300, 1000)
+    """Numbers of neurons to draw."""
+    sampling: tuple[
+        Literal[
+            "uniform",
+            "norm",
+            "importance",
+            "squared",
+            "norm-product",
+            "raw-importance",
+            "leverage",
+        ],
+        ...,
+    ] = ("uniform", "norm", "squared", "norm-product", "leverage")
+    """Laws of the draws."""
+    method: Literal["with-replacement", "without-replacement", "systematic"] = (
+        "with-replacement"
+    )
+    """How neurons are drawn; the k most important ones (`top-k`) are always shown."""
+    random: tuple[Literal["truncated", "gaussian", "unit"], ...] = (
+        "truncated",
+        "gaussian",
+        "unit",
+    )
+    """Laws of random first layers to compare with."""
+    n_draws: int = 20
+    """Draws of each kind."""
+    n_fit: int = 20_000
+    """Training images on which the readout is solved."""
+    ridge: float = 1e-4
+    """Penalty of the exact logistic readout."""
+    tolerance: float = 1e-3
+    """Relative gradient norm at which a readout counts as solved: accuracies do not
+    move below it."""
+    epoch: int | None = None
+    """Stored epoch to draw from; `none` takes the final network."""
+    dataset: str | None = None
+    """Data set, for a run that names none; `gaussian` gives inputs without labels."""
+    seed: int = 0
+    """Seed of the draws."""
+
+    def __post_init__(self) -> None:
+        at_least(1, n_draws=self.n_draws, n_fit=self.n_fit)
+        at_least(0, seed=self.seed, epoch=self.epoch)
+        positive(tolerance=self.tolerance)
+        if not self.ridge > 0:
+            raise ConfigError(
+                "`ridge` must be positive for a logistic readout: without it the "
+                f"optimum may not exist; got {self.ridge:g}."
+            )
+        if not self.n_features or min(self.n_features) < 1:
+            raise ConfigError(
+                f"`n_features` must hold numbers from 1, got {self.n_features}."
+            )
