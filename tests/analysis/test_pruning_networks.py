@@ -8,6 +8,7 @@ import pytest
 
 from overparam.analysis.pruning import counts_for_error, counts_for_ratio
 from overparam.analysis.pruning_networks import (
+    ACTIVE_AT_ZERO,
     keep_units,
     masked,
     pruning_curves,
@@ -17,6 +18,7 @@ from overparam.analysis.pruning_networks import (
     without,
 )
 from overparam.errors import ConfigError
+from overparam.networks.activations import ACTIVATIONS
 from overparam.networks.deep import mlp
 from overparam.networks.initialise import two_layer
 from overparam.networks.network import Network
@@ -213,6 +215,11 @@ def test_low_rank_weights_have_the_rank_that_was_kept():
     curve = pruning_curves(small_vgg(), part="singular-value")["kernels.1"]
     kept = without(kernel, curve, 5, part="singular-value")
     assert np.linalg.matrix_rank(np.asarray(kept).reshape(-1, 8)) == 3
+
+
+def test_activations_that_are_not_zero_at_zero_are_known():
+    active = {name for name, psi in ACTIVATIONS.items() if psi(jnp.zeros(())) != 0}
+    assert active == ACTIVE_AT_ZERO
 
 
 def test_non_finite_weights_are_named(key):

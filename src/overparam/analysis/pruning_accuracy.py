@@ -93,7 +93,7 @@ def _readouts(
     keep = np.ones((len(removed), network.readout.shape[0], 1), bool)
     for level, neurons in enumerate(removed):
         keep[level, neurons] = False
-    return jnp.where(keep, network.readout[None], jnp.zeros((), network.readout.dtype))
+    return jnp.asarray(np.asarray(network.readout)[None] * keep)
 
 
 def _average(

@@ -15,7 +15,6 @@ from numpy import ndarray
 from ..checks import one_of
 from ..dynamics.noise import unit_shape
 from ..errors import ConfigError
-from ..networks.activations import activation
 from ..networks.deep import MLP
 from ..networks.layers import READOUT, hidden_layers, parameters, path_name
 from ..networks.network import Network
@@ -24,6 +23,9 @@ from .pruning import PruningCurve
 
 
 Part = Literal["filter", "kernel", "entry", "singular-value"]
+
+ACTIVE_AT_ZERO = frozenset({"sigmoid"})
+"""Activations whose value at 0 is not 0: a zeroed neuron still gives an output."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +181,7 @@ def chain(network: Network) -> tuple[str, ...]:
         raise ConfigError(
             f"Neurons of {type(network).__name__} cannot be removed; use `masked`."
         )
-    if float(activation(network.activation)(jnp.zeros(()))) != 0:
+    if network.activation in ACTIVE_AT_ZERO:
         raise ConfigError(
             f"A zeroed {network.activation} neuron still gives an output; use `masked`."
         )

@@ -1,5 +1,6 @@
 """Two Gaussian classes: a data set that needs no files."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -18,6 +19,7 @@ class Parts(NamedTuple):
     test: Batch
 
 
+@partial(jax.jit, static_argnums=0, static_argnames="dtype")
 def direction(
     dim: int, *, dtype: DTypeLike = "float32", key: PRNGKeyArray
 ) -> Float[Array, " dim"]:
@@ -47,10 +49,16 @@ def gaussian_mixture(
     """
     at_least(1, n_train=n_train, n_test=n_test)
     positive(separation=separation)
-    n = n_train + n_test
+    x, y = _draw(mean, n_train + n_test, separation, key)
+    return Parts(Batch(x[:n_train], y[:n_train]), Batch(x[n_train:], y[n_train:]))
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def _draw(
+    mean: Float[Array, " dim"], n: int, separation: float, key: PRNGKeyArray
+) -> Batch:
     key_labels, key_inputs = jax.random.split(key)
     y = jax.random.bernoulli(key_labels, 0.5, (n,)).astype("int32")
     signs = (2 * y - 1).astype(mean.dtype)
-    x = separation * signs[:, None] * mean[None]
-    x = x + jax.random.normal(key_inputs, x.shape, x.dtype)
-    return Parts(Batch(x[:n_train], y[:n_train]), Batch(x[n_train:], y[n_train:]))
+    noise = jax.random.normal(key_inputs, (n, mean.size), mean.dtype)
+    return Batch(separation * signs[:, None] * mean[None] + noise, y)

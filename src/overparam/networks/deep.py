@@ -1,11 +1,13 @@
 """Fully connected networks of any depth."""
 
 import math
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -85,6 +87,20 @@ def mlp(
         )
     at_least(1, **{f"sizes[{i}]": size for i, size in enumerate(sizes)})
     one_of(["uniform", "he", "lecun"], init=init)
+    weights, biases = _draw_all(tuple(sizes), init, bias, jnp.dtype(dtype), key)
+    return MLP(
+        layers=weights[:-1], readout=weights[-1], biases=biases, activation=activation
+    )
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _draw_all(
+    sizes: tuple[int, ...],
+    init: Initialisation,
+    bias: bool,
+    dtype: jnp.dtype,
+    key: PRNGKeyArray,
+) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     pairs = list(pairwise(sizes))
     keys = jax.random.split(key, (2, len(pairs)))
     weights = [
@@ -95,12 +111,7 @@ def mlp(
         for i, (fan_in, width) in enumerate(pairs[:-1])
         if bias
     ]
-    return MLP(
-        layers=tuple(weights[:-1]),
-        readout=weights[-1],
-        biases=tuple(biases),
-        activation=activation,
-    )
+    return tuple(weights), tuple(biases)
 
 
 def _draw(

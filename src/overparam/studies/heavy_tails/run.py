@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float64
+from numpy import ndarray
 
 from ...data.source import Table
 from ...dynamics.descent import BatchLoss, Descent
@@ -170,30 +171,25 @@ class Problem:
         """Number of noises in the final network: none followed the last step."""
         return max(0, self.steps(trajectory) - 1)
 
-    def scales(self, n_steps: int) -> Float[Array, " n_steps"]:
+    def scales(self, n_steps: int) -> Float64[ndarray, " n_steps"]:
         """The noise scale of every step."""
         if self.config.noise == "none":
-            return jnp.zeros(n_steps)
-        steps = jnp.arange(n_steps, dtype=jnp.int32)
-        scale = jax.vmap(lambda step: self.noise.scale(self.rate, step))
-        return scale(steps)
+            return np.zeros(n_steps)
+        scale = jax.jit(jax.vmap(lambda step: self.noise.scale(self.rate, step)))
+        return np.asarray(scale(np.arange(n_steps, dtype=np.int32)), np.float64)
 
     def accumulated(self, n_additions: int) -> float:
         r"""Scale of the sum of the noises: $(\sum_t s_t^\alpha)^{1/\alpha}$."""
-        if self.config.noise == "none" or n_additions == 0:
-            return 0.0
-        scales = np.asarray(self.scales(n_additions), np.float64)
-        return float(np.sum(scales**self.config.alpha) ** (1 / self.config.alpha))
+        powers = self.scales(n_additions) ** self.config.alpha
+        return float(np.sum(powers) ** (1 / self.config.alpha))
 
     def metrics(self, trajectory: Trajectory) -> dict[str, np.ndarray]:
         """The records, with the noise scale of each and what has accumulated."""
         columns = trajectory.columns()
         n_steps = self.steps(trajectory)
-        scales = np.asarray(self.scales(n_steps), np.float64)
-        if self.config.noise_when == "after":
-            scales = np.zeros(n_steps)
+        scales = self.scales(n_steps) * (self.config.noise_when == "training")
         powers = np.cumsum(scales**self.config.alpha) ** (1 / self.config.alpha)
-        # Row m holds the scale of m additions; a record at step K has seen K - 1.
+        # A record at step K has seen K - 1 additions.
         sums = np.concatenate([[0.0, 0.0], powers])[: n_steps + 1]
         steps = columns["step"].astype(int)
         columns["noise_scale"] = np.append(0.0, scales)[steps]
