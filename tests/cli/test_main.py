@@ -189,3 +189,18 @@ def test_a_missing_data_file_is_code_3(tmp_path, capsys, monkeypatch):
     )
     assert code == 3
     assert "missing" in error
+
+
+def test_watch_and_compare_tell_of_stored_runs(runs, capsys):
+    fixed = ["input_dim=8", "teacher_width=2", "n_outputs=2", "epochs=1", "width=3"]
+    grid = ["samples_per_epoch=200", "seed=0..1"]
+    assert run_command(["sweep", "planted", *fixed, *grid]) == 0
+    capsys.readouterr()
+    assert run_command(["watch", str(runs), "--best", "risk", "--once"]) == 0
+    assert "2 of 2 done, 0 running" in capsys.readouterr().out
+    ids = [path.name for path in sorted((runs / "planted").iterdir())]
+    assert run_command(["compare", *ids, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [d["name"] for d in found["config"]] == ["seed"]
+    assert run_command(["compare", ids[0], ids[0]]) == 0
+    assert "the same to the last bit" in capsys.readouterr().err

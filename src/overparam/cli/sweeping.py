@@ -1,5 +1,6 @@
 """A grid of configs through the sweep, as `sweep` and `reproduce` need it."""
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 from ..store.identity import run_id
 from ..store.json_values import plain
 from ..studies.registry import defaults, study
+from ..sweep.clusters import cluster_workers
 from ..sweep.jobs import Job, SweepResult, SweepState
 from ..sweep.run import sweep
 from .execute import work
@@ -41,15 +43,23 @@ def jobs_of(name: str, settings: Sequence[Mapping[str, Any]], root: Path) -> lis
     return jobs
 
 
-def run_jobs(what: str, jobs: Sequence[Job], *, n_jobs: int) -> SweepResult:
-    """Run jobs on `n_jobs` processes with progress on stderr."""
-    with Reporter(what, unit="run") as reporter:
+def run_jobs(
+    what: str, jobs: Sequence[Job], *, n_jobs: int | None, cluster: str | None = None
+) -> SweepResult:
+    """Run jobs on `n_jobs` processes, or on a cluster, with progress on stderr."""
+    with contextlib.ExitStack() as stack:
+        reporter = stack.enter_context(Reporter(what, unit="run"))
+        workers = None
+        if cluster is not None:
+            workers = stack.enter_context(cluster_workers(cluster, n_jobs=n_jobs))
 
         def report(state: SweepState) -> None:
             ended = state.stored + state.done + state.failed
             reporter(ended, state.total, failed=state.failed)
 
-        return sweep(jobs, work=work, n_jobs=n_jobs, report=report)
+        return sweep(
+            jobs, work=work, n_jobs=n_jobs or 1, workers=workers, report=report
+        )
 
 
 def print_failures(result: SweepResult) -> None:

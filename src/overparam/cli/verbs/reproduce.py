@@ -40,8 +40,10 @@ class Reproducing:
     """Name of the reproduction."""
     scale: Literal["smoke", "laptop", "paper"] = "laptop"
     """Seconds, about a minute on two cores, or the published sizes."""
-    jobs: int = 1
-    """Number of processes."""
+    jobs: int | None = None
+    """Number of processes (1), or of runs at a time on a cluster (all it has)."""
+    cluster: str | None = None
+    """Run on a cluster instead: dask:ADDRESS, dask:SCHEDULER_FILE.json or slurm."""
     list: bool = False
     """List the reproductions."""
     json: bool = False
@@ -68,7 +70,12 @@ def main(argv: Sequence[str]) -> int:
     wanted = reproduction(reproducing.name)
     jobs = jobs_of(wanted.study, wanted.grid(reproducing.scale), storage.runs)
     with ended_on_termination():
-        result = run_jobs(reproducing.name, jobs, n_jobs=reproducing.jobs)
+        result = run_jobs(
+            reproducing.name,
+            jobs,
+            n_jobs=reproducing.jobs,
+            cluster=reproducing.cluster,
+        )
     tell(f"{result.state.total} runs in {duration(result.state.seconds)}.")
     if result.failures:
         print_failures(result)

@@ -34,8 +34,10 @@ class Sweeping:
 
     what: tyro.conf.Positional[tuple[str, ...]]
     """A study and `key=v1,v2` or `key=0..9` for each field, or a TOML file."""
-    jobs: int = 1
-    """Number of processes."""
+    jobs: int | None = None
+    """Number of processes (1), or of runs at a time on a cluster (all it has)."""
+    cluster: str | None = None
+    """Run on a cluster instead: dask:ADDRESS, dask:SCHEDULER_FILE.json or slurm."""
     dry_run: bool = False
     """Only print how many runs there are and how many are missing."""
     json: bool = False
@@ -60,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
         tell(f"{len(jobs)} runs, {missing} of them not stored yet.")
         return 0
     with ended_on_termination():
-        result = run_jobs(name, jobs, n_jobs=sweeping.jobs)
+        result = run_jobs(name, jobs, n_jobs=sweeping.jobs, cluster=sweeping.cluster)
     state = result.state
     if sweeping.json:
         print_json({"statuses": result.statuses, "seconds": state.seconds})

@@ -1,0 +1,54 @@
+"""`overparam compare RUN_A RUN_B`: what differs between two stored runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tyro
+
+from ...store.compare import Difference, compare
+from ...store.resolve import resolve_run
+from ..arguments import Storage, parse_all
+from ..show import print_json, print_table, tell
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparing:
+    """Tell what differs between two runs: configuration, environment, outcome.
+
+    Examples:
+      overparam compare 3f2a 9b1c
+      overparam compare 3f2a 3f2a.2 --json
+    """
+
+    one: tyro.conf.Positional[str]
+    """Folder of a run, or the beginning of its id."""
+    other: tyro.conf.Positional[str]
+    """The other run."""
+    json: bool = False
+    """Print as JSON."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Compare two runs."""
+    comparing, storage = parse_all(
+        [Comparing, Storage],
+        argv,
+        prog="overparam compare",
+        description=Comparing.__doc__ or "",
+    )
+    paths = [resolve_run(storage.runs, t) for t in (comparing.one, comparing.other)]
+    found = compare(*paths)
+    kinds: dict[str, tuple[Difference, ...]] = {
+        "config": found.config,
+        "outcome": found.outcome,
+        "metrics": found.metrics,
+        "environment": found.environment,
+    }
+    if comparing.json:
+        print_json(kinds)
+        return 0
+    rows = [(k, d.name, d.one, d.other) for k, ds in kinds.items() for d in ds]
+    print_table(["", "", *(path.name for path in paths)], rows)
+    if found.same_numbers:
+        tell("Their numbers are the same to the last bit.")
+    return 0

@@ -1,0 +1,72 @@
+"""`overparam watch RUNS`: a running sweep, live, from any machine that sees it."""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from ...checks import positive
+from ...sweep.watch import Glance, glance
+from ..arguments import parse
+from ..show import duration, print_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watching:
+    """Watch the runs of a folder: done, running, failed, rate, time left, best so far.
+
+    Reads small files only, and ends when nothing is left to do.
+
+    Examples:
+      overparam watch runs
+      overparam watch runs --best risk --once
+    """
+
+    runs: tyro.conf.Positional[Path] = Path("runs")
+    """Folder of all runs."""
+    best: str | None = None
+    """A summary; the finished run with its lowest value is shown."""
+    every: float = 2.0
+    """Seconds between two looks."""
+    once: bool = False
+    """Look once and end."""
+    json: bool = False
+    """Print one look as JSON and end."""
+
+    def __post_init__(self) -> None:
+        positive(every=self.every)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Watch a folder of runs."""
+    watching = parse(Watching, argv, prog="overparam watch")
+    seen = glance(watching.runs, best=watching.best)
+    if watching.json:
+        print_json(seen)
+        return 0
+    live = sys.stdout.isatty()
+    while True:
+        # On a terminal the line renews itself; elsewhere each look is a line.
+        print(f"\r\033[K{_line(seen)}" if live else _line(seen), end="", flush=True)
+        if watching.once or seen.done + seen.failed >= seen.total:
+            print()
+            return 0
+        print("" if live else "\n", end="")
+        time.sleep(watching.every)
+        seen = glance(watching.runs, best=watching.best)
+
+
+def _line(seen: Glance) -> str:
+    parts = [f"{seen.done} of {seen.total} done", f"{seen.running} running"]
+    if seen.failed:
+        parts.append(f"{seen.failed} failed")
+    if seen.rate > 0:
+        parts.append(f"{60 * seen.rate:.3g} per minute")
+    if seen.seconds_left:
+        parts.append(f"{duration(seen.seconds_left)} left")
+    if seen.best is not None:
+        parts.append(f"best {seen.best.value:.4g} ({seen.best.path.name})")
+    return ", ".join(parts)
