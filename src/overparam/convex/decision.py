@@ -51,7 +51,7 @@ def decide_recovery(solution: Solution, planted: PlantedWeights) -> Decision:
         raise ConfigError("recovery is decided for fit=minimum-norm, got penalised.")
     distance = planted.distance(solution.weights)
     if solution.primal < planted.value * (1 - STRICT):
-        return Decision("proven-not", _distances(solution, planted))
+        return Decision("proven-not", distance_range(solution, planted))
     certificate = neural_isometry(
         program, planted, near=solution.dual, cone_dual=solution.cone_dual
     )
@@ -63,8 +63,8 @@ def decide_recovery(solution: Solution, planted: PlantedWeights) -> Decision:
     return Decision("proven", (0.0, 0.0))
 
 
-def _distances(solution: Solution, planted: PlantedWeights) -> tuple[float, float]:
-    """The distances of the solution, or of the ends of a segment of optima.
+def distance_range(solution: Solution, planted: PlantedWeights) -> tuple[float, float]:
+    """Distances to the planted weights of the solution, or of a segment of optima.
 
     Only the range of a single planted group is explored.
     """

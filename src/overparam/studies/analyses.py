@@ -109,6 +109,13 @@ ANALYSES: Mapping[str, Analysis] = MappingProxyType(
             most_subjects=None,
             least_subjects=2,
         ),
+        "certificate": Analysis(
+            question="How far is a ReLU network from the optimum of its problem?",
+            options=(
+                "overparam.studies.recovery.certificate_options:CertificateOptions"
+            ),
+            function="overparam.studies.recovery.certificate_analysis:analyse",
+        ),
     }
 )
 

@@ -108,6 +108,14 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
                 "records",
             ),
         ),
+        "recovery": Study(
+            question="When is the global optimum of a ReLU network the planted model?",
+            citation="wang2022",
+            config="overparam.studies.recovery.config:Recovery",
+            run="overparam.studies.recovery.run:run",
+            describe="overparam.studies.recovery.run:describe",
+            shapes=("n_samples", "dimension", "network", "program", "method", "width"),
+        ),
     }
 )
 

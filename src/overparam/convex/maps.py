@@ -1,0 +1,129 @@
+r"""From an optimum to a network with the same objective, and back.
+
+A weight vector u of the exact programme is the balanced neuron with input weights
+$u / \sqrt{\|u\|}$ and output weight $\sqrt{\|u\|}$; half the sum of squared weights of
+the network is the sum of the norms of the programme.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from ..errors import ConfigError
+from ..networks.network import Network
+from ..networks.two_layer import TwoLayer
+from .gated_network import GatedTwoLayer
+from .groups import Weights
+from .patterns import Patterns, patterns_of
+from .programs import Program
+from .solution import Solution
+
+
+# Neurons with less than this fraction of the largest norm are left out.
+_NEGLIGIBLE = 1e-7
+
+
+def to_network(solution: Solution) -> Network:
+    """The network of a solution: `TwoLayer` if exact, `GatedTwoLayer` if gated.
+
+    Normalised neurons carry the norms of the training data in their readout, so that
+    the prediction for one input does not depend on the others of its batch.
+
+    Raises:
+        ConfigError: If the solver did not reach a solution.
+    """
+    if not solution.solved:
+        raise ConfigError(
+            f"a solution with status {solution.status} has no network; solve with more "
+            "iterations or another method."
+        )
+    program, neurons = solution.program, solution.neuron_weights
+    sizes = solution.group_norms[program.n_skip :]
+    kept = sizes > _NEGLIGIBLE * solution.group_norms.max(initial=0)
+    roots = np.sqrt(sizes[kept])
+    signs = np.ones(len(neurons))
+    if program.exact:
+        signs[len(neurons) // 2 :] = -1
+    weights = (neurons[kept] / roots[:, None]).T
+    readout = [signs[kept] * roots]
+    if program.n_skip:
+        readout.append(solution.weights[0])
+    column = jnp.asarray(np.concatenate(readout)[:, None])
+    skip = bool(program.n_skip)
+    if program.exact:
+        return TwoLayer(jnp.asarray(weights), column, skip=skip)
+    gates = jnp.asarray(program.patterns.gates[kept].T)
+    return GatedTwoLayer(gates, jnp.asarray(weights), column, skip=skip)
+
+
+def network_objective(
+    network: TwoLayer,
+    x: Float[np.ndarray, "n d"],
+    y: Float[np.ndarray, " n"],
+    *,
+    penalty: float,
+) -> float:
+    r"""$\tfrac12\|f - y\|^2 + \tfrac\beta2 \sum w^2$ of the balanced network.
+
+    Balancing does not change the predictions and never increases the objective: a
+    neuron pays $\beta \|w_j\| |a_j|$, and the skip block $\beta \|w_0\|$.
+    """
+    weights, readout, skip = _parts(network)
+    predictions = np.maximum(x @ weights, 0) @ readout + x @ skip
+    paid = np.linalg.norm(weights, axis=0) @ np.abs(readout) + np.linalg.norm(skip)
+    return float(0.5 * np.sum((predictions - y) ** 2) + penalty * paid)
+
+
+def from_network(network: TwoLayer, program: Program) -> Weights:
+    r"""Weights of the exact programme that predict as a network does.
+
+    Every neuron adds $|a_j| w_j$ to the block of its pattern, which never increases the
+    sum of the norms.
+
+    Raises:
+        ConfigError: If the programme is not exact, is normalised, or lacks a pattern.
+    """
+    if not program.exact or program.network == "normalised":
+        raise ConfigError("only exact plain or skip programmes hold any ReLU network.")
+    weights, readout, skip = _parts(network)
+    z = np.zeros((program.groups.n_groups, program.groups.dimension))
+    if program.n_skip:
+        z[0] = skip
+    elif skip.any():
+        raise ConfigError("the network has a skip connection, the programme has none.")
+    count = len(program.patterns.masks)
+    for neuron, output in zip(weights.T, readout, strict=True):
+        hidden = program.groups.x @ neuron
+        if output == 0 or not np.any(hidden > 0):
+            continue
+        g = program.patterns.index(hidden >= 0)
+        if g is None:
+            raise ConfigError(
+                "the programme lacks the pattern of a neuron; build its patterns with "
+                "`network_patterns`."
+            )
+        z[program.n_skip + g + (0 if output > 0 else count)] += abs(output) * neuron
+    return z
+
+
+def network_patterns(network: TwoLayer, x: Float[np.ndarray, "n d"]) -> Patterns:
+    """The distinct patterns of the neurons of a network."""
+    return patterns_of(x, _parts(network)[0].T)
+
+
+def _parts(
+    network: TwoLayer,
+) -> tuple[
+    Float[np.ndarray, "d width"], Float[np.ndarray, " width"], Float[np.ndarray, " d"]
+]:
+    """Input weights, output weights and skip weights in float64."""
+    if network.activation != "relu" or network.readout.shape[1] != 1:
+        raise ConfigError(
+            "the convex programmes need a ReLU network with one output, got "
+            f"{network.activation} with {network.readout.shape[1]} outputs."
+        )
+    weights = np.asarray(network.weights, np.float64)
+    column = network.scale * np.asarray(network.readout, np.float64)[:, 0]
+    width = weights.shape[1]
+    skip = column[width:] if network.skip else np.zeros(len(weights))
+    return weights, column[:width], skip

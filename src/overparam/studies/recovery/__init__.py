@@ -1,0 +1,1 @@
+"""When does the global optimum of a ReLU network equal the planted model?"""

@@ -1,0 +1,172 @@
+"""Config of the study `recovery`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ...checks import at_least, positive
+from ...errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recovery:
+    """Plant a simple model, and ask whether the network of least norm is that model.
+
+    Training a two-layer ReLU network with weight decay is a convex group lasso over its
+    activation patterns. One run draws data and a planted model, finds the optimum and
+    decides by certificates whether it is the planted model (Wang, Hua, Candès and
+    Pilanci 2022). A grid over `n_samples` and `dimension` shows a phase transition.
+
+    Examples:
+      overparam run recovery --n-samples 40 --dimension 10
+      overparam sweep recovery n_samples=10..40..10 dimension=5,10 seed=0..4
+    """
+
+    n_samples: int = 60
+    """Number of training samples n."""
+    dimension: int = 15
+    """Input dimension d."""
+    network: Literal["plain", "skip", "normalised"] = "skip"
+    """ReLU neurons; plus a linear neuron; or neurons of output norm one."""
+    program: Literal["gated", "exact"] = "gated"
+    """Weights of a pattern free, or held to the pattern's cone (the true ReLU)."""
+    fit: Literal["minimum-norm", "penalised"] = "minimum-norm"
+    """Fit the labels with the least norm, or trade the squared loss against it."""
+    method: Literal["interior-point", "admm", "reference", "training", "condition"] = (
+        "interior-point"
+    )
+    """How the optimum is found; `condition` only checks the isometry condition."""
+    design: Literal["gaussian", "cubic", "whitened-gaussian", "whitened-cubic"] = (
+        "gaussian"
+    )
+    """Distribution of the inputs."""
+    rescale: bool = False
+    """Give the entries of `cubic` inputs variance 1/n."""
+    planted: Literal["gaussian", "smallest-singular", "axes", "opposite-pair"] = (
+        "gaussian"
+    )
+    """Direction of the planted neurons (linear for skip networks, else ReLU)."""
+    n_planted: int = 1
+    """Number of planted neurons; skip networks have one."""
+    noise: float = 0.0
+    """Label noise has entries N(0, noise^2 / n)."""
+    penalty: float | None = None
+    """Coefficient of the norm in a penalised fit; `none` takes 1e-3 there."""
+    patterns: Literal["sampled", "enumerated", "column-generation"] = "sampled"
+    """Which activation patterns the programme holds."""
+    n_patterns: int | None = None
+    """Number of sampled gates; `none` takes max(n_samples, 50)."""
+    tolerance: float = 1e-7
+    """Certified relative gap at which a solver stops."""
+    max_iterations: int | None = None
+    """Most iterations of a solver; `none` takes 100 (interior-point), 20000 (admm)."""
+    test_size: int | None = None
+    """Fresh samples for the test error; `none` takes n_samples."""
+    n_steps: int = 10_000
+    """Training: number of full-batch steps."""
+    learning_rate: float = 2e-3
+    """Training: step size of Adam."""
+    width: int | None = None
+    """Training: number of neurons; `none` takes n_samples + 1."""
+    legacy: bool = False
+    """Training: sign steps, no effective penalty, as the published code trains."""
+    precision: Literal["float32", "float64"] = "float64"
+    """Floating type of training and admm; the interior-point method needs float64."""
+    seed: int = 0
+    """Seed of the data, the planted model, the gates and the initial network."""
+
+    def __post_init__(self) -> None:
+        at_least(
+            1,
+            n_samples=self.n_samples,
+            dimension=self.dimension,
+            n_planted=self.n_planted,
+            n_patterns=self.n_patterns,
+            test_size=self.test_size,
+            n_steps=self.n_steps,
+            width=self.width,
+            max_iterations=self.max_iterations,
+        )
+        at_least(0, noise=self.noise, seed=self.seed)
+        positive(tolerance=self.tolerance, learning_rate=self.learning_rate)
+        self._check_fit()
+        self._check_planted()
+        self._check_method()
+
+    @property
+    def beta(self) -> float | None:
+        """The penalty of the programme, `None` for the minimum norm."""
+        if self.fit == "minimum-norm":
+            return None
+        return 1e-3 if self.penalty is None else self.penalty
+
+    @property
+    def n_gates(self) -> int:
+        """Number of sampled gates."""
+        return self.n_patterns or max(self.n_samples, 50)
+
+    def _check_fit(self) -> None:
+        if self.penalty is None:
+            return
+        if self.fit == "minimum-norm":
+            raise ConfigError(
+                "`penalty` has no effect with fit=minimum-norm; remove it or choose "
+                "fit=penalised."
+            )
+        if not self.penalty > 0:
+            raise ConfigError(
+                f"`penalty` must be positive, got {self.penalty:g}; for the "
+                "minimum-norm limit use fit=minimum-norm."
+            )
+        positive(penalty=self.penalty)
+
+    def _check_planted(self) -> None:
+        if self.network == "skip" and self.n_planted != 1:
+            raise ConfigError(
+                "condition NIC-L needs a linear planted neuron, got "
+                f"{self.n_planted} ReLU neurons."
+            )
+        if self.planted == "axes" and self.n_planted > self.dimension:
+            raise ConfigError(
+                f"`n_planted`={self.n_planted} axes do not fit in dimension "
+                f"{self.dimension}."
+            )
+        if self.planted == "opposite-pair" and self.n_planted != 2:
+            raise ConfigError(
+                f"`opposite-pair` needs n_planted=2, got {self.n_planted}."
+            )
+        if self.planted != "smallest-singular":
+            return
+        if self.design.startswith("whitened"):
+            raise ConfigError(
+                "the smallest singular vector of whitened data is not defined; choose "
+                "planted=gaussian."
+            )
+        if self.n_planted != 1:
+            raise ConfigError(
+                f"`smallest-singular` needs n_planted=1, got {self.n_planted}."
+            )
+
+    def _check_method(self) -> None:
+        if self.precision == "float32" and self.method == "interior-point":
+            raise ConfigError(
+                "the interior-point method needs precision=float64; use method=admm for "
+                "float32."
+            )
+        if self.method == "training" and self.fit == "minimum-norm":
+            raise ConfigError(
+                "method=training minimises a penalised objective; choose fit=penalised."
+            )
+        if self.method == "condition" and self.noise:
+            raise ConfigError(
+                f"method=condition needs noise=0, got {self.noise:g}; the condition "
+                "speaks about noiseless labels."
+            )
+        if self.patterns == "column-generation" and (
+            self.method != "interior-point" or self.network == "normalised"
+        ):
+            raise ConfigError(
+                "patterns=column-generation needs method=interior-point and a plain or "
+                "skip network."
+            )
+        if self.legacy and self.method != "training":
+            raise ConfigError("`legacy` has an effect with method=training only.")

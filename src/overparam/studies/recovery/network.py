@@ -1,0 +1,31 @@
+"""The trained skip network: its linear neuron is a product of two layers."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ...networks.network import Network
+
+
+class SkipNeuron(Network):
+    r"""$f(x) = [(x W)_+\,; x w_0]\, a$: ReLU neurons and one linear neuron.
+
+    Half the sum of squared weights then penalises the linear neuron by $\|w_0\| |a_0|$,
+    the norm of its product, as the convex programme does.
+
+    Attributes:
+        weights: Input weights, shape `(input_dim, width)`.
+        skip_weights: Input weights of the linear neuron, shape `(input_dim, 1)`.
+        readout: Output weights, shape `(width + 1, 1)`; the linear neuron is last.
+        scale: Output scale.
+    """
+
+    weights: Float[Array, "input_dim width"]
+    skip_weights: Float[Array, "input_dim 1"]
+    readout: Float[Array, "n_features 1"]
+    scale: float = eqx.field(static=True, default=1.0)
+
+    def features(self, x: Float[Array, "batch input_dim"]) -> Float[Array, "batch _"]:
+        hidden = jax.nn.relu(x @ self.weights)
+        return jnp.concatenate([hidden, x @ self.skip_weights], axis=1)

@@ -1,0 +1,109 @@
+"""Data, planted model and activation patterns of one trial."""
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from jaxtyping import Float
+
+from ...convex.patterns import (
+    Patterns,
+    all_ones_direction,
+    enumerate_patterns,
+    patterns_of,
+    sample_gates,
+    with_directions,
+)
+from ...convex.planted import PlantedWeights, plant
+from ...convex.programs import Program, convex_program
+from ...data.designs import design_matrix, draw_alive, generator, label_noise
+from ...data.designs import planted_directions as draw_directions
+from ...keys import purpose_key
+from .config import Recovery
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """Everything that is drawn for one run, each from a key of its own."""
+
+    config: Recovery
+    x: Float[np.ndarray, "n d"]
+    directions: Float[np.ndarray, "k d"]
+    y: Float[np.ndarray, " n"]
+    all_ones: Float[np.ndarray, " d"] | None
+    """A direction that every sample agrees with, if there is one."""
+
+    @staticmethod
+    def of(config: Recovery) -> "Trial":
+        """Draw the data and the planted model."""
+        x = _design(config, "data", config.n_samples)
+        key = purpose_key(config.seed, "planted")
+        draw = draw_directions if config.network == "skip" else draw_alive
+        directions = draw(config.planted, x, n_planted=config.n_planted, key=key)
+        noise = label_noise(
+            config.n_samples, config.noise, key=purpose_key(config.seed, "noise")
+        )
+        trial = Trial(
+            config=config,
+            x=x,
+            directions=directions,
+            y=noise,
+            all_ones=all_ones_direction(x),
+        )
+        return Trial(**{**vars(trial), "y": trial.target(x) + noise})
+
+    def target(self, inputs: Float[np.ndarray, "m d"]) -> Float[np.ndarray, " m"]:
+        """Outputs of the planted model; normalised by its norms on the training data."""
+        if self.config.network == "skip":
+            return inputs @ self.directions[0]
+        hidden = np.maximum(inputs @ self.directions.T, 0)
+        if self.config.network == "normalised":
+            trained = np.maximum(self.x @ self.directions.T, 0)
+            hidden = hidden / np.linalg.norm(trained, axis=0)
+        return hidden.sum(axis=1)
+
+    def test_inputs(self) -> Float[np.ndarray, "m d"]:
+        """Fresh inputs of the same design."""
+        return _design(self.config, "test", self.config.test_size or len(self.x))
+
+    def patterns(self) -> Patterns:
+        """The patterns of the programme: planted ReLU neurons and all-ones included."""
+        config = self.config
+        if config.patterns == "enumerated":
+            return enumerate_patterns(self.x)
+        rng = generator(purpose_key(config.seed, "gates"))
+        patterns = patterns_of(self.x, sample_gates(self.x, config.n_gates, rng=rng))
+        if self.all_ones is not None:
+            patterns = with_directions(patterns, self.x, self.all_ones[None])
+        if config.network != "skip":
+            patterns = with_directions(patterns, self.x, self.directions)
+        return patterns
+
+    def program(self) -> Program:
+        """The convex programme of the config over these patterns."""
+        config = self.config
+        return convex_program(
+            self.x,
+            self.y,
+            patterns=self.patterns(),
+            network=config.network,
+            relaxation=config.program,
+            penalty=config.beta,
+        )
+
+    def planted(self, program: Program) -> PlantedWeights:
+        """The planted model in the coordinates of the programme."""
+        return plant(program, self.directions)
+
+
+def _design(config: Recovery, purpose: str, n: int) -> Float[np.ndarray, "n d"]:
+    return cast(
+        np.ndarray,
+        design_matrix(
+            config.design,
+            n_samples=n,
+            dimension=config.dimension,
+            rescale=config.rescale,
+            key=purpose_key(config.seed, purpose),
+        ),
+    )

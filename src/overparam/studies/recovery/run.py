@@ -1,0 +1,262 @@
+"""The runs of the study `recovery`: one trial each."""
+
+import dataclasses
+import time
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from ...convex.decision import Decision, decide_recovery, distance_range
+from ...convex.interior_point import solve
+from ...convex.isometry import Isometry, neural_isometry, wendel_probability
+from ...convex.maps import to_network
+from ...convex.planted import PlantedWeights
+from ...convex.programs import Program
+from ...convex.reference import solve_reference
+from ...convex.solution import Solution, assess
+from ...convex.uniqueness import with_uniqueness
+from ...errors import SolverError
+from ...networks.network import Network
+from ..study import Context, Outcome
+from .config import Recovery
+from .problem import Trial
+from .training import train_trial
+
+
+# Blocks with less than this fraction of the largest norm do not count as active.
+_NEGLIGIBLE = 1e-4
+
+
+def run(config: Recovery, context: Context) -> Outcome:
+    """Draw one trial, find its optimum and decide whether it is the planted model."""
+    trial = Trial.of(config)
+    if config.method == "training":
+        return train_trial(trial, context)
+    if config.method == "condition":
+        return _condition_only(trial)
+    return _solve_trial(trial)
+
+
+def describe(config: Recovery) -> dict[str, Any]:
+    """Facts that are known before solving."""
+    trial = Trial.of(config)
+    return {
+        "samples per dimension n/d": config.n_samples / config.dimension,
+        "Wendel's probability of an all-ones pattern": wendel_probability(
+            config.n_samples, config.dimension
+        ),
+        "an all-ones pattern exists": trial.all_ones is not None,
+        "norm of the labels": float(np.linalg.norm(trial.y)),
+    }
+
+
+def _condition_only(trial: Trial) -> Outcome:
+    program = _equality(trial.program())
+    condition = _condition(trial, program, trial.planted(program))
+    return Outcome(
+        status="finished",
+        metrics={"condition_maximum": [condition.largest]},
+        summary=_facts(trial, program) | _condition_facts(condition),
+        arrays={"multiplier": condition.multiplier} | _data_arrays(trial, program),
+    )
+
+
+def _solve_trial(trial: Trial) -> Outcome:
+    config, start = trial.config, time.perf_counter()
+    program = trial.program()
+    planted = trial.planted(program)
+    condition = _condition(trial, _equality(program), planted)
+    solution = _solve(trial, program, planted, condition)
+    program = solution.program
+    seconds = time.perf_counter() - start
+    if solution.status == "infeasible":
+        distance = np.linalg.norm(solution.dual) / np.linalg.norm(trial.y)
+        raise SolverError(
+            "no network with these patterns fits the labels (relative distance "
+            f"{distance:.2g}); add patterns, or use fit=penalised."
+        )
+    if len(solution.weights) != len(planted.weights):
+        planted = trial.planted(program)  # Column generation changed the patterns.
+    decision = _decide(trial, solution, planted)
+    if decision is not None and decision.verdict == "non-unique":
+        solution = solution.with_status("non-unique")
+    network = to_network(solution) if solution.solved else None
+    return Outcome(
+        status="converged" if solution.solved else "stopped",
+        metrics=_metrics(solution, seconds),
+        summary=_facts(trial, program)
+        | _condition_facts(condition)
+        | _decision_facts(decision, solution, planted)
+        | _solution_facts(solution)
+        | _test_facts(trial, network),
+        arrays=_data_arrays(trial, program) | _solution_arrays(solution),
+        network=network,
+        notes=_notes(config, solution),
+    )
+
+
+def _condition(trial: Trial, program: Program, planted: PlantedWeights) -> Isometry:
+    """The isometry condition, which an all-ones pattern of a skip network breaks."""
+    condition = neural_isometry(program, planted)
+    if program.merged_all_ones:
+        return dataclasses.replace(condition, independent=False)
+    return condition
+
+
+def _solve(
+    trial: Trial, program: Program, planted: PlantedWeights, condition: Isometry
+) -> Solution:
+    config = trial.config
+    options = {"tolerance": config.tolerance}
+    if config.max_iterations is not None:
+        options["max_iterations"] = config.max_iterations
+    if config.method == "reference":
+        return with_uniqueness(solve_reference(program, tolerance=1e-6))
+    if config.method == "admm":
+        from ...convex.admm import solve_admm
+
+        return solve_admm(program, dtype=config.precision, **options)
+    if config.patterns == "column-generation":
+        from ...convex.column_generation import generate_columns
+
+        rng = np.random.default_rng(config.seed)
+        return generate_columns(program, rng=rng, **options).solution
+    if condition.holds and config.beta is None and not config.noise:
+        # The planted weights and the multiplier of the condition are optimal: the
+        # condition is a certificate, and nothing is left to iterate.
+        cone_dual = np.zeros_like(program.signs) if program.exact else None
+        return assess(
+            program,
+            planted.weights,
+            condition.multiplier,
+            cone_dual,
+            tolerance=config.tolerance,
+            iterations=0,
+        )
+    return with_uniqueness(solve(program, **options))
+
+
+def _decide(
+    trial: Trial, solution: Solution, planted: PlantedWeights
+) -> Decision | None:
+    """The decision, where the planted model fits the labels and can be optimal."""
+    if trial.config.noise or trial.config.beta is not None:
+        return None
+    return decide_recovery(solution, planted)
+
+
+def _equality(program: Program) -> Program:
+    """The minimum-norm programme, which the conditions speak about."""
+    return dataclasses.replace(program, penalty=None)
+
+
+def _facts(trial: Trial, program: Program) -> dict[str, Any]:
+    return {
+        "n_patterns_used": len(program.patterns.masks),
+        "complete_patterns": program.patterns.complete,
+        "all_ones_pattern_exists": trial.all_ones is not None,
+        "samples_per_dimension": trial.config.n_samples / trial.config.dimension,
+    }
+
+
+def _condition_facts(condition: Isometry) -> dict[str, Any]:
+    return {
+        "condition_holds": condition.holds,
+        "condition_maximum": condition.largest,
+    }
+
+
+def _decision_facts(
+    decision: Decision | None, solution: Solution, planted: PlantedWeights
+) -> dict[str, Any]:
+    if decision is None:
+        low, high = distance_range(solution, planted)
+        verdict, recovered = "not-asked", None
+    else:
+        low, high = decision.distance
+        verdict, recovered = decision.verdict, decision.recovered
+    merged = solution.program.merged_all_ones and verdict == "non-unique"
+    return {
+        "verdict": verdict,
+        "recovered": recovered,
+        "merged_recovered": bool(merged or recovered),
+        "distance_low": low,
+        "distance_high": high,
+    }
+
+
+def _solution_facts(solution: Solution) -> dict[str, Any]:
+    norms = solution.group_norms
+    return {
+        "solver_status": solution.status,
+        "primal": solution.primal,
+        "lower_bound": solution.lower,
+        "relative_gap": solution.gap,
+        "equality_residual": solution.equality_residual,
+        "cone_violation": solution.cone_violation,
+        "iterations": solution.iterations,
+        "active_groups": int(np.sum(norms > _NEGLIGIBLE * norms.max(initial=0))),
+    }
+
+
+def _metrics(solution: Solution, seconds: float) -> dict[str, list[float]]:
+    return {
+        "iterations": [float(solution.iterations)],
+        "primal": [solution.primal],
+        "lower_bound": [solution.lower],
+        "seconds": [seconds],
+    }
+
+
+def _test_facts(trial: Trial, network: Network | None) -> dict[str, Any]:
+    """Root mean squared and total error on fresh, noiseless samples."""
+    if network is None:
+        return {"test_error": None, "test_norm": None}
+    inputs = trial.test_inputs()
+    errors = prediction_errors(network, inputs, trial.target(inputs))
+    norm = float(np.linalg.norm(errors))
+    return {"test_error": norm / np.sqrt(len(errors)), "test_norm": norm}
+
+
+def prediction_errors(
+    network: Network, inputs: Float[np.ndarray, "m d"], target: Float[np.ndarray, " m"]
+) -> Float[np.ndarray, " m"]:
+    """Outputs of a network minus a target, in float64."""
+    batch = jnp.asarray(inputs, network.readout.dtype)
+    return np.asarray(network(batch)[:, 0], np.float64) - target
+
+
+def _data_arrays(trial: Trial, program: Program) -> dict[str, np.ndarray]:
+    return {
+        "x": trial.x,
+        "y": trial.y,
+        "planted": trial.directions,
+        "masks": program.patterns.masks,
+        "gates": program.patterns.gates,
+    }
+
+
+def _solution_arrays(solution: Solution) -> dict[str, np.ndarray]:
+    arrays = {"weights": solution.weights, "dual": solution.dual}
+    if solution.cone_dual is not None:
+        arrays["cone_dual"] = solution.cone_dual
+    return arrays
+
+
+def _notes(config: Recovery, solution: Solution) -> list[str]:
+    notes = []
+    if not solution.program.patterns.complete and config.patterns == "sampled":
+        notes.append(
+            "Patterns are sampled: optimality and recovery speak about these "
+            f"{len(solution.program.patterns.masks)} patterns, not about all."
+        )
+    if solution.status == "non-unique":
+        notes.append("There are several optima; distances are given as an interval.")
+    if not solution.solved:
+        notes.append(
+            f"The solver stopped with status {solution.status} and a relative gap of "
+            f"{solution.gap:.1e}; the weights are no solution."
+        )
+    return notes

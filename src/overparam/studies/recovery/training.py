@@ -1,0 +1,196 @@
+"""Non-convex training of the problem whose optimum the convex programme finds."""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from ...convex.certificate import certify_network
+from ...data.source import Table
+from ...dynamics.descent import BatchLoss, Descent
+from ...dynamics.loop import Plan, Record, Training, train
+from ...dynamics.penalties import L2Penalty
+from ...keys import purpose_key
+from ...networks.network import Network
+from ...networks.two_layer import NormalisedTwoLayer, TwoLayer
+from ..study import Context, Outcome
+from .network import SkipNeuron
+from .problem import Trial
+
+
+_RECORDS = 100
+# The published code: AdamW whose state is made anew every epoch, so that each step is
+# the learning rate times the sign of the gradient, and decay has no effect.
+_LEGACY_DECAY = 1e-6
+_LEGACY_EPSILON = 1e-8
+
+
+def train_trial(trial: Trial, context: Context) -> Outcome:
+    """Train a network of the trial's kind and bound its distance to the optimum."""
+    config = trial.config
+    network = _initial(trial, key=purpose_key(config.seed, "initialisation"))
+    dtype = network.readout.dtype
+    table = Table(jnp.asarray(trial.x, dtype), jnp.asarray(trial.y[:, None], dtype))
+    training = Training(
+        dynamics=_descent(trial),
+        network=network,
+        source=table,
+        key=purpose_key(config.seed, "training"),
+        measure=lambda current: _measure(trial, current),
+        record_start=True,
+    )
+    plan = Plan(
+        n_steps=config.n_steps,
+        batch_size=config.n_samples,
+        record_every=max(1, config.n_steps // _RECORDS),
+    )
+    trajectory = train(training, plan, watch=context.watch())
+    trained = as_two_layer(trajectory.network, trial.x)
+    last = trajectory.records[-1]
+    return Outcome(
+        status=trajectory.status,
+        metrics=trajectory.columns(),
+        summary={
+            "distance_low": last.get("distance"),
+            "distance_high": last.get("distance"),
+            "test_error": last.get("test_error"),
+            "test_norm": last.get("test_norm"),
+            "all_ones_pattern_exists": trial.all_ones is not None,
+            "samples_per_dimension": config.n_samples / config.dimension,
+        }
+        | _optimality(trial, trained),
+        arrays={"x": trial.x, "y": trial.y, "planted": trial.directions},
+        network=trained,
+    )
+
+
+def half_sum_of_squares(
+    outputs: Float[Array, "batch 1"], targets: Float[Array, "batch 1"]
+) -> Float[Array, ""]:
+    r"""$\tfrac12 \|f - y\|^2$: summed, as in the convex programme."""
+    return 0.5 * jnp.sum((outputs - targets) ** 2)
+
+
+def as_two_layer(network: Network, x: Float[np.ndarray, "n d"]) -> TwoLayer:
+    """The trained network in the form every other study knows.
+
+    A product of two linear layers becomes skip weights; norms over the training data go
+    to the readout, so that predictions do not depend on the batch.
+    """
+    if isinstance(network, SkipNeuron):
+        width = network.weights.shape[1]
+        skip = network.skip_weights * network.readout[width:]
+        readout = jnp.concatenate([network.readout[:width], skip])
+        return TwoLayer(network.weights, readout, skip=True)
+    if isinstance(network, NormalisedTwoLayer):
+        hidden = jax.nn.relu(jnp.asarray(x, network.weights.dtype) @ network.weights)
+        norms = jnp.linalg.norm(hidden, axis=0)[:, None]
+        readout = jnp.where(norms > 0, network.readout / norms, 0)
+        return TwoLayer(network.weights, readout)
+    assert isinstance(network, TwoLayer)
+    return network
+
+
+def _initial(trial: Trial, *, key: PRNGKeyArray) -> Network:
+    """PyTorch's default: uniform weights in +-1/sqrt(fan in)."""
+    config, dtype = trial.config, jnp.dtype(trial.config.precision)
+    width = config.width or config.n_samples + 1
+    shapes = {
+        "weights": (config.dimension, width),
+        "readout": (width, 1),
+        "skip_weights": (config.dimension, 1),
+        "skip_readout": (1, 1),
+    }
+    drawn = {
+        name: jax.random.uniform(part, shape, dtype, -1, 1) / math.sqrt(shape[0])
+        for part, (name, shape) in zip(
+            jax.random.split(key, 4), shapes.items(), strict=True
+        )
+    }
+    if config.network == "skip":
+        readout = jnp.concatenate([drawn["readout"], drawn["skip_readout"]])
+        return SkipNeuron(drawn["weights"], drawn["skip_weights"], readout)
+    kind = NormalisedTwoLayer if config.network == "normalised" else TwoLayer
+    return kind(drawn["weights"], drawn["readout"])
+
+
+def _descent(trial: Trial) -> Descent:
+    config = trial.config
+    objective = BatchLoss(half_sum_of_squares)
+    if config.legacy:
+        return Descent(
+            objective, sign_descent, settings={"learning_rate": config.learning_rate}
+        )
+    beta = config.beta or 0.0
+    parts = ["weights", "readout"]
+    if config.network == "skip":
+        parts.append("skip_weights")
+    penalty: Any = L2Penalty(dict.fromkeys(parts, beta / 2))
+    if config.network == "normalised":
+        # The minimum over the factors alpha a = u of (alpha^2 + a^2) / 2 is |u|; input
+        # weights are not penalised, because their scale has no effect.
+        penalty = _ReadoutNorm(beta)
+    return Descent(
+        objective,
+        optax.adam,
+        settings={"learning_rate": config.learning_rate},
+        penalty=penalty,
+    )
+
+
+class _ReadoutNorm:
+    """The penalty of normalised neurons: the sum of the sizes of their outputs."""
+
+    def __init__(self, coefficient: float) -> None:
+        self.coefficient = coefficient
+
+    def __call__(self, network: Network) -> Float[Array, ""]:
+        return self.coefficient * jnp.sum(jnp.abs(network.readout))
+
+
+def sign_descent(learning_rate: float) -> optax.GradientTransformation:
+    """Steps of one size in the direction of the sign, as the published code takes."""
+
+    def update(gradients: Any, state: Any, weights: Any = None) -> tuple[Any, Any]:
+        def step(gradient: Array, weight: Array) -> Array:
+            decay = learning_rate * _LEGACY_DECAY * weight
+            size = jnp.abs(gradient) + _LEGACY_EPSILON
+            return -decay - learning_rate * gradient / size
+
+        return jax.tree.map(step, gradients, weights), state
+
+    return optax.GradientTransformation(lambda weights: optax.EmptyState(), update)
+
+
+def _measure(trial: Trial, network: Network) -> Record:
+    trained = as_two_layer(network, trial.x)
+    inputs = trial.test_inputs()
+    outputs = np.asarray(
+        trained(jnp.asarray(inputs, trained.readout.dtype))[:, 0], np.float64
+    )
+    norm = float(np.linalg.norm(outputs - trial.target(inputs)))
+    record = {"test_error": norm / np.sqrt(len(inputs)), "test_norm": norm}
+    if trained.skip:
+        skip = np.asarray(trained.readout[trained.weights.shape[1] :, 0], np.float64)
+        record["distance"] = float(np.linalg.norm(skip - trial.directions[0]))
+    return record
+
+
+def _optimality(trial: Trial, trained: TwoLayer) -> dict[str, Any]:
+    """How far the network is from the optimum of its own penalised problem."""
+    if trial.config.network == "normalised" or trial.config.beta is None:
+        return {}
+    found = certify_network(
+        trained, trial.x, trial.y, penalty=trial.config.beta, patterns=trial.patterns()
+    )
+    return {
+        "objective": found.objective,
+        "lower_bound": found.lower,
+        "relative_gap": found.gap,
+        "tier": found.tier,
+        "best_known": found.best_known,
+    }
