@@ -8,7 +8,6 @@ times smaller.
 """
 
 import numpy as np
-from jaxtyping import Float
 
 from .cones import dots, norms
 from .groups import Groups, PerGroup, PerSample, Weights
@@ -64,10 +63,25 @@ def _line_search(
     return length
 
 
-def short_witnesses(program: Program) -> Float[np.ndarray, "patterns d"]:
-    """Directions with every margin at least one, in the coordinates of the groups."""
-    centres = analytic_centres(program)
-    first, count = program.n_skip, len(centres)
-    groups = program.groups.select(np.arange(first, first + count))
-    margins = program.signs[:count] * groups.activations(centres, 0)
-    return centres / margins.min(axis=1, keepdims=True)
+class ConeLift:
+    r"""Lifts of exact weights into their cones that leave the predictions as they are.
+
+    With $S X c \ge 1$, adding $\tau c$ to both weights u and v of a pattern keeps
+    $D X (u - v)$ and costs at most $2 \tau \|c\|$.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._count = len(program.patterns.masks)
+        centres = analytic_centres(program)
+        first = program.n_skip
+        groups = program.groups.select(np.arange(first, first + self._count))
+        margins = program.signs[: self._count] * groups.activations(centres, 0)
+        self._witnesses = centres / margins.min(axis=1, keepdims=True)
+
+    def __call__(self, z: Weights) -> Weights:
+        """Weights inside all cones."""
+        first = self._program.n_skip
+        depth = self._program.violation(z).reshape(2, self._count).max(axis=0)
+        lift = depth[:, None] * self._witnesses
+        return np.concatenate([z[:first], z[first:] + np.concatenate([lift, lift])])

@@ -108,8 +108,8 @@ def certify_network(
         residual = y - solution.predictions
         tier = "certified-loose"
         lower = max(
-            loose_bound(x, y, l, penalty=penalty, skip=network.skip)
-            for l in (solution.dual, residual, y)
+            loose_bound(x, y, dual, penalty=penalty, skip=network.skip)
+            for dual in (solution.dual, residual, y)
         )
     best = min(objective, solution.primal)
     return NetworkCertificate(

@@ -41,7 +41,7 @@ def solve(
     if repair is not None:
         unreachable = repair.unreachable()
         if unreachable is not None:
-            return _infeasible(program, unreachable)
+            return infeasible(program, unreachable)
     trivial = _zero_solution(program, tolerance)
     if trivial is not None:
         return trivial
@@ -72,7 +72,7 @@ def _zero_solution(program: Program, tolerance: float) -> Solution | None:
     return zero if zero.status == "optimal" else None
 
 
-def _infeasible(program: Program, certificate: np.ndarray) -> Solution:
+def infeasible(program: Program, certificate: np.ndarray) -> Solution:
     """No weights fit the labels: `certificate` is orthogonal to all predictions."""
     return Solution(
         program=program,

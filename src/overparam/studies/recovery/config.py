@@ -55,8 +55,8 @@ class Recovery:
     """Which activation patterns the programme holds."""
     n_patterns: int | None = None
     """Number of sampled gates; `none` takes max(n_samples, 50)."""
-    tolerance: float = 1e-7
-    """Certified relative gap at which a solver stops."""
+    tolerance: float | None = None
+    """Certified relative gap at which a solver stops; `none` takes 1e-7 (admm 1e-4)."""
     max_iterations: int | None = None
     """Most iterations of a solver; `none` takes 100 (interior-point), 20000 (admm)."""
     test_size: int | None = None
@@ -149,8 +149,8 @@ class Recovery:
     def _check_method(self) -> None:
         if self.precision == "float32" and self.method == "interior-point":
             raise ConfigError(
-                "the interior-point method needs precision=float64; use method=admm for "
-                "float32."
+                "the interior-point method needs precision=float64; use method=admm "
+                "for float32."
             )
         if self.method == "training" and self.fit == "minimum-norm":
             raise ConfigError(

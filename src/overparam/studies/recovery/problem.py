@@ -53,7 +53,7 @@ class Trial:
         return Trial(**{**vars(trial), "y": trial.target(x) + noise})
 
     def target(self, inputs: Float[np.ndarray, "m d"]) -> Float[np.ndarray, " m"]:
-        """Outputs of the planted model; normalised by its norms on the training data."""
+        """Outputs of the planted model, with its norms on the training data."""
         if self.config.network == "skip":
             return inputs @ self.directions[0]
         hidden = np.maximum(inputs @ self.directions.T, 0)

@@ -109,7 +109,8 @@ def _solve(
     trial: Trial, program: Program, planted: PlantedWeights, condition: Isometry
 ) -> Solution:
     config = trial.config
-    options = {"tolerance": config.tolerance}
+    default = 1e-4 if config.method == "admm" else 1e-7
+    options: dict[str, Any] = {"tolerance": config.tolerance or default}
     if config.max_iterations is not None:
         options["max_iterations"] = config.max_iterations
     if config.method == "reference":
@@ -132,7 +133,7 @@ def _solve(
             planted.weights,
             condition.multiplier,
             cone_dual,
-            tolerance=config.tolerance,
+            tolerance=options["tolerance"],
             iterations=0,
         )
     return with_uniqueness(solve(program, **options))
