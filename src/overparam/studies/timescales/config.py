@@ -88,6 +88,8 @@ class Timescales:
     """Particles of the projected diffusion."""
     harmonics: int = 30
     """Highest harmonic of the projected diffusion."""
+    projected_until: float = 2.0
+    """Time up to which the projected diffusion is solved; 30 harmonics serve to 2."""
     seed: int = 0
     """Seed of data, teacher and student."""
     precision: Literal["float32", "float64"] = "float64"
@@ -118,7 +120,11 @@ class Timescales:
         )
         at_least(2, records=self.records)
         at_least(8, cells=self.cells)
-        positive(time_step=self.time_step, ratio=self.ratio)
+        positive(
+            time_step=self.time_step,
+            ratio=self.ratio,
+            projected_until=self.projected_until,
+        )
         at_least(0, seed=self.seed)
         if not (math.isfinite(self.penalty) and self.penalty > 0):
             raise ConfigError(

@@ -36,7 +36,7 @@ class Limits:
         if "projected" in config.limits and config.plain_relu:
             seen = projected(
                 teacher.fourier,
-                times,
+                times[times <= config.projected_until],
                 particles=config.particles,
                 harmonics=config.harmonics,
             )
@@ -55,7 +55,7 @@ class Limits:
                 second_weights=self.ultra_fast.densities[index],
             )
             found["ultra_fast_energy"] = float(self.ultra_fast.energies[index])
-        if self.projected is not None:
+        if self.projected is not None and index < len(self.projected.times):
             found["projected_distance"] = circle_energy(
                 angles, self.projected.angles[index]
             )
@@ -71,6 +71,7 @@ class Limits:
             densities = self.ultra_fast.densities[indices]
             found["limit.ultra_fast"] = densities.astype(np.float32)
         if self.projected is not None:
-            particles = self.projected.angles[indices]
+            inside = indices[indices < len(self.projected.times)]
+            particles = self.projected.angles[inside]
             found["limit.projected"] = particles.astype(np.float32)
         return found

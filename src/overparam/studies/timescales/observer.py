@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -49,17 +50,9 @@ class Observer:
 
     def measure(self, network: Network) -> Record:
         """Risk with the network's own optimal readout, and what the readout is like."""
-        projected = self.dynamics.project(network, self.setup.batch)
         self._network = network
-        risk, data_term = _exact_risk(self.dynamics, projected, self.setup.batch)
-        return {
-            "risk": float(risk),
-            "risk_data": float(data_term),
-            "risk_penalty": float(risk - data_term),
-            "readout_min": float(projected.readout.min()),
-            "readout_max": float(projected.readout.max()),
-            "readout_lag": float(jnp.max(jnp.abs(network.readout - projected.readout))),
-        }
+        found = _projected_record(self.dynamics, network, self.setup.batch)
+        return {name: float(value) for name, value in found.items()}
 
     def until(self, records: Sequence[Record]) -> Status | None:
         """Complete the last record; stop when the risk has blown up."""
@@ -116,16 +109,24 @@ class Observer:
 
 
 @eqx.filter_jit
-def _exact_risk(
-    dynamics: VarPro | TwoTimescale, network: Network, batch: object
-) -> tuple[jax.Array, jax.Array]:
-    """The risk and its data term, from the residuals."""
-    penalty, centre = dynamics.ridge.like(network.readout)
+def _projected_record(
+    dynamics: VarPro | TwoTimescale, network: Network, batch: Any
+) -> dict[str, jax.Array]:
+    """Risk, its terms from the residuals, and how far the readout lags behind."""
+    own = dynamics.project(network, batch)
+    penalty, centre = dynamics.ridge.like(own.readout)
     problem = dynamics.problem(network, batch)
     if isinstance(problem, CircleProblem):
-        square = problem.exact_mean_square(network.readout)
+        square = problem.exact_mean_square(own.readout)
     else:
-        square = problem.mean_square(network.readout)
+        square = problem.mean_square(own.readout)
     data_term = square / (2 * penalty)
-    spread = network.scale * jnp.sum((network.readout - centre) ** 2) / 2
-    return data_term + spread, data_term
+    penalty_term = network.scale * jnp.sum((own.readout - centre) ** 2) / 2
+    return {
+        "risk": data_term + penalty_term,
+        "risk_data": data_term,
+        "risk_penalty": penalty_term,
+        "readout_min": jnp.min(own.readout),
+        "readout_max": jnp.max(own.readout),
+        "readout_lag": jnp.max(jnp.abs(network.readout - own.readout)),
+    }

@@ -138,7 +138,9 @@ def _summary(
     config: Timescales, columns: dict[str, np.ndarray], limits: Limits
 ) -> dict[str, Any]:
     def last(name: str) -> float | None:
-        return float(columns[name][-1]) if name in columns else None
+        finite = columns.get(name, np.empty(0))
+        finite = finite[np.isfinite(finite)]
+        return float(finite[-1]) if len(finite) else None
 
     rises = columns.get("rises", np.zeros(1))
     return {
@@ -150,6 +152,9 @@ def _summary(
         "teacher_w2": last("teacher_w2"),
         "ultra_fast_distance": last("ultra_fast_distance"),
         "projected_distance": last("projected_distance"),
+        "projected_time": float(limits.projected.times[-1])
+        if limits.projected is not None
+        else None,
         "floor": last("floor"),
         "rises": float(np.nanmean(rises)),
         "spectral_gap": limits.grid.gap() if limits.grid else None,
