@@ -206,8 +206,9 @@ def _start(problem: _Problem, n_classes: int, settings: NewtonSettings) -> _Poin
     dtype = problem.features.dtype
     P = jnp.zeros((width, n_classes), dtype)
     scores = jnp.zeros((n_samples, n_classes), dtype)
-    objective = problem.objective(P, scores)
-    gradient = problem.gradient(P, jax.nn.softmax(scores))
+    # At zero weights all classes are equally likely: known without any pass.
+    objective = jnp.log(jnp.asarray(n_classes, jnp.result_type(float)))
+    gradient = problem.gradient(P, jnp.full_like(scores, 1 / n_classes))
     history = jnp.full(settings.max_steps + 1, jnp.nan, objective.dtype)
     zero = jnp.zeros((), jnp.int32)
     return _Point(

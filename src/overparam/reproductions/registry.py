@@ -51,6 +51,18 @@ REPRODUCTIONS: Mapping[str, Entry] = MappingProxyType(
             "Pruning error against width in the mean-field algorithm (Wan et al.)",
             "overparam.reproductions.heavy_tails_theorem:REPRODUCTION",
         ),
+        "features-random": Entry(
+            "Random against learned features: accuracy against width",
+            "overparam.reproductions.features_random:REPRODUCTION",
+        ),
+        "features-resampled": Entry(
+            "Accuracy against the number of neurons kept, by way of drawing",
+            "overparam.reproductions.features_resampled:REPRODUCTION",
+        ),
+        "features-distribution": Entry(
+            "Do two over-parameterised networks learn the same neurons?",
+            "overparam.reproductions.features_distribution:REPRODUCTION",
+        ),
     }
 )
 

@@ -1,0 +1,178 @@
+"""Width against accuracy: random first layers against full training."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from ..analysis.intervals import mean_interval
+from ..plots.figure import COLOURS, panels
+from .features_sources import caption, source
+from .reproduction import Claim, Reproduction, Results, Scale
+
+
+RIDGE = 1e-4
+"""Penalty of the exact readouts, the best of the document's path at width 1000."""
+WIDTHS = {
+    "smoke": (10, 40),
+    "laptop": (100, 300, 1000, 3000, 10_000),
+    "paper": (100, 300, 1000, 3000, 10_000),
+}
+LARGEST_TRAINED = {"smoke": 40, "laptop": 1000, "paper": 10_000}
+SEEDS = {"smoke": (0, 1), "laptop": (1234,), "paper": (1234, 5555, 1, 2, 3)}
+
+# Printed in the notes of the reference implementation: train / test, per cent.
+PRINTED = {
+    ("random", 10_000): "98 / 96",
+    ("random", 1000): "97 / 95",
+    ("all", 1000): "100 / 98",
+}
+
+NAMES = {
+    ("all", "logistic"): "all layers trained (Adam)",
+    ("readout", "logistic"): "random features, exact logistic readout",
+    ("readout", "ridge"): "random features, exact ridge readout",
+    ("readout", "adam"): "random features, Adam readout",
+}
+
+
+def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
+    """Random features with every readout, and full training, over widths and seeds."""
+    epochs = {"smoke": 2, "laptop": 20, "paper": 100}[scale]
+    found: list[Mapping[str, Any]] = []
+    for seed in SEEDS[scale]:
+        for width in WIDTHS[scale]:
+            if width <= LARGEST_TRAINED[scale]:
+                found.append(source(scale, width=width, seed=seed))
+                penalties = {"readout_penalty": 0.0}
+                frozen = _frozen(scale, width=width, seed=seed, epochs=epochs)
+                found.append(frozen | {"readout": "adam"} | penalties)
+            for readout in ("logistic", "ridge"):
+                frozen = _frozen(scale, width=width, seed=seed, ridge=RIDGE)
+                found.append(frozen | {"readout": readout})
+    return found
+
+
+def figures(results: Results) -> Mapping[str, Figure]:
+    """Accuracy against width on a log axis, with the printed numbers as crosses."""
+    text = caption(results, f"ridge {RIDGE:g}; crosses: printed")
+    figure, axes = panels(1, 2, width=4.6, height=3.8, caption=text)
+    frame = _means(results)
+    for axis, split in zip(axes[0], ("train", "test"), strict=True):
+        for index, (kind, name) in enumerate(NAMES.items()):
+            part = _of(frame, kind).sort("width")
+            colour = COLOURS[index]
+            x, y = part["width"].to_list(), part[f"{split}_accuracy"].to_list()
+            axis.plot(x, y, marker=".", color=colour, label=name)
+        if results.scale != "smoke":
+            for (_, width), printed in PRINTED.items():
+                value = float(printed.split("/")[split == "test"]) / 100
+                axis.plot(width, value, "kx", zorder=5)
+        axis.set_xscale("log")
+        axis.set_xlabel("width m")
+        axis.set_ylabel(f"{split} accuracy")
+    axes[0, 1].legend()
+    return {"random": figure}
+
+
+def tables(results: Results) -> Mapping[str, pl.DataFrame]:
+    """Accuracies and time by width and kind."""
+    return {"accuracy": _means(results)}
+
+
+def claims(results: Results) -> Sequence[Claim]:
+    """The three printed pairs, and what exact readouts reach."""
+    full = _values(results, ("all", "logistic"), 1000)
+    narrow = _values(results, ("readout", "logistic"), 1000)
+    wide = _values(results, ("readout", "logistic"), 10_000)
+    return [
+        _pair(
+            "full training at width 1000: test at least 98 %", full, 0.98, "100 / 98"
+        ),
+        _pair(
+            "random features, width 1000: test at least 94.5 %",
+            narrow,
+            0.945,
+            "97 / 95",
+        ),
+        _pair(
+            "random features, width 10,000: test at least 96.5 %",
+            wide,
+            0.965,
+            "98 / 96",
+        ),
+        _learned_wins(results),
+    ]
+
+
+def _pair(sentence: str, found: pl.DataFrame, least: float, printed: str) -> Claim:
+    if not len(found):
+        return Claim(
+            sentence=sentence, published=printed, measured="not run", holds=None
+        )
+    train = mean_interval(found["train_accuracy"].to_numpy())
+    test = mean_interval(found["test_accuracy"].to_numpy())
+    return Claim(
+        sentence=sentence,
+        published=f"{printed} % (train / test)",
+        measured=f"{100 * train.estimate:.2f} / {100 * test.estimate:.2f} %"
+        f" ({len(found)} seeds)",
+        holds=test.estimate >= least,
+    )
+
+
+def _learned_wins(results: Results) -> Claim:
+    widths = [w for w in WIDTHS[results.scale] if w <= LARGEST_TRAINED[results.scale]]
+    gains = []
+    for width in widths:
+        pair = [
+            _values(results, kind, width)["test_accuracy"].to_numpy().mean()
+            for kind in (("all", "logistic"), ("readout", "logistic"))
+        ]
+        gains.append(float(pair[0] - pair[1]))
+    text = ", ".join(f"{w}: {g:+.3f}" for w, g in zip(widths, gains, strict=True))
+    return Claim(
+        sentence="full training beats the exact readout of random features at every "
+        "width",
+        published="98 against 95 at 1000",
+        measured=f"test accuracy gained at width {text}",
+        holds=all(g > 0 for g in gains) if results.scale != "smoke" else None,
+    )
+
+
+def _frozen(scale: Scale, **changes: Any) -> dict[str, Any]:
+    dataset = "digits" if scale == "smoke" else "mnist"
+    return {"dataset": dataset, "train": "readout"} | changes
+
+
+def _of(frame: pl.DataFrame, kind: tuple[str, str]) -> pl.DataFrame:
+    train, readout = kind
+    return frame.filter((pl.col("train") == train) & (pl.col("readout") == readout))
+
+
+def _values(results: Results, kind: tuple[str, str], width: int) -> pl.DataFrame:
+    return _of(results.runs, kind).filter(pl.col("width") == width)
+
+
+def _means(results: Results) -> pl.DataFrame:
+    return (
+        results.runs.group_by("train", "readout", "width")
+        .agg(
+            pl.len().alias("seeds"),
+            pl.col("train_accuracy").mean().alias("train_accuracy"),
+            pl.col("test_accuracy").mean().alias("test_accuracy"),
+        )
+        .sort("train", "readout", "width")
+    )
+
+
+REPRODUCTION = Reproduction(
+    title="Random against learned features: accuracy against width",
+    source="notes of the reference implementation of arXiv 1910.11508",
+    study="features",
+    grid=grid,
+    figures=figures,
+    tables=tables,
+    claims=claims,
+)

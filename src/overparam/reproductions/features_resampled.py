@@ -1,0 +1,225 @@
+"""Accuracy against the number of neurons kept, by source and way of drawing."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from ..analysis.intervals import Interval, mean_interval
+from ..plots.figure import COLOURS, panels
+from ..store.read import StoredRun
+from ..studies.features.efficiency import summarise
+from ..studies.features.resample_options import ResampleOptions
+from .features_sources import (
+    CONCENTRATING_PENALTY,
+    DEFAULT_PENALTY,
+    caption,
+    efficiency_of,
+    source,
+)
+from .reproduction import Claim, Reproduction, Results, Scale
+
+
+PENALTIES = (DEFAULT_PENALTY, CONCENTRATING_PENALTY)
+LAWS = ("uniform", "norm", "squared", "norm-product", "raw-importance", "leverage")
+N_DRAWS = 20
+EARLY = 3
+
+FEW = ResampleOptions(
+    n_features=(10, 30, 100), sampling=LAWS, n_draws=N_DRAWS, random=()
+)
+"""Few neurons: readouts are cheap."""
+MANY = dataclasses.replace(
+    FEW, n_features=(300, 1000), sampling=("uniform", "norm"), n_fit=10_000
+)
+"""Many neurons: fewer laws, whose differences are within the noise there."""
+SMOKE = ResampleOptions(
+    n_features=(5, 10), sampling=("uniform", "norm"), n_draws=3, n_fit=500, random=()
+)
+RANDOM = ("truncated", "gaussian", "unit")
+INITIAL = "initial"
+
+
+def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
+    """The default and the concentrating penalty; several seeds on paper scale."""
+    seeds = {"smoke": (0,), "laptop": (1234,), "paper": (1234, 5555, 1, 2, 3, 4)}[scale]
+    return [
+        source(scale, seed=seed, readout_penalty=penalty)
+        for seed in seeds
+        for penalty in PENALTIES
+    ]
+
+
+def figures(results: Results) -> Mapping[str, Figure]:
+    """A panel per source; a line per way of drawing with its interval over draws."""
+    frame = _summary(results)
+    sources = frame["source"].unique(maintain_order=True)
+    text = caption(results, "exact logistic readout; mean and 95 % interval over draws")
+    figure, axes = panels(1, len(sources), width=3.3, height=3.6, caption=text)
+    ways = frame["features"].unique(maintain_order=True).to_list()
+    for axis, name in zip(axes[0], sources, strict=True):
+        for index, way in enumerate(ways):
+            part = frame.filter(
+                (pl.col("source") == name) & (pl.col("features") == way)
+            )
+            style = "--" if way.startswith("random") else "-"
+            colour = COLOURS[index % len(COLOURS)]
+            x = part["k"].to_numpy()
+            axis.plot(x, part["test"], style, color=colour, label=way, marker=".")
+            low, high = (part[s].cast(pl.Float64).to_numpy() for s in ("low", "high"))
+            axis.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+        axis.set_xscale("log")
+        axis.set_title(name)
+        axis.set_xlabel("number of features k")
+        axis.set_ylabel("test accuracy")
+    axes[0, -1].legend(fontsize=6)
+    return {"resampled": figure}
+
+
+def tables(results: Results) -> Mapping[str, pl.DataFrame]:
+    """Mean accuracy, spread and interval over draws."""
+    return {"accuracy": _summary(results)}
+
+
+def claims(results: Results) -> Sequence[Claim]:
+    """Learned against random at every k, and the printed single draws of ten."""
+    found = [_beats_random(results)]
+    if results.scale == "smoke":
+        return found
+    trained = f"c_u {DEFAULT_PENALTY:g}, epoch 20"
+    strong = f"c_u {CONCENTRATING_PENALTY:g}, epoch 20"
+    return [
+        *found,
+        _band(results, (INITIAL, "uniform"), (0.49, 0.57), "53 % (one draw)"),
+        _band(results, (trained, "uniform"), (0.61, 0.77), "74 % (one draw)"),
+        _band(results, (trained, "norm"), (0.61, 0.77), "74 % (one draw)"),
+        _band(results, (strong, "uniform"), (0.80, 0.89), "82 % (one draw)"),
+        _gain(results, trained, 0.08),
+        _gain(results, strong, 0.08),
+    ]
+
+
+def _frame(results: Results) -> pl.DataFrame:
+    """One row per draw; the fits are remembered by `efficiency_of`."""
+    parts = []
+    for name, run, epoch in _sources(results):
+        for options in _plans(results.scale, name):
+            frame = efficiency_of(run, epoch, options)
+            seed = pl.lit(run.config["seed"]).alias("seed")
+            parts.append(frame.with_columns(pl.lit(name).alias("source"), seed))
+    return pl.concat(parts)
+
+
+def _sources(results: Results) -> list[tuple[str, StoredRun, int | None]]:
+    """Names of the wide networks, where they are stored, and their epochs."""
+    found: list[tuple[str, StoredRun, int | None]] = []
+    early = 1 if results.scale == "smoke" else EARLY
+    for run in results.stored:
+        penalty = run.config["readout_penalty"]
+        if penalty == DEFAULT_PENALTY:
+            found.append((INITIAL, run, 0))
+        found.append((f"c_u {penalty:g}, epoch {early}", run, early))
+        found.append((f"c_u {penalty:g}, epoch {run.config['epochs']}", run, None))
+    return sorted(found, key=lambda entry: entry[0] != INITIAL)
+
+
+def _plans(scale: Scale, name: str) -> tuple[ResampleOptions, ...]:
+    """What is drawn from a source; random first layers count as drawn at the start."""
+    if scale == "smoke":
+        plans = (SMOKE,)
+    else:
+        plans = (FEW,) if name.endswith(f"epoch {EARLY}") else (FEW, MANY)
+    if name != INITIAL:
+        return plans
+    return tuple(
+        dataclasses.replace(plan, sampling=("uniform",), random=RANDOM)
+        for plan in plans
+    )
+
+
+def _summary(results: Results) -> pl.DataFrame:
+    frame = _frame(results)
+    parts = [
+        summarise(part).with_columns(pl.lit(name).alias("source"))
+        for (name,), part in frame.group_by("source", maintain_order=True)
+    ]
+    return pl.concat(parts)
+
+
+def _accuracies(
+    results: Results, source: str, way: str, k: int
+) -> Float[np.ndarray, " draws"]:
+    part = _frame(results).filter(
+        (pl.col("source") == source) & (pl.col("features") == way) & (pl.col("k") == k)
+    )
+    return part["test_accuracy"].to_numpy()
+
+
+def _band(
+    results: Results, drawn: tuple[str, str], band: tuple[float, float], printed: str
+) -> Claim:
+    source, way = drawn
+    values = _accuracies(results, source, way, 10)
+    low, high = band
+    return Claim(
+        sentence=f"10 neurons, {source}, {way}: mean in [{low:g}, {high:g}]",
+        published=printed,
+        measured=f"{mean_interval(values)}, sd {values.std(ddof=1):.3f}, "
+        f"{len(values)} draws",
+        holds=low <= values.mean() <= high,
+    )
+
+
+def _gain(results: Results, source: str, least: float) -> Claim:
+    learned = _accuracies(results, source, "uniform", 10)
+    random = _accuracies(results, INITIAL, "uniform", 10)
+    gain: Interval = mean_interval(learned - random)
+    return Claim(
+        sentence=f"10 uniform draws, {source} minus initial: at least {least:g}",
+        published="ours",
+        measured=f"{gain}, {len(learned)} paired draws",
+        holds=gain.estimate >= least and gain.low > 0,
+    )
+
+
+def _beats_random(results: Results) -> Claim:
+    """Features of the concentrating penalty against random ones of every law."""
+    penalty = results.runs["readout_penalty"].max()
+    epochs = results.runs["epochs"].max()
+    source = f"c_u {penalty:g}, epoch {epochs}"
+    numbers = sorted(_frame(results)["k"].unique().to_list())
+    gaps = {k: _gap(results, source, k) for k in numbers}
+    text = ", ".join(f"k = {k}: {gap}" for k, gap in gaps.items())
+    return Claim(
+        sentence="features trained with the concentrating penalty beat random ones "
+        "(best law) at every k",
+        published="ours",
+        measured=f"mean gain in test accuracy {text}",
+        holds=None
+        if results.scale == "smoke"
+        else all(gap.low > 0 for gap in gaps.values()),
+    )
+
+
+def _gap(results: Results, source: str, k: int) -> Interval:
+    """Uniform draws of a source minus the best law of random features."""
+    learned = _accuracies(results, source, "uniform", k)
+    ways = _frame(results)["features"].unique().to_list()
+    random = [_accuracies(results, INITIAL, way, k) for way in ways if "random" in way]
+    best = max((r for r in random if len(r)), key=lambda values: values.mean())
+    return mean_interval(learned - best)
+
+
+REPRODUCTION = Reproduction(
+    title="Accuracy against the number of neurons kept",
+    source="notes of the reference implementation of arXiv 1910.11508",
+    study="features",
+    grid=grid,
+    figures=figures,
+    tables=tables,
+    claims=claims,
+)
