@@ -35,9 +35,8 @@ RESOLUTION = 0.01
 def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
     """Seeds of the default training, one of the concentrating one, other widths."""
     seeds = SEEDS[: N_SEEDS[scale]]
-    found = [
-        source(scale, seed=seed, readout_penalty=DEFAULT_PENALTY) for seed in seeds
-    ]
+    default = {"readout_penalty": DEFAULT_PENALTY}
+    found = [source(scale, seed=seed, **default) for seed in seeds]
     strong = source(scale, seed=SEEDS[0], readout_penalty=CONCENTRATING_PENALTY)
     others = [
         source(scale, seed=seed, width=width, **default)
