@@ -57,19 +57,19 @@ def generate_columns(
     at_least(1, rounds=rounds, added=added)
     if program.network == "normalised":
         raise ConfigError("column generation is not built for normalised networks.")
-    values, counts = [], []
-    for _ in range(rounds):
-        solution = solve(program, tolerance=tolerance, max_iterations=max_iterations)
-        values.append(solution.primal)
-        counts.append(len(program.patterns.masks))
-        if not solution.solved:
-            break
-        found = violating_directions(solution, rng=rng)
-        larger = _with_patterns(program, found, added)
+    options = {"tolerance": tolerance, "max_iterations": max_iterations}
+    solutions = [solve(program, **options)]
+    while len(solutions) < rounds and solutions[-1].solved:
+        found = violating_directions(solutions[-1], rng=rng)
+        larger = _with_patterns(solutions[-1].program, found, added)
         if larger is None:
             break
-        program = larger
-    return Generated(solution, values, counts)
+        solutions.append(solve(larger, **options))
+    return Generated(
+        solutions[-1],
+        [solution.primal for solution in solutions],
+        [len(solution.program.patterns.masks) for solution in solutions],
+    )
 
 
 def violating_directions(

@@ -51,9 +51,27 @@ def to_network(solution: Solution) -> Network:
     column = jnp.asarray(np.concatenate(readout)[:, None])
     skip = bool(program.n_skip)
     if program.exact:
-        return TwoLayer(jnp.asarray(weights), column, skip=skip)
+        return TwoLayer(weights=jnp.asarray(weights), readout=column, skip=skip)
     gates = jnp.asarray(program.patterns.gates[kept].T)
-    return GatedTwoLayer(gates, jnp.asarray(weights), column, skip=skip)
+    return GatedTwoLayer(
+        gates=gates, weights=jnp.asarray(weights), readout=column, skip=skip
+    )
+
+
+def predict(
+    solution: Solution, inputs: Float[np.ndarray, "m d"]
+) -> Float[np.ndarray, " m"]:
+    """Predictions of a solution on new inputs; gated solutions keep their gates."""
+    program, neurons = solution.program, solution.neuron_weights
+    hidden = inputs @ neurons.T
+    if program.exact:
+        signs = np.repeat([1.0, -1.0], len(neurons) // 2)
+        outputs = np.maximum(hidden, 0) @ signs
+    else:
+        outputs = (hidden * (inputs @ program.patterns.gates.T >= 0)).sum(axis=1)
+    if program.n_skip:
+        outputs = outputs + inputs @ solution.weights[0]
+    return outputs
 
 
 def network_objective(

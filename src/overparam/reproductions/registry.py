@@ -63,6 +63,10 @@ REPRODUCTIONS: Mapping[str, Entry] = MappingProxyType(
             "Do two over-parameterised networks learn the same neurons?",
             "overparam.reproductions.features_distribution:REPRODUCTION",
         ),
+        "recovery-phase": Entry(
+            "When a planted linear neuron is recovered (Wang et al., Figures 2, 4)",
+            "overparam.reproductions.recovery_phase:REPRODUCTION",
+        ),
     }
 )
 

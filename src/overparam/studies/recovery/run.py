@@ -4,21 +4,18 @@ import dataclasses
 import time
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
 
 from ...convex.decision import Decision, decide_recovery, distance_range
 from ...convex.interior_point import solve
 from ...convex.isometry import Isometry, neural_isometry, wendel_probability
-from ...convex.maps import to_network
+from ...convex.maps import predict, to_network
 from ...convex.planted import PlantedWeights
 from ...convex.programs import Program
 from ...convex.reference import solve_reference
 from ...convex.solution import Solution, assess
 from ...convex.uniqueness import with_uniqueness
 from ...errors import SolverError
-from ...networks.network import Network
 from ..study import Context, Outcome
 from .config import Recovery
 from .problem import Trial
@@ -90,7 +87,7 @@ def _solve_trial(trial: Trial) -> Outcome:
         | _condition_facts(condition)
         | _decision_facts(decision, solution, planted)
         | _solution_facts(solution)
-        | _test_facts(trial, network),
+        | _test_facts(trial, solution),
         arrays=_data_arrays(trial, program) | _solution_arrays(solution),
         network=network,
         notes=_notes(config, solution),
@@ -211,22 +208,11 @@ def _metrics(solution: Solution, seconds: float) -> dict[str, list[float]]:
     }
 
 
-def _test_facts(trial: Trial, network: Network | None) -> dict[str, Any]:
+def _test_facts(trial: Trial, solution: Solution) -> dict[str, Any]:
     """Root mean squared and total error on fresh, noiseless samples."""
-    if network is None:
-        return {"test_error": None, "test_norm": None}
     inputs = trial.test_inputs()
-    errors = prediction_errors(network, inputs, trial.target(inputs))
-    norm = float(np.linalg.norm(errors))
-    return {"test_error": norm / np.sqrt(len(errors)), "test_norm": norm}
-
-
-def prediction_errors(
-    network: Network, inputs: Float[np.ndarray, "m d"], target: Float[np.ndarray, " m"]
-) -> Float[np.ndarray, " m"]:
-    """Outputs of a network minus a target, in float64."""
-    batch = jnp.asarray(inputs, network.readout.dtype)
-    return np.asarray(network(batch)[:, 0], np.float64) - target
+    norm = float(np.linalg.norm(predict(solution, inputs) - trial.target(inputs)))
+    return {"test_error": norm / np.sqrt(len(inputs)), "test_norm": norm}
 
 
 def _data_arrays(trial: Trial, program: Program) -> dict[str, np.ndarray]:

@@ -85,12 +85,12 @@ def as_two_layer(network: Network, x: Float[np.ndarray, "n d"]) -> TwoLayer:
         width = network.weights.shape[1]
         skip = network.skip_weights * network.readout[width:]
         readout = jnp.concatenate([network.readout[:width], skip])
-        return TwoLayer(network.weights, readout, skip=True)
+        return TwoLayer(weights=network.weights, readout=readout, skip=True)
     if isinstance(network, NormalisedTwoLayer):
         hidden = jax.nn.relu(jnp.asarray(x, network.weights.dtype) @ network.weights)
         norms = jnp.linalg.norm(hidden, axis=0)[:, None]
         readout = jnp.where(norms > 0, network.readout / norms, 0)
-        return TwoLayer(network.weights, readout)
+        return TwoLayer(weights=network.weights, readout=readout)
     assert isinstance(network, TwoLayer)
     return network
 
@@ -113,9 +113,13 @@ def _initial(trial: Trial, *, key: PRNGKeyArray) -> Network:
     }
     if config.network == "skip":
         readout = jnp.concatenate([drawn["readout"], drawn["skip_readout"]])
-        return SkipNeuron(drawn["weights"], drawn["skip_weights"], readout)
+        return SkipNeuron(
+            weights=drawn["weights"],
+            skip_weights=drawn["skip_weights"],
+            readout=readout,
+        )
     kind = NormalisedTwoLayer if config.network == "normalised" else TwoLayer
-    return kind(drawn["weights"], drawn["readout"])
+    return kind(weights=drawn["weights"], readout=drawn["readout"])
 
 
 def _descent(trial: Trial) -> Descent:
@@ -155,15 +159,19 @@ class _ReadoutNorm:
 def sign_descent(learning_rate: float) -> optax.GradientTransformation:
     """Steps of one size in the direction of the sign, as the published code takes."""
 
-    def update(gradients: Any, state: Any, weights: Any = None) -> tuple[Any, Any]:
+    def init(params: Any) -> optax.EmptyState:
+        del params
+        return optax.EmptyState()
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         def step(gradient: Array, weight: Array) -> Array:
             decay = learning_rate * _LEGACY_DECAY * weight
             size = jnp.abs(gradient) + _LEGACY_EPSILON
             return -decay - learning_rate * gradient / size
 
-        return jax.tree.map(step, gradients, weights), state
+        return jax.tree.map(step, updates, params), state
 
-    return optax.GradientTransformation(lambda weights: optax.EmptyState(), update)
+    return optax.GradientTransformation(init, update)
 
 
 def _measure(trial: Trial, network: Network) -> Record:

@@ -1,0 +1,108 @@
+"""Phase diagrams and transition curves of the recovery reproductions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+
+from ..analysis.phase import half_line, on_grid, success_rates
+from ..convex.isometry import wendel_probability
+from ..errors import ConfigError
+from ..plots.figure import COLOURS, legend
+from .reproduction import Results, Scale
+
+
+CORNERS: Mapping[Scale, tuple[range, range, int]] = {
+    "smoke": (range(10, 41, 30), range(5, 6), 2),
+    "laptop": (range(10, 121, 10), range(10, 31, 10), 10),
+    "paper": (range(10, 401, 10), range(10, 101, 10), 5),
+}
+"""Sample sizes, dimensions and number of trials of every scale."""
+
+
+def phase_grid(
+    scale: Scale, variants: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Every variant in every cell with every seed."""
+    samples, dimensions, trials = CORNERS[scale]
+    return [
+        {**variant, "n_samples": n, "dimension": d, "seed": seed}
+        for variant in variants
+        for n in samples
+        for d in dimensions
+        for seed in range(trials)
+    ]
+
+
+def phase_diagram(
+    axes: Axes, cells: pl.DataFrame, *, value: str, title: str, top: float = 1.0
+) -> None:
+    """Filled contours over n and d, with the lines n = 2d and n = 4d.
+
+    A grid of fewer than two dimensions is drawn as curves over n.
+    """
+    samples, dimensions, grid = on_grid(cells, value)
+    axes.set_title(title)
+    axes.set_xlabel("samples n")
+    if len(dimensions) < 2 or len(samples) < 2:
+        for dimension, row in zip(dimensions, grid, strict=True):
+            axes.plot(samples, row, "o-", label=f"d = {dimension}")
+        legend(axes)
+        return
+    levels = np.linspace(0, top, 11)
+    shown = axes.contourf(
+        samples, dimensions, np.clip(grid, 0, top), levels=levels, cmap="viridis"
+    )
+    axes.figure.colorbar(shown, ax=axes)
+    for factor, style in ((2, "-"), (4, "--")):
+        line = factor * dimensions
+        inside = line <= samples[-1]
+        axes.plot(line[inside], dimensions[inside], f"w{style}", label=f"n = {factor}d")
+    axes.legend(fontsize=7, facecolor="0.4", labelcolor="w", loc="lower right")
+    axes.set_ylabel("dimension d")
+
+
+def rates(trials: pl.DataFrame, outcome: str = "recovered") -> pl.DataFrame:
+    """Success rates per cell."""
+    return success_rates(trials, outcome)
+
+
+def ratio_curve(axes: Axes, cells: pl.DataFrame, *, label: str, colour: str) -> None:
+    """Rates against n/d, pooled over the cells of a ratio, with Wilson intervals."""
+    ratio = (pl.col("n_samples") / pl.col("dimension")).alias("ratio")
+    pooled = cells.with_columns(ratio).sort("ratio")
+    x, y = pooled["ratio"].to_numpy(), pooled["rate"].to_numpy()
+    below, above = y - pooled["low"].to_numpy(), pooled["high"].to_numpy() - y
+    axes.errorbar(
+        x, y, [below, above], fmt="o", ms=3, lw=0.8, color=colour, label=label
+    )
+
+
+def wendel_curve(axes: Axes, cells: pl.DataFrame) -> None:
+    """The probability that no all-ones pattern exists, for every dimension."""
+    for index, dimension in enumerate(cells["dimension"].unique().sort().to_list()):
+        samples = np.arange(dimension, 6 * dimension + 1)
+        chance = [1 - wendel_probability(int(n), dimension) for n in samples]
+        label = "no all-ones pattern (Wendel)" if not index else None
+        axes.plot(samples / dimension, chance, color=COLOURS[6], lw=0.8, label=label)
+
+
+def fitted_half(trials: pl.DataFrame, outcome: str = "recovered"):
+    """The fitted 50 % line as an interval, `None` where it cannot be fitted."""
+    decided = trials.filter(pl.col(outcome).is_not_null())
+    ratios = (decided["n_samples"] / decided["dimension"]).to_numpy()
+    try:
+        return half_line(ratios, decided[outcome].cast(pl.Boolean).to_numpy())
+    except ConfigError:
+        return None
+
+
+def caption(results: Results, text: str) -> str:
+    """What the figure shows, with cells and trials."""
+    samples, dimensions, trials = CORNERS[results.scale]
+    return (
+        f"{text} n = {samples[0]}..{samples[-1]}, d = {dimensions[0]}.."
+        f"{dimensions[-1]}, {trials} trials per cell, max(n, 50) sampled gates."
+    )

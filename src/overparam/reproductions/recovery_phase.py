@@ -1,0 +1,150 @@
+"""Figures 2 and 4 of Wang et al.: when a planted linear neuron is recovered."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from ..analysis.intervals import wilson
+from ..plots.figure import COLOURS, legend, panels
+from .recovery_figures import (
+    caption,
+    fitted_half,
+    phase_diagram,
+    phase_grid,
+    rates,
+    ratio_curve,
+    wendel_curve,
+)
+from .reproduction import Claim, Reproduction, Results, Scale
+
+
+PLANTED = ("gaussian", "smallest-singular")
+
+
+def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
+    """Gated minimum-norm programmes of skip networks, both planted directions."""
+    return phase_grid(scale, [{"planted": planted} for planted in PLANTED])
+
+
+def figures(results: Results) -> Mapping[str, Figure]:
+    """Recovery and condition over n and d, and both against n/d."""
+    text = "Gated minimum-norm programme, skip network, Gaussian data, no noise."
+    figure, axes = panels(2, 3, caption=caption(results, text))
+    for row, planted in enumerate(PLANTED):
+        trials = results.runs.filter(pl.col("planted") == planted)
+        recovered, condition = rates(trials), rates(trials, "condition_holds")
+        phase_diagram(
+            axes[row, 0], recovered, value="rate", title=f"recovered ({planted})"
+        )
+        phase_diagram(
+            axes[row, 1], condition, value="rate", title=f"NIC holds ({planted})"
+        )
+        last = axes[row, 2]
+        ratio_curve(last, recovered, label="recovered", colour=COLOURS[0])
+        ratio_curve(last, condition, label="NIC holds", colour=COLOURS[1])
+        wendel_curve(last, recovered)
+        last.set_xlim(0, 6)
+        last.set_xlabel("n / d")
+        last.set_title(f"success rate ({planted})")
+        legend(last, loc="lower right")
+    return {"recovery_phase": figure}
+
+
+def tables(results: Results) -> Mapping[str, pl.DataFrame]:
+    """Rates of every cell with Wilson intervals."""
+    parts = []
+    for planted in PLANTED:
+        trials = results.runs.filter(pl.col("planted") == planted)
+        for outcome in ("recovered", "condition_holds", "all_ones_pattern_exists"):
+            part = rates(trials, outcome)
+            named = [pl.lit(planted).alias("planted"), pl.lit(outcome).alias("outcome")]
+            parts.append(part.select(*named, pl.all()))
+    return {"rates": pl.concat(parts)}
+
+
+def claims(results: Results) -> Sequence[Claim]:
+    """The transition lines, and the implications that hold in every trial."""
+    decided = results.scale != "smoke"
+    gaussian = results.runs.filter(pl.col("planted") == "gaussian")
+    half = fitted_half(gaussian)
+    found = [
+        Claim(
+            sentence="gated, random direction: the 50 % line is n = 2d",
+            published="n = 2d (ours, from Wendel's formula)",
+            measured=f"n/d = {half}" if half else "not fitted",
+            holds=half.low <= 2 <= half.high if half and decided else None,
+        ),
+        *_paper_lines(results, decided=decided),
+    ]
+    return [*found, _implication(results), _no_undecided(results)]
+
+
+def _paper_lines(results: Results, *, decided: bool) -> list[Claim]:
+    ratio = pl.col("n_samples") / pl.col("dimension")
+    lines = []
+    for planted in PLANTED:
+        trials = results.runs.filter(pl.col("planted") == planted)
+        above = _rate(trials.filter(ratio > 4))
+        below = _rate(trials.filter(ratio < 2))
+        for sentence, rate, holds in (
+            (f"{planted}: success for n > 4d", above, above and above.estimate >= 0.9),
+            (f"{planted}: failure for n < 2d", below, below and below.estimate <= 0.1),
+        ):
+            lines.append(
+                Claim(
+                    sentence=sentence,
+                    published="with high probability",
+                    measured=f"success rate {rate}" if rate else "no such cells",
+                    holds=bool(holds) if rate and decided else None,
+                )
+            )
+    return lines
+
+
+def _rate(trials: pl.DataFrame):
+    known = trials.filter(pl.col("recovered").is_not_null())
+    if not len(known):
+        return None
+    return wilson(int(known["recovered"].sum()), len(known))
+
+
+def _implication(results: Results) -> Claim:
+    """The condition implies recovery; recovery excludes an all-ones pattern."""
+    runs = results.runs
+    condition = runs.filter(pl.col("condition_holds"))
+    broken = condition.filter(~pl.col("recovered").fill_null(False))
+    both = runs.filter(
+        pl.col("recovered").fill_null(False) & pl.col("all_ones_pattern_exists")
+    )
+    return Claim(
+        sentence="NIC implies recovery, which excludes an all-ones pattern (gated)",
+        published="theorem",
+        measured=(
+            f"{len(broken)} of {len(condition)} trials with NIC not recovered; "
+            f"{len(both)} recovered with an all-ones pattern"
+        ),
+        holds=not len(broken) and not len(both),
+    )
+
+
+def _no_undecided(results: Results) -> Claim:
+    undecided = results.runs.filter(pl.col("verdict") == "undecided")
+    return Claim(
+        sentence="every trial is decided by a certificate",
+        published="ours",
+        measured=f"{len(undecided)} of {len(results.runs)} undecided",
+        holds=not len(undecided),
+    )
+
+
+REPRODUCTION = Reproduction(
+    title="Recovery of a planted linear neuron over n and d",
+    source="Wang et al. 2022, Figures 2 and 4",
+    study="recovery",
+    grid=grid,
+    figures=figures,
+    tables=tables,
+    claims=claims,
+)
