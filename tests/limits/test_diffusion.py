@@ -1,0 +1,150 @@
+"""The ultra-fast diffusion: documented energies and the laws of the scheme."""
+
+import math
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.integrate import solve_ivp
+
+from overparam.data.circle import CircleTeacher
+from overparam.data.torus import teacher_density
+from overparam.errors import ConfigError
+from overparam.limits.diffusion import energy, ultra_fast
+from overparam.limits.finite_volumes import CircleGrid, TorusGrid
+
+
+def circle(gamma: float, n_cells: int) -> CircleGrid:
+    return CircleGrid(CircleTeacher(gamma).density, n_cells)
+
+
+def torus(n_side: int) -> TorusGrid:
+    return TorusGrid(lambda points: teacher_density(points, gamma=10.0), n_side)
+
+
+GRIDS = {"circle": circle(100.0, 256), "torus": torus(24)}
+
+# ../shared/studies/timescales.md, section 7B, at times 0, .1, 1, 5, 8, 10.
+ENERGIES = {
+    10.0: [0.22771, 0.15900, 0.047825, 5.173e-5, 8.70e-8, 1.18e-9],
+    100.0: [1.0277, 0.40274, 0.17991, 0.034250, 2.4054e-3, 6.369e-5],
+    1000.0: [3.9390, 0.65026, 0.35097, 0.16225, 0.11170, 0.088379],
+}
+EXACT_START = {10.0: 0.2277112297, 100.0: 1.0276988320, 1000.0: 3.9389520829}
+GAPS = {10.0: 1.06097, 100.0: 0.99737, 1000.0: 0.39434}
+
+
+@pytest.mark.parametrize("gamma", ENERGIES)
+def test_the_documented_energies(gamma):
+    path = ultra_fast(circle(gamma, 4096), [0, 0.1, 1, 5, 8, 10])
+    assert_allclose(path.energies[0], EXACT_START[gamma], atol=1e-8)
+    assert_allclose(path.energies[:3], ENERGIES[gamma][:3], rtol=1e-3)
+    assert_allclose(path.energies[3:], ENERGIES[gamma][3:], rtol=1e-2)
+
+
+def test_the_slowest_teacher_is_reached_in_the_end():
+    path = ultra_fast(circle(1000.0, 4096), [31.25])
+    assert_allclose(path.energies, 3.66e-7, rtol=1e-2)
+
+
+@pytest.mark.parametrize("gamma", GAPS)
+def test_the_documented_spectral_gaps(gamma):
+    assert_allclose(circle(gamma, 4096).gap(), GAPS[gamma], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_mass_bounds_and_energy(name):
+    grid = GRIDS[name]
+    times = np.linspace(0, 3, 31)
+    path = ultra_fast(grid, times)
+    masses = path.densities.sum(axis=1) * grid.volume
+    assert_allclose(masses, 1, atol=1e-12)
+    ratios = grid.mobility / path.densities
+    # The maximum principle of the equation, up to the error of the time steps.
+    assert ratios.max() <= ratios[0].max() * (1 + 1e-4)
+    assert ratios.min() >= ratios[0].min() * (1 - 1e-4)
+    assert np.all(np.diff(path.energies) < 0)
+
+
+def test_the_energy_falls_at_the_stated_rate():
+    grid = circle(100.0, 1024)
+    at, step = 0.5, 1e-3
+    path = ultra_fast(grid, [at - step, at, at + step], tolerance=1e-8)
+    p = grid.mobility / path.densities[1]
+    ahead = np.roll(p, -1)
+    # dE/dt = -int nu p |grad p|^2, at the faces between cells.
+    faces = grid.coupling * (p + ahead) / 2 * (ahead - p) ** 2
+    rate = -grid.volume * np.sum(faces)
+    found = (path.energies[2] - path.energies[0]) / (2 * step)
+    assert_allclose(found, rate, rtol=1e-4)
+
+
+def test_a_symmetric_teacher_keeps_the_density_symmetric():
+    grid = CircleGrid(lambda theta: (1 + 0.8 * np.cos(theta)) / (2 * math.pi), 256)
+    path = ultra_fast(grid, [0.5, 2.0])
+    assert_allclose(path.densities, path.densities[:, ::-1], atol=1e-12)
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_the_teacher_is_stationary(name):
+    grid = GRIDS[name]
+    path = ultra_fast(grid, [2.0], initial=grid.mobility)
+    assert_allclose(path.densities[0], grid.mobility, rtol=1e-12)
+    assert energy(grid, grid.mobility) == 0
+
+
+def test_the_scheme_is_of_second_order_in_space():
+    solutions = [
+        ultra_fast(circle(10.0, n), [1.0], tolerance=1e-9).densities[0]
+        for n in (81, 243, 729)
+    ]
+    # Odd factors of 3: coarse centres are centres of the finer grids too.
+    errors = [
+        np.abs(solutions[0] - solutions[2][4::9]).max(),
+        np.abs(solutions[1] - solutions[2][1::3]).max(),
+    ]
+    # With the finest grid as reference an order of 2 gives (81 - 1)/(9 - 1) = 10.
+    assert 9 < errors[0] / errors[1] < 11
+
+
+@pytest.mark.parametrize("gamma", [10.0, 100.0])
+def test_the_late_rate_is_twice_the_gap(gamma):
+    grid = circle(gamma, 1024)
+    path = ultra_fast(grid, [10.0, 12.0], tolerance=1e-7)
+    rate = -np.diff(np.log(path.energies))[0] / 2
+    # At gamma 100 the second eigenvalue still shows by then.
+    assert_allclose(rate, 2 * grid.gap(), rtol=0.01 if gamma == 10 else 0.1)
+
+
+def test_a_generic_stiff_integrator_agrees():
+    grid = circle(100.0, 128)
+    start = np.full(128, 1 / (2 * math.pi))
+    found = ultra_fast(grid, [1.0], tolerance=1e-9).densities[0]
+    reference = solve_ivp(
+        lambda _, f: -grid.apply(grid.mobility / f),
+        (0, 1),
+        start,
+        method="LSODA",
+        rtol=1e-10,
+        atol=1e-13,
+    )
+    assert_allclose(found, reference.y[:, -1], atol=1e-6)
+
+
+def test_a_linear_system_is_solved():
+    rng = np.random.default_rng(0)
+    for grid in GRIDS.values():
+        n = grid.mobility.size
+        diagonal, right = rng.uniform(1, 2, n), rng.normal(size=n)
+        solved = grid.solve(diagonal, 0.1, right)
+        residual = diagonal * solved - 0.1 * (grid.matrix() @ solved) - right
+        # On the torus conjugate gradients stop at 1e-6, inside Newton's iteration.
+        assert np.linalg.norm(residual) <= 1e-5 * np.linalg.norm(right)
+        assert_allclose(grid.matrix() @ solved, grid.apply(solved), atol=1e-7)
+
+
+def test_output_times_and_cells_are_checked():
+    with pytest.raises(ConfigError, match="`times` must be increasing"):
+        ultra_fast(GRIDS["circle"], [1.0, 0.5])
+    with pytest.raises(ConfigError, match="`cells` must be at least 8, got 4"):
+        circle(10.0, 4)
