@@ -90,7 +90,7 @@ class Descent(eqx.Module):
     ) -> None:
         self.objective = objective
         self.optimiser = optimiser
-        self.settings = {k: _as_leaf(v) for k, v in settings.items()}
+        self.settings = as_leaves(settings)
         self.penalty = penalty
         self.rates = {k: _as_leaf(float(v)) for k, v in rates.items()}
         self.trained = trained
@@ -145,12 +145,24 @@ class Descent(eqx.Module):
         return jax.tree_util.tree_map_with_path(scale, updates)
 
     def _transformation(self, dtype: DTypeLike) -> optax.GradientTransformation:
-        # A float64 step size must not turn float32 weights into float64 ones.
-        settings = jax.tree.map(
-            lambda leaf: leaf.astype(dtype) if eqx.is_inexact_array(leaf) else leaf,
-            self.settings,
-        )
-        return self.optimiser(**settings)
+        return transformation(self.optimiser, self.settings, dtype)
+
+
+def transformation(
+    optimiser: Optimiser, settings: Mapping[str, Any], dtype: DTypeLike
+) -> optax.GradientTransformation:
+    """The optimiser with its settings in the type of the weights."""
+    # A float64 step size must not turn float32 weights into float64 ones.
+    cast = jax.tree.map(
+        lambda leaf: leaf.astype(dtype) if eqx.is_inexact_array(leaf) else leaf,
+        dict(settings),
+    )
+    return optimiser(**cast)
+
+
+def as_leaves(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings whose numbers are array leaves, which can change and be batched."""
+    return {name: _as_leaf(value) for name, value in settings.items()}
 
 
 def trained_parts(network: Network, trained: tuple[str, ...]) -> PyTree[bool]:

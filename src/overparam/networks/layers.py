@@ -16,14 +16,26 @@ from ..errors import ConfigError
 
 
 READOUT = "readout"
+STATISTICS = "statistics"
+"""Field of running statistics: arrays that are no parameters."""
 
 
 def parameters(tree: PyTree) -> dict[str, Array]:
-    """The floating arrays of a tree by dotted path, in the order of the tree."""
+    """The floating arrays of a tree by dotted path, in the order of the tree.
+
+    Running statistics are left out: nothing trains, shakes or prunes them.
+    """
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {
-        path_name(path): leaf for path, leaf in leaves if eqx.is_inexact_array(leaf)
+        path_name(path): leaf
+        for path, leaf in leaves
+        if eqx.is_inexact_array(leaf) and field_name(path) != STATISTICS
     }
+
+
+def field_name(path: tuple[Any, ...]) -> str:
+    """The name of the network's field in which a tree path begins."""
+    return path_name(path[:1])
 
 
 def path_name(path: tuple[Any, ...]) -> str:

@@ -1,0 +1,186 @@
+"""Residual networks for small images: ResNet-20, ResNet-32, any depth 6n + 2."""
+
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from ..checks import at_least
+from ..errors import ConfigError
+from .batch_norm import BatchNorm, Moments, Normaliser, batch_norm
+from .convolution import check_images, conv1x1, conv3x3
+from .stateful import Stateful
+
+
+STAGES = (16, 32, 64)
+"""Channels of the three stages at width multiplier 1."""
+
+
+class Shortcut(eqx.Module):
+    """Projection where the shape changes ("option B"): 1 x 1 convolution and norm."""
+
+    kernel: Float[Array, "1 1 channels filters"]
+    norm: BatchNorm
+
+
+class Block(eqx.Module):
+    """Two 3 x 3 convolutions with a shortcut around them.
+
+    Attributes:
+        kernels: Weights of the convolutions, (height, width, in, out).
+        norms: Their normalisations.
+        shortcut: Projection, or `None` for the identity.
+        stride: Of the first convolution and of the projection.
+    """
+
+    kernels: tuple[Array, Array]
+    norms: tuple[BatchNorm, BatchNorm]
+    shortcut: Shortcut | None
+    stride: int = eqx.field(static=True)
+
+    def __call__(self, x: Array, normalise: Normaliser) -> Array:
+        hidden = conv3x3(x, self.kernels[0], stride=self.stride)
+        hidden = jax.nn.relu(normalise(self.norms[0], hidden))
+        hidden = normalise(self.norms[1], conv3x3(hidden, self.kernels[1]))
+        if self.shortcut is not None:
+            projected = conv1x1(x, self.shortcut.kernel, stride=self.stride)
+            x = normalise(self.shortcut.norm, projected)
+        return jax.nn.relu(hidden + x)
+
+
+class ResNet(Stateful):
+    r"""$f(x) = s\, \mathrm{mean}(\text{blocks}(\text{stem}(x)))\, U$.
+
+    Three stages of blocks, the second and third of which halve height and width;
+    then the average over the image. Images are channels last.
+
+    Attributes:
+        stem: First convolution, (3, 3, channels, filters).
+        stem_norm: Its normalisation.
+        blocks: All blocks in order.
+        readout: Output weights $U$, shape `(width, n_outputs)`.
+        statistics: Running moments in the order in which they are used.
+        scale: Output scale $s$.
+
+    Reference: He, Zhang, Ren, Sun, CVPR 2016 (arXiv 1512.03385), section 4.2; sizes
+    and initialisation as in arXiv 2504.18208, section 6.2.
+    """
+
+    stem: Float[Array, "3 3 channels filters"]
+    stem_norm: BatchNorm
+    blocks: tuple[Block, ...]
+    readout: Float[Array, "width n_outputs"]
+    statistics: tuple[Moments, ...]
+    scale: float = eqx.field(static=True)
+
+    def features(
+        self, x: Float[Array, "batch height width channels"]
+    ) -> Float[Array, "batch width"]:
+        return self._apply(x, Normaliser(self.statistics, training=False))
+
+    def features_of_batch(
+        self, x: Float[Array, "batch height width channels"]
+    ) -> tuple[Float[Array, "batch width"], tuple[Moments, ...]]:
+        normalise = Normaliser(self.statistics, training=True)
+        features = self._apply(x, normalise)
+        return features, tuple(normalise.moved)
+
+    def _apply(self, x: Array, normalise: Normaliser) -> Array:
+        check_images(x, self.stem, name="ResNet", smallest=1)
+        hidden = conv3x3(x, self.stem)
+        hidden = jax.nn.relu(normalise(self.stem_norm, hidden))
+        for block in self.blocks:
+            hidden = block(hidden, normalise)
+        return jnp.mean(hidden, axis=(1, 2))
+
+
+def resnet(
+    depth: int = 20,
+    *,
+    n_outputs: int = 10,
+    channels: int = 3,
+    multiplier: float = 1.0,
+    dtype: DTypeLike = "float32",
+    key: PRNGKeyArray,
+) -> ResNet:
+    r"""A residual network with weights from $U(-1/\sqrt{d}, 1/\sqrt{d})$, d the fan-in.
+
+    The output scale is 1/width (64 features at multiplier 1). ResNet-20 has 271,824
+    feature parameters, ResNet-32 has 466,256.
+
+    Args:
+        depth: Number of weight layers, 6n + 2: 20, 32, 44, 56, 110.
+        n_outputs: Number of outputs.
+        channels: Channels of the images.
+        multiplier: Factor of all widths.
+        dtype: Floating type of the weights.
+        key: Random key.
+
+    Raises:
+        ConfigError: If the depth is not 6n + 2 or a size is below 1.
+    """
+    if depth < 8 or depth % 6 != 2:
+        raise ConfigError(
+            f"`depth` must be 6n + 2 (8, 14, 20, 26, 32, ...), got {depth}."
+        )
+    widths = tuple(round(width * multiplier) for width in STAGES)
+    at_least(1, n_outputs=n_outputs, channels=channels, narrowest_stage=widths[0])
+    sizes = (channels, *widths, n_outputs)
+    return _draw(sizes, depth // 6, jnp.dtype(dtype).name, key)
+
+
+@eqx.filter_jit
+def _draw(
+    sizes: tuple[int, ...], blocks_per_stage: int, dtype: str, key: PRNGKeyArray
+) -> ResNet:
+    channels, *widths, n_outputs = sizes
+    key_stem, key_readout, key_blocks = jax.random.split(key, 3)
+    stem_norm, stem_moments = batch_norm(widths[0], dtype)
+    blocks, statistics = [], [stem_moments]
+    before = widths[0]
+    for stage, width in enumerate(widths):
+        for index in range(blocks_per_stage):
+            block_key = jax.random.fold_in(key_blocks, len(blocks))
+            stride = 2 if stage > 0 and index == 0 else 1
+            block, moments = _block(before, width, stride, dtype, block_key)
+            blocks.append(block)
+            statistics.extend(moments)
+            before = width
+    return ResNet(
+        stem=_uniform((3, 3, channels, widths[0]), dtype, key_stem),
+        stem_norm=stem_norm,
+        blocks=tuple(blocks),
+        readout=_uniform((widths[-1], n_outputs), dtype, key_readout),
+        statistics=tuple(statistics),
+        scale=1 / widths[-1],
+    )
+
+
+def _block(
+    before: int, width: int, stride: int, dtype: str, key: PRNGKeyArray
+) -> tuple[Block, list[Moments]]:
+    first, second, third = jax.random.split(key, 3)
+    pairs = [batch_norm(width, dtype) for _ in range(3)]
+    projects = stride != 1 or before != width
+    shortcut = None
+    if projects:
+        kernel = _uniform((1, 1, before, width), dtype, third)
+        shortcut = Shortcut(kernel, pairs[2][0])
+    block = Block(
+        kernels=(
+            _uniform((3, 3, before, width), dtype, first),
+            _uniform((3, 3, width, width), dtype, second),
+        ),
+        norms=(pairs[0][0], pairs[1][0]),
+        shortcut=shortcut,
+        stride=stride,
+    )
+    return block, [moments for _, moments in pairs[: 3 if projects else 2]]
+
+
+def _uniform(shape: tuple[int, ...], dtype: str, key: PRNGKeyArray) -> Array:
+    bound = 1 / math.sqrt(math.prod(shape[:-1]))
+    return jax.random.uniform(key, shape, dtype, -bound, bound)
