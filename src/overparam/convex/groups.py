@@ -40,6 +40,10 @@ class Groups(eqx.Module):
         r"""Predictions $\sum_g A_g z_g$."""
 
     @abc.abstractmethod
+    def outputs(self, z: Weights) -> PerSample:
+        r"""$A_g z_g$ of every group."""
+
+    @abc.abstractmethod
     def adjoint(self, dual: Samples) -> Weights:
         r"""$A_g^T l$ of every group."""
 
@@ -114,6 +118,9 @@ class MaskedGroups(Groups):
 
     def apply(self, z: Weights) -> Samples:
         return np.einsum("gn,gn->n", self.masks, z @ self.x.T)
+
+    def outputs(self, z: Weights) -> PerSample:
+        return self.masks * (z @ self.x.T)
 
     def adjoint(self, dual: Samples) -> Weights:
         return (self.masks * dual[None]) @ self.x
@@ -190,6 +197,9 @@ class BasisGroups(Groups):
 
     def apply(self, z: Weights) -> Samples:
         return self._flat @ z.ravel()
+
+    def outputs(self, z: Weights) -> PerSample:
+        return np.einsum("ngd,gd->gn", self.blocks, z)
 
     def adjoint(self, dual: Samples) -> Weights:
         return (dual @ self._flat).reshape(self.n_groups, self.dimension)

@@ -97,16 +97,11 @@ def _planted_blocks(
 ) -> tuple[Float[np.ndarray, "n columns"], Samples]:
     chosen = np.flatnonzero(planted.groups)
     some = program.groups.select(chosen)
-    d = some.dimension
-    units = np.zeros((len(chosen), d))
-    columns = []
-    for k in range(len(chosen) * d):
-        units.flat[k] = 1
-        columns.append(some.apply(units))
-        units.flat[k] = 0
+    units = np.eye(some.dimension)[:, None].repeat(len(chosen), axis=1)
+    columns = np.stack([some.outputs(unit) for unit in units], axis=1)
     weights = planted.weights[chosen]
     directions = weights / np.linalg.norm(weights, axis=1, keepdims=True)
-    return np.stack(columns, axis=1), directions.ravel()
+    return columns.reshape(-1, columns.shape[-1]).T, directions.ravel()
 
 
 def wendel_probability(n_samples: int, dimension: int) -> float:

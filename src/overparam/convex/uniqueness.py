@@ -86,7 +86,5 @@ def with_uniqueness(solution: Solution) -> Solution:
 def _columns(
     solution: Solution, directions: Weights, active: Bool[np.ndarray, " groups"]
 ) -> Float[np.ndarray, "n active"]:
-    groups, columns = solution.program.groups, []
-    for g in np.flatnonzero(active):
-        columns.append(groups.select(np.array([g])).apply(directions[g : g + 1]))
-    return np.stack(columns, axis=1) if columns else np.zeros((len(groups.x), 0))
+    groups = solution.program.groups.select(np.flatnonzero(active))
+    return groups.outputs(directions[active]).T

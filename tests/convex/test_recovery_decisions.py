@@ -1,0 +1,223 @@
+"""Isometry conditions, recovery decisions and the set of optima."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from overparam.analysis.intervals import wilson
+from overparam.convex.decision import decide_recovery, distance_range
+from overparam.convex.interior_point import solve
+from overparam.convex.isometry import (
+    cluster_probability,
+    neural_isometry,
+    wendel_probability,
+)
+from overparam.convex.patterns import (
+    Patterns,
+    all_ones_direction,
+    patterns_of,
+    with_directions,
+)
+from overparam.convex.planted import plant
+from overparam.convex.programs import convex_program
+from overparam.convex.uniqueness import length_range, optimal_face, with_uniqueness
+from overparam.errors import ConfigError
+
+from .problems import Problem
+
+
+def with_all_ones(problem):
+    direction = all_ones_direction(problem.x)
+    if direction is None:
+        return problem.patterns, False
+    return with_directions(problem.patterns, problem.x, direction[None]), True
+
+
+def planted_problem(rng, network, n, d, k=1):
+    problem = Problem(rng, n, d, noise=0.0)
+    directions = rng.standard_normal((k, d))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    hidden = np.maximum(problem.x @ directions.T, 0)
+    if network == "normalised":
+        hidden = hidden / np.linalg.norm(hidden, axis=0)
+    problem.y = hidden.sum(axis=1)
+    patterns = with_directions(problem.patterns, problem.x, directions)
+    program = convex_program(problem.x, problem.y, patterns=patterns, network=network)
+    return program, directions
+
+
+@pytest.mark.parametrize("relaxation", ["gated", "exact"])
+def test_linear_condition_implies_recovery_and_decisions_match_the_weights(
+    rng, relaxation
+):
+    for n in (16, 20, 24, 32):
+        problem = Problem(rng, n, 8, noise=0.0)
+        patterns, all_ones = with_all_ones(problem)
+        program = problem.program(
+            patterns=patterns, network="skip", relaxation=relaxation
+        )
+        planted = plant(program, problem.direction[None])
+        condition = neural_isometry(program, planted)
+        solution = solve(program)
+        decision = decide_recovery(solution, planted)
+        if program.merged_all_ones:
+            assert all_ones
+            assert decision.verdict in ("non-unique", "proven-not")
+            continue
+        assert not condition.holds or decision.verdict == "proven"
+        close = np.abs(solution.weights - planted.weights).max() <= 1e-4
+        assert decision.verdict == "undecided" or close == (
+            decision.verdict == "proven"
+        )
+        if relaxation == "gated":
+            # Recovery excludes an all-ones pattern.
+            assert not (decision.recovered and all_ones)
+
+
+@pytest.mark.parametrize("network", ["plain", "normalised"])
+@pytest.mark.parametrize("k", [1, 2])
+def test_planted_neurons_with_the_condition_are_recovered(rng, network, k):
+    program, directions = planted_problem(rng, network, 48, 5, k)
+    planted = plant(program, directions)
+    np.testing.assert_allclose(
+        program.groups.apply(planted.weights), program.y, atol=1e-12
+    )
+    condition = neural_isometry(program, planted)
+    blocks = program.groups.adjoint(condition.multiplier)
+    norms = np.linalg.norm(blocks, axis=1)
+    assert condition.largest == pytest.approx(norms[~planted.groups].max())
+    decision = decide_recovery(solve(program), planted)
+    assert not condition.holds or decision.verdict == "proven"
+    if decision.verdict == "proven":
+        assert solve(program).primal == pytest.approx(planted.value, rel=1e-6)
+    if decision.verdict == "proven-not":
+        assert solve(program).primal < planted.value
+
+
+def test_the_linear_condition_is_its_formula(rng):
+    problem = Problem(rng, 40, 6, noise=0.0)
+    program = problem.program(network="skip")
+    condition = neural_isometry(program, plant(program, problem.direction[None]))
+    multiplier = problem.x @ np.linalg.solve(problem.x.T @ problem.x, problem.direction)
+    np.testing.assert_allclose(condition.multiplier, multiplier, rtol=1e-9)
+    sizes = [
+        np.linalg.norm(problem.x.T @ (mask * multiplier))
+        for mask in program.patterns.masks
+    ]
+    assert condition.largest == pytest.approx(max(sizes))
+
+
+def test_rank_deficient_patterns_do_not_break_the_normalised_condition(rng):
+    # Patterns with fewer ones than dimensions have singular vectors without meaning.
+    program, directions = planted_problem(rng, "normalised", 12, 8)
+    condition = neural_isometry(program, plant(program, directions))
+    multiplier = condition.multiplier
+    for mask in program.patterns.masks:
+        rows = mask[:, None] * program.groups.x
+        projected = rows @ np.linalg.pinv(rows) @ multiplier
+        block = program.groups.adjoint(multiplier)[program.patterns.index(mask)]
+        # The norm is that of the projection on the range of D X.
+        assert np.linalg.norm(block) == pytest.approx(np.linalg.norm(projected))
+
+
+def test_neurons_that_share_a_pattern_are_summed(rng):
+    problem = Problem(rng, 20, 3, noise=0.0)
+    near = problem.direction + 1e-9 * rng.standard_normal(3)
+    program = problem.program(patterns=problem.with_planted_pattern())
+    planted = plant(program, np.stack([problem.direction, near]))
+    assert planted.groups.sum() == 1
+    assert planted.value == pytest.approx(2.0, rel=1e-6)
+
+
+def test_a_missing_planted_pattern_is_refused(rng):
+    problem = Problem(rng, 20, 3)
+    mask = problem.x @ problem.direction >= 0
+    program = problem.program(patterns=problem.patterns.without(mask))
+    with pytest.raises(ConfigError, match="lacks the pattern"):
+        plant(program, problem.direction[None])
+
+
+def test_an_all_ones_pattern_beside_the_linear_block_is_a_segment_of_optima(rng):
+    # With samples around one direction an all-ones pattern exists, and w is inside it.
+    problem = Problem(rng, 40, 4, noise=0.0)
+    problem.x[:, 0] = 1 + np.abs(problem.x[:, 0])
+    problem.direction = np.array([1.0, 0.0, 0.0, 0.0])
+    problem.y = problem.x @ problem.direction
+    patterns, all_ones = with_all_ones(problem)
+    assert all_ones
+    program = problem.program(patterns=patterns, network="skip", relaxation="exact")
+    solution = with_uniqueness(solve(program))
+    planted = plant(program, problem.direction[None])
+    if solution.primal < planted.value * (1 - 1e-7):
+        pytest.skip("another network has a smaller norm for this draw")
+    assert solution.status == "non-unique"
+    face = optimal_face(solution)
+    # The linear part may carry anything from nothing to all of the planted weight.
+    # Directions are known to the square root of the gap, 3e-4.
+    np.testing.assert_allclose(length_range(solution, face, 0), [0, 1], atol=1e-6)
+    np.testing.assert_allclose(distance_range(solution, planted), [0, 1], atol=1e-3)
+
+
+def test_the_merged_gated_programme_is_flagged(rng):
+    problem = Problem(rng, 10, 5, noise=0.0)
+    patterns = Patterns(
+        np.concatenate([np.ones((1, 10), bool), problem.patterns.masks]),
+        np.concatenate([problem.direction[None], problem.patterns.gates]),
+    )
+    program = problem.program(patterns=patterns, network="skip")
+    assert program.merged_all_ones
+    assert program.patterns.index(np.ones(10, bool)) is None
+    assert with_uniqueness(solve(program)).status == "non-unique"
+
+
+def test_noisy_optima_are_unique(rng):
+    problem = Problem(rng, 30, 6)
+    for relaxation in ("gated", "exact"):
+        solution = solve(problem.program(network="plain", relaxation=relaxation))
+        assert optimal_face(solution).unique
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "success"),
+    [(20, 10, 0.5), (30, 10, 0.969), (40, 20, 0.5), (50, 20, 0.924), (60, 20, 0.996)],
+)
+def test_wendel_values(n, d, success):
+    assert 1 - wendel_probability(n, d) == pytest.approx(success, abs=5e-4)
+
+
+def test_all_ones_patterns_are_as_frequent_as_wendel_says(rng):
+    n, d, trials = 12, 6, 200
+    found = sum(
+        all_ones_direction(rng.standard_normal((n, d))) is not None
+        for _ in range(trials)
+    )
+    # 99.99 % interval: a false alarm in 10^4 runs.
+    interval = wilson(found, trials, level=0.9999)
+    assert interval.low <= 0.5 <= interval.high
+
+
+def test_cluster_probability_is_the_monte_carlo_frequency(rng):
+    d, n, sharpness, trials = 4, 6, 2.0, 4000
+    centres = rng.standard_normal((2, d))
+    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    direction = centres[0] - centres[1]
+    noise = rng.standard_normal((trials, 2, n // 2, d)) / sharpness
+    margins = (centres[:, None] + noise) @ direction
+    hits = int(((margins[:, 0] > 0).all(1) & (margins[:, 1] < 0).all(1)).sum())
+    exact = cluster_probability(direction, centres, sharpness=sharpness, n_samples=n)
+    # Two-sided binomial test; a false alarm in 10^5 runs.
+    assert stats.binomtest(hits, trials, exact).pvalue > 1e-5
+
+
+def test_decisions_need_the_minimum_norm(rng):
+    problem = Problem(rng, 12, 3)
+    program = problem.program(network="skip", penalty=0.1)
+    planted = plant(program, problem.direction[None])
+    with pytest.raises(ConfigError, match="minimum-norm"):
+        decide_recovery(solve(program), planted)
+
+
+def test_duplicate_directions_make_one_pattern(rng):
+    x = rng.standard_normal((9, 3))
+    gates = rng.standard_normal((4, 3))
+    assert len(patterns_of(x, np.concatenate([gates, 2 * gates])).masks) <= 4
