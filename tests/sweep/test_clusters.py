@@ -7,8 +7,7 @@ from collections import Counter
 
 import pytest
 import work_for_tests
-from test_run import is_alive, started, stored, until
-from work_for_tests import events, jobs, work
+from work_for_tests import events, is_alive, jobs, started, stored, until, work
 
 from overparam.errors import ConfigError, OverparamError
 from overparam.sweep.clusters import cluster_workers

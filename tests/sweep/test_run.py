@@ -4,18 +4,25 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 
 import pytest
 import work_for_tests
-from work_for_tests import DEFAULTS, events, jobs, work
+from work_for_tests import (
+    DEFAULTS,
+    events,
+    is_alive,
+    jobs,
+    started,
+    stored,
+    until,
+    work,
+)
 
 from overparam.errors import ConfigError, Interrupted, OverparamError
-from overparam.store import find_runs, gather, open_run, read_run
+from overparam.store import find_runs, open_run, read_run
 from overparam.sweep.run import sweep
 from overparam.sweep.workers import Borrowed
 
@@ -25,28 +32,6 @@ def begin(root, n_jobs, actions):
     script = work_for_tests.__file__
     command = [sys.executable, script, str(root), str(n_jobs), *actions]
     return subprocess.Popen(command, start_new_session=True)
-
-
-def until(condition):
-    while not condition():
-        time.sleep(0.01)
-
-
-def is_alive(pid):
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
-
-
-def started(root, n):
-    return lambda: len(events(root, "start")) >= n
-
-
-def stored(root):
-    frame = gather(root).frame
-    return {run["number"]: run["status"] for run in frame.to_dicts()}
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

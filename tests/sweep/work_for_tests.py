@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from overparam.errors import Interrupted
-from overparam.store import RunRecord, open_run, read_run, run_id
+from overparam.store import RunRecord, gather, open_run, read_run, run_id
 from overparam.sweep.jobs import Job
 from overparam.sweep.run import sweep
 
@@ -53,7 +53,7 @@ def act(action, run, root):
     if action == "kill" or (action == "kill-once" and first_time(run.path / "killed")):
         os.kill(os.getpid(), signal.SIGKILL)
     if action == "wait":
-        wait_for(root / "go")
+        until((root / "go").exists)
     if action == "checkpoint":
         stop_at_checkpoint(run, root)
     return "diverged" if action == "diverge" else "finished"
@@ -78,11 +78,6 @@ def first_time(marker):
     return True
 
 
-def wait_for(path):
-    while not path.exists():
-        time.sleep(0.01)
-
-
 def log(root, event, number):
     line = f"{event} {number} {os.getpid()}\n"
     descriptor = os.open(Path(root) / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -96,6 +91,28 @@ def events(root, event):
     lines = path.read_text().splitlines() if path.exists() else []
     fields = [line.split() for line in lines]
     return [(int(number), int(pid)) for kind, number, pid in fields if kind == event]
+
+
+def until(condition):
+    while not condition():
+        time.sleep(0.01)
+
+
+def is_alive(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def started(root, n):
+    return lambda: len(events(root, "start")) >= n
+
+
+def stored(root):
+    frame = gather(root).frame
+    return {run["number"]: run["status"] for run in frame.to_dicts()}
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..store.files import read_json, write_json
+from ..store.files import read_json, write_json, writing
 from .jobs import Job
 
 
@@ -36,7 +36,8 @@ def record_sweep(jobs: Iterable[Job]) -> None:
         digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:12]
         path = Path(root) / "sweeps" / f"{digest}.json"
         if path.exists():
-            os.utime(path)
+            with writing(path):
+                os.utime(path)
         else:
             write_json(path, {"runs": names, "command": list(sys.argv)})
 

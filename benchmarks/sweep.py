@@ -1,0 +1,90 @@
+"""What the machinery of a sweep costs, and what a second process brings.
+
+    python benchmarks/sweep.py [--runs 64] [--epochs 20]
+
+1. Overhead: runs that do nothing, in this process and on two, per run.
+2. Throughput: the same trainings of the study `planted` on one process and on two,
+   alternately, every time from a cold start of the processes. The compilation cache
+   is filled beforehand. Target: two processes do at least 1.7 times as many per second.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from overparam.cli.execute import work
+from overparam.cli.sweeping import jobs_of
+from overparam.store.run import RunRecord, open_run
+from overparam.sweep.run import sweep
+
+
+MOST_OVERHEAD = 0.05
+"""Seconds per run that the machinery may cost."""
+LEAST_GAIN = 1.7
+"""Throughput of two processes over that of one."""
+
+
+def idle(study, config, root):
+    """A run that does nothing but to be stored."""
+    with open_run(root, study, config, {}) as run:
+        run.write(RunRecord(status="finished"))
+    return "finished"
+
+
+def seconds(settings, function, n_jobs):
+    """Wall clock of a sweep into a fresh folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        jobs = jobs_of("planted", settings, Path(folder))
+        start = time.perf_counter()
+        result = sweep(jobs, work=function, n_jobs=n_jobs)
+        elapsed = time.perf_counter() - start
+    if result.failures:
+        sys.exit(f"A run failed: {result.failures[0].sentence}")
+    return elapsed
+
+
+def main():
+    """Measure, print, and tell by the exit code whether the targets are met."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=64)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+
+    few, many = ([{"seed": seed} for seed in range(n)] for n in (20, 220))
+    overheads = {}
+    for n_jobs in (1, 2):
+        # The difference leaves out the start of the processes.
+        extra = seconds(many, idle, n_jobs) - seconds(few, idle, n_jobs)
+        overheads[n_jobs] = extra / 200
+        print(f"overhead, {n_jobs} processes: {1e3 * overheads[n_jobs]:.1f} ms per run")
+
+    settings = [
+        {"seed": seed, "epochs": arguments.epochs} for seed in range(arguments.runs)
+    ]
+    seconds(settings[:2], work, 2)
+    gains = []
+    for _ in range(arguments.repeats):
+        one, two = (seconds(settings, work, n_jobs) for n_jobs in (1, 2))
+        gains.append(one / two)
+        print(
+            f"{arguments.runs} runs of {arguments.epochs} epochs: 1 process "
+            f"{one:.1f} s, 2 processes {two:.1f} s, gain {one / two:.2f}"
+        )
+    gain = statistics.median(gains)
+    print(
+        f"median gain {gain:.2f} (target {LEAST_GAIN}), load {os.getloadavg()[0]:.1f}"
+    )
+    return 0 if max(overheads.values()) < MOST_OVERHEAD and gain >= LEAST_GAIN else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
