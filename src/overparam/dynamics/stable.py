@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jax.extend.random import threefry_2x32
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray, UInt
 
@@ -225,15 +224,10 @@ def _constant(value: Exponent, dtype: np.dtype) -> Float[Array, ""]:
 
 
 def _words(shape: tuple[int, ...], dtype: DTypeLike, key: PRNGKeyArray) -> Words:
-    if np.dtype(dtype) == np.float64:
-        return Words(*jax.random.bits(key, (2, *shape), "uint64"))
-    size = math.prod(shape)
-    if size == 0 or "fry" not in str(jax.random.key_impl(key)):
-        return Words(*jax.random.bits(key, (2, *shape), "uint32"))
-    # One threefry block gives both words; `jax.random.bits` would spend two.
-    counters = jnp.arange(2 * size, dtype="uint32")
-    blocks = threefry_2x32(jax.random.key_data(key), counters)
-    return Words(*blocks.reshape(2, *shape))
+    bits = "uint64" if np.dtype(dtype) == np.float64 else "uint32"
+    # The layout that cannot be partitioned over devices uses both words of a hash.
+    with jax.threefry_partitionable(False):
+        return Words(*jax.random.bits(key, (2, *shape), bits))
 
 
 def _fraction(word: UInt[Array, "*shape"], dtype: np.dtype) -> Float[Array, "*shape"]:

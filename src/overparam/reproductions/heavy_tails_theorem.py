@@ -32,7 +32,7 @@ WIDTHS: Mapping[Scale, Sequence[int]] = {
     "laptop": (50, 100, 200, 400),
     "paper": (50, 100, 200, 400, 800, 1600, 3200),
 }
-SEEDS: Mapping[Scale, int] = {"smoke": 2, "laptop": 20, "paper": 20}
+SEEDS: Mapping[Scale, int] = {"smoke": 2, "laptop": 12, "paper": 20}
 
 
 def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:

@@ -18,7 +18,7 @@ ACCUMULATED_SCALE = 0.05
 
 SETTINGS: Mapping[Scale, Mapping[str, Any]] = {
     "smoke": {"dataset": "mixture", "n_test": 500, "max_steps": 10},
-    "laptop": {"dataset": "ecg5000", "max_steps": 200},
+    "laptop": {"dataset": "ecg5000", "max_steps": 100},
     "paper": {"dataset": "ecg5000", "max_steps": 2000},
 }
 WIDTHS: Mapping[Scale, Sequence[int]] = {
@@ -26,7 +26,7 @@ WIDTHS: Mapping[Scale, Sequence[int]] = {
     "laptop": (125, 500, 2000),
     "paper": (2000, 5000, 10000),
 }
-SEEDS: Mapping[Scale, int] = {"smoke": 2, "laptop": 12, "paper": 10}
+SEEDS: Mapping[Scale, int] = {"smoke": 2, "laptop": 10, "paper": 10}
 
 
 def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
