@@ -8,7 +8,7 @@ are compared by their fastest epochs. Writes the table `docs/benchmarks/planted.
 """
 
 import argparse
-import importlib
+import importlib.util
 import json
 import os
 import platform
@@ -51,6 +51,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.only:
         print(json.dumps(measure(arguments.only)))
+    elif importlib.util.find_spec("torch") is None:
+        print("Skipped: the comparison needs PyTorch (`pip install overparam[torch]`).")
     else:
         report = compare(arguments.rounds, arguments.newest)
         TABLE.write_text(report)
@@ -64,6 +66,7 @@ def measure(name: str) -> dict:
     else:
         contender = next(c for c in CONTENDERS if c.name == name)
         module, n_epochs = contender.module, contender.n_epochs
+    sys.path.insert(0, str(HERE / "contenders"))
     seconds = getattr(importlib.import_module(f"planted_{module}"), name)(n_epochs)
     version = importlib.import_module(module).__version__
     return {"seconds": seconds, "version": f"{module} {version}"}
@@ -117,7 +120,7 @@ def table(rows: list[tuple[str, str, list[float]]], cold: list[float]) -> str:
         "120 student neurons, batch 10, float32. Every entry ran in its own process on",
         f"{os.cpu_count()} cores ({platform.machine()}), {len(cold)} times in turn. "
         "Ratios are of the fastest",
-        "epochs; machines differ, so read the ratios.",
+        "epochs, because other work shared the machine; machines differ, so read them.",
         "",
         "| what | with | fastest, ms | median, ms | exercise / this | careful / this |",
         "|---|---|---|---|---|---|",
