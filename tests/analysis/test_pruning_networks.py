@@ -23,6 +23,7 @@ from overparam.networks.deep import mlp
 from overparam.networks.initialise import two_layer
 from overparam.networks.network import Network
 from overparam.networks.two_layer import TwoLayer
+from overparam.networks.vgg import vgg11
 
 
 class SmallVGG(Network):
@@ -108,6 +109,21 @@ def test_filters_of_a_chain_of_convolutions_can_be_removed():
     np.testing.assert_allclose(smaller(x), expected, atol=1e-11)
     assert kernels[1].shape == (3, 3, 6, 4)
     assert kernels[2].shape == (3, 3, 4, 5)
+
+
+def test_the_smaller_vgg_has_the_outputs_of_the_masked_one(key):
+    network = vgg11(3, multiplier=1 / 16, dtype="float64", key=key)
+    curves = pruning_curves(network)
+    counts = counts_for_ratio(curves, 0.4)
+    x = jax.random.normal(jax.random.key(1), (2, 32, 32, 3), "float64")
+    one, other = masked(network, curves, counts), removed(network, curves, counts)
+    np.testing.assert_allclose(one(x), other(x), atol=1e-12)
+    left, total = (
+        sum(leaf.size for leaf in jax.tree.leaves(n)) for n in (other, network)
+    )
+    found = pruning_ratios(network, curves, counts)
+    assert found.removed == pytest.approx(1 - left / total, abs=1e-14)
+    assert next(iter(curves)) == "kernels.1"
 
 
 @pytest.mark.parametrize("part", ["filter", "kernel", "entry"])

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ from ..networks.deep import MLP
 from ..networks.layers import READOUT, hidden_layers, parameters, path_name
 from ..networks.network import Network
 from ..networks.two_layer import TwoLayer
+from ..networks.vgg import VGG
 from .pruning import PruningCurve
 
 
@@ -137,8 +138,7 @@ def removed(
     Raises:
         ConfigError: If the neurons of this network cannot be removed.
     """
-    names = chain(network)
-    found = parameters(network)
+    names, found = chain(network), parameters(network)
     kept = [
         np.delete(np.arange(len(curves[n])), curves[n].removed(counts[n]))
         if counts.get(n)
@@ -146,11 +146,13 @@ def removed(
         for n in names[:-1]
     ]
     smaller = keep_units([found[name] for name in names], kept)
+    *hidden, readout = smaller
+    fields: dict[str, Any] = {"weights": hidden[0]}
     if isinstance(network, MLP):
-        return dataclasses.replace(
-            network, layers=tuple(smaller[:-1]), readout=smaller[-1]
-        )
-    return dataclasses.replace(network, weights=smaller[0], readout=smaller[1])
+        fields = {"layers": tuple(hidden)}
+    if isinstance(network, VGG):
+        fields = {"kernels": tuple(hidden)}
+    return dataclasses.replace(network, **fields, readout=readout)
 
 
 def keep_units(
@@ -177,6 +179,8 @@ def keep_units(
 
 def chain(network: Network) -> tuple[str, ...]:
     """Names of the weights from the input to the readout, if neurons can be removed."""
+    if isinstance(network, VGG):
+        return (*(f"kernels.{i}" for i in range(len(network.kernels))), READOUT)
     if not isinstance(network, MLP | TwoLayer):
         raise ConfigError(
             f"Neurons of {type(network).__name__} cannot be removed; use `masked`."
@@ -239,8 +243,8 @@ def _removed_ratio(
         return None
     left, lost = 0, 0
     for name in names:
-        *_, rows, columns = shapes[name]
-        left += (rows - lost) * (columns - counts.get(name, 0))
+        *window, rows, columns = shapes[name]
+        left += math.prod(window) * (rows - lost) * (columns - counts.get(name, 0))
         lost = counts.get(name, 0)
     return 1 - left / sum(math.prod(shape) for shape in shapes.values())
 
