@@ -67,6 +67,46 @@ REPRODUCTIONS: Mapping[str, Entry] = MappingProxyType(
             "When a planted linear neuron is recovered (Wang et al., Figures 2, 4)",
             "overparam.reproductions.recovery_phase:REPRODUCTION",
         ),
+        "timescales-width": Entry(
+            "Widths on the circle, biased and unbiased penalty",
+            "overparam.reproductions.timescales_width:REPRODUCTION",
+        ),
+        "timescales-penalty": Entry(
+            "Penalties on the circle, and which limit is approached",
+            "overparam.reproductions.timescales_penalty:REPRODUCTION",
+        ),
+        "timescales-gamma": Entry(
+            "Concentrations of the teacher, and the spectral gap",
+            "overparam.reproductions.timescales_gamma:REPRODUCTION",
+        ),
+        "timescales-two": Entry(
+            "Two-timescale descent against variable projection",
+            "overparam.reproductions.timescales_two:REPRODUCTION",
+        ),
+        "timescales-torus": Entry(
+            "Radial features on the torus",
+            "overparam.reproductions.timescales_torus:REPRODUCTION",
+        ),
+        "recovery-programs": Entry(
+            "Gated against exact programme: two transitions (ours)",
+            "overparam.reproductions.recovery_programs:REPRODUCTION",
+        ),
+        "recovery-noise": Entry(
+            "Distance and test error under noise (Wang et al., Figures 7, 19-21)",
+            "overparam.reproductions.recovery_noise:NOISE",
+        ),
+        "recovery-designs": Entry(
+            "Recovery for four input distributions (Wang et al., Figures 6, 18)",
+            "overparam.reproductions.recovery_noise:DESIGN",
+        ),
+        "recovery-normalised": Entry(
+            "Normalised neurons, k = 1, 2, 3 (Wang et al., Figures 5, 9, 10)",
+            "overparam.reproductions.recovery_normalised:REPRODUCTION",
+        ),
+        "recovery-training": Entry(
+            "Gradient training against the optimum (Wang et al., Figure 8)",
+            "overparam.reproductions.recovery_training:REPRODUCTION",
+        ),
     }
 )
 
