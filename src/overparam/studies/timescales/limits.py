@@ -1,5 +1,6 @@
 """The limit equations beside a run: densities and particles at the record times."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,15 +32,12 @@ class Limits:
             return Limits(times=times)
         teacher = CircleTeacher(config.gamma)
         grid = CircleGrid(teacher.density, config.cells)
-        fast = ultra_fast(grid, times) if "ultra-fast" in config.limits else None
-        seen = None
+        fast = seen = None
+        if "ultra-fast" in config.limits:
+            fast = _ultra_fast(config.gamma, config.cells, tuple(times))
         if "projected" in config.limits and config.plain_relu:
-            seen = projected(
-                teacher.fourier,
-                times[times <= config.projected_until],
-                particles=config.particles,
-                harmonics=config.harmonics,
-            )
+            inside = tuple(times[times <= config.projected_until])
+            seen = _projected(config.gamma, config.particles, config.harmonics, inside)
         return Limits(times=times, grid=grid, ultra_fast=fast, projected=seen)
 
     def distances(
@@ -75,3 +73,17 @@ class Limits:
             particles = self.projected.angles[inside]
             found["limit.projected"] = particles.astype(np.float32)
         return found
+
+
+# A sweep over widths, penalties and seeds asks for the same limits again and again.
+@functools.lru_cache(maxsize=4)
+def _ultra_fast(gamma: float, cells: int, times: tuple[float, ...]) -> DiffusionPath:
+    return ultra_fast(CircleGrid(CircleTeacher(gamma).density, cells), times)
+
+
+@functools.lru_cache(maxsize=4)
+def _projected(
+    gamma: float, particles: int, harmonics: int, times: tuple[float, ...]
+) -> ProjectedPath:
+    fourier = CircleTeacher(gamma).fourier
+    return projected(fourier, times, particles=particles, harmonics=harmonics)

@@ -1,0 +1,158 @@
+"""What the reproductions of the study `timescales` share: curves, grids, captions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+
+from ..analysis.intervals import Interval, median_interval
+from ..plots.curves import aligned, shown
+from ..plots.figure import COLOURS
+from .reproduction import Results, Scale
+
+
+TINY: Mapping[str, Any] = {
+    "width": 16,
+    "samples": 128,
+    "teacher_width": 64,
+    "steps": 40,
+    "records": 5,
+    "snapshots": 3,
+    "cells": 64,
+    "particles": 120,
+    "harmonics": 4,
+}
+"""Sizes of the smoke scale."""
+
+# 8 units of physical time on a laptop; the paper's 31.25 otherwise.
+STEPS: Mapping[Scale, Mapping[str, Any]] = {
+    "smoke": TINY,
+    "laptop": {"steps": 8192, "records": 257, "snapshots": 17},
+    "paper": {"steps": 32000},
+}
+SEEDS: Mapping[Scale, int] = {"smoke": 2, "laptop": 3, "paper": 6}
+
+DISTANCES = {
+    "teacher_distance": "energy distance to the teacher",
+    "ultra_fast_distance": "energy distance to the ultra-fast diffusion",
+    "projected_distance": "energy distance to the projected diffusion",
+}
+
+
+def configs(
+    scale: Scale, fields: Mapping[str, Any], *, seeds: int | None = None
+) -> list[dict[str, Any]]:
+    """One config per seed, at the sizes of `scale`."""
+    n_seeds = SEEDS[scale] if seeds is None else seeds
+    common = dict(STEPS[scale]) | dict(fields)
+    if scale == "smoke":
+        common |= {"width": TINY["width"] if common["width"] > 64 else 8}
+    return [common | {"seed": seed} for seed in range(n_seeds)]
+
+
+def draw(
+    axes: Axes,
+    records: pl.DataFrame,
+    *,
+    y: str,
+    by: str,
+    dashed: pl.Expr | None = None,
+    x: str = "time",
+) -> None:
+    """`y` against time: a colour per value of `by`, dashed where `dashed` is true."""
+    for index, value in enumerate(records[by].unique().sort().to_list()):
+        part = records.filter((pl.col(by) == value) & pl.col(y).is_finite())
+        halves = [("-", part)]
+        if dashed is not None:
+            halves = [("-", part.filter(~dashed)), ("--", part.filter(dashed))]
+        for style, half in halves:
+            if half.height == 0:
+                continue
+            grid, stacked = aligned(half, x=x, y=y)
+            curves = np.vstack(stacked)
+            colour = COLOURS[index % len(COLOURS)]
+            label = f"{by} = {shown(value)}" if style == "-" else None
+            middle = np.nanmedian(curves, axis=0)
+            axes.plot(grid, middle, style, color=colour, label=label)
+            if len(curves) > 1:
+                low, high = np.nanmin(curves, axis=0), np.nanmax(curves, axis=0)
+                axes.fill_between(grid, low, high, color=colour, alpha=0.15, lw=0)
+    axes.set_xlabel("time (time step x steps)")
+    axes.set_ylabel(DISTANCES.get(y, y.replace("_", " ")))
+
+
+def draw_floor(axes: Axes, records: pl.DataFrame) -> None:
+    """The energy distance below which no finite set comes to a density."""
+    floors = records["floor"].drop_nulls().unique().sort().to_list()
+    for index, floor in enumerate(floors):
+        label = "floor 1.023/M" if index == 0 else None
+        axes.axhline(floor, color="0.6", lw=0.8, ls=":", label=label)
+
+
+def final(results: Results, column: str, **chosen: Any) -> list[float]:
+    """A summary of the runs with these fields, in the order of their seeds."""
+    rows = results.runs
+    for name, value in chosen.items():
+        rows = rows.filter(pl.col(name) == value)
+    return [float(v) for v in rows.sort("seed")[column].to_list() if v is not None]
+
+
+def at_time(results: Results, column: str, time: float, **chosen: Any) -> list[float]:
+    """A column at the record nearest to a physical time, in the order of seeds."""
+    rows = results.records
+    for name, value in chosen.items():
+        rows = rows.filter(pl.col(name) == value)
+    found = []
+    for _, run in rows.sort("seed").group_by("path", maintain_order=True):
+        run = run.filter(pl.col(column).is_finite())
+        nearest = (run["time"] - time).abs().arg_min()
+        if nearest is not None:
+            found.append(float(run[column][nearest]))
+    return found
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """The median and its interval over seeds."""
+    return median_interval(values)
+
+
+def listed(groups: Mapping[str, Sequence[float]]) -> str:
+    """Medians with their intervals, one per group."""
+    parts = (f"{name}: {interval(values)}" for name, values in groups.items())
+    return "; ".join(parts)
+
+
+def decreasing(groups: Sequence[Sequence[float]]) -> tuple[int, int]:
+    """In how many seeds the groups decrease strictly, and in how many at all."""
+    columns = list(zip(*groups, strict=True))
+    good = sum(bool(np.all(np.diff(column) < 0)) for column in columns)
+    return good, len(columns)
+
+
+def late_rate(
+    results: Results, column: str, window: tuple[float, float], **chosen: Any
+) -> list[float]:
+    """Minus the slope of the logarithm of a column over a window of time, per seed."""
+    rows = results.records
+    for name, value in chosen.items():
+        rows = rows.filter(pl.col(name) == value)
+    rates = []
+    for _, run in rows.sort("seed").group_by("path", maintain_order=True):
+        inside = run.filter(pl.col("time").is_between(*window))
+        if inside.height >= 3:
+            slope = np.polyfit(inside["time"], np.log(inside[column].to_numpy()), 1)[0]
+            rates.append(-float(slope))
+    return rates
+
+
+def caption(results: Results) -> str:
+    """Parametrisation, sizes and seeds, in one line."""
+    first = results.runs.row(0, named=True)
+    seeds = results.runs["seed"].n_unique()
+    return (
+        f"mean-field scale 1/M, N = {first['samples']}, teacher "
+        f"{first['teacher_width']}, time step {first['time_step']:.3g}; median and "
+        f"range over {seeds} seed{'s' if seeds > 1 else ''} (data, teacher, student)"
+    )
