@@ -30,6 +30,28 @@ class Drawn(NamedTuple):
     flips: Bool[Array, "*steps batch"] | None
 
 
+class Pixels(eqx.Module):
+    """How bytes become numbers: (x / 255 - mean) / std, per channel.
+
+    Attributes:
+        mean: Mean of each channel of pixels in [0, 1].
+        std: Standard deviation, likewise.
+        dtype: Floating type of the numbers.
+    """
+
+    mean: tuple[float, ...] = eqx.field(static=True)
+    std: tuple[float, ...] = eqx.field(static=True)
+    dtype: str = eqx.field(static=True)
+
+    def normalised(
+        self, images: UInt8[Array, "batch height width channels"]
+    ) -> Float[Array, "batch height width channels"]:
+        """Images as numbers."""
+        mean, std = (jnp.asarray(v, self.dtype) for v in (self.mean, self.std))
+        scaled = images.astype(self.dtype) / 255
+        return (scaled - mean[None, None, None]) / std[None, None, None]
+
+
 class Images(eqx.Module):
     """A source of normalised image batches from a resident table of bytes.
 
@@ -40,17 +62,13 @@ class Images(eqx.Module):
 
     Attributes:
         table: Images uint8 `(n, height, width, channels)` and classes.
-        mean: Mean of each channel of pixels in [0, 1].
-        std: Standard deviation, likewise.
+        pixels: Their normalisation.
         augment: Whether images are cropped and flipped.
-        dtype: Floating type of the batches.
     """
 
     table: Table
-    mean: tuple[float, ...] = eqx.field(static=True)
-    std: tuple[float, ...] = eqx.field(static=True)
+    pixels: Pixels
     augment: bool = eqx.field(static=True)
-    dtype: str = eqx.field(static=True)
 
     def __init__(
         self,
@@ -62,9 +80,9 @@ class Images(eqx.Module):
     ) -> None:
         at_least(1, n_images=len(split))
         self.table = Table(jnp.asarray(split.x), jnp.asarray(split.y))
-        self.mean, self.std = normalisation.mean, normalisation.std
+        name = jnp.dtype(dtype).name
+        self.pixels = Pixels(normalisation.mean, normalisation.std, name)
         self.augment = augment
-        self.dtype = jnp.dtype(dtype).name
 
     def steps_per_draw(self, batch_size: int) -> int:
         return self.table.steps_per_draw(batch_size)
@@ -93,15 +111,7 @@ class Images(eqx.Module):
         images = self.table.x[drawn.indices]
         if drawn.corners is not None and drawn.flips is not None:
             images = crop_and_flip(images, drawn.corners, drawn.flips)
-        return Batch(self.normalise(images), self.table.y[drawn.indices])
-
-    def normalise(
-        self, images: UInt8[Array, "batch height width channels"]
-    ) -> Float[Array, "batch height width channels"]:
-        """(x / 255 - mean) / std, per channel."""
-        mean, std = (jnp.asarray(v, self.dtype) for v in (self.mean, self.std))
-        scaled = images.astype(self.dtype) / 255
-        return (scaled - mean[None, None, None]) / std[None, None, None]
+        return Batch(self.pixels.normalised(images), self.table.y[drawn.indices])
 
 
 def crop_and_flip(

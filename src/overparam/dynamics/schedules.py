@@ -21,3 +21,28 @@ class StepDecay(eqx.Module):
     def __call__(self, count: Int[Array, ""]) -> Float[Array, ""]:
         power = (count // self.every).astype(self.initial.dtype)
         return self.initial * self.factor**power
+
+
+class Tail(eqx.Module):
+    r"""A constant or cosine step size, and a constant one after T steps.
+
+    $\eta_0$, or $\eta_0 (1 + \cos(\pi t/T))/2$, for $t < T$; then $c\,\eta_0$.
+
+    Attributes:
+        initial: First step size $\eta_0$.
+        factor: Factor $c$ of the tail.
+        begins: Number of steps $T$ before the tail.
+        cosine: Whether the step falls like a cosine before the tail.
+    """
+
+    initial: Float[Array, ""] = eqx.field(converter=jnp.asarray)
+    factor: Float[Array, ""] = eqx.field(converter=jnp.asarray)
+    begins: int = eqx.field(static=True)
+    cosine: bool = eqx.field(static=True, default=False)
+
+    def __call__(self, count: Int[Array, ""]) -> Float[Array, ""]:
+        head = self.initial
+        if self.cosine:
+            share = count.astype(head.dtype) / self.begins
+            head = head * (1 + jnp.cos(jnp.pi * share)) / 2
+        return jnp.where(count < self.begins, head, self.factor * self.initial)

@@ -108,6 +108,23 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
                 "records",
             ),
         ),
+        "images": Study(
+            question="Does variable projection train a ResNet as well as descent?",
+            citation="barboni2025",
+            config="overparam.studies.images.config:Images",
+            run="overparam.studies.images.run:run",
+            describe="overparam.studies.images.run:describe",
+            shapes=(
+                "problem",
+                "network",
+                "multiplier",
+                "dynamics",
+                "readout",
+                "batch_size",
+                "epochs",
+                "train_per_class",
+            ),
+        ),
         "recovery": Study(
             question="When is the global optimum of a ReLU network the planted model?",
             citation="wang2022",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ...store.read import read_run
 from ...studies.registry import STUDIES, study
@@ -27,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(_help())
         return 0 if argv else 2
-    name = take_name(argv, what="study", choices=list(STUDIES))
+    name = _chosen(take_name(argv, what="study", choices=list(STUDIES)), argv)
     kind = study(name).config_class()
     config, running, storage = parse_all(
         [kind, Running, Storage],
@@ -48,6 +49,16 @@ def main(argv: Sequence[str]) -> int:
         )
     _print(executed, clock, as_json=running.json)
     return 0
+
+
+def _chosen(name: str, argv: Sequence[str]) -> str:
+    """The study: `timescales` on images has other options, those of `images`."""
+    words = [word for part in argv[1:] for word in part.split("=", 1)]
+    on_images = any(
+        before == "--problem" and word.startswith("cifar")
+        for before, word in pairwise(words)
+    )
+    return "images" if name == "timescales" and on_images else name
 
 
 def _print(executed: Executed, clock: CompileClock, *, as_json: bool) -> None:

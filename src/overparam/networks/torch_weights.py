@@ -1,0 +1,142 @@
+"""ResNets and VGGs as the state of a PyTorch module, and back; without PyTorch.
+
+Names are those of the usual modules (`layer1.0.conv1.weight`, `features.3.weight`),
+kernels (out, in, height, width), and the output scale is part of the last layer. Saved
+by safetensors, the arrays load with `safetensors.torch.load_file`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+from safetensors.numpy import load_file, save_file
+
+from ..errors import ConfigError
+from .layers import path_name
+from .resnet import ResNet
+from .vgg import POOLED, VGG
+
+
+N = TypeVar("N", ResNet, VGG)
+
+
+def to_torch(network: ResNet | VGG) -> dict[str, np.ndarray]:
+    """The arrays of the PyTorch module that has the outputs of `network`."""
+    leaves = _named_leaves(network)
+    return {
+        torch_name: _outwards(np.asarray(leaves[name]), network.scale)
+        for name, torch_name in _names(network)
+    }
+
+
+def from_torch(arrays: Mapping[str, np.ndarray], like: N) -> N:
+    """A network of the shape of `like` with the weights of a PyTorch module.
+
+    Args:
+        arrays: State of the module, as NumPy arrays. Names may have a common prefix
+            such as `module.`; counters of batches are ignored.
+        like: A network of the same structure.
+
+    Raises:
+        ConfigError: If an array is missing or has another shape.
+    """
+    plain = {name.replace("module.", ""): array for name, array in arrays.items()}
+    names = dict(_names(like))
+
+    def read(path: tuple, leaf: Array) -> Array:
+        if not eqx.is_inexact_array(leaf):
+            return leaf
+        name = path_name(path)
+        if names[name] not in plain:
+            raise ConfigError(f"The PyTorch weights lack `{names[name]}`.")
+        array = _inwards(np.asarray(plain[names[name]]), like.scale)
+        if array.shape != leaf.shape:
+            raise ConfigError(
+                f"`{names[name]}` gives `{name}` the shape {array.shape}, expected "
+                f"{leaf.shape}."
+            )
+        return jnp.asarray(array, leaf.dtype)
+
+    return jax.tree_util.tree_map_with_path(read, like)
+
+
+def save_torch(network: ResNet | VGG, path: str | Path) -> None:
+    """Write `to_torch(network)` to a safetensors file."""
+    save_file(to_torch(network), path)
+
+
+def load_torch(path: str | Path, like: N) -> N:
+    """Read a safetensors file of a PyTorch module; arguments as in `from_torch`."""
+    return from_torch(load_file(path), like)
+
+
+def _outwards(array: np.ndarray, scale: float) -> np.ndarray:
+    if array.ndim == 4:
+        array = array.transpose(3, 2, 0, 1)
+    elif array.ndim == 2:
+        array = array.T * np.asarray(scale, array.dtype)
+    return np.ascontiguousarray(array)
+
+
+def _inwards(array: np.ndarray, scale: float) -> np.ndarray:
+    if array.ndim == 4:
+        return array.transpose(2, 3, 1, 0)
+    return array.T / np.asarray(scale, array.dtype) if array.ndim == 2 else array
+
+
+def _named_leaves(network: ResNet | VGG) -> dict[str, Array]:
+    leaves = jax.tree_util.tree_leaves_with_path(network)
+    return {path_name(path): leaf for path, leaf in leaves}
+
+
+def _names(network: ResNet | VGG) -> list[tuple[str, str]]:
+    """Pairs of our name and that of PyTorch, for every array."""
+    if isinstance(network, VGG):
+        return list(_vgg_names(network))
+    return list(_resnet_names(network))
+
+
+def _vgg_names(network: VGG) -> Iterator[tuple[str, str]]:
+    position = 0
+    for index in range(len(network.kernels)):
+        yield f"kernels.{index}", f"features.{position}.weight"
+        # A convolution is followed by its ReLU and perhaps by a maximum.
+        position += 3 if index in POOLED else 2
+    yield "readout", "classifier.0.weight"
+
+
+def _resnet_names(network: ResNet) -> Iterator[tuple[str, str]]:
+    norms = _counter()
+    yield "stem", "conv1.weight"
+    yield from _norm("stem_norm", "bn1", norms())
+    stage, index = 1, 0
+    for number, block in enumerate(network.blocks):
+        if block.shortcut is not None and block.stride > 1:
+            stage, index = stage + 1, 0
+        ours, theirs = f"blocks.{number}", f"layer{stage}.{index}"
+        for i in range(2):
+            yield f"{ours}.kernels.{i}", f"{theirs}.conv{i + 1}.weight"
+            yield from _norm(f"{ours}.norms.{i}", f"{theirs}.bn{i + 1}", norms())
+        if block.shortcut is not None:
+            yield f"{ours}.shortcut.kernel", f"{theirs}.shortcut.0.weight"
+            shortcut = f"{ours}.shortcut.norm"
+            yield from _norm(shortcut, f"{theirs}.shortcut.1", norms())
+        index += 1
+    yield "readout", "linear.weight"
+
+
+def _norm(ours: str, theirs: str, number: int) -> Iterator[tuple[str, str]]:
+    yield f"{ours}.gain", f"{theirs}.weight"
+    yield f"{ours}.shift", f"{theirs}.bias"
+    yield f"statistics.{number}.mean", f"{theirs}.running_mean"
+    yield f"statistics.{number}.variance", f"{theirs}.running_var"
+
+
+def _counter() -> Callable[[], int]:
+    numbers = iter(range(10**6))
+    return lambda: next(numbers)

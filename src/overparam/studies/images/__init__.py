@@ -1,0 +1,1 @@
+"""Does variable projection train a residual network as well as descent?"""

@@ -1,0 +1,135 @@
+"""Config of the study `images`."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+from ...checks import at_least, positive
+from ...errors import ConfigError
+
+
+TIME_SCALES = {"varpro": 1e-3, "descent": 1e-3, "shampoo": 1e-2}
+"""Published time scale of each method."""
+MOMENTA = {"varpro": 0.0, "descent": 0.9, "shampoo": 0.0}
+"""Published momentum of each method."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """Train a residual network on CIFAR: variable projection, SGD or Shampoo.
+
+    The readout of a ResNet is the ridge solution on every mini-batch, averaged over
+    time, and only the features take a step (`varpro`); or all weights do (`descent`,
+    `shampoo`), on the same square loss (Barboni, Peyré and Vialard 2025, section 6.2).
+    After every epoch the network is evaluated with its own readout and with the exact
+    one for its features.
+
+    Examples:
+      overparam run timescales --problem cifar10
+      overparam run timescales --problem cifar10 --dynamics descent --batch-size 256
+      overparam run timescales --problem cifar10 --readout running --readout-average 0.5
+    """
+
+    problem: Literal["cifar10", "cifar100"] = "cifar10"
+    """Data set."""
+    network: Literal["resnet20", "resnet32"] = "resnet20"
+    """Network."""
+    multiplier: float = 1.0
+    """Factor of all widths; 1 gives 16, 32, 64 channels."""
+    dynamics: Literal["varpro", "descent", "shampoo"] = "varpro"
+    """Variable projection, SGD (with momentum), or Shampoo."""
+    readout: Literal["gram", "running", "epoch-mean"] = "gram"
+    """Readout of `varpro`: optimum of averaged second moments, running average of the
+    batches' optima, or those and their mean at the end of an epoch."""
+    readout_average: float = 0.5
+    """Weight m of the old readout with `running`; 0 takes the optimum of each batch."""
+    readout_window: float = 4096.0
+    """Samples over which `gram` averages."""
+    penalty: Annotated[float, arg(aliases=["--lambda", "--lmbda"])] = 1e-3
+    """Ridge penalty lambda of the readout."""
+    time_step: Annotated[
+        float | None, arg(aliases=["--time_scale", "--time-scale"])
+    ] = None
+    """Time scale: the step size divided by the width 64; `none` takes the published
+    one, 1e-3 (varpro, descent) or 1e-2 (shampoo)."""
+    momentum: float | None = None
+    """Momentum of the weights; `none` takes 0.9 for descent and 0 for the others."""
+    shampoo: Literal["paper", "torch-optimizer"] = "paper"
+    """Shampoo as in its paper, or as in the code behind the published curves."""
+    update_every: int = 1
+    """Steps between two preconditioners of Shampoo."""
+    batch_size: int = 128
+    """Images per step; a last short batch of an epoch is dropped."""
+    epochs: int = 5
+    """Epochs at the full step."""
+    final_epochs: int = 0
+    """Further epochs at the step times `final_factor`; published are 100 and 10."""
+    final_factor: float = 0.5
+    """Factor of the step in the final epochs."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """Step during `epochs`: constant, or falling to 0 like a cosine."""
+    augment: bool = True
+    """Whether training images are cropped (padding 4) and flipped at random."""
+    train_per_class: int | None = 200
+    """First training images of each class; `none` takes all 5000."""
+    test_per_class: int | None = 100
+    """First test images of each class; `none` takes all 1000."""
+    validation_per_class: int = 0
+    """Last training images of each class, held out for tuning; 500 for real tuning."""
+    resolve_images: int = 5000
+    """Most training images (without augmentation) for the exact readout."""
+    precision: Literal["float32", "float64"] = "float32"
+    """Floating type of weights and images."""
+    seed: int = 0
+    """Seed of initial weights, order and augmentation."""
+
+    def __post_init__(self) -> None:
+        at_least(
+            1,
+            batch_size=self.batch_size,
+            epochs=self.epochs,
+            train_per_class=self.train_per_class,
+            test_per_class=self.test_per_class,
+            resolve_images=self.resolve_images,
+            update_every=self.update_every,
+        )
+        at_least(
+            0,
+            final_epochs=self.final_epochs,
+            validation_per_class=self.validation_per_class,
+            readout_window=self.readout_window,
+            momentum=self.momentum,
+            seed=self.seed,
+        )
+        positive(
+            time_step=self.time_step,
+            final_factor=self.final_factor,
+            multiplier=self.multiplier,
+        )
+        if not (math.isfinite(self.penalty) and self.penalty > 0):
+            raise ConfigError(
+                f"`penalty` must be positive, got {self.penalty}: the loss is divided "
+                "by it."
+            )
+        if not 0 <= self.readout_average < 1:
+            raise ConfigError(
+                f"`readout_average` must be in [0, 1), got {self.readout_average}."
+            )
+
+    @property
+    def total_epochs(self) -> int:
+        """All epochs."""
+        return self.epochs + self.final_epochs
+
+    @property
+    def time_scale(self) -> float:
+        """The time scale, with `none` resolved."""
+        given = self.time_step
+        return TIME_SCALES[self.dynamics] if given is None else given
+
+    @property
+    def weight_momentum(self) -> float:
+        """The momentum, with `none` resolved."""
+        return MOMENTA[self.dynamics] if self.momentum is None else self.momentum

@@ -1,0 +1,104 @@
+"""The runs of the study `images`: a residual network on CIFAR."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from ...dynamics.loop import Plan, Training, Trajectory, train
+from ...keys import purpose_key
+from ..study import Context, Outcome
+from .config import Images
+from .evaluate import measure
+from .setup import Setup, load_parts
+
+
+LAST = 10
+"""Epochs over which the summary averages accuracies; their maximum is not reported."""
+SECONDS_PER_IMAGE = 5.6e-3
+"""A training step of ResNet-20 on two CPU cores, divided by its images."""
+
+
+def run(config: Images, context: Context) -> Outcome:
+    """Train one network and evaluate it after every epoch."""
+    setup = Setup(config, load_parts(config))
+    trajectory = train(
+        Training(
+            dynamics=setup.dynamics(),
+            network=setup.network,
+            source=setup.source(),
+            key=purpose_key(config.seed, "training"),
+            data_key=purpose_key(config.seed, "batches"),
+            measure=lambda network: measure(setup, network),
+            record_start=True,
+        ),
+        Plan(
+            n_steps=config.total_epochs * setup.steps_per_epoch,
+            batch_size=config.batch_size,
+            record_every=setup.steps_per_epoch,
+        ),
+        watch=context.watch(),
+    )
+    columns = trajectory.columns()
+    columns["epoch"] = columns["step"] / setup.steps_per_epoch
+    return Outcome(
+        status=trajectory.status,
+        metrics=columns,
+        summary=_summary(config, columns),
+        network=trajectory.network,
+        notes=_notes(config, trajectory, setup),
+    )
+
+
+def describe(config: Images) -> dict[str, Any]:
+    """Facts known before training."""
+    setup = Setup(config, load_parts(config))
+    images = config.total_epochs * len(setup.parts.train)
+    return {
+        "training, validation and test images": (
+            len(setup.parts.train),
+            len(setup.parts.validation),
+            len(setup.parts.test),
+        ),
+        "steps per epoch": setup.steps_per_epoch,
+        "first step size": config.time_scale * setup.network.readout.shape[0],
+        "hours on two CPU cores, roughly": images * SECONDS_PER_IMAGE / 3600,
+    }
+
+
+def _summary(config: Images, columns: dict[str, np.ndarray]) -> dict[str, Any]:
+    names = ("test_accuracy", "test_accuracy_full", "fixed_loss", "fixed_loss_full")
+    last = {name: _last(columns, name) for name in names}
+    means = {
+        f"{name}_mean": float(np.mean(columns[name][1:][-LAST:]))
+        for name in names[:2]
+        if name in columns and len(columns[name]) > 1
+    }
+    return {
+        "epochs": float(columns["epoch"][-1]),
+        **last,
+        **means,
+        "validation_accuracy": _last(columns, "validation_accuracy"),
+        "time_scale": config.time_scale,
+        "weight_momentum": config.weight_momentum,
+        "devices": jax.device_count(),
+    }
+
+
+def _last(columns: dict[str, np.ndarray], name: str) -> float | None:
+    values = columns.get(name, np.empty(0))
+    finite = values[np.isfinite(values)]
+    return float(finite[-1]) if len(finite) else None
+
+
+def _notes(config: Images, trajectory: Trajectory, setup: Setup) -> list[str]:
+    notes = []
+    if trajectory.status == "diverged":
+        epoch = trajectory.records[-1]["step"] / setup.steps_per_epoch
+        notes.append(f"The run diverged by epoch {epoch:g}.")
+    if config.dynamics == "varpro":
+        notes.append(
+            "`loss` is that of each batch at the readout fitted to it; compare methods "
+            "by `fixed_loss`, on fixed training images."
+        )
+    return notes

@@ -1,0 +1,134 @@
+"""Data, network and dynamics of a run of `images`, each from a key of its own."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import optax
+
+from ...data.augment import RESNET_NORMALISATION
+from ...data.augment import Images as ImageSource
+from ...data.catalogue import load
+from ...data.dataset import Split
+from ...data.parallel import over_devices
+from ...data.source import Source
+from ...dynamics.class_loss import ClassSquares, readout_penalty
+from ...dynamics.descent import BatchLoss, Descent
+from ...dynamics.readout_rules import EpochMean, Gram, ReadoutRule, Running
+from ...dynamics.schedules import Tail
+from ...dynamics.shampoo import Shampoo
+from ...dynamics.stochastic_varpro import StochasticVarPro
+from ...errors import ConfigError
+from ...keys import purpose_key
+from ...networks.resnet import ResNet, resnet
+from .config import Images
+
+
+DATASETS = {"cifar10": "cifar-10", "cifar100": "cifar-100"}
+DEPTHS = {"resnet20": 20, "resnet32": 32}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The images of a run: training, validation and test part."""
+
+    train: Split
+    validation: Split
+    test: Split
+    n_classes: int
+
+
+def load_parts(config: Images) -> Parts:
+    """The images of a run, with those asked for per class.
+
+    Raises:
+        ConfigError: If the batch is larger than the training part.
+        DataError: If files are missing or damaged.
+    """
+    data = load(DATASETS[config.problem])
+    train, validation = data.train.hold_out_per_class(config.validation_per_class)
+    test = data.test
+    if config.train_per_class is not None:
+        train = train.subset_per_class(config.train_per_class)
+    if config.test_per_class is not None:
+        test = test.subset_per_class(config.test_per_class)
+    if config.batch_size > len(train):
+        raise ConfigError(
+            f"`batch_size` {config.batch_size} is larger than the {len(train)} "
+            "training images; lower it."
+        )
+    return Parts(train, validation, test, data.n_classes)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything that a run trains and looks at."""
+
+    config: Images
+    parts: Parts
+
+    @cached_property
+    def network(self) -> ResNet:
+        """The initial network."""
+        config = self.config
+        return resnet(
+            DEPTHS[config.network],
+            n_outputs=self.parts.n_classes,
+            channels=self.parts.train.x.shape[3],
+            multiplier=config.multiplier,
+            dtype=config.precision,
+            key=purpose_key(config.seed, "initialisation"),
+        )
+
+    @cached_property
+    def images(self) -> ImageSource:
+        """The training images."""
+        config = self.config
+        return ImageSource(
+            self.parts.train,
+            RESNET_NORMALISATION,
+            augment=config.augment,
+            dtype=config.precision,
+        )
+
+    def source(self) -> Source:
+        """The training images, spread over the devices there are."""
+        return over_devices(self.images, batch_size=self.config.batch_size)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches of one pass."""
+        return self.images.table.steps_per_epoch(self.config.batch_size)
+
+    def step_size(self) -> Tail:
+        """Step size of every step: width times time scale, lower in the end."""
+        config = self.config
+        first = config.time_scale * self.network.readout.shape[0]
+        n_steps = config.epochs * self.steps_per_epoch
+        return Tail(
+            first, config.final_factor, n_steps, cosine=config.schedule == "cosine"
+        )
+
+    def dynamics(self) -> Descent | StochasticVarPro:
+        """How the weights move."""
+        config = self.config
+        settings = {
+            "learning_rate": self.step_size(),
+            "momentum": config.weight_momentum,
+        }
+        if config.dynamics == "varpro":
+            return StochasticVarPro(config.penalty, self._rule(), settings=settings)
+        shampoo = Shampoo(config.shampoo, update_every=config.update_every)
+        return Descent(
+            BatchLoss(ClassSquares(config.penalty)),
+            shampoo if config.dynamics == "shampoo" else optax.sgd,
+            settings=settings,
+            penalty=readout_penalty(self.network),
+        )
+
+    def _rule(self) -> ReadoutRule:
+        config = self.config
+        if config.readout == "gram":
+            return Gram(config.readout_window)
+        if config.readout == "running":
+            return Running(config.readout_average)
+        return EpochMean(self.steps_per_epoch)
