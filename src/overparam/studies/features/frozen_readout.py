@@ -10,7 +10,12 @@ from jaxtyping import Array, Float
 
 from ...analysis.classification import classify, scored
 from ...data.source import Table
-from ...dynamics.feature_cache import FeatureMatrix, StoredFeatures, cache_features
+from ...dynamics.feature_cache import (
+    FeatureMatrix,
+    StoredFeatures,
+    StreamedFeatures,
+    cache_features,
+)
 from ...dynamics.logistic import logistic_readout
 from ...dynamics.loop import Plan, Record, Status, Training, train
 from ...dynamics.readout import one_hot_centred, ridge_path
@@ -51,16 +56,17 @@ def fit_readout(
 
 def _solve(config: Features, images: Images, network: Network) -> Fitted:
     splits = images.splits()
-    cached = {name: cache_features(network, s.x) for name, s in splits.items()}
-    if config.readout == "ridge":
-        found = _ridge(config, cached["train"], images)
-    else:
-        found = _logistic(config, cached["train"], images)
-    readouts, records = found
+    # Only the training features are stored: those of other splits are used once.
+    matrices: dict[str, FeatureMatrix] = {
+        name: StreamedFeatures(network, split.x) for name, split in splits.items()
+    }
+    matrices["train"] = cache_features(network, images.train.x)
+    solve = _ridge if config.readout == "ridge" else _logistic
+    readouts, records = solve(config, matrices["train"], images)
     best = 0
     for readout, record in zip(readouts, records, strict=True):
         for name, split in splits.items():
-            scores = _times(cached[name], jnp.asarray(readout, network.readout.dtype))
+            scores = _times(matrices[name], jnp.asarray(readout, network.readout.dtype))
             result = scored(scores, split.y)
             record[f"{name}_accuracy"] = result.accuracy
             record[f"{name}_loss"] = result.loss

@@ -1,0 +1,177 @@
+"""Exact readouts against 100 epochs of Adam on the same features, in one process.
+
+Usage: python benchmarks/readout.py [--dataset mnist] [--width 1000] [--epochs 100]
+
+Prints objective, seconds (compilation apart) and test accuracy of each way to fit the
+last layer of a random network, the ratio of times, and the peak memory of the process.
+Everything is measured in this run; times of different machines mean nothing.
+"""
+
+import argparse
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from overparam.data.source import Table
+from overparam.dynamics.descent import BatchLoss, Descent
+from overparam.dynamics.feature_cache import StoredFeatures, cache_features
+from overparam.dynamics.logistic import NewtonSettings, logistic_readout
+from overparam.dynamics.loop import Plan, Training, train
+from overparam.dynamics.losses import cross_entropy
+from overparam.dynamics.penalties import L2Penalty
+from overparam.dynamics.readout import one_hot_centred, ridge_path
+from overparam.networks.linear import LinearReadout
+from overparam.studies.features.config import Features
+from overparam.studies.features.problem import frozen, images, initial_network
+
+
+@dataclass
+class Problem:
+    """Frozen features of the training and test images."""
+
+    train: StoredFeatures
+    labels: jax.Array
+    test: jax.Array
+    test_labels: jax.Array
+    ridge: float
+
+    def objective(self, readout: jax.Array) -> float:
+        """Mean cross-entropy plus penalty, in float64 on the host."""
+        scores = np.asarray(_times(self.train, readout), np.float64)
+        top = scores.max(axis=1, keepdims=True)
+        losses = np.log(np.exp(scores - top).sum(axis=1)) + top[:, 0]
+        losses -= scores[np.arange(len(scores)), np.asarray(self.labels)]
+        squares = float(np.sum(np.asarray(readout, np.float64) ** 2))
+        return float(losses.mean()) + self.ridge / 2 * squares
+
+    def accuracy(self, readout: jax.Array) -> float:
+        """Share of test images that are classified correctly."""
+        scores = self.test @ readout
+        return float(jnp.mean(jnp.argmax(scores, axis=1) == self.test_labels))
+
+
+@eqx.filter_jit
+def _times(matrix: StoredFeatures, readout: jax.Array) -> jax.Array:
+    return matrix.times(readout)
+
+
+def problem(arguments: argparse.Namespace) -> Problem:
+    config = Features(
+        dataset=arguments.dataset, width=arguments.width, n_train=arguments.n_train
+    )
+    data = images(config)
+    start = initial_network(config, data.input_dim, data.n_classes)
+    network = frozen(start, data.train.x)
+    begun = time.perf_counter()
+    matrix = cache_features(network, data.train.x)
+    jax.block_until_ready(matrix)
+    seconds = time.perf_counter() - begun
+    if not isinstance(matrix, StoredFeatures):
+        sys.exit("The features do not fit in memory: choose a smaller --width.")
+    print(f"features {matrix.shape} of {arguments.dataset}: {seconds:.2f} s")
+    test = network.features(data.test.x)
+    return Problem(matrix, data.train.y, test, data.test.y, arguments.ridge)
+
+
+def adam(given: Problem, n_epochs: int) -> tuple[jax.Array, float]:
+    """The readout after `n_epochs` epochs of Adam 1e-3, batch 128, and its seconds."""
+    width, n_classes = given.train.shape[1], 10
+    source = Table(given.train.values, given.labels)
+    per_epoch = source.steps_per_epoch(128)
+    training = Training(
+        dynamics=Descent(
+            BatchLoss(cross_entropy),
+            optax.adam,
+            settings={"learning_rate": 1e-3},
+            penalty=L2Penalty({"readout": given.ridge / 2}),
+        ),
+        network=LinearReadout(readout=jnp.zeros((width, n_classes), jnp.float32)),
+        source=source,
+        key=jax.random.key(0),
+    )
+
+    def run(n: int) -> jax.Array:
+        plan = Plan(n_steps=n * per_epoch, batch_size=128, record_every=per_epoch)
+        return train(training, plan).network.readout
+
+    jax.block_until_ready(run(1))
+    return _timed(lambda: run(n_epochs))
+
+
+def exact(given: Problem, tolerance: float) -> Callable[[], jax.Array]:
+    settings = NewtonSettings(tolerance=tolerance)
+
+    def solve() -> jax.Array:
+        return logistic_readout(
+            given.train,
+            given.labels,
+            n_classes=10,
+            penalty=given.ridge,
+            settings=settings,
+        ).readout
+
+    return solve
+
+
+def ridge(given: Problem) -> jax.Array:
+    targets = one_hot_centred(given.labels, 10, dtype=jnp.float32)
+    path = ridge_path(given.train, targets, penalties=[given.ridge])
+    return jnp.asarray(path.readouts[0], jnp.float32)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", default="mnist")
+    parser.add_argument("--width", type=int, default=1000)
+    parser.add_argument("--n-train", type=int, default=None)
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--ridge", type=float, default=1e-4)
+    parser.add_argument(
+        "--tolerances", type=float, nargs="+", default=[1e-2, 1e-3, 1e-5]
+    )
+    arguments = parser.parse_args()
+    given = problem(arguments)
+    rows = []
+    if arguments.epochs:
+        readout, seconds = adam(given, arguments.epochs)
+        rows.append((f"Adam, {arguments.epochs} epochs", readout, seconds, 0.0))
+    for tolerance in arguments.tolerances:
+        solve = exact(given, tolerance)
+        cold = _timed(solve)[1]
+        readout, seconds = _timed(solve)
+        rows.append((f"Newton to {tolerance:g}", readout, seconds, cold - seconds))
+    rows.append(("ridge (other objective)", *_timed(lambda: ridge(given)), 0.0))
+    print(
+        f"{'':26}{'objective':>11}{'seconds':>9}{'compile':>9}{'ratio':>7}{'test':>8}"
+    )
+    for name, readout, seconds, compilation in rows:
+        print(
+            f"{name:26}{given.objective(readout):11.6f}{seconds:9.2f}"
+            f"{compilation:9.2f}{rows[0][2] / seconds:7.1f}"
+            f"{given.accuracy(readout):8.4f}"
+        )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(f"peak memory {peak:.2f} GB")
+
+
+def _timed(run: Callable[[], jax.Array]) -> tuple[jax.Array, float]:
+    begun = time.perf_counter()
+    found = jax.block_until_ready(run())
+    return found, time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    main()

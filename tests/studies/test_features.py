@@ -1,0 +1,301 @@
+"""The study `features` on digits, through the API and the command line."""
+
+import dataclasses
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from overparam.analysis.classification import classify
+from overparam.cli.execute import execute
+from overparam.cli.main import run_command
+from overparam.dynamics.penalties import L2Penalty
+from overparam.errors import ConfigError, StoreError
+from overparam.networks.serialise import from_arrays
+from overparam.reproductions.registry import REPRODUCTIONS
+from overparam.store.read import find_runs, read_run
+from overparam.studies.analyses import Subject
+from overparam.studies.features.album import Album
+from overparam.studies.features.compare_options import CompareOptions
+from overparam.studies.features.config import Features
+from overparam.studies.features.problem import images, initial_network
+from overparam.studies.features.resample_options import ResampleOptions
+from overparam.studies.features.run import run
+from overparam.studies.features.subject import inputs_of, network_at
+from overparam.studies.features.training import penalties
+from overparam.studies.study import Context
+
+
+SMALL = Features(width=30, epochs=2, learning_rate=1e-2)
+
+
+def outcome(config=SMALL, **fields):
+    return run(dataclasses.replace(config, **fields), Context())
+
+
+def accuracy_by_hand(network, x, y):
+    """Standardised two-layer forward pass in NumPy."""
+    hidden = np.tanh(np.asarray(x, np.float64) @ np.asarray(network.weights, float))
+    variance = np.asarray(network.std, float) ** 2
+    features = (hidden - np.asarray(network.mean, float)) / np.sqrt(variance + 1e-5)
+    scores = features @ np.asarray(network.readout, float)
+    return np.mean(scores.argmax(axis=1) == np.asarray(y))
+
+
+def test_training_all_layers_learns_digits_and_can_be_re_evaluated():
+    found = outcome(epochs=8)
+    assert found.summary["test_accuracy"] > 0.9
+    data = images(SMALL)
+    for name, split in data.splits().items():
+        again = accuracy_by_hand(found.network, split.x, split.y)
+        # Float32 and float64 may differ on an image at a border between classes.
+        np.testing.assert_allclose(
+            found.summary[f"{name}_accuracy"], again, atol=1.5 / len(split.y)
+        )
+
+
+@pytest.mark.parametrize("readout", ["logistic", "ridge", "adam", "sgd"])
+def test_the_readout_alone_leaves_the_first_layer_as_it_was(readout):
+    rate = 0.3 if readout == "sgd" else 1e-2
+    found = outcome(train="readout", readout=readout, ridge=1e-3, learning_rate=rate)
+    data = images(SMALL)
+    start = initial_network(SMALL, data.input_dim, data.n_classes)
+    np.testing.assert_array_equal(found.network.weights, start.weights)
+    assert found.summary["train_accuracy"] > 0.5
+    assert found.status == ("converged" if readout[0] in "lr" else "finished")
+
+
+def test_an_exact_readout_is_not_above_a_trained_one():
+    fields = {"train": "readout", "width": 20, "readout_penalty": 0.0}
+    trained = outcome(**fields, readout="adam", epochs=5)
+    exact = outcome(**fields, readout="logistic", ridge=1e-6)
+    assert exact.summary["train_loss"] < trained.summary["train_loss"]
+
+
+def test_the_first_epochs_may_train_all_layers():
+    found = outcome(train="readout", first_all=2, ridge=1e-3)
+    both = outcome(epochs=2)
+    np.testing.assert_array_equal(found.network.weights, both.network.weights)
+    assert list(found.metrics["phase"]) == [0, 0, 0, 1]
+
+
+def test_permuted_test_labels_leave_chance_and_training_as_it_was():
+    plain, permuted = outcome(), outcome(shuffle_test_labels=True)
+    # 355 images: chance is .1 with standard deviation .016.
+    assert 0.04 <= permuted.summary["test_accuracy"] <= 0.16
+    assert permuted.summary["train_accuracy"] == plain.summary["train_accuracy"]
+    np.testing.assert_array_equal(permuted.network.weights, plain.network.weights)
+
+
+def test_rerunning_gives_the_same_numbers_and_other_seeds_others():
+    a, b, other = outcome(), outcome(), outcome(seed=1)
+    np.testing.assert_array_equal(a.network.weights, b.network.weights)
+    np.testing.assert_array_equal(a.metrics["loss"], b.metrics["loss"])
+    assert not np.array_equal(a.network.weights, other.network.weights)
+
+
+def test_kept_epochs_are_networks_of_their_own():
+    found = outcome(epochs=3, keep_epochs=(1,))
+    early = outcome(epochs=1)
+    np.testing.assert_array_equal(
+        found.arrays["epoch_1.weights"], early.network.weights
+    )
+    np.testing.assert_array_equal(
+        found.arrays["epoch_3.readout"], found.network.readout
+    )
+    # Epoch 0 is the initial network with moments of its own.
+    assert found.arrays["epoch_0.std"].shape == (30,)
+
+
+def test_reference_initialisation_has_variance_two_over_fan_in():
+    network = initial_network(dataclasses.replace(SMALL, width=2000), 64, 10)
+    weights = np.asarray(network.weights)
+    # 128,000 entries: the relative standard error of the variance is below 0.5 %.
+    np.testing.assert_allclose(weights.var(), 2 / 64, rtol=0.02)
+    assert np.abs(weights).max() <= 2 * np.sqrt(2 / 64) / 0.8796 * 1.001
+    np.testing.assert_allclose(np.asarray(network.readout).var(), 2 / 2000, rtol=0.06)
+
+
+def test_function_and_penalty_do_not_depend_on_the_scaling():
+    data = images(SMALL)
+    values, outputs = [], []
+    for scaling in ("standard", "mean-field", "ntk"):
+        config = dataclasses.replace(SMALL, scaling=scaling, precision="float64")
+        network = initial_network(config, data.input_dim, data.n_classes)
+        penalty = L2Penalty(penalties(config, network, ("weights", "readout")))
+        values.append(float(penalty(network)))
+        outputs.append(network(data.train.x[:50].astype("float64")))
+    np.testing.assert_allclose(values, values[0], rtol=1e-12)
+    np.testing.assert_allclose(outputs[1], outputs[0], rtol=1e-9)
+    np.testing.assert_allclose(outputs[2], outputs[0], rtol=1e-9)
+    weights = np.asarray(network.weights)
+    readout = network.scale * np.asarray(network.readout)
+    by_hand = 1e-3 / 30 * np.sum(weights**2) + 0.1 / 10 * np.sum(readout**2)
+    np.testing.assert_allclose(values[0], by_hand, rtol=1e-12)
+
+
+def test_both_penalty_forms_agree_for_plain_descent_and_differ_for_adam():
+    networks = {
+        (form, name): outcome(
+            penalty_form=form, optimiser=name, readout_penalty=5.0, epochs=1
+        ).network
+        for form in ("loss", "decoupled")
+        for name in ("sgd", "adam")
+    }
+    a, b = networks["loss", "sgd"], networks["decoupled", "sgd"]
+    np.testing.assert_allclose(a.readout, b.readout, atol=1e-6)
+    np.testing.assert_allclose(a.weights, b.weights, atol=1e-6)
+    a, b = networks["loss", "adam"], networks["decoupled", "adam"]
+    assert np.abs(a.readout - b.readout).max() > 1e-3
+
+
+def test_a_strong_readout_penalty_evens_out_the_neurons():
+    spread = [
+        outcome(readout_penalty=penalty, epochs=30).summary["readout_norm_cv"]
+        for penalty in (0.1, 10.0)
+    ]
+    assert spread[1] < spread[0]
+
+
+def test_divergence_is_a_status():
+    found = outcome(optimiser="sgd", learning_rate=1e30, standardise=False)
+    assert found.status == "diverged"
+    assert "diverged in epoch" in found.notes[0]
+
+
+def test_an_album_outlives_the_process_that_began_it(tmp_path):
+    network = outcome().network
+    first = Album(frozenset({1, 2}), tmp_path)
+    first.see(network)
+    first.keep(1)
+    first.keep(5)
+    after_a_kill = Album(frozenset({1, 2}), tmp_path)
+    assert set(after_a_kill.arrays()) == {
+        f"epoch_1.{name}" for name in ("weights", "readout", "mean", "std")
+    }
+    np.testing.assert_array_equal(
+        after_a_kill.arrays()["epoch_1.weights"], network.weights
+    )
+
+
+def test_classification_counts_every_sample_once(monkeypatch):
+    from overparam.analysis import classification
+
+    found = outcome()
+    data = images(SMALL)
+    whole = classify(found.network, data.test.x, data.test.y)
+    monkeypatch.setattr(classification, "BLOCK_ROWS", 100)
+    blocks = classify(found.network, data.test.x, data.test.y)
+    np.testing.assert_allclose(blocks.accuracy, whole.accuracy, rtol=1e-6)
+    np.testing.assert_allclose(blocks.loss, whole.loss, rtol=1e-5)
+
+
+def test_analyses_run_on_stored_networks(tmp_path, capsys):
+    paths = [
+        str(execute("features", dataclasses.replace(SMALL, seed=s), tmp_path).path)
+        for s in (0, 1)
+    ]
+    flags = ["--n-features", "5", "--n-draws", "2", "--n-fit", "300"]
+    flags += ["--sampling", "uniform", "--random", "unit", "--runs", str(tmp_path)]
+    assert run_command(["analyse", paths[0], "resample", *flags]) == 0
+    assert "top-k" in capsys.readouterr().out
+    flags = ["--n-permutations", "99", "--n-bootstrap", "20", "--n-probes", "50"]
+    flags += ["--representations", "preactivation", "--weighting", "uniform"]
+    flags += ["--runs", str(tmp_path)]
+    assert run_command(["analyse", *paths, "compare", *flags]) == 0
+    assert "preactiv" in capsys.readouterr().out
+
+
+def test_networks_of_other_studies_can_be_analysed(tmp_path):
+    flags = ["--width", "8", "--input-dim", "6", "--teacher-width", "2"]
+    flags += ["--samples-per-epoch", "100", "--epochs", "1", "--runs", str(tmp_path)]
+    assert run_command(["run", "planted", *flags]) == 0
+    path = str(find_runs(tmp_path)[0])
+    flags = ["--dataset", "gaussian", "--n-features", "3", "--n-draws", "3"]
+    flags += ["--runs", str(tmp_path)]
+    assert run_command(["analyse", path, "resample", *flags]) == 0
+    assert run_command(["analyse", path, "resample", "--runs", str(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in REPRODUCTIONS if name.startswith("features")]
+)
+def test_every_reproduction_runs_at_smoke_scale(name, tmp_path, capsys):
+    runs = str(tmp_path)
+    assert run_command(["reproduce", name, "--scale", "smoke", "--runs", runs]) == 0
+    assert "not decided at this scale" in capsys.readouterr().out
+    folder = tmp_path / "reproductions" / name / "smoke"
+    suffixes = {path.suffix for path in folder.iterdir()}
+    assert suffixes == {".png", ".svg", ".csv", ".json"}
+
+
+def test_sources_of_another_kind_are_refused_in_a_sentence(tmp_path):
+    subject = Subject(read_run(execute("features", SMALL, tmp_path).path))
+    inputs = inputs_of(subject, None)
+    with pytest.raises(StoreError, match="has no stored epoch 1; stored: 0, 2"):
+        network_at(subject, 1, inputs)
+    other = dataclasses.replace(inputs, x=jnp.zeros((4, 3072), jnp.float32))
+    with pytest.raises(
+        ConfigError, match="source network takes 64 inputs, the data have 3072"
+    ):
+        network_at(subject, None, other)
+    stored = from_arrays(*subject.run.network)
+    np.testing.assert_array_equal(
+        network_at(subject, 2, inputs).readout, stored.readout
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"width": 0}, "`width` must be at least 1, got 0."),
+        ({"readout_penalty": -1.0}, "`readout_penalty` must be at least 0"),
+        (
+            {"train": "readout", "ridge": 0.0},
+            "`ridge` must be positive for a logistic readout: without it the optimum "
+            "may not exist.",
+        ),
+        ({"keep_epochs": (30,)}, "`keep_epochs` must lie in"),
+        ({"first_all": 3}, "`first_all` is for `--train readout`"),
+        ({"decay": 1.5}, "`decay` must lie in"),
+        ({"train": "readout", "n_validation": 0}, "chosen on validation images"),
+    ],
+)
+def test_bad_configs_are_told_in_a_sentence(fields, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        Features(**fields)
+
+
+def test_bad_sizes_are_told_when_the_data_are_known():
+    with pytest.raises(ConfigError, match="`n_train` must be at most 1322"):
+        images(Features(n_train=5000))
+    with pytest.raises(ConfigError, match="`batch_size` must be at most 100"):
+        images(Features(n_train=100))
+    with pytest.raises(ConfigError, match="`labels` must contain at least 2 classes"):
+        images(Features(n_train=1, batch_size=1))
+
+
+def test_bad_options_are_told_in_a_sentence():
+    with pytest.raises(ConfigError, match="`n_features` must hold numbers from 1"):
+        ResampleOptions(n_features=(0,))
+    with pytest.raises(ConfigError, match="`n_permutations` must be at least 99"):
+        CompareOptions(n_permutations=20)
+
+
+def test_a_wide_first_layer_streams_when_memory_is_short(monkeypatch):
+    from overparam.dynamics import feature_cache
+    from overparam.studies.features import frozen_readout
+
+    def small(network, x, **settings):
+        return feature_cache.StreamedFeatures(network, x)
+
+    monkeypatch.setattr(frozen_readout, "cache_features", small)
+    streamed = outcome(train="readout", ridge=1e-3)
+    monkeypatch.undo()
+    stored = outcome(train="readout", ridge=1e-3)
+    # Two float32 solves to a relative gradient of 1e-5.
+    np.testing.assert_allclose(
+        streamed.summary["test_loss"], stored.summary["test_loss"], rtol=1e-2
+    )
+    assert eqx.tree_equal(streamed.network.weights, stored.network.weights)
