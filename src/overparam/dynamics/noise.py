@@ -21,7 +21,7 @@ from .noise_ranges import (
     check_kind,
     check_level,
 )
-from .stable import isotropic_factor, symmetric_stable
+from .stable import isotropic_blocks, symmetric_stable
 
 
 Scalar = float | Float[Array, ""] | Callable[[Any], Any]
@@ -127,11 +127,8 @@ class HeavyTailNoise(eqx.Module):
         units = unit_shape(leaf.shape, unit=self.unit)
         if self.kind == "shared":
             return symmetric_stable(alpha, units, dtype=dtype, key=key)
-        key_factor, key_normal = jax.random.split(key)
-        factor = isotropic_factor(alpha, units, dtype=dtype, key=key_factor)
-        if self.isotropic_scale == "reference":
-            factor = factor * 0.5**0.5
-        return factor * jax.random.normal(key_normal, leaf.shape, dtype)
+        drawn = isotropic_blocks(alpha, leaf.shape, units, dtype=dtype, key=key)
+        return drawn * (0.5**0.5 if self.isotropic_scale == "reference" else 1.0)
 
 
 class NoiseState(NamedTuple):

@@ -142,9 +142,31 @@ def isotropic_stable(
 
     Reference: Samorodnitsky, Taqqu, Stable Non-Gaussian Random Processes, prop. 2.5.2.
     """
+    return isotropic_blocks(alpha, shape, (*shape[:-1], 1), dtype=dtype, key=key)
+
+
+def isotropic_blocks(
+    alpha: Exponent,
+    shape: tuple[int, ...],
+    blocks: tuple[int, ...],
+    *,
+    dtype: DTypeLike = "float32",
+    key: PRNGKeyArray,
+) -> Float[Array, "*shape"]:
+    """Isotropic stable vectors of any form: one factor for each entry of `blocks`.
+
+    Args:
+        alpha: Tail index, as in `isotropic_stable`.
+        shape: Shape of the result.
+        blocks: A shape that broadcasts to `shape`; its axes of length 1 are the axes
+            of a vector.
+        dtype: float32, or float64 with JAX's 64-bit mode.
+        key: Random key.
+    """
     key_factor, key_normal = jax.random.split(key)
-    factor = isotropic_factor(alpha, (*shape[:-1], 1), dtype=dtype, key=key_factor)
-    return factor * jax.random.normal(key_normal, shape, dtype)
+    factor = isotropic_factor(alpha, blocks, dtype=dtype, key=key_factor)
+    with jax.threefry_partitionable(False):
+        return factor * jax.random.normal(key_normal, shape, dtype)
 
 
 def symmetric_from_words(

@@ -1,0 +1,110 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from overparam.reproductions import heavy_tails_pruning as pruning
+from overparam.reproductions import heavy_tails_theorem as theorem
+from overparam.reproductions import heavy_tails_width as width
+from overparam.reproductions.heavy_tails_arms import (
+    Arm,
+    differences,
+    higher,
+    matched_sigma,
+    sign_claim,
+)
+from overparam.reproductions.reproduction import Results
+from overparam.studies.heavy_tails.config import HeavyTails
+from overparam.studies.heavy_tails.run import Problem, load_data
+
+
+NOISY, QUIET = Arm(noise="shared", width=5), Arm(width=5)
+
+
+def results(noisy, quiet):
+    rows = [
+        {"noise": arm.noise, "alpha": arm.alpha, "noise_when": arm.noise_when}
+        | {"width": 5, "depth": 2, "seed": seed, "ratio": value}
+        for arm, values in ((NOISY, noisy), (QUIET, quiet))
+        for seed, value in enumerate(values)
+    ]
+    frame = pl.DataFrame(rows).sample(fraction=1, shuffle=True, seed=0)
+    return Results(scale="smoke", runs=frame, records=pl.DataFrame(), stored=[])
+
+
+def test_differences_are_paired_by_seed():
+    found = differences(
+        results([1.0, 3.0, 5.0], [0.5, 1.0, 1.5]), NOISY, QUIET, "ratio"
+    )
+    assert sorted(found) == [0.5, 2.0, 3.5]
+
+
+@pytest.mark.parametrize(
+    ("found", "holds"),
+    [
+        (np.ones(10), True),
+        (np.r_[np.ones(9), -1], True),
+        # 8 of 10 pairs have a two-sided p-value of .11.
+        (np.r_[np.ones(8), -1, -1], False),
+        (-np.ones(10), False),
+        (np.ones(9), None),
+    ],
+)
+def test_a_claim_needs_ten_pairs_and_a_significant_sign_test(found, holds):
+    claim = sign_claim(found + 0.0, sentence="s", published="p")
+    assert claim.holds is holds
+
+
+def test_a_margin_forgives_small_losses():
+    losses = np.full(10, -0.01)
+    assert sign_claim(losses, sentence="s", published="p").holds is False
+    assert sign_claim(losses, sentence="s", published="p", margin=0.02).holds is True
+
+
+def test_arms_without_pairs_decide_nothing():
+    found = results([1.0], [0.5])
+    missing = Arm(noise="isotropic", width=5)
+    claim = higher(found, (missing, QUIET), "ratio", sentence="s", published="p")
+    assert claim.holds is None
+
+
+@pytest.mark.parametrize("scale", ["smoke", "laptop", "paper"])
+@pytest.mark.parametrize("module", [pruning, width, theorem])
+def test_every_config_of_every_grid_is_valid_and_none_is_twice(module, scale):
+    configs = [HeavyTails(**fields) for fields in module.grid(scale)]
+    assert len(set(configs)) == len(configs)
+
+
+def test_all_noise_accumulates_to_the_same_scale():
+    scales = []
+    for fields in pruning.grid("smoke"):
+        config = HeavyTails(**fields)
+        if config.noise != "none" and config.seed == 0:
+            problem = Problem(config, load_data(config))
+            scales.append(problem.accumulated(config.max_steps - 1))
+    np.testing.assert_allclose(scales, pruning.ACCUMULATED_SCALE, rtol=1e-4)
+
+
+def test_matched_noises_have_nearly_the_same_quartiles():
+    from scipy import stats
+
+    spreads = []
+    for alpha in (1.5, 2.0):
+        sigma = matched_sigma(0.3, alpha=alpha, duration=4.0)
+        scale = sigma * 4.0 ** (1 / alpha)
+        assert scale == pytest.approx(0.3)
+        spreads.append(2 * scale * stats.levy_stable.ppf(0.75, alpha, 0))
+    assert abs(spreads[0] / spreads[1] - 1) < 0.05
+
+
+def test_the_limit_law_of_gaussian_columns_is_that_of_drawn_columns():
+    d, n, c = theorem.MIXTURE_DIM, 20_000, theorem.ACCUMULATED_SCALE
+    rng = np.random.default_rng(1)
+    columns = rng.standard_normal((d, n)) / np.sqrt(d)
+    columns += np.sqrt(2) * c * rng.standard_normal((1, n))
+    drawn = np.sum(columns**2, axis=0)
+    limit = theorem.gaussian_limit().squared_sizes
+    # Standard errors of the mean and of quantiles of 20000 columns.
+    assert drawn.mean() == pytest.approx(limit.mean(), rel=0.05)
+    for level in (0.1, 0.5, 0.9):
+        found = np.quantile(drawn, level)
+        assert found == pytest.approx(np.quantile(limit, level), rel=0.05)
