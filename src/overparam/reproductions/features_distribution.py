@@ -1,5 +1,6 @@
 """Do two over-parameterised networks learn the same distribution of neurons?"""
 
+import dataclasses
 import functools
 import itertools
 from collections.abc import Mapping, Sequence
@@ -130,10 +131,7 @@ def _control_claim(control: pl.DataFrame, decided: bool) -> Claim:
 
 
 def _rank(pairs: pl.DataFrame, decided: bool) -> Claim:
-    part = pairs.filter(
-        (pl.col("representation") == "preactivation")
-        & (pl.col("weighting") == "uniform")
-    )
+    part = pairs.filter(pl.col("representation") == "preactivation")
     values = part["mmd"].to_numpy()
     rank = int(np.sum(values >= values[0]))
     return Claim(
@@ -146,8 +144,7 @@ def _rank(pairs: pl.DataFrame, decided: bool) -> Claim:
 
 
 def _row(frame: pl.DataFrame, space: str) -> dict[str, Any]:
-    wanted = (pl.col("representation") == space) & (pl.col("weighting") == "uniform")
-    return frame.filter(wanted).row(0, named=True)
+    return frame.filter(pl.col("representation") == space).row(0, named=True)
 
 
 def _runs(results: Results, **wanted: Any) -> list[StoredRun]:
@@ -196,9 +193,9 @@ def _along_training(results: Results) -> pl.DataFrame:
     config = base[0].config
     epochs = [0, *config["keep_epochs"], config["epochs"]]
     return pl.concat(
-        _distances(*base, epoch, results.scale)
-        .filter(pl.col("weighting") == "uniform")
-        .with_columns(pl.lit(epoch).alias("epoch"))
+        _distances(*base, epoch, results.scale).with_columns(
+            pl.lit(epoch).alias("epoch")
+        )
         for epoch in epochs
     )
 
@@ -208,10 +205,10 @@ def _distances(
     a: StoredRun, b: StoredRun, epoch: int | None, scale: Scale
 ) -> pl.DataFrame:
     """What `overparam analyse A B compare` finds; computed once per process."""
-    options = CompareOptions(epoch=epoch)
+    options = CompareOptions(epoch=epoch, weighting=("uniform",), halves=False)
     if scale == "smoke":
-        options = CompareOptions(
-            epoch=epoch, n_permutations=99, n_bootstrap=20, n_probes=50, n_inputs=200
+        options = dataclasses.replace(
+            options, n_permutations=99, n_bootstrap=20, n_probes=50, n_inputs=200
         )
     return analyse([Subject(a), Subject(b)], options).tables["distances"]
 

@@ -41,7 +41,7 @@ def analyse(subjects: Sequence[Subject], options: CompareOptions) -> Findings:
     floor = [
         {"a": name, "b": "its other half"} | _with_ratio(row, {})
         for name, network in zip(names, networks, strict=True)
-        for row in noise_floor(network, view)
+        for row in (noise_floor(network, view) if options.halves else [])
     ]
     kernel = alignments(networks, view)
     aligned = pl.DataFrame(

@@ -33,6 +33,8 @@ class CompareOptions:
     """Resamples of the interval."""
     n_probes: int = 1000
     """Inputs on which neurons are compared as functions."""
+    halves: bool = True
+    """Whether the noise floor (two halves of each network) is measured too."""
     n_inputs: int = 10_000
     """Inputs for second moments and importances."""
     epoch: int | None = None
