@@ -16,7 +16,7 @@ from overparam.data.torus import lattice_student, lattice_teacher
 from overparam.dynamics.circle_moments import PopulationMoments
 from overparam.dynamics.circle_problem import CircleProblem, prefix_problem
 from overparam.dynamics.projection import Ridge, normalise
-from overparam.dynamics.readout_problem import DenseProblem
+from overparam.dynamics.readout_problem import DenseProblem, blocked_problem
 from overparam.dynamics.varpro import VarPro
 from overparam.errors import ConfigError
 from overparam.networks.radial import KERNELS, RadialFeatures, wrap
@@ -166,7 +166,7 @@ def test_the_documented_runs_on_the_torus(expected, torus_data):
     width, centre, *risks, total, distance = expected
     weights = jnp.asarray(lattice_student(width).T)
     network = RadialFeatures(weights, jnp.zeros((width, 1)), scale=1 / width)
-    rule = VarPro(Ridge(1e-3, centre), TAU, retract=wrap)
+    rule = VarPro(Ridge(1e-3, centre), TAU, problem=blocked_problem, retract=wrap)
     state, info = trace(rule, network, torus_data, 21)
     assert_allclose(info.loss[0], risks[0], atol=1e-11)
     assert_allclose(info.loss[np.array([1, 10, 20])], risks[1:], atol=1e-8)
@@ -212,6 +212,17 @@ def test_the_velocity_is_the_gradient_of_the_reduced_risk(name, network, centre)
         ahead, behind = (reduced(network.weights + sign * shift) for sign in (1, -1))
         # ReLU features have kinks: samples within 1e-6 of one are absent here.
         assert_allclose(found[index], (ahead - behind) / (2 * step), atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "network"), list(networks()))
+def test_blocks_of_samples_give_the_same_gradient(name, network):
+    x, y = lattice(64, 64)
+    readout = jnp.linspace(-1, 2, 5)[:, None]
+    whole = DenseProblem(network, batch(x, y)).feature_gradient(readout)
+    for block in (1, 15, 64):  # 15 leaves a rest of 4.
+        problem = DenseProblem(network, batch(x, y), block=block)
+        found = problem.feature_gradient(readout)
+        assert_allclose(found.weights, whole.weights, rtol=1e-11)  # pyright: ignore
 
 
 @pytest.mark.parametrize("penalty", [1e-1, 1e-3, 1e-4])

@@ -1,6 +1,8 @@
 r"""Radial features on the torus $\mathbb{R}^d/4\mathbb{Z}^d$."""
 
-from collections.abc import Callable, Mapping
+import functools
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import equinox as eqx
@@ -14,8 +16,10 @@ from .network import Network
 SIDE = 4.0
 """Length of the torus in each direction."""
 
-Kernel = Callable[[Float[Array, "dim *shape"], float], Float[Array, "*shape"]]
-"""A kernel of offset and length; coordinates come first, so that it vectorises."""
+Offsets = Sequence[Float[Array, "batch width"]]
+"""Wrapped offsets, one array per coordinate: so all of a kernel is one fused loop."""
+
+Kernel = Callable[[Offsets, float], Float[Array, "batch width"]]
 
 
 def wrap(points: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -23,23 +27,25 @@ def wrap(points: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     return points - SIDE * jnp.floor(points / SIDE + 0.5)
 
 
-def _distance(offset: Float[Array, "dim *shape"]) -> Float[Array, "*shape"]:
-    squares = jnp.sum(offset**2, axis=0)
+def _square(offsets: Offsets) -> Float[Array, "batch width"]:
+    return functools.reduce(operator.add, [offset * offset for offset in offsets])
+
+
+def _laplace(offsets: Offsets, length: float) -> Float[Array, "batch width"]:
+    square = _square(offsets)
     # The inner `where` makes the derivative at distance 0 be 0.
-    return jnp.where(squares > 0, jnp.sqrt(jnp.where(squares > 0, squares, 1)), 0)
+    distance = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
+    return 2 / length**2 * jnp.exp(-distance / length)
 
 
-def _laplace(offset: Float[Array, "dim *shape"], width: float) -> Array:
-    return 2 / width**2 * jnp.exp(-_distance(offset) / width)
+def _gaussian(offsets: Offsets, length: float) -> Float[Array, "batch width"]:
+    return jnp.exp(-_square(offsets) / (2 * length**2))
 
 
-def _gaussian(offset: Float[Array, "dim *shape"], width: float) -> Array:
-    return jnp.exp(-jnp.sum(offset**2, axis=0) / (2 * width**2))
-
-
-def _cosine(offset: Float[Array, "dim *shape"], width: float) -> Array:
-    del width
-    return jnp.prod((1 + jnp.cos(jnp.pi / 2 * offset)) / 2, axis=0)
+def _cosine(offsets: Offsets, length: float) -> Float[Array, "batch width"]:
+    del length
+    factors = [(1 + jnp.cos(jnp.pi / 2 * offset)) / 2 for offset in offsets]
+    return functools.reduce(operator.mul, factors)
 
 
 KERNELS: Mapping[str, Kernel] = MappingProxyType(
@@ -77,5 +83,7 @@ class RadialFeatures(Network):
         positive(length=self.length)
 
     def features(self, x: Float[Array, "batch dim"]) -> Float[Array, "batch width"]:
-        offset = wrap(x.T[:, :, None] - self.weights[:, None, :])
-        return KERNELS[self.kernel](offset, self.length)
+        offsets = [
+            wrap(x[:, i, None] - self.weights[None, i]) for i in range(x.shape[1])
+        ]
+        return KERNELS[self.kernel](offsets, self.length)

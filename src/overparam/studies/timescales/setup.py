@@ -19,7 +19,7 @@ from ...data.source import Batch
 from ...dynamics.circle_moments import PopulationMoments, SampledMoments
 from ...dynamics.circle_problem import CircleProblem, prefix_problem
 from ...dynamics.projection import Ridge, normalise
-from ...dynamics.readout_problem import DenseProblem, MakeProblem
+from ...dynamics.readout_problem import MakeProblem, blocked_problem
 from ...dynamics.solvers import Direct, Solver, StaleConjugate
 from ...dynamics.two_timescale import TwoTimescale
 from ...dynamics.varpro import VarPro
@@ -83,7 +83,7 @@ class Setup:
     def make_problem(self) -> MakeProblem:
         """How network and batch make the readout's problem."""
         if not self.uses_moments:
-            return DenseProblem
+            return blocked_problem
         return prefix_problem if self.config.solver == "prefix" else CircleProblem
 
     @property
