@@ -5,9 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from overparam.convex.interior_point import solve
+from overparam.convex.interior_point import solve, solve_outputs
 from overparam.convex.patterns import Patterns, patterns_of
-from overparam.convex.programs import convex_program
+from overparam.convex.programs import convex_program, with_bias
+from overparam.errors import ConfigError, DataError
 
 from .problems import Problem, legacy_problem
 
@@ -254,3 +255,68 @@ def test_a_warm_start_saves_iterations(rng):
     warm = solve(program.with_penalty(0.09), near=first)
     assert warm.primal == pytest.approx(cold.primal, rel=3e-7)
     assert warm.iterations <= cold.iterations
+
+
+def test_outputs_are_solved_one_by_one(rng):
+    problem = Problem(rng, 15, 4)
+    program = problem.program(penalty=0.05)
+    labels = np.stack([problem.y, -2 * problem.y], axis=1)
+    first, second = solve_outputs(program, labels)
+    assert first.primal == pytest.approx(solve(program).primal, rel=1e-9)
+    np.testing.assert_array_equal(second.program.y, labels[:, 1])
+    with pytest.raises(DataError, match="n_samples = 15 finite entries"):
+        solve_outputs(program, labels[:5])
+
+
+def test_a_bias_is_a_penalised_constant_input(rng):
+    # Constant labels need no input but the bias: one neuron of output c on n samples.
+    x, constant = rng.standard_normal((12, 3)), 0.7
+    inputs = with_bias(x)
+    gate = np.array([[0.0, 0.0, 0.0, 1.0]])
+    program = convex_program(
+        inputs, np.full(12, constant), patterns=patterns_of(inputs, gate)
+    )
+    assert solve(program).primal == pytest.approx(constant, rel=AGREES)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"penalty": 0.0}, "`penalty` must be a positive finite number, got 0.0"),
+        ({"relaxation": "loose"}, "`relaxation` must be one of exact, gated"),
+    ],
+)
+def test_bad_options_are_refused(rng, change, message):
+    with pytest.raises(ConfigError, match=message):
+        Problem(rng, 8, 2).program(**change)
+
+
+def test_bad_data_are_refused(rng):
+    problem = Problem(rng, 8, 2)
+    for x, y in [
+        (np.where(problem.x == problem.x[0, 0], np.nan, problem.x), problem.y),
+        (problem.x, problem.y[:3]),
+        (problem.x, np.where(np.arange(8) == 2, np.inf, problem.y)),
+    ]:
+        with pytest.raises(DataError):
+            convex_program(x, y, patterns=problem.patterns)
+    with pytest.raises(ConfigError, match="float64"):
+        convex_program(
+            problem.x.astype(np.float32), problem.y, patterns=problem.patterns
+        )
+
+
+def test_zero_samples_and_short_normalised_data_are_refused_by_exact_programmes(rng):
+    problem = Problem(rng, 8, 2)
+    problem.x[3] = 0
+    with pytest.raises(ConfigError, match="row 3 of `x` is zero"):
+        problem.program(relaxation="exact")
+    with pytest.raises(ConfigError, match="n_samples >= dimension, got 4 and 6"):
+        Problem(rng, 4, 6).program(relaxation="exact", network="normalised")
+
+
+def test_programmes_beyond_the_memory_are_refused(rng, monkeypatch):
+    program = Problem(rng, 12, 3).program(relaxation="exact")
+    monkeypatch.setattr("os.sysconf", lambda name: 10)
+    with pytest.raises(ConfigError, match="lower n_patterns or use method=admm"):
+        solve(program)

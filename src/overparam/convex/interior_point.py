@@ -1,15 +1,19 @@
 """The front door of the interior-point methods."""
 
+import dataclasses
+import os
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from ..checks import at_least, positive
+from ..errors import ConfigError
 from .bounds import EqualityRepair
 from .conic import ConicMethod
 from .gated import GatedMethod
 from .newton import Method, Run, iterate
-from .programs import Program
+from .programs import Program, check_data
 from .solution import Solution, assess
 
 
@@ -45,6 +49,8 @@ def solve(
     trivial = _zero_solution(program, tolerance)
     if trivial is not None:
         return trivial
+    if program.exact:
+        _check_memory(program)
     method = (ConicMethod if program.exact else GatedMethod)(program, repair)
     run = _iterate(method, tolerance, max_iterations, near)
     return assess(
@@ -55,6 +61,37 @@ def solve(
         tolerance=tolerance,
         iterations=run.iterations,
     )
+
+
+def solve_outputs(
+    program: Program, labels: Float[np.ndarray, "n outputs"], **options: Any
+) -> list[Solution]:
+    r"""One optimum per output: the penalty is the sum over outputs of their norms.
+
+    With the squared loss the outputs of such a programme do not interact. A joint norm
+    over the outputs of a neuron is not built.
+
+    Args:
+        program: The programme of one output; its labels are replaced.
+        labels: One column per output.
+        options: Options of `solve`.
+    """
+    programs = [dataclasses.replace(program, y=y) for y in labels.T.copy()]
+    for single in programs:
+        check_data(single.groups.x, single.y)
+    return [solve(single, **options) for single in programs]
+
+
+def _check_memory(program: Program) -> None:
+    """Refuse an exact programme whose blocks do not fit into memory."""
+    n, d, count = len(program.y), program.groups.dimension, program.groups.n_groups
+    needed = 8 * (3 * count * d**2 + n * d**2 + 8 * count * n)
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > available:
+        raise ConfigError(
+            f"the exact programme needs about {needed / 1e9:.0f} GB; lower n_patterns "
+            "or use method=admm."
+        )
 
 
 def _iterate(

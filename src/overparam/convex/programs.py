@@ -203,6 +203,11 @@ def _with_interior_gates(x: Float[np.ndarray, "n d"], patterns: Patterns) -> Pat
     return interior_gates(x, patterns)
 
 
+def with_bias(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d_plus_1"]:
+    """The inputs with a column of ones; its weight is penalised like the others."""
+    return np.hstack([x, np.ones((len(x), 1))])
+
+
 def check_data(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]) -> None:
     """Inputs and labels are finite float64 arrays of matching shapes."""
     if x.ndim != 2 or 0 in x.shape or not np.all(np.isfinite(x)):

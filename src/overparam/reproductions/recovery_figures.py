@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 
+from ..analysis.intervals import Interval
 from ..analysis.phase import half_line, on_grid, success_rates
 from ..convex.isometry import wendel_probability
 from ..errors import ConfigError
@@ -37,9 +38,15 @@ def phase_grid(
 
 
 def phase_diagram(
-    axes: Axes, cells: pl.DataFrame, *, value: str, title: str, top: float = 1.0
+    axes: Axes,
+    cells: pl.DataFrame,
+    *,
+    value: str,
+    title: str,
+    top: float = 1.0,
+    half: Interval | None = None,
 ) -> None:
-    """Filled contours over n and d, with the lines n = 2d and n = 4d.
+    """Filled contours over n and d, with the lines n = 2d, n = 4d and the fitted one.
 
     A grid of fewer than two dimensions is drawn as curves over n.
     """
@@ -56,10 +63,13 @@ def phase_diagram(
         samples, dimensions, np.clip(grid, 0, top), levels=levels, cmap="viridis"
     )
     axes.figure.colorbar(shown, ax=axes)
-    for factor, style in ((2, "-"), (4, "--")):
+    lines = [(2.0, "w-", "n = 2d"), (4.0, "w--", "n = 4d")]
+    if half is not None:
+        lines.append((half.estimate, "r-", f"50 %: n = {half.estimate:.2f}d"))
+    for factor, style, label in lines:
         line = factor * dimensions
         inside = line <= samples[-1]
-        axes.plot(line[inside], dimensions[inside], f"w{style}", label=f"n = {factor}d")
+        axes.plot(line[inside], dimensions[inside], style, label=label)
     axes.legend(fontsize=7, facecolor="0.4", labelcolor="w", loc="lower right")
     axes.set_ylabel("dimension d")
 
@@ -89,7 +99,7 @@ def wendel_curve(axes: Axes, cells: pl.DataFrame) -> None:
         axes.plot(samples / dimension, chance, color=COLOURS[6], lw=0.8, label=label)
 
 
-def fitted_half(trials: pl.DataFrame, outcome: str = "recovered"):
+def fitted_half(trials: pl.DataFrame, outcome: str = "recovered") -> Interval | None:
     """The fitted 50 % line as an interval, `None` where it cannot be fitted."""
     decided = trials.filter(pl.col(outcome).is_not_null())
     ratios = (decided["n_samples"] / decided["dimension"]).to_numpy()

@@ -29,7 +29,11 @@ def figures(results: Results) -> Mapping[str, Figure]:
     for column, k in enumerate(NEURONS):
         trials = results.runs.filter(pl.col("n_planted") == k)
         phase_diagram(
-            axes[0, column], rates(trials), value="rate", title=f"recovered, k = {k}"
+            axes[0, column],
+            rates(trials),
+            value="rate",
+            title=f"recovered, k = {k}",
+            half=fitted_half(trials),
         )
         phase_diagram(
             axes[1, column],

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 from matplotlib.figure import Figure
 
-from ..analysis.intervals import wilson
+from ..analysis.intervals import Interval, wilson
 from ..plots.figure import COLOURS, legend, panels
 from .recovery_figures import (
     caption,
@@ -35,12 +35,19 @@ def figures(results: Results) -> Mapping[str, Figure]:
     for row, planted in enumerate(PLANTED):
         trials = results.runs.filter(pl.col("planted") == planted)
         recovered, condition = rates(trials), rates(trials, "condition_holds")
-        phase_diagram(
-            axes[row, 0], recovered, value="rate", title=f"recovered ({planted})"
-        )
-        phase_diagram(
-            axes[row, 1], condition, value="rate", title=f"NIC holds ({planted})"
-        )
+        for column, (cells, outcome, title) in enumerate(
+            (
+                (recovered, "recovered", "recovered"),
+                (condition, "condition_holds", "NIC holds"),
+            )
+        ):
+            phase_diagram(
+                axes[row, column],
+                cells,
+                value="rate",
+                title=f"{title} ({planted})",
+                half=fitted_half(trials, outcome),
+            )
         last = axes[row, 2]
         ratio_curve(last, recovered, label="recovered", colour=COLOURS[0])
         ratio_curve(last, condition, label="NIC holds", colour=COLOURS[1])
@@ -103,7 +110,7 @@ def _paper_lines(results: Results, *, decided: bool) -> list[Claim]:
     return lines
 
 
-def _rate(trials: pl.DataFrame):
+def _rate(trials: pl.DataFrame) -> Interval | None:
     known = trials.filter(pl.col("recovered").is_not_null())
     if not len(known):
         return None

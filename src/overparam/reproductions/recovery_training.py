@@ -47,7 +47,10 @@ def figures(results: Results) -> Mapping[str, Figure]:
     )
     figure, axes = panels(1, 2, width=4.6, caption=text)
     for column, (y, title) in enumerate(
-        (("distance", "distance to the planted weights"), ("test_error", "test error"))
+        (
+            ("distance", "distance to the planted weights"),
+            ("rms_test_error", "test error (RMS)"),
+        )
     ):
         records = results.records.filter(pl.col("step") > 0)
         curves(axes[0, column], records, x="step", y=y, by="legacy")

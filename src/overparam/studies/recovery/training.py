@@ -57,8 +57,7 @@ def train_trial(trial: Trial, context: Context) -> Outcome:
         summary={
             "distance_low": last.get("distance"),
             "distance_high": last.get("distance"),
-            "test_error": last.get("test_error"),
-            "test_norm": last.get("test_norm"),
+            "test_error": last.get("rms_test_error"),
             "all_ones_pattern_exists": trial.all_ones is not None,
             "samples_per_dimension": config.n_samples / config.dimension,
         }
@@ -181,7 +180,7 @@ def _measure(trial: Trial, network: Network) -> Record:
         trained(jnp.asarray(inputs, trained.readout.dtype))[:, 0], np.float64
     )
     norm = float(np.linalg.norm(outputs - trial.target(inputs)))
-    record = {"test_error": norm / np.sqrt(len(inputs)), "test_norm": norm}
+    record = {"rms_test_error": norm / np.sqrt(len(inputs))}
     if trained.skip:
         skip = np.asarray(trained.readout[trained.weights.shape[1] :, 0], np.float64)
         record["distance"] = float(np.linalg.norm(skip - trial.directions[0]))
