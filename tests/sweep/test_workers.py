@@ -1,35 +1,37 @@
 import os
-import sys
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from overparam.sweep.workers import OwnProcess, available_cores, shares
-
-
-@given(st.sets(st.integers(0, 63), min_size=1), st.integers(1, 80))
-def test_every_core_is_used_and_shared_only_when_there_are_too_few(cores, n_workers):
-    parts = shares(sorted(cores), n_workers)
-    assert len(parts) == n_workers
-    assert all(parts)
-    if n_workers <= len(cores):
-        assert sorted(core for part in parts for core in part) == sorted(cores)
-        assert max(map(len, parts)) - min(map(len, parts)) <= 1
-    else:
-        assert set().union(*parts) == cores
+from overparam.sweep import workers
+from overparam.sweep.workers import InProcess, OwnProcess, local_workers
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="cores are set on Linux only")
-def test_a_worker_keeps_to_its_cores():
-    core = available_cores()[-1]
-    worker = OwnProcess(frozenset({core}))
-    assert worker.submit(os.sched_getaffinity, 0).result() == {core}
+@pytest.mark.parametrize(("n_jobs", "share"), [(2, "4"), (3, "2"), (8, "1"), (9, "1")])
+def test_workers_share_the_cores(monkeypatch, n_jobs, share):
+    monkeypatch.delenv("NPROC", raising=False)
+    monkeypatch.setattr(workers, "n_cores", lambda: 8)
+    own = local_workers(n_jobs)
+    assert len(own) == n_jobs
+    assert own[0].submit(os.getenv, "NPROC").result() == share
+    for worker in own:
+        worker.stop(now=False)
+
+
+def test_a_setting_of_the_user_is_kept(monkeypatch):
+    monkeypatch.setenv("NPROC", "3")
+    worker = OwnProcess(1)
+    assert worker.submit(os.getenv, "NPROC").result() == "3"
     worker.stop(now=False)
 
 
+def test_a_single_job_starts_no_process():
+    [worker] = local_workers(1)
+    assert isinstance(worker, InProcess)
+    assert worker.submit(os.getpid).result() == os.getpid()
+
+
 def test_a_revived_worker_works():
-    worker = OwnProcess(frozenset(available_cores()))
+    worker = OwnProcess(1)
     first = worker.submit(os.getpid).result()
     os.kill(first, 9)
     assert worker.revive(OSError())
