@@ -221,3 +221,40 @@ def test_duplicate_directions_make_one_pattern(rng):
     x = rng.standard_normal((9, 3))
     gates = rng.standard_normal((4, 3))
     assert len(patterns_of(x, np.concatenate([gates, 2 * gates])).masks) <= 4
+
+
+def test_square_data_have_other_normalised_optima(rng):
+    # With n = d every pattern that holds the active samples can make the same output.
+    problem = Problem(rng, 6, 6, noise=0.0)
+    hidden = np.maximum(problem.x @ problem.direction, 0)
+    problem.y = hidden / np.linalg.norm(hidden)
+    program = problem.program(
+        network="normalised", patterns=problem.with_planted_pattern()
+    )
+    holding = program.patterns.masks[:, hidden > 0].all(axis=1)
+    decision = decide_recovery(solve(program), plant(program, problem.direction[None]))
+    assert (decision.verdict == "non-unique") == (holding.sum() > 1)
+
+
+def test_the_published_recovery_rates_are_reproduced_from_its_random_stream():
+    # `rec_rate_skip.py --n 40 --d 20 --sample 2 --optw 0 --seed 97006855` gives these.
+    expected = {(20, 10): 0.5, (30, 10): 1, (30, 20): 0.5, (40, 10): 1, (40, 20): 0.5}
+    stream = np.random.RandomState(97006855)
+    rates = {}
+    for n in (10, 20, 30, 40):
+        for d in (10, 20):
+            rates[n, d] = np.mean([legacy_trial(stream, n, d) for _ in range(2)])
+    assert {cell: rate for cell, rate in rates.items() if rate} == expected
+
+
+def legacy_trial(stream, n, d):
+    x = stream.randn(n, d) / np.sqrt(n)
+    w = stream.randn(d)
+    w /= np.linalg.norm(w)
+    gates = stream.randn(d, max(n, 50))
+    stream.randn(d)  # The start of its search for an all-ones pattern.
+    patterns, direction = patterns_of(x, gates.T), all_ones_direction(x)
+    if direction is not None:
+        patterns = with_directions(patterns, x, direction[None])
+    program = convex_program(x, x @ w, patterns=patterns, network="skip")
+    return bool(decide_recovery(solve(program), plant(program, w[None])).recovered)

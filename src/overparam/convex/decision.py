@@ -14,6 +14,11 @@ from .uniqueness import length_range, optimal_face
 Verdict = Literal["proven", "proven-not", "non-unique", "undecided"]
 
 
+# Relative distance of two optima that is no inaccuracy of weights known to the root of
+# a gap of 1e-7.
+_APART = 1e-2
+
+
 class Decision(eqx.Module):
     r"""What is proven about the recovery of the planted model.
 
@@ -56,6 +61,11 @@ def decide_recovery(solution: Solution, planted: PlantedWeights) -> Decision:
         program, planted, near=solution.dual, cone_dual=solution.cone_dual
     )
     if not certificate.holds:
+        tied = certificate.solvable and abs(certificate.largest - 1) <= STRICT
+        if tied and distance > _APART * planted.value:
+            # The planted weights are optimal, and so are others far from them.
+            low, high = distance_range(solution, planted)
+            return Decision("non-unique", (0.0, max(high, low)))
         return Decision("undecided", (distance, distance))
     if program.merged_all_ones:
         # The skip block and an all-ones neuron share the planted weights as they like.
