@@ -23,7 +23,7 @@ LEVEL = {
     "reproductions": 4,
     "cli": 5,
 }
-NO_SCIENCE = {"store", "sweep", "plots"}
+NO_SCIENCE = {"store", "sweep", "plots", "report", "export"}
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 

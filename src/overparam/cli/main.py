@@ -20,6 +20,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "analyse": "look at stored networks: overparam analyse RUN prune",
         "compare": "what differs between two stored runs",
         "reproduce": "a published figure with its claims",
+        "report": "stored runs as one HTML page",
         "data": "list, fetch and verify data sets",
         "doctor": "versions, devices, threads, data found",
         "cite": "BibTeX of a study's source and of overparam",

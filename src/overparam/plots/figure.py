@@ -4,7 +4,7 @@ import io
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..store.files import write_file
+from .readings import readings
 
 
 # Okabe and Ito's palette, told apart by colour-blind readers too.
@@ -104,13 +105,20 @@ def save(figure: Figure, path: Path) -> list[Path]:
         StoreError: If the disk refuses.
     """
     written = []
-    # Dates would make equal figures differ.
-    metadata = {"png": {"Software": None}, "svg": {"Date": None}}
-    for suffix, entries in metadata.items():
-        content = io.BytesIO()
-        with mpl.rc_context(_STYLE):
-            figure.savefig(content, format=suffix, dpi=160, metadata=entries)
+    for suffix in ("png", "svg"):
         target = path.with_name(f"{path.name}.{suffix}")
-        write_file(target, content.getvalue())
+        write_file(target, rendered(figure, suffix))
         written.append(target)
     return written
+
+
+def rendered(figure: Figure, suffix: Literal["png", "svg"]) -> bytes:
+    """The content of an image file; an SVG says what its points mean."""
+    # Dates would make equal figures differ.
+    metadata = {"Software": None}
+    if suffix == "svg":
+        metadata = {"Date": None, "Description": readings(figure)}
+    content = io.BytesIO()
+    with mpl.rc_context(_STYLE):
+        figure.savefig(content, format=suffix, dpi=160, metadata=metadata)
+    return content.getvalue()

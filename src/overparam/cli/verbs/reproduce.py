@@ -116,7 +116,9 @@ def _answer(
         for path in save(figure, folder / name):
             tell(f"figure: {path}")
     claims = wanted.claims(results)
-    write_json(folder / "claims.json", {"scale": results.scale, "claims": claims})
+    about = {"title": wanted.title, "source": wanted.source, "study": wanted.study}
+    content = about | {"scale": results.scale, "claims": claims}
+    write_json(folder / "claims.json", content)
     return claims
 
 

@@ -1,0 +1,67 @@
+"""`overparam report RUNS`: stored runs as one page to read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+
+from ...citations import CITATIONS
+from ...studies.registry import STUDIES, defaults
+from ..arguments import parse
+from ..show import tell
+
+
+if TYPE_CHECKING:
+    from ...report.material import About
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reporting:
+    """Write stored runs as one HTML page that needs no network and no other file.
+
+    Figures with values on hover, claims with intervals, a table of runs to sort and to
+    filter, what differs between them, environment, commands and citations.
+
+    Examples:
+      overparam report runs
+      overparam report runs --study planted --out planted.html
+    """
+
+    runs: tyro.conf.Positional[Path] = Path("runs")
+    """Folder of all runs."""
+    study: str | None = None
+    """Only the runs of this study."""
+    by: str | None = None
+    """Config field whose values get a colour each (the one with the most values)."""
+    out: Path = Path("report.html")
+    """The file to write."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Write a report."""
+    reporting = parse(Reporting, argv, prog="overparam report")
+    from ...report.material import collect
+    from ...report.page import write_page
+
+    material = collect(reporting.runs, about=_about, study=reporting.study)
+    n_bytes = write_page(material, reporting.out, by=reporting.by)
+    n_runs = sum(len(study.runs) for study in material.studies)
+    if material.left_out:
+        tell(f"left out: {len(material.left_out)} unfinished or damaged runs")
+    tell(f"{n_runs} runs in {reporting.out} ({n_bytes / 1e6:.1f} MB)")
+    return 0
+
+
+def _about(name: str) -> "About":
+    from ...report.material import About
+
+    entry = STUDIES.get(name)
+    if entry is None:  # A study of another version, or of the user's own.
+        return About()
+    return About(
+        question=entry.question,
+        citations=[CITATIONS[entry.citation]],
+        defaults=defaults(entry.config_class()),
+    )

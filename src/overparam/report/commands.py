@@ -1,0 +1,59 @@
+"""The commands that make stored runs again."""
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import StoreError
+from ..store.files import read_json
+from ..store.identity import differing
+from ..store.read import StoredRun
+
+
+def command_of(run: StoredRun, defaults: Mapping[str, Any]) -> str:
+    """`overparam run STUDY ...` with the options that differ from their defaults."""
+    words = ["overparam", "run", run.study]
+    for name in differing(run.config, defaults):
+        words += _option(name, run.config[name])
+    return shlex.join(words)
+
+
+def commands_used(root: Path, runs: Iterable[StoredRun]) -> list[str]:
+    """The command lines that made the runs, the most used first."""
+    # The processes of a cluster were started by a command of its own.
+    lines = Counter(_line(words) for words in _sweeps(root))
+    lines += Counter(_line(run.environment.get("command", [])) for run in runs)
+    return [line for line, _ in lines.most_common() if line]
+
+
+def _sweeps(root: Path) -> Iterable[Sequence[str]]:
+    for path in sorted((root / "sweeps").glob("*.json")):
+        try:
+            yield read_json(path).get("command", [])
+        except StoreError:
+            continue
+
+
+def _line(words: Sequence[str]) -> str:
+    """A command line of ours, without the folder of the program."""
+    if not words:
+        return ""
+    program = Path(words[0])
+    ours = program.name == "overparam" or program.parts[-2:] == (
+        "overparam",
+        "__main__.py",
+    )
+    return shlex.join(["overparam", *words[1:]]) if ours else ""
+
+
+def _option(name: str, value: Any) -> list[str]:
+    flag = f"--{name.replace('_', '-')}"
+    if value is True:
+        return [flag]
+    if value is False:
+        return [f"--no-{flag[2:]}"]
+    if isinstance(value, list):
+        return [flag, *(str(item) for item in value)]
+    return [flag, "none" if value is None else str(value)]

@@ -1,0 +1,179 @@
+"""The records of a study's runs as figures, one for each telling column."""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import StoreError
+from ..plots.curves import curves, shown
+from ..plots.figure import COLOURS, legend, panels, rendered
+from ..store.read import StoredRun
+from .differences import spreads
+from .material import StudyRuns
+
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.axes import Axes
+
+
+# Of a horizontal axis of 400 pixels every second one, and of a figure a quarter MB.
+_MOST_PLACES = 200
+_MOST_POINTS = 20_000
+
+_MOST_FIGURES = 6
+_MOST_COLOURS = 8
+
+_AXES = ("epoch", "step")
+"""Columns that count progress, the first one there is used."""
+
+_OF_NO_INTEREST = ("seconds", *_AXES)
+_FIRST = ("loss", "risk", "error", "accuracy")
+"""What a reader looks for; other columns follow in the study's order."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure as SVG with its caption."""
+
+    caption: str
+    svg: bytes
+
+
+def record_figures(study: StudyRuns, by: str | None = None) -> Iterator[Drawn]:
+    """Draw the records of a study: median and band over seeds, or else every run.
+
+    Args:
+        study: The study and its runs.
+        by: Config field whose values get a colour each; by default the one with the
+            most values that are told apart.
+    """
+    by = by if by in study.fields() else colour_field(study.runs)
+    tables = [
+        (run, table) for run in study.runs if (table := _records(run)) is not None
+    ]
+    x = next((n for n in _AXES if any(n in t.columns for _, t in tables)), None)
+    if x is None:
+        return
+    alike = _alike([run for run, _ in tables], by)
+    wanted = (n for n in _columns([t for _, t in tables]) if n not in study.fields())
+    frames = ((y, _long(tables, x, y, by)) for y in wanted)
+    told = ((y, frame) for y, frame in frames if frame is not None)
+    for y, frame in itertools.islice(told, _MOST_FIGURES):
+        yield _draw(frame, x, y, by, alike=alike)
+
+
+def colour_field(runs: Sequence[StoredRun]) -> str | None:
+    """The config field with the most values, if they can have a colour each."""
+    varying = {
+        spread.name: len(spread.values)
+        for spread in spreads([run.config for run in runs])
+        if 2 <= len(spread.values) <= _MOST_COLOURS and "seed" not in spread.name
+    }
+    return max(varying, key=lambda name: varying[name]) if varying else None
+
+
+def _alike(runs: Sequence[StoredRun], by: str | None) -> bool:
+    """Whether runs of one colour differ in their seeds only: they have a median."""
+    others = [
+        {n: v for n, v in run.config.items() if n != by and "seed" not in n}
+        for run in runs
+    ]
+    return not any(spread.varies for spread in spreads(others))
+
+
+def _records(run: StoredRun) -> "pl.DataFrame | None":
+    if run.error is not None:
+        return None
+    try:
+        return run.metrics
+    except StoreError:
+        return None
+
+
+def _columns(tables: "Sequence[pl.DataFrame]") -> list[str]:
+    names = {n: None for t in tables for n in t.columns if t.schema[n].is_numeric()}
+    wanted = [n for n in names if n not in _OF_NO_INTEREST]
+    return sorted(wanted, key=lambda n: not any(word in n for word in _FIRST))
+
+
+def _long(
+    tables: "Sequence[tuple[StoredRun, pl.DataFrame]]", x: str, y: str, by: str | None
+) -> "pl.DataFrame | None":
+    """The finite points of a column, a few of each run; `None` if it is constant."""
+    import polars as pl
+
+    colours = _colours([run for run, _ in tables], by)
+    most = max(2, min(_MOST_PLACES, _MOST_POINTS // len(tables)))
+    parts = [pl.DataFrame()]
+    for (run, table), colour in zip(tables, colours, strict=True):
+        if {x, y} <= set(table.columns):
+            every = math.ceil(table.height / most)
+            # Counted from the end, so that the last record is always there.
+            part = table.select(pl.col(x, y).cast(pl.Float64)).reverse()
+            part = part.gather_every(every).reverse().filter(pl.col(y).is_finite())
+            named = {"path": str(run.path)} | ({by: colour} if by else {})
+            parts.append(part.with_columns(**{n: pl.lit(v) for n, v in named.items()}))
+    frame = pl.concat(parts, how="diagonal")
+    told = frame.height > 0 and frame[y].n_unique() > 1
+    return frame if told else None
+
+
+def _colours(runs: Sequence[StoredRun], by: str | None) -> list[Any]:
+    """The value of each run that decides its colour: all numbers, or all text."""
+    values: list[Any] = [run.config.get(by) if by else None for run in runs]
+    kinds = {type(value) for value in values}
+    if kinds == {int, float}:
+        return [float(value) for value in values]
+    return (
+        values if len(kinds) == 1 and kinds <= {int, float} else list(map(str, values))
+    )
+
+
+def _draw(
+    frame: "pl.DataFrame", x: str, y: str, by: str | None, *, alike: bool
+) -> Drawn:
+    figure, axes = panels(width=4.6, height=3.2)
+    ends = frame.group_by("path").max()[x]
+    # A median over the runs that are left would jump wherever one stops.
+    summarised = alike and ends.n_unique() == 1
+    (curves if summarised else _lines)(axes[0, 0], frame, x=x, y=y, by=by)
+    values = np.asarray(frame[y])
+    logarithmic = values.min() > 0 and values.max() > 100 * values.min()
+    axes[0, 0].set_yscale("log" if logarithmic else "linear")
+    over = _over(frame["path"].n_unique(), summarised=summarised)
+    coloured = f", by {by.replace('_', ' ')}" if by else ""
+    caption = f"{y.replace('_', ' ')} against {x}{coloured}: {over}"
+    return Drawn(caption, rendered(figure, "svg"))
+
+
+def _over(n_runs: int, *, summarised: bool) -> str:
+    if n_runs == 1:
+        return "one run"
+    if summarised:
+        return f"median and 10-90 % band over seeds, {n_runs} runs"
+    return f"{n_runs} runs, each a line"
+
+
+def _lines(
+    axes: "Axes", frame: "pl.DataFrame", *, x: str, y: str, by: str | None
+) -> None:
+    """Every run as a thin line; those of a colour are one object, which draws fast."""
+    values = frame[by].unique().sort().to_list() if by else [None]
+    for value, colour in zip(values, itertools.cycle(COLOURS)):
+        part = frame if by is None else frame.filter(frame[by] == value)
+        runs = part.group_by("path", maintain_order=True)
+        points = [run.select(x, y).to_numpy() for _, run in runs]
+        gap = np.full((1, 2), np.nan)
+        joined = np.concatenate([piece for line in points for piece in (line, gap)])
+        label = f"{by.replace('_', ' ')} {shown(value)}" if by else y
+        style = {"color": colour, "linewidth": 0.8, "alpha": 0.7, "label": label}
+        axes.plot(*joined.T, **style)
+    axes.set_xlabel(x.replace("_", " "))
+    axes.set_ylabel(y.replace("_", " "))
+    # Above the axes: among this many lines there is no free place.
+    legend(axes, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)

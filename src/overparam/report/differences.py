@@ -1,0 +1,51 @@
+"""What many runs share, and what differs between them."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .values import canonical_text
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The values of one name over many runs."""
+
+    name: str
+    values: Sequence[tuple[Any, int]]
+    """Each distinct value, `None` where a run has none, and how many runs have it."""
+
+    @property
+    def varies(self) -> bool:
+        """Whether there is more than one value."""
+        return len(self.values) > 1
+
+
+def spreads(rows: Sequence[Mapping[str, Any]]) -> list[Spread]:
+    """The values of every name over all rows, in the order of the names."""
+    found = []
+    for name in dict.fromkeys(name for row in rows for name in row):
+        column = [row.get(name) for row in rows]
+        texts = [canonical_text(value) for value in column]
+        values = dict(zip(texts, column, strict=True))
+        counts = Counter(texts)
+        pairs = [(value, counts[text]) for text, value in values.items()]
+        found.append(Spread(name, sorted(pairs, key=_order)))
+    return found
+
+
+def flat(values: Mapping[str, Any], head: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested mappings as one, names joined by dots."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{head}{name}.")
+        else:
+            yield head + name, value
+
+
+def _order(pair: tuple[Any, int]) -> tuple[int, float, str]:
+    value = pair[0]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return (0, float(value), "")
+    return (1, 0.0, canonical_text(value))

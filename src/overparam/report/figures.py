@@ -1,0 +1,41 @@
+"""The figures of a page: each with its caption, and all of them within a size."""
+
+from pathlib import Path
+
+from ..errors import StoreError
+from ..store.files import read_file
+from .markup import Markup, tag
+from .svg import inline
+
+
+# A page of 10 MB opens at once; the tables need some of it.
+_MOST_BYTES = 6_000_000
+
+
+class Gallery:
+    """Puts figures on a page until there is no room for more."""
+
+    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
+        self._room = most_bytes
+        self._number = 0
+
+    def stored(self, path: Path, title: str) -> Markup:
+        """A figure from its file, or a line that says where it is."""
+        caption = f"{title}: {path.stem.replace('_', ' ')}"
+        try:
+            return self._placed(read_file(path), caption, str(path))
+        except StoreError as error:
+            return tag("p", str(error), class_="under")
+
+    def drawn(self, svg: bytes, caption: str) -> Markup:
+        """A figure that is in no file."""
+        return self._placed(svg, caption, "`overparam plot` draws it")
+
+    def _placed(self, svg: bytes, caption: str, elsewhere: str) -> Markup:
+        self._number += 1
+        drawing = inline(svg, prefix=f"f{self._number}-", label=caption)
+        if len(drawing) > self._room:
+            told = f"Left out for the size of this page: {caption} ({elsewhere})."
+            return tag("p", told, class_="under")
+        self._room -= len(drawing)
+        return tag("figure", drawing, tag("figcaption", caption))

@@ -1,0 +1,133 @@
+"""What a report is made of: stored runs, and the answers kept beside them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import StoreError
+from ..store.files import read_json
+from ..store.read import StoredRun, find_runs, read_run
+from ..store.table import Unreadable, gather
+
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What is known of a study beside its runs."""
+
+    question: str = ""
+    """Its question in one line."""
+    citations: Sequence[str] = ()
+    """BibTeX of its sources."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """The default of every config field that has one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyRuns:
+    """The latest attempts at the runs of one study."""
+
+    name: str
+    about: About
+    runs: Sequence[StoredRun]
+    frame: "pl.DataFrame"
+    """One row per run, in the order of `runs`."""
+
+    def fields(self) -> list[str]:
+        """Every field of their configs."""
+        return list(dict.fromkeys(name for run in self.runs for name in run.config))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A reproduction or an analysis: its figures, tables and claims."""
+
+    kind: str
+    """`reproductions` or `analyses`."""
+    name: str
+    detail: str
+    """The scale of a reproduction, the runs of an analysis."""
+    facts: Mapping[str, Any]
+    """What `claims.json` holds: title, source, claims."""
+    figures: Sequence[Path]
+    tables: Sequence[Path]
+
+    @property
+    def claims(self) -> Sequence[Mapping[str, Any]]:
+        """Sentences with what was published and measured."""
+        return self.facts.get("claims", [])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """All of a report."""
+
+    root: Path
+    studies: Sequence[StudyRuns]
+    answers: Sequence[Answer]
+    left_out: Sequence[Unreadable]
+    """Unfinished and damaged runs."""
+
+
+def collect(
+    root: Path, *, about: Callable[[str], About], study: str | None = None
+) -> Material:
+    """Read the runs of a folder and what was made of them.
+
+    Args:
+        root: Folder of all runs.
+        about: What is known of a study, by its name.
+        study: Only this study and its reproductions.
+
+    Raises:
+        StoreError: If the folder does not exist or holds no finished run.
+    """
+    names = sorted({path.parent.name for path in find_runs(root, study)})
+    studies = []
+    left_out: list[Unreadable] = []
+    for name in names:
+        gathered = gather(root, study=name)
+        left_out += gathered.unreadable
+        if gathered.frame.height:
+            runs = [read_run(path) for path in gathered.frame["path"]]
+            studies.append(
+                StudyRuns(name=name, about=about(name), runs=runs, frame=gathered.frame)
+            )
+    if not studies:
+        of = f" of {study!r}" if study else ""
+        raise StoreError(f"`{root}` holds no finished run{of} to report.")
+    return Material(
+        root=root,
+        studies=studies,
+        answers=[a for a in _answers(root) if study is None or _is_of(a, studies[0])],
+        left_out=left_out,
+    )
+
+
+def _answers(root: Path) -> Iterator[Answer]:
+    for kind in ("reproductions", "analyses"):
+        for folder in sorted((root / kind).glob("*/*/")):
+            claims = folder / "claims.json"
+            try:
+                facts = read_json(claims) if claims.exists() else {}
+            except StoreError:
+                facts = {}  # Cut off or edited: the figures are still worth showing.
+            yield Answer(
+                kind=kind,
+                name=folder.parent.name,
+                detail=folder.name,
+                facts=facts,
+                figures=sorted(folder.glob("*.svg")),
+                tables=sorted(folder.glob("*.csv")),
+            )
+
+
+def _is_of(answer: Answer, study: StudyRuns) -> bool:
+    """Whether an answer is about a study, as far as it tells."""
+    if answer.kind == "reproductions":
+        return answer.facts.get("study") == study.name
+    return any(run.id in answer.detail for run in study.runs)

@@ -1,0 +1,150 @@
+"""The table of a study's runs: sortable, filterable, each run with its details."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..store.json_values import plain
+from ..store.read import StoredRun
+from .commands import command_of
+from .differences import Spread, spreads
+from .markup import Markup, joined, tag
+from .material import StudyRuns
+from .values import cell, shown
+
+
+# The style sheet prints no more columns beside the run.
+_PRINTED = 11
+
+
+def runs_table(study: StudyRuns) -> Markup:
+    """The table, the field to filter it, and what its rows open."""
+    rows = [_row(run) for run in study.runs]
+    columns = [s for s in spreads(rows) if s.varies or s.name == "status"]
+    # A single run differs from nothing: all of it is told.
+    if len(rows) == 1:
+        columns = [s for s in spreads(rows) if s.values[0][0] is not None]
+    name = f"runs-{study.name}"
+    return joined(
+        _filter(name, len(rows), _hint(study)),
+        tag(
+            "div",
+            _table(name, study, rows, [s.name for s in columns]),
+            class_="scroll broad" if len(columns) > _PRINTED else "scroll",
+            role="region",
+            tabindex="0",
+            aria_label=f"Runs of {study.name}",
+        ),
+        tag(
+            "script",
+            _details(study, rows),
+            type="application/json",
+            data_details=name,
+        ),
+    )
+
+
+def _row(run: StoredRun) -> dict[str, Any]:
+    summary = {
+        f"summary.{name}" if name in run.config else name: value
+        for name, value in run.summary.items()
+    }
+    last = {"seconds": run.seconds}
+    last |= {"error": run.error} if run.error is not None else {}
+    return {"status": run.status} | run.config | summary | last
+
+
+def _hint(study: StudyRuns) -> str:
+    """What may be typed into the filter, in terms of these runs."""
+    words = [study.runs[0].status]
+    for field in differing_fields(study)[:1]:
+        words.append(f"{field.name}={shown(field.values[0][0])}")
+    return f"for example: {' '.join(words)}"
+
+
+def _filter(name: str, n_runs: int, hint: str) -> Markup:
+    return tag(
+        "div",
+        tag("label", "Filter", for_=f"{name}-filter"),
+        tag(
+            "input",
+            id=f"{name}-filter",
+            type="search",
+            placeholder=hint,
+            autocomplete="off",
+            spellcheck="false",
+            data_filters=name,
+        ),
+        tag(
+            "output",
+            f"{n_runs} {'run' if n_runs == 1 else 'runs'}",
+            for_=f"{name}-filter",
+            data_counts=name,
+        ),
+        class_="filter",
+    )
+
+
+def _table(
+    name: str,
+    study: StudyRuns,
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+) -> Markup:
+    head = [
+        tag(
+            "th",
+            tag("button", column.replace("_", " "), type="button"),
+            scope="col",
+            aria_sort="none",
+            data_name=column,
+        )
+        for column in ("run", *columns)
+    ]
+    body = [
+        tag("tr", _opener(run), *(cell(row.get(column)) for column in columns))
+        for run, row in zip(study.runs, rows, strict=True)
+    ]
+    caption = f"Runs of {study.name}. Select a heading to sort, a run for its details."
+    return tag(
+        "table",
+        tag("caption", caption),
+        tag("thead", tag("tr", *head)),
+        tag("tbody", *body),
+        class_="runs",
+        id=name,
+    )
+
+
+def _opener(run: StoredRun) -> Markup:
+    name = run.path.name
+    button = tag("button", name, type="button", data_run=name, aria_haspopup="dialog")
+    return tag("th", button, scope="row")
+
+
+def _details(study: StudyRuns, rows: Sequence[Mapping[str, Any]]) -> Markup:
+    """What the rows do not show, as JSON; what all runs share is there once."""
+    shared = {s.name: shown(s.values[0][0]) for s in spreads(rows) if not s.varies}
+    runs = {
+        run.path.name: {
+            "values": {n: shown(v) for n, v in row.items() if n not in shared},
+            "command": command_of(run, study.about.defaults),
+            "notes": run.notes,
+            "date": run.environment.get("date", "") if _has_environment(run) else "",
+        }
+        for run, row in zip(study.runs, rows, strict=True)
+    }
+    content = {"shared": shared, "runs": runs}
+    # `<` must not end the element that holds it.
+    return Markup(
+        json.dumps(plain(content), separators=(",", ":")).replace("<", "\\u003c")
+    )
+
+
+def _has_environment(run: StoredRun) -> bool:
+    return (run.path / "environment.json").exists()
+
+
+def differing_fields(study: StudyRuns) -> list[Spread]:
+    """The config fields that are not the same in all runs."""
+    return [s for s in spreads([run.config for run in study.runs]) if s.varies]

@@ -1,0 +1,41 @@
+"""Values as a person reads them, and as a browser sorts them."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from .markup import Markup, tag
+
+
+def shown(value: Any) -> str:
+    """A value as a person reads it."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}" if math.isfinite(value) else str(value)
+    if isinstance(value, tuple | list):
+        return ", ".join(shown(item) for item in value)
+    if isinstance(value, Mapping):
+        return json.dumps(value)
+    return str(value)
+
+
+def cell(value: Any, *, name: str = "td") -> Markup:
+    """A cell of a table; a number keeps the digits that are not shown."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    text = shown(value)
+    exact = f"{value:.9g}" if number else None
+    return tag(
+        name,
+        text,
+        class_="number" if number else None,
+        data_value=exact if exact != text else None,
+    )
+
+
+def canonical_text(value: Any) -> str:
+    """Text that is equal for equal values, whatever their type."""
+    return json.dumps(value, sort_keys=True, default=str)
