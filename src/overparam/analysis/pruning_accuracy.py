@@ -123,5 +123,6 @@ def _block_sums(
     outputs = network.scale * (network.features(x) @ joined)
     outputs = jnp.moveaxis(outputs.reshape(-1, n_levels, n_outputs), 1, 0)
     losses = jax.vmap(loss, in_axes=(0, None))(outputs, y)
-    hits = jax.vmap(accuracy, in_axes=(0, None))(outputs, y)
-    return x.shape[0] * jnp.stack([losses, hits])
+    shares = jax.vmap(accuracy, in_axes=(0, None))(outputs, y)
+    # Whole numbers of hits, so that accuracies are exact fractions.
+    return jnp.stack([x.shape[0] * losses, jnp.round(x.shape[0] * shares)])
