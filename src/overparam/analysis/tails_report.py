@@ -48,8 +48,7 @@ def tail_report(
 ) -> list[TailIndex]:
     """Every estimator on one sample.
 
-    The sample is put in random order first (the block estimator needs that), and
-    thinned to 20 000 values.
+    The sample is put in random order (for the block estimator) and thinned to 20 000.
 
     Args:
         x: Sample, of any shape.
@@ -70,8 +69,7 @@ def tail_report(
         one_of(ESTIMATORS, estimator=name)
     rng = np.random.default_rng(seed)
     values = check_sample(x)
-    chosen = rng.permutation(values.size)[:LARGEST_SAMPLE]
-    sample = values[chosen]
+    sample = values[rng.permutation(values.size)[:LARGEST_SAMPLE]]
     resamples = [
         sample[rng.integers(0, sample.size, sample.size)] for _ in range(n_resamples)
     ]

@@ -69,18 +69,10 @@ def data_of(subject: Subject) -> Data | None:
 
 
 def _rows(subject: Subject, network: Network, options: PruneOptions) -> list[Row]:
-    config = subject.run.config
-    return pruning_rows(
-        network,
-        data_of(subject),
-        part=options.part,
-        metric=options.metric,
-        scope=options.scope,
-        layers=options.patterns,
-        errors=options.errors,
-        ratios=options.ratios,
-        loss=LOSSES[config["loss"] if subject.run.study == STUDY else "cross-entropy"],
-    )
+    loss = "cross-entropy"
+    if subject.run.study == STUDY:
+        loss = subject.run.config["loss"]
+    return pruning_rows(network, data_of(subject), options, loss=LOSSES[loss])
 
 
 def _labelled(subject: Subject, rows: Sequence[Row]) -> pl.DataFrame:

@@ -1,22 +1,20 @@
 """The pruning table of a network: every level with its ratios and accuracies."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jaxtyping import Array, Float
 
-from ...analysis.pruning import Metric, Scope, counts_for_error, counts_for_ratio
+from ...analysis.pruning import PruningCurve, counts_for_error, counts_for_ratio
 from ...analysis.pruning_accuracy import scores_after_pruning
-from ...analysis.pruning_networks import Part, pruning_curves, pruning_ratios
+from ...analysis.pruning_networks import pruning_curves, pruning_ratios
 from ...dynamics.losses import cross_entropy
 from ...networks.network import Network
 from .data import Data
+from .prune_options import PruneOptions
 
 
-ERRORS = (0.0, 0.01, 0.05, 0.1, 0.2)
-"""Allowed relative errors of the table; 0.1 is that of the paper."""
-RATIOS = tuple(tenth / 10 for tenth in range(11))
-"""Fractions of columns of the table."""
 SUMMARISED = 0.1
 """The allowed error whose row the summary repeats."""
 COLUMNS = (
@@ -39,30 +37,23 @@ Row = dict[str, float]
 def pruning_rows(
     network: Network,
     data: Data | None,
+    options: PruneOptions | None = None,
     *,
-    part: Part = "filter",
-    metric: Metric = "squared",
-    scope: Scope = "layer",
-    layers: Sequence[str] = (),
-    errors: Sequence[float] = ERRORS,
-    ratios: Sequence[float] = RATIOS,
     loss: Callable[[Array, Array], Float[Array, ""]] = cross_entropy,
 ) -> list[Row]:
     """One row per level: by allowed error, then by fraction.
 
-    Losses and accuracies are NaN without data.
+    Losses and accuracies are left out without data.
     """
-    curves = pruning_curves(network, part=part, layers=layers)
-    by_error = [
-        counts_for_error(curves, eps, metric=metric, scope=scope) for eps in errors
-    ]
-    by_ratio = [counts_for_ratio(curves, ratio, scope=scope) for ratio in ratios]
-    levels = [*by_error, *by_ratio]
-    names = [(0.0, eps) for eps in errors] + [(1.0, ratio) for ratio in ratios]
+    options = options or PruneOptions()
+    part = options.part
+    curves = pruning_curves(network, part=part, layers=options.patterns)
+    levels = _levels(curves, options)
+    names = [(0.0, eps) for eps in options.errors]
+    names += [(1.0, ratio) for ratio in options.ratios]
     rows = []
     for (kind, level), counts in zip(names, levels, strict=True):
         found = pruning_ratios(network, curves, counts, part=part)
-        removed = float("nan") if found.removed is None else found.removed
         rows.append(
             {
                 "by_ratio": kind,
@@ -70,18 +61,28 @@ def pruning_rows(
                 "pruning_ratio": found.zeroed,
                 "pruning_ratio_with_readout": found.zeroed_with_readout,
                 "pruning_ratio_legacy": found.legacy,
-                "parameters_removed": removed,
+                "parameters_removed": math.nan
+                if found.removed is None
+                else found.removed,
             }
         )
-    if data is None:
-        return rows
-    for name, batch in (("train", data.train), ("test", data.test)):
+    for name, batch in zip(("train", "test"), data or (), strict=False):
         scores = scores_after_pruning(
             network, curves, levels, data=batch, part=part, loss=loss
         )
         for row, value, share in zip(rows, scores.loss, scores.accuracy, strict=True):
             row[f"{name}_loss"], row[f"{name}_accuracy"] = float(value), float(share)
     return rows
+
+
+def _levels(
+    curves: Mapping[str, PruningCurve], options: PruneOptions
+) -> list[dict[str, int]]:
+    metric, scope = options.metric, options.scope
+    return [
+        counts_for_error(curves, eps, metric=metric, scope=scope)
+        for eps in options.errors
+    ] + [counts_for_ratio(curves, ratio, scope=scope) for ratio in options.ratios]
 
 
 def summary_of(rows: Sequence[Row]) -> dict[str, Any]:

@@ -33,6 +33,9 @@ COLUMNS = (
 )
 """Columns in the published order; accuracies are percentages."""
 
+MODELS = {"mlp": "fcn", "vgg11": "vgg11", "vgg11-wide": "vgg11_wide"}
+"""The published names of the networks."""
+
 SORTED_BY = ("model", "width", "lr", "it_noise", "it_noise_alpha", "it_noise_scale")
 
 
@@ -60,7 +63,7 @@ def _run_columns(run: StoredRun) -> dict[str, Any]:
     is_target = config["stop_when"] == "target"
     return {
         "exp_key": run.path.name,
-        "model": "fcn",
+        "model": MODELS[config.get("network", "mlp")],
         "dataset": config["dataset"].replace("-", ""),
         "lr": float(config["learning_rate"]),
         "batch_size": config["batch_size"] or -1,

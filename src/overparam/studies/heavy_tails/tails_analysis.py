@@ -35,26 +35,14 @@ def analyse(subjects: Sequence[Subject], options: TailsOptions) -> Findings:
     """
     subject = subjects[0]
     network = subject.network
-    patterns = _split(options.layers)
-    names = hidden_layers(network, patterns=patterns)
+    names = hidden_layers(network, patterns=_split(options.layers))
     samples = _samples(subject, network, names, options)
-    rows = [
-        {"layer": name, **dataclasses.asdict(found)}
-        for name, sample in samples.items()
-        for found in tail_report(
-            sample,
-            estimators=_split(options.estimators),
-            n_resamples=options.n_resamples,
-            level=options.level,
-            seed=options.seed,
-        )
-    ]
     weights = parameters(network)
     spectra = {name: spectrum_exponent(np.asarray(weights[name])) for name in names}
     caption = f"run {subject.run.path.name} of {subject.run.study}: {options.of}"
     return Findings(
         tables={
-            "tails": pl.DataFrame(rows),
+            "tails": _table(samples, options),
             "spectrum": pl.DataFrame(
                 [
                     {"layer": name, **dataclasses.asdict(fit)}
@@ -71,6 +59,21 @@ def analyse(subjects: Sequence[Subject], options: TailsOptions) -> Findings:
             "with `gaussian`, the same estimator on as many Gaussian values.",
         ),
     )
+
+
+def _table(samples: Mapping[str, ndarray], options: TailsOptions) -> pl.DataFrame:
+    rows = [
+        {"layer": name, **dataclasses.asdict(found)}
+        for name, sample in samples.items()
+        for found in tail_report(
+            sample,
+            estimators=_split(options.estimators),
+            n_resamples=options.n_resamples,
+            level=options.level,
+            seed=options.seed,
+        )
+    ]
+    return pl.DataFrame(rows)
 
 
 def _samples(
