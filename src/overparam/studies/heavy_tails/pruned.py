@@ -66,7 +66,8 @@ def pruning_rows(
                 else found.removed,
             }
         )
-    for name, batch in zip(("train", "test"), data or (), strict=False):
+    parts = {} if data is None else {"train": data.train, "test": data.test}
+    for name, batch in parts.items():
         scores = scores_after_pruning(
             network, curves, levels, data=batch, part=part, loss=loss
         )
