@@ -82,9 +82,9 @@ def _claims(answer: Answer) -> Markup:
         rows.append(tag("tr", *(tag("td", text) for text in texts), verdict))
     heads = ("claim", "published", "measured here", "")
     head = tag("tr", *(tag("th", text or "verdict", scope="col") for text in heads))
-    caption = tag("caption", "Claims, with the measured values and their intervals")
+    caption = "Claims, with the measured values and their intervals"
     body = tag("tbody", *rows)
-    return _scroll(tag("table", caption, tag("thead", head), body, class_="claims"))
+    return _scroll(caption, tag("thead", head), body, class_="claims")
 
 
 def _csv_table(path: Path) -> Markup:
@@ -102,14 +102,10 @@ def _csv_table(path: Path) -> Markup:
         tag("tr", *(tag("td", _rounded(text), class_=_kind(text)) for text in row))
         for row in rows[1 : _MOST_ROWS + 1]
     ]
-    table = tag(
-        "table",
-        tag("caption", f"Table {path.stem}{note}"),
-        tag("thead", head),
-        tag("tbody", *body),
-    )
+    caption = f"Table {path.stem}{note}"
+    table = _scroll(caption, tag("thead", head), tag("tbody", *body))
     name = path.stem.replace("_", " ")
-    return tag("details", tag("summary", f"Table: {name}"), _scroll(table))
+    return tag("details", tag("summary", f"Table: {name}"), table)
 
 
 def _kind(text: str) -> str | None:
@@ -151,8 +147,8 @@ def _differing(name: str, fields: Sequence[Spread], n_runs: int) -> Markup:
         tag("tr", tag("th", f.name.replace("_", " "), scope="row"), _values(f, n_runs))
         for f in fields
     ]
-    caption = tag("caption", f"What differs between the runs of {name}")
-    return _scroll(tag("table", caption, tag("thead", head), tag("tbody", *rows)))
+    caption = f"What differs between the runs of {name}"
+    return _scroll(caption, tag("thead", head), tag("tbody", *rows))
 
 
 def _values(spread: Spread, n_runs: int) -> Markup:
@@ -197,8 +193,8 @@ def environment_section(runs: Sequence[StoredRun]) -> Markup:
         for s in sorted(found, key=lambda s: s.name.startswith("versions."))
     ]
     head = tag("tr", tag("th", "what", scope="col"), tag("th", "value", scope="col"))
-    caption = tag("caption", "Where and with what the runs were made")
-    return _scroll(tag("table", caption, tag("thead", head), tag("tbody", *rows)))
+    caption = "Where and with what the runs were made"
+    return _scroll(caption, tag("thead", head), tag("tbody", *rows))
 
 
 def _spaced(name: str) -> str:
@@ -243,5 +239,9 @@ def left_out_section(left_out: Sequence[Unreadable]) -> Markup:
     return tag("ul", *items)
 
 
-def _scroll(table: Markup) -> Markup:
-    return tag("div", table, class_="scroll", tabindex="0", role="region")
+def _scroll(caption: str, *parts: Markup, class_: str | None = None) -> Markup:
+    """A table that scrolls, by keyboard too, instead of being broader than the page."""
+    table = tag("table", tag("caption", caption), *parts, class_=class_)
+    return tag(
+        "div", table, class_="scroll", tabindex="0", role="region", aria_label=caption
+    )

@@ -1,0 +1,360 @@
+"""The page: in files and, where there is one, in a real browser."""
+
+import json
+import os
+import re
+import shutil
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from browser import browser, found
+
+from overparam.cli.main import run_command
+from overparam.errors import StoreError
+from overparam.plots.figure import panels, save
+from overparam.report.material import About, collect
+from overparam.report.page import page
+from overparam.store import RunRecord, open_run
+
+
+DEFAULTS = {"width": 10, "rate": 0.1, "label": "plain", "seed": 0}
+EVIL = "</script><img src=x onerror=\"console.error('in')\">&'"
+
+
+def store(root, *, n_records=30, risk=None, **config):
+    with open_run(root, "toy", DEFAULTS | config, DEFAULTS) as run:
+        steps = np.arange(1, n_records + 1)
+        loss = 10.0 ** (-steps / 10) * config.get("width", 10)
+        run.write(
+            RunRecord(
+                status="finished",
+                metrics={"step": steps * 5, "loss": loss, "seconds": steps * 0.1},
+                summary={"risk": loss[-1] if risk is None else risk},
+                notes=["A note."],
+                seconds=1.0,
+            )
+        )
+        return run.path
+
+
+def answer(root):
+    """A reproduction as `overparam reproduce` leaves it."""
+    folder = root / "reproductions" / "toy-figure" / "smoke"
+    folder.mkdir(parents=True)
+    figure, axes = panels()
+    axes[0, 0].plot([1.0, 10.0, 100.0], [1e-3, 1e-1, 1e1], label="a curve")
+    axes[0, 0].set(xscale="log", yscale="log", xlabel="width", ylabel="risk")
+    save(figure, folder / "curve")
+    (folder / "numbers.csv").write_text("width,risk\n10,0.123456\n20,<b>\n")
+    claims = [
+        {
+            "sentence": "it falls",
+            "published": "yes",
+            "measured": "3 of 3",
+            "holds": True,
+        },
+        {"sentence": EVIL, "published": "1", "measured": "2 [1, 3]", "holds": False},
+    ]
+    facts = {"schema": 1, "title": "A figure", "study": "toy", "claims": claims}
+    (folder / "claims.json").write_text(json.dumps(facts))
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    """Runs and a reproduction that the tests only read."""
+    root = tmp_path_factory.mktemp("runs")
+    for seed in range(2):
+        store(root, width=9, seed=seed)
+        store(root, width=100, seed=seed)
+    store(root, label=EVIL, risk=float("nan"))
+    answer(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def html(example):
+    return made(example)
+
+
+@pytest.fixture
+def runs(example, tmp_path):
+    """A copy to change."""
+    return shutil.copytree(example, tmp_path / "runs")
+
+
+def made(root, **options):
+    about = About(question="Does it?", citations=["@misc{toy}"], defaults=DEFAULTS)
+    return page(collect(root, about=lambda name: about), **options)
+
+
+class Links(HTMLParser):
+    """Elements, ids and addresses of a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.elements, self.ids, self.addresses = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("src", "href", "xlink:href", "srcset", "action"):
+                self.addresses.append(value)
+
+
+def parsed(html):
+    links = Links()
+    links.feed(html)
+    return links
+
+
+def test_the_page_refers_to_nothing_outside_itself(html):
+    links = parsed(html)
+    assert all(address.startswith("#") for address in links.addresses)
+    assert not {"link", "iframe", "img"} & set(links.elements)
+
+
+def test_every_id_is_there_once_and_every_reference_leads_to_one(html):
+    links = parsed(html)
+    assert len(links.ids) == len(set(links.ids))
+    references = {address[1:] for address in links.addresses}
+    references |= set(re.findall(r"url\(#([^)]+)\)", html))
+    assert references <= set(links.ids)
+
+
+def test_text_from_runs_and_claims_never_becomes_markup(html):
+    assert EVIL not in html
+    assert "<b>" not in html
+    # One for each study's details, and the page's own.
+    assert parsed(html).elements.count("script") == 2
+
+
+def test_a_figure_with_a_script_loses_it(runs):
+    path = runs / "reproductions" / "toy-figure" / "smoke" / "curve.svg"
+    bad = (
+        '<script>alert(1)</script><a href="http://x.y/"><path onclick="f()"/></a></svg>'
+    )
+    path.write_text(path.read_text().replace("</svg>", bad))
+    html = made(runs)
+    assert "alert(1)" not in html
+    assert "onclick" not in html
+    assert "x.y" not in html
+
+
+def test_a_damaged_figure_and_damaged_claims_are_told_not_fatal(runs):
+    folder = runs / "reproductions" / "toy-figure" / "smoke"
+    (folder / "curve.svg").write_text("<svg")
+    (folder / "claims.json").write_text("{")
+    assert "A figure is damaged" in made(runs)
+
+
+def test_claims_environment_commands_and_citations_are_told(html):
+    for text in ("3 of 3", "✓ holds", "2 [1, 3]", "✗ does not hold", "@misc{toy}"):
+        assert text in html
+    assert "overparam run toy --width 100 --seed 1" in html
+    assert ">numpy<" in html
+
+
+def test_what_differs_is_told_with_counts(html):
+    table = html[html.index("What differs between the runs of toy") :]
+    row = table[table.index("width") : table.index("</tr>", table.index("width"))]
+    shown = re.sub(r"<[^>]+>", "", row)
+    assert re.search(r"9 ×2\s*10\s*×1\s*100 ×2", shown)
+
+
+def test_unfinished_runs_are_named(runs):
+    (store(runs, width=3) / "status.json").unlink()
+    assert "is not finished" in made(runs)
+
+
+def test_a_folder_without_finished_runs_is_one_sentence(tmp_path):
+    with pytest.raises(StoreError, match="holds no finished run of 'toy' to report"):
+        collect(tmp_path, about=lambda name: About(), study="toy")
+
+
+def test_runs_that_differ_in_more_than_seeds_get_no_common_median(html):
+    assert "5 runs, each a line" in html
+
+
+def test_runs_that_differ_in_seeds_get_a_median(tmp_path):
+    for seed in range(3):
+        store(tmp_path, seed=seed)
+    assert "median and 10-90 % band over seeds, 3 runs" in made(tmp_path)
+
+
+def test_runs_of_different_length_get_no_median(tmp_path):
+    for seed in range(3):
+        store(tmp_path, seed=seed, n_records=10 + seed)
+    assert "3 runs, each a line" in made(tmp_path)
+
+
+@pytest.mark.slow
+def test_500_runs_stay_below_10_megabytes(tmp_path):
+    """The target of the house; the time is measured in `docs/benchmarks`."""
+    for seed in range(500):
+        store(tmp_path, seed=seed, width=seed % 7, n_records=40)
+    assert len(made(tmp_path).encode()) < 10_000_000
+
+
+def test_the_verb_reports_a_real_run(tmp_path, capsys):
+    small = ["--input-dim", "8", "--teacher-width", "2", "--n-outputs", "2"]
+    small += ["--samples-per-epoch", "100", "--epochs", "2"]
+    runs = ["--runs", str(tmp_path / "runs")]
+    assert run_command(["run", "planted", *small, *runs]) == 0
+    out = tmp_path / "page.html"
+    assert run_command(["report", str(tmp_path / "runs"), "--out", str(out)]) == 0
+    assert "1 runs in" in capsys.readouterr().err
+    html = out.read_text()
+    assert "Does width help to recover a planted teacher?" in html
+    assert "livni2014" in html
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if found() is None:
+        reason = "No Chromium is found: install Debian's package `chromium`."
+        pytest.skip(reason)
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def opened(chromium, html, tmp_path):
+    chromium.logged.clear()
+    chromium.requested.clear()
+    path = tmp_path / "report.html"
+    path.write_text(html)
+    chromium.open(path)
+    return chromium
+
+
+COLUMN = (
+    "[...document.querySelectorAll('#runs-toy tbody tr:not([hidden])')]"
+    ".map(row => row.cells[{}].textContent)"
+)
+
+
+def column(browser, name):
+    names = browser.run(
+        "[...document.querySelectorAll('#runs-toy thead th')].map(h => h.dataset.name)"
+    )
+    return browser.run(COLUMN.format(names.index(name)))
+
+
+def heading(name):
+    return f"document.querySelector('#runs-toy thead [data-name={name}]')"
+
+
+def typed(browser, text):
+    field = "document.querySelector('[data-filters]')"
+    browser.run(f"{field}.value = {json.dumps(text)}")
+    browser.run(f"{field}.dispatchEvent(new Event('input'))")
+    return browser.run("document.querySelector('[data-counts]').textContent")
+
+
+def test_in_a_browser_nothing_is_logged_and_nothing_fetched(opened):
+    assert opened.logged == []
+    assert all(url.startswith("file:") for url in opened.requested)
+    assert len(opened.requested) == 1
+
+
+def test_in_a_browser_a_heading_sorts_numbers_as_numbers(opened):
+    opened.run(f"{heading('width')}.querySelector('button').click()")
+    assert column(opened, "width") == ["9", "9", "10", "100", "100"]
+    assert opened.run(f"{heading('width')}.ariaSort") == "ascending"
+    opened.run(f"{heading('width')}.querySelector('button').click()")
+    assert column(opened, "width") == ["100", "100", "10", "9", "9"]
+    assert opened.run(f"{heading('width')}.ariaSort") == "descending"
+
+
+def test_in_a_browser_what_is_not_a_number_comes_last_both_ways(opened):
+    for _ in range(2):
+        opened.run(f"{heading('risk')}.querySelector('button').click()")
+        assert column(opened, "risk")[-1] == "nan"
+
+
+def test_in_a_browser_a_heading_sorts_by_keyboard(opened):
+    opened.run(f"{heading('width')}.querySelector('button').focus()")
+    opened.press("Enter")
+    assert column(opened, "width") == ["9", "9", "10", "100", "100"]
+
+
+@pytest.mark.parametrize(
+    ("text", "widths"),
+    [
+        ("width=100", ["100", "100"]),
+        ("width>9 width<50", ["10"]),
+        ("width!=9 risk<1", ["100", "100"]),
+        ("finished", ["9", "9", "10", "100", "100"]),
+        ("onerror", ["10"]),
+        ("nowhere", []),
+    ],
+)
+def test_in_a_browser_the_filter_leaves_what_fits(opened, text, widths):
+    told = typed(opened, text)
+    assert sorted(column(opened, "width"), key=int) == widths
+    assert told == ("5 runs" if len(widths) == 5 else f"{len(widths)} of 5 runs")
+
+
+def test_in_a_browser_an_unknown_column_is_told(opened):
+    assert typed(opened, "depth=3") == "There is no such column."
+    assert len(column(opened, "width")) == 5
+
+
+def test_in_a_browser_a_run_opens_its_details_and_escape_closes_them(opened):
+    opened.run("document.querySelector('[data-run]').click()")
+    assert opened.run("document.getElementById('details').open")
+    text = opened.run("document.getElementById('details-body').textContent")
+    assert "overparam run toy" in text
+    assert "A note." in text
+    opened.press("Escape")
+    assert not opened.run("document.getElementById('details').open")
+
+
+def test_in_a_browser_points_tell_their_values(opened):
+    """The middle of the curve is (10, 0.1); rounding leaves three digits."""
+    opened.run("document.querySelector('[data-readings]').focus()")
+    for _ in range(2):
+        opened.press("ArrowRight")
+    told = opened.run("document.getElementById('reading').textContent")
+    assert told == "a curve\nwidth 10\nrisk 0.1"
+
+
+def test_in_a_browser_the_pointer_finds_the_nearest_point(opened):
+    box = opened.run(
+        "(() => { const curve = document.querySelector('[id$=\"axes_1.series_1\"]');"
+        "curve.scrollIntoView({block: 'center', behavior: 'instant'});"
+        "const r = curve.getBoundingClientRect(); return [r.right, r.top] })()"
+    )
+    opened.move(box[0] - 3, box[1] + 3)
+    told = opened.run("document.getElementById('reading').textContent")
+    assert told == "a curve\nwidth 100\nrisk 10"
+
+
+def test_in_a_browser_dark_and_paper_have_their_colours(opened):
+    def ground():
+        return opened.run("getComputedStyle(document.body).backgroundColor")
+
+    light = ground()
+    dark = {"name": "prefers-color-scheme", "value": "dark"}
+    opened.call("Emulation.setEmulatedMedia", features=[dark])
+    assert ground() != light
+    opened.call("Emulation.setEmulatedMedia", media="print", features=[dark])
+    ink = opened.run("getComputedStyle(document.body).color")
+    opened.call("Emulation.setEmulatedMedia", media="", features=[])
+    assert ink == opened.run("getComputedStyle(document.body).color")
+
+
+def test_in_a_browser_everything_has_a_name_for_a_screen_reader(opened):
+    tree = opened.call("Accessibility.getFullAXTree")["nodes"]
+    named = {"button", "link", "textbox", "searchbox", "image", "table", "region"}
+    for node in tree:
+        if not node["ignored"] and node["role"]["value"] in named:
+            assert node["name"]["value"].strip(), node
+
+
+@pytest.mark.skipif(os.environ.get("CI") != "true", reason="Only CI must have it.")
+def test_ci_has_a_browser():
+    assert found() is not None, "Install `chromium` before the tests."
