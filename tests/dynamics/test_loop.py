@@ -9,12 +9,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from overparam.dynamics.checkpoint import Checkpointer
 from overparam.dynamics.descent import BatchLoss, Descent
+from overparam.dynamics.draws import largest_divisor
 from overparam.dynamics.loop import (
     Plan,
     Training,
     Watch,
     below,
-    largest_divisor,
     train,
     train_together,
 )

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree
 
 from ..data.source import Source
+from ..networks.network import Network
 from .dynamics import Dynamics, Info, State
 
 
@@ -20,6 +21,13 @@ class Stream(eqx.Module):
     key: PRNGKeyArray
 
 
+class Shared(eqx.Module):
+    """A source that all members share, and what `draw_blocks` drew from it."""
+
+    source: Source
+    drawn: PyTree
+
+
 class Member(eqx.Module):
     """One network in training: everything a chunk of steps needs.
 
@@ -27,7 +35,7 @@ class Member(eqx.Module):
         dynamics: Training rule.
         state: Its state.
         key: Key of the rule's own random numbers (noise, dropout).
-        stream: Its batches; `None` when all members share one stream.
+        stream: Its batches; `None` when all members share what was drawn.
         active: Whether it still trains; an inactive member is passed through.
     """
 
@@ -36,6 +44,18 @@ class Member(eqx.Module):
     key: PRNGKeyArray
     stream: Stream | None
     active: Bool[Array, ""]
+
+
+class Moved(eqx.Module):
+    """What a chunk of steps did to a group.
+
+    Attributes:
+        infos: Infos averaged over the steps.
+        finite: Whether all weights are finite.
+    """
+
+    infos: Info
+    finite: Bool[Array, "..."]
 
 
 class Group(eqx.Module):
@@ -54,21 +74,38 @@ class Group(eqx.Module):
         return part if self.size == 1 else _entry(part, index)
 
 
-class Extent(eqx.Module):
+@dataclasses.dataclass(frozen=True)
+class Extent:
     """The static sizes of a chunk: `n_blocks` draws of `n_steps` batches each."""
 
-    n_blocks: int = eqx.field(static=True)
-    n_steps: int = eqx.field(static=True)
-    batch_size: int = eqx.field(static=True)
+    n_blocks: int
+    n_steps: int
+    batch_size: int
+
+    @property
+    def total(self) -> int:
+        """Number of steps in all."""
+        return self.n_blocks * self.n_steps
+
+
+@eqx.filter_jit
+def draw_blocks(stream: Stream, first_step: Int[Array, ""], extent: Extent) -> PyTree:
+    """What `n_blocks` draws give; leaves lead with `(n_blocks, n_steps)`.
+
+    A program of its own, so that another thread can draw the next blocks while the
+    network trains on these.
+    """
+    firsts = first_step + extent.n_steps * jnp.arange(extent.n_blocks, dtype=jnp.int32)
+    return jax.lax.map(lambda step: _draw(stream, step, extent), firsts)
 
 
 @eqx.filter_jit
 def advance(
     groups: tuple[Group, ...],
-    shared: Stream | None,
+    shared: Shared | None,
     first_step: Int[Array, ""],
     extent: Extent,
-) -> tuple[tuple[State, ...], tuple[Info, ...]]:
+) -> tuple[tuple[State, ...], tuple[Moved, ...]]:
     """Advance every group by `n_blocks * n_steps` steps in one program.
 
     On a CPU the members of a group run one after the other inside the program
@@ -76,20 +113,20 @@ def advance(
     one batch (`vmap`).
 
     Returns:
-        States of each group after the chunk, and the infos averaged over its steps.
+        States of each group after the chunk, and what there is to tell of them.
     """
 
     def block(
-        states: tuple[State, ...], index: Int[Array, ""]
+        states: tuple[State, ...], index: Int[Array, ""], drawn: PyTree
     ) -> tuple[tuple[State, ...], tuple[Info, ...]]:
         step = first_step + index * extent.n_steps
-        drawn = None if shared is None else _draw(shared, step, extent)
 
         def run(member: Member) -> tuple[State, Info]:
-            stream = shared if member.stream is None else member.stream
-            assert stream is not None
-            own = drawn if stream is shared else _draw(stream, step, extent)
-            return _steps(member, stream, own, step)
+            if member.stream is not None:
+                own = _draw(member.stream, step, extent)
+                return _steps(member, member.stream.source, own, step)
+            assert shared is not None
+            return _steps(member, shared.source, drawn, step)
 
         moved = [
             _for_each(run, _with_state(group.member, state), group.size)
@@ -99,14 +136,28 @@ def advance(
 
     dynamic, static = eqx.partition(tuple(g.member.state for g in groups), eqx.is_array)
 
-    def body(carry: PyTree, index: Int[Array, ""]) -> tuple[PyTree, Any]:
-        states, infos = block(eqx.combine(carry, static), index)
+    def body(carry: PyTree, inputs: tuple[Int[Array, ""], Any]) -> tuple[PyTree, Any]:
+        states, infos = block(eqx.combine(carry, static), *inputs)
         return eqx.filter(states, eqx.is_array), infos
 
     indices = jnp.arange(extent.n_blocks, dtype=jnp.int32)
-    dynamic, infos = jax.lax.scan(body, dynamic, indices)
+    drawn = None if shared is None else shared.drawn
+    dynamic, infos = jax.lax.scan(body, dynamic, (indices, drawn))
     means = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), infos)
-    return eqx.combine(dynamic, static), means
+    states = eqx.combine(dynamic, static)
+    moved = [
+        Moved(mean, _finite(state.network, group.size))
+        for group, state, mean in zip(groups, states, means, strict=True)
+    ]
+    return states, tuple(moved)
+
+
+def _finite(network: Network, size: int) -> Bool[Array, "..."]:
+    """Whether all weights are finite, for each member of a group."""
+    leaves = jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array))
+    first = 0 if size == 1 else 1
+    flags = [jnp.all(jnp.isfinite(a), axis=tuple(range(first, a.ndim))) for a in leaves]
+    return jnp.all(jnp.stack(flags), axis=0)
 
 
 def group(members: Sequence[Member]) -> Group:
@@ -163,7 +214,7 @@ def _for_each(run: Any, stacked: Member, size: int) -> tuple[State, Info]:
 
 
 def _steps(
-    member: Member, stream: Stream, drawn: Any, first: Int[Array, ""]
+    member: Member, source: Source, drawn: Any, first: Int[Array, ""]
 ) -> tuple[State, Info]:
     dynamic, static = eqx.partition(member.state, eqx.is_array)
     n_steps = jax.tree.leaves(drawn)[0].shape[0]
@@ -172,7 +223,7 @@ def _steps(
         offset, piece = inputs
         state, info = member.dynamics.step(
             eqx.combine(carry, static),
-            stream.source.batch(piece),
+            source.batch(piece),
             key=jax.random.fold_in(member.key, first + offset),
         )
         return eqx.filter(state, eqx.is_array), info

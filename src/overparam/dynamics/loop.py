@@ -3,118 +3,32 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Bool, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
-from ..checks import at_least
-from ..data.source import Source
 from ..errors import ConfigError, Interrupted, StoreError
-from ..networks.network import Network
-from .checkpoint import Checkpointer
-from .chunk import Extent, Member, Stream, advance, group, signature
-from .dynamics import Dynamics, State
+from .chunk import Extent, Member, Shared, Stream, advance, group, signature
+from .draws import Draws, Piece, piece_extent
+from .dynamics import State
+from .training import Plan as Plan
+from .training import Progress as Progress
+from .training import Record as Record
+from .training import Status as Status
+from .training import Training as Training
+from .training import Trajectory as Trajectory
+from .training import Watch as Watch
+from .training import below as below
+from .training import never as never
+from .training import silent as silent
 
 
-Record = dict[str, float]
-Status = Literal["converged", "finished", "diverged", "stopped"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """How long to train and how often to look."""
-
-    n_steps: int
-    """Number of steps."""
-    batch_size: int
-    """Samples per step."""
-    record_every: int
-    """Steps between two records; the losses of a record are means over them."""
-
-    def __post_init__(self) -> None:
-        at_least(0, n_steps=self.n_steps)
-        at_least(1, batch_size=self.batch_size, record_every=self.record_every)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """One training: what is trained, on what, how, and what is looked at."""
-
-    dynamics: Dynamics
-    network: Network
-    source: Source
-    key: PRNGKeyArray
-    """Key of the training; the batches use `data_key`."""
-    data_key: PRNGKeyArray | None = None
-    """Key of the batches; trainings that share it see the same batches."""
-    measure: Callable[[Network], Record] = lambda network: {}
-    """Further columns of each record, computed between chunks."""
-    until: Callable[[Sequence[Record]], Status | None] = lambda records: None
-    """Stop rule: given all records so far, a status to stop with, or `None`."""
-    record_start: bool = False
-    """Whether a record is made before the first step (its losses are NaN)."""
-
-
-class Progress(Protocol):
-    """Told how far a run is; the numbers are what a person wants to see live."""
-
-    def __call__(self, done: int, total: int, **values: float) -> None: ...
-
-
-def silent(done: int, total: int, **values: float) -> None:
-    """A progress reporter that says nothing."""
-
-
-def never() -> int | None:
-    """A stop request that never comes."""
-    return None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Watch:
-    """What happens between chunks besides records; nothing here changes a number."""
-
-    progress: Progress = silent
-    """Told the steps done, the steps in all and the last record."""
-    checkpoint: Checkpointer | None = None
-    """Where the run is kept so that it can go on after a kill."""
-    stop_requested: Callable[[], int | None] = never
-    """Exit code to stop with after a checkpoint, or `None` to go on."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trajectory:
-    """What a training gave.
-
-    Attributes:
-        records: One record per interval: `step`, mean losses, measures, `seconds`.
-        status: `converged` (stop rule), `finished` (all steps), `diverged` (a loss or
-            weight was not finite) or `stopped` (another stop rule).
-        state: Last state; after a divergence it is not finite.
-    """
-
-    records: list[Record]
-    status: Status
-    state: Any
-
-    @property
-    def network(self) -> Network:
-        """The trained network."""
-        return self.state.network
-
-    def columns(self) -> dict[str, np.ndarray]:
-        """The records as columns; a value that a record lacks is NaN."""
-        names = dict.fromkeys(name for record in self.records for name in record)
-        return {
-            name: np.array([record.get(name, math.nan) for record in self.records])
-            for name in names
-        }
+# One key for each purpose of a training.
+_INITIAL, _STEPS, _DATA = range(3)
 
 
 def train(training: Training, plan: Plan, *, watch: Watch | None = None) -> Trajectory:
@@ -165,18 +79,17 @@ class _Run:
     member: Member
     records: list[Record] = field(default_factory=list)
     status: Status | None = None
+    finite: bool = True
 
     def record(self, step: int, means: Record, seconds: float) -> None:
-        network = self.member.state.network
         record = {"step": float(step)} | means
         finite = all(math.isfinite(value) for value in means.values())
-        if not (finite and bool(_all_finite(network))):
+        if not (finite and self.finite):
             self.records.append(record | {"seconds": seconds})
             self.status = "diverged"
             return
-        self.records.append(
-            record | self.training.measure(network) | {"seconds": seconds}
-        )
+        measured = self.training.measure(self.member.state.network)
+        self.records.append(record | measured | {"seconds": seconds})
         self.status = self.training.until(self.records)
 
     def trajectory(self) -> Trajectory:
@@ -189,21 +102,27 @@ class _Loop:
 
     def __init__(self, trainings: Sequence[Training], plan: Plan, watch: Watch) -> None:
         self.plan, self.watch = plan, watch
-        self.shared = _shared_stream(trainings)
+        self.stream = _shared_stream(trainings)
         self.runs = [
-            _Run(training, _member(training, self.shared is not None))
+            _Run(training, _member(training, self.stream is not None))
             for training in trainings
         ]
         self.groups = _equal_shapes([run.member for run in self.runs])
+        self.extents: dict[int, Extent] = {}
         self.step = 0
 
     def run(self) -> list[Trajectory]:
         resumed = self._resume()
         if not resumed:
             self._record_start()
-        while self.step < self.plan.n_steps and self._active():
-            self._chunk()
-            self._keep()
+        draws = None if self.stream is None else Draws(self.stream)
+        try:
+            while self.step < self.plan.n_steps and self._active():
+                self._chunk(draws)
+                self._keep()
+        finally:
+            if draws is not None:
+                draws.close()
         return [run.trajectory() for run in self.runs]
 
     def _active(self) -> list[_Run]:
@@ -216,45 +135,67 @@ class _Loop:
                 run.records.append({"step": 0.0, **measured, "seconds": 0.0})
                 run.status = run.training.until(run.records)
 
-    def _chunk(self) -> None:
-        n_steps = min(self.plan.record_every, self.plan.n_steps - self.step)
+    def _chunk(self, draws: Draws | None) -> None:
+        """Train up to the next record, and record."""
         start = time.perf_counter()
-        groups = [
+        end = min(self.step + self.plan.record_every, self.plan.n_steps)
+        piece, sums, n_pieces = self._piece(self.step), [{} for _ in self.runs], 0
+        while piece is not None and piece.first_step < end:
+            then = self._piece(piece.first_step + piece.extent.total)
+            drawn = None if draws is None else draws.take(piece, then=then)
+            sums = list(map(_added, sums, self._advance(piece, drawn)))
+            piece, n_pieces = then, n_pieces + 1
+        self.step, seconds = end, time.perf_counter() - start
+        for run, total in zip(self.runs, sums, strict=True):
+            if run.status is None:
+                means = {name: value / n_pieces for name, value in total.items()}
+                run.record(self.step, means, seconds)
+        newest = self.runs[0].records[-1]
+        self.watch.progress(self.step, self.plan.n_steps, **newest)
+
+    def _advance(self, piece: Piece, drawn: Shared | None) -> list[Record]:
+        """Train on one piece; the mean infos of every run."""
+        groups = tuple(
             group([self._member(index) for index in indices]) for indices in self.groups
-        ]
-        states, infos = advance(
-            tuple(groups),
-            self.shared,
-            jnp.asarray(self.step, jnp.int32),
-            self._extent(n_steps),
         )
-        jax.block_until_ready(infos)
-        seconds = time.perf_counter() - start
-        self.step += n_steps
-        for indices, whole, state, info in zip(
-            self.groups, groups, states, infos, strict=True
+        step = jnp.asarray(piece.first_step, jnp.int32)
+        states, moved = advance(groups, drawn, step, piece.extent)
+        means: list[Record] = [{} for _ in self.runs]
+        for indices, whole, state, told in zip(
+            self.groups, groups, states, moved, strict=True
         ):
             for position, index in enumerate(indices):
                 run = self.runs[index]
                 if run.status is None:
-                    moved = whole.at(state, position)
-                    run.member = dataclasses.replace(run.member, state=moved)
-                    run.record(self.step, _numbers(whole.at(info, position)), seconds)
-        newest = self.runs[0].records[-1]
-        self.watch.progress(self.step, self.plan.n_steps, **newest)
+                    own = whole.at(state, position)
+                    run.member = dataclasses.replace(run.member, state=own)
+                    run.finite = bool(whole.at(told.finite, position))
+                    means[index] = _numbers(whole.at(told.infos, position))
+        return means
+
+    def _piece(self, step: int) -> Piece | None:
+        """The piece that begins at `step`; `None` at the end of the plan."""
+        to_record = self.plan.record_every - step % self.plan.record_every
+        left = min(to_record, self.plan.n_steps - step)
+        if left <= 0:
+            return None
+        # A piece is as long in the middle of an interval as at its beginning.
+        whole = left + step % self.plan.record_every
+        if whole not in self.extents:
+            streams = [self.stream] if self.stream else self._own_streams()
+            extent = piece_extent(whole, self.plan.batch_size, streams=streams)
+            self.extents[whole] = extent
+        return Piece(step, self.extents[whole])
+
+    def _own_streams(self) -> list[Stream]:
+        streams = [run.member.stream for run in self.runs]
+        return [stream for stream in streams if stream is not None]
 
     def _member(self, index: int) -> Member:
         run = self.runs[index]
-        active = jnp.asarray(run.status is None)
-        return dataclasses.replace(run.member, active=active)
-
-    def _extent(self, n_steps: int) -> Extent:
-        per_draw = min(
-            run.training.source.steps_per_draw(self.plan.batch_size)
-            for run in self.runs
-        )
-        block = largest_divisor(n_steps, at_most=per_draw)
-        return Extent(n_steps // block, block, self.plan.batch_size)
+        if run.status is None:
+            return run.member
+        return dataclasses.replace(run.member, active=jnp.asarray(False))
 
     def _keep(self) -> None:
         exit_code = self.watch.stop_requested()
@@ -296,38 +237,29 @@ class _Loop:
         return True
 
 
-def largest_divisor(number: int, *, at_most: int) -> int:
-    """The largest divisor of `number` that is not above `at_most`."""
-    return next(d for d in range(min(number, at_most), 0, -1) if number % d == 0)
-
-
-def below(name: str, threshold: float) -> Callable[[Sequence[Record]], Status | None]:
-    """Stop rule: `converged` once the last record's `name` is at most `threshold`."""
-
-    def until(records: Sequence[Record]) -> Status | None:
-        return "converged" if records[-1][name] <= threshold else None
-
-    return until
-
-
 def _shared_stream(trainings: Sequence[Training]) -> Stream | None:
+    """The stream that all trainings share, if they do; a single one has its own."""
     first = trainings[0]
-    if len(trainings) == 1 or first.data_key is None:
-        return None
+    key = _data_key(first)
+    if len(trainings) == 1:
+        return Stream(first.source, key)
     same = all(
         t.source is first.source and t.data_key is first.data_key for t in trainings
     )
-    return Stream(first.source, first.data_key) if same else None
+    return Stream(first.source, key) if same and first.data_key is not None else None
+
+
+def _data_key(training: Training) -> PRNGKeyArray:
+    given = training.data_key
+    return jax.random.fold_in(training.key, _DATA) if given is None else given
 
 
 def _member(training: Training, shares_stream: bool) -> Member:
-    key_init, key_steps, key_data = (
-        jax.random.fold_in(training.key, purpose) for purpose in range(3)
-    )
-    if training.data_key is not None:
-        key_data = training.data_key
+    key_init = jax.random.fold_in(training.key, _INITIAL)
+    key_steps = jax.random.fold_in(training.key, _STEPS)
     state: State = training.dynamics.init(training.network, key=key_init)
-    stream = None if shares_stream else Stream(training.source, key_data)
+    own = Stream(training.source, _data_key(training))
+    stream = None if shares_stream else own
     return Member(training.dynamics, state, key_steps, stream, jnp.asarray(True))
 
 
@@ -343,7 +275,5 @@ def _numbers(info: Any) -> Record:
     return {field.name: float(getattr(info, field.name)) for field in fields}
 
 
-@eqx.filter_jit
-def _all_finite(network: Network) -> Bool[Array, ""]:
-    leaves = jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array))
-    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
+def _added(one: Record, other: Record) -> Record:
+    return {name: one.get(name, 0.0) + value for name, value in other.items()}

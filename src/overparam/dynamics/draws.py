@@ -1,0 +1,82 @@
+"""Draws ahead of the training: the next samples are made while these are used.
+
+Random numbers take a third of a small training. A thread draws the next piece while
+the network trains on this one, which hides them wherever there is a second core. What
+is drawn does not depend on it.
+"""
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import PyTree
+
+from .chunk import Extent, Shared, Stream, draw_blocks
+
+
+# Two pieces are held at a time; they should stay in the cache of the processor.
+_MOST_BYTES = 16_000_000
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some steps that are drawn, and then trained on, in one call."""
+
+    first_step: int
+    extent: Extent
+
+
+def piece_extent(n_steps: int, batch_size: int, *, streams: Sequence[Stream]) -> Extent:
+    """The largest equal pieces of `n_steps` steps whose samples fit the cache."""
+    per_draw = min(stream.source.steps_per_draw(batch_size) for stream in streams)
+    block = largest_divisor(n_steps, at_most=per_draw)
+    one = Extent(1, block, batch_size)
+    drawn = eqx.filter_eval_shape(draw_blocks, streams[0], jnp.int32(0), one)
+    n_bytes = sum(math.prod(a.shape) * a.dtype.itemsize for a in jax.tree.leaves(drawn))
+    at_most = max(1, _MOST_BYTES // max(n_bytes, 1))
+    return Extent(largest_divisor(n_steps // block, at_most=at_most), block, batch_size)
+
+
+class Draws:
+    """What a stream gives, piece after piece, drawn ahead in a thread."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="draws")
+        self._ahead: tuple[Piece, Future[PyTree]] | None = None
+
+    def take(self, piece: Piece, *, then: Piece | None) -> Shared:
+        """The draws of `piece`; those of the piece `then` are begun."""
+        if self._ahead is not None and self._ahead[0] == piece:
+            drawn = self._ahead[1].result()
+        else:
+            drawn = _draw(self._stream, piece)
+        self._ahead = None
+        if then is not None:
+            # JAX keeps this flag per thread.
+            x64 = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
+            future = self._thread.submit(_draw_in_thread, self._stream, then, x64)
+            self._ahead = then, future
+        return Shared(self._stream.source, drawn)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown(cancel_futures=True)
+
+
+def largest_divisor(number: int, *, at_most: int) -> int:
+    """The largest divisor of `number` that is not above `at_most`."""
+    return next(d for d in range(min(number, at_most), 0, -1) if number % d == 0)
+
+
+def _draw(stream: Stream, piece: Piece) -> PyTree:
+    return draw_blocks(stream, jnp.int32(piece.first_step), piece.extent)
+
+
+def _draw_in_thread(stream: Stream, piece: Piece, x64: bool) -> PyTree:
+    with jax.enable_x64(x64):
+        return jax.block_until_ready(_draw(stream, piece))

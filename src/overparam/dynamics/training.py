@@ -1,0 +1,119 @@
+"""What the loop is given and what it gives: a training, a plan, a trajectory."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from ..checks import at_least
+from ..data.source import Source
+from ..networks.network import Network
+from .checkpoint import Checkpointer
+from .dynamics import Dynamics
+
+
+Record = dict[str, float]
+Status = Literal["converged", "finished", "diverged", "stopped"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How long to train and how often to look."""
+
+    n_steps: int
+    """Number of steps."""
+    batch_size: int
+    """Samples per step."""
+    record_every: int
+    """Steps between two records; the losses of a record are means over them."""
+
+    def __post_init__(self) -> None:
+        at_least(0, n_steps=self.n_steps)
+        at_least(1, batch_size=self.batch_size, record_every=self.record_every)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """One training: what is trained, on what, how, and what is looked at."""
+
+    dynamics: Dynamics
+    network: Network
+    source: Source
+    key: PRNGKeyArray
+    """Key of the training; the batches use `data_key`."""
+    data_key: PRNGKeyArray | None = None
+    """Key of the batches; trainings that share it see the same batches."""
+    measure: Callable[[Network], Record] = lambda network: {}
+    """Further columns of each record, computed between chunks."""
+    until: Callable[[Sequence[Record]], Status | None] = lambda records: None
+    """Stop rule: given all records so far, a status to stop with, or `None`."""
+    record_start: bool = False
+    """Whether a record is made before the first step (its losses are NaN)."""
+
+
+class Progress(Protocol):
+    """Told how far a run is; the numbers are what a person wants to see live."""
+
+    def __call__(self, done: int, total: int, **values: float) -> None: ...
+
+
+def silent(done: int, total: int, **values: float) -> None:
+    """A progress reporter that says nothing."""
+
+
+def never() -> int | None:
+    """A stop request that never comes."""
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """What happens between chunks besides records; nothing here changes a number."""
+
+    progress: Progress = silent
+    """Told the steps done, the steps in all and the last record."""
+    checkpoint: Checkpointer | None = None
+    """Where the run is kept so that it can go on after a kill."""
+    stop_requested: Callable[[], int | None] = never
+    """Exit code to stop with after a checkpoint, or `None` to go on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trajectory:
+    """What a training gave.
+
+    Attributes:
+        records: One record per interval: `step`, mean losses, measures, `seconds`.
+        status: `converged` (stop rule), `finished` (all steps), `diverged` (a loss or
+            weight was not finite) or `stopped` (another stop rule).
+        state: Last state; after a divergence it is not finite.
+    """
+
+    records: list[Record]
+    status: Status
+    state: Any
+
+    @property
+    def network(self) -> Network:
+        """The trained network."""
+        return self.state.network
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """The records as columns; a value that a record lacks is NaN."""
+        names = dict.fromkeys(name for record in self.records for name in record)
+        return {
+            name: np.array([record.get(name, math.nan) for record in self.records])
+            for name in names
+        }
+
+
+def below(name: str, threshold: float) -> Callable[[Sequence[Record]], Status | None]:
+    """Stop rule: `converged` once the last record's `name` is at most `threshold`."""
+
+    def until(records: Sequence[Record]) -> Status | None:
+        return "converged" if records[-1][name] <= threshold else None
+
+    return until
