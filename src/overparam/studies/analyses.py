@@ -116,6 +116,11 @@ ANALYSES: Mapping[str, Analysis] = MappingProxyType(
             ),
             function="overparam.studies.recovery.certificate_analysis:analyse",
         ),
+        "density": Analysis(
+            question="How does the distribution of features move beside its limits?",
+            options="overparam.studies.timescales.density_options:DensityOptions",
+            function="overparam.studies.timescales.density_analysis:analyse",
+        ),
     }
 )
 

@@ -1,0 +1,123 @@
+"""The analysis `density`: snapshots of features as densities, still and moving."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+
+from ...analysis.smoothing import circle_density, torus_density
+from ...data.circle import CircleTeacher, uniform_angles
+from ...errors import ConfigError
+from ...plots.animation import animate
+from ...plots.figure import COLOURS, panels
+from ..analyses import Findings, Subject
+from .density_options import DensityOptions
+
+
+GRID = uniform_angles(512)
+
+
+def analyse(subjects: Sequence[Subject], options: DensityOptions) -> Findings:
+    """Draw densities at the asked steps; write the animation if there is to be one.
+
+    Raises:
+        ConfigError: If the run has no snapshots of features.
+    """
+    run = subjects[0].run
+    if "snapshot.weights" not in run.arrays:
+        raise ConfigError(
+            f"The run `{run.path.name}` of {run.study} holds no snapshots of features; "
+            "the analysis `density` needs a run of `timescales`."
+        )
+    snapshots = Snapshots(run.config, run.arrays)
+    steps = snapshots.steps
+    indices = [int(np.argmin(np.abs(steps - step))) for step in options.steps]
+    indices = list(dict.fromkeys(indices))
+    figure, axes = panels(1, len(indices), width=3, caption=_caption(run.config))
+    for panel, index in enumerate(indices):
+        snapshots.draw(axes[0, panel], index, bandwidth=options.bandwidth)
+    if not snapshots.on_torus:
+        axes[0, 0].legend()
+    notes = []
+    if options.animation is not None:
+        _animate(snapshots, options, _caption(run.config))
+        notes.append(f"The animation is in {options.animation}.")
+    rows = {"step": steps[indices], "time": snapshots.times[indices]}
+    return Findings(
+        tables={"snapshots": pl.DataFrame(rows)},
+        figures={"density": figure},
+        summary={"snapshots": len(steps), "last time": float(snapshots.times[-1])},
+        notes=notes,
+    )
+
+
+class Snapshots:
+    """The stored snapshots of a run, ready to be drawn."""
+
+    def __init__(
+        self, config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> None:
+        self.config, self.arrays = config, arrays
+        self.steps = np.asarray(arrays["snapshot.steps"])
+        self.times = self.steps * config["time_step"]
+        self.on_torus = config["problem"] == "torus"
+
+    def draw(self, axes: Axes, index: int, *, bandwidth: float) -> None:
+        """One snapshot: curves on the circle, a map on the torus."""
+        points = np.asarray(self.arrays["snapshot.weights"][index], float)
+        if self.on_torus:
+            density = torus_density(points, bandwidth=max(bandwidth, 0.1))
+            axes.imshow(density.T, origin="lower", extent=(-2, 2, -2, 2), cmap="Blues")
+            axes.plot(*points.T, ".", color=COLOURS[1], markersize=2)
+            axes.grid(False)
+        else:
+            self._curves(axes, index, np.arctan2(*points.T[::-1]), bandwidth)
+        axes.set_title(f"step {self.steps[index]}, time {self.times[index]:.2f}")
+
+    def _curves(
+        self, axes: Axes, index: int, angles: np.ndarray, bandwidth: float
+    ) -> None:
+        def smooth(angles: np.ndarray) -> np.ndarray:
+            return circle_density(angles, GRID, bandwidth=bandwidth)
+
+        teacher = CircleTeacher(self.config["gamma"]).density(GRID)
+        axes.plot(GRID, smooth(angles), color=COLOURS[0], label="student, smoothed")
+        if "limit.ultra_fast" in self.arrays:
+            cells, values = self.arrays["limit.angles"], self.arrays["limit.ultra_fast"]
+            axes.plot(cells, values[index], color=COLOURS[1], label="ultra-fast")
+        seen = self.arrays.get("limit.projected")
+        if seen is not None and index < len(seen):
+            curve = smooth(np.asarray(seen[index], float))
+            axes.plot(GRID, curve, color=COLOURS[2], label="projected, smoothed")
+        axes.plot(GRID, teacher, "--", color="0.3", lw=1, label="teacher")
+        axes.set_ylim(0, 1.15 * float(teacher.max()))
+        axes.set_xlabel("angle")
+
+
+def _animate(snapshots: Snapshots, options: DensityOptions, caption: str) -> None:
+    assert options.animation is not None
+    figure, axes = panels(width=5, height=3.2, caption=caption)
+
+    def draw(frame: int) -> None:
+        axes[0, 0].clear()
+        snapshots.draw(axes[0, 0], frame, bandwidth=options.animation_bandwidth)
+        if not snapshots.on_torus:
+            axes[0, 0].legend(loc="upper left")
+
+    animate(
+        figure,
+        draw,
+        options.animation,
+        n_frames=len(snapshots.steps),
+        frames_per_second=options.frames_per_second,
+    )
+
+
+def _caption(config: Mapping[str, Any]) -> str:
+    return (
+        f"mean-field scale 1/M, M = {config['width']}, N = {config['samples']}, "
+        f"penalty {config['penalty']:g}, centre {config['centre']:g}, gamma "
+        f"{config['gamma']:g}, {config['dynamics']}, seed {config['seed']}"
+    )

@@ -1,0 +1,253 @@
+"""The study `timescales` through the API and the command line."""
+
+import dataclasses
+import math
+import re
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from overparam.cli.main import run_command
+from overparam.errors import ConfigError
+from overparam.reproductions.registry import REPRODUCTIONS
+from overparam.store.read import find_runs, read_run
+from overparam.studies.study import Context
+from overparam.studies.timescales.config import Timescales
+from overparam.studies.timescales.limits import Limits
+from overparam.studies.timescales.run import (
+    describe,
+    record_steps,
+    run,
+    snapshot_steps,
+)
+
+
+SMALL = {
+    "width": 16,
+    "samples": 128,
+    "teacher_width": 64,
+    "steps": 40,
+    "records": 5,
+    "snapshots": 3,
+    "cells": 64,
+    "particles": 120,
+    "harmonics": 4,
+    "data": "lattice",
+}
+COMMAND = [
+    word
+    for name, value in SMALL.items()
+    for word in (f"--{name.replace('_', '-')}", str(value))
+]
+
+
+def config(**fields) -> Timescales:
+    return Timescales(**{**SMALL, **fields})
+
+
+def outcome(**fields):
+    return run(config(**fields), Context())
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return outcome()
+
+
+def test_a_run_records_what_the_study_promises(plain):
+    assert plain.status == "finished"
+    columns = {"step", "time", "loss", "risk", "risk_data", "risk_penalty", "rises"}
+    columns |= {"teacher_distance", "teacher_w1", "teacher_w2", "floor", "speed"}
+    columns |= {"ultra_fast_distance", "projected_distance", "readout_min"}
+    assert columns <= set(plain.metrics)
+    assert_allclose(plain.metrics["step"], [0, 10, 20, 30, 40])
+    assert_allclose(plain.metrics["time"], np.arange(0, 50, 10) / 1024)
+    assert_allclose(
+        plain.metrics["risk"],
+        plain.metrics["risk_data"] + plain.metrics["risk_penalty"],
+    )
+    assert np.all(np.diff(plain.metrics["risk"]) < 0)
+    assert "projected diffusion; both are drawn" in plain.notes[0]
+
+
+def test_the_stored_network_has_its_own_optimal_readout(plain):
+    # A further projection changes nothing: the recorded risk is that of the network.
+    network = plain.network
+    again = outcome(steps=1, records=2)
+    assert network.readout.shape == (16, 1)
+    assert again.network is not None
+    gram_free = plain.metrics["risk"][-1]
+    assert 0 < gram_free < plain.metrics["risk"][0]
+    assert plain.metrics["readout_min"][-1] == float(network.readout.min())
+
+
+@pytest.mark.parametrize("solver", ["dense", "prefix", "cg", "direct"])
+def test_all_solvers_give_one_trajectory(solver, plain):
+    other = outcome(solver=solver)
+    for name in ("risk", "teacher_distance", "ultra_fast_distance"):
+        # Conjugate gradients stop at a residual of 1e-11; distances have a floor.
+        assert_allclose(other.metrics[name], plain.metrics[name], rtol=1e-8, atol=1e-8)
+
+
+def test_limits_are_compared_at_equal_physical_time():
+    coarse = outcome(time_step=2.0**-9, steps=20, records=5)
+    fine = outcome(time_step=2.0**-10, steps=40, records=5)
+    assert_allclose(coarse.metrics["time"], fine.metrics["time"])
+    for name in ("ultra_fast_energy", "projected_energy"):
+        assert_allclose(coarse.metrics[name], fine.metrics[name], rtol=1e-6)
+    # The particles differ by their time step only, of first order.
+    assert_allclose(coarse.metrics["risk"], fine.metrics["risk"], rtol=0.02)
+
+
+def test_data_of_infinite_size_are_the_limit_of_the_lattice():
+    exact, many = outcome(data="population"), outcome(samples=8192, teacher_width=2048)
+    assert_allclose(exact.metrics["risk"], many.metrics["risk"], rtol=0.01)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"feature": "relu-threshold"},
+        {"problem": "torus", "gamma": math.inf},
+        {"problem": "torus", "feature": "cosine", "solver": "cg", "time_step": 1e-4},
+        {"dynamics": "two-timescale", "inner": "implicit", "ratio": 100.0},
+        {"data": "sampled", "precision": "float32", "seed": 3},
+        {"centre": 0.0},
+    ],
+    ids=str,
+)
+def test_every_kind_of_run_finishes(fields):
+    found = outcome(**fields)
+    assert found.status == "finished"
+    assert np.all(np.isfinite(found.metrics["teacher_distance"]))
+
+
+def test_a_seed_fixes_a_run_and_another_changes_it():
+    one, same = (outcome(data="sampled", seed=1, limits=()) for _ in range(2))
+    other = outcome(data="sampled", seed=2, limits=())
+    assert_array_equal(one.metrics["risk"], same.metrics["risk"])
+    assert not np.allclose(one.metrics["risk"], other.metrics["risk"])
+
+
+def test_a_time_step_that_is_too_large_is_named(plain):
+    found = outcome(penalty=1e-6, time_step=0.5, limits=())
+    assert found.status == "diverged" or found.summary["rises"] > 0
+    assert any("is above the stable step estimated at start" in n for n in found.notes)
+    assert "A smaller" not in " ".join(plain.notes)
+
+
+def test_two_time_scales_tell_their_ratio():
+    slow = outcome(dynamics="two-timescale")
+    note = "ratio 1.02: the readout is not fast here; expect a lag behind variable"
+    assert any(note in text for text in slow.notes)
+    assert slow.summary["time_ratio"] == 1e-3 * 1024
+    message = r"`ratio` 50 with penalty 0.001 is unstable \(needs below .*\); lower it"
+    with pytest.raises(ConfigError, match=message):
+        outcome(dynamics="two-timescale", ratio=50.0)
+
+
+def test_snapshots_are_kept_at_records(plain):
+    steps = record_steps(config())
+    kept = snapshot_steps(config(), steps)
+    assert kept <= set(steps)
+    assert {0, 40} <= kept
+    assert_array_equal(plain.arrays["snapshot.steps"], sorted(kept))
+    assert plain.arrays["snapshot.weights"].shape == (len(kept), 16, 2)
+    assert plain.arrays["limit.ultra_fast"].shape == (len(kept), 64)
+
+
+def test_a_resumed_run_is_the_uninterrupted_one(tmp_path, plain):
+    asked = iter([None, None, 130])
+    context = Context(
+        checkpoints=tmp_path,
+        stop_requested=lambda: next(asked, None),
+        checkpoint_seconds=0.0,
+    )
+    with pytest.raises(Exception, match="the same command goes on from there"):
+        run(config(), context)
+    resumed = run(config(), dataclasses.replace(context, stop_requested=lambda: None))
+    for name in set(plain.metrics) - {"seconds"}:
+        assert_array_equal(resumed.metrics[name], plain.metrics[name])
+    assert_array_equal(
+        resumed.arrays["snapshot.weights"], plain.arrays["snapshot.weights"]
+    )
+
+
+def test_a_description_tells_the_stable_step_before_training():
+    facts = describe(config(dynamics="two-timescale"))
+    assert facts["ratio of the time scales"] == 1.024
+    # Features spread evenly: the largest eigenvalue is close to 2/pi^2 for N large.
+    exact = describe(config(data="population", width=64))
+    found = exact["largest kernel eigenvalue at the start"]
+    assert_allclose(found, 2 / math.pi**2, rtol=1e-3)
+    assert 0 < exact["stable time step, estimated at the start"] < 1
+
+
+BAD = {
+    "`penalty` must be positive, got 0.0; the limit penalty -> 0 is the diffusion": {
+        "penalty": 0.0
+    },
+    "`width` must be at least 1, got 0.": {"width": 0},
+    "`gamma` must be positive, got -1.0; use `gamma=inf` for point masses.": {
+        "gamma": -1.0
+    },
+    "`solver=prefix` needs bias-free ReLU features on the circle; use `dense`": {
+        "solver": "prefix",
+        "feature": "relu-threshold",
+    },
+    "`cells` must be at least 8, got 4.": {"cells": 4},
+    "`particles` must be at least 30 x `harmonics` = 900, got 256.": {
+        "particles": 256,
+        "harmonics": 30,
+    },
+    "`feature` on the circle must be `relu` or `relu-threshold`, got 'laplace'.": {
+        "feature": "laplace"
+    },
+    "`data=population` needs bias-free ReLU": {
+        "data": "population",
+        "problem": "torus",
+    },
+    "`solver=dense` needs finite data": {"data": "population", "solver": "dense"},
+    "`gamma` inf has no limit equation on the circle": {"gamma": math.inf},
+}
+
+
+@pytest.mark.parametrize(("sentence", "fields"), BAD.items(), ids=list(BAD))
+def test_bad_values_get_one_sentence(sentence, fields):
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        config(**fields)
+
+
+def test_single_precision_warns_when_the_penalty_is_small():
+    found = outcome(precision="float32", penalty=1e-5, limits=())
+    assert any("float32 loses about 1e-7/penalty" in note for note in found.notes)
+
+
+def test_only_plain_relu_has_a_projected_limit():
+    limits = Limits.of(config(feature="relu-threshold"), [0, 40])
+    assert limits.projected is None
+    assert limits.ultra_fast is not None
+
+
+def test_the_command_line_takes_the_published_spellings(tmp_path, capsys):
+    spelled = ["--lmbda", "1e-2", "--student_width", "8", "--epochs", "20"]
+    runs = ["--runs", str(tmp_path)]
+    assert run_command(["run", "timescales", *COMMAND, *spelled, *runs]) == 0
+    (path,) = find_runs(tmp_path)
+    stored = read_run(path).config
+    assert (stored["penalty"], stored["width"], stored["steps"]) == (1e-2, 8, 20)
+    assert run_command(["run", "timescales", "--lamda", "1e-2"]) == 2
+    assert "--lambda" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in REPRODUCTIONS if name.startswith("timescales-")]
+)
+def test_every_reproduction_runs_at_smoke_scale(name, tmp_path, capsys):
+    if REPRODUCTIONS[name].reproduction().study != "timescales":
+        pytest.fail("A reproduction of this name must belong to this study.")
+    runs = str(tmp_path)
+    assert run_command(["reproduce", name, "--scale", "smoke", "--runs", runs]) == 0
+    assert "not decided at this scale" in capsys.readouterr().out
+    assert list((tmp_path / "reproductions" / name / "smoke").glob("*.png"))
