@@ -299,3 +299,19 @@ def test_a_wide_first_layer_streams_when_memory_is_short(monkeypatch):
         streamed.summary["test_loss"], stored.summary["test_loss"], rtol=1e-2
     )
     assert eqx.tree_equal(streamed.network.weights, stored.network.weights)
+
+
+def test_repopulation_in_training_draws_neurons_anew():
+    found = outcome(epochs=3, repopulate_every=2, keep_epochs=(2,))
+    assert list(found.metrics["epoch"]) == [0, 1, 2, 3]
+    plain = outcome(epochs=3, keep_epochs=(2,))
+    # Both agree until the neurons are drawn, and not after.
+    np.testing.assert_array_equal(
+        found.arrays["epoch_2.weights"], plain.arrays["epoch_2.weights"]
+    )
+    assert not np.array_equal(found.network.weights, plain.network.weights)
+    # What is stored is what was measured: the reference replaced weights before
+    # saving and kept the old readout beside them.
+    data = images(SMALL)
+    again = accuracy_by_hand(found.network, data.test.x, data.test.y)
+    np.testing.assert_allclose(found.summary["test_accuracy"], again, atol=3e-3)

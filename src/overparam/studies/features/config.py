@@ -66,6 +66,12 @@ class Features:
     or 1."""
     scaling: Literal["standard", "mean-field", "ntk"] = "standard"
     """Output scale 1, 1/width or 1/sqrt(width); the initial function is the same."""
+    repopulate_every: int = 0
+    """Epochs after which all neurons are drawn anew from the law of their importance,
+    and optimiser and `decay` start again; 0 never does it."""
+    jitter: float = 0.0
+    """Standard deviation of the step each copy then gets, relative to the root mean
+    square of its weights."""
     keep_epochs: tuple[int, ...] = ()
     """Epochs whose networks are kept besides the first and the last one."""
     n_train: int | None = None
@@ -88,6 +94,8 @@ class Features:
             feature_penalty=self.feature_penalty,
             readout_penalty=self.readout_penalty,
             ridge=self.ridge,
+            repopulate_every=self.repopulate_every,
+            jitter=self.jitter,
             n_validation=self.n_validation,
             seed=self.seed,
         )

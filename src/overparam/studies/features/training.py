@@ -1,10 +1,14 @@
 """All layers trained by descent, with per-layer penalties in either form."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import jax
 import optax
 
+from ...analysis.repopulation import repopulate
+from ...analysis.sampling_laws import sampling_law
 from ...data.source import Table
 from ...dynamics.decoupled import decoupled
 from ...dynamics.descent import BatchLoss, Descent
@@ -38,10 +42,57 @@ def train_all(
     Returns:
         The trajectory, and the networks of the epochs that are kept.
     """
-    source = Table(images.train.x, images.train.y)
-    per_epoch = source.steps_per_epoch(config.batch_size)
     epochs = frozenset({0, config.epochs_of_all, *config.keep_epochs})
     album = Album(epochs, context.checkpoints)
+    first, *others = _stages(config)
+    trajectory = _train_stage(config, images, network, context, first, album)
+    records = list(trajectory.records)
+    for number, stage in enumerate(others, start=1):
+        if trajectory.status == "diverged":
+            break
+        drawn = _repopulated(config, images, trajectory.network, number)
+        trajectory = _train_stage(config, images, drawn, context, stage, album)
+        moved = stage.start * _per_epoch(config, images)
+        records += [r | {"step": r["step"] + moved} for r in trajectory.records]
+    return replace(trajectory, records=records), album
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """Epochs between two repopulations."""
+
+    start: int
+    stop: int
+
+
+def _stages(config: Features) -> list[_Stage]:
+    last, every = config.epochs_of_all, config.repopulate_every
+    if not every:
+        return [_Stage(0, last)]
+    starts = range(0, max(last, 1), every)
+    return [_Stage(start, min(start + every, last)) for start in starts]
+
+
+def _repopulated(
+    config: Features, images: Images, network: Network, number: int
+) -> Network:
+    """The network with neurons drawn anew; its moments are those of the batch again."""
+    at_rest = frozen(network, images.train.x)
+    law = sampling_law(at_rest, "importance", data=images.train.x)
+    key = jax.random.fold_in(purpose_key(config.seed, "repopulation"), number)
+    return repopulate(network, law, jitter=config.jitter, key=key)
+
+
+def _train_stage(
+    config: Features,
+    images: Images,
+    network: Network,
+    context: Context,
+    stage: _Stage,
+    album: Album,
+) -> Trajectory:
+    source = Table(images.train.x, images.train.y)
+    per_epoch = source.steps_per_epoch(config.batch_size)
 
     def measure(network: Network) -> Record:
         at_rest = frozen(network, images.train.x)
@@ -49,25 +100,33 @@ def train_all(
         return measures(at_rest, images)
 
     def keep(records: Sequence[Record]) -> Status | None:
-        album.keep(int(records[-1]["step"]) // per_epoch)
+        album.keep(stage.start + int(records[-1]["step"]) // per_epoch)
         return None
 
+    batches = purpose_key(config.seed, "batches")
+    if stage.start:
+        batches = jax.random.fold_in(batches, stage.start)
     training = Training(
         dynamics=descent(config, network, per_epoch, parts=("weights", "readout")),
         network=network,
         source=source,
         key=purpose_key(config.seed, "training"),
-        data_key=purpose_key(config.seed, "batches"),
+        data_key=batches,
         measure=measure,
         until=keep,
-        record_start=True,
+        record_start=stage.start == 0,
     )
     plan = Plan(
-        n_steps=config.epochs_of_all * per_epoch,
+        n_steps=(stage.stop - stage.start) * per_epoch,
         batch_size=config.batch_size,
         record_every=per_epoch,
     )
-    return train(training, plan, watch=context.watch()), album
+    name = f"training-{stage.start}" if stage.start else "training"
+    return train(training, plan, watch=context.watch(name))
+
+
+def _per_epoch(config: Features, images: Images) -> int:
+    return len(images.train.y) // config.batch_size
 
 
 def descent(
