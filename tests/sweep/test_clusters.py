@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import types
 from collections import Counter
 
 import pytest
@@ -162,6 +163,54 @@ def test_no_process_outlives_its_block(tmp_path):
     assert not is_alive(child.pid)
 
 
+SBATCH = """#!/bin/sh
+# Runs the job at once, as a cluster that is idle; the caller removes its script.
+script=$(mktemp)
+cp "$1" "$script"
+setsid sh "$script" >/dev/null 2>&1 &
+echo $! >> "$JOBS"
+echo "Submitted batch job $!"
+"""
+
+
+@pytest.fixture
+def slurm(tmp_path, monkeypatch):
+    """A SLURM of one machine: `sbatch` and `scancel` as scripts."""
+    dask = pytest.importorskip("dask")
+    pytest.importorskip("dask_jobqueue")
+    started = tmp_path / "started"
+    started.touch()
+    for name, text in {
+        "sbatch": SBATCH,
+        "scancel": '#!/bin/sh\nkill -- -"$1"\n',
+    }.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("JOBS", str(started))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    options = {
+        "cores": 1,
+        "memory": "1GB",
+        "scheduler-options": {"host": "127.0.0.1", "dashboard": False},
+    }
+    with dask.config.set(
+        {"jobqueue.slurm": dask.config.get("jobqueue.slurm") | options}
+    ):
+        yield started
+    for group in started.read_text().split():
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(int(group), signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_slurm_starts_workers_that_do_the_runs(tmp_path, slurm):
+    with cluster_workers("slurm", n_jobs=2) as workers:
+        result = sweep(jobs(tmp_path, ["finish"] * 4), work=work, workers=workers)
+    assert result.statuses == {"finished": 4}
+    assert slurm.read_text()
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -197,3 +246,30 @@ def test_a_missing_extra_is_one_sentence(monkeypatch, text, module, remedy):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ConfigError, match=remedy), cluster_workers(text, n_jobs=1):
         pass
+
+
+def test_a_machine_without_slurm_is_one_sentence(monkeypatch):
+    library = types.SimpleNamespace(SLURMCluster=None)
+    monkeypatch.setitem(sys.modules, "dask_jobqueue", library)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ConfigError, match="no `sbatch` here"):
+        cluster_workers("slurm", n_jobs=1).__enter__()
+
+
+def test_a_worker_of_several_threads_is_one_sentence(tmp_path):
+    file = tmp_path / "scheduler.json"
+    module = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
+    worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--no-dashboard"]
+    where = ["--scheduler-file", str(file)]
+    with process(*module, *LOOPBACK, "--port", "0", *where):
+        until(file.exists)
+        with process(*worker, *where, "--nthreads", "2"), cluster_client(file) as seen:
+            until(lambda: seen.nthreads())
+            with pytest.raises(ConfigError, match="start them with --nthreads 1"):
+                cluster_workers(f"dask:{file}").__enter__()
+
+
+def cluster_client(file):
+    from distributed import Client
+
+    return Client(scheduler_file=str(file), set_as_default=False)

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -108,8 +109,18 @@ def _submitted(n_jobs: int) -> "Iterator[Client]":
     except ImportError:
         message = "SLURM is reached through Dask: pip install dask-jobqueue."
         raise ConfigError(message) from None
-    # The last --nthreads counts; adapting replaces workers that met their time limit.
-    with SLURMCluster(worker_extra_args=["--nthreads", "1"]) as slurm:
+    if shutil.which("sbatch") is None:
+        raise ConfigError("There is no `sbatch` here: start on a login node of SLURM.")
+    try:
+        # The last --nthreads counts, whatever the user's file says.
+        slurm = SLURMCluster(worker_extra_args=["--nthreads", "1"])
+    except ValueError as error:
+        raise ConfigError(
+            "Say what a SLURM job may use in ~/.config/dask/jobqueue.yaml: cores, "
+            "processes (as many), memory and walltime under jobqueue.slurm."
+        ) from error
+    with slurm:
+        # Adapting replaces the workers that met their time limit.
         slurm.adapt(minimum=0, maximum=n_jobs)
         with Client(slurm, set_as_default=False) as client:
             yield client
