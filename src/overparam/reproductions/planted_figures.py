@@ -25,7 +25,7 @@ def objective_axes(axes: Axes, records: pl.DataFrame) -> None:
     """Epochs across, the objective on a log axis, the mean plateau levels dotted."""
     axes.set_xlabel("epoch")
     axes.set_yscale("log")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_ylabel("epoch objective (half squared error)")
     for column, label in PLATEAUS.items():
         levels = records.group_by("path").agg(pl.col(column).first())[column]
@@ -42,15 +42,15 @@ def objective_axes(axes: Axes, records: pl.DataFrame) -> None:
         )
 
 
-def caption(results: Results) -> str:
-    """Sizes, seeds and parametrisation, in one line."""
+def caption(results: Results, shown: str = "median and 10-90 % band") -> str:
+    """Sizes, seeds and parametrisation, and what is drawn, in one line."""
     first = results.runs.row(0, named=True)
     seeds = results.runs["seed"].n_unique()
     return (
         f"D = {first['input_dim']}, {first['n_outputs']} outputs, teacher "
         f"{first['teacher_width']}, batch {first['batch_size']}, standard scale, "
-        f"initial variance factor {first['init_scale']:g}; median and 10-90 % band "
-        f"over {seeds} seed{'s' if seeds > 1 else ''} (teacher, student, samples)"
+        f"initial variance factor {first['init_scale']:g}; {shown} over "
+        f"{seeds} seed{'s' if seeds > 1 else ''} (teacher, student, samples)"
     )
 
 

@@ -51,7 +51,12 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
 def figures(results: Results) -> Mapping[str, Figure]:
     """Curves per width, and first passage and failures against width."""
     widths = _widths(results)
-    figure, axes = panels(1, len(widths) + 1, width=3.4, caption=caption(results))
+    figure, axes = panels(
+        1,
+        len(widths) + 1,
+        width=3.4,
+        caption=caption(results, "single runs (grey: failed), up to"),
+    )
     for panel, width in zip(axes[0], widths, strict=False):
         _panel(panel, results, width)
     _passage(axes[0, -1], results)
