@@ -59,7 +59,7 @@ def generate_columns(
         raise ConfigError("column generation is not built for normalised networks.")
     options = {"tolerance": tolerance, "max_iterations": max_iterations}
     solutions = [solve(program, **options)]
-    while len(solutions) < rounds and solutions[-1].solved:
+    while len(solutions) < rounds and solutions[-1].status != "max_iterations":
         found = violating_directions(solutions[-1], rng=rng)
         larger = _with_patterns(solutions[-1].program, found, added)
         if larger is None:

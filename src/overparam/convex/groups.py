@@ -6,9 +6,9 @@ g are row g of a matrix $Z$ of shape `(groups, d)`.
 """
 
 import abc
+from dataclasses import dataclass
 from functools import cached_property
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -20,10 +20,10 @@ PerGroup = Float[np.ndarray, " groups"]
 PerSample = Float[np.ndarray, "groups n"]
 
 
-class Groups(eqx.Module):
+class Groups(abc.ABC):
     """Linear maps $A_g$ of all groups, with what the solvers ask of them."""
 
-    x: eqx.AbstractVar[Float[np.ndarray, "n d"]]
+    x: Float[np.ndarray, "n d"]
 
     @property
     @abc.abstractmethod
@@ -89,6 +89,7 @@ class Groups(eqx.Module):
         return self.schur(np.ones(self.n_groups), zeros)
 
 
+@dataclass(frozen=True, eq=False)
 class MaskedGroups(Groups):
     r"""$A_g = \mathrm{diag}(m_g) X$ with masks in {-1, 0, 1}.
 
@@ -171,54 +172,64 @@ class MaskedGroups(Groups):
         return (self.x[:, :, None] * self.x[:, None, :]).reshape(n, d * d)
 
 
+@dataclass(frozen=True, eq=False)
 class BasisGroups(Groups):
-    r"""Explicit blocks $A_g$ for neurons whose outputs are normalised.
+    r"""$A_g = \mathrm{diag}(m_g) X T_g$ for neurons whose outputs are normalised.
 
-    $w_g = T_g z_g$ makes $A_g = D_g X T_g$ orthonormal on the range of $D_g X$ and
-    zero on its null space.
+    $T_g$ makes $A_g$ orthonormal on the range of $D_g X$; coordinates in its null space
+    are kept apart, and $A_g$ is zero there.
 
     Attributes:
         x: Inputs, shape `(n, d)`.
-        blocks: $A_g$, shape `(n, groups, d)`.
-        transforms: $T_g$, shape `(groups, d, d)`.
+        masks: One mask a row, shape `(groups, n)`.
+        transforms: $T_g$, shape `(groups, d, rank)`.
+        kept: 1 for coordinates in the range and 0 for the others, `(groups, rank)`.
     """
 
     x: Float[np.ndarray, "n d"]
-    blocks: Float[np.ndarray, "n groups d"]
-    transforms: Float[np.ndarray, "groups d d"]
+    masks: PerSample
+    transforms: Float[np.ndarray, "groups d rank"]
+    kept: Weights
 
     @property
     def n_groups(self) -> int:
-        return self.blocks.shape[1]
+        return self.masks.shape[0]
 
     @property
     def dimension(self) -> int:
-        return self.blocks.shape[2]
+        return self.transforms.shape[2]
+
+    @cached_property
+    def blocks(self) -> Float[np.ndarray, "n groups rank"]:
+        """All $A_g$ explicitly."""
+        blocks = self.masks[:, :, None] * (self.x @ self.transforms)
+        blocks *= self.kept[:, None]
+        return np.ascontiguousarray(blocks.transpose(1, 0, 2))
 
     def apply(self, z: Weights) -> Samples:
-        return self._flat @ z.ravel()
+        return np.einsum("gn,gn->n", self.masks, self._hidden(z))
 
     def outputs(self, z: Weights) -> PerSample:
-        return np.einsum("ngd,gd->gn", self.blocks, z)
+        return self.masks * self._hidden(z)
 
     def adjoint(self, dual: Samples) -> Weights:
-        return (dual @ self._flat).reshape(self.n_groups, self.dimension)
+        pulled = (self.masks * dual[None]) @ self.x
+        return self.kept * (pulled[:, None] @ self.transforms)[:, 0]
 
     def schur(self, weights: PerGroup, tails: Weights) -> Square:
-        roots = np.sqrt(weights)
-        n = self.x.shape[0]
-        scaled = (self.blocks * roots[:, None]).reshape(n, -1)
+        roots = np.sqrt(weights)[:, None]
+        scaled = (self.blocks * roots).reshape(self.x.shape[0], -1)
         matrix = scaled @ scaled.T
         if np.any(tails):
-            along = np.einsum("ngd,gd->ng", self.blocks, roots[:, None] * tails)
-            matrix += 2 * (along @ along.T)
+            along = roots * self.outputs(tails)
+            matrix += 2 * (along.T @ along)
         return matrix
 
     def activations(self, z: Weights, first: int) -> PerSample:
         return self.neurons(z)[first:] @ self.x.T
 
     def activations_adjoint(self, v: PerSample, first: int) -> Weights:
-        return np.einsum("gji,gj->gi", self.transforms[first:], v @ self.x)
+        return ((v @ self.x)[:, None] @ self.transforms[first:])[:, 0]
 
     def cone_hessian(self, v: PerSample, first: int) -> Float[np.ndarray, "cones d d"]:
         rows = self._rows[first:]
@@ -235,20 +246,21 @@ class BasisGroups(Groups):
         return schur
 
     def neurons(self, z: Weights) -> Weights:
-        return np.einsum("gij,gj->gi", self.transforms, z)
+        return (self.transforms @ z[:, :, None])[:, :, 0]
 
     def coordinates(self, neurons: Weights) -> Weights:
         return np.einsum("gij,gj->gi", np.linalg.pinv(self.transforms), neurons)
 
     def select(self, kept: Int[np.ndarray, " kept"]) -> "BasisGroups":
-        return BasisGroups(self.x, self.blocks[:, kept], self.transforms[kept])
+        return BasisGroups(
+            self.x, self.masks[kept], self.transforms[kept], self.kept[kept]
+        )
 
     def spectral_norms(self) -> PerGroup:
         return np.ones(self.n_groups)
 
-    @cached_property
-    def _flat(self) -> Float[np.ndarray, "n gd"]:
-        return self.blocks.reshape(self.blocks.shape[0], -1)
+    def _hidden(self, z: Weights) -> PerSample:
+        return self.neurons(self.kept * z) @ self.x.T
 
     @cached_property
     def _rows(self) -> Float[np.ndarray, "groups n d"]:

@@ -5,9 +5,9 @@ new inputs, and it is a point of the cone $S X u \ge 0$.
 """
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.optimize import linprog
@@ -21,7 +21,8 @@ Sampler = Literal["dense", "sparse", "bisector"]
 _MAX_ENUMERATED = 1_000_000
 
 
-class Patterns(eqx.Module):
+@dataclass(frozen=True, eq=False)
+class Patterns:
     """Distinct activation patterns with a direction that produces each.
 
     Attributes:

@@ -15,10 +15,10 @@ Reference: Pilanci, Ergen 2020 (arXiv 2002.10553); Wang et al. 2022
 """
 
 import dataclasses
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
@@ -37,7 +37,8 @@ Fit = Literal["minimum-norm", "penalised"]
 _RANK_TOLERANCE = 1e-10
 
 
-class Program(eqx.Module):
+@dataclass(frozen=True, eq=False)
+class Program:
     r"""A group lasso over activation patterns.
 
     Attributes:
@@ -93,8 +94,7 @@ class Program(eqx.Module):
         """
         if not isinstance(self.groups, BasisGroups) or not self.exact:
             return None
-        kept = np.any(self.groups.blocks != 0, axis=0).astype(float)
-        return None if kept.all() else kept
+        return None if self.groups.kept.all() else self.groups.kept
 
     def group_norms(self, z: Weights) -> PerGroup:
         r"""$\|z_g\|$ over the penalised coordinates."""
@@ -233,15 +233,12 @@ def _basis_groups(
     values, vectors = np.linalg.eigh(grams)
     values, vectors = values[:, ::-1], vectors[:, :, ::-1]
     kept = values > _RANK_TOLERANCE * values[:, :1]
-    transforms = vectors / np.sqrt(np.where(kept, values, 1))[:, None]
-    if not exact:
-        transforms = transforms * kept[:, None]
-    blocks = (masks[:, :, None] * (inputs @ transforms)) * kept[:, None]
-    transforms = rows @ transforms
+    transforms = rows @ (vectors / np.sqrt(np.where(kept, values, 1))[:, None])
     if exact:
-        blocks = np.concatenate([blocks, -blocks])
+        masks = np.concatenate([masks, -masks])
         transforms = np.concatenate([transforms, transforms])
-    return BasisGroups(x, np.ascontiguousarray(blocks.transpose(1, 0, 2)), transforms)
+        kept = np.concatenate([kept, kept])
+    return BasisGroups(x, masks, transforms, kept.astype(float))
 
 
 def _row_space(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "d rank"]:

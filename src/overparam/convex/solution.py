@@ -1,9 +1,9 @@
 """What a convex solver returns: weights, multipliers and certified numbers."""
 
 import dataclasses
+from dataclasses import dataclass
 from typing import Literal
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
@@ -19,7 +19,8 @@ INACCURATE = 1e-5
 is not a solution."""
 
 
-class Solution(eqx.Module):
+@dataclass(frozen=True, eq=False)
+class Solution:
     r"""A primal and a dual point of a programme, with the gap between their values.
 
     Attributes:

@@ -16,6 +16,12 @@ from .solution import Solution
 
 
 _RANK_TOLERANCE = 1e-8
+# Largest relative distance of a dual constraint to equality for an active group.
+_TIGHT = 1e-5
+# Distance of unit directions of one and the same neuron.
+_SAME = 1e-3
+# Relative change of the lengths that makes another optimum.
+_MOVED = 1e-3
 
 
 class OptimalFace(eqx.Module):
@@ -45,14 +51,59 @@ def optimal_face(solution: Solution) -> OptimalFace:
     blocks = program.dual_blocks(solution.dual, solution.cone_dual)
     sizes, lengths = program.group_norms(blocks), solution.group_norms
     largest = max(lengths.max(initial=0), np.finfo(float).tiny)
-    active = lengths / largest > 1 - sizes / program.bounds
+    slack = 1 - sizes / program.bounds
+    active = (lengths / largest > slack) & (slack < _TIGHT)
     directions = np.where(active[:, None], blocks, 0)
     directions /= np.where(active, norms(directions), 1)[:, None]
-    columns = _columns(solution, directions, active)
+    distinct = active & ~_repeated(solution, directions, active)
+    columns = _columns(solution, directions, distinct)
     singular = np.linalg.svd(columns, compute_uv=False)
     rank = np.count_nonzero(singular > _RANK_TOLERANCE * singular.max(initial=0))
-    unique = bool(rank == active.sum())
+    unique = bool(rank == distinct.sum()) or not _movable(columns, lengths[distinct])
     return OptimalFace(directions, active, lengths, unique)
+
+
+def _repeated(
+    solution: Solution, directions: Weights, active: Bool[np.ndarray, " groups"]
+) -> Bool[np.ndarray, " groups"]:
+    """Blocks that hold the same ReLU neuron as an earlier one.
+
+    A neuron on the boundary of two cells may sit in either pattern of an exact
+    programme: the network is the same.
+    """
+    program, repeated = solution.program, np.zeros(len(active), bool)
+    if not program.exact:
+        return repeated
+    neurons = program.groups.neurons(directions)
+    half = program.n_skip + len(program.patterns.masks)
+    for block in (range(program.n_skip, half), range(half, len(active))):
+        members = np.array([g for g in block if active[g]], int)
+        if not len(members):
+            continue
+        units = neurons[members] / norms(neurons[members])[:, None]
+        apart = np.linalg.norm(units[:, None] - units[None], axis=2)
+        repeated[members] = np.tril(apart < _SAME, -1).any(axis=1)
+    return repeated
+
+
+def _movable(
+    columns: Float[np.ndarray, "n active"], lengths: Float[np.ndarray, " active"]
+) -> bool:
+    """Whether lengths that differ by more than rounding give the same predictions.
+
+    Almost every linear functional tells two points of a polyhedron apart; one is
+    minimised and maximised.
+    """
+    functional = np.random.default_rng(len(lengths)).standard_normal(len(lengths))
+    ends = []
+    for sign in (1.0, -1.0):
+        found = linprog(
+            sign * functional, A_eq=columns, b_eq=columns @ lengths, method="highs"
+        )
+        if found.fun is None:
+            return found.status == 3  # Unbounded; else no other point was found.
+        ends.append(sign * found.fun)
+    return abs(ends[1] - ends[0]) > _MOVED * np.linalg.norm(lengths)
 
 
 def length_range(
