@@ -18,11 +18,13 @@ from overparam.dynamics.circle_moments import (
     half_cosine_fourier,
 )
 from overparam.dynamics.circle_problem import CircleProblem, prefix_problem
+from overparam.dynamics.projection import Ridge
 from overparam.dynamics.readout_problem import DenseProblem
+from overparam.dynamics.varpro import VarPro
 from overparam.errors import ConfigError, DataError
 from overparam.networks.two_layer import TwoLayer
 
-from .circle_data import batch, even_student, lattice, moments, student
+from .circle_data import batch, even_student, lattice, moments, student, trace
 
 
 def random_case(seed: int, width: int, n: int):
@@ -134,6 +136,24 @@ def test_the_population_target_is_its_fourier_series(gamma):
     series = 2 * half_cosine_fourier(k) ** 2 * CircleTeacher(gamma).fourier(k)
     # Interpolation on 16384 cells is exact to about 1e-12.
     assert_allclose(problem.target()[:, 0], np.real(waves @ series), atol=1e-11)
+
+
+@pytest.mark.parametrize("gamma", [10.0, 100.0])
+def test_the_first_population_risk_is_a_sum_over_harmonics(gamma):
+    data, penalty = PopulationMoments(CircleTeacher(gamma)), 1e-3
+    _, info = trace(
+        VarPro(Ridge(penalty, 1.0), 1e-3, problem=CircleProblem),
+        even_student(256),
+        data,
+        1,
+    )
+    k = np.arange(1, 4000)
+    kappa = 2 * half_cosine_fourier(k) ** 2
+    power = np.abs(CircleTeacher(gamma).fourier(k)) ** 2
+    # 256 even atoms integrate harmonics below 256 exactly; the rest weighs kappa/lambda
+    # = 1e-6 of it, and the Gram form of the risk 1e-13.
+    expected = np.sum(power * kappa / (kappa + penalty))
+    assert_allclose(info.loss[0], expected, rtol=1e-6)
 
 
 def test_samples_tend_to_the_population():
