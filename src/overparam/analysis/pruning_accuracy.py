@@ -22,6 +22,8 @@ Loss = Callable[[Array, Array], Float[Array, ""]]
 
 BLOCK = 8192
 """Samples that are evaluated at once."""
+IMAGE_BLOCK = 500
+"""The same for images, whose hidden layers are many times larger."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +106,9 @@ def _average(
 ) -> Scores:
     x, y = data
     sums = np.zeros((2, readouts.shape[0]))
-    for start in range(0, x.shape[0], BLOCK):
-        block = x[start : start + BLOCK], y[start : start + BLOCK]
+    rows = IMAGE_BLOCK if x.ndim == 4 else BLOCK
+    for start in range(0, x.shape[0], rows):
+        block = x[start : start + rows], y[start : start + rows]
         sums += np.asarray(_block_sums(network, readouts, loss, *block), float)
     return Scores(loss=sums[0] / x.shape[0], accuracy=sums[1] / x.shape[0])
 

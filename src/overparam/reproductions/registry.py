@@ -51,6 +51,14 @@ REPRODUCTIONS: Mapping[str, Entry] = MappingProxyType(
             "Pruning error against width in the mean-field algorithm (Wan et al.)",
             "overparam.reproductions.heavy_tails_theorem:REPRODUCTION",
         ),
+        "heavy-tails-vgg": Entry(
+            "Heavy-tailed noise and filter pruning of VGG11 on CIFAR-10",
+            "overparam.reproductions.heavy_tails_vgg:REPRODUCTION",
+        ),
+        "cifar-varpro": Entry(
+            "Variable projection, SGD and Shampoo for a ResNet on CIFAR-10",
+            "overparam.reproductions.cifar_varpro:REPRODUCTION",
+        ),
         "features-random": Entry(
             "Random against learned features: accuracy against width",
             "overparam.reproductions.features_random:REPRODUCTION",

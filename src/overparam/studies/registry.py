@@ -77,6 +77,8 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
                 "labels",
                 "n_train",
                 "n_test",
+                "network",
+                "multiplier",
                 "width",
                 "depth",
                 "bias",

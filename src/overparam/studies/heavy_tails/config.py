@@ -11,6 +11,7 @@ from ...errors import ConfigError
 NOISE_FIELDS = (
     "alpha",
     "sigma",
+    "noise_unit",
     "noise_layers",
     "rescale_noise",
     "isotropic_scale",
@@ -30,6 +31,7 @@ class HeavyTails:
     Examples:
       overparam run heavy-tails --noise isotropic --alpha 1.75
       overparam run heavy-tails --dataset ecg5000 --width 500 --noise none
+      overparam run heavy-tails --dataset cifar-10 --network vgg11 --batch-size 100
     """
 
     dataset: Literal[
@@ -50,10 +52,14 @@ class HeavyTails:
     """Number of training samples; `none` takes all (500 for mixture)."""
     n_test: int | None = None
     """Number of test samples; `none` takes all (4500 for mixture)."""
+    network: Literal["mlp", "vgg11", "vgg11-wide"] = "mlp"
+    """Fully connected network, or VGG11 with 64 to 512 (wide: 128 to 1024) filters."""
+    multiplier: float = 1.0
+    """Further factor of the filters of vgg11."""
     width: int = 2000
-    """Number of neurons of each hidden layer."""
+    """Number of neurons of each hidden layer of mlp."""
     depth: int = 2
-    """Number of weight matrices: hidden layers + 1."""
+    """Number of weight matrices of mlp: hidden layers + 1."""
     activation: Literal["relu", "sigmoid", "tanh", "gelu"] = "relu"
     """Activation of the hidden layers."""
     bias: bool = False
@@ -96,6 +102,9 @@ class HeavyTails:
     """Tail index of the noise in (0, 2]; 2 is Gaussian."""
     sigma: float = 0.02
     """Noise level: one step adds noise of scale sigma * eta^(1/alpha)."""
+    noise_unit: Literal["filter", "kernel"] = "filter"
+    """Unit of shared and isotropic noise on convolutions: all weights of an output
+    channel, or each (in, out) pair."""
     noise_layers: str = ""
     """Patterns of the noised parameters, separated by commas; empty for every hidden
     weight layer."""
@@ -146,6 +155,27 @@ class HeavyTails:
             raise ConfigError(
                 "`parametrisation` mean-field has Gaussian initial weights and no "
                 "biases; leave `init` and `bias` at their defaults."
+            )
+
+        self._check_convolutions()
+
+    def _check_convolutions(self) -> None:
+        positive(multiplier=self.multiplier)
+        if self.network == "mlp":
+            if self.noise_unit != "filter":
+                raise ConfigError(
+                    "`noise_unit` applies to convolutions; the network mlp has none."
+                )
+            return
+        if self.parametrisation == "mean-field":
+            raise ConfigError(
+                "`parametrisation` mean-field needs a two-layer network, got "
+                f"{self.network}."
+            )
+        if self.dataset not in ("cifar-10", "cifar-100"):
+            raise ConfigError(
+                f"{self.network} needs images of at least 32 x 32, got "
+                f"{self.dataset}; use `network=mlp`."
             )
 
     def _check_training(self) -> None:

@@ -29,7 +29,7 @@ class Data(NamedTuple):
 
 
 def load_data(config: HeavyTails) -> Data:
-    """The data of a run, inputs as vectors.
+    """The data of a run, inputs as vectors for mlp and as images for vgg11.
 
     Raises:
         ConfigError: If more samples are asked for than there are.
@@ -60,7 +60,9 @@ def _mixture(config: HeavyTails) -> Data:
 
 
 def _from_files(config: HeavyTails) -> Data:
-    dataset = _dataset(config).standardised().flat()
+    dataset = _dataset(config).standardised()
+    if config.network == "mlp":
+        dataset = dataset.flat()
     train = _part(dataset.train, config.n_train, "n_train", config)
     test = _part(dataset.test, config.n_test, "n_test", config)
     return Data(train, test, dataset.n_classes)

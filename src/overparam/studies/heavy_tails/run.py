@@ -19,8 +19,9 @@ from ...dynamics.noisy_descent import NoisyDescent, PowerDecay, torch_sgd
 from ...keys import purpose_key
 from ...networks.deep import mlp
 from ...networks.initialise import two_layer
-from ...networks.layers import hidden_layers
+from ...networks.layers import hidden_layers, parameters
 from ...networks.network import Network
+from ...networks.vgg import vgg11
 from ..study import Context, Outcome
 from . import measure
 from .config import HeavyTails
@@ -68,6 +69,15 @@ class Problem:
         """The initial network."""
         config, data = self.config, self.data
         key = purpose_key(config.seed, "initialisation")
+        if config.network != "mlp":
+            wide = 2 if config.network == "vgg11-wide" else 1
+            return vgg11(
+                data.n_classes,
+                channels=data.train.x.shape[3],
+                multiplier=wide * config.multiplier,
+                dtype=config.precision,
+                key=key,
+            )
         input_dim = data.train.x.shape[1]
         if config.parametrisation == "mean-field":
             return two_layer(
@@ -98,6 +108,7 @@ class Problem:
             config.noise,
             jnp.asarray(config.alpha, config.precision),
             jnp.asarray(config.sigma, config.precision),
+            unit=config.noise_unit,
             layers=config.patterns,
             rescale=config.rescale_noise,
             isotropic_scale=config.isotropic_scale,
@@ -224,6 +235,7 @@ class Problem:
             self.config.noise,
             self.config.alpha,
             scale,
+            unit=self.config.noise_unit,
             layers=self.config.patterns,
             rescale=False,
             isotropic_scale=self.config.isotropic_scale,
@@ -240,7 +252,10 @@ class Problem:
 def describe(config: HeavyTails) -> dict[str, Any]:
     """Facts that are known before training."""
     problem = Problem(config, load_data(config))
-    entries = 1 / math.sqrt(3 * problem.data.train.x.shape[1])
+    first = parameters(problem.network)[hidden_layers(problem.network)[0]]
+    entries = 1 / math.sqrt(3 * first.shape[0])
+    if config.network != "mlp":
+        entries = float(jnp.std(first))
     accumulated = problem.accumulated(config.max_steps - 1)
     return {
         "hidden layers": ", ".join(hidden_layers(problem.network)),
@@ -250,7 +265,7 @@ def describe(config: HeavyTails) -> dict[str, Any]:
         ),
         "noise scale of the first step": float(problem.scales(1)[0]),
         "scale accumulated by max_steps": accumulated,
-        "standard deviation of uniform initial entries": entries,
+        "standard deviation of initial entries": entries,
         "pruning ratio of the initial network": summary_of(
             pruning_rows(problem.network, None)
         )["pruning_ratio"],

@@ -34,7 +34,7 @@ class Images:
 
     problem: Literal["cifar10", "cifar100"] = "cifar10"
     """Data set."""
-    network: Literal["resnet20", "resnet32"] = "resnet20"
+    network: Literal["resnet8", "resnet20", "resnet32"] = "resnet20"
     """Network."""
     multiplier: float = 1.0
     """Factor of all widths; 1 gives 16, 32, 64 channels."""

@@ -24,7 +24,7 @@ from .config import Images
 
 
 DATASETS = {"cifar10": "cifar-10", "cifar100": "cifar-100"}
-DEPTHS = {"resnet20": 20, "resnet32": 32}
+DEPTHS = {"resnet8": 8, "resnet20": 20, "resnet32": 32}
 
 
 @dataclass(frozen=True)

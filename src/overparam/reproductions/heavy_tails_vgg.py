@@ -1,0 +1,177 @@
+"""Heavy-tailed noise and filter pruning of VGG11 on CIFAR-10: Wan et al. 2024."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+
+from ..analysis.intervals import mean_interval
+from ..plots.curves import curves
+from ..plots.figure import COLOURS, panels
+from ..studies.heavy_tails.pruned import COLUMNS
+from .heavy_tails_arms import matched_sigma
+from .reproduction import Claim, Reproduction, Results, Scale
+
+
+# Kernels start Gaussian with standard deviation sqrt(2 / (9 filters)), about 0.03 in
+# the widest layers; noise that adds up to this scale is visible beside them.
+ACCUMULATED_SCALE = 0.01
+LEARNING_RATE = 0.05
+
+ARMS: Mapping[str, Mapping[str, Any]] = {
+    "no noise": {"noise": "none"},
+    "isotropic per filter, 1.75": {"noise": "isotropic", "alpha": 1.75},
+    "isotropic per kernel, 1.75": {
+        "noise": "isotropic",
+        "alpha": 1.75,
+        "noise_unit": "kernel",
+    },
+    "Gaussian": {"noise": "isotropic", "alpha": 2.0},
+}
+CLEAN, FILTER, GAUSSIAN = "no noise", "isotropic per filter, 1.75", "Gaussian"
+
+SETTINGS: Mapping[Scale, Mapping[str, Any]] = {
+    "smoke": {
+        "network": "vgg11",
+        "multiplier": 0.125,
+        "n_train": 40,
+        "n_test": 20,
+        "batch_size": 20,
+        "max_steps": 4,
+        "evaluate_every": 4,
+    },
+    "laptop": {
+        "network": "vgg11",
+        "multiplier": 0.25,
+        "n_train": 10_000,
+        "n_test": 2000,
+        "batch_size": 100,
+        "max_steps": 300,
+        "evaluate_every": 100,
+    },
+    "paper": {
+        "network": "vgg11-wide",
+        "batch_size": 100,
+        "max_steps": 20_000,
+        "evaluate_every": 500,
+    },
+}
+SEEDS: Mapping[Scale, int] = {"smoke": 1, "laptop": 1, "paper": 5}
+
+
+def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
+    """Every arm with the same seeds, steps and accumulated noise."""
+    common: dict[str, Any] = {
+        "dataset": "cifar-10",
+        "learning_rate": LEARNING_RATE,
+        "momentum": 0.9,
+        "stop_when": "never",
+        **SETTINGS[scale],
+    }
+    duration = LEARNING_RATE * (common["max_steps"] - 1)
+    return [
+        {**common, **arm, **_level(arm, duration), "seed": seed}
+        for arm in ARMS.values()
+        for seed in range(SEEDS[scale])
+    ]
+
+
+def _level(arm: Mapping[str, Any], duration: float) -> dict[str, float]:
+    if arm["noise"] == "none":
+        return {}
+    sigma = matched_sigma(ACCUMULATED_SCALE, alpha=arm["alpha"], duration=duration)
+    return {"sigma": sigma}
+
+
+def figures(results: Results) -> Mapping[str, Figure]:
+    """Accuracy while training, and after removing filters."""
+    figure, axes = panels(1, 2, width=4.6, height=3.6, caption=_caption(results))
+    named = pl.concat(
+        [_of(results.records, name).with_columns(arm=pl.lit(name)) for name in ARMS]
+    )
+    curves(axes[0, 0], named, x="step", y="test_accuracy", by="arm")
+    for index, name in enumerate(sorted(ARMS)):
+        tables = _by_ratio(results, name)
+        accuracy = np.mean(
+            [table[:, COLUMNS.index("test_accuracy")] for table in tables], axis=0
+        )
+        fractions = np.linspace(0, 1, len(accuracy))
+        axes[0, 1].plot(fractions, accuracy, color=COLOURS[index], label=name)
+    axes[0, 1].set_xlabel("fraction of filters removed in each layer")
+    axes[0, 1].set_ylabel("test accuracy")
+    axes[0, 1].legend()
+    return {"vgg": figure}
+
+
+def tables(results: Results) -> Mapping[str, pl.DataFrame]:
+    """Accuracies and ratios before and after pruning, one row per arm."""
+    columns = ["train_accuracy", "test_accuracy", "pruning_ratio"]
+    columns += ["test_accuracy_pruned"]
+    rows = [
+        _of(results.runs, name)
+        .select(
+            pl.lit(name).alias("arm"),
+            pl.len().alias("seeds"),
+            *(pl.col(column).mean() for column in columns),
+        )
+        .head(1)
+        for name in ARMS
+    ]
+    return {"pruning": pl.concat(rows)}
+
+
+def claims(results: Results) -> Sequence[Claim]:
+    """Whether noise raises the ratio for a convolutional network, and by its tail."""
+    return [
+        _more(results, FILTER, CLEAN, "noise raises the pruning ratio of VGG11"),
+        _more(results, FILTER, GAUSSIAN, "a heavy tail raises it more"),
+    ]
+
+
+def _more(results: Results, first: str, second: str, sentence: str) -> Claim:
+    pairs = _of(results.runs, first).join(
+        _of(results.runs, second), on="seed", suffix="_second"
+    )
+    found = (pairs["pruning_ratio"] - pairs["pruning_ratio_second"]).to_numpy()
+    interval = mean_interval(found)
+    return Claim(
+        sentence=sentence,
+        published="noise raises it" if second == CLEAN else "ours",
+        measured=f"difference {interval.estimate:+.4f}, {len(found)} seed(s)",
+        holds=interval.low > 0 if len(found) > 2 else None,
+    )
+
+
+def _of(frame: pl.DataFrame, name: str) -> pl.DataFrame:
+    wanted = {"noise_unit": "filter"} | dict(ARMS[name])
+    return frame.filter(*(pl.col(field) == value for field, value in wanted.items()))
+
+
+def _by_ratio(results: Results, name: str) -> list[np.ndarray]:
+    paths = set(_of(results.runs, name)["path"])
+    tables = [run.arrays["pruning"] for run in results.stored if str(run.path) in paths]
+    return [table[table[:, COLUMNS.index("by_ratio")] == 1] for table in tables]
+
+
+def _caption(results: Results) -> str:
+    first = results.runs.row(0, named=True)
+    return (
+        f"{first['network']}, multiplier {first['multiplier']:g}, CIFAR-10, batch "
+        f"{first['batch_size']}, {first['max_steps']} steps of {LEARNING_RATE:g} with "
+        f"momentum 0.9, noise of accumulated scale {ACCUMULATED_SCALE:g} on all "
+        "convolutions but the first, filters pruned; "
+        f"{results.runs['seed'].n_unique()} seed(s)"
+    )
+
+
+REPRODUCTION = Reproduction(
+    title="Heavy-tailed noise and filter pruning of VGG11 on CIFAR-10",
+    source="Wan, Barsbey, Zaidi, Simsekli 2024, convolutional experiments",
+    study="heavy-tails",
+    grid=grid,
+    figures=figures,
+    tables=tables,
+    claims=claims,
+)

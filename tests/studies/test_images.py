@@ -1,0 +1,174 @@
+"""The study images, end to end on real images, and what bad input gets."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import equinox as eqx
+import jax
+import numpy as np
+import pytest
+
+from overparam.cli.main import run_command
+from overparam.errors import ConfigError, Interrupted
+from overparam.store.read import read_run
+from overparam.studies.images.config import Images
+from overparam.studies.images.evaluate import exact_readout, scored
+from overparam.studies.images.run import run
+from overparam.studies.images.setup import Setup, load_parts
+from overparam.studies.study import Context
+
+
+TINY = {
+    "network": "resnet8",
+    "multiplier": 0.25,
+    "train_per_class": 4,
+    "test_per_class": 2,
+    "batch_size": 10,
+    "epochs": 2,
+    "precision": "float64",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cifar(real_data):
+    """Skips the module where CIFAR-10 is not there."""
+    return real_data("cifar-10")
+
+
+def arrays(tree):
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(tree) if eqx.is_array(leaf)]
+
+
+def test_the_command_line_runs_images_as_a_problem_of_timescales(tmp_path):
+    words = ["--problem", "cifar10", "--network", "resnet8", "--multiplier", "0.25"]
+    words += ["--train-per-class", "2", "--test-per-class", "1", "--batch-size", "10"]
+    words += ["--epochs", "1", "--lmbda", "0.01", "--time_scale", "0.002"]
+    code = run_command(["run", "timescales", *words, "--runs", str(tmp_path)])
+    assert code == 0
+    (folder,) = (tmp_path / "images").iterdir()
+    stored = read_run(folder)
+    assert stored.status == "finished"
+    assert stored.config["penalty"] == 0.01
+    assert stored.summary["time_scale"] == 0.002
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        {"dynamics": "varpro", "readout": "epoch-mean"},
+        {"dynamics": "varpro", "readout": "running", "momentum": 0.5},
+        {"dynamics": "descent", "schedule": "cosine", "final_epochs": 1},
+        {"dynamics": "shampoo", "update_every": 2, "momentum": 0.5},
+    ],
+)
+def test_every_method_trains_and_records_each_epoch(method):
+    config = Images(**(TINY | method))
+    outcome = run(config, Context())
+    assert outcome.status == "finished"
+    epochs = list(range(config.total_epochs + 1))
+    assert list(outcome.metrics["epoch"]) == epochs
+    # The exact readout minimises the very loss on the images it is solved for.
+    exact, own = outcome.metrics["fixed_loss_full"], outcome.metrics["fixed_loss"]
+    assert (exact <= own * (1 + 1e-9)).all()
+
+
+class Stop:
+    """Asks a run to stop after its first epoch."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def __call__(self):
+        self.asked += 1
+        return 143 if self.asked == 1 else None
+
+
+@pytest.mark.parametrize("method", [{"readout": "gram"}, {"dynamics": "shampoo"}])
+def test_a_stopped_run_goes_on_bit_for_bit(method, tmp_path):
+    config = Images(**(TINY | method))
+    whole = run(config, Context())
+    stop = Stop()
+    with pytest.raises(Interrupted):
+        run(config, Context(checkpoints=tmp_path, stop_requested=stop))
+    resumed = run(config, Context(checkpoints=tmp_path, stop_requested=stop))
+    for a, b in zip(arrays(whole.network), arrays(resumed.network), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_the_exact_readout_solves_the_normal_equations_of_the_features():
+    setup = Setup(Images(**TINY), load_parts(Images(**TINY)))
+    seen = scored(setup.images.pixels, setup.network, setup.parts.train)
+    width = setup.network.readout.shape[0]
+    readout, _ = exact_readout(seen, 10, scale=1 / width, penalty=1e-3)
+    targets = np.eye(10)[seen.labels]
+    residual = seen.features @ readout / width - targets
+    pull = seen.features.T @ residual / len(targets) + 1e-3 * readout
+    # Relative to entries of the two cancelling terms, of order one.
+    assert np.abs(pull).max() < 1e-10
+
+
+def test_parts_are_disjoint_and_as_documented(cifar):
+    config = Images(**(TINY | {"validation_per_class": 3}))
+    parts = load_parts(config)
+    assert [len(p) for p in (parts.train, parts.validation, parts.test)] == [40, 30, 20]
+    first = np.flatnonzero(cifar.train.y == 7)[:4]
+    last = np.flatnonzero(cifar.train.y == 7)[-3:]
+    assert np.array_equal(parts.train.x[parts.train.y == 7], cifar.train.x[first])
+    found = parts.validation.x[parts.validation.y == 7]
+    assert np.array_equal(found, cifar.train.x[last])
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"penalty": 0.0}, r"`penalty` must be positive, got 0.0: the loss is divided"),
+        ({"readout_average": 1.0}, r"`readout_average` must be in \[0, 1\), got 1.0"),
+        ({"batch_size": 64}, r"`batch_size` 64 is larger than the 40 training images"),
+        ({"epochs": 0}, r"`epochs` must be at least 1, got 0"),
+    ],
+)
+def test_bad_values_get_one_sentence(changes, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        load_parts(Images(**(TINY | changes)))
+
+
+def test_two_devices_give_the_numbers_of_one(tmp_path):
+    program = textwrap.dedent(
+        """
+        import sys
+        import jax
+        jax.config.update("jax_enable_x64", True)
+        import numpy as np
+        from overparam.studies.images.config import Images
+        from overparam.studies.images.run import run
+        from overparam.studies.study import Context
+
+        config = Images(network="resnet8", multiplier=0.25, train_per_class=4,
+            test_per_class=2, batch_size=10, epochs=1, precision="float64")
+        found = run(config, Context())
+        print(jax.device_count(), repr(float(found.metrics["fixed_loss"][-1])))
+        """
+    )
+    flag = "--xla_force_host_platform_device_count="
+    losses = []
+    for n_devices in (1, 2):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "XLA_FLAGS": f"{flag}{n_devices}"},
+        )
+        seen, loss = done.stdout.split()
+        assert int(seen) == n_devices
+        losses.append(float(loss))
+    # Sums over devices are taken in another order; four steps amplify rounding.
+    assert losses[1] == pytest.approx(losses[0], rel=1e-8)
+
+
+@pytest.mark.parametrize("name", ["cifar-varpro", "heavy-tails-vgg"])
+def test_reproductions_run_at_smoke_scale(name, tmp_path):
+    words = ["reproduce", name, "--scale", "smoke", "--jobs", "1"]
+    assert run_command([*words, "--runs", str(tmp_path)]) == 0
