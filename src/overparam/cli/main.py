@@ -21,6 +21,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "compare": "what differs between two stored runs",
         "reproduce": "a published figure with its claims",
         "report": "stored runs as one HTML page",
+        "export": "stored runs for TensorBoard, MLflow or W&B",
         "data": "list, fetch and verify data sets",
         "doctor": "versions, devices, threads, data found",
         "cite": "BibTeX of a study's source and of overparam",

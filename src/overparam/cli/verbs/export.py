@@ -1,0 +1,54 @@
+"""`overparam export RUNS --to ...`: stored runs in the formats of other tools."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from ...errors import StoreError
+from ..arguments import parse
+from ..show import tell
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exporting:
+    """Write stored runs for TensorBoard, MLflow or W&B, after the fact and offline.
+
+    Examples:
+      overparam export runs --to tensorboard --out events
+      overparam export runs --to mlflow --out tracked --study planted
+    """
+
+    runs: tyro.conf.Positional[Path] = Path("runs")
+    """Folder of all runs."""
+    to: Literal["tensorboard", "mlflow", "wandb"]
+    """The tool; each needs the extra of its name."""
+    out: Path
+    """A new folder to write to."""
+    study: str | None = None
+    """Only the runs of this study."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Export runs."""
+    exporting = parse(Exporting, argv, prog="overparam export")
+    from ...export.export import TARGETS, export
+    from ...store.read import read_run
+    from ...store.table import gather
+
+    gathered = gather(exporting.runs, study=exporting.study)
+    if gathered.frame.is_empty():
+        raise StoreError(f"`{exporting.runs}` holds no finished run to export.")
+    # Offline means that nobody is told, unless the user wants it.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    runs = [read_run(path) for path in gathered.frame["path"]]
+    number = export(runs, to=exporting.to, folder=exporting.out)
+    for unreadable in gathered.unreadable:
+        tell(f"left out: {unreadable.reason}")
+    look = TARGETS[exporting.to].look.format(folder=exporting.out)
+    tell(f"{number} runs in {exporting.out}; look at them with `{look}`.")
+    return 0
