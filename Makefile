@@ -17,10 +17,10 @@ demo: $(VENV)/installed
 # skip and say why.
 test: $(VENV)/installed-test
 	PYTHON=$(abspath $(BIN))/python bash .ci/data $(abspath $(DATA))
-	OVERPARAM_DATA=$(abspath $(DATA)) $(BIN)/python -m pytest
+	OVERPARAM_DATA=$(abspath $(DATA)) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 test-fast: $(VENV)/installed-test
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
