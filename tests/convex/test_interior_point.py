@@ -16,8 +16,8 @@ from .problems import Problem, legacy_problem
 NETWORKS = ["plain", "skip", "normalised"]
 RELAXATIONS = ["gated", "exact"]
 PENALTIES = [None, 0.05]
-# Certified gaps of 1e-7 on both sides and a reference accurate to 1e-8.
-AGREES = 1e-6
+# Certified gaps of 1e-7 (gated) and 1e-6 (exact), a reference accurate to 1e-8.
+AGREES = 2e-6
 
 
 def recomputed(solution):
@@ -50,7 +50,7 @@ def test_every_number_follows_from_the_returned_arrays(
         problem.program(network=network, relaxation=relaxation, penalty=penalty)
     )
     assert solution.status == "optimal"
-    assert solution.gap <= 1e-7
+    assert solution.gap <= (1e-7 if relaxation == "gated" else 1e-6)
     error, lowest_row = recomputed(solution)
     program = solution.program
     norms = program.group_norms(solution.weights)
@@ -189,8 +189,8 @@ def test_scales_and_rotations_change_the_value_as_they_must(rng, relaxation):
         (problem.x, problem.y, np.concatenate([gates, 2 * gates[:3]]), value),
     ]:
         program = convex_program(x, y, patterns=patterns_of(x, directions), **options)
-        # Both values carry a certified relative gap of at most 1e-7.
-        assert solve(program).primal == pytest.approx(expected, rel=3e-7)
+        # Both values carry a certified relative gap of at most 1e-6.
+        assert solve(program).primal == pytest.approx(expected, rel=3e-6)
 
 
 def test_small_penalties_approach_the_minimum_norm(rng):

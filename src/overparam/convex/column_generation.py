@@ -40,7 +40,7 @@ def generate_columns(
     *,
     rounds: int = 10,
     added: int = 40,
-    tolerance: float = 1e-7,
+    tolerance: float | None = None,
     max_iterations: int = 100,
     rng: np.random.Generator,
 ) -> Generated:
@@ -50,7 +50,7 @@ def generate_columns(
         program: A plain or skip programme with the patterns to begin with.
         rounds: Most rounds.
         added: Most patterns added in a round.
-        tolerance: Relative gap of every solution.
+        tolerance: Relative gap of every solution; `None` as for `solve`.
         max_iterations: Most Newton steps of every solution.
         rng: Generator of the starts of the search.
     """

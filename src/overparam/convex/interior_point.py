@@ -17,10 +17,14 @@ from .programs import Program, check_data
 from .solution import Solution, assess
 
 
+_GATED_TOLERANCE = 1e-7
+_EXACT_TOLERANCE = 1e-6
+
+
 def solve(
     program: Program,
     *,
-    tolerance: float = 1e-7,
+    tolerance: float | None = None,
     max_iterations: int = 100,
     near: Solution | None = None,
 ) -> Solution:
@@ -32,7 +36,8 @@ def solve(
 
     Args:
         program: What to minimise.
-        tolerance: Relative gap at which to stop; below 1e-8 rounding may prevent it.
+        tolerance: Relative gap at which to stop; `None` takes 1e-7 (gated) or 1e-6
+            (exact), which rounding does not prevent.
         max_iterations: Most Newton steps.
         near: Solution of a similar gated programme with the same groups to start from.
 
@@ -41,6 +46,8 @@ def solve(
     """
     positive(tolerance=tolerance)
     at_least(1, max_iterations=max_iterations)
+    if tolerance is None:
+        tolerance = _EXACT_TOLERANCE if program.exact else _GATED_TOLERANCE
     repair = EqualityRepair(program) if program.penalty is None else None
     if repair is not None:
         unreachable = repair.unreachable()

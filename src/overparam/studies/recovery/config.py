@@ -56,7 +56,7 @@ class Recovery:
     n_patterns: int | None = None
     """Number of sampled gates; `none` takes max(n_samples, 50)."""
     tolerance: float | None = None
-    """Certified relative gap at which a solver stops; `none` takes 1e-7 (admm 1e-4)."""
+    """Certified gap at which to stop; `none`: 1e-7 gated, 1e-6 exact, 1e-4 admm."""
     max_iterations: int | None = None
     """Most iterations of a solver; `none` takes 100 (interior-point), 20000 (admm)."""
     test_size: int | None = None

@@ -24,6 +24,8 @@ from .training import train_trial
 
 # Blocks with less than this fraction of the largest norm do not count as active.
 _NEGLIGIBLE = 1e-4
+# Gap up to which the condition's own certificate is optimal; it is exact but for this.
+_ROUNDING = 1e-7
 
 
 def run(config: Recovery, context: Context) -> Outcome:
@@ -106,8 +108,9 @@ def _solve(
     trial: Trial, program: Program, planted: PlantedWeights, condition: Isometry
 ) -> Solution:
     config = trial.config
-    default = 1e-4 if config.method == "admm" else 1e-7
-    options: dict[str, Any] = {"tolerance": config.tolerance or default}
+    options: dict[str, Any] = {}
+    if config.tolerance is not None:
+        options["tolerance"] = config.tolerance
     if config.max_iterations is not None:
         options["max_iterations"] = config.max_iterations
     if config.method == "reference":
@@ -130,7 +133,7 @@ def _solve(
             planted.weights,
             condition.multiplier,
             cone_dual,
-            tolerance=options["tolerance"],
+            tolerance=config.tolerance or _ROUNDING,
             iterations=0,
         )
     return with_uniqueness(solve(program, **options))
