@@ -128,7 +128,7 @@ def test_a_seed_fixes_a_run_and_another_changes_it():
 
 def test_a_time_step_that_is_too_large_is_named(plain):
     found = outcome(penalty=1e-6, time_step=0.5, limits=())
-    assert found.status == "diverged" or found.summary["rises"] > 0
+    assert found.status == "diverged" or found.summary["fraction_of_rises"] > 0
     assert any("is above the stable step estimated at start" in n for n in found.notes)
     assert "A smaller" not in " ".join(plain.notes)
 

@@ -71,7 +71,7 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
     for gamma in GAMMAS:
         particles = late_rate(results, "risk", WINDOW, gamma=gamma)
         limit = late_rate(results, "ultra_fast_energy", WINDOW, gamma=gamma)
-        distances = final(results, "teacher_distance", gamma=gamma)
+        distances = final(results, "last_teacher_distance", gamma=gamma)
         rows.append(
             {
                 "gamma": gamma,
@@ -87,7 +87,7 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
 def claims(results: Results) -> Sequence[Claim]:
     """Sharper teachers are learned more slowly, at the rate of the gap."""
     decided = results.scale != "smoke"
-    ends = {f"{g:g}": final(results, "teacher_distance", gamma=g) for g in GAMMAS}
+    ends = {f"{g:g}": final(results, "last_teacher_distance", gamma=g) for g in GAMMAS}
     starts = {f"{g:g}": at_time(results, "risk", 5.0, gamma=g) for g in GAMMAS}
     ordered = all(
         bool(np.all(np.diff(column) > 0))

@@ -65,8 +65,8 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
         results.runs.group_by("gamma", "penalty", "width")
         .agg(
             pl.len().alias("seeds"),
-            pl.col("risk").median(),
-            pl.col("teacher_distance").median(),
+            pl.col("last_risk").median(),
+            pl.col("last_teacher_distance").median(),
         )
         .sort("gamma", "penalty", "width")
     )
@@ -78,7 +78,7 @@ def claims(results: Results) -> Sequence[Claim]:
     widths = WIDTHS[results.scale]
     gamma = float(np.min(results.runs["gamma"].to_numpy()))
     ends = [
-        final(results, "teacher_distance", width=w, penalty=1e-3, gamma=gamma)
+        final(results, "last_teacher_distance", width=w, penalty=1e-3, gamma=gamma)
         for w in widths
     ]
     good, seeds = decreasing(ends)

@@ -69,8 +69,8 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
         results.runs.group_by("penalty", "width", "dynamics")
         .agg(
             pl.len().alias("seeds"),
-            pl.col("risk").median(),
-            pl.col("teacher_distance").median(),
+            pl.col("last_risk").median(),
+            pl.col("last_teacher_distance").median(),
         )
         .sort("penalty", "width", "dynamics")
     )

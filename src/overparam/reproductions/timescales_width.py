@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from ..plots.figure import panels
 from .reproduction import Claim, Reproduction, Results, Scale
 from .timescales_curves import (
-    at_time,
     caption,
     configs,
     decreasing,
@@ -67,6 +66,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:
     """Last risk and distances, over seeds."""
     columns = ("risk", "teacher_distance", "teacher_w2", "ultra_fast_distance")
+    columns = [f"last_{column}" for column in columns]
     summary = (
         results.runs.group_by("centre", "width")
         .agg(pl.len().alias("seeds"), *(pl.col(c).median() for c in columns))
@@ -76,11 +76,12 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
 
 
 def claims(results: Results) -> Sequence[Claim]:
-    """Wider is closer to the teacher; unbiased is closer; wider is nearer the limit."""
+    """Wider is closer to the teacher; unbiased is closer."""
     widths = WIDTHS[results.scale]
     ends = {
         centre: [
-            final(results, "teacher_distance", centre=centre, width=w) for w in widths
+            final(results, "last_teacher_distance", centre=centre, width=w)
+            for w in widths
         ]
         for centre in (1.0, 0.0)
     }
@@ -97,7 +98,7 @@ def claims(results: Results) -> Sequence[Claim]:
                 holds=good == seeds if decided else None,
             )
         )
-    return [*found, _unbiased(results, ends), _nearer(results)]
+    return [*found, _unbiased(results, ends)]
 
 
 def _unbiased(results: Results, ends: Mapping[float, list[list[float]]]) -> Claim:
@@ -112,28 +113,6 @@ def _unbiased(results: Results, ends: Mapping[float, list[list[float]]]) -> Clai
         published="at every width",
         measured=f"{good} of {len(pairs)} pairs of equal width and seed",
         holds=good == len(pairs) if results.scale != "smoke" else None,
-    )
-
-
-def _nearer(results: Results) -> Claim:
-    time = 0.5
-    groups = {
-        f"{width} {name}": at_time(
-            results, f"{column}_distance", time, width=width, centre=1.0
-        )
-        for width in WIDTHS[results.scale]
-        for name, column in (("plain", "ultra_fast"), ("projected", "projected"))
-    }
-    pairs = [
-        (groups[f"{width} projected"], groups[f"{width} plain"])
-        for width in WIDTHS[results.scale]
-    ]
-    closer = all(a < b for ones, others in pairs for a, b in zip(ones, others))  # noqa: B905
-    return Claim(
-        sentence=f"at time {time} every width is nearer the projected diffusion",
-        published="ours (the paper compares with the plain diffusion only)",
-        measured=listed(groups),
-        holds=closer if results.scale != "smoke" else None,
     )
 
 

@@ -143,23 +143,23 @@ def _summary(
         return float(finite[-1]) if len(finite) else None
 
     rises = columns.get("rises", np.zeros(1))
+    ends = (
+        "risk",
+        "time",
+        "teacher_distance",
+        "teacher_w1",
+        "teacher_w2",
+        "ultra_fast_distance",
+        "projected_distance",
+    )
+    seen = limits.projected
     return {
-        "time": last("time"),
-        "risk_first": float(columns["risk"][0]),
-        "risk": last("risk"),
-        "teacher_distance": last("teacher_distance"),
-        "teacher_w1": last("teacher_w1"),
-        "teacher_w2": last("teacher_w2"),
-        "ultra_fast_distance": last("ultra_fast_distance"),
-        "projected_distance": last("projected_distance"),
-        "projected_time": float(limits.projected.times[-1])
-        if limits.projected is not None
-        else None,
-        "floor": last("floor"),
-        "rises": float(np.nanmean(rises)),
+        **{f"last_{name}": last(name) for name in ends},
+        "first_risk": float(columns["risk"][0]),
+        "projected_time": None if seen is None else float(seen.times[-1]),
+        "fraction_of_rises": float(np.nanmean(rises)),
         "spectral_gap": limits.grid.gap() if limits.grid else None,
         "time_ratio": config.time_ratio if config.dynamics != "varpro" else None,
-        "stored_centre": config.centre,
     }
 
 
