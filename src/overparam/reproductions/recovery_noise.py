@@ -29,7 +29,10 @@ def design_grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
 
 def noise_figures(results: Results) -> Mapping[str, Figure]:
     """Distance to the planted weights and test error over n and d."""
-    text = "Gated minimum norm, skip network, Gaussian data; means over trials."
+    text = (
+        "Gated minimum norm, skip network, Gaussian data; means over trials of the "
+        "largest distance of an optimum to the planted weights, and of the test error."
+    )
     figure, axes = panels(2, len(NOISES), width=3.4, caption=caption(results, text))
     for column, noise in enumerate(NOISES):
         cells = _means(results.runs.filter(pl.col("noise") == noise))
