@@ -100,8 +100,8 @@ def sign_claim(
 ) -> Claim:
     """The claim that paired differences exceed `-margin`, by a sign test.
 
-    It holds if more than half of the pairs do and the sign test is significant; fewer
-    than ten pairs decide nothing.
+    It holds if more than half of the pairs do and the sign test is significant; more
+    than half without significance, or fewer than ten pairs, decide nothing.
     """
     if not len(found):
         return Claim(
@@ -111,12 +111,13 @@ def sign_claim(
     agreeing = f"{positive} of {len(found)} pairs"
     if margin:
         agreeing += f" above {-margin:g}"
-    holds = 2 * positive > len(found) and p < SIGNIFICANT
+    holds = 2 * positive > len(found)
+    decided = len(found) >= MIN_PAIRS and (p < SIGNIFICANT or not holds)
     return Claim(
         sentence=sentence,
         published=published,
         measured=f"{agreeing}, p = {p:.2g}, mean difference {mean_interval(found)}",
-        holds=None if len(found) < MIN_PAIRS else holds,
+        holds=holds if decided else None,
     )
 
 

@@ -98,9 +98,11 @@ def _error_against_width(axes: Axes, results: Results) -> None:
         )
     axes.axhline(_limit(KEPT), color="0.4", linestyle=":", label="limit G")
     axes.set_xscale("log")
-    axes.set_yscale("log")
+    axes.set_xticks(widths, [str(width) for width in widths])
+    axes.minorticks_off()
     axes.set_xlabel("width n")
     axes.set_ylabel(f"relative squared error of keeping {KEPT:g} n neurons")
+    axes.set_ylim(bottom=0)
     axes.legend()
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
@@ -77,17 +78,19 @@ def figures(results: Results) -> Mapping[str, Figure]:
 
 def _curves(axes: Any, results: Results, kind: str, column: str) -> None:
     widths = WIDTHS[results.scale]
-    for index, arm in enumerate(_arms(widths[0])):
-        if arm.noise in ("none", kind):
-            by_width = [_at(arm, width).values(results, column) for width in widths]
-            band(
-                axes,
-                pl.Series(widths).to_numpy(),
-                list(zip(*by_width, strict=True)),  # pyright: ignore
-                label=arm.label,
-                colour=COLOURS[index % 4],
-            )
+    shown = [arm for arm in _arms(widths[0]) if arm.noise in ("none", kind)]
+    for colour, arm in zip(COLOURS, shown, strict=False):
+        by_width = [_at(arm, width).values(results, column) for width in widths]
+        band(
+            axes,
+            np.array(widths),
+            list(np.array(by_width).T),
+            label=arm.label.removeprefix(f"{kind}, "),
+            colour=colour,
+        )
     axes.set_xscale("log")
+    axes.set_xticks(widths, [str(width) for width in widths])
+    axes.minorticks_off()
 
 
 def _at(arm: Arm, width: int) -> Arm:
