@@ -8,12 +8,15 @@ from overparam.store.compare import Difference, compare
 
 
 def test_a_run_and_its_repetition_have_the_same_numbers(tmp_path):
-    one = store(tmp_path)
-    other = store(tmp_path, force=True, outcome=record(seconds=99.0))
+    metrics = {"risk": [2.0, np.nan], "seconds": [0.1, 0.2]}
+    one = store(tmp_path, outcome=record(metrics=metrics))
+    later = record(seconds=99.0, metrics=metrics | {"seconds": [0.1, 0.3]})
+    other = store(tmp_path, force=True, outcome=later)
     found = compare(one, other)
     assert found.same_numbers
-    assert found.config == found.metrics == ()
+    assert found.config == ()
     assert [difference.name for difference in found.outcome] == ["seconds"]
+    assert [difference.name for difference in found.metrics] == ["seconds, record 1"]
 
 
 def test_every_kind_of_difference_is_named(tmp_path):
