@@ -60,7 +60,8 @@ def from_torch(arrays: Mapping[str, np.ndarray], like: N) -> N:
                 f"`{names[name]}` gives `{name}` the shape {array.shape}, expected "
                 f"{leaf.shape}."
             )
-        return jnp.asarray(array, leaf.dtype)
+        # A copy: on a CPU `asarray` may share the memory that PyTorch goes on training.
+        return jnp.array(array, leaf.dtype, copy=True)
 
     return jax.tree_util.tree_map_with_path(read, like)
 

@@ -37,6 +37,7 @@ class Timescales:
       overparam run timescales
       overparam run timescales --width 1024 --steps 32000 --lambda 1e-4
       overparam run timescales --problem torus --width 128 --steps 500
+      overparam run timescales --problem cifar10 --help    (deep networks on images)
     """
 
     problem: Literal["circle", "torus"] = "circle"

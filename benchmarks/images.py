@@ -1,0 +1,156 @@
+"""Training steps of ResNet-20 and VGG11 against PyTorch, both float32, same run.
+
+    python benchmarks/images.py --network resnet20 --batch-size 128
+
+Prints milliseconds per step (wall and CPU, minimum of the repeats) and their ratios.
+On a machine that others use the ratio of CPU times is the one to trust.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from overparam.data.source import Batch
+from overparam.dynamics.descent import BatchLoss, Descent
+from overparam.dynamics.losses import cross_entropy
+from overparam.dynamics.readout_rules import Gram
+from overparam.dynamics.stochastic_varpro import StochasticVarPro
+from overparam.networks.resnet import resnet
+from overparam.networks.vgg import vgg11
+
+
+STEPS = 2
+"""Steps of one timed call of ours: they run inside the compiled loop."""
+TARGET = 2.5
+
+
+def best(call: Callable[[], Any], repeats: int) -> tuple[float, float]:
+    call()
+    walls, cpus = [], []
+    for _ in range(repeats):
+        wall, cpu = time.perf_counter(), time.process_time()
+        call()
+        walls.append(time.perf_counter() - wall)
+        cpus.append(time.process_time() - cpu)
+    return 1e3 * min(walls), 1e3 * min(cpus)
+
+
+def ours(name: str, batch_size: int, dynamics: str) -> Callable[[], Any]:
+    key = jax.random.key(0)
+    networks = {
+        "resnet20": lambda: resnet(20, key=key),
+        "vgg11": lambda: vgg11(key=key),
+        "vgg11-wide": lambda: vgg11(multiplier=2, key=key),
+    }
+    network = networks[name]()
+    settings = {"learning_rate": 0.01, "momentum": 0.9}
+    rule = Descent(BatchLoss(cross_entropy), optax.sgd, settings=settings)
+    if dynamics == "varpro":
+        rule = StochasticVarPro(1e-3, Gram(), settings=settings)
+    shape = (STEPS * batch_size, 32, 32, 3)
+    x = jax.random.normal(key, shape, jnp.float32)
+    y = jnp.arange(shape[0], dtype=jnp.int32) % 10
+    state = rule.init(network, key=key)
+    dynamic, static = eqx.partition(state, eqx.is_array)
+    batches = jax.tree.map(
+        lambda leaf: leaf.reshape(STEPS, batch_size, *leaf.shape[1:]), Batch(x, y)
+    )
+
+    def step(carry: Any, batch: Batch) -> tuple[Any, Any]:
+        moved, info = rule.step(eqx.combine(carry, static), batch, key=key)
+        return eqx.filter(moved, eqx.is_array), info
+
+    steps = jax.jit(lambda carry: jax.lax.scan(step, carry, batches))
+    return lambda: jax.block_until_ready(steps(dynamic))
+
+
+def theirs(name: str, batch_size: int) -> Callable[[], Any]:
+    import torch
+    from torch import nn
+
+    torch.set_num_threads(2)
+    module = torch_resnet(nn) if name == "resnet20" else torch_vgg(nn, name)
+    optimiser = torch.optim.SGD(module.parameters(), lr=0.01, momentum=0.9)
+    x = torch.randn(batch_size, 3, 32, 32)
+    y = torch.arange(batch_size) % 10
+
+    def call() -> None:
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(module(x), y).backward()
+        optimiser.step()
+
+    return call
+
+
+def torch_vgg(nn: Any, name: str) -> Any:
+    factor = 2 if name == "vgg11-wide" else 1
+    layers: list[Any] = []
+    before = 3
+    for index, width in enumerate((64, 128, 256, 256, 512, 512, 512, 512)):
+        layers.append(nn.Conv2d(before, factor * width, 3, padding=1, bias=False))
+        layers.append(nn.ReLU())
+        if index in (0, 1, 3, 5, 7):
+            layers.append(nn.MaxPool2d(2))
+        before = factor * width
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(before, 10, bias=False))
+
+
+def torch_resnet(nn: Any) -> Any:
+    class Block(nn.Module):
+        def __init__(self, before: int, after: int, stride: int) -> None:
+            super().__init__()
+            self.body = nn.Sequential(
+                nn.Conv2d(before, after, 3, stride, 1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(),
+                nn.Conv2d(after, after, 3, 1, 1, bias=False),
+                nn.BatchNorm2d(after),
+            )
+            self.shortcut = nn.Sequential()
+            if before != after:
+                self.shortcut = nn.Sequential(
+                    nn.Conv2d(before, after, 1, stride, bias=False),
+                    nn.BatchNorm2d(after),
+                )
+
+        def forward(self, x: Any) -> Any:
+            return nn.functional.relu(self.body(x) + self.shortcut(x))
+
+    layers = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+    before = 16
+    for width in (16, 32, 64):
+        for _ in range(3):
+            layers.append(Block(before, width, 2 if before != width else 1))
+            before = width
+    pool = nn.AdaptiveAvgPool2d(1)
+    return nn.Sequential(*layers, pool, nn.Flatten(), nn.Linear(64, 10, bias=False))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    names = ["resnet20", "vgg11", "vgg11-wide"]
+    parser.add_argument("--network", choices=names, default="resnet20")
+    parser.add_argument("--dynamics", choices=["descent", "varpro"], default="descent")
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--repeats", type=int, default=4)
+    options = parser.parse_args()
+    call = ours(options.network, options.batch_size, options.dynamics)
+    mine = np.array(best(call, options.repeats)) / STEPS
+    other = np.array(best(theirs(options.network, options.batch_size), options.repeats))
+    print(f"{options.network}, {options.dynamics}, batch {options.batch_size}, float32")
+    print(f"{'':8} {'wall ms':>9} {'CPU ms':>9}")
+    print(f"{'ours':8} {mine[0]:9.0f} {mine[1]:9.0f}")
+    print(f"{'PyTorch':8} {other[0]:9.0f} {other[1]:9.0f}")
+    wall, cpu = mine / other
+    print(f"{'ratio':8} {wall:9.2f} {cpu:9.2f}   (target at most {TARGET})")
+
+
+if __name__ == "__main__":
+    main()
