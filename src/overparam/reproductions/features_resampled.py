@@ -173,7 +173,7 @@ def _band(
         published=printed,
         measured=f"{mean_interval(values)}, sd {values.std(ddof=1):.3f}, "
         f"{len(values)} draws",
-        holds=low <= values.mean() <= high,
+        holds=low <= float(values.mean()) <= high,
     )
 
 
