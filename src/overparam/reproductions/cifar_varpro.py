@@ -34,6 +34,9 @@ PUBLISHED: Mapping[str, Sequence[float]] = {
     SGD: (0.9036, 0.9026, 0.9006, 0.8977, 0.8943),
     "Shampoo": (0.8662, 0.8643, 0.8635, 0.8609, 0.8574),
 }
+# Records have the prefix where the summary has a column of the same name.
+EXACT = "metrics.test_accuracy_full"
+
 MIN_SEEDS = 3
 """Fewest seeds that decide a claim."""
 
@@ -67,13 +70,15 @@ def figures(results: Results) -> Mapping[str, Figure]:
         records = _of(results.records, name)
         upper, lower = axes[0, column], axes[1, column]
         trained = records.filter(pl.col("epoch") > 0)
-        curves(upper, trained, x="epoch", y="fixed_loss_full", by="batch_size")
+        curves(upper, trained, x="epoch", y="metrics.fixed_loss_full", by="batch_size")
+        upper.set_ylabel("loss with the exact readout")
         upper.set_yscale("log")
         upper.set_title(name)
-        curves(lower, records, x="epoch", y="test_accuracy", by="batch_size")
-        exact = records.group_by("epoch").agg(pl.col("test_accuracy_full").median())
+        curves(lower, records, x="epoch", y="metrics.test_accuracy", by="batch_size")
+        exact = records.group_by("epoch").agg(pl.col(EXACT).median())
         exact = exact.sort("epoch")
-        lower.plot(exact["epoch"], exact["test_accuracy_full"], "k:", linewidth=1)
+        lower.plot(exact["epoch"], exact[EXACT], "k:", linewidth=1)
+        lower.set_ylabel("test accuracy")
         lower.set_ylim(0, 1)
     found = {"epochs": figure}
     return found | ({"batch-size": _batch_sizes(results)} if _is_paper(results) else {})
@@ -171,8 +176,8 @@ def _noise(results: Results) -> Claim:
         late = _of(results.records, name).filter(
             (pl.col("batch_size") == 64) & pl.col("epoch").is_between(90, 100)
         )
-        stds = late.group_by("path").agg(pl.col("test_accuracy").std())
-        return float(np.mean(stds["test_accuracy"].to_numpy()))
+        stds = late.group_by("path").agg(pl.col("metrics.test_accuracy").std())
+        return float(np.mean(stds["metrics.test_accuracy"].to_numpy()))
 
     running, gram = spread(RUNNING), spread(GRAM)
     return Claim(
