@@ -230,7 +230,8 @@ def _header() -> list[str]:
         "",
         f"`python benchmarks/heavy_tails.py`; jax {jax.__version__}, "
         f"{jax.default_backend()}, fastest of several repeats, both sides in one "
-        "process. Part of the samplers' gain is float32.",
+        "process. Part of the samplers' gain is float32. Processor seconds (CPU) "
+        "hold on a busy machine too; the machine of this table was very busy.",
         "",
     ]
 
