@@ -66,10 +66,10 @@ def phase_diagram(
     lines = [(2.0, "w-", "n = 2d"), (4.0, "w--", "n = 4d")]
     if half is not None:
         lines.append((half.estimate, "r-", f"50 %: n = {half.estimate:.2f}d"))
+    heights = np.linspace(dimensions[0], dimensions[-1], 200)
     for factor, style, label in lines:
-        line = factor * dimensions
-        inside = line <= samples[-1]
-        axes.plot(line[inside], dimensions[inside], style, label=label)
+        inside = factor * heights <= samples[-1]
+        axes.plot(factor * heights[inside], heights[inside], style, label=label)
     axes.legend(fontsize=7, facecolor="0.4", labelcolor="w", loc="lower right")
     axes.set_ylabel("dimension d")
 
