@@ -1,16 +1,23 @@
 """One run from config to stored outcome: where study and store meet."""
 
+import contextlib
 import dataclasses
+import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Interrupted
-from ..store.run import RunRecord, open_run, run_status
+from ..store.lock import RunLockedError
+from ..store.run import RunDirectory, RunRecord, open_run, run_status
 from ..studies import registry
 from .platform import StopRequest, prepare_jax, set_precision
+
+
+if TYPE_CHECKING:
+    from ..studies.study import Outcome
 
 
 @dataclass(frozen=True)
@@ -53,8 +60,16 @@ def execute(
         return Executed(folder.path, record.status, fresh=True)
 
 
-def work(study: str, config: Mapping[str, Any], root: str) -> str:
+def work(
+    study: str,
+    config: Mapping[str, Any],
+    root: str,
+    batch: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """What a worker of a sweep does: one run, and its status.
+
+    With a batch its other runs are done too; then this one is found finished, unless
+    the batch could not be run.
 
     Raises:
         OverparamError: If the run failed.
@@ -62,11 +77,73 @@ def work(study: str, config: Mapping[str, Any], root: str) -> str:
     prepare_jax()
     kind = registry.study(study).config_class()
     with StopRequest().listening() as stop:
+        if batch:
+            configs = [kind(**fields) for fields in batch]
+            execute_together(study, configs, Path(root), stop_requested=stop)
         done = execute(study, kind(**config), Path(root), stop_requested=stop)
     if stop.exit_code is not None:
         # The request came too late for this run, but not for the next one.
         raise Interrupted("Stopped between two runs.", exit_code=stop.exit_code)
     return done.status
+
+
+def execute_together(
+    name: str,
+    configs: Sequence[Any],
+    root: Path,
+    *,
+    stop_requested: Callable[[], int | None],
+) -> None:
+    """Run the configs that nobody has run or is running, in one compiled program.
+
+    Each is stored as a run of its own. If they fail together each is run alone, and
+    stores its own failure.
+    """
+    try:
+        _together(name, configs, root, stop_requested)
+    except Exception:
+        for config in configs:
+            with contextlib.suppress(Exception):  # It is stored with the run.
+                execute(name, config, root, stop_requested=stop_requested)
+
+
+def _together(
+    name: str,
+    configs: Sequence[Any],
+    root: Path,
+    stop_requested: Callable[[], int | None],
+) -> None:
+    with contextlib.ExitStack() as stack:
+        entered = [(config, _enter(stack, root, name, config)) for config in configs]
+        mine = [(config, folder) for config, folder in entered if folder is not None]
+        if len(mine) < 2:
+            return
+        prepare_jax()
+        set_precision(configs[0])
+        from ..studies.study import Context
+
+        # Only the very same runs may go on from it.
+        digest = hashlib.sha256("".join(f.path.name for _, f in mine).encode())
+        kept = mine[0][1].checkpoints / f"together-{digest.hexdigest()[:12]}"
+        context = Context(checkpoints=kept, stop_requested=stop_requested)
+        start = time.perf_counter()
+        run = registry.load(registry.study(name).run_together or "")
+        outcomes = run([config for config, _ in mine], context)
+        seconds = (time.perf_counter() - start) / len(mine)
+        for (_, folder), outcome in zip(mine, outcomes, strict=True):
+            folder.write(dataclasses.replace(_stored(outcome), seconds=seconds))
+
+
+def _enter(
+    stack: contextlib.ExitStack, root: Path, name: str, config: Any
+) -> RunDirectory | None:
+    """The run of a config, unless it is finished or another process has it."""
+    fields, given = dataclasses.asdict(config), registry.defaults(type(config))
+    try:
+        folder = stack.enter_context(open_run(root, name, fields, given))
+    except RunLockedError:
+        return None
+    return None if folder.finished else folder
 
 
 def _record(
@@ -79,7 +156,6 @@ def _record(
     # Only here does JAX load; and precision must be set before arrays are made.
     prepare_jax()
     set_precision(config)
-    from ..networks.serialise import to_arrays
     from ..studies.study import Context
 
     given = {"progress": progress, "stop_requested": stop_requested}
@@ -87,7 +163,13 @@ def _record(
         checkpoints=checkpoints,
         **{key: value for key, value in given.items() if value is not None},
     )
-    outcome = registry.study(name).function()(config, context)
+    return _stored(registry.study(name).function()(config, context))
+
+
+def _stored(outcome: "Outcome") -> RunRecord:
+    """What is kept of an outcome."""
+    from ..networks.serialise import to_arrays
+
     network = None if outcome.network is None else to_arrays(outcome.network)
     return RunRecord(
         status=outcome.status,

@@ -13,6 +13,7 @@ from ..studies.registry import defaults, study
 from ..sweep.clusters import cluster_workers
 from ..sweep.jobs import Job, SweepResult, SweepState
 from ..sweep.run import sweep
+from .batches import with_batches
 from .execute import work
 from .progress import Reporter
 from .show import print_table
@@ -50,7 +51,9 @@ def run_jobs(
     with contextlib.ExitStack() as stack:
         reporter = stack.enter_context(Reporter(what, unit="run"))
         workers = None
-        if cluster is not None:
+        if cluster is None:
+            jobs = with_batches(jobs, n_jobs=n_jobs or 1)
+        else:
             workers = stack.enter_context(cluster_workers(cluster, n_jobs=n_jobs))
 
         def report(state: SweepState) -> None:

@@ -30,6 +30,10 @@ class Study:
     """`module:function` from a config to facts known before training, if any."""
     shapes: tuple[str, ...] = ()
     """Fields that decide the shapes of the compiled program."""
+    batchable: tuple[str, ...] = ()
+    """Fields in which runs may differ that are faster in one compiled batch."""
+    run_together: str | None = None
+    """`module:function` from such configs and a context to an outcome for each."""
 
     def config_class(self) -> type[Any]:
         """The class of the config."""
@@ -58,6 +62,9 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
                 "train",
                 "dynamics",
             ),
+            # These runs see the same samples, which are drawn once.
+            batchable=("learning_rate", "init_scale", "readout_rate", "stop_below"),
+            run_together="overparam.studies.planted.run:run_together",
         ),
         "features": Study(
             question="Are random, learned or resampled features enough, how many?",

@@ -21,6 +21,9 @@ class Job:
     """Id of the run, so that a finished one is not started."""
     shape: str = ""
     """Jobs of one shape share compiled programs: they go to one process in turn."""
+    batch: tuple[Mapping[str, Any], ...] = ()
+    """Configs, this one among them, that `work` may do in one go. It stores each as a
+    run of its own, so that the jobs of the others find theirs finished."""
 
     @property
     def path(self) -> Path:
@@ -29,9 +32,18 @@ class Job:
 
 
 class Work(Protocol):
-    """Does one run and stores it: a function of a module, so that it can be sent."""
+    """Does one run and stores it: a function of a module, so that it can be sent.
 
-    def __call__(self, study: str, config: Mapping[str, Any], root: str) -> str:
+    Only a job that has a batch passes it on.
+    """
+
+    def __call__(
+        self,
+        study: str,
+        config: Mapping[str, Any],
+        root: str,
+        batch: Sequence[Mapping[str, Any]] = (),
+    ) -> str:
         """Run, store, and return the status. Raising means that the run failed."""
         ...
 

@@ -224,7 +224,8 @@ class _Outcome:
 def _attempt(work: Work, job: Job) -> _Outcome:
     """Do one job in a worker. An exception is an outcome: it may not be picklable."""
     try:
-        status = work(job.study, job.config, job.root)
+        batch = [job.batch] if job.batch else []
+        status = work(job.study, job.config, job.root, *batch)
     except RunLockedError as error:
         return _Outcome(FAILED, str(error), locked=True)
     except Interrupted:

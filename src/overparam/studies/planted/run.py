@@ -1,7 +1,7 @@
 """The runs of the study `planted`: a student on a planted teacher's samples."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import equinox as eqx
@@ -15,7 +15,15 @@ from ...analysis.matching import match_neurons
 from ...data.planted import PlantedStream, teacher
 from ...data.source import Batch, Empty, Source
 from ...dynamics.descent import BatchLoss, Descent
-from ...dynamics.loop import Plan, Record, Training, Trajectory, below, train
+from ...dynamics.loop import (
+    Plan,
+    Record,
+    Training,
+    Trajectory,
+    below,
+    train,
+    train_together,
+)
 from ...dynamics.losses import half_squared_error
 from ...dynamics.penalties import L2Penalty
 from ...dynamics.schedules import StepDecay
@@ -49,12 +57,39 @@ class PopulationRisk(eqx.Module):
 def run(config: Planted, context: Context) -> Outcome:
     """Train one student and measure it after every epoch."""
     problem = Problem.of(config)
-    plan = Plan(
+    return _outcome(
+        problem, train(problem.training(), _plan(config), watch=context.watch())
+    )
+
+
+def run_together(configs: Sequence[Planted], context: Context) -> list[Outcome]:
+    """Train students of one teacher on the same samples, which are drawn once.
+
+    Args:
+        configs: They differ in none of teacher, seed, samples and epochs.
+        context: Common to all.
+    """
+    problems = [Problem.of(config) for config in configs]
+    trainings = [problem.training() for problem in problems]
+    same = {"source": trainings[0].source, "data_key": trainings[0].data_key}
+    trajectories = train_together(
+        [replace(training, **same) for training in trainings],
+        _plan(configs[0]),
+        watch=context.watch(),
+    )
+    return [_outcome(*pair) for pair in zip(problems, trajectories, strict=True)]
+
+
+def _plan(config: Planted) -> Plan:
+    return Plan(
         n_steps=config.epochs * config.steps_per_epoch,
         batch_size=config.batch_size,
         record_every=config.steps_per_epoch,
     )
-    trajectory = train(problem.training(), plan, watch=context.watch())
+
+
+def _outcome(problem: "Problem", trajectory: Trajectory) -> Outcome:
+    config = problem.config
     return Outcome(
         status=trajectory.status,
         metrics=_metrics(trajectory, config),
