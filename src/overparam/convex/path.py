@@ -8,10 +8,9 @@ Reference: Ndiaye, Fercoq, Gramfort, Salmon 2017, Gap safe screening rules, Theo
 """
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
 from ..checks import at_least
 from ..errors import ConfigError
@@ -100,12 +99,3 @@ def _solve_screened(
         tolerance=tolerance,
         iterations=found.iterations,
     )
-
-
-def active_counts(solutions: Sequence[Solution]) -> Float[np.ndarray, " penalties"]:
-    """Number of groups above 1e-6 of the largest norm, for every solution."""
-    counts = []
-    for solution in solutions:
-        norms = solution.group_norms
-        counts.append(np.sum(norms > 1e-6 * max(norms.max(initial=0), 1e-300)))
-    return np.asarray(counts, float)

@@ -111,21 +111,6 @@ def label_noise(
     return noise / np.sqrt(n_samples) * generator(key).standard_normal(n_samples)
 
 
-def normalised_relu_labels(
-    x: Float[np.ndarray, "n d"], directions: Float[np.ndarray, "k d"]
-) -> Float[np.ndarray, " n"]:
-    r"""Labels $\sum_j (X w_j)_+ / \|(X w_j)_+\|_2$.
-
-    Raises:
-        ConfigError: If a neuron is zero on every sample.
-    """
-    hidden = np.maximum(x @ directions.T, 0)
-    norms = np.linalg.norm(hidden, axis=0)
-    if norms.min() < _DEAD:
-        raise ConfigError("a planted neuron is dead on all samples; draw another.")
-    return (hidden / norms).sum(axis=1)
-
-
 def draw_alive(
     planted: Planted,
     x: Float[np.ndarray, "n d"],
