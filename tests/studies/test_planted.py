@@ -61,6 +61,9 @@ def test_a_stored_run_holds_what_the_study_promises(tmp_path, capsys):
     assert run_command(["analyse", str(stored.path), "balance", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["summary"]
     assert found["penalty after balancing"] <= found["penalty"] * (1 + 1e-6)
+    assert run_command(["analyse", str(stored.path), "neurons", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["summary"]
+    assert found["lost teacher neurons"] == stored.summary["lost_neurons"]
 
 
 def test_same_seed_twice_gives_identical_metrics():

@@ -86,6 +86,11 @@ ANALYSES: Mapping[str, Analysis] = MappingProxyType(
             options="overparam.studies.planted.balance_options:BalanceOptions",
             function="overparam.studies.planted.balance_analysis:analyse",
         ),
+        "neurons": Analysis(
+            question="Which planted neurons has a student found, which are lost?",
+            options="overparam.studies.planted.neurons_options:NeuronsOptions",
+            function="overparam.studies.planted.neurons_analysis:analyse",
+        ),
         "prune": Analysis(
             question="How much can be removed, and what does it cost?",
             options="overparam.studies.heavy_tails.prune_options:PruneOptions",
