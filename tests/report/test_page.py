@@ -164,6 +164,11 @@ def test_what_differs_is_told_with_counts(html):
     assert re.search(r"9 ×2\s*10\s*×1\s*100 ×2", shown)
 
 
+def test_a_run_without_its_environment_is_still_reported(runs):
+    next(runs.glob("toy/*/environment.json")).unlink()
+    assert "5 runs, each a line" in made(runs)
+
+
 def test_unfinished_runs_are_named(runs):
     (store(runs, width=3) / "status.json").unlink()
     assert "is not finished" in made(runs)

@@ -10,6 +10,7 @@ from ..errors import StoreError
 from ..store.files import read_json
 from ..store.identity import differing
 from ..store.read import StoredRun
+from .values import environment_of
 
 
 def command_of(run: StoredRun, defaults: Mapping[str, Any]) -> str:
@@ -24,7 +25,7 @@ def commands_used(root: Path, runs: Iterable[StoredRun]) -> list[str]:
     """The command lines that made the runs, the most used first."""
     # The processes of a cluster were started by a command of its own.
     lines = Counter(_line(words) for words in _sweeps(root))
-    lines += Counter(_line(run.environment.get("command", [])) for run in runs)
+    lines += Counter(_line(environment_of(run).get("command", [])) for run in runs)
     return [line for line, _ in lines.most_common() if line]
 
 

@@ -10,7 +10,7 @@ from .commands import command_of
 from .differences import Spread, spreads
 from .markup import Markup, joined, tag
 from .material import StudyRuns
-from .values import cell, shown
+from .values import cell, environment_of, shown
 
 
 # The style sheet prints no more columns beside the run.
@@ -130,7 +130,7 @@ def _details(study: StudyRuns, rows: Sequence[Mapping[str, Any]]) -> Markup:
             "values": {n: shown(v) for n, v in row.items() if n not in shared},
             "command": command_of(run, study.about.defaults),
             "notes": run.notes,
-            "date": run.environment.get("date", "") if _has_environment(run) else "",
+            "date": environment_of(run).get("date", ""),
         }
         for run, row in zip(study.runs, rows, strict=True)
     }
@@ -139,10 +139,6 @@ def _details(study: StudyRuns, rows: Sequence[Mapping[str, Any]]) -> Markup:
     return Markup(
         json.dumps(plain(content), separators=(",", ":")).replace("<", "\\u003c")
     )
-
-
-def _has_environment(run: StoredRun) -> bool:
-    return (run.path / "environment.json").exists()
 
 
 def differing_fields(study: StudyRuns) -> list[Spread]:

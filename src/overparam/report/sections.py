@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ..citations import CITATIONS
-from ..errors import StoreError
 from ..store.read import StoredRun
 from ..store.table import Unreadable
 from .commands import commands_used
@@ -17,7 +16,7 @@ from .figures import Gallery
 from .markup import Markup, joined, tag
 from .material import Answer, Material, StudyRuns
 from .runs_table import runs_table
-from .values import shown
+from .values import environment_of, shown
 
 
 _VERDICTS = {
@@ -202,10 +201,7 @@ def _spaced(name: str) -> str:
 
 
 def _environment(run: StoredRun) -> Iterator[tuple[str, Any]]:
-    try:
-        content = run.environment
-    except StoreError:
-        return
+    content = environment_of(run)
     for name, value in flat(content):
         if name not in _NOT_ENVIRONMENT:
             yield name, value

@@ -5,6 +5,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ..errors import StoreError
+from ..store.read import StoredRun
 from .markup import Markup, tag
 
 
@@ -34,6 +36,14 @@ def cell(value: Any, *, name: str = "td") -> Markup:
         class_="number" if number else None,
         data_value=exact if exact != text else None,
     )
+
+
+def environment_of(run: StoredRun) -> Mapping[str, Any]:
+    """Where and with what a run was made; nothing where that is damaged."""
+    try:
+        return run.environment
+    except StoreError:
+        return {}
 
 
 def canonical_text(value: Any) -> str:
