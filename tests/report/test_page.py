@@ -1,7 +1,6 @@
 """The page: in files and, where there is one, in a real browser."""
 
 import json
-import os
 import re
 import shutil
 from html.parser import HTMLParser
@@ -358,8 +357,3 @@ def test_in_a_browser_everything_has_a_name_for_a_screen_reader(opened):
     for node in tree:
         if not node["ignored"] and node["role"]["value"] in named:
             assert node["name"]["value"].strip(), node
-
-
-@pytest.mark.skipif(os.environ.get("CI") != "true", reason="Only CI must have it.")
-def test_ci_has_a_browser():
-    assert found() is not None, "Install `chromium` before the tests."
