@@ -142,27 +142,39 @@ def main() -> None:
     parser.add_argument(
         "--tolerances", type=float, nargs="+", default=[1e-2, 1e-3, 1e-5]
     )
+    parser.add_argument(
+        "--once", action="store_true", help="one solve each, compilation included"
+    )
     arguments = parser.parse_args()
     given = problem(arguments)
-    rows = []
-    if arguments.epochs:
-        readout, seconds = adam(given, arguments.epochs)
-        rows.append((f"Adam, {arguments.epochs} epochs", readout, seconds, 0.0))
-    for tolerance in arguments.tolerances:
-        solve = exact(given, tolerance)
-        cold = _timed(solve)[1]
-        readout, seconds = _timed(solve)
-        rows.append((f"Newton to {tolerance:g}", readout, seconds, cold - seconds))
-    rows.append(("ridge (other objective)", *_timed(lambda: ridge(given)), 0.0))
     print(
         f"{'':26}{'objective':>11}{'seconds':>9}{'compile':>9}{'ratio':>7}{'test':>8}"
     )
-    for name, readout, seconds, compilation in rows:
+    baseline = float("nan")
+
+    def report(
+        name: str, readout: jax.Array, seconds: float, compilation: float
+    ) -> None:
         print(
             f"{name:26}{given.objective(readout):11.6f}{seconds:9.2f}"
-            f"{compilation:9.2f}{rows[0][2] / seconds:7.1f}"
-            f"{given.accuracy(readout):8.4f}"
+            f"{compilation:9.2f}{baseline / seconds:7.1f}"
+            f"{given.accuracy(readout):8.4f}",
+            flush=True,
         )
+
+    if arguments.epochs:
+        readout, baseline = adam(given, arguments.epochs)
+        report(f"Adam, {arguments.epochs} epochs", readout, baseline, 0.0)
+    for tolerance in arguments.tolerances:
+        solve = exact(given, tolerance)
+        readout, cold = _timed(solve)
+        seconds = cold
+        if not arguments.once:
+            readout, seconds = _timed(solve)
+        report(f"Newton to {tolerance:g}", readout, seconds, cold - seconds)
+    if not arguments.once:
+        readout, seconds = _timed(lambda: ridge(given))
+        report("ridge (other objective)", readout, seconds, 0.0)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(f"peak memory {peak:.2f} GB")
 
