@@ -233,7 +233,11 @@ def test_square_data_have_other_normalised_optima(rng):
     )
     holding = program.patterns.masks[:, hidden > 0].all(axis=1)
     decision = decide_recovery(solve(program), plant(program, problem.direction[None]))
-    assert (decision.verdict == "non-unique") == (holding.sum() > 1)
+    # Two optima may lie so close that no certificate tells; a wrong proof is excluded.
+    if holding.sum() > 1:
+        assert decision.verdict in ("non-unique", "undecided")
+    else:
+        assert decision.verdict != "non-unique"
 
 
 def test_the_published_recovery_rates_are_reproduced_from_its_random_stream():
