@@ -98,5 +98,7 @@ def test_the_loss_falls_with_several_rules_and_momentum(network, batch):
 
 
 def test_a_penalty_of_zero_is_refused():
-    with pytest.raises(ConfigError, match=r"must be positive, got 0\.0: the loss is div"):
+    with pytest.raises(
+        ConfigError, match=r"must be positive, got 0\.0: the loss is div"
+    ):
         StochasticVarPro(0.0, settings={"learning_rate": 1.0})

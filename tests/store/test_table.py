@@ -30,8 +30,8 @@ def test_a_row_per_record(tmp_path):
     assert frame.height == 2 * 3
     assert frame.filter(pl.col("width") == 2)["epoch"].to_list() == [0, 1, 2]
     # `risk` is the name of a summary and of a column of the metrics.
-    assert frame["metrics.risk"].to_list()[:2] == [2.0, 1.0]
-    assert frame["risk"].unique().to_list() == [0.5]
+    assert frame["risk"].to_list()[:2] == [2.0, 1.0]
+    assert frame["summary.risk"].unique().to_list() == [0.5]
 
 
 def test_a_failed_run_has_a_row_and_no_records(tmp_path):

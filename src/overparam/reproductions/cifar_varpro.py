@@ -35,7 +35,7 @@ PUBLISHED: Mapping[str, Sequence[float]] = {
     "Shampoo": (0.8662, 0.8643, 0.8635, 0.8609, 0.8574),
 }
 # Records have the prefix where the summary has a column of the same name.
-EXACT = "metrics.test_accuracy_full"
+EXACT = "test_accuracy_full"
 
 MIN_SEEDS = 3
 """Fewest seeds that decide a claim."""
@@ -70,11 +70,11 @@ def figures(results: Results) -> Mapping[str, Figure]:
         records = _of(results.records, name)
         upper, lower = axes[0, column], axes[1, column]
         trained = records.filter(pl.col("epoch") > 0)
-        curves(upper, trained, x="epoch", y="metrics.fixed_loss_full", by="batch_size")
+        curves(upper, trained, x="epoch", y="fixed_loss_full", by="batch_size")
         upper.set_ylabel("loss with the exact readout")
         upper.set_yscale("log")
         upper.set_title(name)
-        curves(lower, records, x="epoch", y="metrics.test_accuracy", by="batch_size")
+        curves(lower, records, x="epoch", y="test_accuracy", by="batch_size")
         exact = records.group_by("epoch").agg(pl.col(EXACT).median())
         exact = exact.sort("epoch")
         lower.plot(exact["epoch"], exact[EXACT], "k:", linewidth=1)
@@ -176,8 +176,8 @@ def _noise(results: Results) -> Claim:
         late = _of(results.records, name).filter(
             (pl.col("batch_size") == 64) & pl.col("epoch").is_between(90, 100)
         )
-        stds = late.group_by("path").agg(pl.col("metrics.test_accuracy").std())
-        return float(np.mean(stds["metrics.test_accuracy"].to_numpy()))
+        stds = late.group_by("path").agg(pl.col("test_accuracy").std())
+        return float(np.mean(stds["test_accuracy"].to_numpy()))
 
     running, gram = spread(RUNNING), spread(GRAM)
     return Claim(

@@ -92,7 +92,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
         [_of(results.records, name).with_columns(arm=pl.lit(name)) for name in ARMS]
     )
     # Records have the prefix where the summary has a column of the same name.
-    curves(axes[0, 0], named, x="step", y="metrics.test_accuracy", by="arm")
+    curves(axes[0, 0], named, x="step", y="test_accuracy", by="arm")
     axes[0, 0].set_ylabel("test accuracy")
     for index, name in enumerate(sorted(ARMS)):
         tables = _by_ratio(results, name)

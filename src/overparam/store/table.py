@@ -59,18 +59,20 @@ def gather(
     rows: list[dict[str, Any]] = []
     unreadable = []
     tables: list[pl.DataFrame] = []
+    summaries: set[str] = set()
     for path in paths:
         try:
             run = read_run(path)
             if study is None or run.study == study:
                 row = _row(run)
+                summaries |= row.keys() & run.summary.keys() - run.config.keys()
                 tables += [run.metrics] if metrics == "records" and _ended(run) else []
                 rows += [row] if metrics == "summary" or _ended(run) else []
         except StoreError as error:
             unreadable.append(Unreadable(Path(path), str(error)))
     frame = _frame(rows)
     if metrics == "records":
-        frame = _with_records(frame, tables)
+        frame = _with_records(frame, tables, summaries)
     return Gathered(frame, tuple(unreadable))
 
 
@@ -181,9 +183,13 @@ def _number_kind(lists: list[Any]) -> type[int] | type[float] | None:
 
 
 def _with_records(
-    runs: "pl.DataFrame", tables: "Sequence[pl.DataFrame]"
+    runs: "pl.DataFrame", tables: "Sequence[pl.DataFrame]", summaries: set[str]
 ) -> "pl.DataFrame":
-    """Repeat each run's row for each of its records."""
+    """Repeat each run's row for each of its records.
+
+    A column of the records keeps its name: a summary of that name becomes
+    `summary.<name>`. Only a config field keeps its own against both.
+    """
     import polars as pl
 
     if not tables:
@@ -191,6 +197,8 @@ def _with_records(
     records = pl.concat(tables, how="diagonal_relaxed")
     owners = [i for i, frame in enumerate(tables) for _ in range(frame.height)]
     repeated = runs[owners] if owners else runs.clear()
+    aside = summaries & set(records.columns)
+    repeated = repeated.rename({name: f"summary.{name}" for name in aside})
     taken = set(repeated.columns)
     renamed = {name: f"metrics.{name}" for name in records.columns if name in taken}
     return pl.concat([repeated, records.rename(renamed)], how="horizontal")
