@@ -1,6 +1,7 @@
 """Strict numerics for every test; real data sets for those that ask for them."""
 
 import os
+import signal
 
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -16,6 +17,10 @@ from overparam.data.catalogue import load
 from overparam.data.locate import locate
 from overparam.data.official import OFFICIAL
 
+
+# A shell that starts the tests in the background has it ignored, and so would every
+# process that the tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
