@@ -40,7 +40,7 @@ def curves(
             axes,
             grid,
             stacked,
-            label=y if value is None else f"{by.replace('_', ' ')} {shown(value)}",
+            label=y if by is None else f"{by.replace('_', ' ')} {shown(value)}",
             colour=COLOURS[index % len(COLOURS)],
         )
     axes.set_xlabel(x.replace("_", " "))
