@@ -19,6 +19,10 @@ from .progress import Reporter
 from .show import print_table
 
 
+FINISHED_WITH_FAILURES = 4
+"""Exit code of a grid of which some runs failed."""
+
+
 def jobs_of(name: str, settings: Sequence[Mapping[str, Any]], root: Path) -> list[Job]:
     """The jobs of a grid; every config is checked before anything runs.
 

@@ -15,14 +15,12 @@ from ...store.read import read_run
 from ..arguments import Storage, parse_all
 from ..platform import ended_on_termination
 from ..show import duration, print_json, print_table, tell
-from ..sweeping import jobs_of, print_failures, run_jobs
+from ..sweeping import FINISHED_WITH_FAILURES, jobs_of, print_failures, run_jobs
 
 
 if TYPE_CHECKING:
     from ...reproductions.reproduction import Claim, Reproduction, Results
     from ...sweep.jobs import Job
-
-FINISHED_WITH_FAILURES = 4
 
 
 @dataclass(frozen=True, kw_only=True)

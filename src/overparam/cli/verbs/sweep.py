@@ -15,10 +15,7 @@ from ...sweep.plan import plan_from_toml
 from ..arguments import Storage, parse_all
 from ..platform import ended_on_termination
 from ..show import duration, print_json, tell
-from ..sweeping import jobs_of, print_failures, run_jobs
-
-
-FINISHED_WITH_FAILURES = 4
+from ..sweeping import FINISHED_WITH_FAILURES, jobs_of, print_failures, run_jobs
 
 
 @dataclass(frozen=True, kw_only=True)

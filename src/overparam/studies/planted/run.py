@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from ...analysis import balance
 from ...analysis.matching import match_neurons
+from ...analysis.teacher import describe_teacher
 from ...data.planted import PlantedStream, teacher
 from ...data.source import Batch, Empty, Source
 from ...dynamics.descent import BatchLoss, Descent
@@ -203,33 +204,20 @@ def describe(config: Planted) -> dict[str, Any]:
     """Facts of the data set that are known before training."""
     problem = Problem.of(config)
     noise = config.label_noise
-    levels = population.plateau_levels(problem.teacher, label_noise=noise)
-    facts = {
-        "exact mean squared label": population.signal_power(problem.teacher)
-        + config.n_outputs * noise**2,
-        "plateau 0: risk of the zero network": levels.zero,
-        "plateau 1: best linear map": levels.linear,
-        "plateau 2: best affine map": levels.affine,
+    stream = PlantedStream(problem.teacher, noise or None)
+    report = describe_teacher(stream, key=purpose_key(config.seed, "description"))
+    sampled = zip(report.batch_means, report.z_scores, strict=True)
+    return {
+        "exact mean squared label": report.mean_square,
+        "plateau 0: risk of the zero network": report.levels.zero,
+        "plateau 1: best linear map": report.levels.linear,
+        "plateau 2: best affine map": report.levels.affine,
         "risk of the initial student": population.risk(
             problem.student, problem.teacher, label_noise=noise
         ),
-    }
-    return facts | _sampled_powers(problem)
-
-
-def _sampled_powers(problem: Problem, n_batches: int = 10, size: int = 50) -> dict:
-    """The exercise's check: mean |y|^2 of ten batches of 50, with z-scores."""
-    stream = PlantedStream(problem.teacher, problem.config.label_noise or None)
-    key = purpose_key(problem.config.seed, "description")
-    drawn = stream.draw(key, jnp.int32(0), n_batches, size)
-    squares = np.asarray(jnp.sum(drawn.y**2, axis=2), np.float64)
-    exact = population.signal_power(problem.teacher)
-    exact += problem.config.n_outputs * problem.config.label_noise**2
-    errors = squares.std(axis=1, ddof=1) / np.sqrt(size)
-    scores = (squares.mean(axis=1) - exact) / errors
-    return {
-        f"batch {i}: mean squared label, z-score": (float(m), float(z))
-        for i, (m, z) in enumerate(zip(squares.mean(axis=1), scores, strict=True))
+    } | {
+        f"batch {i}: mean squared label, z-score": (float(mean), float(score))
+        for i, (mean, score) in enumerate(sampled)
     }
 
 
