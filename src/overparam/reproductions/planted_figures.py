@@ -42,14 +42,14 @@ def objective_axes(axes: Axes, records: pl.DataFrame) -> None:
         )
 
 
-def caption(results: Results, shown: str = "median and 10-90 % band") -> str:
+def caption(results: Results, shown: str = "median and 10-90 % band over") -> str:
     """Sizes, seeds and parametrisation, and what is drawn, in one line."""
     first = results.runs.row(0, named=True)
     seeds = results.runs["seed"].n_unique()
     return (
         f"D = {first['input_dim']}, {first['n_outputs']} outputs, teacher "
         f"{first['teacher_width']}, batch {first['batch_size']}, standard scale, "
-        f"initial variance factor {first['init_scale']:g}; {shown} over "
+        f"initial variance factor {first['init_scale']:g}; {shown} "
         f"{seeds} seed{'s' if seeds > 1 else ''} (teacher, student, samples)"
     )
 

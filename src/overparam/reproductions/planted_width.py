@@ -58,7 +58,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
         2,
         n_columns,
         width=3.4,
-        caption=caption(results, "single runs (grey: failed), up to"),
+        caption=caption(results, "single runs, grey where they fail; up to"),
     )
     for panel, width in zip(axes.flat, widths, strict=False):
         _panel(panel, results, width)
@@ -82,22 +82,26 @@ def _panel(axes: Axes, results: Results, width: int) -> None:
 
 def _passage(axes: Axes, results: Results) -> None:
     widths = _widths(results)
-    ratios = [width / _teacher_width(results) for width in widths]
-    passed = [_passages(results, width) for width in widths]
-    shown = [(r, p) for r, p in zip(ratios, passed, strict=True) if p]
-    if shown:
+    passed = {i: p for i, w in enumerate(widths) if (p := _passages(results, w))}
+    if passed:
         axes.boxplot(
-            [p for _, p in shown],
-            positions=np.log2([r for r, _ in shown]),
+            list(passed.values()),
+            positions=list(passed),
             widths=0.4,
             medianprops={"color": COLOURS[0]},
         )
-    failures = [1 - _success(results, width).estimate for width in widths]
+    rates = [_success(results, width) for width in widths]
+    failed = np.array([1 - rate.estimate for rate in rates])
     twin = axes.twinx()
-    twin.bar(np.log2(ratios), failures, width=0.6, color=COLOURS[1], alpha=0.3)
+    twin.bar(range(len(widths)), failed, width=0.6, color=COLOURS[1], alpha=0.3)
+    bounds = [[rate.high - rate.estimate for rate in rates]]
+    bounds.append([rate.estimate - rate.low for rate in rates])
+    beside = np.arange(len(widths)) + 0.25
+    twin.errorbar(beside, failed, yerr=bounds, fmt="none", color=COLOURS[1], capsize=2)
     twin.set_ylim(0, 1)
-    twin.set_ylabel("share of runs that fail", color=COLOURS[1])
-    axes.set_xticks(np.log2(ratios), [f"{r:g}" for r in ratios])
+    twin.set_ylabel("share of runs that fail, 95 %", color=COLOURS[1])
+    ratios = [f"{width / _teacher_width(results):g}" for width in widths]
+    axes.set_xticks(range(len(widths)), ratios)
     axes.set_xlabel("r / r0")
     axes.set_ylabel("first epoch at or below 1e-6 (successes)")
     axes.set_title("Speed of successes, rate of failures")
@@ -130,7 +134,7 @@ def claims(results: Results) -> Sequence[Claim]:
     found = [_mechanism(results)]
     if results.scale == "smoke":
         return found
-    found.append(_narrow_fails(results))
+    found += [_narrow_fails(results), _failures_vanish(results)]
     for width, band in ((120, (48, 60)), (240, (60, 85))):
         if width in _widths(results):
             found += [_reliable(results, width), _median_in(results, width, band)]
@@ -158,6 +162,17 @@ def _narrow_fails(results: Results) -> Claim:
         published="all four widths pass (one seed each)",
         measured=str(rate),
         holds=0.25 <= rate.estimate <= 0.8,
+    )
+
+
+def _failures_vanish(results: Results) -> Claim:
+    wide = results.runs.filter(pl.col("width") >= 1.25 * pl.col("teacher_width"))
+    failed = int(wide[PASS].is_null().sum())
+    return Claim(
+        sentence="from r = 1.25 r0 on no run fails",
+        published="ours",
+        measured=f"{failed} of {wide.height}; rate {wilson(failed, wide.height)}",
+        holds=failed == 0,
     )
 
 
