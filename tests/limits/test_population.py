@@ -147,7 +147,8 @@ def _kernel(a, b, xp):
     """E[relu(a x) relu(b x)] for single neurons."""
     rows = xp.stack([a, b])
     gram = rows @ rows.T
-    return MOMENTS["relu"].covariance(gram, xp.diagonal(gram), xp)[0, 1]
+    squares = xp.diagonal(gram)
+    return MOMENTS["relu"].covariance(gram, squares, squares, xp)[0, 1]
 
 
 @pytest.mark.parametrize("angle", [1e-3, 1.0, np.pi - 1e-3])

@@ -1,6 +1,7 @@
 """Which teacher neurons a student has found."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -22,9 +23,6 @@ class Matching:
 
     cosines: Float[np.ndarray, "teacher_width width"]
     """Cosine of each teacher neuron with each student neuron; 0 for a zero neuron."""
-    assignment: Int[np.ndarray, " teacher_width"]
-    """Student neuron of each teacher neuron in the one-to-one assignment with the
-    largest sum of cosines; -1 where the student is too narrow."""
     cover: Float[np.ndarray, " teacher_width"]
     """Largest cosine over the student's neurons."""
     lost: Int[np.ndarray, " n_lost"]
@@ -33,6 +31,15 @@ class Matching:
     """Masses (norm of the output weights times norm of the input weights) of these."""
     surplus_mass: float
     """Total mass of student neurons whose best cosine is below the threshold."""
+
+    @cached_property
+    def assignment(self) -> Int[np.ndarray, " teacher_width"]:
+        """Student neuron of each teacher neuron in the one-to-one assignment with the
+        largest sum of cosines; -1 where the student is too narrow."""
+        rows, columns = linear_sum_assignment(self.cosines, maximize=True)
+        assignment = np.full(self.cosines.shape[0], -1)
+        assignment[rows] = columns
+        return assignment
 
 
 def match_neurons(
@@ -51,15 +58,11 @@ def match_neurons(
     in_range(-1, 1, threshold=threshold)
     _check(teacher, student)
     cosines = _directions(teacher).T @ _directions(student)
-    rows, columns = linear_sum_assignment(cosines, maximize=True)
-    assignment = np.full(cosines.shape[0], -1)
-    assignment[rows] = columns
     cover = cosines.max(axis=1, initial=-1)
     lost = np.flatnonzero(cover < threshold)
     surplus = cosines.max(axis=0, initial=-1) < threshold
     return Matching(
         cosines=cosines,
-        assignment=assignment,
         cover=cover,
         lost=lost,
         lost_masses=neuron_masses(teacher)[lost],

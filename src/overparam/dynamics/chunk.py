@@ -88,12 +88,11 @@ class Extent:
         return self.n_blocks * self.n_steps
 
 
-@eqx.filter_jit
 def draw_blocks(stream: Stream, first_step: Int[Array, ""], extent: Extent) -> PyTree:
     """What `n_blocks` draws give; leaves lead with `(n_blocks, n_steps)`.
 
-    A program of its own, so that another thread can draw the next blocks while the
-    network trains on these.
+    A program of its own (`draws`), so that another thread can draw the next blocks
+    while the network trains on these.
     """
     firsts = first_step + extent.n_steps * jnp.arange(extent.n_blocks, dtype=jnp.int32)
     return jax.lax.map(lambda step: _draw(stream, step, extent), firsts)

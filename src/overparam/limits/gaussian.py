@@ -30,13 +30,14 @@ class Moments:
     Each takes the squared norms $G_{ii}$ (`squares`) and the namespace `xp`.
 
     Attributes:
-        covariance: $E[\psi(w_i^\top x)\,\psi(w_j^\top x)]$; takes $G$ first.
+        covariance: $E[\psi(w_i^\top x)\,\psi(w_j^\top x)]$; takes a block of $G$ and
+            the squared norms of its rows and of its columns.
         mean: $E[\psi(w_i^\top x)]$.
         slope: $E[\psi'(w_i^\top x)]$, so that
             $E[\psi(w_i^\top x)\, x] = \text{slope}_i\, \Sigma w_i$.
     """
 
-    covariance: Callable[[Any, Any, Any], Any]
+    covariance: Callable[[Any, Any, Any, Any], Any]
     mean: Callable[[Any, Any], Any]
     slope: Callable[[Any, Any], Any]
 
@@ -101,29 +102,29 @@ def _norms(squares: Any, xp: Any) -> Any:
     return xp.where(positive, xp.sqrt(xp.where(positive, squares, 1)), 0)
 
 
-def relu_covariance(gram: Any, squares: Any, xp: Any) -> Any:
+def relu_covariance(gram: Any, rows: Any, columns: Any, xp: Any) -> Any:
     r"""Arc-cosine kernel of degree one: $\|a\| \|b\| J(\cos\theta) / 2\pi$.
 
     Reference: Cho and Saul, Kernel methods for deep learning, NeurIPS 2009, eq. (6).
     """
-    norms = _norms(squares, xp)
-    inverse = 1 / xp.where(squares > 0, norms, 1)
-    cosines = gram * inverse[:, None] * inverse[None, :]
+    norms, others = _norms(rows, xp), _norms(columns, xp)
+    inverse = 1 / xp.where(rows > 0, norms, 1)
+    cosines = gram * inverse[:, None] * (1 / xp.where(columns > 0, others, 1))[None, :]
     weights = norms / (2 * math.pi)
-    return arc_cosine(cosines, xp) * weights[:, None] * norms[None, :]
+    return arc_cosine(cosines, xp) * weights[:, None] * others[None, :]
 
 
-def _leaky_covariance(gram: Any, squares: Any, xp: Any) -> Any:
+def _leaky_covariance(gram: Any, rows: Any, columns: Any, xp: Any) -> Any:
     # psi(z) = relu(z) - leak relu(-z), hence the kernel at angles theta and pi - theta.
-    same = relu_covariance(gram, squares, xp)
-    opposite = relu_covariance(-gram, squares, xp)
+    same = relu_covariance(gram, rows, columns, xp)
+    opposite = relu_covariance(-gram, rows, columns, xp)
     return (1 + _LEAK**2) * same - 2 * _LEAK * opposite
 
 
-def _erf_covariance(gram: Any, squares: Any, xp: Any) -> Any:
+def _erf_covariance(gram: Any, rows: Any, columns: Any, xp: Any) -> Any:
     """Williams, Computing with infinite networks, NeurIPS 1996, eq. (11)."""
-    widths = xp.sqrt(1 + 2 * squares)
-    sines = 2 * gram / (widths[:, None] * widths[None, :])
+    widths = xp.sqrt(1 + 2 * rows)[:, None] * xp.sqrt(1 + 2 * columns)[None, :]
+    sines = 2 * gram / widths
     return (2 / math.pi) * xp.arcsin(sines)
 
 
@@ -142,7 +143,7 @@ MOMENTS: Mapping[str, Moments] = MappingProxyType(
             slope=lambda squares, xp: xp.full_like(squares, (1 + _LEAK) / 2),
         ),
         "linear": Moments(
-            covariance=lambda gram, squares, xp: gram,
+            covariance=lambda gram, rows, columns, xp: gram,
             mean=lambda squares, xp: xp.zeros_like(squares),
             slope=lambda squares, xp: xp.ones_like(squares),
         ),

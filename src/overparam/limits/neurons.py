@@ -14,6 +14,10 @@ from ..networks.two_layer import TwoLayer
 from .gaussian import Moments, moments
 
 
+# Entries of a block of the kernel in `power`: 64 kB.
+_BLOCK_ENTRIES, _LEAST_ROWS = 8192, 16
+
+
 @dataclass(frozen=True)
 class Neurons:
     r"""Neurons of a network, in one array namespace.
@@ -44,11 +48,26 @@ class Neurons:
 
     def kernel(self) -> Any:
         r"""$K_{ij} = E[\psi(z_i^\top x)\, \psi(z_j^\top x)]$."""
-        return self.moments.covariance(self.gram, self.squares, self.xp)
+        return self.moments.covariance(self.gram, self.squares, self.squares, self.xp)
 
     def power(self) -> Any:
         r"""$E\|f(x)\|^2 = \langle A, K A \rangle$."""
-        return (self.readout * (self.kernel() @ self.readout)).sum()
+        if self.xp is not np:
+            return (self.readout * (self.kernel() @ self.readout)).sum()
+        # By blocks of rows up from the diagonal: half the work, and temporary arrays
+        # that stay in the cache whatever the width.
+        n, squares = len(self.readout), self.squares
+        n_rows = max(_LEAST_ROWS, _BLOCK_ENTRIES // n)
+        return sum(self._power(s, s + n_rows, squares) for s in range(0, n, n_rows))
+
+    def _power(self, start: int, end: int, squares: Any) -> float:
+        """What the rows `start:end` of K and their mirror images contribute."""
+        rows = self.readout[start:end]
+        kernel = self.moments.covariance(
+            self.gram[start:end, start:], squares[start:end], squares[start:], np
+        )
+        diagonal = kernel[:, : len(rows)] @ rows
+        return float((rows * (2 * (kernel @ self.readout[start:]) - diagonal)).sum())
 
 
 def neurons(network: TwoLayer, *, covariance: Any, xp: Any) -> Neurons:
