@@ -1,0 +1,121 @@
+"""Noise-free descent of the exact population risk, and ways out of where it ends."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.optimize import minimize
+
+from ..checks import at_least, in_range
+from ..networks.two_layer import TwoLayer
+from .curvature import Surface, smallest_curvatures
+
+
+_LBFGS_PAIRS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """Where noise-free descent ends."""
+
+    network: TwoLayer
+    """The student in float64."""
+    risk: float
+    """Its exact risk."""
+    gradient_norm: float
+    """Norm of the gradient that is left."""
+    n_steps: int
+    """Steps taken."""
+
+
+def settle(
+    student: TwoLayer,
+    teacher: TwoLayer,
+    *,
+    n_steps: int = 1000,
+    tolerance: float = 1e-9,
+) -> Settled:
+    """Descend the exact risk without noise (L-BFGS) until the gradient vanishes.
+
+    Args:
+        student: Where to start.
+        teacher: The network that labels.
+        n_steps: Most steps.
+        tolerance: Largest entry of the gradient at which to stop.
+    """
+    at_least(1, n_steps=n_steps)
+    with jax.enable_x64(True):
+        surface = Surface(student, teacher)
+        found = minimize(
+            surface.value_and_gradient,
+            surface.start,
+            jac=True,
+            method="L-BFGS-B",
+            options={
+                "maxiter": n_steps,
+                "maxfun": 2 * n_steps + 20,
+                "maxcor": _LBFGS_PAIRS,
+                "gtol": tolerance,
+                "ftol": 0.0,
+            },
+        )
+        return Settled(
+            network=surface.network(found.x),
+            risk=max(float(found.fun), 0.0),
+            gradient_norm=float(np.linalg.norm(found.jac)),
+            n_steps=int(found.nit),
+        )
+
+
+def split_neuron(network: TwoLayer, neuron: int, *, share: float = 0.5) -> TwoLayer:
+    r"""The same function with one more neuron: $u \to (1 - c) u$ and a copy with $c u$.
+
+    A minimum can be a saddle of the wider network, where the two may part.
+
+    Args:
+        network: A two-layer network without skip connection.
+        neuron: Which neuron; the copy becomes the last one.
+        share: Part $c$ of its output weights that the copy takes.
+
+    Reference: Fukumizu and Amari, Local minima and plateaus in hierarchical structures
+        of multilayer perceptrons, Neural Networks 13 (2000), section 3.
+    """
+    in_range(0, network.weights.shape[1] - 1, neuron=neuron)
+    in_range(0, 1, share=share)
+    output = network.readout[neuron]
+    readout = network.readout.at[neuron].set((1 - share) * output)
+    copy = network.weights[:, neuron : neuron + 1]
+    return dataclasses.replace(
+        network,
+        weights=jnp.concatenate([network.weights, copy], axis=1),
+        readout=jnp.concatenate([readout, (share * output)[None]], axis=0),
+    )
+
+
+def escape(
+    student: TwoLayer, teacher: TwoLayer, *, step: float = 0.1, n_steps: int = 1000
+) -> Settled:
+    """Follow the direction of the smallest curvature both ways, and settle.
+
+    Args:
+        student: A saddle or minimum, such as a split one.
+        teacher: The network that labels.
+        step: Length of the step along the direction.
+        n_steps: Most steps of the descent after it.
+
+    Returns:
+        The better of the two ends.
+    """
+    with jax.enable_x64(True):
+        direction = smallest_curvatures(student, teacher, count=1).direction
+        ends = [
+            settle(_moved(student, direction, by), teacher, n_steps=n_steps)
+            for by in (-step, step)
+        ]
+        return min(ends, key=lambda end: end.risk)
+
+
+def _moved(network: TwoLayer, direction: TwoLayer, by: float) -> TwoLayer:
+    return jax.tree.map(lambda w, d: w.astype(d.dtype) + by * d, network, direction)

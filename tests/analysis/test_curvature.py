@@ -1,0 +1,92 @@
+"""The Hessian of the exact risk against closed forms, differences and itself."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax.flatten_util import ravel_pytree
+from numpy.testing import assert_allclose
+
+from overparam.analysis.curvature import Surface, smallest_curvatures
+from overparam.errors import ConfigError
+from overparam.limits.population import risk, risk_gradient
+from overparam.networks.two_layer import TwoLayer
+
+
+SEEDS = st.integers(0, 2**31 - 1)
+FEW = settings(deadline=None, max_examples=2)
+
+
+def _network(seed, *, input_dim=4, width=3, n_outputs=2):
+    rng = np.random.default_rng(seed)
+    weights = rng.normal(size=(input_dim, width)) / np.sqrt(input_dim)
+    readout = rng.normal(size=(width, n_outputs)) / np.sqrt(width)
+    return TwoLayer(jnp.asarray(weights), jnp.asarray(readout))
+
+
+@FEW
+@given(seed=SEEDS)
+def test_the_curvatures_of_one_found_neuron_are_the_closed_form(seed):
+    """f = u psi(v x): E[f' f'^T] has these eigenvalues where student is teacher."""
+    network = _network(seed, input_dim=5, width=1, n_outputs=3)
+    v = float(jnp.sum(network.weights**2))
+    u = float(jnp.sum(network.readout**2))
+    expected = sorted([0.0, (u + v) / 2] + [v / 2] * 2 + [u / 2] * 4)
+    found = smallest_curvatures(network, network, count=7)
+    # Angles of parallel neurons lose half of the digits.
+    assert_allclose(found.values, expected[:7], atol=1e-7)
+    assert found.gradient_norm <= 1e-12
+
+
+@FEW
+@given(seed=SEEDS)
+def test_the_hessian_is_the_difference_of_closed_form_gradients(seed):
+    student, teacher = _network(seed), _network(seed + 1, width=2)
+    flat, unravel = ravel_pytree(student)
+    step = 1e-5
+
+    def gradient(at):
+        found = risk_gradient(unravel(jnp.asarray(at)), teacher)
+        return ravel_pytree(TwoLayer(found.weights, found.readout))[0]
+
+    columns = [
+        (gradient(flat + step * unit) - gradient(flat - step * unit)) / (2 * step)
+        for unit in np.eye(flat.size)
+    ]
+    hessian = Surface(student, teacher).matrix()
+    # Error of a central difference: its square 1e-10, and rounding 1e-16 / 1e-5.
+    assert_allclose(hessian, np.stack(columns), atol=1e-7 * np.abs(hessian).max())
+
+
+def test_lanczos_agrees_with_the_whole_matrix():
+    student = _network(0, input_dim=12, width=30, n_outputs=4)
+    teacher = _network(1, input_dim=12, width=6, n_outputs=4)
+    values = np.linalg.eigvalsh(Surface(student, teacher).matrix())
+    assert len(values) == 480
+    found = smallest_curvatures(student, teacher, count=3)
+    # The residual is 1e-5 of the largest; errors are of its square where gaps are.
+    assert_allclose(found.values, values[:3], atol=1e-5 * values[-1])
+
+
+def test_the_direction_has_the_curvature_along_it():
+    student, teacher = _network(2), _network(3, width=5)
+    found = smallest_curvatures(student, teacher, count=1)
+    flat = ravel_pytree(found.direction)[0]
+    assert float(jnp.linalg.norm(flat)) == pytest.approx(1)
+    step = 1e-3
+
+    def along(by):
+        moved = jax.tree.map(lambda w, d: w + by * d, student, found.direction)
+        return risk(moved, teacher)
+
+    second = (along(step) - 2 * along(0.0) + along(-step)) / step**2
+    # Its error: fourth derivatives times step^2, rounding 1e-16 / step^2.
+    assert second == pytest.approx(found.values[0], abs=1e-4)
+
+
+def test_more_curvatures_than_weights_are_refused():
+    network = _network(0)
+    with pytest.raises(ConfigError, match="`count` must be below the 18 weights"):
+        smallest_curvatures(network, network, count=18)
