@@ -66,6 +66,27 @@ def test_a_stored_run_holds_what_the_study_promises(tmp_path, capsys):
     assert found["lost teacher neurons"] == stored.summary["lost_neurons"]
 
 
+def test_the_surface_around_a_stored_student_is_that_of_its_risk(tmp_path, capsys):
+    stored = read_run(execute("planted", Planted(**SMALL), tmp_path).path)
+    arguments = ["analyse", str(stored.path), "hessian", "--count", "2"]
+    assert run_command([*arguments, "--runs", str(tmp_path), "--json"]) == 0
+    stages = json.loads(capsys.readouterr().out)["tables"]["stages"]
+    assert [row["student"] for row in stages] == [
+        "stored",
+        "settled",
+        "split",
+        "beyond",
+    ]
+    risks = [row["risk"] for row in stages]
+    assert risks[0] == pytest.approx(stored.summary["risk"], rel=1e-9)
+    # A split changes nothing but rounding; descents only go down.
+    assert risks[1] < risks[0]
+    assert risks[2] == pytest.approx(risks[1], abs=1e-14)
+    assert risks[3] <= risks[2] + 1e-14
+    assert run_command([*arguments, "--neuron", "6"]) == 2
+    assert "`neuron` must lie in [0, 5], got 6." in capsys.readouterr().err
+
+
 def test_same_seed_twice_gives_identical_metrics():
     one, other = outcome(), outcome()
     for name in set(one.metrics) - {"seconds"}:

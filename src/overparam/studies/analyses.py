@@ -91,6 +91,11 @@ ANALYSES: Mapping[str, Analysis] = MappingProxyType(
             options="overparam.studies.planted.neurons_options:NeuronsOptions",
             function="overparam.studies.planted.neurons_analysis:analyse",
         ),
+        "hessian": Analysis(
+            question="Is a student stuck in a minimum of the exact risk?",
+            options="overparam.studies.planted.hessian_options:HessianOptions",
+            function="overparam.studies.planted.hessian_analysis:analyse",
+        ),
         "prune": Analysis(
             question="How much can be removed, and what does it cost?",
             options="overparam.studies.heavy_tails.prune_options:PruneOptions",

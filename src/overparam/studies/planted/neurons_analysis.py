@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 
-import jax.numpy as jnp
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
 from ...analysis.matching import Matching, match_neurons, neuron_masses
-from ...errors import ConfigError
-from ...networks.two_layer import TwoLayer
 from ...plots.figure import COLOURS, panels
 from ..analyses import Findings, Subject
 from .neurons_options import NeuronsOptions
+from .stored import stored_student, stored_teacher
 
 
 def analyse(subjects: Sequence[Subject], options: NeuronsOptions) -> Findings:
@@ -22,11 +20,8 @@ def analyse(subjects: Sequence[Subject], options: NeuronsOptions) -> Findings:
         ConfigError: If the run has no planted teacher.
     """
     subject = subjects[0]
-    student, planted = subject.network, _teacher(subject)
-    if not isinstance(student, TwoLayer):
-        raise ConfigError(
-            f"`neurons` needs a two-layer student, got {type(student).__name__}."
-        )
+    student = stored_student(subject, "neurons")
+    planted = stored_teacher(subject, "neurons")
     matching = match_neurons(planted, student, threshold=options.threshold)
     masses = neuron_masses(planted)
     neurons = pl.DataFrame(
@@ -47,18 +42,6 @@ def analyse(subjects: Sequence[Subject], options: NeuronsOptions) -> Findings:
     return Findings(
         tables={"neurons": neurons}, figures={"neurons": figure}, summary=summary
     )
-
-
-def _teacher(subject: Subject) -> TwoLayer:
-    arrays = subject.run.arrays
-    names = ("teacher.weights", "teacher.readout")
-    if any(name not in arrays for name in names):
-        raise ConfigError(
-            f"The run `{subject.run.path}` has no planted teacher; `neurons` looks at "
-            "runs of the study planted."
-        )
-    weights, readout = (jnp.asarray(arrays[name]) for name in names)
-    return TwoLayer(weights=weights, readout=readout)
 
 
 def _figure(

@@ -1,0 +1,108 @@
+"""The analysis `hessian`: the surface of the exact risk around a stored student."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+
+from ...analysis.curvature import Curvatures, smallest_curvatures
+from ...analysis.landscape import escape, settle, split_neuron
+from ...analysis.matching import match_neurons, neuron_masses
+from ...limits.population import risk
+from ...networks.two_layer import TwoLayer
+from ...plots.figure import COLOURS, panels
+from ..analyses import Findings, Subject
+from .hessian_options import HessianOptions
+from .stored import stored_student, stored_teacher
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """A student on its way, and the surface around it."""
+
+    name: str
+    student: TwoLayer
+    curvatures: Curvatures
+
+
+def analyse(subjects: Sequence[Subject], options: HessianOptions) -> Findings:
+    """Smallest curvatures at the student, where it settles, split, and beyond.
+
+    Raises:
+        ConfigError: If the run has no planted teacher or the student no such neuron.
+    """
+    subject = subjects[0]
+    student = stored_student(subject, "hessian")
+    teacher = stored_teacher(subject, "hessian")
+    with jax.enable_x64(True):
+        stages = _stages(student, teacher, options)
+    table = pl.DataFrame([_row(stage, teacher) for stage in stages])
+    return Findings(
+        tables={"stages": table, "curvatures": _spectra(stages)},
+        figures={"curvatures": _figure(stages, subject)},
+        summary={
+            "smallest curvature of the stored student": table["smallest_curvature"][0],
+            "risk of the stored student": table["risk"][0],
+            "risk after noise-free descent": table["risk"][1],
+            "risk after splitting a neuron as well": table["risk"][3],
+        },
+    )
+
+
+def _stages(
+    student: TwoLayer, teacher: TwoLayer, options: HessianOptions
+) -> list[_Stage]:
+    neuron = options.neuron
+    if neuron is not None:
+        split_neuron(student, neuron)  # Refused before the long work.
+    settled = settle(student, teacher, n_steps=options.n_steps).network
+    if neuron is None:
+        neuron = int(np.argmax(neuron_masses(settled)))
+    split = split_neuron(settled, neuron)
+    beyond = escape(split, teacher, step=options.step, n_steps=options.n_steps).network
+    named = {"stored": student, "settled": settled, "split": split, "beyond": beyond}
+    return [
+        _Stage(name, at, smallest_curvatures(at, teacher, count=options.count))
+        for name, at in named.items()
+    ]
+
+
+def _row(stage: _Stage, teacher: TwoLayer) -> dict[str, object]:
+    return {
+        "student": stage.name,
+        "width": stage.student.readout.shape[0],
+        "risk": risk(stage.student, teacher),
+        "gradient_norm": stage.curvatures.gradient_norm,
+        "smallest_curvature": float(stage.curvatures.values[0]),
+        "lost_neurons": len(match_neurons(teacher, stage.student).lost),
+        "largest_mass": float(neuron_masses(stage.student).max()),
+    }
+
+
+def _spectra(stages: Sequence[_Stage]) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            {"student": stage.name, "index": index, "curvature": float(value)}
+            for stage in stages
+            for index, value in enumerate(stage.curvatures.values)
+        ]
+    )
+
+
+def _figure(stages: Sequence[_Stage], subject: Subject) -> Figure:
+    caption = f"run {subject.run.path.name} of {subject.run.study}"
+    figure, axes = panels(width=4.5, height=3.6, caption=caption)
+    for index, stage in enumerate(stages):
+        values = stage.curvatures.values
+        axes[0, 0].plot(
+            [index] * len(values), values, "_", markersize=18, color=COLOURS[0]
+        )
+    axes[0, 0].axhline(0, color="0.5", linestyle=":")
+    axes[0, 0].set_yscale("symlog", linthresh=1e-5)
+    axes[0, 0].set_xticks(range(len(stages)), [stage.name for stage in stages])
+    axes[0, 0].set_xlim(-0.5, len(stages) - 0.5)
+    axes[0, 0].set_ylabel("smallest eigenvalues of the Hessian of the risk")
+    return figure
