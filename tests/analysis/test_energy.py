@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 
 from overparam.analysis.energy import (
     circle_energy,
+    grid_self_terms,
     torus_energy,
     torus_self_term,
     uniform_floor,
@@ -85,20 +86,45 @@ def test_even_atoms_reach_the_floor_against_the_uniform_law(n):
     )
 
 
-def test_the_torus_distance_is_the_double_loop():
+@pytest.mark.parametrize("chordal", [False, True])
+def test_the_torus_distance_is_the_double_loop(chordal):
     rng = np.random.default_rng(3)
     x, y = rng.uniform(-2, 2, (8, 2)), rng.uniform(-2, 2, (6, 2))
     a, b = rng.dirichlet(np.ones(8)), rng.dirichlet(np.ones(6))
 
-    def wrapped(p, q):
+    def distance(p, q):
+        if chordal:
+            return math.hypot(*(4 / math.pi * np.sin(math.pi / 4 * (p - q))))
         return math.hypot(*((p - q + 2) % 4 - 2))
 
-    expected = double_loop(wrapped, x, y, a, b)
-    found = torus_energy(x, y, first_weights=a, second_weights=b)
+    expected = double_loop(distance, x, y, a, b)
+    weights = {"first_weights": a, "second_weights": b, "chordal": chordal}
+    found = torus_energy(x, y, **weights)
     assert_allclose(found, expected, atol=1e-7)
-    own = torus_self_term(y, weights=b)
-    again = torus_energy(x, y, first_weights=a, second_weights=b, second_self=own)
-    assert again == found
+    own = torus_self_term(y, weights=b, chordal=chordal)
+    assert torus_energy(x, y, **weights, second_self=own) == found
+
+
+def test_only_chords_tell_all_laws_of_the_torus_apart():
+    centres = -2 + 4 * (np.arange(16) + 0.5) / 16
+    grid = np.stack(np.meshgrid(centres, centres, indexing="ij"), -1).reshape(-1, 2)
+    even = np.full(256, 1 / 256)
+    # The wrapped distance has a kink across x = 2, which this wave meets twice.
+    wave = even * (1 + 0.5 * np.cos(math.pi * grid[:, 0]))
+    distances = [
+        torus_energy(grid, grid, second_weights=wave, chordal=chordal)
+        for chordal in (False, True)
+    ]
+    assert distances[0] == 0
+    assert distances[1] > 0.01
+
+
+def test_self_terms_of_densities_are_sums_over_frequencies():
+    centres = -2 + 4 * (np.arange(12) + 0.5) / 12
+    grid = np.stack(np.meshgrid(centres, centres, indexing="ij"), -1).reshape(-1, 2)
+    densities = np.random.default_rng(5).uniform(0, 3, (2, 144))
+    expected = [torus_self_term(grid, weights=row, chordal=True) for row in densities]
+    assert_allclose(grid_self_terms(densities), expected, rtol=1e-12)
 
 
 def test_blocks_give_the_same_sum(monkeypatch):

@@ -1,7 +1,11 @@
 r"""Energy distances between weighted point sets on the circle and on the torus.
 
 $\mathrm{MMD}^2 = 2E|X-Y| - E|X-X'| - E|Y-Y'|$, diagonal included, with chords on the
-circle and wrapped Euclidean distances on the torus.
+circle, and on the torus with wrapped Euclidean distances (as published) or chords.
+
+The wrapped distance of the torus is *not* of negative type: its MMD^2 is negative for
+some pairs of laws, and is clipped at 0. Chords, which are distances in the flat torus's
+embedding in $\mathbb{R}^4$, are: they tell any two laws apart.
 """
 
 import math
@@ -71,6 +75,7 @@ def torus_energy(
     first_weights: Weights = None,
     second_weights: Weights = None,
     second_self: float | None = None,
+    chordal: bool = False,
 ) -> float:
     """Energy distance of two measures on the torus of side 4, in blocks of rows.
 
@@ -80,21 +85,51 @@ def torus_energy(
         first_weights: Weights, scaled to sum 1; equal by default.
         second_weights: Likewise.
         second_self: `torus_self_term` of the second measure, when it is known already.
+        chordal: Distances by chords instead of wrapped Euclidean ones.
     """
     a = normalised(first_weights, len(first))
     b = normalised(second_weights, len(second))
-    own = torus_self_term(second, weights=b) if second_self is None else second_self
-    square = 2 * _mean_distance(first, second, a, b)
-    square -= torus_self_term(first, weights=a) + own
+    if second_self is None:
+        second_self = torus_self_term(second, weights=b, chordal=chordal)
+    square = 2 * _mean_distance(first, second, a, b, chordal=chordal)
+    square -= torus_self_term(first, weights=a, chordal=chordal) + second_self
     return math.sqrt(max(square, 0.0))
 
 
 def torus_self_term(
-    points: Float[np.ndarray, "n dim"], *, weights: Weights = None
+    points: Float[np.ndarray, "n dim"],
+    *,
+    weights: Weights = None,
+    chordal: bool = False,
 ) -> float:
     """$E|X - X'|$ of one measure on the torus; compute it once for a fixed teacher."""
     weights = normalised(weights, len(points))
-    return _mean_distance(points, points, weights, weights)
+    return _mean_distance(points, points, weights, weights, chordal=chordal)
+
+
+def grid_self_terms(
+    densities: Float[np.ndarray, "times cells"],
+) -> Float[np.ndarray, " times"]:
+    """Chordal `torus_self_term` of densities on the square cells of a `TorusGrid`.
+
+    Distances of cells depend on their offset only: a sum over frequencies.
+    """
+    side = math.isqrt(densities.shape[1])
+    circle = chords(_SIDE / side * np.arange(side)[:, None])
+    chord = np.linalg.norm(circle - circle[0], axis=1)
+    kernel = np.fft.fft2(np.hypot(chord[:, None], chord[None, :])).real
+    weights = densities / densities.sum(axis=1, keepdims=True)
+    waves = np.fft.fft2(weights.reshape(-1, side, side))
+    return np.sum(kernel * np.abs(waves) ** 2, axis=(1, 2)) / side**2
+
+
+def chords(
+    points: Float[np.ndarray, "n dim"],
+) -> Float[np.ndarray, "n twice_dim"]:
+    """Points of the torus on circles of radius 2/pi, one circle per coordinate."""
+    angles = 2 * math.pi / _SIDE * points
+    radius = _SIDE / (2 * math.pi)
+    return radius * np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
 
 
 def normalised(weights: Weights, n: int) -> Float[np.ndarray, " n"]:
@@ -120,15 +155,23 @@ def normalised(weights: Weights, n: int) -> Float[np.ndarray, " n"]:
 _BLOCK_ENTRIES = 2**20
 """Entries of one block of distances: 8 MiB in float64."""
 
+_SIDE = 4.0
+"""Length of the torus in each direction."""
 
-def _mean_distance(x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
+
+def _mean_distance(
+    x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray, *, chordal: bool
+) -> float:
+    if chordal:
+        x, y = chords(x), chords(y)
     rows = max(1, _BLOCK_ENTRIES // len(y))
     total = 0.0
     for start in range(0, len(x), rows):
         squares = np.zeros((len(x[start : start + rows]), len(y)))
         for axis in range(x.shape[1]):
             offset = x[start : start + rows, axis, None] - y[None, :, axis]
-            offset -= 4 * np.floor(offset / 4 + 0.5)
+            if not chordal:
+                offset -= _SIDE * np.floor(offset / _SIDE + 0.5)
             squares += np.square(offset, out=offset)
         total += float(a[start : start + rows] @ (np.sqrt(squares, out=squares) @ b))
     return total

@@ -29,15 +29,16 @@ PENALTIES = {
     "laptop": (1e-1, 1e-2, 1e-3, 1e-4),
     "paper": (1e-1, 1e-2, 1e-3, 1e-4),
 }
-WIDTH = {"smoke": 16, "laptop": 256, "paper": 1024}
+WIDTH = {"smoke": 16, "laptop": 512, "paper": 1024}
 BIASED = pl.col("centre") == 0
 EARLY = 0.5
 """Time at which particles are compared with the limits."""
 
+_EVEN = {"data": "lattice", "width": 256, "steps": 1024, "records": 65}
 LATTICE: Mapping[Scale, Mapping[str, Any]] = {
     "smoke": {"data": "lattice"},
-    "laptop": {"data": "lattice", "steps": 1024, "records": 65},
-    "paper": {"data": "lattice", "steps": 1024, "records": 65},
+    "laptop": _EVEN,
+    "paper": _EVEN,
 }
 
 
@@ -76,7 +77,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
     for panel, column in ((1, "ultra_fast_distance"), (2, "projected_distance")):
         draw(axes[0, panel], even, y=column, by="penalty")
         axes[0, panel].set_xscale("log")
-        axes[0, panel].set_title("lattice data, unbiased")
+        axes[0, panel].set_title("lattice data, unbiased, M = 256")
     for axis in axes[0]:
         axis.set_yscale("log")
         draw_floor(axis, results.records)

@@ -82,9 +82,9 @@ class Timescales:
     snapshots: int = 101
     """Evenly spaced records at which all features are stored."""
     limits: tuple[Literal["ultra-fast", "projected"], ...] = ("ultra-fast", "projected")
-    """Limit equations to compare with (circle; `projected` for ReLU only)."""
+    """Limit equations to compare with (`projected` for ReLU on the circle only)."""
     cells: int = 4096
-    """Cells of the ultra-fast diffusion."""
+    """Cells of the ultra-fast diffusion: 64 x 64 on the torus."""
     particles: int = 1024
     """Particles of the projected diffusion."""
     harmonics: int = 30
@@ -120,7 +120,7 @@ class Timescales:
             harmonics=self.harmonics,
         )
         at_least(2, records=self.records)
-        at_least(8, cells=self.cells)
+        at_least(8 if self.problem == "circle" else 64, cells=self.cells)
         positive(
             time_step=self.time_step,
             ratio=self.ratio,
@@ -145,6 +145,11 @@ class Timescales:
             raise ConfigError(
                 f"`feature` on the {self.problem} must be {listed}, got "
                 f"{self.feature!r}."
+            )
+        if self.problem == "torus" and math.isqrt(self.cells) ** 2 != self.cells:
+            raise ConfigError(
+                "`cells` on the torus must be the square of a whole number, got "
+                f"{self.cells}."
             )
         if math.isinf(self.gamma) and self.problem == "circle" and self.limits:
             raise ConfigError(

@@ -1,5 +1,6 @@
 """The analysis `density`: snapshots of features as densities, still and moving."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,7 +8,9 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 
+from ...analysis.circular import circle_w2
 from ...analysis.smoothing import circle_density, torus_density
+from ...analysis.torus_transport import torus_wasserstein
 from ...data.circle import CircleTeacher, uniform_angles
 from ...errors import ConfigError
 from ...plots.animation import animate
@@ -35,16 +38,22 @@ def analyse(subjects: Sequence[Subject], options: DensityOptions) -> Findings:
     steps = snapshots.steps
     indices = [int(np.argmin(np.abs(steps - step))) for step in options.steps]
     indices = list(dict.fromkeys(indices))
-    figure, axes = panels(1, len(indices), width=3, caption=_caption(run.config))
+    n_rows = 2 if snapshots.on_torus and snapshots.has_limit else 1
+    caption = _caption(run.config)
+    figure, axes = panels(n_rows, len(indices), width=3, caption=caption)
     for panel, index in enumerate(indices):
         snapshots.draw(axes[0, panel], index, bandwidth=options.bandwidth)
+        if n_rows == 2:
+            snapshots.draw_torus_limit(axes[1, panel], index)
     if not snapshots.on_torus:
         axes[0, 0].legend()
     notes = []
     if options.animation is not None:
-        _animate(snapshots, options, _caption(run.config))
+        _animate(snapshots, options, caption)
         notes.append(f"The animation is in {options.animation}.")
     rows = {"step": steps[indices], "time": snapshots.times[indices]}
+    if options.transport:
+        rows |= snapshots.transport(indices)
     return Findings(
         tables={"snapshots": pl.DataFrame(rows)},
         figures={"density": figure},
@@ -63,18 +72,45 @@ class Snapshots:
         self.steps = np.asarray(arrays["snapshot.steps"])
         self.times = self.steps * config["time_step"]
         self.on_torus = config["problem"] == "torus"
+        self.has_limit = "limit.ultra_fast" in arrays
+
+    def points(self, index: int) -> np.ndarray:
+        """Features of a snapshot."""
+        return np.asarray(self.arrays["snapshot.weights"][index], float)
 
     def draw(self, axes: Axes, index: int, *, bandwidth: float) -> None:
         """One snapshot: curves on the circle, a map on the torus."""
-        points = np.asarray(self.arrays["snapshot.weights"][index], float)
+        points = self.points(index)
         if self.on_torus:
-            density = torus_density(points, bandwidth=max(bandwidth, 0.1))
-            axes.imshow(density.T, origin="lower", extent=(-2, 2, -2, 2), cmap="Blues")
+            _map(axes, torus_density(points, bandwidth=max(bandwidth, 0.1)))
             axes.plot(*points.T, ".", color=COLOURS[1], markersize=2)
-            axes.grid(False)
         else:
-            self._curves(axes, index, np.arctan2(*points.T[::-1]), bandwidth)
+            self._curves(axes, index, _angles(points), bandwidth)
         axes.set_title(f"step {self.steps[index]}, time {self.times[index]:.2f}")
+
+    def draw_torus_limit(self, axes: Axes, index: int) -> None:
+        """The ultra-fast diffusion on the torus at a snapshot, as a map."""
+        density = self.arrays["limit.ultra_fast"][index]
+        side = math.isqrt(density.size)
+        _map(axes, density.reshape(side, side))
+        axes.set_title("ultra-fast diffusion")
+
+    def transport(self, indices: Sequence[int]) -> dict[str, list[float]]:
+        """2-Wasserstein distances to the teacher and to the ultra-fast diffusion."""
+        distance, place = circle_w2, _angles
+        if self.on_torus:
+            distance, place = torus_wasserstein, np.asarray
+        teacher = place(np.asarray(self.arrays["teacher"], float))
+        particles = [place(self.points(index)) for index in indices]
+        found = {"teacher_w2": [distance(p, teacher) for p in particles]}
+        if self.has_limit:
+            cells = self.arrays["limit.points" if self.on_torus else "limit.angles"]
+            densities = self.arrays["limit.ultra_fast"]
+            found["ultra_fast_w2"] = [
+                distance(p, cells, second_weights=np.asarray(densities[index], float))
+                for p, index in zip(particles, indices, strict=True)
+            ]
+        return found
 
     def _curves(
         self, axes: Axes, index: int, angles: np.ndarray, bandwidth: float
@@ -84,7 +120,7 @@ class Snapshots:
 
         teacher = CircleTeacher(self.config["gamma"]).density(GRID)
         axes.plot(GRID, smooth(angles), color=COLOURS[0], label="student, smoothed")
-        if "limit.ultra_fast" in self.arrays:
+        if self.has_limit:
             cells, values = self.arrays["limit.angles"], self.arrays["limit.ultra_fast"]
             axes.plot(cells, values[index], color=COLOURS[1], label="ultra-fast")
         seen = self.arrays.get("limit.projected")
@@ -94,6 +130,15 @@ class Snapshots:
         axes.plot(GRID, teacher, "--", color="0.3", lw=1, label="teacher")
         axes.set_ylim(0, 1.15 * float(teacher.max()))
         axes.set_xlabel("angle")
+
+
+def _angles(points: np.ndarray) -> np.ndarray:
+    return np.arctan2(points[:, 1], points[:, 0])
+
+
+def _map(axes: Axes, density: np.ndarray) -> None:
+    axes.imshow(density.T, origin="lower", extent=(-2, 2, -2, 2), cmap="Blues")
+    axes.grid(False)
 
 
 def _animate(snapshots: Snapshots, options: DensityOptions, caption: str) -> None:

@@ -28,6 +28,8 @@ class DensityOptions:
     """Smoothing of the animation."""
     frames_per_second: int = 10
     """Speed of the animation."""
+    transport: bool = False
+    """Add 2-Wasserstein distances to the table (on the torus by POT, extra `ot`)."""
 
     def __post_init__(self) -> None:
         positive(bandwidth=self.bandwidth, animation_bandwidth=self.animation_bandwidth)

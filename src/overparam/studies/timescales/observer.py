@@ -87,7 +87,7 @@ class Observer:
                 "teacher_distance": torus_energy(
                     points, teacher, second_self=self._self_term
                 )
-            }
+            } | self.limits.distances(points, time)
         angles = np.arctan2(points[:, 1], points[:, 0])
         target = np.arctan2(teacher[:, 1], teacher[:, 0])
         return {
@@ -95,7 +95,7 @@ class Observer:
             "teacher_w1": circle_w1(angles, target),
             "teacher_w2": circle_w2(angles, target),
             "floor": uniform_floor(len(angles)),
-        } | self.limits.distances(angles, time)
+        } | self.limits.distances(points, time)
 
     def _keep(self, step: int, points: np.ndarray) -> None:
         self.snapshots[step] = points

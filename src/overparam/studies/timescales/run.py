@@ -68,7 +68,7 @@ def run(config: Timescales, context: Context) -> Outcome:
         summary=_summary(config, columns, limits),
         arrays=_arrays(setup, observer, limits, steps),
         network=project(dynamics, trajectory.network, setup.batch),
-        notes=_notes(config, trajectory, start),
+        notes=[*_notes(config, trajectory, start), *limits.notes()],
     )
 
 
