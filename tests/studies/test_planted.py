@@ -8,18 +8,23 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from overparam.analysis.balance import conserved
 from overparam.cli.execute import execute
 from overparam.cli.main import run_command
 from overparam.dynamics.loop import Plan, train
+from overparam.errors import ConfigError, Interrupted
 from overparam.limits import population
+from overparam.networks.initialise import two_layer
 from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.store.read import find_runs, read_run
 from overparam.studies.planted.config import Planted
+from overparam.studies.planted.rule import training_rule
 from overparam.studies.planted.run import Problem, describe, run
 from overparam.studies.study import Context
 
@@ -178,6 +183,64 @@ def test_flow_follows_the_closed_form_gradient():
     gradient = population.risk_gradient(problem.student, problem.teacher)
     expected = problem.student.weights - 0.1 * gradient.weights
     assert_allclose(moved.weights, expected, rtol=1e-10)  # pyright: ignore
+
+
+def test_a_student_is_balanced_after_the_asked_epochs():
+    plain, balanced = outcome(epochs=2), outcome(epochs=2, balance_every=2)
+    # The change comes after the last step and keeps the function, to rounding.
+    assert_allclose(balanced.metrics["loss"], plain.metrics["loss"], rtol=1e-6)
+    assert_allclose(balanced.metrics["risk"], plain.metrics["risk"], rtol=1e-4)
+    assert_allclose(conserved(balanced.network), 0, atol=1e-5)  # pyright: ignore
+    assert np.abs(conserved(plain.network)).max() > 1e-2  # pyright: ignore
+
+
+def test_a_balanced_run_goes_on_bit_for_bit(tmp_path):
+    config = Planted(**SMALL, balance_every=1, optimiser="adam", learning_rate=0.01)
+    whole = run(config, Context())
+    asked = iter([None, 143])
+    cut = Context(checkpoints=tmp_path, stop_requested=lambda: next(asked))
+    with pytest.raises(Interrupted, match="after 100 of 200 steps"):
+        run(config, cut)
+    resumed = run(config, Context(checkpoints=tmp_path))
+    assert_array_equal(resumed.metrics["loss"], whole.metrics["loss"])
+    assert_array_equal(resumed.network.weights, whole.network.weights)  # pyright: ignore
+
+
+def test_only_homogeneous_students_can_be_balanced_in_training():
+    tanh = two_layer(12, 6, 2, activation="tanh", key=jax.random.key(0))
+    config = Planted(**SMALL, balance_every=1)
+    message = (
+        r"needs a positively homogeneous activation \(relu, leaky-relu\), got tanh"
+    )
+    with pytest.raises(ConfigError, match=message):
+        training_rule(config, tanh, tanh)
+    with pytest.raises(ConfigError, match="needs `train` all, got readout"):
+        Planted(**SMALL, balance_every=1, train="readout")
+
+
+def test_path_norm_and_l2_penalties_cost_a_balanced_student_the_same():
+    forms = [
+        outcome(penalty=0.1, penalty_form=form, balance_every=1, learning_rate=1e-6)
+        for form in ("l2", "path-norm")
+    ]
+    costs = [found.metrics["penalty"] for found in forms]
+    assert_allclose(costs[0][1:], costs[1][1:], rtol=1e-3)
+    assert costs[0][0] > 1.01 * costs[1][0]  # Before the first balance.
+
+
+@pytest.mark.parametrize("fields", [{"optimiser": "adam"}, {"momentum": 0.9}])
+def test_other_optimisers_descend_too(fields):
+    found = outcome(learning_rate=0.01, **fields)
+    assert found.metrics["risk"][-1] < found.summary["plateau_affine"]
+    plain = outcome(learning_rate=0.01)
+    assert abs(found.metrics["risk"][-1] - plain.metrics["risk"][-1]) > 1e-3
+
+
+def test_momentum_is_a_setting_of_sgd_in_the_unit_interval():
+    with pytest.raises(ConfigError, match="got optimiser adam"):
+        Planted(momentum=0.5, optimiser="adam")
+    with pytest.raises(ConfigError, match=r"`momentum` must lie in \[0, 1\), got 1"):
+        Planted(momentum=1.0)
 
 
 def test_description_agrees_with_the_samples():

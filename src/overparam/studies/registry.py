@@ -61,6 +61,9 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
                 "samples_per_epoch",
                 "train",
                 "dynamics",
+                "optimiser",
+                "penalty_form",
+                "balance_every",
             ),
             # These runs see the same samples, which are drawn once.
             batchable=("learning_rate", "init_scale", "readout_rate", "stop_below"),

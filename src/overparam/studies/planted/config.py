@@ -49,7 +49,15 @@ class Planted:
     readout_rate: float = 1.0
     """Factor of the readout's step size."""
     penalty: float = 0.0
-    """Coefficient of half the squared norm of all weights, added to the objective."""
+    """Coefficient of the penalty added to the objective."""
+    penalty_form: Literal["l2", "path-norm"] = "l2"
+    """Half the squared norm of all weights, or the path norm: equal once balanced."""
+    balance_every: int | None = None
+    """Epochs after which neurons are rescaled to the least L2 norm; `none` never."""
+    optimiser: Literal["sgd", "adam"] = "sgd"
+    """How a gradient becomes a step."""
+    momentum: float = 0.0
+    """Share of the step before that is repeated (sgd only)."""
     dynamics: Literal["sgd", "flow"] = "sgd"
     """Descent on sampled batches, or on the exact population risk (no noise)."""
     precision: Literal["float32", "float64"] = "float32"
@@ -58,6 +66,8 @@ class Planted:
     """Seed of the student and of the samples."""
     teacher_seed: int | None = None
     """Seed of the teacher; `none` takes `seed`."""
+    snapshot_every: int | None = None
+    """Epochs between two kept students, for `neurons`; `none` keeps the last only."""
 
     def __post_init__(self) -> None:
         at_least(
@@ -82,6 +92,7 @@ class Planted:
             teacher_seed=self.teacher_seed,
         )
         self._check_epochs()
+        self._check_steps()
 
     def _check_epochs(self) -> None:
         if self.halve_every is not None and self.halve_every < 1:
@@ -100,6 +111,22 @@ class Planted:
                 "`samples_per_epoch` must be a multiple of `batch_size`, got "
                 f"{self.samples_per_epoch} and {self.batch_size}; nearest are {lower} "
                 f"and {lower + self.batch_size}."
+            )
+
+    def _check_steps(self) -> None:
+        at_least(
+            1, balance_every=self.balance_every, snapshot_every=self.snapshot_every
+        )
+        if not 0 <= self.momentum < 1:
+            raise ConfigError(f"`momentum` must lie in [0, 1), got {self.momentum}.")
+        if self.momentum and self.optimiser != "sgd":
+            raise ConfigError(
+                f"`momentum` is a setting of sgd, got optimiser {self.optimiser}."
+            )
+        if self.balance_every is not None and self.train != "all":
+            raise ConfigError(
+                "`balance_every` moves all weights and needs `train` all, got "
+                f"{self.train}."
             )
 
     @property

@@ -7,15 +7,13 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, Float
 
 from ...analysis import balance
 from ...analysis.matching import match_neurons
 from ...analysis.teacher import describe_teacher
 from ...data.planted import PlantedStream, teacher
-from ...data.source import Batch, Empty, Source
-from ...dynamics.descent import BatchLoss, Descent
+from ...data.source import Empty, Source
 from ...dynamics.loop import (
     Plan,
     Record,
@@ -25,9 +23,6 @@ from ...dynamics.loop import (
     train,
     train_together,
 )
-from ...dynamics.losses import half_squared_error
-from ...dynamics.penalties import L2Penalty
-from ...dynamics.schedules import StepDecay
 from ...keys import purpose_key
 from ...limits import population
 from ...networks import initialise
@@ -35,24 +30,11 @@ from ...networks.network import Network
 from ...networks.two_layer import TwoLayer
 from ..study import Context, Outcome
 from .config import Planted
+from .rule import training_rule
 
 
 THRESHOLDS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 """Levels of the epoch objective whose first passage is reported."""
-
-
-class PopulationRisk(eqx.Module):
-    """The objective of noise-free descent: the exact risk, which needs no batch."""
-
-    teacher: TwoLayer
-    label_noise: float = eqx.field(static=True)
-
-    def __call__(self, network: Network, batch: Batch) -> Float[Array, ""]:
-        del batch
-        assert isinstance(network, TwoLayer)
-        return population.population_loss(
-            network, self.teacher, label_noise=self.label_noise
-        )
 
 
 def run(config: Planted, context: Context) -> Outcome:
@@ -138,29 +120,13 @@ class Problem:
     def training(self) -> Training:
         """What the loop trains."""
         return Training(
-            dynamics=self._descent(),
+            dynamics=training_rule(self.config, self.teacher, self.student),
             network=self.student,
             source=self._source(),
             key=purpose_key(self.config.seed, "training"),
             data_key=purpose_key(self.config.seed, "data"),
             measure=self._measure,
             until=below("loss", self.config.stop_below),
-        )
-
-    def _descent(self) -> Descent:
-        config = self.config
-        objective = BatchLoss(half_squared_error)
-        if config.dynamics == "flow":
-            objective = PopulationRisk(self.teacher, config.label_noise)
-        half = config.penalty / 2
-        parts = {"all": (), "readout": ("readout",), "features": ("weights",)}
-        return Descent(
-            objective,
-            optax.sgd,
-            settings={"learning_rate": step_size(config)},
-            penalty=L2Penalty({"weights": half, "readout": half}) if half else None,
-            rates={"readout": config.readout_rate} if config.readout_rate != 1 else {},
-            trained=parts[config.train],
         )
 
     def _source(self) -> Source:
@@ -191,13 +157,6 @@ def _sizes(network: TwoLayer, initial: TwoLayer) -> dict[str, Float[Array, ""]]:
         "path_norm": balance.path_norm(network),
         "balance_drift": drift.max(),
     }
-
-
-def step_size(config: Planted) -> StepDecay:
-    """The step schedule: halved after every `halve_every` epochs."""
-    epochs = config.epochs if config.halve_every is None else config.halve_every
-    factor = 1.0 if config.halve_every is None else 0.5
-    return StepDecay(config.learning_rate, factor, epochs * config.steps_per_epoch)
 
 
 def describe(config: Planted) -> dict[str, Any]:
