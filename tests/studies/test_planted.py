@@ -25,7 +25,7 @@ from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.store.read import find_runs, read_run
 from overparam.studies.planted.config import Planted
 from overparam.studies.planted.rule import training_rule
-from overparam.studies.planted.run import Problem, describe, run
+from overparam.studies.planted.run import Problem, describe, run, run_together
 from overparam.studies.study import Context
 
 
@@ -90,6 +90,67 @@ def test_the_surface_around_a_stored_student_is_that_of_its_risk(tmp_path, capsy
     assert risks[3] <= risks[2] + 1e-14
     assert run_command([*arguments, "--neuron", "6"]) == 2
     assert "`neuron` must lie in [0, 5], got 6." in capsys.readouterr().err
+
+
+def test_kept_students_show_the_neurons_along_a_run(tmp_path, capsys):
+    config = Planted(**SMALL, snapshot_every=3)
+    stored = read_run(execute("planted", config, tmp_path).path)
+    arguments = ["analyse", str(stored.path), "neurons", "--runs", str(tmp_path)]
+    assert run_command([*arguments, "--epochs", "0", "4", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["tables"]
+    assert [row["epoch"] for row in found["epochs"]] == [0, 3, 4]
+    recorded = stored.metrics["lost_neurons"].to_list()
+    lost = [row["lost_neurons"] for row in found["epochs"]]
+    assert lost[1:] == [recorded[2], recorded[3]]
+    figures = tmp_path / "analyses" / "neurons" / stored.path.name
+    assert {p.name for p in figures.glob("*.png")} == {"neurons.png", "along.png"}
+
+
+def test_kept_students_survive_an_interruption(tmp_path):
+    config = Planted(**SMALL, snapshot_every=1)
+    whole = run(config, Context())
+    asked = iter([None, 143])
+    with pytest.raises(Interrupted):
+        run(config, Context(checkpoints=tmp_path, stop_requested=lambda: next(asked)))
+    resumed = run(config, Context(checkpoints=tmp_path))
+    assert_array_equal(whole.arrays["snapshot.steps"], [0, 50, 100, 150, 200])
+    for name in ("steps", "weights", "readout"):
+        one, other = (r.arrays[f"snapshot.{name}"] for r in (whole, resumed))
+        assert_array_equal(one, other)
+    start = Problem.of(config).student
+    assert_array_equal(whole.arrays["snapshot.weights"][0], start.weights)
+    last = whole.network.weights  # pyright: ignore
+    assert_array_equal(whole.arrays["snapshot.weights"][-1], last)
+
+
+def test_runs_trained_together_keep_their_own_students(tmp_path):
+    configs = [
+        Planted(**SMALL, snapshot_every=2, learning_rate=rate) for rate in (0.1, 0.2)
+    ]
+    together = run_together(configs, Context(checkpoints=tmp_path))
+    for config, found in zip(configs, together, strict=True):
+        alone = run(config, Context()).arrays["snapshot.weights"]
+        assert_allclose(found.arrays["snapshot.weights"], alone, rtol=1e-5, atol=1e-6)
+
+
+def test_balance_along_a_run_is_that_of_its_records(tmp_path, capsys):
+    given = {"penalty": 0.01, "epochs": 2}
+    paths = [
+        execute("planted", Planted(**(SMALL | given), **more), tmp_path).path
+        for more in ({}, {"balance_every": 1})
+    ]
+    arguments = ["analyse", *map(str, paths), "balance", "--runs", str(tmp_path)]
+    assert run_command([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    plain, balanced = (
+        [row for row in found["tables"]["along"] if row["run"] == path.name]
+        for path in paths
+    )
+    # A balanced student pays the least; both sides are rounded to float32.
+    assert all(row["excess"] < 1e-5 for row in balanced)
+    assert all(row["excess"] > 1e-3 for row in plain)
+    last = found["summary"][f"{paths[0].name}: penalty"]
+    assert plain[-1]["penalty"] == pytest.approx(last, rel=1e-5)
 
 
 def test_same_seed_twice_gives_identical_metrics():

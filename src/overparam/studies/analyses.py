@@ -85,6 +85,7 @@ ANALYSES: Mapping[str, Analysis] = MappingProxyType(
             question="Is every neuron balanced, and how much penalty would it save?",
             options="overparam.studies.planted.balance_options:BalanceOptions",
             function="overparam.studies.planted.balance_analysis:analyse",
+            most_subjects=None,
         ),
         "neurons": Analysis(
             question="Which planted neurons has a student found, which are lost?",

@@ -10,11 +10,13 @@ class BalanceOptions:
     r"""Is a network balanced, and what would the best rescaling of its neurons save?
 
     The penalty is mu |U|^p + nu |V|^q with readout U and input weights V; the defaults
-    are half the squared norms.
+    are half the squared norms. Runs that recorded norms are drawn along their epochs,
+    several of them side by side.
 
     Examples:
       overparam analyse 3f2a balance
       overparam analyse 3f2a balance --p 1
+      overparam analyse 3f2a 77b0 balance
     """
 
     p: float = 2.0

@@ -133,3 +133,10 @@ class Planted:
     def steps_per_epoch(self) -> int:
         """Number of steps between two records."""
         return self.samples_per_epoch // self.batch_size
+
+    @property
+    def snapshot_steps(self) -> int | None:
+        """Number of steps between two kept students; `None` keeps none."""
+        if self.snapshot_every is None:
+            return None
+        return self.snapshot_every * self.steps_per_epoch

@@ -1,64 +1,155 @@
-"""The analysis `neurons`: a stored student against its planted teacher."""
+"""The analysis `neurons`: stored students against their planted teacher."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...analysis.matching import Matching, match_neurons, neuron_masses
-from ...plots.figure import COLOURS, panels
+from ...plots.figure import COLOURS, legend, panels
 from ..analyses import Findings, Subject
 from .neurons_options import NeuronsOptions
-from .stored import stored_student, stored_teacher
+from .stored import kept_students, stored_teacher
+
+
+PANELS = 4
+"""Epochs that are drawn when none are asked for."""
+
+
+@dataclass(frozen=True)
+class _Course:
+    """Matchings of the kept students, by epoch."""
+
+    matchings: Mapping[int, Matching]
+    masses: np.ndarray
+    threshold: float
+
+    @property
+    def last(self) -> Matching:
+        return self.matchings[max(self.matchings)]
+
+    def gaps(self, epoch: int) -> np.ndarray:
+        # The gap to one, so that well found neurons are told apart.
+        return np.maximum(1 - self.matchings[epoch].cover, 1e-16)
 
 
 def analyse(subjects: Sequence[Subject], options: NeuronsOptions) -> Findings:
-    """Largest cosine, match and mass of every teacher neuron.
+    """Largest cosine, match and mass of every teacher neuron, at every kept epoch.
 
     Raises:
         ConfigError: If the run has no planted teacher.
     """
     subject = subjects[0]
-    student = stored_student(subject, "neurons")
-    planted = stored_teacher(subject, "neurons")
-    matching = match_neurons(planted, student, threshold=options.threshold)
-    masses = neuron_masses(planted)
-    neurons = pl.DataFrame(
+    students = kept_students(subject, "neurons")
+    teacher = stored_teacher(subject, "neurons")
+    matchings = {
+        epoch: match_neurons(teacher, student, threshold=options.threshold)
+        for epoch, student in sorted(students.items())
+    }
+    course = _Course(matchings, neuron_masses(teacher), options.threshold)
+    caption = f"run {subject.run.path.name} of {subject.run.study}"
+    figures = {"neurons": _figure(course, _epochs(course, options), caption)}
+    tables = {"neurons": _neurons(course)}
+    if len(matchings) > 1:
+        tables["epochs"] = _along(course)
+        figures["along"] = _lines(course, caption)
+    last = course.last
+    summary = {
+        "lost teacher neurons": len(last.lost),
+        "their mass": float(last.lost_masses.sum()),
+        "surplus mass of the student": last.surplus_mass,
+    }
+    return Findings(tables=tables, figures=figures, summary=summary)
+
+
+def _epochs(course: _Course, options: NeuronsOptions) -> list[int]:
+    kept = np.array(list(course.matchings))
+    wanted = options.epochs or np.linspace(kept[0], kept[-1], PANELS)
+    nearest = [int(kept[np.argmin(np.abs(kept - epoch))]) for epoch in wanted]
+    return list(dict.fromkeys(nearest))
+
+
+def _neurons(course: _Course) -> pl.DataFrame:
+    """The last student: one row per teacher neuron."""
+    last = course.last
+    return pl.DataFrame(
         {
-            "neuron": np.arange(len(masses)),
-            "mass": masses,
-            "largest_cosine": matching.cover,
-            "matched_student": matching.assignment,
-            "lost": matching.cover < options.threshold,
+            "neuron": np.arange(len(course.masses)),
+            "mass": course.masses,
+            "largest_cosine": last.cover,
+            "matched_student": last.assignment,
+            "lost": last.cover < course.threshold,
         }
     )
-    summary = {
-        "lost teacher neurons": len(matching.lost),
-        "their mass": float(matching.lost_masses.sum()),
-        "surplus mass of the student": matching.surplus_mass,
-    }
-    figure = _figure(matching, masses, subject, options.threshold)
-    return Findings(
-        tables={"neurons": neurons}, figures={"neurons": figure}, summary=summary
+
+
+def _along(course: _Course) -> pl.DataFrame:
+    """One row per kept student."""
+    return pl.DataFrame(
+        [
+            {
+                "epoch": epoch,
+                "lost_neurons": len(matching.lost),
+                "lost_mass": float(matching.lost_masses.sum()),
+                "surplus_mass": matching.surplus_mass,
+                "smallest_cosine": float(matching.cover.min()),
+            }
+            for epoch, matching in course.matchings.items()
+        ]
     )
 
 
-def _figure(
-    matching: Matching, masses: np.ndarray, subject: Subject, threshold: float
-) -> Figure:
-    caption = f"run {subject.run.path.name} of {subject.run.study}"
-    figure, axes = panels(width=4.5, height=3.6, caption=caption)
-    # The gap to one, so that well found neurons are told apart.
-    gaps = np.maximum(1 - matching.cover, 1e-16)
-    lost = matching.cover < threshold
-    for chosen, colour, label in ((~lost, 0, "found"), (lost, 1, "lost")):
-        axes[0, 0].scatter(
-            masses[chosen], gaps[chosen], s=14, color=COLOURS[colour], label=label
-        )
-    axes[0, 0].axhline(1 - threshold, color="0.5", linestyle=":")
-    axes[0, 0].set_yscale("log")
-    axes[0, 0].set_xlabel("mass of a teacher neuron")
+def _figure(course: _Course, epochs: Sequence[int], caption: str) -> Figure:
+    width = 4.5 if len(epochs) == 1 else 3.2
+    figure, axes = panels(1, len(epochs), width=width, height=3.6, caption=caption)
+    for panel, epoch in zip(axes[0], epochs, strict=True):
+        _scatter(panel, course, epoch)
+        panel.set_title(f"after {epoch} epochs")
+    lowest = min(float(course.gaps(epoch).min()) for epoch in epochs)
+    for panel in axes[0]:
+        panel.set_ylim(lowest / 2, 3)
     axes[0, 0].set_ylabel("1 - largest cosine with the student")
-    axes[0, 0].legend(frameon=False)
+    legend(axes[0, 0])
+    return figure
+
+
+def _scatter(axes: Axes, course: _Course, epoch: int) -> None:
+    lost = course.matchings[epoch].cover < course.threshold
+    gaps = course.gaps(epoch)
+    for chosen, colour, label in ((~lost, 0, "found"), (lost, 1, "lost")):
+        axes.scatter(
+            course.masses[chosen],
+            gaps[chosen],
+            s=14,
+            color=COLOURS[colour],
+            label=label,
+        )
+    axes.axhline(1 - course.threshold, color="0.5", linestyle=":")
+    axes.set_yscale("log")
+    axes.set_xlabel("mass of a teacher neuron")
+
+
+def _lines(course: _Course, caption: str) -> Figure:
+    """Every teacher neuron along the run."""
+    figure, axes = panels(width=4.5, height=3.6, caption=caption)
+    epochs = list(course.matchings)
+    gaps = np.array([course.gaps(epoch) for epoch in epochs])
+    lost = course.last.cover < course.threshold
+    for chosen, colour, label in ((~lost, 0, "found"), (lost, 1, "lost")):
+        for index, neuron in enumerate(np.flatnonzero(chosen)):
+            axes[0, 0].plot(
+                epochs,
+                gaps[:, neuron],
+                color=COLOURS[colour],
+                linewidth=0.7 if label == "found" else 1.6,
+                label=f"{label} at the end" if index == 0 else None,
+            )
+    axes[0, 0].axhline(1 - course.threshold, color="0.5", linestyle=":")
+    axes[0, 0].set_yscale("log")
+    axes[0, 0].set_xlabel("epochs trained")
+    axes[0, 0].set_ylabel("1 - largest cosine of a teacher neuron")
+    legend(axes[0, 0])
     return figure

@@ -31,6 +31,7 @@ from ...networks.two_layer import TwoLayer
 from ..study import Context, Outcome
 from .config import Planted
 from .rule import training_rule
+from .snapshots import Snapshots
 
 
 THRESHOLDS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
@@ -40,8 +41,10 @@ THRESHOLDS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 def run(config: Planted, context: Context) -> Outcome:
     """Train one student and measure it after every epoch."""
     problem = Problem.of(config)
+    kept = Snapshots.of(config.snapshot_steps, context.checkpoints)
+    training = kept.watching(problem.training())
     return _outcome(
-        problem, train(problem.training(), _plan(config), watch=context.watch())
+        problem, train(training, _plan(config), watch=context.watch()), kept
     )
 
 
@@ -54,13 +57,20 @@ def run_together(configs: Sequence[Planted], context: Context) -> list[Outcome]:
     """
     problems = [Problem.of(config) for config in configs]
     trainings = [problem.training() for problem in problems]
+    kept = [
+        Snapshots.of(config.snapshot_steps, context.checkpoints, name=f"students-{i}")
+        for i, config in enumerate(configs)
+    ]
     same = {"source": trainings[0].source, "data_key": trainings[0].data_key}
     trajectories = train_together(
-        [replace(training, **same) for training in trainings],
+        [
+            snapshots.watching(replace(training, **same))
+            for training, snapshots in zip(trainings, kept, strict=True)
+        ],
         _plan(configs[0]),
         watch=context.watch(),
     )
-    return [_outcome(*pair) for pair in zip(problems, trajectories, strict=True)]
+    return [_outcome(*each) for each in zip(problems, trajectories, kept, strict=True)]
 
 
 def _plan(config: Planted) -> Plan:
@@ -71,7 +81,7 @@ def _plan(config: Planted) -> Plan:
     )
 
 
-def _outcome(problem: "Problem", trajectory: Trajectory) -> Outcome:
+def _outcome(problem: "Problem", trajectory: Trajectory, kept: Snapshots) -> Outcome:
     config = problem.config
     return Outcome(
         status=trajectory.status,
@@ -80,6 +90,7 @@ def _outcome(problem: "Problem", trajectory: Trajectory) -> Outcome:
         arrays={
             "teacher.weights": np.asarray(problem.teacher.weights),
             "teacher.readout": np.asarray(problem.teacher.readout),
+            **kept.arrays(),
         },
         network=trajectory.network,
         notes=_notes(config, trajectory),

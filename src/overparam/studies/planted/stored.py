@@ -1,5 +1,7 @@
 """What analyses of planted runs read from a stored run: student and teacher."""
 
+import dataclasses
+
 import jax.numpy as jnp
 
 from ...errors import ConfigError
@@ -36,3 +38,19 @@ def stored_teacher(subject: Subject, what: str) -> TwoLayer:
         )
     weights, readout = (jnp.asarray(arrays[name]) for name in names)
     return TwoLayer(weights=weights, readout=readout)
+
+
+def kept_students(subject: Subject, what: str) -> dict[int, TwoLayer]:
+    """The students kept along the run, by the number of epochs trained.
+
+    The last one is always among them.
+    """
+    run, last = subject.run, stored_student(subject, what)
+    found = {}
+    if "snapshot.steps" in run.arrays:
+        per_epoch = run.config["samples_per_epoch"] // run.config["batch_size"]
+        names = ("snapshot.steps", "snapshot.weights", "snapshot.readout")
+        for step, weights, readout in zip(*map(run.arrays.get, names), strict=True):
+            parts = {"weights": jnp.asarray(weights), "readout": jnp.asarray(readout)}
+            found[int(step) // per_epoch] = dataclasses.replace(last, **parts)
+    return found | {run.metrics.height: last}
