@@ -27,6 +27,24 @@ SGD, RUNNING, GRAM = "SGD, momentum 0.9", "varpro, running 0.5", "varpro, gram"
 
 BATCHES = (64, 128, 256, 512, 1024)
 
+LAPTOP: Mapping[str, Any] = {
+    "train_per_class": 1000,
+    "test_per_class": 200,
+    "validation_per_class": 200,
+    "epochs": 3,
+    "batch_size": 32,
+    "augment": False,
+    "schedule": "cosine",
+    "resolve_images": 2000,
+    "update_every": 20,
+    "time_scale": 2e-3,
+}
+"""Three epochs are far from converged: small batches and no augmentation learn fastest.
+The time scale is the best of 1e-3, 2e-3 and 4e-3 for SGD on validation images;
+Shampoo keeps the published one."""
+LEAST = 0.45
+"""Test accuracy that three epochs of SGD on 10,000 images should reach."""
+
 # Mean test accuracy of the last 10 epochs, read off a published figure: one unseeded
 # run per number, drawn as crosses and compared with nothing.
 PUBLISHED: Mapping[str, Sequence[float]] = {
@@ -49,9 +67,11 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
         common |= {"train_per_class": 6, "test_per_class": 2, "batch_size": 20}
         return [{**common, **method} for method in METHODS.values()]
     if scale == "laptop":
-        common = {"train_per_class": 1000, "test_per_class": 200, "epochs": 3}
-        common |= {"resolve_images": 2000, "update_every": 20}
-        return [{**common, "batch_size": 128, **method} for method in METHODS.values()]
+        published = {"time_scale": None}
+        return [
+            {**LAPTOP, **method} | (published if name == "Shampoo" else {})
+            for name, method in METHODS.items()
+        ]
     common = {"train_per_class": None, "test_per_class": None}
     common |= {"epochs": 100, "final_epochs": 10}
     return [
@@ -124,6 +144,8 @@ def claims(results: Results) -> Sequence[Claim]:
         ),
         _readout(results),
     ]
+    if results.scale == "laptop":
+        return [_learns(results), *found]
     if not _is_paper(results):
         return found
     return [
@@ -133,6 +155,16 @@ def claims(results: Results) -> Sequence[Claim]:
         _trend(results, "Shampoo", rises=False),
         _noise(results),
     ]
+
+
+def _learns(results: Results) -> Claim:
+    accuracy = _of(results.runs, SGD)["test_accuracy"].to_numpy()
+    return Claim(
+        sentence=f"three epochs of SGD on 10,000 images reach {LEAST:.0%} in the test",
+        published="ours",
+        measured=", ".join(f"{a:.3f}" for a in accuracy),
+        holds=bool((accuracy >= LEAST).all()),
+    )
 
 
 def _above(results: Results, first: str, second: str, sentence: str) -> Claim:

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 
-from ..analysis.intervals import Interval
+from ..analysis.intervals import Interval, wilson
 from ..analysis.phase import half_line, on_grid, success_rates
 from ..convex.isometry import wendel_probability
 from ..errors import ConfigError
@@ -21,6 +21,7 @@ CORNERS: Mapping[Scale, tuple[range, range, int]] = {
     "paper": (range(10, 401, 10), range(10, 101, 10), 5),
 }
 """Sample sizes, dimensions and number of trials of every scale."""
+_BIN = 0.1
 
 
 def phase_grid(
@@ -80,14 +81,28 @@ def rates(trials: pl.DataFrame, outcome: str = "recovered") -> pl.DataFrame:
 
 
 def ratio_curve(axes: Axes, cells: pl.DataFrame, *, label: str, colour: str) -> None:
-    """Rates against n/d, pooled over the cells of a ratio, with Wilson intervals."""
-    ratio = (pl.col("n_samples") / pl.col("dimension")).alias("ratio")
-    pooled = cells.with_columns(ratio).sort("ratio")
+    """Rates against n/d, pooled over the cells of a bin, with Wilson intervals."""
+    pooled = pooled_rates(cells)
     x, y = pooled["ratio"].to_numpy(), pooled["rate"].to_numpy()
     below, above = y - pooled["low"].to_numpy(), pooled["high"].to_numpy() - y
     axes.errorbar(
         x, y, [below, above], fmt="o", ms=3, lw=0.8, color=colour, label=label
     )
+
+
+def pooled_rates(cells: pl.DataFrame) -> pl.DataFrame:
+    """Rates of all trials whose n/d is nearest to one of 0, 0.1, 0.2, ..."""
+    ratio = pl.col("n_samples") / pl.col("dimension")
+    bins = cells.group_by((ratio / _BIN).round().alias("bin")).agg(
+        ratio.mean().alias("ratio"),
+        (pl.col("rate") * pl.col("trials")).sum().round().cast(int).alias("successes"),
+        pl.col("trials").sum(),
+    )
+    rows = []
+    for one in bins.sort("ratio").iter_rows(named=True):
+        rate = wilson(one["successes"], one["trials"])
+        rows.append((one["ratio"], one["trials"], rate.estimate, rate.low, rate.high))
+    return pl.DataFrame(rows, ["ratio", "trials", "rate", "low", "high"], orient="row")
 
 
 def wendel_curve(axes: Axes, cells: pl.DataFrame) -> None:

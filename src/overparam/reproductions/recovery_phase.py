@@ -55,7 +55,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
         last.set_xlim(0, 6)
         last.set_xlabel("n / d")
         last.set_title(f"success rate ({planted})")
-        legend(last, loc="upper left")
+        legend(last, loc="center right")
     return {"recovery_phase": figure}
 
 

@@ -71,6 +71,10 @@ REPRODUCTIONS: Mapping[str, Entry] = MappingProxyType(
             "Do two over-parameterised networks learn the same neurons?",
             "overparam.reproductions.features_distribution:REPRODUCTION",
         ),
+        "features-notes": Entry(
+            "Every command of the notes behind Fang et al., printed and measured",
+            "overparam.reproductions.features_notes:REPRODUCTION",
+        ),
         "recovery-phase": Entry(
             "When a planted linear neuron is recovered (Wang et al., Figures 2, 4)",
             "overparam.reproductions.recovery_phase:REPRODUCTION",
@@ -94,6 +98,10 @@ REPRODUCTIONS: Mapping[str, Entry] = MappingProxyType(
         "timescales-torus": Entry(
             "Radial features on the torus",
             "overparam.reproductions.timescales_torus:REPRODUCTION",
+        ),
+        "timescales-torus-limit": Entry(
+            "Particles on the torus against the ultra-fast diffusion (ours)",
+            "overparam.reproductions.timescales_torus_limit:REPRODUCTION",
         ),
         "recovery-programs": Entry(
             "Gated against exact programme: two transitions (ours)",

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..analysis.intervals import Interval, median_interval
 from ..plots.curves import aligned, shown
@@ -82,6 +83,14 @@ def draw(
                 axes.fill_between(grid, low, high, color=colour, alpha=0.15, lw=0)
     axes.set_xlabel("time (time step x steps)")
     axes.set_ylabel(DISTANCES.get(y, y.replace("_", " ")))
+
+
+def log_time(axes: Axes) -> None:
+    """Times on a logarithmic axis, with labels that do not meet."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def draw_floor(axes: Axes, records: pl.DataFrame) -> None:

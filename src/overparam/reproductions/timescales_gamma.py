@@ -28,6 +28,8 @@ WIDTH = {"smoke": 16, "laptop": 256, "paper": 1024}
 PENALTY = 1e-4
 WINDOWS = {10.0: (5.0, 8.0), 100.0: (16.0, 20.0), 1000.0: (28.0, 31.0)}
 """Times over which late rates are measured: the sharper the teacher, the later."""
+LEAST_RISK = 1e-9
+"""Lower end of the axis of risks: the diffusion falls on, far below particles."""
 LATE = (10.0, 100.0)
 """Concentrations at which the diffusion has its late rate within the run."""
 
@@ -45,7 +47,7 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
 
 
 def figures(results: Results) -> Mapping[str, Figure]:
-    """Densities; risk, teacher and diffusion; dotted: slope of the spectral gap."""
+    """Densities; risk, teacher, diffusion; dashed: slope of the spectral gap."""
     densities, axes = panels(width=5)
     theta = uniform_angles(2000)
     for index, gamma in enumerate(GAMMAS):
@@ -55,15 +57,18 @@ def figures(results: Results) -> Mapping[str, Figure]:
     axes[0, 0].set_xlabel("angle")
     axes[0, 0].set_ylabel("density of the teacher's features")
     axes[0, 0].legend()
-    text = f"{caption(results)}; M = {WIDTH[results.scale]}, penalty {PENALTY:g}"
+    text = (
+        f"{caption(results)}; M = {WIDTH[results.scale]}, penalty {PENALTY:g}; "
+        "dotted: energy of the diffusion, dashed: twice its gap"
+    )
     figure, axes = panels(1, 3, caption=text)
     columns = ("risk", "teacher_distance", "ultra_fast_distance")
     for panel, column in enumerate(columns):
         draw(axes[0, panel], results.records, y=column, by="gamma")
         axes[0, panel].set_yscale("log")
-    _gap_slopes(axes[0, 0], results)
+    _diffusion(axes[0, 0], results)
     draw_floor(axes[0, 2], results.records)
-    axes[0, 0].legend()
+    axes[0, 1].legend()
     return {"gamma-densities": densities, "gamma": figure}
 
 
@@ -119,14 +124,18 @@ def _rate(results: Results, gamma: float) -> Claim:
     )
 
 
-def _gap_slopes(axes: Axes, results: Results) -> None:
-    for index, gamma in enumerate(GAMMAS):
-        gap = final(results, "spectral_gap", gamma=gamma)[0]
-        records = results.records.filter(pl.col("gamma") == gamma)
-        times = np.linspace(0.5, 1, 20) * float(records["time"].max())  # pyright: ignore
-        start = float(np.median(at_time(results, "risk", times[0], gamma=gamma)))
-        slope = start * np.exp(-2 * gap * (times - times[0]))
-        axes.plot(times, slope, ":", color=COLOURS[index], lw=1)
+def _diffusion(axes: Axes, results: Results) -> None:
+    """The energy of the diffusion, and where it has its late rate that slope."""
+    for colour, gamma in zip(COLOURS, GAMMAS, strict=False):
+        run = results.records.filter((pl.col("gamma") == gamma) & (pl.col("seed") == 0))
+        axes.plot(run["time"], run["ultra_fast_energy"], ":", color=colour)
+        if gamma in LATE:
+            gap = final(results, "spectral_gap", gamma=gamma)[0]
+            times = np.array(WINDOWS[gamma])
+            start = at_time(results, "ultra_fast_energy", times[0], gamma=gamma)[0]
+            slope = start * np.exp(-2 * gap * (times - times[0]))
+            axes.plot(times, 3 * slope, "--", color=colour, lw=1)
+    axes.set_ylim(LEAST_RISK, 10)
 
 
 def _median(values: Sequence[float]) -> float:

@@ -21,6 +21,7 @@ from .timescales_curves import (
     draw_floor,
     final,
     listed,
+    log_time,
 )
 
 
@@ -76,13 +77,13 @@ def figures(results: Results) -> Mapping[str, Figure]:
     even = results.records.filter(lattice & (pl.col("time") > 0))
     for panel, column in ((1, "ultra_fast_distance"), (2, "projected_distance")):
         draw(axes[0, panel], even, y=column, by="penalty")
-        axes[0, panel].set_xscale("log")
+        log_time(axes[0, panel])
         axes[0, panel].set_title("lattice data, unbiased, M = 256")
     for axis in axes[0]:
         axis.set_yscale("log")
         draw_floor(axis, results.records)
     axes[0, 2].sharey(axes[0, 1])
-    axes[0, 0].legend()
+    axes[0, 1].legend(loc="lower right")
     return {"penalty-distance": figure}
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
+from ..data.torus import teacher_density
 from ..plots.figure import panels
 from .reproduction import Claim, Reproduction, Results, Scale
 from .timescales_curves import caption, configs, decreasing, draw, final, listed
@@ -14,11 +15,12 @@ from .timescales_curves import caption, configs, decreasing, draw, final, listed
 
 WIDTHS = {"smoke": (8, 16), "laptop": (32, 128), "paper": (32, 128, 512, 1024)}
 PENALTIES = {"smoke": (1e-2,), "laptop": (1e-1, 1e-2), "paper": (1e-1, 1e-2)}
+POINT_MASSES = float("inf")
 
-# A laptop run takes a quarter of the published samples, and one unit of time.
+# A step costs samples x width^2: a quarter of the published samples, and time 4.
 SIZES: Mapping[Scale, Mapping[str, Any]] = {
-    "smoke": {"samples": 128},
-    "laptop": {"samples": 1024, "steps": 1024, "records": 65},
+    "smoke": {"samples": 128, "cells": 64},
+    "laptop": {"samples": 1024, "steps": 4096, "records": 65},
     "paper": {},
 }
 # Read off the published figure (1e-3, unbiased, step 32000).
@@ -27,11 +29,11 @@ PUBLISHED = ".10, 2.2e-2, 7.8e-3, 5.6e-3 (M = 32, 128, 512, 1024)"
 
 def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
     """Widths at penalty 1e-3, other penalties and point masses at the largest width."""
-    common = {"problem": "torus", "limits": ()}
+    common = {"problem": "torus", "limits": ("ultra-fast",)}
     most = WIDTHS[scale][-1]
     cases = [{"width": w, "penalty": 1e-3} for w in WIDTHS[scale]]
     cases += [{"width": most, "penalty": p} for p in PENALTIES[scale]]
-    cases += [{"width": most, "penalty": 1e-2, "gamma": float("inf")}]
+    cases += [{"width": most, "penalty": 1e-2, "gamma": POINT_MASSES}]
     return [
         {**config, **SIZES[scale], "width": case["width"]}
         for case in cases
@@ -40,23 +42,52 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
 
 
 def figures(results: Results) -> Mapping[str, Figure]:
-    """Risk and distance to the teacher, for widths, penalties and concentrations."""
+    """Risk and distances; the teacher's density and its signal."""
+    return {"torus": _curves(results), "torus-teacher": _teacher()}
+
+
+def _curves(results: Results) -> Figure:
     text, most = caption(results) + "; Laplace kernel", WIDTHS[results.scale][-1]
-    figure, axes = panels(2, 3, height=2.8, caption=text)
+    figure, axes = panels(3, 3, height=2.6, caption=text)
+    records = results.records
     smooth = pl.col("gamma").is_finite()
     parts = {
-        "width": results.records.filter(smooth & (pl.col("penalty") == 1e-3)),
-        "penalty": results.records.filter(smooth & (pl.col("width") == most)),
-        "gamma": results.records.filter(
+        "width": records.filter(smooth & (pl.col("penalty") == 1e-3)),
+        "penalty": records.filter(smooth & (pl.col("width") == most)),
+        "gamma": records.filter(
             (pl.col("penalty") == 1e-2) & (pl.col("width") == most)
         ),
     }
+    columns = ("risk", "teacher_distance", "ultra_fast_distance")
     for panel, (by, part) in enumerate(parts.items()):
-        for row, column in enumerate(("risk", "teacher_distance")):
+        for row, column in enumerate(columns):
             draw(axes[row, panel], part, y=column, by=by)
             axes[row, panel].set_yscale("log")
         axes[0, panel].legend()
-    return {"torus": figure}
+    return figure
+
+
+def _teacher(n_side: int = 128, gamma: float = 100.0, length: float = 0.5) -> Figure:
+    """The teacher's density, and the signal it makes: a convolution on a grid."""
+    centres = -2 + 4 * (np.arange(n_side) + 0.5) / n_side
+    points = np.stack(np.meshgrid(centres, centres, indexing="ij"), axis=-1)
+    density = teacher_density(points.reshape(-1, 2), gamma=gamma)
+    density = density.reshape(n_side, n_side)
+    offset = 4 * np.fft.fftfreq(n_side)
+    radius = np.hypot(offset[:, None], offset[None, :])
+    kernel = 2 / length**2 * np.exp(-radius / length) * (4 / n_side) ** 2
+    signal = np.fft.ifft2(np.fft.fft2(density) * np.fft.fft2(kernel)).real
+    figure, axes = panels(1, 2, caption=f"gamma {gamma:g}, Laplace kernel")
+    for axis, values, title in zip(
+        axes[0], (density, signal), ("teacher density", "signal"), strict=True
+    ):
+        shown = axis.imshow(
+            values.T, origin="lower", extent=(-2, 2, -2, 2), cmap="Blues"
+        )
+        figure.colorbar(shown, ax=axis, shrink=0.8)
+        axis.set_title(title)
+        axis.grid(False)
+    return figure
 
 
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:
@@ -67,6 +98,7 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
             pl.len().alias("seeds"),
             pl.col("last_risk").median(),
             pl.col("last_teacher_distance").median(),
+            pl.col("last_ultra_fast_distance").median(),
         )
         .sort("gamma", "penalty", "width")
     )
@@ -76,9 +108,8 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
 def claims(results: Results) -> Sequence[Claim]:
     """Wider students end closer to the teacher."""
     widths = WIDTHS[results.scale]
-    gamma = float(np.min(results.runs["gamma"].to_numpy()))
     ends = [
-        final(results, "last_teacher_distance", width=w, penalty=1e-3, gamma=gamma)
+        final(results, "last_teacher_distance", width=w, penalty=1e-3, gamma=100.0)
         for w in widths
     ]
     good, seeds = decreasing(ends)

@@ -9,7 +9,15 @@ from matplotlib.figure import Figure
 
 from ..plots.figure import panels
 from .reproduction import Claim, Reproduction, Results, Scale
-from .timescales_curves import at_time, caption, configs, draw, draw_floor, listed
+from .timescales_curves import (
+    at_time,
+    caption,
+    configs,
+    draw,
+    draw_floor,
+    listed,
+    log_time,
+)
 
 
 PENALTIES = {
@@ -63,7 +71,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
             draw(axes[row, panel], shown, y=column, by="width", dashed=TWO)
             axes[row, panel].set_yscale("log")
             if panel == 2:
-                axes[row, panel].set_xscale("log")
+                log_time(axes[row, panel])
                 draw_floor(axes[row, panel], part)
         ratio = penalty / float(part["time_step"][0])
         axes[row, 0].set_title(f"penalty {penalty:g}; dashed: ratio {ratio:.3g}")

@@ -16,6 +16,7 @@ from .timescales_curves import (
     draw_floor,
     final,
     listed,
+    log_time,
 )
 
 
@@ -49,7 +50,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
         axes[0, panel].set_yscale("log")
         axes[0, panel].set_title(name)
         axes[0, panel].legend()
-    axes[0, 0].set_xscale("log")
+    log_time(axes[0, 0])
     distance, axes = panels(1, 3, caption=text + "; dashed: biased")
     columns = ("teacher_distance", "ultra_fast_distance", "projected_distance")
     for panel, column in enumerate(columns):
@@ -57,7 +58,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
         draw(axes[0, panel], part, y=column, by="width", dashed=BIASED)
         axes[0, panel].set_yscale("log")
         if panel:
-            axes[0, panel].set_xscale("log")
+            log_time(axes[0, panel])
         draw_floor(axes[0, panel], records)
     axes[0, 0].legend()
     return {"width-risk": risk, "width-distance": distance}

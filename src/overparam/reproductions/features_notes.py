@@ -1,0 +1,260 @@
+"""Every command of the reference's notes, with the accuracy it quotes beside ours."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+
+from ..analysis.intervals import mean_interval
+from ..plots.figure import COLOURS, panels
+from ..store.read import StoredRun
+from ..studies.features.config import Features
+from ..studies.features.resample_options import ResampleOptions
+from .features_sources import KEPT, efficiency_of
+from .reproduction import Claim, Reproduction, Results, Scale
+
+
+WIDE = 10_000
+SIZES: Mapping[Scale, Mapping[str, Any]] = {
+    "smoke": {"dataset": "digits", "width": 24, "epochs": 2, "keep_epochs": (1,)},
+    "laptop": {"dataset": "mnist", "width": 1000, "epochs": 20, "keep_epochs": KEPT},
+    "paper": {"dataset": "mnist", "keep_epochs": (3, 20)},
+}
+"""What a scale changes in every row: below `paper`, wide networks are 1000 wide."""
+FROZEN: Mapping[str, Any] = {"train": "readout", "readout": "adam", "keep_epochs": ()}
+DRAW = ResampleOptions(n_features=(10,), sampling=("squared",), random=())
+"""The reference draws ten neurons by their squared importance; we, 20 times."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A training of the notes, and what they print of it."""
+
+    numbers: str
+    """Its numbers in the list of the notes."""
+    fields: Mapping[str, Any]
+    """Config fields at the published size."""
+    printed: str = ""
+    """Train / test accuracy, per cent."""
+    least: float | None = None
+    """Test accuracy from which the printed one counts as reached."""
+    draws: Sequence["Ten"] = field(default=())
+    """Draws of ten neurons out of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ten:
+    """Ten neurons drawn from a stored network, and a fresh readout."""
+
+    number: str
+    epoch: int | None = None
+    printed: str = ""
+    band: tuple[float, float] | None = None
+    """Band for the mean over draws; a printed number is a single draw."""
+
+
+def _full(width: int = WIDE, **changes: Any) -> dict[str, Any]:
+    return {"width": width, "epochs": 100, "seed": 1234} | changes
+
+
+def _readout(width: int = WIDE, **changes: Any) -> dict[str, Any]:
+    return _full(width, **FROZEN) | {"readout_penalty": 0.0} | changes
+
+
+ROWS = (
+    Row(numbers="1", fields=_readout(epochs=1000, decay=0.95)),
+    Row(numbers="2", fields=_full(1000), printed="100 / 98", least=0.977),
+    Row(numbers="3", fields=_full(100, readout_penalty=0.2)),
+    Row(numbers="4", fields=_readout(), printed="98 / 96", draws=(Ten(number="5"),)),
+    Row(numbers="6", fields=_readout(readout_penalty=0.1)),
+    Row(
+        numbers="7",
+        fields=_readout(readout_penalty=0.01, feature_penalty=1e-4),
+        draws=(Ten(number="8"),),
+    ),
+    Row(numbers="9, 19", fields=_full(readout_penalty=1.0), draws=(Ten(number="10"),)),
+    Row(
+        numbers="11, 17",
+        fields=_full(readout_penalty=10.0),
+        draws=(
+            Ten(number="12, 13"),
+            Ten(number="18", epoch=20, printed="82", band=(0.80, 0.89)),
+        ),
+    ),
+    Row(
+        numbers="14",
+        fields=_full(),
+        draws=(
+            Ten(number="20", epoch=3, printed="77", band=(0.61, 0.77)),
+            Ten(number="20", printed="74", band=(0.61, 0.77)),
+        ),
+    ),
+    Row(
+        numbers="15",
+        fields=_readout(epochs=400),
+        draws=(Ten(number="21", printed="53", band=(0.49, 0.57)),),
+    ),
+    Row(numbers="16", fields=_readout(1000, epochs=500), printed="97 / 95", least=0.94),
+    Row(
+        numbers="22",
+        fields=_readout(epochs=400, readout_penalty=0.1, first_all=4),
+        draws=(Ten(number="23", printed="75"),),
+    ),
+    Row(numbers="24", fields=_full(feature_penalty=1e-4, readout_penalty=1.0)),
+    Row(numbers="25", fields=_readout(1000, readout_penalty=0.1, first_all=4)),
+    Row(numbers="26", fields=_full(1000, seed=5555)),
+)
+SMOKE = ("2", "15")
+
+
+def fields_of(row: Row, scale: Scale) -> Mapping[str, Any]:
+    """The config of a row at a scale; epochs of the notes are kept at `paper` only."""
+    sizes = dict(SIZES[scale])
+    if row.fields["width"] < WIDE and "width" in sizes:
+        sizes["width"] = min(sizes["width"], row.fields["width"])
+    if "keep_epochs" in row.fields:
+        del sizes["keep_epochs"]
+    return {**row.fields, **sizes}
+
+
+def rows_of(scale: Scale) -> Sequence[Row]:
+    """The rows that a scale runs."""
+    return [row for row in ROWS if scale != "smoke" or row.numbers in SMOKE]
+
+
+def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
+    """One config for each distinct training; at a smaller scale some rows coincide."""
+    distinct = {Features(**fields_of(row, scale)): row for row in rows_of(scale)}
+    return [fields_of(row, scale) for row in distinct.values()]
+
+
+def figures(results: Results) -> Mapping[str, Figure]:
+    """Test accuracy of every row with its interval over draws; printed as crosses."""
+    rows = _table(results).to_dicts()
+    text = f"{results.scale} scale; dots: ours (95 % over 20 draws), crosses: printed"
+    figure, axes = panels(1, 1, width=5, height=0.22 * len(rows) + 1.2, caption=text)
+    axis = axes[0, 0]
+    for place, row in enumerate(rows):
+        colour = COLOURS[1 if row["draw_of"] else 0]
+        spread = 100 * row["half_width"]
+        axis.errorbar(
+            100 * row["test"], place, xerr=spread, fmt="o", color=colour, markersize=4
+        )
+        if row["printed"]:
+            axis.plot(float(row["printed"].split("/")[-1]), place, "kx")
+    axis.set_yticks(range(len(rows)), [_label(row) for row in rows], fontsize=7)
+    axis.invert_yaxis()
+    axis.set_xlabel("test accuracy, per cent")
+    return {"notes": figure}
+
+
+def _label(row: Mapping[str, Any]) -> str:
+    drawn = f"ten of {row['draw_of']}" if row["draw_of"] else "trained"
+    return f"{row['number']}: {drawn}"
+
+
+def tables(results: Results) -> Mapping[str, pl.DataFrame]:
+    """One line per command: what it is, printed, train and test accuracy."""
+    return {"notes": _table(results)}
+
+
+def claims(results: Results) -> Sequence[Claim]:
+    """The printed accuracies, each with the band it is compared with."""
+    rows = {(r["number"], r["epoch"]): r for r in _table(results).to_dicts()}
+    smoke = results.scale == "smoke"
+    found = []
+    for row in rows_of(results.scale):
+        if row.printed:
+            entry = rows[row.numbers, None]
+            reached = None if row.least is None else entry["test"] >= row.least
+            found.append(_claim(f"row {row.numbers}", row.printed, entry, reached))
+        for ten in row.draws:
+            if ten.printed:
+                entry, inside = rows[ten.number, ten.epoch], None
+                if ten.band:
+                    inside = ten.band[0] <= entry["test"] <= ten.band[1]
+                name = f"row {ten.number}, ten neurons of row {row.numbers}"
+                found.append(_claim(name, ten.printed, entry, inside))
+    if smoke:
+        return [Claim(**{**vars(claim), "holds": None}) for claim in found]
+    return found
+
+
+def _claim(
+    name: str, printed: str, entry: Mapping[str, Any], holds: bool | None
+) -> Claim:
+    measured = f"{100 * entry['train']:.1f} / {100 * entry['test']:.1f} %"
+    if entry["draw_of"]:
+        measured += f" +- {100 * entry['half_width']:.1f} ({DRAW.n_draws} draws)"
+    return Claim(
+        sentence=f"{name}: the printed accuracy is reached",
+        published=f"{printed} %" + (" (one draw)" if entry["draw_of"] else ""),
+        measured=f"{measured} (train / test)",
+        holds=holds,
+    )
+
+
+def _table(results: Results) -> pl.DataFrame:
+    lines: list[dict[str, Any]] = []
+    for row in rows_of(results.scale):
+        run = _stored(results, row)
+        shown = {"number": row.numbers, "draw_of": "", "epoch": None}
+        accuracies = {
+            "train": run.summary["train_accuracy"],
+            "test": run.summary["test_accuracy"],
+        }
+        config = _changes(fields_of(row, results.scale))
+        lines.append(
+            {**shown, "config": config, "printed": row.printed, **accuracies}
+            | {"half_width": 0.0}
+        )
+        lines += [_drawn(run, row, ten, results.scale) for ten in row.draws]
+    return pl.DataFrame(lines, schema_overrides={"epoch": pl.Int64})
+
+
+def _drawn(run: StoredRun, row: Row, ten: Ten, scale: Scale) -> dict[str, Any]:
+    epoch = ten.epoch
+    if scale == "smoke" or (epoch is not None and epoch >= run.config["epochs"]):
+        epoch = None
+    found = efficiency_of(run, epoch, DRAW).filter(pl.col("features") == "squared")
+    test = mean_interval(found["test_accuracy"].to_numpy())
+    return {
+        "number": ten.number,
+        "draw_of": row.numbers,
+        "epoch": ten.epoch,
+        "config": f"resample --n-features 10 --sampling squared of row {row.numbers}",
+        "printed": ten.printed,
+        "train": float(np.mean(found["train_accuracy"].to_numpy())),
+        "test": test.estimate,
+        "half_width": (test.high - test.low) / 2,
+    }
+
+
+def _stored(results: Results, row: Row) -> StoredRun:
+    wanted = Features(**fields_of(row, results.scale))
+    return next(
+        run for run in results.stored if Features(**_as_config(run.config)) == wanted
+    )
+
+
+def _as_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
+
+
+def _changes(fields: Mapping[str, Any]) -> str:
+    default = Features()
+    return " ".join(f"{k}={v}" for k, v in fields.items() if getattr(default, k) != v)
+
+
+REPRODUCTION = Reproduction(
+    title="Every command of the notes, printed and measured",
+    source="notes of the reference implementation of arXiv 1910.11508",
+    study="features",
+    grid=grid,
+    figures=figures,
+    tables=tables,
+    claims=claims,
+)
