@@ -37,7 +37,7 @@ LAPTOP: Mapping[str, Any] = {
     "schedule": "cosine",
     "resolve_images": 2000,
     "update_every": 20,
-    "time_scale": 2e-3,
+    "time_step": 2e-3,
 }
 """Three epochs are far from converged: small batches and no augmentation learn fastest.
 The time scale is the best of 1e-3, 2e-3 and 4e-3 for SGD on validation images;
@@ -67,7 +67,7 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
         common |= {"train_per_class": 6, "test_per_class": 2, "batch_size": 20}
         return [{**common, **method} for method in METHODS.values()]
     if scale == "laptop":
-        published = {"time_scale": None}
+        published = {"time_step": None}
         return [
             {**LAPTOP, **method} | (published if name == "Shampoo" else {})
             for name, method in METHODS.items()
