@@ -40,6 +40,8 @@ MANY = dataclasses.replace(
 SMOKE = ResampleOptions(
     n_features=(5, 10), sampling=("uniform",), n_draws=2, n_fit=500, random=()
 )
+STYLES = ("-", "-.")
+"""Lines of the ways once the colours are used up."""
 RANDOM = ("truncated", "gaussian", "unit")
 INITIAL = "initial"
 
@@ -66,7 +68,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
             part = frame.filter(
                 (pl.col("source") == name) & (pl.col("features") == way)
             )
-            style = "--" if way.startswith("random") else "-"
+            style = "--" if way.startswith("random") else STYLES[index // len(COLOURS)]
             colour = COLOURS[index % len(COLOURS)]
             x = part["k"].to_numpy()
             axis.plot(x, part["test"], style, color=colour, label=way, marker=".")
@@ -78,6 +80,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
         axis.minorticks_off()
         axis.set_title(name)
         axis.set_xlabel("number of features k")
+        axis.set_ylim(frame["test"].to_numpy().min() - 0.02, 1)
         axis.set_ylabel("test accuracy")
     axes[0, -1].legend(fontsize=6)
     return {"resampled": figure}
