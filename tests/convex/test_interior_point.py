@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from overparam.convex.bounds import scaled_dual
 from overparam.convex.interior_point import solve, solve_outputs
 from overparam.convex.patterns import Patterns, patterns_of
 from overparam.convex.programs import convex_program, with_bias
@@ -237,6 +238,23 @@ def test_zero_labels_and_large_penalties_give_zero(rng):
     assert below.group_norms.max() > 1e-6 * np.linalg.norm(problem.y)
     problem.y = 0 * problem.y
     assert solve(problem.program()).primal == 0
+
+
+def test_inaccurate_cone_multipliers_still_prove_nearly_the_optimum(rng):
+    # Patterns with fewer ones than dimensions have directions without penalty, where
+    # the multipliers of the cone must balance exactly.
+    problem = Problem(rng, 14, 4)
+    program = problem.program(network="normalised", relaxation="exact")
+    solution = solve(program)
+    noise = 1e-8 * rng.exponential(size=program.signs.shape)
+    inaccurate = np.where(solution.cone_dual > 1e-6, solution.cone_dual, 0) + noise
+    bound = scaled_dual(program, solution.dual, inaccurate)
+    blocks = program.dual_blocks(bound.dual, bound.cone_dual)
+    assert bound.cone_dual.min() >= 0
+    assert np.all(program.group_norms(blocks) <= 1 + 1e-12)
+    free = np.zeros_like(blocks) if program.penalised is None else 1 - program.penalised
+    assert np.abs(free * blocks).max() <= 1e-10
+    assert bound.value == pytest.approx(solution.lower, rel=1e-4)
 
 
 def test_a_run_cut_short_is_not_called_a_solution(rng):

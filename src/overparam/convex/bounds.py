@@ -15,6 +15,9 @@ from .programs import Program
 _RANK_TOLERANCE = 1e-12
 # Relative size of X^T S mu up to which it counts as zero.
 _BALANCED = 1e-12
+_BALANCING_STEPS = 3
+# Factors of multipliers up to this are zero but for rounding.
+_VANISHES = 1e-8
 # Relative distance of the labels to the reachable space above which no weights fit.
 _FIT_TOLERANCE = 1e-9
 
@@ -74,8 +77,7 @@ def best_multiple(
 def _balanced(program: Program, cone_dual: PerSample) -> PerSample:
     r"""Make $X^T S \mu$ vanish in the coordinates without penalty.
 
-    The correction is proportional to $\mu^2$, so that small multipliers stay positive.
-    Where it fails the multipliers of the cone are zero, which is always feasible.
+    Those are the null space of $D X$: the samples of the pattern do not enter.
     """
     if program.penalised is None or not isinstance(program.groups, BasisGroups):
         return cone_dual
@@ -84,22 +86,36 @@ def _balanced(program: Program, cone_dual: PerSample) -> PerSample:
     for g, free in enumerate(program.penalised[first:] == 0):
         if not free.any():
             continue
-        directions = groups.transforms[first + g][:, free]
-        rows = program.signs[g][:, None] * (groups.x @ directions)
-        cone_dual[g] = _balanced_cone(cone_dual[g], rows)
+        outside = program.signs[g] < 0
+        rows = -groups.x[outside] @ groups.transforms[first + g][:, free]
+        cone_dual[g, outside] = _balanced_cone(cone_dual[g, outside], rows)
     return cone_dual
 
 
 def _balanced_cone(
-    multipliers: Float[np.ndarray, " n"], rows: Float[np.ndarray, "n free"]
-) -> Float[np.ndarray, " n"]:
-    size = np.linalg.norm(multipliers)
-    for _ in range(3):
-        scaled = multipliers[:, None] * rows
-        step = np.linalg.lstsq(scaled, np.ones(len(rows)), rcond=1e-13)[0]
-        multipliers = multipliers * (1 - scaled @ step)
-    fits = np.linalg.norm(multipliers @ rows) <= _BALANCED * size * np.linalg.norm(rows)
-    return multipliers if fits and multipliers.min() >= 0 else 0 * multipliers
+    multipliers: Float[np.ndarray, " some"], rows: Float[np.ndarray, "some free"]
+) -> Float[np.ndarray, " some"]:
+    r"""Nonnegative multipliers near the given ones with $\sum_k \mu_k r_k = 0$.
+
+    The correction is the least one relative to the multipliers; those that it would
+    make negative, which are as small as the imbalance itself, become zero. Where it
+    fails all become zero, which always balances.
+    """
+    scale = np.linalg.norm(multipliers) * np.linalg.norm(rows)
+    kept, change = multipliers > 0, np.zeros(0)
+    while kept.any():
+        scaled = multipliers[kept, None] * rows[kept]
+        change = np.ones(len(scaled))
+        for _ in range(_BALANCING_STEPS):
+            change -= scaled @ np.linalg.lstsq(scaled, change, rcond=1e-13)[0]
+        if change.min() > _VANISHES:
+            break
+        kept[kept] = change > _VANISHES
+    balanced = np.zeros_like(multipliers)
+    if kept.any():
+        balanced[kept] = change * multipliers[kept]
+    fits = np.linalg.norm(balanced @ rows) <= _BALANCED * scale
+    return balanced if fits else np.zeros_like(balanced)
 
 
 class EqualityRepair:

@@ -1,6 +1,7 @@
 r"""Analytic centres of activation cones.
 
-The centre of $\{z : S X z > 0\}$ minimises $\tfrac12\|z\|^2 - \sum_k \log(S X z)_k$.
+The centre of $\{z : S X z > 0\}$ minimises $\tfrac12\|z\|^2 - \sum_k \log(S X z)_k$,
+with the norm of the coordinates that are penalised.
 There $z = X^T S (1 / (S X z))$ and $\|z\|^2 = n$, which makes it the perfectly centred
 start of an interior-point method, and a short direction with a large smallest margin.
 A sampled gate is a poor point of its own cone: its smallest margin can be $10^5$
@@ -16,8 +17,10 @@ from .programs import Program
 
 _MAX_STEPS = 100
 _LINE_SEARCH_STEPS = 8
-# Newton decrement at which a centre is accurate enough to start from.
+# Newton decrement at which a centre is accurate enough to start from, and the one where
+# the gradient in the coordinates without penalty vanishes too.
 _CENTRED = 0.3
+_BALANCED = 1e-7
 
 
 def analytic_centres(program: Program) -> Weights:
@@ -27,39 +30,49 @@ def analytic_centres(program: Program) -> Weights:
     signs = program.signs[:count]
     centres = groups.coordinates(program.patterns.gates)
     centres *= (np.sqrt(signs.shape[1]) / norms(centres))[:, None]
+    paid, enough = np.ones_like(centres), _CENTRED
+    if program.penalised is not None:
+        paid, enough = program.penalised[first : first + count], _BALANCED
     active = np.arange(count)
     for _ in range(_MAX_STEPS):
-        some = groups.select(active)
-        centres[active], decrement = _newton_step(some, signs[active], centres[active])
-        active = active[decrement > _CENTRED]
+        centres[active], decrement = _newton_step(
+            groups.select(active), signs[active], paid[active], centres[active]
+        )
+        active = active[decrement > enough]
         if not len(active):
             break
     return centres
 
 
 def _newton_step(
-    groups: Groups, signs: PerSample, z: Weights
+    groups: Groups, signs: PerSample, paid: Weights, z: Weights
 ) -> tuple[Weights, PerGroup]:
-    margins = signs * groups.activations(z, 0)
-    gradient = z - groups.activations_adjoint(signs / margins, 0)
-    hessian = groups.cone_hessian(1 / margins**2, 0) + np.eye(groups.dimension)
+    margins = signs * groups.activations(z, 0) + (signs == 0)
+    gradient = paid * z - groups.activations_adjoint(signs / margins, 0)
+    hessian = groups.cone_hessian((signs / margins) ** 2, 0)
+    hessian += paid[:, :, None] * np.eye(groups.dimension)
     step = -np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
     decrement = np.sqrt(np.maximum(0, -dots(gradient, step)))
     moved = signs * groups.activations(step, 0)
-    length = _line_search(z, step, margins, moved, 1 / (1 + decrement))
+    products = dots(paid * z, step), dots(paid * step, step)
+    length = _line_search(*products, margins, moved, 1 / (1 + decrement))
     return z + length[:, None] * step, decrement
 
 
 def _line_search(
-    z: Weights, step: Weights, margins: PerSample, moved: PerSample, length: PerGroup
+    linear: PerGroup,
+    quadratic: PerGroup,
+    margins: PerSample,
+    moved: PerSample,
+    length: PerGroup,
 ) -> PerGroup:
     """Damped Newton steps in the step length; they cannot leave the cones."""
-    linear, quadratic = dots(z, step), dots(step, step)
     for _ in range(_LINE_SEARCH_STEPS):
         ratio = moved / (margins + length[:, None] * moved)
         slope = linear + length * quadratic - ratio.sum(axis=1)
         curvature = quadratic + dots(ratio, ratio)
-        length = length - slope / (curvature + np.abs(slope) * np.sqrt(curvature))
+        damping = curvature + np.abs(slope) * np.sqrt(curvature)
+        length = length - slope / np.maximum(damping, np.finfo(float).tiny)
     return length
 
 

@@ -79,7 +79,7 @@ class ConicMethod:
         shrink = height / np.sqrt(1 + n)
         weights = np.zeros((groups.n_groups, groups.dimension))
         weights[first:] = shrink * np.concatenate([centres, centres])
-        rows = self.signed_rows(weights)
+        rows = self.slack_rows(weights)
         bounds = program.bounds[first:]
         row_duals = (bounds / np.sqrt(1 + n))[:, None] * shrink / rows
         # At the exact centres this uses n / (1 + n) of the squared bounds; centres that
@@ -101,6 +101,10 @@ class ConicMethod:
         """The cone rows $S X z$."""
         first = self.program.n_skip
         return self.program.signs * self.program.groups.activations(z, first)
+
+    def slack_rows(self, z: Weights) -> PerSample:
+        """The slacks of the cone rows; those of idle rows are one."""
+        return self.signed_rows(z) + (self.program.signs == 0)
 
     def certify(self, state: ConicState) -> Candidate:
         """Bounds that hold at any iterate, and the points that give them.
@@ -151,7 +155,7 @@ class NewtonSystem:
         self._blocks = program.dual_blocks(state.dual, state.row_duals)
         self.slack = Arrow(state.heights, method.penalised(state.weights))
         self.multiplier = Arrow(program.bounds, -method.penalised(self._blocks))
-        self.rows = method.signed_rows(state.weights)
+        self.rows = method.slack_rows(state.weights)
         total = cones.inner(self.slack, self.multiplier)
         total += float(np.vdot(self.rows, state.row_duals))
         self.mu = total / (len(state.heights) + self.rows.size)
@@ -264,7 +268,9 @@ class NewtonSystem:
         k = np.arange(tails.shape[1])
         hessians[:, k, k] += weight[:, None] * diagonal
         first = program.n_skip
-        hessians[first:] += program.groups.cone_hessian(self._ratio, first)
+        hessians[first:] += program.groups.cone_hessian(
+            program.signs**2 * self._ratio, first
+        )
         return _triangular_inverses(_shifted_cholesky(hessians))
 
     def _half(self, z: Weights) -> Weights:

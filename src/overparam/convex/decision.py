@@ -5,18 +5,13 @@ from typing import Literal
 import equinox as eqx
 
 from ..errors import ConfigError
-from .isometry import STRICT, neural_isometry
+from .isometry import STRICT, Isometry, neural_isometry
 from .planted import PlantedWeights
-from .solution import Solution
-from .uniqueness import length_range, optimal_face
+from .solution import Solution, assess
+from .uniqueness import OptimalFace, length_range, optimal_face, tied_face
 
 
 Verdict = Literal["proven", "proven-not", "non-unique", "undecided"]
-
-
-# Relative distance of two optima that is no inaccuracy of weights known to the root of
-# a gap of 1e-7.
-_APART = 1e-2
 
 
 class Decision(eqx.Module):
@@ -44,9 +39,10 @@ class Decision(eqx.Module):
 def decide_recovery(solution: Solution, planted: PlantedWeights) -> Decision:
     """Decide whether noiseless planted weights are the only minimum-norm solution.
 
-    From the dual optimum the nearest multiplier that satisfies the planted equations
-    exactly is taken; if it is strictly feasible elsewhere, recovery is proven. If the
-    primal value is below the planted norm, the contrary is proven.
+    A multiplier that satisfies the planted equations exactly and is strictly feasible
+    elsewhere proves it: the one of least norm, or the nearest to the dual optimum. If
+    it is an equality elsewhere, the planted weights are optimal, and a linear programme
+    tells whether others are. A primal value below the planted norm proves the contrary.
 
     Raises:
         ConfigError: If the programme is not a minimum-norm programme.
@@ -54,33 +50,55 @@ def decide_recovery(solution: Solution, planted: PlantedWeights) -> Decision:
     program = solution.program
     if program.penalty is not None:
         raise ConfigError("recovery is decided for fit=minimum-norm, got penalised.")
-    distance = planted.distance(solution.weights)
     if solution.primal < planted.value * (1 - STRICT):
         return Decision("proven-not", distance_range(solution, planted))
-    certificate = neural_isometry(
-        program, planted, near=solution.dual, cone_dual=solution.cone_dual
+    certificates = [
+        neural_isometry(program, planted),
+        neural_isometry(
+            program, planted, near=solution.dual, cone_dual=solution.cone_dual
+        ),
+    ]
+    if any(certificate.holds for certificate in certificates):
+        if program.merged_all_ones:
+            # The skip block and an all-ones neuron share the planted weights.
+            return Decision("non-unique", (0.0, planted.value))
+        return Decision("proven", (0.0, 0.0))
+    for certificate in certificates:
+        others = _tied_optima(solution, planted, certificate)
+        if others is not None:
+            return Decision("non-unique", others)
+    distance = planted.distance(solution.weights)
+    return Decision("undecided", (distance, distance))
+
+
+def _tied_optima(
+    solution: Solution, planted: PlantedWeights, certificate: Isometry
+) -> tuple[float, float] | None:
+    """Distances of all optima if the planted weights are one of many, else `None`."""
+    if not certificate.solvable or certificate.largest > 1 + STRICT:
+        return None
+    point = assess(
+        solution.program,
+        planted.weights,
+        certificate.multiplier,
+        certificate.cone_dual,
+        tolerance=STRICT,
+        iterations=0,
     )
-    if not certificate.holds:
-        tied = certificate.solvable and abs(certificate.largest - 1) <= STRICT
-        if tied and distance > _APART * planted.value:
-            # The planted weights are optimal, and so are others far from them.
-            low, high = distance_range(solution, planted)
-            return Decision("non-unique", (0.0, max(high, low)))
-        return Decision("undecided", (distance, distance))
-    if program.merged_all_ones:
-        # The skip block and an all-ones neuron share the planted weights as they like.
-        return Decision("non-unique", (0.0, planted.value))
-    return Decision("proven", (0.0, 0.0))
+    face = tied_face(point, slack=2 * STRICT)
+    return None if face.unique else distance_range(point, planted, face)
 
 
-def distance_range(solution: Solution, planted: PlantedWeights) -> tuple[float, float]:
+def distance_range(
+    solution: Solution, planted: PlantedWeights, face: OptimalFace | None = None
+) -> tuple[float, float]:
     """Distances to the planted weights of the solution, or of a segment of optima.
 
     Only the range of a single planted group is explored.
     """
     distance = planted.distance(solution.weights)
     chosen = planted.groups.nonzero()[0]
-    face = optimal_face(solution)
+    face = face or optimal_face(solution)
     if face.unique or len(chosen) != 1:
         return distance, distance
     g = int(chosen[0])

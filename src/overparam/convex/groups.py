@@ -23,6 +23,8 @@ PerSample = Float[np.ndarray, "groups n"]
 # Most memory for the matrices A A^T of normalised groups, whose weighted sums are then
 # a few times faster than products of the blocks.
 _PROJECTOR_BYTES = 2**29
+# Error of orthonormal columns: rounding over the smallest kept eigenvalue.
+_ORTHONORMAL = 1e-5
 
 
 class Groups(abc.ABC):
@@ -283,7 +285,7 @@ class BasisGroups(Groups):
         )
 
     def spectral_norms(self) -> PerGroup:
-        return np.ones(self.n_groups)
+        return np.full(self.n_groups, 1 + _ORTHONORMAL)
 
     def _hidden(self, z: Weights) -> PerSample:
         return self.neurons(self.kept * z) @ self.x.T

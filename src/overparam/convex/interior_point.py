@@ -13,6 +13,7 @@ from .bounds import EqualityRepair
 from .conic import ConicMethod
 from .gated import GatedMethod
 from .newton import Method, Run, iterate
+from .presolve import without_idle_rows
 from .programs import Program, check_data
 from .solution import Solution, assess
 
@@ -58,11 +59,15 @@ def solve(
         return trivial
     if program.exact:
         _check_memory(program)
-    method = (ConicMethod if program.exact else GatedMethod)(program, repair)
+    reduced = without_idle_rows(program)
+    method = (ConicMethod if program.exact else GatedMethod)(
+        reduced.program if reduced else program, repair
+    )
     run = _iterate(method, tolerance, max_iterations, near)
+    weights = run.best.weights
     return assess(
         program,
-        run.best.weights,
+        reduced.restore(program, weights) if reduced else weights,
         run.best.dual,
         run.best.cone_dual,
         tolerance=tolerance,

@@ -40,12 +40,14 @@ class Isometry(eqx.Module):
 
     Attributes:
         multiplier: $\lambda$.
+        cone_dual: Multipliers of the cones that go with it, if any.
         largest: $\max_g \|A_g^T \lambda\|$ over the groups that are not planted.
         solvable: Whether $\lambda$ solves the planted equations.
         independent: Whether the planted blocks are linearly independent.
     """
 
     multiplier: Samples
+    cone_dual: Float[np.ndarray, "cones n"] | None
     largest: float
     solvable: bool
     independent: bool
@@ -86,6 +88,7 @@ def neural_isometry(
     sizes_of = program.group_norms(program.dual_blocks(multiplier, cone_dual))
     return Isometry(
         multiplier=multiplier,
+        cone_dual=cone_dual,
         largest=float(sizes_of[~planted.groups].max(initial=0)),
         solvable=bool(residual <= _SOLVED * np.linalg.norm(target)),
         independent=bool(kept.sum() == np.count_nonzero(blocks.any(axis=0))),

@@ -16,8 +16,10 @@ from .solution import Solution
 # refinement below removes its effect on the solution.
 _SHIFT = 1e-14
 _REFINEMENTS = 2
-# Iterations without a better gap after which rounding is taken to have taken over.
+# Iterations without progress after which rounding is taken to have taken over, and the
+# part of the gap that must remain at most for an iteration to count as progress.
 _PATIENCE = 5
+_PROGRESS = 0.99
 
 
 class Candidate(NamedTuple):
@@ -74,21 +76,26 @@ def iterate(
         following = _guarded_step(method, state)
         if following is None:
             break
-        state = following
-        candidate = method.certify(state)
+        state, candidate = following
         if np.isnan(candidate.upper) or not np.isfinite(candidate.lower):
             break
         best = best.merge(candidate)
         gap = relative_gap(best.upper, best.lower)
-        age = 0 if gap < 0.9 * smallest or np.isinf(gap) else age + 1
+        age = 0 if gap < _PROGRESS * smallest or np.isinf(gap) else age + 1
         smallest = min(gap, smallest)
     return Run(best, iteration)
 
 
-def _guarded_step(method: Method[State], state: State) -> State | None:
+def _guarded_step(
+    method: Method[State], state: State
+) -> tuple[State, Candidate] | None:
+    """The next iterate with its bounds, `None` where the numbers break down."""
     try:
         with np.errstate(all="ignore"):
-            return method.step(state)
+            following = method.step(state)
+            if following is None:
+                return None
+            return following, method.certify(following)
     except np.linalg.LinAlgError:
         return None
 

@@ -20,7 +20,7 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from ..checks import one_of, positive
 from ..errors import ConfigError, DataError
@@ -50,6 +50,7 @@ class Program:
         penalty: $\beta$ of the penalised fit, `None` for the minimum norm.
         merged_all_ones: A gated all-ones pattern equals the skip block; it was left
             out, and the skip weights stand for the sum of both.
+        idle: Cone rows that are taken for granted, shape `(cones, n)`.
     """
 
     groups: Groups
@@ -59,6 +60,7 @@ class Program:
     relaxation: Relaxation = "gated"
     penalty: float | None = None
     merged_all_ones: bool = False
+    idle: Bool[np.ndarray, "cones n"] | None = None
 
     @property
     def kappa(self) -> float:
@@ -82,9 +84,13 @@ class Program:
 
     @cached_property
     def signs(self) -> PerSample:
-        """Cone signs of the ReLU blocks, shape `(cones, n)`; empty if gated."""
+        """Cone signs of the ReLU blocks, shape `(cones, n)`; empty if gated.
+
+        Idle rows have sign zero.
+        """
         signs = 2.0 * self.patterns.masks - 1.0
-        return np.concatenate([signs, signs]) if self.exact else signs[:0]
+        signs = np.concatenate([signs, signs]) if self.exact else signs[:0]
+        return signs if self.idle is None else np.where(self.idle, 0, signs)
 
     @cached_property
     def penalised(self) -> Float[np.ndarray, "groups d"] | None:

@@ -49,10 +49,27 @@ def optimal_face(solution: Solution) -> OptimalFace:
     """
     program = solution.program
     blocks = program.dual_blocks(solution.dual, solution.cone_dual)
-    sizes, lengths = program.group_norms(blocks), solution.group_norms
+    lengths = solution.group_norms
     largest = max(lengths.max(initial=0), np.finfo(float).tiny)
-    slack = 1 - sizes / program.bounds
-    active = (lengths / largest > slack) & (slack < _TIGHT)
+    slack = 1 - program.group_norms(blocks) / program.bounds
+    return _face(solution, blocks, (lengths / largest > slack) & (slack < _TIGHT))
+
+
+def tied_face(solution: Solution, *, slack: float) -> OptimalFace:
+    """The optimal set around exact optima, whose ties are exact up to `slack`.
+
+    Every group whose dual constraint is an equality is active, zero or not.
+    """
+    program = solution.program
+    blocks = program.dual_blocks(solution.dual, solution.cone_dual)
+    tight = program.group_norms(blocks) >= (1 - slack) * program.bounds
+    return _face(solution, blocks, tight)
+
+
+def _face(
+    solution: Solution, blocks: Weights, active: Bool[np.ndarray, " groups"]
+) -> OptimalFace:
+    lengths = solution.group_norms
     directions = np.where(active[:, None], blocks, 0)
     directions /= np.where(active, norms(directions), 1)[:, None]
     distinct = active & ~_repeated(solution, directions, active)
