@@ -58,7 +58,7 @@ SETTINGS: Mapping[Scale, Mapping[str, Any]] = {
         "evaluate_every": 500,
     },
 }
-SEEDS: Mapping[Scale, int] = {"smoke": 1, "laptop": 1, "paper": 5}
+SEEDS: Mapping[Scale, int] = {"smoke": 1, "laptop": 3, "paper": 5}
 
 
 def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
