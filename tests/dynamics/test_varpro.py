@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from overparam.analysis.energy import circle_energy, torus_energy
+from overparam.analysis.energy import circle_energy, torus_energy, torus_self_term
 from overparam.data.circle import CircleTeacher, lattice_inputs, unit_vectors
 from overparam.data.source import Batch
 from overparam.data.torus import lattice_student, lattice_teacher
@@ -131,6 +131,8 @@ CASES = [
 def test_the_documented_runs_on_the_circle(expected, make):
     width, centre, first, second, tenth, last, total, distance = expected
     x, y = lattice()
+    assert_allclose(y.mean(), 0.399122041095643, atol=1e-13)
+    assert_allclose((y**2).mean(), 0.323776934115512, atol=1e-13)
     data = batch(x, y) if make is DenseProblem else moments(x, y)
     rule = VarPro(Ridge(1e-3, centre), TAU, problem=make, retract=normalise)
     state, info = trace(rule, even_student(width), data, 101)
@@ -172,8 +174,12 @@ def test_the_documented_runs_on_the_torus(expected, torus_data):
     assert_allclose(info.loss[np.array([1, 10, 20])], risks[1:], atol=1e-8)
     w = np.asarray(state.network.weights)
     assert_allclose(np.sum(w[0] + 2 * w[1]), total, atol=1e-8)
-    found = torus_energy(w.T, lattice_teacher(4096, gamma=100.0))
+    teacher = lattice_teacher(4096, gamma=100.0)
+    own = torus_self_term(teacher)
+    found = torus_energy(w.T, teacher, second_self=own)
     assert_allclose(found, distance, atol=1e-8)
+    start = torus_energy(lattice_student(width), teacher, second_self=own)
+    assert_allclose(start, {32: 0.494500229628, 128: 0.471163828917}[width], atol=1e-8)
 
 
 def networks():
@@ -257,6 +263,21 @@ def test_the_risk_falls_with_the_penalty_towards_the_projected_energy():
         rule = VarPro(Ridge(penalty, 1.0), TAU, problem=CircleProblem)
         _, info = trace(rule, even_student(128), data, 1)
         assert_allclose(info.loss[0], expected, atol=1e-4)
+
+
+def test_with_a_threshold_the_risk_tends_to_the_plain_chi_square():
+    x, teacher = lattice_inputs(2048), unit_vectors(CircleTeacher(10.0).lattice(2048))
+    y = np.maximum(x @ teacher.T + 0.5, 0).mean(axis=1)
+    network = ThresholdReLU(
+        even_student(128).weights, jnp.zeros((128, 1)), scale=1 / 128
+    )
+    risks = []
+    for penalty in (1e-4, 1e-5, 1e-6):
+        rule = VarPro(Ridge(penalty, 1.0), TAU, problem=DenseProblem)
+        risks.append(float(trace(rule, network, batch(x, y), 1)[1].loss[0]))
+    assert np.all(np.diff(risks) > 0)
+    # Not .2210, the energy of the visible harmonics.
+    assert_allclose(risks[-1], 0.2277112297, rtol=5e-3)
 
 
 def test_neurons_can_be_permuted_samples_doubled_and_everything_rotated():

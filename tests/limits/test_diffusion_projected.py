@@ -26,11 +26,21 @@ def test_the_documented_energies():
 
 
 @pytest.mark.parametrize(
-    ("gamma", "energy"), [(10.0, 0.2210038730), (100.0, 0.7887699806)]
+    ("gamma", "energy", "harmonics"),
+    [
+        (10.0, 0.2210038730, 100),
+        (100.0, 0.7887699806, 100),
+        (1000.0, 2.3495258631, 200),
+    ],
 )
-def test_the_first_energy_is_half_the_visible_power(gamma, energy):
-    path = projected(CircleTeacher(gamma).fourier, [0.0], particles=3000, harmonics=100)
-    # What is left out beyond k = 100 is rho^200, at most 5e-18.
+def test_the_first_energy_is_half_the_visible_power(gamma, energy, harmonics):
+    path = projected(
+        CircleTeacher(gamma).fourier,
+        [0.0],
+        particles=30 * harmonics,
+        harmonics=harmonics,
+    )
+    # What is left out beyond the last harmonic is rho^(2 k), at most 1e-11.
     assert_allclose(path.energies[0], energy, atol=1e-9)
 
 

@@ -32,12 +32,19 @@ TEACHER = CircleTeacher(100.0)
 # ../shared/studies/timescales.md, section 7C: width, penalty, then the distance to the
 # ultra-fast and to the projected diffusion at the four times; tolerance 10 %.
 RELU = {
+    (256, 1e-2): ([0.0456, 0.0536, 0.0616, 0.0718], [0.0392, 0.0475, 0.0580, 0.0843]),
     (256, 1e-3): ([0.0251, 0.0318, 0.0398, 0.0566], [0.0161, 0.0210, 0.0265, 0.0480]),
     (256, 1e-4): ([0.0159, 0.0249, 0.0422, 0.0643], [0.0054, 0.0058, 0.0085, 0.0211]),
     (64, 1e-4): ([0.0222, 0.0293, 0.0444, 0.0648], [0.0164, 0.0165, 0.0178, 0.0277]),
 }
 # relu(w.x + 1/2), to the ultra-fast diffusion.
-THRESHOLD = {(64, 1e-4): [0.0169, 0.0171, 0.0171, 0.0169]}
+THRESHOLD = {
+    (256, 1e-2): [0.0447, 0.0505, 0.0553, 0.0596],
+    (256, 1e-3): [0.0195, 0.0215, 0.0214, 0.0210],
+    (256, 1e-4): [0.0067, 0.0071, 0.0073, 0.0067],
+    (256, 1e-5): [0.0043, 0.0044, 0.0044, 0.0045],
+    (64, 1e-4): [0.0169, 0.0171, 0.0171, 0.0169],
+}
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +103,9 @@ def test_plain_relu_follows_the_projected_diffusion(case, expected, limits):
     to_seen = [circle_energy(a, p) for a, p in zip(found, seen, strict=True)]
     np.testing.assert_allclose(to_fast, expected[0], rtol=0.1)
     np.testing.assert_allclose(to_seen, expected[1], rtol=0.1)
-    # The plain diffusion is the negative control at every time.
-    assert np.all(np.array(to_seen) < to_fast)
+    # The plain diffusion is the negative control while the penalty's bias is small.
+    if penalty < 1e-2:
+        assert np.all(np.array(to_seen) < to_fast)
 
 
 @pytest.mark.slow
@@ -114,5 +122,6 @@ def test_relu_with_a_threshold_follows_the_ultra_fast_diffusion(case, expected, 
         for a, f in zip(found, fast, strict=True)
     ]
     np.testing.assert_allclose(to_fast, expected, rtol=0.1)
-    # Little is left above the floor that 64 atoms have against any density.
-    assert max(to_fast) < 1.15 * uniform_floor(width)
+    # Little is left above the floor that atoms have against any density.
+    if (width, penalty) in ((64, 1e-4), (256, 1e-5)):
+        assert max(to_fast) < 1.15 * uniform_floor(width)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from overparam.analysis.energy import torus_energy
 from overparam.cli.main import run_command
 from overparam.errors import ConfigError, Interrupted
 from overparam.reproductions.registry import REPRODUCTIONS
@@ -206,6 +207,12 @@ BAD = {
     },
     "`solver=dense` needs finite data": {"data": "population", "solver": "dense"},
     "`gamma` inf has no limit equation on the circle": {"gamma": math.inf},
+    "`cells` must be at least 64, got 49.": {"problem": "torus", "cells": 49},
+    "`cells` on the torus must be the square of a whole number, got 65.": {
+        "problem": "torus",
+        "cells": 65,
+    },
+    "`centre` must be a finite number, got nan.": {"centre": math.nan},
 }
 
 
@@ -224,6 +231,41 @@ def test_only_plain_relu_has_a_projected_limit():
     limits = Limits.of(config(feature="relu-threshold"), [0, 40])
     assert limits.projected is None
     assert limits.ultra_fast is not None
+
+
+def test_torus_runs_are_compared_with_the_ultra_fast_diffusion(tmp_path, capsys):
+    fields = {"problem": "torus", "gamma": "10", "penalty": "1e-2", "cells": "256"}
+    fields |= {"width": "64", "samples": "512", "steps": "100"}
+    flags = [word for name, value in fields.items() for word in (f"--{name}", value)]
+    runs = ["--runs", str(tmp_path)]
+    assert run_command(["run", "timescales", *COMMAND, *flags, *runs]) == 0
+    (path,) = find_runs(tmp_path)
+    run = read_run(path)
+    arrays, distances = run.arrays, run.metrics["ultra_fast_distance"].to_numpy()
+    assert arrays["limit.ultra_fast"].shape == (3, 256)
+    # Particles move with the diffusion: those that stay where they were end further.
+    still = torus_energy(
+        arrays["snapshot.weights"][0].astype(float),
+        arrays["limit.points"],
+        second_weights=arrays["limit.ultra_fast"][-1].astype(float),
+        chordal=True,
+    )
+    assert distances[-1] < 0.8 * still
+    pytest.importorskip("ot")
+    options = ["--steps", "0", "100", "--transport"]
+    assert run_command(["analyse", str(path), "density", *options, *runs]) == 0
+    assert "ultra_fast_w2" in capsys.readouterr().out
+
+
+def test_point_masses_have_no_limit_equation():
+    limits = Limits.of(config(problem="torus", gamma=math.inf), [0, 40])
+    assert limits.ultra_fast is None
+
+
+def test_cells_that_miss_the_teacher_are_told():
+    limits = Limits.of(config(problem="torus", gamma=1000.0, cells=256), [0])
+    assert "The cells see a teacher of mass" in limits.notes()[0]
+    assert Limits.of(config(), [0]).notes() == []
 
 
 def test_the_command_line_takes_the_published_spellings(tmp_path, capsys):

@@ -132,6 +132,10 @@ class Timescales:
                 f"`penalty` must be positive, got {self.penalty}; "
                 "the limit penalty -> 0 is the diffusion, see `limits`."
             )
+        for name in ("centre", "threshold"):
+            value = getattr(self, name)
+            if not math.isfinite(value):
+                raise ConfigError(f"`{name}` must be a finite number, got {value}.")
         if not self.gamma > 0:
             raise ConfigError(
                 f"`gamma` must be positive, got {self.gamma}; "
