@@ -60,20 +60,18 @@ def angles_at(rule, network, data, times):
     state = rule.init(network, key=jax.random.key(0))
 
     @jax.jit
-    def advance(weights, n_steps):
-        def one(_, net):
-            return rule.step(
-                type(state)(net, None, state.risk), data, key=jax.random.key(0)
-            )[0].network
+    def advance(state, n_steps):
+        def one(_, state):
+            return rule.step(state, data, key=jax.random.key(0))[0]
 
-        return jax.lax.fori_loop(0, n_steps, one, weights)
+        return jax.lax.fori_loop(0, n_steps, one, state)
 
     done, found = 0, []
     for time in times:
         steps = round(time / TAU)
-        network = advance(network, steps - done)
+        state = advance(state, steps - done)
         done = steps
-        found.append(np.arctan2(*np.asarray(network.weights)[::-1]))
+        found.append(np.arctan2(*np.asarray(state.network.weights)[::-1]))
     return found
 
 

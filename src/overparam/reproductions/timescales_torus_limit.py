@@ -65,7 +65,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
         draw(axis, results.records.filter(chosen), y="ultra_fast_distance", by=by)
         axis.set_yscale("log")
         axis.set_title(title)
-        axis.legend()
+        axis.legend(loc="center right", bbox_to_anchor=(1, 0.72))
     times, still = _control(results)
     for axis in axes[0]:
         axis.plot(times, still, "--", color="0.4", lw=1)
