@@ -92,6 +92,17 @@ def test_the_surface_around_a_stored_student_is_that_of_its_risk(tmp_path, capsy
     assert "`neuron` must lie in [0, 5], got 6." in capsys.readouterr().err
 
 
+def test_a_merged_student_needs_no_more_neurons_than_it_has(tmp_path, capsys):
+    stored = read_run(execute("planted", Planted(**SMALL), tmp_path).path)
+    arguments = ["analyse", str(stored.path), "surplus", "--runs", str(tmp_path)]
+    assert run_command([*arguments, "--merge", "0", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["summary"]["needed"] <= found["summary"]["after merging"] == 6
+    rows = found["tables"]["surplus"]
+    assert rows[0]["risk"] == pytest.approx(stored.summary["risk"], rel=1e-9)
+    assert rows[-1]["risk"] == pytest.approx(stored.summary["plateau_zero"], rel=1e-9)
+
+
 def test_kept_students_show_the_neurons_along_a_run(tmp_path, capsys):
     config = Planted(**SMALL, snapshot_every=3)
     stored = read_run(execute("planted", config, tmp_path).path)

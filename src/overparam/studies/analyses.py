@@ -97,6 +97,11 @@ ANALYSES: Mapping[str, Analysis] = MappingProxyType(
             options="overparam.studies.planted.hessian_options:HessianOptions",
             function="overparam.studies.planted.hessian_analysis:analyse",
         ),
+        "surplus": Analysis(
+            question="How many neurons of a student does its function need?",
+            options="overparam.studies.planted.surplus_options:SurplusOptions",
+            function="overparam.studies.planted.surplus_analysis:analyse",
+        ),
         "prune": Analysis(
             question="How much can be removed, and what does it cost?",
             options="overparam.studies.heavy_tails.prune_options:PruneOptions",

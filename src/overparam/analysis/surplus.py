@@ -1,0 +1,44 @@
+"""Students without their surplus neurons, judged by the exact risk."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from ..checks import in_range
+from ..limits.population import risk
+from ..networks.two_layer import TwoLayer
+from .matching import neuron_masses
+
+
+def heaviest(network: TwoLayer, count: int) -> TwoLayer:
+    r"""The `count` neurons of largest mass $\|u_j\| \|v_j\|$, in their order.
+
+    Args:
+        network: A two-layer network without skip connection.
+        count: How many to keep.
+    """
+    in_range(0, network.weights.shape[1], count=count)
+    order = np.argsort(neuron_masses(network), kind="stable")[::-1]
+    chosen = jnp.asarray(np.sort(order[:count]))
+    return dataclasses.replace(
+        network,
+        weights=network.weights[:, chosen],
+        readout=network.readout[chosen],
+    )
+
+
+def pruned_risks(
+    student: TwoLayer, teacher: TwoLayer, counts: Sequence[int]
+) -> Float[np.ndarray, " n_counts"]:
+    """The exact risk of the heaviest neurons of a student, nothing retrained.
+
+    Args:
+        student: The network that is pruned.
+        teacher: The network that labels.
+        counts: Numbers of neurons to keep.
+    """
+    kept = (heaviest(student, count) for count in counts)
+    return np.array([risk(network, teacher) for network in kept])

@@ -1,0 +1,39 @@
+"""Students without their lightest neurons."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from overparam.analysis.surplus import heaviest, pruned_risks
+from overparam.errors import ConfigError
+from overparam.limits.population import signal_power
+from overparam.networks.initialise import two_layer
+from overparam.networks.two_layer import TwoLayer
+
+
+def test_the_heaviest_neurons_are_kept_in_their_order():
+    # Masses 3, 1, 2: heavy input weights count as much as heavy output weights.
+    weights = jnp.asarray([[3.0, 0.5, 1.0], [0.0, 0.0, 0.0]])
+    network = TwoLayer(weights, jnp.asarray([[1.0], [2.0], [-2.0]]))
+    kept = heaviest(network, 2)
+    assert_array_equal(kept.weights, weights[:, [0, 2]])
+    assert_array_equal(kept.readout, [[1.0], [-2.0]])
+
+
+def test_a_surplus_of_light_neurons_costs_their_own_power_and_then_nothing():
+    teacher = two_layer(6, 3, 1, dtype="float64", key=jax.random.key(0))
+    # Two surplus neurons cancel; one alone computes c relu(z), of power c^2 / 2.
+    light = 0.01
+    unit = jnp.eye(6)[:, :1]
+    weights = jnp.concatenate([teacher.weights, unit, unit], axis=1)
+    readout = jnp.concatenate([teacher.readout, jnp.asarray([[light], [-light]])])
+    risks = pruned_risks(TwoLayer(weights, readout), teacher, [5, 4, 3, 0])
+    assert_allclose(risks[:3], [0, light**2 / 4, 0], atol=1e-14)
+    assert risks[3] == pytest.approx(signal_power(teacher) / 2)
+
+
+def test_more_neurons_than_there_are_cannot_be_kept():
+    network = two_layer(6, 3, 1, key=jax.random.key(0))
+    with pytest.raises(ConfigError, match=r"`count` must lie in \[0, 3\], got 4."):
+        heaviest(network, 4)
