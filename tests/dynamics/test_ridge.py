@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from overparam.dynamics.ridge import ridge_readout, solve_positive
 
 
-@pytest.mark.parametrize("centre", [0.0, 1.0])
+@pytest.mark.parametrize("centre", [0.0, 1.0, -2.5])
 @pytest.mark.parametrize(("n", "m"), [(12, 5), (8, 8), (5, 12)])
 def test_primal_and_dual_minimise_the_risk(n, m, centre, key):
     keys = jax.random.split(key)
