@@ -22,11 +22,12 @@ from overparam.analysis.pruning_accuracy import scores_after_pruning
 from overparam.analysis.pruning_networks import pruning_curves
 from overparam.data.source import Table
 from overparam.dynamics.descent import BatchLoss, Descent
-from overparam.dynamics.loop import Plan, Training, Watch, train
+from overparam.dynamics.loop import train
 from overparam.dynamics.losses import cross_entropy
 from overparam.dynamics.noise import HeavyTailNoise
 from overparam.dynamics.noisy_descent import NoisyDescent, torch_sgd
 from overparam.dynamics.stable import positive_stable, symmetric_stable
+from overparam.dynamics.training import Plan, Training, Watch
 from overparam.networks.deep import mlp
 
 

@@ -29,10 +29,11 @@ from overparam.data.source import Table
 from overparam.dynamics.descent import BatchLoss, Descent
 from overparam.dynamics.feature_cache import StoredFeatures, cache_features
 from overparam.dynamics.logistic import NewtonSettings, logistic_readout
-from overparam.dynamics.loop import Plan, Training, train
+from overparam.dynamics.loop import train
 from overparam.dynamics.losses import cross_entropy
 from overparam.dynamics.penalties import L2Penalty
 from overparam.dynamics.readout import one_hot_centred, ridge_path
+from overparam.dynamics.training import Plan, Training
 from overparam.networks.linear import LinearReadout
 from overparam.studies.features.config import Features
 from overparam.studies.features.problem import frozen, images, initial_network

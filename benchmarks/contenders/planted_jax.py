@@ -10,7 +10,8 @@ from jaxtyping import Array
 
 from overparam.data.normal import standard_normal
 from overparam.data.planted import PlantedStream
-from overparam.dynamics.loop import Plan, Watch, train, train_together
+from overparam.dynamics.loop import train, train_together
+from overparam.dynamics.training import Plan, Watch
 from overparam.studies.planted.config import Planted
 from overparam.studies.planted.run import Problem
 

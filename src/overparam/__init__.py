@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from .dynamics.descent import BatchLoss as BatchLoss
     from .dynamics.descent import Descent as Descent
     from .dynamics.dynamics import Dynamics as Dynamics
-    from .dynamics.loop import Plan as Plan
-    from .dynamics.loop import Training as Training
-    from .dynamics.loop import Trajectory as Trajectory
-    from .dynamics.loop import Watch as Watch
     from .dynamics.loop import train as train
     from .dynamics.loop import train_together as train_together
+    from .dynamics.training import Plan as Plan
+    from .dynamics.training import Training as Training
+    from .dynamics.training import Trajectory as Trajectory
+    from .dynamics.training import Watch as Watch
     from .networks.initialise import two_layer as two_layer
     from .networks.network import Network as Network
     from .networks.two_layer import NormalisedTwoLayer as NormalisedTwoLayer
@@ -41,10 +41,10 @@ _WHERE = {
     "BatchLoss": "dynamics.descent",
     "Descent": "dynamics.descent",
     "Dynamics": "dynamics.dynamics",
-    "Plan": "dynamics.loop",
-    "Training": "dynamics.loop",
-    "Trajectory": "dynamics.loop",
-    "Watch": "dynamics.loop",
+    "Plan": "dynamics.training",
+    "Training": "dynamics.training",
+    "Trajectory": "dynamics.training",
+    "Watch": "dynamics.training",
     "train": "dynamics.loop",
     "train_together": "dynamics.loop",
     "two_layer": "networks.initialise",

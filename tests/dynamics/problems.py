@@ -7,8 +7,8 @@ import optax
 from overparam.data.planted import PlantedStream, teacher
 from overparam.data.source import Table
 from overparam.dynamics.descent import BatchLoss, Descent
-from overparam.dynamics.loop import Plan, Training
 from overparam.dynamics.losses import half_squared_error
+from overparam.dynamics.training import Plan, Training
 from overparam.networks.initialise import two_layer
 
 

@@ -10,15 +10,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from overparam.dynamics.checkpoint import Checkpointer
 from overparam.dynamics.descent import BatchLoss, Descent
 from overparam.dynamics.draws import largest_divisor
-from overparam.dynamics.loop import (
-    Plan,
-    Training,
-    Watch,
-    below,
-    train,
-    train_together,
-)
+from overparam.dynamics.loop import train, train_together
 from overparam.dynamics.losses import half_squared_error
+from overparam.dynamics.training import Plan, Training, Watch, below
 from overparam.errors import ConfigError, Interrupted, StoreError
 
 from .problems import PLAN, stream, table, training

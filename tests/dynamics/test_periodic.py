@@ -12,9 +12,10 @@ from numpy.testing import assert_array_equal
 from overparam.data.source import Batch
 from overparam.dynamics.checkpoint import Checkpointer
 from overparam.dynamics.descent import BatchLoss, Descent
-from overparam.dynamics.loop import Watch, train, train_together
+from overparam.dynamics.loop import train, train_together
 from overparam.dynamics.losses import half_squared_error
 from overparam.dynamics.periodic import Periodic
+from overparam.dynamics.training import Watch
 from overparam.errors import Interrupted
 
 from .problems import PLAN, training

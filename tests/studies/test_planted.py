@@ -17,7 +17,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from overparam.analysis.balance import conserved
 from overparam.cli.execute import execute
 from overparam.cli.main import run_command
-from overparam.dynamics.loop import Plan, train
+from overparam.dynamics.loop import train
+from overparam.dynamics.training import Plan
 from overparam.errors import ConfigError, Interrupted
 from overparam.limits import population
 from overparam.networks.initialise import two_layer

@@ -18,8 +18,9 @@ from jaxtyping import Array
 
 from overparam.data.source import Batch
 from overparam.dynamics.descent import BatchLoss, Descent
-from overparam.dynamics.loop import Plan, Training, train
+from overparam.dynamics.loop import train
 from overparam.dynamics.losses import half_squared_error
+from overparam.dynamics.training import Plan, Training
 from overparam.limits.population import plateau_levels, signal_power
 from overparam.networks.two_layer import TwoLayer
 

@@ -15,16 +15,7 @@ from ..errors import ConfigError, Interrupted, StoreError
 from .chunk import Extent, Member, Shared, Stream, advance, group, signature
 from .draws import Draws, Piece, piece_extent
 from .dynamics import State
-from .training import Plan as Plan
-from .training import Progress as Progress
-from .training import Record as Record
-from .training import Status as Status
-from .training import Training as Training
-from .training import Trajectory as Trajectory
-from .training import Watch as Watch
-from .training import below as below
-from .training import never as never
-from .training import silent as silent
+from .training import Plan, Record, Status, Training, Trajectory, Watch
 
 
 # One key for each purpose of a training.

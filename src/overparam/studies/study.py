@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..dynamics.checkpoint import Checkpointer
-from ..dynamics.loop import Progress, Status, Watch, never, silent
+from ..dynamics.training import Progress, Status, Watch, never, silent
 from ..networks.network import Network
 
 

@@ -17,8 +17,9 @@ from ...dynamics.feature_cache import (
     cache_features,
 )
 from ...dynamics.logistic import logistic_readout
-from ...dynamics.loop import Plan, Record, Status, Training, train
+from ...dynamics.loop import train
 from ...dynamics.readout import one_hot_centred, ridge_path
+from ...dynamics.training import Plan, Record, Status, Training
 from ...keys import purpose_key
 from ...networks.linear import LinearReadout
 from ...networks.network import Network

@@ -5,7 +5,7 @@ import numpy as np
 from ...analysis.classification import classify
 from ...analysis.neurons import carried_moments, feature_moments, readout_norms
 from ...analysis.sampling_laws import effective_share
-from ...dynamics.loop import Record
+from ...dynamics.training import Record
 from ...networks.network import Network
 from .problem import Images
 

@@ -12,10 +12,11 @@ from ...analysis.sampling_laws import sampling_law
 from ...data.source import Table
 from ...dynamics.decoupled import decoupled
 from ...dynamics.descent import BatchLoss, Descent
-from ...dynamics.loop import Plan, Record, Status, Training, Trajectory, train
+from ...dynamics.loop import train
 from ...dynamics.losses import cross_entropy
 from ...dynamics.penalties import L2Penalty
 from ...dynamics.schedules import StepDecay
+from ...dynamics.training import Plan, Record, Status, Training, Trajectory
 from ...keys import purpose_key
 from ...networks.network import Network
 from ..study import Context

@@ -6,7 +6,7 @@ from ...analysis.pruning_accuracy import scores
 from ...analysis.pruning_networks import pruning_curves
 from ...analysis.tails import block_index, characteristic_index
 from ...analysis.tails_report import LARGEST_SAMPLE
-from ...dynamics.loop import Record
+from ...dynamics.training import Record
 from ...errors import ConfigError
 from ...networks.layers import parameters
 from ...networks.network import Network

@@ -13,9 +13,10 @@ from numpy import ndarray
 
 from ...data.source import Table
 from ...dynamics.descent import BatchLoss, Descent
-from ...dynamics.loop import Plan, Record, Training, Trajectory, train
+from ...dynamics.loop import train
 from ...dynamics.noise import HeavyTailNoise, add_noise
 from ...dynamics.noisy_descent import NoisyDescent, PowerDecay, torch_sgd
+from ...dynamics.training import Plan, Record, Training, Trajectory
 from ...keys import purpose_key
 from ...networks.deep import mlp
 from ...networks.initialise import two_layer

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from ...dynamics.loop import Record, Status
+from ...dynamics.training import Record, Status
 from .config import HeavyTails
 
 

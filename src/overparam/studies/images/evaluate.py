@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from ...data.augment import Pixels
 from ...data.dataset import Split
-from ...dynamics.loop import Record
+from ...dynamics.training import Record
 from ...networks.network import Network
 from .setup import Setup
 

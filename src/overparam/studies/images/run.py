@@ -5,7 +5,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from ...dynamics.loop import Plan, Training, Trajectory, train
+from ...dynamics.loop import train
+from ...dynamics.training import Plan, Training, Trajectory
 from ...keys import purpose_key
 from ..study import Context, Outcome
 from .config import Images

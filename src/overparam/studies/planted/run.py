@@ -14,15 +14,8 @@ from ...analysis.matching import match_neurons
 from ...analysis.teacher import describe_teacher
 from ...data.planted import PlantedStream, teacher
 from ...data.source import Empty, Source
-from ...dynamics.loop import (
-    Plan,
-    Record,
-    Training,
-    Trajectory,
-    below,
-    train,
-    train_together,
-)
+from ...dynamics.loop import train, train_together
+from ...dynamics.training import Plan, Record, Training, Trajectory, below
 from ...keys import purpose_key
 from ...limits import population
 from ...networks import initialise

@@ -18,7 +18,7 @@ from ...analysis.energy import (
     uniform_floor,
 )
 from ...dynamics.circle_problem import CircleProblem
-from ...dynamics.loop import Record, Status
+from ...dynamics.training import Record, Status
 from ...dynamics.two_timescale import TwoTimescale
 from ...dynamics.varpro import VarPro
 from ...networks.network import Network

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...data.whole import Whole
-from ...dynamics.loop import Plan, Training, Trajectory, train
+from ...dynamics.loop import train
+from ...dynamics.training import Plan, Training, Trajectory
 from ...dynamics.two_timescale import TwoTimescale, largest_stable_ratio
 from ...errors import ConfigError
 from ...keys import purpose_key
