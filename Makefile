@@ -49,6 +49,7 @@ $(VENV)/installed: pyproject.toml | $(VENV)/bin/python
 $(VENV)/installed-test: pyproject.toml constraints.txt | $(VENV)/bin/python
 ifeq ($(CI),true)
 	$(BIN)/pip install --quiet -c constraints.txt torch
+	$(BIN)/pip install --quiet -c constraints.txt torch_optimizer
 endif
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[test]"
 	touch $@ $(VENV)/installed
