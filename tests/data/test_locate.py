@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from overparam.cli.platform import compilation_cache
 from overparam.data.ecg import load_ecg5000
 from overparam.data.locate import cache_folder, locate, search
 from overparam.errors import DataError
@@ -10,6 +11,10 @@ from overparam.errors import DataError
 
 def test_the_cache_follows_the_platform(home: Path) -> None:
     assert cache_folder() == home
+
+
+def test_compiled_programs_lie_beside_the_data_sets(home: Path) -> None:
+    assert compilation_cache().parent == home.parent
 
 
 def test_nothing_is_found_where_nothing_is(small_mnist, home, tmp_path: Path) -> None:

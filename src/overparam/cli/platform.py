@@ -17,8 +17,7 @@ def prepare_jax() -> None:
     import jax
 
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        folder = cache_folder() / "compiled"
-        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_compilation_cache_dir", str(compilation_cache()))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
@@ -31,10 +30,11 @@ def set_precision(config: Any) -> None:
     jax.config.update("jax_enable_x64", wants)
 
 
-def cache_folder() -> Path:
-    """The user's cache folder of overparam."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "overparam"
+def compilation_cache() -> Path:
+    """Where compiled programs are kept, beside fetched data sets."""
+    from ..data.locate import user_cache
+
+    return user_cache() / "compiled"
 
 
 class CompileClock:

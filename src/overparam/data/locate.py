@@ -86,11 +86,16 @@ def given_folders(folder: str | Path | None = None) -> list[Path]:
     return [path]
 
 
-def cache_folder() -> Path:
-    """The user's own data folder, where the platform keeps caches."""
+def user_cache() -> Path:
+    """The user's folder for all that can be made or fetched again."""
     import pooch
 
-    return Path(pooch.os_cache("overparam")) / "data"
+    return Path(pooch.os_cache("overparam"))
+
+
+def cache_folder() -> Path:
+    """The user's own data folder, where the platform keeps caches."""
+    return user_cache() / "data"
 
 
 def _places(official: Official, folder: Path) -> Iterator[Place]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..arguments import Storage, parse_all
-from ..platform import cache_folder, prepare_jax
+from ..platform import compilation_cache, prepare_jax
 from ..show import print_json, print_values
 
 
@@ -93,7 +93,7 @@ def _folders(runs: Path) -> dict[str, Any]:
     return {
         "runs": f"{runs.absolute()} ({'writable' if writable else 'NOT writable'})",
         "free disk there": f"{free:.1f} GB",
-        "compilation cache": str(cache_folder() / "compiled"),
+        "compilation cache": str(compilation_cache()),
         "command": sys.argv[0],
     }
 
