@@ -1,6 +1,7 @@
 """Wasserstein distances on the torus against assignments and closed forms."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from numpy.testing import assert_allclose
 from scipy.optimize import linear_sum_assignment
 
 from overparam.analysis.torus_transport import torus_wasserstein
+from overparam.errors import ConfigError
 
 
 pytest.importorskip("ot")
@@ -36,3 +38,9 @@ def test_a_weight_is_a_multiplicity():
     found = torus_wasserstein(x, y, first_weights=np.array([2.0, 1.0, 1.0]))
     repeated = torus_wasserstein(x[[0, 0, 1, 2]], y)
     assert_allclose(found, repeated, rtol=1e-9)
+
+
+def test_without_pot_the_remedy_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ot", None)
+    with pytest.raises(ConfigError, match=r"need POT: pip install 'overparam\[ot\]'"):
+        torus_wasserstein(np.zeros((1, 2)), np.zeros((1, 2)))
