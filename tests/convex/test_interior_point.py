@@ -324,13 +324,11 @@ def test_bad_data_are_refused(rng):
         )
 
 
-def test_zero_samples_and_short_normalised_data_are_refused_by_exact_programmes(rng):
+def test_zero_samples_are_refused_by_exact_programmes(rng):
     problem = Problem(rng, 8, 2)
     problem.x[3] = 0
     with pytest.raises(ConfigError, match="row 3 of `x` is zero"):
         problem.program(relaxation="exact")
-    with pytest.raises(ConfigError, match="n_samples >= dimension, got 4 and 6"):
-        Problem(rng, 4, 6).program(relaxation="exact", network="normalised")
 
 
 def test_programmes_beyond_the_memory_are_refused(rng, monkeypatch):

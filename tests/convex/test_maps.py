@@ -5,7 +5,11 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from overparam.convex.certificate import certify_network, loose_activation
+from overparam.convex.certificate import (
+    certify_network,
+    loose_activation,
+    loose_bound,
+)
 from overparam.convex.gated_network import GatedTwoLayer
 from overparam.convex.interior_point import solve
 from overparam.convex.maps import (
@@ -16,6 +20,7 @@ from overparam.convex.maps import (
     to_network,
 )
 from overparam.convex.patterns import enumerate_patterns, with_directions
+from overparam.convex.programs import convex_program
 from overparam.errors import ConfigError
 from overparam.networks.serialise import from_arrays, to_arrays
 from overparam.networks.two_layer import TwoLayer
@@ -149,6 +154,32 @@ def test_the_loose_bound_is_a_bound(rng):
     plain = 0.5 * np.linalg.norm(x.T @ dual)
     plain += 0.5 * np.sqrt(12) * np.linalg.norm(rows, 2)
     assert largest <= bound <= plain * (1 + 1e-9)
+
+
+def test_normalised_networks_are_certified_against_their_own_optimum(rng):
+    x, y, penalty = rng.standard_normal((10, 2)), rng.standard_normal(10), 0.2
+    program = convex_program(
+        x,
+        y,
+        patterns=enumerate_patterns(x),
+        network="normalised",
+        relaxation="exact",
+        penalty=penalty,
+    )
+    solution = solve(program)
+    best = to_network(solution)
+    found = certify_network(best, x, y, penalty=penalty, normalised=True)
+    assert found.tier == "certified"
+    # Blocks below 1e-7 of the largest are left out.
+    assert found.objective == pytest.approx(solution.primal, rel=1e-5)
+    assert found.gap <= 1e-4
+    other = random_network(rng, 2, 6)
+    worse = certify_network(other, x, y, penalty=penalty, normalised=True)
+    assert worse.objective >= solution.lower
+    # The bound for any number of patterns holds for all of them.
+    for dual in (y, solution.dual):
+        bound = loose_bound(x, y, dual, penalty=penalty, network="normalised")
+        assert 0 <= bound <= solution.primal
 
 
 def test_high_dimensional_certificates_are_labelled_loose(rng):

@@ -29,6 +29,19 @@ def test_the_reference_agrees_on_random_problems(rng, network, relaxation, penal
     assert reference.cone_violation <= 1e-6
 
 
+@pytest.mark.parametrize(("n", "d"), [(4, 6), (8, 8), (9, 8)])
+@pytest.mark.parametrize("penalty", [None, 0.05])
+def test_the_reference_agrees_where_dimensions_abound(rng, n, d, penalty):
+    # Nearly all patterns have directions without penalty.
+    program = Problem(rng, n, d).program(
+        network="normalised", relaxation="exact", penalty=penalty
+    )
+    ours, reference = solve(program), solve_reference(program)
+    assert ours.status == "optimal"
+    assert ours.primal == pytest.approx(reference.primal, rel=2e-6)
+    assert ours.cone_violation <= 1e-12
+
+
 def test_the_reference_says_what_to_install(rng, monkeypatch):
     original = builtins.__import__
 

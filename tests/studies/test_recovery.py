@@ -40,7 +40,7 @@ from overparam.studies.study import Context
         ({"method": "condition", "noise": 0.1}, "method=condition needs noise=0"),
         ({"legacy": True}, "`legacy` has an effect with method=training only"),
         (
-            {"patterns": "column-generation", "network": "normalised"},
+            {"patterns": "column-generation", "method": "admm"},
             "column-generation needs",
         ),
     ],
@@ -153,6 +153,10 @@ def test_other_networks_train(network):
     outcome = run(config, Context())
     loss = outcome.metrics["loss"]
     assert loss[-1] < loss[1]
+    # Its distance to the optimum is bounded, and the bound says how.
+    facts = outcome.summary
+    assert facts["lower_bound"] <= facts["best_known"] <= facts["objective"]
+    assert facts["tier"] in ("certified", "certified-loose")
 
 
 @pytest.mark.slow
@@ -183,6 +187,43 @@ def test_the_command_line_runs_stores_and_certifies(tmp_path, capsys):
     arguments = ["analyse", str(trained.path), "certificate"]
     assert run_command(arguments) == 0
     assert "certified" in capsys.readouterr().out
+
+
+def test_a_run_that_does_not_converge_is_stored_and_a_failure(tmp_path, capsys):
+    limit = ["--max-iterations", "2", "--n-samples", "20", "--dimension", "10"]
+    runs = ["--runs", str(tmp_path)]
+    assert run_command(["run", "recovery", *limit, *runs]) == 1
+    (path,) = (path for path in (tmp_path / "recovery").iterdir() if path.is_dir())
+    stored = read_run(path)
+    assert stored.status == "max_iterations"
+    assert stored.summary["solver_status"] == "max_iterations"
+    assert stored.summary["relative_gap"] > 1e-5
+    assert "the weights are no solution" in capsys.readouterr().err
+    # A sweep goes on: the run is an answer, and so are the others.
+    sweep = ["sweep", "recovery", "max_iterations=2", "n_samples=20,60", "dimension=10"]
+    assert run_command([*sweep, *runs, "--jobs", "1"]) == 0
+
+
+def test_a_bias_is_a_constant_input_that_the_planted_neuron_does_not_use():
+    fields = {"n_samples": 30, "dimension": 4, "network": "plain", "noise": 0.5}
+    trial, without = (
+        Trial.of(Recovery(bias=True, **fields)),
+        Trial.of(Recovery(**fields)),
+    )
+    np.testing.assert_array_equal(trial.x, np.hstack([without.x, np.ones((30, 1))]))
+    np.testing.assert_array_equal(trial.y, without.y)
+    assert trial.test_inputs().shape == (30, 5)
+    outcome = run(Recovery(bias=True, fit="penalised", **fields), Context())
+    assert outcome.status == "converged"
+    assert outcome.arrays["gates"].shape[1] == 5
+    training = {"method": "training", "fit": "penalised", "n_steps": 20}
+    assert run(Recovery(bias=True, **fields, **training), Context()).network is not None
+
+
+def test_the_method_follows_the_number_of_samples():
+    assert Recovery().solver == "interior-point"
+    assert Recovery(n_samples=5001).solver == "admm"
+    assert Recovery(n_samples=5001, method="interior-point").solver == "interior-point"
 
 
 def test_a_wrong_value_is_one_sentence_and_exit_code_two(tmp_path, capsys):

@@ -3,12 +3,14 @@ r"""How far a trained two-layer ReLU network is from the optimum of its own prob
 The problem is $\tfrac12 \|f - y\|^2 + \tfrac\beta2 \sum w^2$. For any $l$ and
 $\sigma(l) = \max_{\|u\| \le 1} |l^T (X u)_+|$ (with a skip connection also
 $\|X^T l\|$), every $c \in [0, \beta/\sigma(l)]$ gives the lower bound
-$c\,y^T l - \tfrac12 c^2 \|l\|^2$ of the optimum over networks of any width. Three
-tiers say how $\sigma$ was bounded:
+$c\,y^T l - \tfrac12 c^2 \|l\|^2$ of the optimum over networks of any width. Normalised
+networks pay $\beta$ for every unit of output instead, and $\sigma(l) = \max_u |l^T (X
+u)_+| / \|(X u)_+\|$. Three tiers say how $\sigma$ was bounded:
 
 * `certified`: the convex programme over *all* activation patterns, which holds the
   exact optimum (low dimension only);
-* `certified-loose`: an eigenvalue bound of $\sigma$ in any dimension;
+* `certified-loose`: a bound of $\sigma$ in any dimension (an eigenvalue; normalised:
+  $\max(\|l_+\|, \|l_-\|)$, because outputs are nonnegative);
 * `estimate`: the optimum over sampled patterns, which is no bound for the network.
 """
 
@@ -19,6 +21,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..checks import positive
+from ..errors import ConfigError
 from ..networks.two_layer import TwoLayer
 from .bounds import relative_gap
 from .interior_point import solve
@@ -71,6 +74,7 @@ def certify_network(
     *,
     penalty: float,
     patterns: Patterns | None = None,
+    normalised: bool = False,
 ) -> NetworkCertificate:
     r"""Bound the distance of a network to the global optimum of its problem.
 
@@ -81,18 +85,23 @@ def certify_network(
         penalty: $\beta$.
         patterns: Patterns to solve over besides those of the network where they cannot
             all be enumerated.
+        normalised: Whether neurons pay for their outputs on the data, not for weights.
 
     Reference: Wang et al. 2022 (arXiv 2209.15265), the dual in section 2.
     """
     positive(penalty=penalty)
     check_data(x, y)
-    objective = network_objective(network, x, y, penalty=penalty)
+    if normalised and network.skip:
+        raise ConfigError("a normalised network has no skip connection.")
+    objective = network_objective(network, x, y, penalty=penalty, normalised=normalised)
     own = network_patterns(network, x)
     if pattern_count(len(x), min(x.shape)) <= MOST_ENUMERATED:
         own = enumerate_patterns(x)
     elif patterns is not None:
         own = with_directions(own, x, patterns.gates)
     architecture: Architecture = "skip" if network.skip else "plain"
+    if normalised:
+        architecture = "normalised"
     program = convex_program(
         x,
         y,
@@ -108,7 +117,7 @@ def certify_network(
         residual = y - solution.predictions
         tier = "certified-loose"
         lower = max(
-            loose_bound(x, y, dual, penalty=penalty, skip=network.skip)
+            loose_bound(x, y, dual, penalty=penalty, network=architecture)
             for dual in (solution.dual, residual, y)
         )
     best = min(objective, solution.primal)
@@ -123,11 +132,15 @@ def loose_bound(
     dual: Float[np.ndarray, " n"],
     *,
     penalty: float,
-    skip: bool,
+    network: Architecture,
 ) -> float:
-    """The lower bound that a multiplier proves by `loose_activation`."""
-    size = loose_activation(x, dual)
-    if skip:
+    """The lower bound that a multiplier proves by a bound of its activation."""
+    if network == "normalised":
+        parts = np.maximum(dual, 0), np.maximum(-dual, 0)
+        size = max(float(np.linalg.norm(part)) for part in parts)
+    else:
+        size = loose_activation(x, dual)
+    if network == "skip":
         size = max(size, float(np.linalg.norm(x.T @ dual)))
     square, linear = float(dual @ dual), float(y @ dual)
     if not square or not size:

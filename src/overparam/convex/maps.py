@@ -80,15 +80,19 @@ def network_objective(
     y: Float[np.ndarray, " n"],
     *,
     penalty: float,
+    normalised: bool = False,
 ) -> float:
     r"""$\tfrac12\|f - y\|^2 + \tfrac\beta2 \sum w^2$ of the balanced network.
 
     Balancing does not change the predictions and never increases the objective: a
-    neuron pays $\beta \|w_j\| |a_j|$, and the skip block $\beta \|w_0\|$.
+    neuron pays $\beta \|w_j\| |a_j|$, and the skip block $\beta \|w_0\|$. A normalised
+    neuron pays $\beta \|(X w_j)_+\| |a_j|$.
     """
     weights, readout, skip = _parts(network)
-    predictions = np.maximum(x @ weights, 0) @ readout + x @ skip
-    paid = np.linalg.norm(weights, axis=0) @ np.abs(readout) + np.linalg.norm(skip)
+    hidden = np.maximum(x @ weights, 0)
+    predictions = hidden @ readout + x @ skip
+    sizes = np.linalg.norm(hidden if normalised else weights, axis=0)
+    paid = sizes @ np.abs(readout) + np.linalg.norm(skip)
     return float(0.5 * np.sum((predictions - y) ** 2) + penalty * paid)
 
 

@@ -177,11 +177,6 @@ def convex_program(
         merged, patterns = len(kept.masks) < len(patterns.masks), kept
     if not len(patterns.masks) and network != "skip":
         raise ConfigError("`patterns` must hold a non-zero pattern, got none.")
-    if relaxation == "exact" and network == "normalised" and len(x) < x.shape[1]:
-        raise ConfigError(
-            "the exact programme of a normalised network needs n_samples >= dimension, "
-            f"got {len(x)} and {x.shape[1]}."
-        )
     if relaxation == "exact":
         patterns = _with_interior_gates(x, patterns)
     masks = patterns.masks.astype(float)

@@ -16,7 +16,7 @@ from .dynamics import Dynamics
 
 
 Record = dict[str, float]
-Status = Literal["converged", "finished", "diverged", "stopped"]
+Status = Literal["converged", "finished", "diverged", "stopped", "max_iterations"]
 
 
 @dataclass(frozen=True, kw_only=True)

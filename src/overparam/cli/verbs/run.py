@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from ...store.read import read_run
 from ...studies.registry import STUDIES, study
-from ..arguments import Storage, parse_all, take_name
+from ..arguments import Storage, overview, parse_all, take_name
 from ..execute import Executed, execute
 from ..platform import CompileClock, StopRequest
 from ..progress import Reporter
@@ -48,7 +48,8 @@ def main(argv: Sequence[str]) -> int:
             stop_requested=stop,
         )
     _print(executed, clock, as_json=running.json)
-    return 0
+    # A solver that did not reach its tolerance: stored, and no success.
+    return int(executed.status == "max_iterations")
 
 
 def _chosen(name: str, argv: Sequence[str]) -> str:
@@ -77,16 +78,8 @@ def _print(executed: Executed, clock: CompileClock, *, as_json: bool) -> None:
 
 
 def _help() -> str:
-    width = max(len(name) for name in STUDIES)
-    lines = [f"  {n:<{width}}  {entry.question}" for n, entry in STUDIES.items()]
-    return "\n".join(
-        [
-            "usage: overparam run STUDY [options]",
-            "",
-            *lines,
-            "",
-            "Examples:",
-            "  overparam run planted --width 240",
-            "  overparam run planted --help",
-        ]
+    return overview(
+        "run STUDY [options]",
+        {name: entry.question for name, entry in STUDIES.items()},
+        examples=["run planted --width 240", "run planted --help"],
     )

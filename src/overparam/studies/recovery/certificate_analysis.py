@@ -15,7 +15,7 @@ from .certificate_options import CertificateOptions
 
 SENTENCES = {
     "certified": "all activation patterns were enumerated; the bound is exact",
-    "certified-loose": "an eigenvalue bound, valid for any width but far from tight",
+    "certified-loose": "a bound that is valid for any width but far from tight",
     "estimate": "over sampled patterns; NOT a bound for the network",
 }
 
@@ -46,6 +46,7 @@ def analyse(subjects: Sequence[Subject], options: CertificateOptions) -> Finding
         labels[:, 0],
         penalty=penalty,
         patterns=patterns,
+        normalised=run.config.get("network") == "normalised",
     )
     return Findings(
         tables={"certificate": _table(found)},

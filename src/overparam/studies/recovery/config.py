@@ -7,6 +7,10 @@ from ...checks import at_least, positive
 from ...errors import ConfigError
 
 
+# Samples above which `auto` takes admm.
+_ADMM_ABOVE = 5000
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recovery:
     """Plant a simple model, and ask whether the network of least norm is that model.
@@ -31,14 +35,19 @@ class Recovery:
     """Weights of a pattern free, or held to the pattern's cone (the true ReLU)."""
     fit: Literal["minimum-norm", "penalised"] = "minimum-norm"
     """Fit the labels with the least norm, or trade the squared loss against it."""
-    method: Literal["interior-point", "admm", "reference", "training", "condition"] = (
-        "interior-point"
-    )
-    """How the optimum is found; `condition` only checks the isometry condition."""
+    method: Literal[
+        "auto", "interior-point", "admm", "reference", "training", "condition"
+    ] = "auto"
+    """How the optimum is found; `condition` only checks the isometry condition.
+
+    `auto` takes the interior-point method, and admm above 5000 samples, where the
+    former's n x n matrices lose."""
     design: Literal["gaussian", "cubic", "whitened-gaussian", "whitened-cubic"] = (
         "gaussian"
     )
     """Distribution of the inputs."""
+    bias: bool = False
+    """Append a constant input; its weight is penalised like the others."""
     rescale: bool = False
     """Give the entries of `cubic` inputs variance 1/n."""
     planted: Literal["gaussian", "smallest-singular", "axes", "opposite-pair"] = (
@@ -91,6 +100,14 @@ class Recovery:
         self._check_fit()
         self._check_planted()
         self._check_method()
+
+    @property
+    def solver(self) -> str:
+        """The method, with `auto` resolved."""
+        if self.method != "auto":
+            return self.method
+        large = self.n_samples > _ADMM_ABOVE and self.patterns != "column-generation"
+        return "admm" if large else "interior-point"
 
     @property
     def beta(self) -> float | None:
@@ -147,7 +164,7 @@ class Recovery:
             )
 
     def _check_method(self) -> None:
-        if self.precision == "float32" and self.method == "interior-point":
+        if self.precision == "float32" and self.solver == "interior-point":
             raise ConfigError(
                 "the interior-point method needs precision=float64; use method=admm "
                 "for float32."
@@ -161,12 +178,10 @@ class Recovery:
                 f"method=condition needs noise=0, got {self.noise:g}; the condition "
                 "speaks about noiseless labels."
             )
-        if self.patterns == "column-generation" and (
-            self.method != "interior-point" or self.network == "normalised"
-        ):
+        if self.patterns == "column-generation" and (self.solver != "interior-point"):
             raise ConfigError(
-                "patterns=column-generation needs method=interior-point and a plain or "
-                "skip network."
+                "patterns=column-generation needs method=interior-point, got "
+                f"{self.method}."
             )
         if self.legacy and self.method != "training":
             raise ConfigError("`legacy` has an effect with method=training only.")

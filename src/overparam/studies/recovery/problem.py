@@ -1,7 +1,6 @@
 """Data, planted model and activation patterns of one trial."""
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from jaxtyping import Float
@@ -15,7 +14,7 @@ from ...convex.patterns import (
     with_directions,
 )
 from ...convex.planted import PlantedWeights, plant
-from ...convex.programs import Program, convex_program
+from ...convex.programs import Program, convex_program, with_bias
 from ...data.designs import design_matrix, draw_alive, generator, label_noise
 from ...data.designs import planted_directions as draw_directions
 from ...keys import purpose_key
@@ -39,7 +38,11 @@ class Trial:
         x = _design(config, "data", config.n_samples)
         key = purpose_key(config.seed, "planted")
         draw = draw_directions if config.network == "skip" else draw_alive
-        directions = draw(config.planted, x, n_planted=config.n_planted, key=key)
+        inputs = x[:, : config.dimension]
+        directions = draw(config.planted, inputs, n_planted=config.n_planted, key=key)
+        if config.bias:
+            # The planted neurons have no bias.
+            directions = np.pad(directions, [(0, 0), (0, 1)])
         noise = label_noise(
             config.n_samples, config.noise, key=purpose_key(config.seed, "noise")
         )
@@ -97,13 +100,11 @@ class Trial:
 
 
 def _design(config: Recovery, purpose: str, n: int) -> Float[np.ndarray, "n d"]:
-    return cast(
-        np.ndarray,
-        design_matrix(
-            config.design,
-            n_samples=n,
-            dimension=config.dimension,
-            rescale=config.rescale,
-            key=purpose_key(config.seed, purpose),
-        ),
+    x = design_matrix(
+        config.design,
+        n_samples=n,
+        dimension=config.dimension,
+        rescale=config.rescale,
+        key=purpose_key(config.seed, purpose),
     )
+    return with_bias(x) if config.bias else x

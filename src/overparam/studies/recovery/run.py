@@ -81,11 +81,11 @@ def _solve_trial(trial: Trial) -> Outcome:
     if len(solution.weights) != len(planted.weights):
         planted = trial.planted(program)  # Column generation changed the patterns.
     decision = _decide(trial, solution, planted)
-    if decision is not None and decision.verdict == "non-unique":
+    if solution.solved and decision is not None and decision.verdict == "non-unique":
         solution = solution.with_status("non-unique")
     network = to_network(solution) if solution.solved else None
     return Outcome(
-        status="converged" if solution.solved else "stopped",
+        status="converged" if solution.solved else "max_iterations",
         metrics=_metrics(solution, seconds),
         summary=_facts(trial, program)
         | _condition_facts(condition)
@@ -109,15 +109,11 @@ def _condition(trial: Trial, program: Program, planted: PlantedWeights) -> Isome
 def _solve(
     trial: Trial, program: Program, planted: PlantedWeights, condition: Isometry
 ) -> Solution:
-    config = trial.config
-    options: dict[str, Any] = {}
-    if config.tolerance is not None:
-        options["tolerance"] = config.tolerance
-    if config.max_iterations is not None:
-        options["max_iterations"] = config.max_iterations
-    if config.method == "reference":
-        return with_uniqueness(solve_reference(program, tolerance=1e-6))
-    if config.method == "admm":
+    config, options = trial.config, _options(trial.config)
+    if config.solver == "reference":
+        options.pop("max_iterations", None)
+        return with_uniqueness(solve_reference(program, **options))
+    if config.solver == "admm":
         from ...convex.admm import solve_admm
 
         return solve_admm(program, dtype=config.precision, **options)
@@ -141,6 +137,12 @@ def _solve(
     return with_uniqueness(solve(program, **options))
 
 
+def _options(config: Recovery) -> dict[str, Any]:
+    """The solver's options that the config names."""
+    named = {"tolerance": config.tolerance, "max_iterations": config.max_iterations}
+    return {name: value for name, value in named.items() if value is not None}
+
+
 def _decide(
     trial: Trial, solution: Solution, planted: PlantedWeights
 ) -> Decision | None:
@@ -148,9 +150,10 @@ def _decide(
     if trial.config.noise or trial.config.beta is not None:
         return None
     decision = decide_recovery(solution, planted)
-    if decision.verdict == "undecided" and trial.config.method == "interior-point":
+    if decision.verdict == "undecided" and trial.config.solver == "interior-point":
         # A decision needs no converged point, only a good multiplier: go on to the end.
-        best = solve(solution.program, tolerance=_UTMOST)
+        options = {**_options(trial.config), "tolerance": _UTMOST}
+        best = solve(solution.program, **options)
         decision = decide_recovery(best, planted)
     return decision
 
@@ -244,6 +247,11 @@ def _solution_arrays(solution: Solution) -> dict[str, np.ndarray]:
 
 def _notes(config: Recovery, solution: Solution) -> list[str]:
     notes = []
+    if config.method == "auto" and config.solver == "admm":
+        notes.append(
+            f"method=admm was chosen for {config.n_samples} samples; its gap is "
+            f"{solution.gap:.1e}."
+        )
     if not solution.program.patterns.complete and config.patterns == "sampled":
         notes.append(
             "Patterns are sampled: optimality and recovery speak about these "

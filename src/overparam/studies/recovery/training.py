@@ -12,8 +12,9 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from ...convex.certificate import certify_network
 from ...data.source import Table
 from ...dynamics.descent import BatchLoss, Descent
-from ...dynamics.loop import Plan, Record, Training, train
+from ...dynamics.loop import train
 from ...dynamics.penalties import L2Penalty
+from ...dynamics.training import Plan, Record, Training
 from ...keys import purpose_key
 from ...networks.network import Network
 from ...networks.two_layer import NormalisedTwoLayer, TwoLayer
@@ -97,11 +98,11 @@ def as_two_layer(network: Network, x: Float[np.ndarray, "n d"]) -> TwoLayer:
 def _initial(trial: Trial, *, key: PRNGKeyArray) -> Network:
     """PyTorch's default: uniform weights in +-1/sqrt(fan in)."""
     config, dtype = trial.config, jnp.dtype(trial.config.precision)
-    width = config.width or config.n_samples + 1
+    width, dimension = config.width or config.n_samples + 1, trial.x.shape[1]
     shapes = {
-        "weights": (config.dimension, width),
+        "weights": (dimension, width),
         "readout": (width, 1),
-        "skip_weights": (config.dimension, 1),
+        "skip_weights": (dimension, 1),
         "skip_readout": (1, 1),
     }
     drawn = {
@@ -189,10 +190,15 @@ def _measure(trial: Trial, network: Network) -> Record:
 
 def _optimality(trial: Trial, trained: TwoLayer) -> dict[str, Any]:
     """How far the network is from the optimum of its own penalised problem."""
-    if trial.config.network == "normalised" or trial.config.beta is None:
+    if trial.config.beta is None:
         return {}
     found = certify_network(
-        trained, trial.x, trial.y, penalty=trial.config.beta, patterns=trial.patterns()
+        trained,
+        trial.x,
+        trial.y,
+        penalty=trial.config.beta,
+        patterns=trial.patterns(),
+        normalised=trial.config.network == "normalised",
     )
     return {
         "objective": found.objective,
