@@ -6,7 +6,7 @@ import inspect
 import os
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -126,3 +126,19 @@ def take_name(argv: Sequence[str], *, what: str, choices: Sequence[str]) -> str:
     if argv[0] not in choices:
         raise ConfigError(f"There is no {what} {argv[0]!r}; choose from {listed}.")
     return argv[0]
+
+
+def overview(
+    usage: str,
+    questions: Mapping[str, str],
+    *,
+    examples: Sequence[str],
+    remark: str | None = None,
+) -> str:
+    """The help of a verb before its subject is named: what there is, with examples."""
+    width = max(len(name) for name in questions)
+    lines = [f"usage: overparam {usage}", ""]
+    lines += [f"  {name:<{width}}  {text}" for name, text in questions.items()]
+    lines += [] if remark is None else ["", remark]
+    lines += ["", "Examples:", *(f"  overparam {example}" for example in examples)]
+    return "\n".join(lines)

@@ -8,7 +8,7 @@ from ...errors import ConfigError
 from ...store.read import StoredRun, find_runs, read_run
 from ...store.resolve import resolve_run
 from ...studies.analyses import ANALYSES, Analysis, Subject, analysis
-from ..arguments import Storage, parse_all
+from ..arguments import Storage, overview, parse_all
 from ..platform import prepare_jax
 from ..show import print_json, print_table, print_values, tell
 from .describe import Describing
@@ -98,18 +98,12 @@ def _write(findings: "Findings", folder: Path) -> None:
 
 
 def _help() -> str:
-    width = max(len(name) for name in ANALYSES)
-    lines = [f"  {n:<{width}}  {entry.question}" for n, entry in ANALYSES.items()]
-    return "\n".join(
-        [
-            "usage: overparam analyse RUN [RUN ...] ANALYSIS [options]",
-            "",
-            *lines,
-            "",
-            "RUN is the folder of a run or the beginning of its id.",
-            "",
-            "Examples:",
-            "  overparam analyse 3f2a balance",
-            "  overparam analyse runs/planted/3f2a0c4d5e6f balance --json",
-        ]
+    return overview(
+        "analyse RUN [RUN ...] ANALYSIS [options]",
+        {name: entry.question for name, entry in ANALYSES.items()},
+        remark="RUN is the folder of a run or the beginning of its id.",
+        examples=[
+            "analyse 3f2a balance",
+            "analyse runs/planted/3f2a0c4d5e6f balance --json",
+        ],
     )
