@@ -48,7 +48,8 @@ def main(argv: Sequence[str]) -> int:
             stop_requested=stop,
         )
     _print(executed, clock, as_json=running.json)
-    return 0
+    # A solver that did not reach its tolerance: stored, and no success.
+    return int(executed.status == "max_iterations")
 
 
 def _chosen(name: str, argv: Sequence[str]) -> str:
