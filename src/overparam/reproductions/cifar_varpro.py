@@ -53,7 +53,7 @@ PUBLISHED: Mapping[str, Sequence[float]] = {
     "Shampoo": (0.8662, 0.8643, 0.8635, 0.8609, 0.8574),
 }
 # Records have the prefix where the summary has a column of the same name.
-EXACT = "test_accuracy_full"
+EXACT, LOSS = "test_accuracy_full", "fixed_loss_full"
 
 MIN_SEEDS = 3
 """Fewest seeds that decide a claim."""
@@ -89,11 +89,14 @@ def figures(results: Results) -> Mapping[str, Figure]:
     for column, name in enumerate(names):
         records = _of(results.records, name)
         upper, lower = axes[0, column], axes[1, column]
-        trained = records.filter(pl.col("epoch") > 0)
-        curves(upper, trained, x="epoch", y="fixed_loss_full", by="batch_size")
-        upper.set_ylabel("loss with the exact readout")
-        upper.set_yscale("log")
         upper.set_title(name)
+        trained = records.filter(pl.col("epoch") > 0, pl.col(LOSS).is_finite())
+        if trained.is_empty():
+            lower.text(0.5, 0.5, "diverged", ha="center", transform=lower.transAxes)
+            continue
+        curves(upper, trained, x="epoch", y=LOSS, by="batch_size")
+        upper.set_ylabel("loss with the exact readout")
+        upper.sharey(axes[0, 0])
         curves(lower, records, x="epoch", y="test_accuracy", by="batch_size")
         exact = records.group_by("epoch").agg(pl.col(EXACT).median())
         exact = exact.sort("epoch")
@@ -254,11 +257,16 @@ def _caption(results: Results) -> str:
     per_class = first["train_per_class"] or 5000
     return (
         f"{first['network']}, output scale 1/width, {10 * per_class} training images, "
-        f"penalty {first['penalty']:g}, published step sizes; loss of fixed training "
-        "images with the exact readout; dotted: accuracy with the exact readout; "
+        f"penalty {first['penalty']:g}, time scales {_time_scales(results)}; loss of "
+        "fixed training images; dotted: accuracy with the exact readout; "
         f"{results.runs['seed'].n_unique()} seed(s). Far from converged unless at the "
         "published scale."
     )
+
+
+def _time_scales(results: Results) -> str:
+    steps = results.runs["time_step"].unique().sort().to_list()
+    return ", ".join("as published" if s is None else f"{s:g}" for s in steps)
 
 
 REPRODUCTION = Reproduction(
