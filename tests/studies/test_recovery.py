@@ -7,6 +7,7 @@ import pytest
 
 from overparam.cli.main import run_command
 from overparam.errors import ConfigError, SolverError
+from overparam.networks.two_layer import TwoLayer
 from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.store.read import read_run
 from overparam.studies.recovery.config import Recovery
@@ -38,6 +39,7 @@ from overparam.studies.study import Context
         ({"precision": "float32"}, "needs precision=float64; use method=admm"),
         ({"method": "training"}, "choose fit=penalised"),
         ({"method": "condition", "noise": 0.1}, "method=condition needs noise=0"),
+        ({"decompose": True, "program": "exact"}, "`decompose` needs a solver"),
         ({"legacy": True}, "`legacy` has an effect with method=training only"),
         (
             {"patterns": "column-generation", "method": "admm"},
@@ -218,6 +220,14 @@ def test_a_bias_is_a_constant_input_that_the_planted_neuron_does_not_use():
     assert outcome.arrays["gates"].shape[1] == 5
     training = {"method": "training", "fit": "penalised", "n_steps": 20}
     assert run(Recovery(bias=True, **fields, **training), Context()).network is not None
+
+
+def test_a_gated_optimum_is_stored_as_a_relu_network_on_request():
+    fields = {"n_samples": 16, "dimension": 4, "network": "plain", "noise": 0.2}
+    outcome = run(Recovery(decompose=True, fit="penalised", **fields), Context())
+    assert isinstance(outcome.network, TwoLayer)
+    facts = outcome.summary
+    assert facts["lower_bound"] <= facts["relu_objective"] <= facts["relu_bound"]
 
 
 def test_the_method_follows_the_number_of_samples():

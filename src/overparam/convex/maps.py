@@ -37,24 +37,28 @@ def to_network(solution: Solution) -> Network:
             f"a solution with status {solution.status} has no network; solve with more "
             "iterations or another method."
         )
-    program, neurons = solution.program, solution.neuron_weights
-    sizes = solution.group_norms[program.n_skip :]
-    kept = sizes > _NEGLIGIBLE * solution.group_norms.max(initial=0)
-    roots = np.sqrt(sizes[kept])
+    return network_of(solution.program, solution.weights)
+
+
+def network_of(program: Program, z: Weights) -> Network:
+    """The balanced network of any weights of a programme."""
+    first = program.n_skip
+    neurons, sizes = program.groups.neurons(z)[first:], program.group_norms(z)
+    kept = sizes[first:] > _NEGLIGIBLE * sizes.max(initial=0)
+    roots = np.sqrt(sizes[first:][kept])
     signs = np.ones(len(neurons))
     if program.exact:
         signs[len(neurons) // 2 :] = -1
     weights = (neurons[kept] / roots[:, None]).T
     readout = [signs[kept] * roots]
-    if program.n_skip:
-        readout.append(solution.weights[0])
+    if first:
+        readout.append(z[0])
     column = jnp.asarray(np.concatenate(readout)[:, None])
-    skip = bool(program.n_skip)
     if program.exact:
-        return TwoLayer(weights=jnp.asarray(weights), readout=column, skip=skip)
+        return TwoLayer(weights=jnp.asarray(weights), readout=column, skip=bool(first))
     gates = jnp.asarray(program.patterns.gates[kept].T)
     return GatedTwoLayer(
-        gates=gates, weights=jnp.asarray(weights), readout=column, skip=skip
+        gates=gates, weights=jnp.asarray(weights), readout=column, skip=bool(first)
     )
 
 

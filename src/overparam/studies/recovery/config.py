@@ -64,6 +64,8 @@ class Recovery:
     """Which activation patterns the programme holds."""
     n_patterns: int | None = None
     """Number of sampled gates; `none` takes max(n_samples, 50)."""
+    decompose: bool = False
+    """Turn a gated optimum into a ReLU network with the same outputs on the data."""
     tolerance: float | None = None
     """Certified gap at which to stop; `none`: 1e-7 gated, 1e-6 exact, 1e-4 admm."""
     max_iterations: int | None = None
@@ -182,6 +184,12 @@ class Recovery:
             raise ConfigError(
                 "patterns=column-generation needs method=interior-point, got "
                 f"{self.method}."
+            )
+        solved = self.solver in ("interior-point", "admm", "reference")
+        gated = self.program == "gated" and self.network != "normalised"
+        if self.decompose and not (gated and solved):
+            raise ConfigError(
+                "`decompose` needs a solver, program=gated and a plain or skip network."
             )
         if self.legacy and self.method != "training":
             raise ConfigError("`legacy` has an effect with method=training only.")

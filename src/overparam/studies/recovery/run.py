@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...convex.decision import Decision, decide_recovery, distance_range
+from ...convex.decomposition import Decomposition, decompose
 from ...convex.interior_point import solve
 from ...convex.isometry import Isometry, neural_isometry, wendel_probability
 from ...convex.maps import predict, to_network
@@ -84,6 +85,7 @@ def _solve_trial(trial: Trial) -> Outcome:
     if solution.solved and decision is not None and decision.verdict == "non-unique":
         solution = solution.with_status("non-unique")
     network = to_network(solution) if solution.solved else None
+    split = decompose(solution) if config.decompose and solution.solved else None
     return Outcome(
         status="converged" if solution.solved else "max_iterations",
         metrics=_metrics(solution, seconds),
@@ -91,9 +93,10 @@ def _solve_trial(trial: Trial) -> Outcome:
         | _condition_facts(condition)
         | _decision_facts(decision, solution, planted)
         | _solution_facts(solution)
-        | _test_facts(trial, solution),
+        | _test_facts(trial, solution)
+        | _split_facts(split),
         arrays=_data_arrays(trial, program) | _solution_arrays(solution),
-        network=network,
+        network=network if split is None else split.network,
         notes=_notes(config, solution),
     )
 
@@ -210,6 +213,13 @@ def _solution_facts(solution: Solution) -> dict[str, Any]:
         "iterations": solution.iterations,
         "active_groups": int(np.sum(norms > _NEGLIGIBLE * norms.max(initial=0))),
     }
+
+
+def _split_facts(split: Decomposition | None) -> dict[str, Any]:
+    """What the ReLU network of a gated optimum costs."""
+    if split is None:
+        return {}
+    return {"relu_objective": split.objective, "relu_bound": split.bound}
 
 
 def _metrics(solution: Solution, seconds: float) -> dict[str, list[float]]:
