@@ -319,7 +319,7 @@ def _network(input_dim=4, width=3, n_outputs=2, **options):
             _network(activation="erf"),
             "Student and teacher must share the activation, got erf and relu.",
         ),
-        (_network(activation="tanh"), "No closed form .* for tanh; use one of relu"),
+        (_network(activation="gelu"), "No closed form .* for gelu; use one of relu"),
         (
             TwoLayer(jnp.ones((4, 3)), jnp.ones((3, 2)).at[2, 0].set(jnp.nan)),
             r"`network` contains non-finite weights \(first at `readout\[2, 0\]`\).",

@@ -21,11 +21,9 @@ from overparam.dynamics.loop import train
 from overparam.dynamics.training import Plan
 from overparam.errors import ConfigError, Interrupted
 from overparam.limits import population
-from overparam.networks.initialise import two_layer
 from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.store.read import find_runs, read_run
 from overparam.studies.planted.config import Planted
-from overparam.studies.planted.rule import training_rule
 from overparam.studies.planted.run import Problem, describe, run, run_together
 from overparam.studies.study import Context
 
@@ -279,16 +277,33 @@ def test_a_balanced_run_goes_on_bit_for_bit(tmp_path):
     assert_array_equal(resumed.network.weights, whole.network.weights)  # pyright: ignore
 
 
-def test_only_homogeneous_students_can_be_balanced_in_training():
-    tanh = two_layer(12, 6, 2, activation="tanh", key=jax.random.key(0))
-    config = Planted(**SMALL, balance_every=1)
-    message = (
-        r"needs a positively homogeneous activation \(relu, leaky-relu\), got tanh"
+def test_only_homogeneous_students_can_be_balanced_in_training(tmp_path, capsys):
+    command = ["run", "planted", "--activation", "tanh", "--runs", str(tmp_path)]
+    assert run_command([*command, "--balance-every", "1"]) == 2
+    assert (
+        capsys.readouterr()
+        .err.strip()
+        .endswith(
+            "`balance` needs a positively homogeneous activation (relu, leaky-relu), "
+            "got tanh."
+        )
     )
-    with pytest.raises(ConfigError, match=message):
-        training_rule(config, tanh, tanh)
     with pytest.raises(ConfigError, match="needs `train` all, got readout"):
         Planted(**SMALL, balance_every=1, train="readout")
+
+
+@pytest.mark.parametrize("activation", ["leaky-relu", "erf", "tanh"])
+def test_every_activation_learns_and_records_its_exact_risk(activation):
+    config = Planted(**SMALL, activation=activation)
+    found, teacher = run(config, Context()), Problem.of(config).teacher
+    assert teacher.activation == found.network.activation == activation  # pyright: ignore
+    risks = found.metrics["risk"]
+    assert risks[-1] < risks[0] < found.summary["plateau_zero"]
+    x = jax.random.normal(jax.random.key(0), (100_000, 12), "float32")
+    losses = jnp.sum((found.network(x) - teacher(x)) ** 2, axis=1) / 2  # pyright: ignore
+    # Four standard errors.
+    error = float(losses.std()) / np.sqrt(len(x))
+    assert risks[-1] == pytest.approx(float(losses.mean()), abs=4 * error)
 
 
 def test_path_norm_and_l2_penalties_cost_a_balanced_student_the_same():

@@ -25,22 +25,26 @@ def teacher(
     width: int,
     n_outputs: int,
     *,
+    activation: str = "relu",
     dtype: DTypeLike = "float32",
     key: PRNGKeyArray,
 ) -> TwoLayer:
-    r"""A planted ReLU network $y = U_0^\top \psi(V_0^\top x)$ without biases.
+    r"""A planted network $y = U_0^\top \psi(V_0^\top x)$ without biases.
 
     Entries of $V_0$ are $N(0, 1/d)$ and entries of $U_0$ are $N(0, 1/r_0)$, so that
-    $E\|y\|^2$ is half the number of outputs on average.
+    $E\|y\|^2$ is half the number of outputs on average for ReLU.
 
     Args:
         input_dim: Input dimension $d$.
         width: Number of planted neurons $r_0$.
         n_outputs: Number of outputs.
+        activation: Name of $\psi$.
         dtype: Floating type of the weights.
         key: Random key.
     """
-    return two_layer(input_dim, width, n_outputs, dtype=dtype, key=key)
+    return two_layer(
+        input_dim, width, n_outputs, activation=activation, dtype=dtype, key=key
+    )
 
 
 class PlantedStream(eqx.Module):

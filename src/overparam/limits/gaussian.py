@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..errors import ConfigError
+from .hermite import roots, tanh_covariance, tanh_slope
 
 
 # The negative slope of `leaky-relu` in `networks.activations`.
@@ -96,18 +97,12 @@ def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
     return _supplement(c), inverse * c_dot
 
 
-def _norms(squares: Any, xp: Any) -> Any:
-    # The inner `where` keeps the derivative of a zero neuron at 0, as psi'(0) = 0.
-    positive = squares > 0
-    return xp.where(positive, xp.sqrt(xp.where(positive, squares, 1)), 0)
-
-
 def relu_covariance(gram: Any, rows: Any, columns: Any, xp: Any) -> Any:
     r"""Arc-cosine kernel of degree one: $\|a\| \|b\| J(\cos\theta) / 2\pi$.
 
     Reference: Cho and Saul, Kernel methods for deep learning, NeurIPS 2009, eq. (6).
     """
-    norms, others = _norms(rows, xp), _norms(columns, xp)
+    norms, others = roots(rows, xp), roots(columns, xp)
     inverse = 1 / xp.where(rows > 0, norms, 1)
     cosines = gram * inverse[:, None] * (1 / xp.where(columns > 0, others, 1))[None, :]
     weights = norms / (2 * math.pi)
@@ -132,13 +127,13 @@ MOMENTS: Mapping[str, Moments] = MappingProxyType(
     {
         "relu": Moments(
             covariance=relu_covariance,
-            mean=lambda squares, xp: _norms(squares, xp) / math.sqrt(2 * math.pi),
+            mean=lambda squares, xp: roots(squares, xp) / math.sqrt(2 * math.pi),
             slope=lambda squares, xp: xp.full_like(squares, 0.5),
         ),
         "leaky-relu": Moments(
             covariance=_leaky_covariance,
             mean=lambda squares, xp: (
-                (1 - _LEAK) * _norms(squares, xp) / math.sqrt(2 * math.pi)
+                (1 - _LEAK) * roots(squares, xp) / math.sqrt(2 * math.pi)
             ),
             slope=lambda squares, xp: xp.full_like(squares, (1 + _LEAK) / 2),
         ),
@@ -152,6 +147,11 @@ MOMENTS: Mapping[str, Moments] = MappingProxyType(
             mean=lambda squares, xp: xp.zeros_like(squares),
             slope=lambda squares, xp: 2 / xp.sqrt(math.pi * (1 + 2 * squares)),
         ),
+        "tanh": Moments(
+            covariance=tanh_covariance,
+            mean=lambda squares, xp: xp.zeros_like(squares),
+            slope=tanh_slope,
+        ),
     }
 )
-"""Closed forms by activation."""
+"""Closed forms by activation; that of tanh is a series."""

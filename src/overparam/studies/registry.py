@@ -57,6 +57,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
                 "n_outputs",
                 "teacher_width",
                 "width",
+                "activation",
                 "batch_size",
                 "samples_per_epoch",
                 "train",

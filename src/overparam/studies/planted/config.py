@@ -28,6 +28,8 @@ class Planted:
     """Number of planted neurons."""
     width: int = 120
     """Number of student neurons; over-parameterised when above `teacher_width`."""
+    activation: Literal["relu", "leaky-relu", "erf", "tanh"] = "relu"
+    """Activation of teacher and student."""
     learning_rate: float = 0.1
     """First step size."""
     batch_size: int = 10

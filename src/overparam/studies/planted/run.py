@@ -19,6 +19,7 @@ from ...dynamics.training import Plan, Record, Training, Trajectory, below
 from ...keys import purpose_key
 from ...limits import population
 from ...networks import initialise
+from ...networks.activations import HOMOGENEOUS
 from ...networks.network import Network
 from ...networks.two_layer import TwoLayer
 from ..study import Context, Outcome
@@ -108,6 +109,7 @@ class Problem:
             config.input_dim,
             config.teacher_width,
             config.n_outputs,
+            activation=config.activation,
             dtype=config.precision,
             key=purpose_key(teacher_seed, "teacher"),
         )
@@ -116,6 +118,7 @@ class Problem:
             config.width,
             config.n_outputs,
             init_scale=config.init_scale,
+            activation=config.activation,
             dtype=config.precision,
             key=purpose_key(config.seed, "initialisation"),
         )
@@ -154,13 +157,15 @@ class Problem:
 @eqx.filter_jit
 def _sizes(network: TwoLayer, initial: TwoLayer) -> dict[str, Float[Array, ""]]:
     """Norms, and how far gradient flow's invariants have drifted from the start."""
-    drift = jnp.abs(balance.conserved(network) - balance.conserved(initial))
-    return {
+    norms = {
         "weights_norm": jnp.linalg.norm(network.weights),
         "readout_norm": jnp.linalg.norm(network.readout),
-        "path_norm": balance.path_norm(network),
-        "balance_drift": drift.max(),
     }
+    if network.activation not in HOMOGENEOUS:
+        return norms
+    drift = jnp.abs(balance.conserved(network) - balance.conserved(initial))
+    path_norm = balance.path_norm(network)
+    return norms | {"path_norm": path_norm, "balance_drift": drift.max()}
 
 
 def describe(config: Planted) -> dict[str, Any]:

@@ -37,7 +37,8 @@ def stored_teacher(subject: Subject, what: str) -> TwoLayer:
             "runs of the study planted."
         )
     weights, readout = (jnp.asarray(arrays[name]) for name in names)
-    return TwoLayer(weights=weights, readout=readout)
+    activation = subject.run.config.get("activation", "relu")
+    return TwoLayer(weights=weights, readout=readout, activation=activation)
 
 
 def kept_students(subject: Subject, what: str) -> dict[int, TwoLayer]:
