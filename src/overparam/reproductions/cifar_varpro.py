@@ -36,7 +36,6 @@ LAPTOP: Mapping[str, Any] = {
     "augment": False,
     "schedule": "cosine",
     "resolve_images": 2000,
-    "update_every": 20,
     "time_step": 2e-3,
 }
 """Three epochs are far from converged: small batches and no augmentation learn fastest.
