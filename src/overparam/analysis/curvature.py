@@ -11,12 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Float
+from jaxtyping import Array, Float
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from ..checks import at_least
 from ..errors import ConfigError, SolverError
 from ..limits.population import population_loss
+from ..networks.finite import check_finite
 from ..networks.two_layer import TwoLayer
 
 
@@ -78,21 +79,11 @@ class Surface:
     """The risk of a teacher as a function of all weights of a student, in float64."""
 
     def __init__(self, student: TwoLayer, teacher: TwoLayer) -> None:
-        student, teacher = _doubled(student), _doubled(teacher)
-        start, unravel = ravel_pytree(student)
+        check_finite(student)
+        self.student, self.teacher = _doubled(student), _doubled(teacher)
+        start, self._unravel = ravel_pytree(self.student)
         self.start: Vector = np.asarray(start)
         self.size = self.start.size
-        self._unravel = unravel
-
-        def value(flat: jax.Array) -> jax.Array:
-            return population_loss(unravel(flat), teacher)
-
-        def product(flat: jax.Array, vector: jax.Array) -> jax.Array:
-            return jax.jvp(jax.grad(value), (flat,), (vector,))[1]
-
-        self._both = jax.jit(jax.value_and_grad(value))
-        self._product = jax.jit(product)
-        self._matrix = jax.jit(jax.hessian(value))
 
     def network(self, flat: Vector) -> TwoLayer:
         """The student of these weights."""
@@ -100,22 +91,38 @@ class Surface:
 
     def value_and_gradient(self, flat: Vector) -> tuple[float, Vector]:
         """Risk and gradient."""
-        value, gradient = self._both(flat)
+        value, gradient = _both(flat, self.student, self.teacher)
         return float(value), np.asarray(gradient)
 
     def matrix(self) -> Float[np.ndarray, "n_weights n_weights"]:
         """The Hessian."""
-        return np.asarray(self._matrix(self.start))
+        return np.asarray(_matrix(self.start, self.student, self.teacher))
 
     def shifted(self, shift: float) -> LinearOperator:
         """The Hessian less `shift` times the identity."""
 
         def product(vector: Vector) -> Vector:
             vector = np.ravel(vector)
-            return np.asarray(self._product(self.start, vector)) - shift * vector
+            moved = _product(self.start, vector, self.student, self.teacher)
+            return np.asarray(moved) - shift * vector
 
         options: dict[str, Any] = {"matvec": product, "dtype": np.float64}
         return LinearOperator((self.size, self.size), **options)
+
+
+# Of `like` the shapes are used alone; a module-level `jit` compiles once for them.
+def _risk(flat: Array, like: TwoLayer, teacher: TwoLayer) -> Float[Array, ""]:
+    return population_loss(ravel_pytree(like)[1](flat), teacher)
+
+
+_both = jax.jit(jax.value_and_grad(_risk))
+_matrix = jax.jit(jax.hessian(_risk))
+
+
+@jax.jit
+def _product(flat: Array, vector: Array, like: TwoLayer, teacher: TwoLayer) -> Array:
+    gradient = jax.grad(_risk)
+    return jax.jvp(lambda at: gradient(at, like, teacher), (flat,), (vector,))[1]
 
 
 def _doubled(network: TwoLayer) -> TwoLayer:
