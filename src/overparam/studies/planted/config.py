@@ -11,9 +11,10 @@ from ...errors import ConfigError
 class Planted:
     """Train a student on fresh samples that a narrow planted teacher labels.
 
-    A ReLU teacher of `teacher_width` neurons labels Gaussian inputs; the student of
-    `width` neurons is trained by plain SGD. There is no test set: the only question is
-    optimisation (Livni, Shalev-Shwartz and Shamir 2014, Figure 1).
+    A teacher of `teacher_width` neurons labels Gaussian inputs; the student of `width`
+    neurons is trained on them, by plain SGD unless asked otherwise. There is no test
+    set: the only question is optimisation (Livni, Shalev-Shwartz and Shamir 2014,
+    Figure 1).
 
     Examples:
       overparam run planted
