@@ -108,3 +108,14 @@ def test_networks_that_cannot_be_matched_are_refused():
     skipping = TwoLayer(teacher.weights, jnp.ones((9, 3)), skip=True)
     with pytest.raises(ConfigError, match="without skip connection"):
         match_neurons(teacher, skipping)
+
+
+@pytest.mark.parametrize(("activation", "lost"), [("relu", 3), ("tanh", 0)])
+def test_an_odd_neuron_is_found_upside_down_too(activation, lost):
+    rng = np.random.default_rng(0)
+    weights, readout = rng.normal(size=(20, 3)), rng.normal(size=(3, 2))
+    teacher, student = (
+        TwoLayer(jnp.asarray(s * weights), jnp.asarray(s * readout), activation)
+        for s in (1, -1)
+    )
+    assert len(match_neurons(teacher, student).lost) == lost

@@ -9,6 +9,7 @@ from scipy.optimize import linear_sum_assignment
 
 from ..checks import in_range
 from ..errors import ConfigError
+from ..networks.activations import ODD
 from ..networks.finite import check_finite
 from ..networks.two_layer import TwoLayer
 
@@ -47,6 +48,9 @@ def match_neurons(
 ) -> Matching:
     """Match the neurons of a student with those of its teacher.
 
+    Where the activation is odd, opposite input weights make the same neuron, and
+    cosines are taken without their signs.
+
     Args:
         teacher: Network whose neurons are looked for.
         student: Network of any width.
@@ -58,6 +62,8 @@ def match_neurons(
     in_range(-1, 1, threshold=threshold)
     _check(teacher, student)
     cosines = _directions(teacher).T @ _directions(student)
+    if teacher.activation in ODD:
+        cosines = np.abs(cosines)
     cover = cosines.max(axis=1, initial=-1)
     lost = np.flatnonzero(cover < threshold)
     surplus = cosines.max(axis=0, initial=-1) < threshold

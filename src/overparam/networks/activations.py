@@ -34,6 +34,9 @@ ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
 HOMOGENEOUS = frozenset({"relu", "leaky-relu", "linear"})
 r"""Names of the activations with $\psi(s z) = s \psi(z)$ for every $s > 0$."""
 
+ODD = frozenset({"tanh", "erf", "linear"})
+r"""Names of the activations with $\psi(-z) = -\psi(z)$."""
+
 
 def activation(name: str) -> Activation:
     """The activation called `name`."""
