@@ -24,7 +24,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from overparam.cli.sweeping import jobs_of
-from overparam.store.run import RunRecord, open_run
+from overparam.store.record import RunRecord
+from overparam.store.run import open_run
 from overparam.sweep.run import sweep
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Interrupted
 from ..store.lock import RunLockedError
-from ..store.run import RunDirectory, RunRecord, open_run, run_status
+from ..store.record import RunRecord
+from ..store.run import RunDirectory, open_run, run_status
 from ..studies import registry
 from .platform import StopRequest, prepare_jax, set_precision
 

@@ -7,8 +7,9 @@ when an array or a table is read or written.
 from .identity import run_id
 from .lock import RunLockedError
 from .read import StoredRun, find_runs, read_run
+from .record import RunRecord
 from .resolve import resolve_run
-from .run import RunDirectory, RunRecord, open_run, run_status
+from .run import RunDirectory, open_run, run_status
 from .table import gather, table, write_table
 
 

@@ -12,7 +12,7 @@ from .json_values import plain
 if TYPE_CHECKING:
     import numpy as np
 
-    from .run import RunRecord
+    from .record import RunRecord
 
 
 def contents(record: "RunRecord") -> "Iterator[tuple[str, bytes]]":

@@ -9,11 +9,10 @@ import contextlib
 import itertools
 import shutil
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import StoreError
 from . import encode
@@ -21,34 +20,11 @@ from .environment import environment
 from .files import Stamp, read_json, remove_temporaries, write_file, write_json, writing
 from .identity import canonical, run_id
 from .lock import Lock, is_locked
-
-
-if TYPE_CHECKING:
-    import numpy as np
+from .record import RunRecord
 
 
 FAILED = "failed"
 """Status of a run that raised; every other status is an answer and is kept."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunRecord:
-    """What is stored of a run."""
-
-    status: str
-    """How the run ended, in the words of its study."""
-    metrics: "Mapping[str, Sequence[Any] | np.ndarray]" = field(default_factory=dict)
-    """Columns of one length, a row per record."""
-    summary: Mapping[str, Any] = field(default_factory=dict)
-    """Scalars of the whole run."""
-    arrays: "Mapping[str, np.ndarray]" = field(default_factory=dict)
-    """Named arrays."""
-    network: "tuple[Mapping[str, np.ndarray], Mapping[str, Any]] | None" = None
-    """Named weights and the description that rebuilds the network from them."""
-    notes: Sequence[str] = ()
-    """Sentences to read with the result."""
-    seconds: float | None = None
-    """Wall clock of the run."""
 
 
 class RunDirectory:

@@ -1,0 +1,29 @@
+"""What is stored of a run: the values, before they are files."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """What is stored of a run."""
+
+    status: str
+    """How the run ended, in the words of its study."""
+    metrics: "Mapping[str, Sequence[Any] | np.ndarray]" = field(default_factory=dict)
+    """Columns of one length, a row per record."""
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    """Scalars of the whole run."""
+    arrays: "Mapping[str, np.ndarray]" = field(default_factory=dict)
+    """Named arrays."""
+    network: "tuple[Mapping[str, np.ndarray], Mapping[str, Any]] | None" = None
+    """Named weights and the description that rebuilds the network from them."""
+    notes: Sequence[str] = ()
+    """Sentences to read with the result."""
+    seconds: float | None = None
+    """Wall clock of the run."""
