@@ -2,19 +2,19 @@ r"""Patterns on demand: solve, look for a violated dual constraint, add its patt
 
 A sample of n patterns can be far from optimal. The dual optimum $l$ of the patterns at
 hand is optimal for all of them if $|l^T (X u)_+| \le b$ on the unit ball (gated:
-$\|X^T D l\| \le b$ for every pattern); a direction that violates it gives a pattern
-that lowers the value. The search is local, so the result is an estimate of the optimum
-over all patterns, and never called a bound of it.
+$\|X^T D l\| \le b$ for every pattern; normalised: for outputs $(X u)_+$ of norm one,
+and projections of $l$ on the range of $D X$). A direction that violates it gives a
+pattern that lowers the value. The search is local, so the result is an estimate of the
+optimum over all patterns, and never called a bound of it.
 """
 
 import dataclasses
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from ..checks import at_least
-from ..errors import ConfigError
 from .interior_point import solve
 from .patterns import patterns_of, with_directions
 from .programs import Program, convex_program
@@ -23,6 +23,8 @@ from .solution import Solution
 
 _STARTS = 400
 _STEPS = 50
+# Relative shift that makes rank-deficient fits unique.
+_SHIFT = 1e-10
 # Relative excess over the bound below which a direction does not count as violating.
 _EXCESS = 1e-6
 
@@ -47,7 +49,7 @@ def generate_columns(
     """Solve over growing sets of patterns until no violating direction is found.
 
     Args:
-        program: A plain or skip programme with the patterns to begin with.
+        program: A programme with the patterns to begin with.
         rounds: Most rounds.
         added: Most patterns added in a round.
         tolerance: Relative gap of every solution; `None` as for `solve`.
@@ -55,8 +57,6 @@ def generate_columns(
         rng: Generator of the starts of the search.
     """
     at_least(1, rounds=rounds, added=added)
-    if program.network == "normalised":
-        raise ConfigError("column generation is not built for normalised networks.")
     options = {"tolerance": tolerance, "max_iterations": max_iterations}
     solutions = [solve(program, **options)]
     while len(solutions) < rounds and solutions[-1].status != "max_iterations":
@@ -77,8 +77,9 @@ def violating_directions(
 ) -> Float[np.ndarray, "found d"]:
     """Directions whose patterns break the dual constraint, the worst first.
 
-    Fixed-point steps $u \\leftarrow \\pm X^T D_u l$, which maximise the linear part of
-    the constraint on the present cell, from the gates at hand and from random starts.
+    Fixed-point steps from the gates at hand and from random starts: towards the
+    direction that maximises the constraint on the present cell, $\\pm X^T D_u l$, or
+    the least-squares fit of $\\pm D_u l$ by a normalised neuron.
     """
     program, x, dual = solution.program, solution.program.groups.x, solution.dual
     starts = np.concatenate(
@@ -88,21 +89,42 @@ def violating_directions(
     signs = np.repeat([1.0, -1.0], len(starts))
     u = directions / np.linalg.norm(directions, axis=1, keepdims=True)
     for _ in range(_STEPS):
-        active = u @ x.T >= 0
-        blocks = (active * dual) @ x
-        sizes = np.linalg.norm(blocks, axis=1)
-        value = signs * (np.maximum(u @ x.T, 0) @ dual) if program.exact else sizes
+        hidden = np.maximum(u @ x.T, 0)
+        blocks, sizes = _best_on_cells(program, u @ x.T >= 0, dual)
+        value = signs * (hidden @ dual) if program.exact else sizes
+        if program.exact and program.network == "normalised":
+            value = value / np.maximum(np.linalg.norm(hidden, axis=1), 1e-300)
         better = value > best
         best, directions = (
             np.where(better, value, best),
             np.where(better[:, None], u, directions),
         )
-        ascent = signs[:, None] * blocks / np.maximum(sizes, 1e-300)[:, None]
+        ascent = signs[:, None] * blocks
+        ascent /= np.maximum(np.linalg.norm(ascent, axis=1, keepdims=True), 1e-300)
         u = u + 0.5 * (ascent - u) if program.exact else ascent
         u /= np.maximum(np.linalg.norm(u, axis=1, keepdims=True), 1e-300)
     bound = program.bounds[-1] * (1 + _EXCESS)
     order = np.argsort(-best)
     return directions[order[best[order] > bound]]
+
+
+def _best_on_cells(
+    program: Program,
+    active: Bool[np.ndarray, "found n"],
+    dual: Float[np.ndarray, " n"],
+) -> tuple[Float[np.ndarray, "found d"], Float[np.ndarray, " found"]]:
+    """The weights that maximise the constraint for each pattern, and its maximum."""
+    x = program.groups.x
+    pulled = (active * dual) @ x
+    if program.network != "normalised":
+        return pulled, np.linalg.norm(pulled, axis=1)
+    n, d = x.shape
+    products = (x[:, :, None] * x[:, None, :]).reshape(n, d * d)
+    grams = (active @ products).reshape(-1, d, d)
+    shift = _SHIFT * np.trace(grams, axis1=1, axis2=2) + np.finfo(float).tiny
+    grams += shift[:, None, None] * np.eye(d)
+    fits = np.linalg.solve(grams, pulled[:, :, None])[:, :, 0]
+    return fits, np.sqrt(np.maximum(np.sum(fits * pulled, axis=1), 0))
 
 
 def _with_patterns(

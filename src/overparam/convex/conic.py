@@ -31,6 +31,8 @@ from .solution import Solution
 
 # Relative shifts of the diagonal blocks to try in turn.
 _SHIFTS = (0.0, 1e-15, 1e-14, 1e-13, 1e-12)
+# How far a warm start is pulled from a solution to the centre.
+_PULL = 0.03
 
 
 class ConicState(NamedTuple):
@@ -71,7 +73,34 @@ class ConicMethod:
         self.repair = repair
 
     def start(self, near: Solution | None = None) -> ConicState:
-        """The perfectly centred start: all complementarity products are equal."""
+        """The perfectly centred start, or one near another programme's solution."""
+        centred = self._centred_start()
+        return centred if near is None else self._warm_start(near, centred)
+
+    def _warm_start(self, near: Solution, centred: ConicState) -> ConicState:
+        """A solution pulled towards the centre, inside all cones.
+
+        Heights make the products of the norm cones about those of the rows.
+        """
+        program = self.program
+        blocks = program.dual_blocks(near.dual, near.cone_dual)
+        used = (program.group_norms(blocks) / program.bounds).max(initial=1e-300)
+        factor = (1 - _PULL) / used
+        weights = near.weights + _PULL * centred.weights
+        row_duals = _PULL * centred.row_duals
+        if near.cone_dual is not None:
+            row_duals = row_duals + factor * near.cone_dual
+        dual = factor * near.dual
+        blocks = self.penalised(program.dual_blocks(dual, row_duals))
+        product = np.median(self.slack_rows(weights) * row_duals)
+        paired = cones.dots(self.penalised(weights), blocks)
+        heights = (product + paired) / program.bounds
+        least = (1 + _PULL**2) * program.group_norms(weights)
+        floor = _PULL**2 * centred.heights
+        return ConicState(np.maximum(heights, least + floor), weights, dual, row_duals)
+
+    def _centred_start(self) -> ConicState:
+        """All complementarity products are equal."""
         program, groups = self.program, self.program.groups
         n, first = len(program.y), program.n_skip
         centres = analytic_centres(program)

@@ -40,15 +40,19 @@ def solve(
         tolerance: Relative gap at which to stop; `None` takes 1e-7 (gated) or 1e-6
             (exact), which rounding does not prevent.
         max_iterations: Most Newton steps.
-        near: Solution of a similar gated programme with the same groups to start from.
+        near: Solution of a similar programme with the same groups to start from.
 
     Returns:
         The solution; look at `status` before using the weights.
+
+    Raises:
+        ConfigError: If `near` has other groups, or the programme cones that its free
+            directions leave (see `presolve`), where a solution is no start.
     """
     positive(tolerance=tolerance)
     at_least(1, max_iterations=max_iterations)
     if tolerance is None:
-        tolerance = _EXACT_TOLERANCE if program.exact else _GATED_TOLERANCE
+        tolerance = default_tolerance(program)
     repair = EqualityRepair(program) if program.penalty is None else None
     if repair is not None:
         unreachable = repair.unreachable()
@@ -60,6 +64,8 @@ def solve(
     if program.exact:
         _check_memory(program)
     reduced = without_idle_rows(program)
+    if near is not None:
+        _check_near(program, near, idle=reduced is not None)
     method = (ConicMethod if program.exact else GatedMethod)(
         reduced.program if reduced else program, repair
     )
@@ -73,6 +79,24 @@ def solve(
         tolerance=tolerance,
         iterations=run.iterations,
     )
+
+
+def default_tolerance(program: Program) -> float:
+    """The relative gap that rounding does not prevent."""
+    return _EXACT_TOLERANCE if program.exact else _GATED_TOLERANCE
+
+
+def _check_near(program: Program, near: Solution, *, idle: bool) -> None:
+    if near.weights.shape != (program.groups.n_groups, program.groups.dimension):
+        raise ConfigError(
+            f"`near` has weights of shape {near.weights.shape}, the programme has "
+            f"{program.groups.n_groups} groups of {program.groups.dimension}."
+        )
+    if idle:
+        raise ConfigError(
+            "this normalised programme has cone rows that constrain nothing, and "
+            "starts from its own centre only; leave `near` out."
+        )
 
 
 def solve_outputs(
