@@ -110,7 +110,7 @@ def wendel_curve(axes: Axes, cells: pl.DataFrame) -> None:
     for index, dimension in enumerate(cells["dimension"].unique().sort().to_list()):
         samples = np.arange(dimension, 6 * dimension + 1)
         chance = [1 - wendel_probability(int(n), dimension) for n in samples]
-        label = "no all-ones pattern (Wendel)" if not index else None
+        label = "Wendel" if not index else None
         axes.plot(samples / dimension, chance, color=COLOURS[6], lw=0.8, label=label)
 
 
