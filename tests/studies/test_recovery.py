@@ -233,6 +233,7 @@ def test_a_gated_optimum_is_stored_as_a_relu_network_on_request():
 def test_the_method_follows_the_number_of_samples():
     assert Recovery().solver == "interior-point"
     assert Recovery(n_samples=5001).solver == "admm"
+    assert Recovery(n_samples=5001, network="normalised").solver == "interior-point"
     assert Recovery(n_samples=5001, method="interior-point").solver == "interior-point"
 
 

@@ -108,7 +108,8 @@ class Recovery:
         """The method, with `auto` resolved."""
         if self.method != "auto":
             return self.method
-        large = self.n_samples > _ADMM_ABOVE and self.patterns != "column-generation"
+        able = self.network != "normalised" and self.patterns != "column-generation"
+        large = able and self.n_samples > _ADMM_ABOVE
         return "admm" if large else "interior-point"
 
     @property
