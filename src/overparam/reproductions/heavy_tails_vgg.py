@@ -141,7 +141,7 @@ def _more(results: Results, first: str, second: str, sentence: str) -> Claim:
     return Claim(
         sentence=sentence,
         published="noise raises it" if second == CLEAN else "ours",
-        measured=f"difference {interval.estimate:+.4f}, {len(found)} seed(s)",
+        measured=f"difference {interval}, {len(found)} seed(s)",
         holds=interval.low > 0 if len(found) > 2 else None,
     )
 
