@@ -138,7 +138,8 @@ def _primal(
     matrix: FeatureMatrix, targets: Array, means: _Means, penalties: Sequence[float]
 ) -> ShiftedSolutions:
     G = np.array(gram(matrix), np.float64)
-    G -= np.outer(means.features, means.features)
+    if means.features.any():
+        G -= np.outer(means.features, means.features)
     moment = _moment(matrix, targets, means)
     return solve_shifted(G, moment, penalties)
 
