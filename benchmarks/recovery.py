@@ -121,7 +121,8 @@ def against_scnn() -> list[str]:
         from scnn.regularizers import NeuronGL1
         from scnn.solvers import RFISTA
     except ImportError:
-        print("pyscnn is not installed: pip install --no-deps pyscnn==0.0.10")
+        install = "pip install --no-deps pyscnn==0.0.10 linalg_backends tqdm"
+        print(f"pyscnn is not installed: {install}")
         return []
     row = Row("plain", "gated", 200, 50, penalty=0.01)
     program, penalty = problem(row), 0.01
