@@ -13,6 +13,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
+from ..data.torus import SIDE, wrap_torus
 from ..errors import DataError
 
 
@@ -115,7 +116,7 @@ def grid_self_terms(
     Distances of cells depend on their offset only: a sum over frequencies.
     """
     side = math.isqrt(densities.shape[1])
-    circle = chords(_SIDE / side * np.arange(side)[:, None])
+    circle = chords(SIDE / side * np.arange(side)[:, None])
     chord = np.linalg.norm(circle - circle[0], axis=1)
     kernel = np.fft.fft2(np.hypot(chord[:, None], chord[None, :])).real
     weights = densities / densities.sum(axis=1, keepdims=True)
@@ -127,8 +128,8 @@ def chords(
     points: Float[np.ndarray, "n dim"],
 ) -> Float[np.ndarray, "n twice_dim"]:
     """Points of the torus on circles of radius 2/pi, one circle per coordinate."""
-    angles = 2 * math.pi / _SIDE * points
-    radius = _SIDE / (2 * math.pi)
+    angles = 2 * math.pi / SIDE * points
+    radius = SIDE / (2 * math.pi)
     return radius * np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
 
 
@@ -155,9 +156,6 @@ def normalised(weights: Weights, n: int) -> Float[np.ndarray, " n"]:
 _BLOCK_ENTRIES = 2**20
 """Entries of one block of distances: 8 MiB in float64."""
 
-_SIDE = 4.0
-"""Length of the torus in each direction."""
-
 
 def _mean_distance(
     x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray, *, chordal: bool
@@ -171,7 +169,7 @@ def _mean_distance(
         for axis in range(x.shape[1]):
             offset = x[start : start + rows, axis, None] - y[None, :, axis]
             if not chordal:
-                offset -= _SIDE * np.floor(offset / _SIDE + 0.5)
+                offset = wrap_torus(offset)
             squares += np.square(offset, out=offset)
         total += float(a[start : start + rows] @ (np.sqrt(squares, out=squares) @ b))
     return total

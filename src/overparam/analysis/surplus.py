@@ -1,9 +1,7 @@
 """Students without their surplus neurons, judged by the exact risk."""
 
-import dataclasses
 from collections.abc import Sequence
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -11,6 +9,7 @@ from ..checks import in_range
 from ..limits.population import risk
 from ..networks.two_layer import TwoLayer
 from .matching import neuron_masses
+from .neurons import select_neurons
 
 
 def heaviest(network: TwoLayer, count: int) -> TwoLayer:
@@ -22,12 +21,10 @@ def heaviest(network: TwoLayer, count: int) -> TwoLayer:
     """
     in_range(0, network.weights.shape[1], count=count)
     order = np.argsort(neuron_masses(network), kind="stable")[::-1]
-    chosen = jnp.asarray(np.sort(order[:count]))
-    return dataclasses.replace(
-        network,
-        weights=network.weights[:, chosen],
-        readout=network.readout[chosen],
-    )
+    chosen = np.sort(order[:count])
+    kept = select_neurons(network, chosen, readout=network.readout[chosen])
+    assert isinstance(kept, TwoLayer)
+    return kept
 
 
 def pruned_risks(

@@ -5,12 +5,10 @@ import math
 import numpy as np
 from jaxtyping import Float
 
+from ..data.torus import wrap_torus
 from ..errors import ConfigError
 from .energy import Weights, normalised
 
-
-SIDE = 4.0
-"""Length of the torus in each direction."""
 
 Points = Float[np.ndarray, "n dim"]
 
@@ -46,7 +44,6 @@ def torus_wasserstein(
         ) from error
     a = normalised(first_weights, len(first))
     b = normalised(second_weights, len(second))
-    offsets = first[:, None, :] - second[None, :, :]
-    offsets -= SIDE * np.floor(offsets / SIDE + 0.5)
+    offsets = wrap_torus(first[:, None, :] - second[None, :, :])
     square = float(ot.solve(np.sum(offsets**2, axis=2), a, b).value)
     return math.sqrt(max(square, 0.0))

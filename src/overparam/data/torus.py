@@ -22,8 +22,8 @@ PLASTIC = np.array([0.7548776662466927, 0.5698402909980532])
 Points = Float[np.ndarray, "n 2"]
 
 
-def wrap_torus(points: Points) -> Points:
-    """The representative of every point in [-2, 2)."""
+def wrap_torus(points: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    """The representative of every coordinate in [-2, 2)."""
     return points - SIDE * np.floor(points / SIDE + 0.5)
 
 

@@ -1,7 +1,7 @@
 """Every command of the reference's notes, with the accuracy it quotes beside ours."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -164,7 +164,6 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
 def claims(results: Results) -> Sequence[Claim]:
     """The printed accuracies, each with the band it is compared with."""
     rows = {(r["number"], r["epoch"]): r for r in _table(results).to_dicts()}
-    smoke = results.scale == "smoke"
     found = []
     for row in rows_of(results.scale):
         if row.printed:
@@ -182,8 +181,8 @@ def claims(results: Results) -> Sequence[Claim]:
                     inside = ten.band[0] <= entry["test"] <= ten.band[1]
                 name = f"row {ten.number}, ten neurons of row {row.numbers}"
                 found.append(_claim(name, ten.printed, entry, inside))
-    if smoke:
-        return [Claim(**{**vars(claim), "holds": None}) for claim in found]
+    if results.scale == "smoke":
+        return [replace(claim, holds=None) for claim in found]
     return found
 
 

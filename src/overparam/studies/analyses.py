@@ -28,6 +28,11 @@ class Subject:
     run: StoredRun
 
     @property
+    def title(self) -> str:
+        """Which run it is, for captions."""
+        return f"run {self.run.path.name} of {self.run.study}"
+
+    @property
     def network(self) -> "Network":
         """The trained network.
 

@@ -39,7 +39,7 @@ def analyse(subjects: Sequence[Subject], options: TailsOptions) -> Findings:
     samples = _samples(subject, network, names, options)
     weights = parameters(network)
     spectra = {name: spectrum_exponent(np.asarray(weights[name])) for name in names}
-    caption = f"run {subject.run.path.name} of {subject.run.study}: {options.of}"
+    caption = f"{subject.title}: {options.of}"
     return Findings(
         tables={
             "tails": _table(samples, options),

@@ -93,8 +93,7 @@ def _spectra(stages: Sequence[_Stage]) -> pl.DataFrame:
 
 
 def _figure(stages: Sequence[_Stage], subject: Subject) -> Figure:
-    caption = f"run {subject.run.path.name} of {subject.run.study}"
-    figure, axes = panels(width=4.5, height=3.6, caption=caption)
+    figure, axes = panels(width=4.5, height=3.6, caption=subject.title)
     for index, stage in enumerate(stages):
         values = stage.curvatures.values
         axes[0, 0].plot(

@@ -50,7 +50,7 @@ def analyse(subjects: Sequence[Subject], options: NeuronsOptions) -> Findings:
         for epoch, student in sorted(students.items())
     }
     course = _Course(matchings, neuron_masses(teacher), options.threshold)
-    caption = f"run {subject.run.path.name} of {subject.run.study}"
+    caption = subject.title
     figures = {"neurons": _figure(course, _epochs(course, options), caption)}
     tables = {"neurons": _neurons(course)}
     if len(matchings) > 1:

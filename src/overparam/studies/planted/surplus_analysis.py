@@ -60,8 +60,7 @@ def analyse(subjects: Sequence[Subject], options: SurplusOptions) -> Findings:
 
 
 def _figure(table: pl.DataFrame, planted: int, full: float, subject: Subject) -> Figure:
-    caption = f"run {subject.run.path.name} of {subject.run.study}"
-    figure, axes = panels(width=4.5, height=3.6, caption=caption)
+    figure, axes = panels(width=4.5, height=3.6, caption=subject.title)
     axes[0, 0].plot(table["kept_neurons"], table["risk"], color=COLOURS[0])
     axes[0, 0].axhline(full, color=COLOURS[2], label="the student")
     axes[0, 0].axvline(planted, color="0.5", linestyle=":", label="teacher's neurons")
