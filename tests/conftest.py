@@ -10,6 +10,7 @@ os.environ.setdefault("MPLBACKEND", "agg")
 # Set, it keeps the command line from switching the persistent cache on.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", "")
 
+import hypothesis
 import jax
 import pytest
 
@@ -21,6 +22,10 @@ from overparam.data.official import OFFICIAL
 # A shell that starts the tests in the background has it ignored, and so would every
 # process that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The first example compiles, and other work shares the cores.
+hypothesis.settings.register_profile("overparam", deadline=None)
+hypothesis.settings.load_profile("overparam")
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -7,6 +7,7 @@ import optax
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from overparam.dynamics import draws
 from overparam.dynamics.checkpoint import Checkpointer
 from overparam.dynamics.descent import BatchLoss, Descent
 from overparam.dynamics.draws import largest_divisor
@@ -74,6 +75,15 @@ def test_same_seed_gives_the_same_bits():
     one, other = (train(training(), PLAN) for _ in range(2))
     assert_array_equal(one.network.weights, other.network.weights)
     assert [r["loss"] for r in one.records] == [r["loss"] for r in other.records]
+
+
+def test_drawing_ahead_changes_nothing(monkeypatch):
+    monkeypatch.setenv("NPROC", "2")
+    ahead = train(training(), PLAN)
+    monkeypatch.setenv("NPROC", "1")
+    monkeypatch.setattr(draws, "ThreadPoolExecutor", None)  # No thread is started.
+    inline = train(training(), PLAN)
+    assert_array_equal(inline.network.weights, ahead.network.weights)
 
 
 def test_a_run_alone_equals_the_same_run_in_a_group_and_beside_other_widths():

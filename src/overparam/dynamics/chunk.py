@@ -1,6 +1,7 @@
 """One compiled chunk of steps for one network or for many."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree
 
 from ..data.source import Source
 from ..networks.network import Network
+from ..networks.product import is_small
+from .compilation import compiler_options
 from .dynamics import Dynamics, Info, State
 
 
@@ -98,7 +101,6 @@ def draw_blocks(stream: Stream, first_step: Int[Array, ""], extent: Extent) -> P
     return jax.lax.map(lambda step: _draw(stream, step, extent), firsts)
 
 
-@eqx.filter_jit
 def advance(
     groups: tuple[Group, ...],
     shared: Shared | None,
@@ -114,7 +116,31 @@ def advance(
     Returns:
         States of each group after the chunk, and what there is to tell of them.
     """
+    small = all(_is_small(group, extent) for group in groups)
+    return _compiled(one_core=small)(groups, shared, first_step, extent)
 
+
+@functools.cache
+def _compiled(*, one_core: bool) -> Any:
+    on_cpu = jax.default_backend() == "cpu"
+    options = compiler_options(one_core=one_core) if on_cpu else None
+    return eqx.filter_jit(  # pyright: ignore[reportCallIssue]
+        _advance, compiler_options=options
+    )
+
+
+def _is_small(group: Group, extent: Extent) -> bool:
+    leaves = jax.tree.leaves(eqx.filter(group.member.state.network, eqx.is_array))
+    n_weights = sum(leaf.size for leaf in leaves) // group.size
+    return is_small(extent.batch_size, n_weights)
+
+
+def _advance(
+    groups: tuple[Group, ...],
+    shared: Shared | None,
+    first_step: Int[Array, ""],
+    extent: Extent,
+) -> tuple[tuple[State, ...], tuple[Moved, ...]]:
     def block(
         states: tuple[State, ...], index: Int[Array, ""], drawn: PyTree
     ) -> tuple[tuple[State, ...], tuple[Info, ...]]:

@@ -15,6 +15,7 @@ from ..data.source import Batch
 from ..errors import ConfigError
 from ..networks.layers import STATISTICS, field_name
 from ..networks.network import Network
+from ..networks.product import product
 from ..networks.stateful import Stateful, train_features, with_statistics
 from .dynamics import Info, State
 
@@ -40,7 +41,7 @@ class BatchLoss(eqx.Module):
     ) -> tuple[Float[Array, ""], PyTree[Array] | None]:
         """The loss of the features in training, and the new running statistics."""
         features, statistics = train_features(network, batch.x)
-        outputs = network.scale * (features @ network.readout)
+        outputs = network.scale * product(features, network.readout)
         return self.loss(outputs, batch.y), statistics
 
 

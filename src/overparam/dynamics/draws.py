@@ -1,8 +1,8 @@
 """Draws ahead of the training: the next samples are made while these are used.
 
-Random numbers take a third of a small training. A thread draws the next piece while
-the network trains on this one, which hides them wherever there is a second core. What
-is drawn does not depend on it.
+Random numbers take half of a small training. A thread draws the next piece while the
+network trains on this one, which hides them where there is a second core to compute on.
+What is drawn does not depend on it.
 """
 
 import math
@@ -15,16 +15,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
+from ..cores import n_threads
 from .chunk import Extent, Shared, Stream, draw_blocks
+from .compilation import compiler_options
 
 
 # Two pieces are held at a time; they should stay in the cache of the processor.
 _MOST_BYTES = 16_000_000
-# Draws keep to one core: split over all of them they hold up the training, which then
-# took 20 ms instead of 14 for 1000 small steps (jax 0.10.2, two cores).
-_ONE_CORE = {"xla_disable_hlo_passes": "cpu-parallel-task-assigner"}
 _draw_blocks = eqx.filter_jit(  # pyright: ignore[reportCallIssue]
-    draw_blocks, compiler_options=_ONE_CORE
+    draw_blocks, compiler_options=compiler_options(one_core=True)
 )
 
 
@@ -48,21 +47,23 @@ def piece_extent(n_steps: int, batch_size: int, *, streams: Sequence[Stream]) ->
 
 
 class Draws:
-    """What a stream gives, piece after piece, drawn ahead in a thread."""
+    """What a stream gives, piece after piece; drawn ahead where a core is free."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="draws")
+        self._thread = None
+        if n_threads() > 1:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="draws")
         self._ahead: tuple[Piece, Future[PyTree]] | None = None
 
     def take(self, piece: Piece, *, then: Piece | None) -> Shared:
-        """The draws of `piece`; those of the piece `then` are begun."""
+        """The draws of `piece`; those of the piece `then` may be begun."""
         if self._ahead is not None and self._ahead[0] == piece:
             drawn = self._ahead[1].result()
         else:
             drawn = _draw(self._stream, piece)
         self._ahead = None
-        if then is not None:
+        if self._thread is not None and then is not None:
             # JAX keeps this flag per thread.
             x64 = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
             future = self._thread.submit(_draw_in_thread, self._stream, then, x64)
@@ -71,7 +72,8 @@ class Draws:
 
     def close(self) -> None:
         """End the thread."""
-        self._thread.shutdown(cancel_futures=True)
+        if self._thread is not None:
+            self._thread.shutdown(cancel_futures=True)
 
 
 def largest_divisor(number: int, *, at_most: int) -> int:

@@ -5,6 +5,8 @@ import abc
 import equinox as eqx
 from jaxtyping import Array, Float
 
+from .product import product
+
 
 class Network(eqx.Module):
     r"""A network $f(x) = s \, \phi(x) \, U$: features $\phi$, readout $U$, scale $s$.
@@ -30,4 +32,4 @@ class Network(eqx.Module):
         self, x: Float[Array, "batch *input"]
     ) -> Float[Array, "batch n_outputs"]:
         """Outputs of a batch of inputs, shape `(batch, n_outputs)`."""
-        return self.scale * (self.features(x) @ self.readout)
+        return self.scale * product(self.features(x), self.readout)

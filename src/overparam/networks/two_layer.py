@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 from ..errors import ConfigError
 from .activations import activation
 from .network import Network
+from .product import product
 
 
 class TwoLayer(Network):
@@ -36,7 +37,7 @@ class TwoLayer(Network):
         check_shapes(self.weights, self.readout, skip=self.skip)
 
     def features(self, x: Float[Array, "batch input_dim"]) -> Float[Array, "batch _"]:
-        hidden = activation(self.activation)(x @ self.weights)
+        hidden = activation(self.activation)(product(x, self.weights))
         return jnp.concatenate([hidden, x], axis=1) if self.skip else hidden
 
 
@@ -66,7 +67,7 @@ class NormalisedTwoLayer(Network):
     def features(
         self, x: Float[Array, "batch input_dim"]
     ) -> Float[Array, "batch width"]:
-        hidden = activation(self.activation)(x @ self.weights)
+        hidden = activation(self.activation)(product(x, self.weights))
         squares = jnp.sum(hidden**2, axis=0, keepdims=True)
         # The inner `where` keeps the derivative finite for a neuron that is off.
         norms = jnp.sqrt(jnp.where(squares > 0, squares, 1))

@@ -8,12 +8,14 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
+from ..cores import THREADS, n_cores
+
 
 _THREAD_SETTINGS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
-    "NPROC",
+    THREADS,
     "XLA_FLAGS",
     "JAX_PLATFORMS",
     "JAX_ENABLE_X64",
@@ -31,15 +33,9 @@ def environment() -> dict[str, Any]:
         "versions": _versions(),
         "machine": _machine(),
         "devices": _devices(),
-        "cores": len(_affinity()),
+        "cores": n_cores(),
         "threads": {n: os.environ[n] for n in _THREAD_SETTINGS if n in os.environ},
     }
-
-
-def _affinity() -> set[int]:
-    if sys.platform == "linux":
-        return os.sched_getaffinity(0)
-    return set(range(os.cpu_count() or 1))
 
 
 @functools.cache

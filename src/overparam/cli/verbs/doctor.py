@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...cores import n_cores, n_threads
 from ..arguments import Storage, parse_all
 from ..platform import compilation_cache, prepare_jax
 from ..show import print_json, print_values
@@ -76,12 +77,11 @@ def _machine() -> dict[str, Any]:
         name: os.environ.get(name, "not set")
         for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
     }
-    has_affinity = hasattr(os, "sched_getaffinity")
-    usable = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count()
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "devices": ", ".join(devices),
-        "usable cores": usable,
+        "usable cores": n_cores(),
+        "threads of JAX": n_threads(),
         **threads,
     }
 
