@@ -49,7 +49,12 @@ def jobs_of(name: str, settings: Sequence[Mapping[str, Any]], root: Path) -> lis
 
 
 def run_jobs(
-    what: str, jobs: Sequence[Job], *, n_jobs: int | None, cluster: str | None = None
+    what: str,
+    jobs: Sequence[Job],
+    *,
+    n_jobs: int | None,
+    n_threads: int | None = None,
+    cluster: str | None = None,
 ) -> SweepResult:
     """Run jobs on `n_jobs` processes, or on a cluster, with progress on stderr."""
     with contextlib.ExitStack() as stack:
@@ -65,7 +70,12 @@ def run_jobs(
             reporter(ended, state.total, failed=state.failed)
 
         return sweep(
-            jobs, work=work, n_jobs=n_jobs or 1, workers=workers, report=report
+            jobs,
+            work=work,
+            n_jobs=n_jobs or 1,
+            n_threads=n_threads,
+            workers=workers,
+            report=report,
         )
 
 

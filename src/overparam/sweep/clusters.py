@@ -103,7 +103,7 @@ def _connected(address: str) -> "Iterator[Client]":
 def _submitted(n_jobs: int) -> "Iterator[Client]":
     try:
         from dask_jobqueue import (  # pyright: ignore[reportMissingImports]
-            SLURMCluster,
+            SLURMCluster,  # pyright: ignore[reportPrivateImportUsage]
         )
         from distributed import Client
     except ImportError:

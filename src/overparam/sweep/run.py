@@ -41,6 +41,7 @@ def sweep(
     *,
     work: Work,
     n_jobs: int = 1,
+    n_threads: int | None = None,
     workers: Sequence[Worker] | None = None,
     report: Report | None = None,
     skip_finished: bool = True,
@@ -51,6 +52,7 @@ def sweep(
         jobs: What to run; a run asked for twice is done once.
         work: Does one job; a function of a module, as it is sent to other processes.
         n_jobs: Number of processes of this machine; 1 runs in this one.
+        n_threads: Threads of each process; their share of the cores if `None`.
         workers: Where to run instead, each taking one job at a time: places in any
             `concurrent.futures.Executor`, for instance that of a cluster.
         report: Told the state, about twice a second or whenever a run ends.
@@ -60,10 +62,10 @@ def sweep(
         Counts by status, and the failed runs with a sentence each.
 
     Raises:
-        ConfigError: If `n_jobs` is below 1.
+        ConfigError: If `n_jobs` or `n_threads` is below 1.
         OverparamError: If the executor is lost. What is finished is stored.
     """
-    at_least(1, n_jobs=n_jobs)
+    at_least(1, n_jobs=n_jobs, n_threads=n_threads)
     # Workers elsewhere have another current folder.
     jobs = [replace(job, root=os.path.abspath(job.root)) for job in jobs]
     unique = {job.path: job for job in jobs}
@@ -72,7 +74,8 @@ def sweep(
     run = _Sweep(missing, work, Counter(s for s in stored.values() if s is not None))
     if missing:
         record_sweep(unique.values())
-        run.drive(workers or local_workers(min(n_jobs, len(missing))), report)
+        n_workers = min(n_jobs, len(missing))
+        run.drive(workers or local_workers(n_workers, n_threads=n_threads), report)
     return SweepResult(
         state=run.state(), statuses=run.statuses, failures=tuple(run.failures)
     )

@@ -3,13 +3,14 @@
 import contextlib
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
+
+from ..cores import THREADS, n_cores
 
 
 class Worker(Protocol):
@@ -118,19 +119,17 @@ class OwnProcess:
         )
 
 
-def local_workers(n_jobs: int) -> list[Worker]:
-    """`n_jobs` processes that share the cores; with one job, this process."""
-    if n_jobs == 1:
+def local_workers(n_jobs: int, *, n_threads: int | None = None) -> list[Worker]:
+    """`n_jobs` processes that share the cores; with one job, this process.
+
+    Args:
+        n_jobs: Number of processes.
+        n_threads: Threads of each; their share of the cores if `None`.
+    """
+    if n_jobs == 1 and n_threads is None:
         return [InProcess()]
-    n_threads = max(1, n_cores() // n_jobs)
-    return [OwnProcess(n_threads) for _ in range(n_jobs)]
-
-
-def n_cores() -> int:
-    """Number of cores this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    share = n_threads or max(1, n_cores() // n_jobs)
+    return [OwnProcess(share) for _ in range(n_jobs)]
 
 
 def _begin(lifeline: Connection, n_threads: int) -> None:
@@ -142,7 +141,7 @@ def _begin(lifeline: Connection, n_threads: int) -> None:
     # XLA sizes its thread pool by this name. Measured: small trainings on 2 cores cost
     # a fifth less with a pool of one thread, as with a process tied to one core, but
     # the system may still move the process to a core that is free.
-    os.environ.setdefault("NPROC", str(n_threads))
+    os.environ.setdefault(THREADS, str(n_threads))
     # Several processes cannot each reserve most of one GPU.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 

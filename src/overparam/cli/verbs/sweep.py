@@ -33,6 +33,8 @@ class Sweeping:
     """A study and `key=v1,v2` or `key=0..9` for each field, or a TOML file."""
     jobs: int | None = None
     """Number of processes (1), or of runs at a time on a cluster (all it has)."""
+    threads: int | None = None
+    """Threads of each process; their share of the cores if not given."""
     cluster: str | None = None
     """Run on a cluster instead: dask:ADDRESS, dask:SCHEDULER_FILE.json or slurm."""
     dry_run: bool = False
@@ -41,7 +43,12 @@ class Sweeping:
     """Print the outcome as JSON."""
 
     def __post_init__(self) -> None:
-        at_least(1, jobs=self.jobs)
+        at_least(1, jobs=self.jobs, threads=self.threads)
+        if self.threads is not None and self.cluster is not None:
+            raise ConfigError(
+                f"`threads` {self.threads} is for processes of this machine; the "
+                "workers of a cluster are started with theirs."
+            )
 
 
 def main(argv: Sequence[str]) -> int:
@@ -59,7 +66,13 @@ def main(argv: Sequence[str]) -> int:
         tell(f"{len(jobs)} runs, {missing} of them not stored yet.")
         return 0
     with ended_on_termination():
-        result = run_jobs(name, jobs, n_jobs=sweeping.jobs, cluster=sweeping.cluster)
+        result = run_jobs(
+            name,
+            jobs,
+            n_jobs=sweeping.jobs,
+            n_threads=sweeping.threads,
+            cluster=sweeping.cluster,
+        )
     state = result.state
     if sweeping.json:
         print_json({"statuses": result.statuses, "seconds": state.seconds})
