@@ -8,7 +8,6 @@ pattern that lowers the value. The search is local, so the result is an estimate
 optimum over all patterns, and never called a bound of it.
 """
 
-import dataclasses
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +16,7 @@ from jaxtyping import Bool, Float
 from ..checks import at_least
 from .interior_point import solve
 from .patterns import patterns_of, with_directions
-from .programs import Program, convex_program
+from .programs import Program, over_patterns
 from .solution import Solution
 
 
@@ -137,13 +136,4 @@ def _with_patterns(
     larger = with_directions(old, x, new.gates[kept])
     if len(larger.masks) <= len(old.masks):
         return None
-    built = convex_program(
-        x,
-        program.y,
-        patterns=larger,
-        network=program.network,
-        relaxation=program.relaxation,
-        penalty=program.penalty,
-    )
-    merged = built.merged_all_ones or program.merged_all_ones
-    return dataclasses.replace(built, merged_all_ones=merged)
+    return over_patterns(program, larger)

@@ -20,7 +20,7 @@ from .centres import ConeLift
 from .groups import Weights
 from .interior_point import solve
 from .maps import network_of
-from .programs import Program, convex_program
+from .programs import Program, convex_program, over_patterns
 from .solution import Solution
 
 
@@ -97,14 +97,7 @@ def _exact(program: Program, active: np.ndarray) -> Program:
     kept = np.zeros(len(program.patterns.masks), bool)
     # A programme holds a pattern even where only the skip block is active.
     kept[active if len(active) else [0]] = True
-    return convex_program(
-        program.groups.x,
-        program.y,
-        patterns=program.patterns.subset(kept),
-        network=program.network,
-        relaxation="exact",
-        penalty=program.penalty,
-    )
+    return over_patterns(program, program.patterns.subset(kept), relaxation="exact")
 
 
 def _place(exact: Program, mask: np.ndarray) -> int:

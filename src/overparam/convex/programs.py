@@ -189,6 +189,23 @@ def convex_program(
     return Program(groups, y, patterns, network, relaxation, penalty, merged)
 
 
+def over_patterns(
+    program: Program, patterns: Patterns, *, relaxation: Relaxation | None = None
+) -> Program:
+    """The same programme over other patterns, exact or gated as before if not given."""
+    built = convex_program(
+        program.groups.x,
+        program.y,
+        patterns=patterns,
+        network=program.network,
+        relaxation=relaxation or program.relaxation,
+        penalty=program.penalty,
+    )
+    # The all-ones pattern that a gated programme left out is not among its patterns.
+    merged = built.merged_all_ones or (program.merged_all_ones and not built.exact)
+    return dataclasses.replace(built, merged_all_ones=merged)
+
+
 def _with_interior_gates(x: Float[np.ndarray, "n d"], patterns: Patterns) -> Patterns:
     """The patterns whose cone has interior, with gates inside it.
 
