@@ -40,22 +40,25 @@ def test_the_curvatures_of_one_found_neuron_are_the_closed_form(seed):
     assert found.gradient_norm <= 1e-12
 
 
+@pytest.mark.parametrize("isotropic", [True, False])
 @FEW
 @given(seed=SEEDS)
-def test_the_hessian_is_the_difference_of_closed_form_gradients(seed):
+def test_the_hessian_is_the_difference_of_closed_form_gradients(isotropic, seed):
     student, teacher = _network(seed), _network(seed + 1, width=2)
+    covariance = None if isotropic else np.diag([2.0, 1.0, 0.7, 0.3])
     flat, unravel = ravel_pytree(student)
     step = 1e-5
 
     def gradient(at):
-        found = risk_gradient(unravel(jnp.asarray(at)), teacher)
+        student = unravel(jnp.asarray(at))
+        found = risk_gradient(student, teacher, covariance=covariance)
         return ravel_pytree(TwoLayer(found.weights, found.readout))[0]
 
     columns = [
         (gradient(flat + step * unit) - gradient(flat - step * unit)) / (2 * step)
         for unit in np.eye(flat.size)
     ]
-    hessian = Surface(student, teacher).matrix()
+    hessian = Surface(student, teacher, covariance).matrix()
     # Error of a central difference: its square 1e-10, and rounding 1e-16 / 1e-5.
     assert_allclose(hessian, np.stack(columns), atol=1e-7 * np.abs(hessian).max())
 

@@ -62,10 +62,12 @@ def test_splitting_opens_the_way_out_of_a_local_minimum():
     assert settled.risk > 1e-2
     assert stuck.gradient_norm < 1e-6
     assert stuck.values[0] > -1e-8  # A minimum; 0 is the rescaling of its neuron.
-    assert escape(settled.network, teacher).risk == pytest.approx(settled.risk)
+    back = escape(settled.network, stuck.direction, teacher)
+    assert back.risk == pytest.approx(settled.risk)
     split = split_neuron(settled.network, 0)
-    assert smallest_curvatures(split, teacher, count=1).values[0] < -1e-3
-    assert escape(split, teacher).risk <= 1e-13
+    way_out = smallest_curvatures(split, teacher, count=1)
+    assert way_out.values[0] < -1e-3
+    assert escape(split, way_out.direction, teacher).risk <= 1e-13
 
 
 def test_a_neuron_that_is_not_there_cannot_be_split():

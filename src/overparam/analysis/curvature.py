@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from ..checks import at_least
 from ..errors import ConfigError, SolverError
-from ..limits.population import population_loss
+from ..limits.population import Covariance, population_loss
 from ..networks.finite import check_finite
 from ..networks.two_layer import TwoLayer
 
@@ -41,7 +41,12 @@ class Curvatures:
 
 
 def smallest_curvatures(
-    student: TwoLayer, teacher: TwoLayer, *, count: int = 6, tolerance: float = 1e-5
+    student: TwoLayer,
+    teacher: TwoLayer,
+    *,
+    covariance: Covariance | None = None,
+    count: int = 6,
+    tolerance: float = 1e-5,
 ) -> Curvatures:
     r"""The smallest eigenvalues of the Hessian of the population risk.
 
@@ -51,6 +56,7 @@ def smallest_curvatures(
     Args:
         student: Where the Hessian is taken, in all its weights.
         teacher: The network that labels.
+        covariance: Covariance of the Gaussian inputs; `None` is the identity.
         count: Number of eigenvalues, less than that of weights.
         tolerance: Largest residual of the eigenvectors, relative to the largest
             eigenvalue; the error of an eigenvalue is of its square.
@@ -61,7 +67,7 @@ def smallest_curvatures(
     """
     at_least(1, count=count)
     with jax.enable_x64(True):
-        surface = Surface(student, teacher)
+        surface = Surface(student, teacher, covariance)
         if count >= surface.size:
             raise ConfigError(
                 f"`count` must be below the {surface.size} weights, got {count}."
@@ -78,10 +84,15 @@ def smallest_curvatures(
 class Surface:
     """The risk of a teacher as a function of all weights of a student, in float64."""
 
-    def __init__(self, student: TwoLayer, teacher: TwoLayer) -> None:
+    def __init__(
+        self,
+        student: TwoLayer,
+        teacher: TwoLayer,
+        covariance: Covariance | None = None,
+    ) -> None:
         check_finite(student)
-        self.student, self.teacher = _doubled(student), _doubled(teacher)
-        start, self._unravel = ravel_pytree(self.student)
+        self._fixed = _doubled((student, teacher, covariance))
+        start, self._unravel = ravel_pytree(self._fixed[0])
         self.start: Vector = np.asarray(start)
         self.size = self.start.size
 
@@ -91,19 +102,19 @@ class Surface:
 
     def value_and_gradient(self, flat: Vector) -> tuple[float, Vector]:
         """Risk and gradient."""
-        value, gradient = _both(flat, self.student, self.teacher)
+        value, gradient = _both(flat, *self._fixed)
         return float(value), np.asarray(gradient)
 
     def matrix(self) -> Float[np.ndarray, "n_weights n_weights"]:
         """The Hessian."""
-        return np.asarray(_matrix(self.start, self.student, self.teacher))
+        return np.asarray(_matrix(self.start, *self._fixed))
 
     def shifted(self, shift: float) -> LinearOperator:
         """The Hessian less `shift` times the identity."""
 
         def product(vector: Vector) -> Vector:
             vector = np.ravel(vector)
-            moved = _product(self.start, vector, self.student, self.teacher)
+            moved = _product(self.start, vector, *self._fixed)
             return np.asarray(moved) - shift * vector
 
         options: dict[str, Any] = {"matvec": product, "dtype": np.float64}
@@ -111,8 +122,11 @@ class Surface:
 
 
 # Of `like` the shapes are used alone; a module-level `jit` compiles once for them.
-def _risk(flat: Array, like: TwoLayer, teacher: TwoLayer) -> Float[Array, ""]:
-    return population_loss(ravel_pytree(like)[1](flat), teacher)
+def _risk(
+    flat: Array, like: TwoLayer, teacher: TwoLayer, covariance: Array | None
+) -> Float[Array, ""]:
+    student = ravel_pytree(like)[1](flat)
+    return population_loss(student, teacher, covariance=covariance)
 
 
 _both = jax.jit(jax.value_and_grad(_risk))
@@ -120,13 +134,13 @@ _matrix = jax.jit(jax.hessian(_risk))
 
 
 @jax.jit
-def _product(flat: Array, vector: Array, like: TwoLayer, teacher: TwoLayer) -> Array:
+def _product(flat: Array, vector: Array, *fixed: Any) -> Array:
     gradient = jax.grad(_risk)
-    return jax.jvp(lambda at: gradient(at, like, teacher), (flat,), (vector,))[1]
+    return jax.jvp(lambda at: gradient(at, *fixed), (flat,), (vector,))[1]
 
 
-def _doubled(network: TwoLayer) -> TwoLayer:
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), network)
+def _doubled(tree: PyTree) -> PyTree:
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), tree)
 
 
 def _lowest(

@@ -9,8 +9,9 @@ import numpy as np
 from scipy.optimize import minimize
 
 from ..checks import at_least, in_range
+from ..limits.population import Covariance
 from ..networks.two_layer import TwoLayer
-from .curvature import Surface, smallest_curvatures
+from .curvature import Surface
 
 
 _LBFGS_PAIRS = 20
@@ -34,6 +35,7 @@ def settle(
     student: TwoLayer,
     teacher: TwoLayer,
     *,
+    covariance: Covariance | None = None,
     n_steps: int = 1000,
     tolerance: float = 1e-9,
 ) -> Settled:
@@ -42,12 +44,13 @@ def settle(
     Args:
         student: Where to start.
         teacher: The network that labels.
+        covariance: Covariance of the Gaussian inputs; `None` is the identity.
         n_steps: Most steps.
         tolerance: Largest entry of the gradient at which to stop.
     """
     at_least(1, n_steps=n_steps)
     with jax.enable_x64(True):
-        surface = Surface(student, teacher)
+        surface = Surface(student, teacher, covariance)
         found = minimize(
             surface.value_and_gradient,
             surface.start,
@@ -95,13 +98,21 @@ def split_neuron(network: TwoLayer, neuron: int, *, share: float = 0.5) -> TwoLa
 
 
 def escape(
-    student: TwoLayer, teacher: TwoLayer, *, step: float = 0.1, n_steps: int = 1000
+    student: TwoLayer,
+    direction: TwoLayer,
+    teacher: TwoLayer,
+    *,
+    covariance: Covariance | None = None,
+    step: float = 0.1,
+    n_steps: int = 1000,
 ) -> Settled:
-    """Follow the direction of the smallest curvature both ways, and settle.
+    """Follow a direction both ways, and settle.
 
     Args:
         student: A saddle or minimum, such as a split one.
+        direction: That of its smallest curvature (`Curvatures.direction`).
         teacher: The network that labels.
+        covariance: Covariance of the Gaussian inputs; `None` is the identity.
         step: Length of the step along the direction.
         n_steps: Most steps of the descent after it.
 
@@ -109,10 +120,10 @@ def escape(
         The better of the two ends.
     """
     with jax.enable_x64(True):
-        direction = smallest_curvatures(student, teacher, count=1).direction
+        starts = [_moved(student, direction, by) for by in (-step, step)]
         ends = [
-            settle(_moved(student, direction, by), teacher, n_steps=n_steps)
-            for by in (-step, step)
+            settle(start, teacher, covariance=covariance, n_steps=n_steps)
+            for start in starts
         ]
         return min(ends, key=lambda end: end.risk)
 

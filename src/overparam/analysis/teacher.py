@@ -46,10 +46,7 @@ def describe_teacher(
     at_least(1, n_batches=n_batches)
     at_least(2, batch_size=batch_size)
     noise = 0.0 if stream.noise is None else float(stream.noise)
-    covariance = None
-    if stream.mixing is not None:
-        mixing = np.asarray(stream.mixing, np.float64)
-        covariance = mixing.T @ mixing
+    covariance = stream.covariance
     power = signal_power(stream.teacher, covariance=covariance)
     power += stream.teacher.readout.shape[1] * noise**2
     drawn = stream.draw(key, jnp.asarray(0, jnp.int32), n_batches, batch_size)

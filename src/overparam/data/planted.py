@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
@@ -47,6 +48,21 @@ def teacher(
     )
 
 
+def decaying_covariance(
+    input_dim: int, exponent: float
+) -> Float[np.ndarray, "input_dim input_dim"] | None:
+    r"""Diagonal covariance with variances $\sigma_k^2 \propto k^{-a}$ of mean one.
+
+    Args:
+        input_dim: Input dimension.
+        exponent: $a$; zero gives `None`, the identity.
+    """
+    if not exponent:
+        return None
+    variances = np.arange(1.0, input_dim + 1) ** -exponent
+    return np.diag(variances / variances.mean())
+
+
 class PlantedStream(eqx.Module):
     r"""Fresh samples $x \sim N(0, \Sigma)$ labelled $y = f_0(x) + \sigma \xi$.
 
@@ -79,6 +95,14 @@ class PlantedStream(eqx.Module):
     def input_dim(self) -> int:
         """Input dimension."""
         return self.teacher.weights.shape[-2]
+
+    @property
+    def covariance(self) -> Float[np.ndarray, "input_dim input_dim"] | None:
+        """Covariance of the inputs in float64; `None` is the identity."""
+        if self.mixing is None:
+            return None
+        mixing = np.asarray(self.mixing, np.float64)
+        return mixing.T @ mixing
 
     def steps_per_draw(self, batch_size: int) -> int:
         at_most = min(_STEPS, _MOST_SAMPLES // batch_size)

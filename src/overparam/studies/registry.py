@@ -58,6 +58,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
                 "teacher_width",
                 "width",
                 "activation",
+                "input_decay",
                 "batch_size",
                 "samples_per_epoch",
                 "train",

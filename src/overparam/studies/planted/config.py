@@ -47,6 +47,8 @@ class Planted:
     """Stop once the epoch objective (half squared error) is at most this."""
     label_noise: float = 0.0
     """Standard deviation of the noise on each label."""
+    input_decay: float = 0.0
+    """Exponent a of the inputs' variances: proportional to k^-a, with mean 1."""
     train: Literal["all", "readout", "features"] = "all"
     """Which weights move."""
     readout_rate: float = 1.0
@@ -89,6 +91,7 @@ class Planted:
             init_scale=self.init_scale,
             stop_below=self.stop_below,
             label_noise=self.label_noise,
+            input_decay=self.input_decay,
             readout_rate=self.readout_rate,
             penalty=self.penalty,
             seed=self.seed,

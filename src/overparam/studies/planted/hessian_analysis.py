@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
@@ -11,12 +12,12 @@ from matplotlib.figure import Figure
 from ...analysis.curvature import Curvatures, smallest_curvatures
 from ...analysis.landscape import escape, settle, split_neuron
 from ...analysis.matching import match_neurons, neuron_masses
-from ...limits.population import risk
+from ...limits.population import Covariance, risk
 from ...networks.two_layer import TwoLayer
 from ...plots.figure import COLOURS, panels
 from ..analyses import Findings, Subject
 from .hessian_options import HessianOptions
-from .stored import stored_student, stored_teacher
+from .stored import stored_covariance, stored_student, stored_teacher
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,10 @@ def analyse(subjects: Sequence[Subject], options: HessianOptions) -> Findings:
     subject = subjects[0]
     student = stored_student(subject, "hessian")
     teacher = stored_teacher(subject, "hessian")
+    covariance = stored_covariance(subject)
     with jax.enable_x64(True):
-        stages = _stages(student, teacher, options)
-    table = pl.DataFrame([_row(stage, teacher) for stage in stages])
+        stages = _stages(student, teacher, covariance, options)
+    table = pl.DataFrame([_row(stage, teacher, covariance) for stage in stages])
     return Findings(
         tables={"stages": table, "curvatures": _spectra(stages)},
         figures={"curvatures": _figure(stages, subject)},
@@ -53,28 +55,42 @@ def analyse(subjects: Sequence[Subject], options: HessianOptions) -> Findings:
 
 
 def _stages(
-    student: TwoLayer, teacher: TwoLayer, options: HessianOptions
+    student: TwoLayer,
+    teacher: TwoLayer,
+    covariance: Covariance | None,
+    options: HessianOptions,
 ) -> list[_Stage]:
+    def stage(name: str, at: TwoLayer) -> _Stage:
+        curvatures = smallest_curvatures(
+            at, teacher, covariance=covariance, count=options.count
+        )
+        return _Stage(name, at, curvatures)
+
     neuron = options.neuron
     if neuron is not None:
         split_neuron(student, neuron)  # Refused before the long work.
-    settled = settle(student, teacher, n_steps=options.n_steps).network
+    descent: dict[str, Any] = {"covariance": covariance, "n_steps": options.n_steps}
+    settled = settle(student, teacher, **descent).network
     if neuron is None:
         neuron = int(np.argmax(neuron_masses(settled)))
-    split = split_neuron(settled, neuron)
-    beyond = escape(split, teacher, step=options.step, n_steps=options.n_steps).network
-    named = {"stored": student, "settled": settled, "split": split, "beyond": beyond}
+    split = stage("split", split_neuron(settled, neuron))
+    direction = split.curvatures.direction
+    beyond = escape(split.student, direction, teacher, step=options.step, **descent)
     return [
-        _Stage(name, at, smallest_curvatures(at, teacher, count=options.count))
-        for name, at in named.items()
+        stage("stored", student),
+        stage("settled", settled),
+        split,
+        stage("beyond", beyond.network),
     ]
 
 
-def _row(stage: _Stage, teacher: TwoLayer) -> dict[str, object]:
+def _row(
+    stage: _Stage, teacher: TwoLayer, covariance: Covariance | None
+) -> dict[str, object]:
     return {
         "student": stage.name,
         "width": stage.student.readout.shape[0],
-        "risk": risk(stage.student, teacher),
+        "risk": risk(stage.student, teacher, covariance=covariance),
         "gradient_norm": stage.curvatures.gradient_norm,
         "smallest_curvature": float(stage.curvatures.values[0]),
         "lost_neurons": len(match_neurons(teacher, stage.student).lost),

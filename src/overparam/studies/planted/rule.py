@@ -3,6 +3,7 @@
 from typing import Any
 
 import equinox as eqx
+import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
@@ -15,6 +16,7 @@ from ...dynamics.penalties import L2Penalty
 from ...dynamics.periodic import Periodic
 from ...dynamics.schedules import StepDecay
 from ...limits import population
+from ...limits.population import Covariance
 from ...networks.network import Network
 from ...networks.two_layer import TwoLayer
 from .config import Planted
@@ -24,13 +26,17 @@ class PopulationRisk(eqx.Module):
     """The objective of noise-free descent: the exact risk, which needs no batch."""
 
     teacher: TwoLayer
+    covariance: Covariance | None
     label_noise: float = eqx.field(static=True)
 
     def __call__(self, network: Network, batch: Batch) -> Float[Array, ""]:
         del batch
         assert isinstance(network, TwoLayer)
         return population.population_loss(
-            network, self.teacher, label_noise=self.label_noise
+            network,
+            self.teacher,
+            covariance=self.covariance,
+            label_noise=self.label_noise,
         )
 
 
@@ -52,24 +58,31 @@ class BalancedForL2(eqx.Module):
 
 
 def training_rule(
-    config: Planted, teacher: TwoLayer, student: TwoLayer
+    config: Planted,
+    teacher: TwoLayer,
+    student: TwoLayer,
+    covariance: Covariance | None,
 ) -> Descent | Periodic:
     """How the student of a config moves.
 
     Raises:
         ConfigError: If it is to be balanced and its activation is not homogeneous.
     """
-    descent, every = _descent(config, teacher), config.balance_every
+    descent, every = _descent(config, teacher, covariance), config.balance_every
     if every is None:
         return descent
     balance.check_homogeneous(student, "balance")
     return Periodic(descent, BalancedForL2(), every * config.steps_per_epoch)
 
 
-def _descent(config: Planted, teacher: TwoLayer) -> Descent:
+def _descent(
+    config: Planted, teacher: TwoLayer, covariance: Covariance | None
+) -> Descent:
     objective = BatchLoss(half_squared_error)
     if config.dynamics == "flow":
-        objective = PopulationRisk(teacher, config.label_noise)
+        if covariance is not None:
+            covariance = jnp.asarray(covariance, config.precision)
+        objective = PopulationRisk(teacher, covariance, config.label_noise)
     settings: dict[str, Any] = {"learning_rate": step_size(config)}
     if config.momentum:
         settings["momentum"] = config.momentum

@@ -12,8 +12,8 @@ from jaxtyping import Array, Float
 from ...analysis import balance
 from ...analysis.matching import match_neurons
 from ...analysis.teacher import describe_teacher
-from ...data.planted import PlantedStream, teacher
-from ...data.source import Empty, Source
+from ...data.planted import PlantedStream, decaying_covariance, teacher
+from ...data.source import Empty
 from ...dynamics.loop import train, train_together
 from ...dynamics.training import Plan, Record, Training, Trajectory, below
 from ...keys import purpose_key
@@ -98,6 +98,8 @@ class Problem:
     config: Planted
     teacher: TwoLayer
     student: TwoLayer
+    covariance: Float[np.ndarray, "input_dim input_dim"] | None
+    """Covariance of the inputs; `None` is the identity."""
 
     @staticmethod
     def of(config: Planted) -> "Problem":
@@ -122,32 +124,55 @@ class Problem:
             dtype=config.precision,
             key=purpose_key(config.seed, "initialisation"),
         )
-        return Problem(config=config, teacher=planted, student=student)
+        covariance = decaying_covariance(config.input_dim, config.input_decay)
+        return Problem(
+            config=config, teacher=planted, student=student, covariance=covariance
+        )
+
+    def stream(self) -> PlantedStream:
+        """The samples."""
+        mixing = None
+        if self.covariance is not None:
+            mixing = jnp.asarray(np.sqrt(self.covariance), self.config.precision)
+        return PlantedStream(self.teacher, self.config.label_noise or None, mixing)
 
     def training(self) -> Training:
         """What the loop trains."""
         return Training(
-            dynamics=training_rule(self.config, self.teacher, self.student),
+            dynamics=training_rule(
+                self.config, self.teacher, self.student, self.covariance
+            ),
             network=self.student,
-            source=self._source(),
+            source=Empty() if self.config.dynamics == "flow" else self.stream(),
             key=purpose_key(self.config.seed, "training"),
             data_key=purpose_key(self.config.seed, "data"),
             measure=self._measure,
             until=below("loss", self.config.stop_below),
         )
 
-    def _source(self) -> Source:
-        if self.config.dynamics == "flow":
-            return Empty()
-        return PlantedStream(self.teacher, self.config.label_noise or None)
+    def risk(self, network: TwoLayer) -> float:
+        """The exact risk of a student, label noise included."""
+        return population.risk(
+            network,
+            self.teacher,
+            covariance=self.covariance,
+            label_noise=self.config.label_noise,
+        )
+
+    def levels(self) -> population.PlateauLevels:
+        """Risks of the best simple predictors."""
+        return population.plateau_levels(
+            self.teacher,
+            covariance=self.covariance,
+            label_noise=self.config.label_noise,
+        )
 
     def _measure(self, network: Network) -> Record:
         assert isinstance(network, TwoLayer)
-        noise = self.config.label_noise
         matching = match_neurons(self.teacher, network)
         sizes = _sizes(network, self.student)
         return {
-            "risk": population.risk(network, self.teacher, label_noise=noise),
+            "risk": self.risk(network),
             **{name: float(value) for name, value in sizes.items()},
             "lost_neurons": float(len(matching.lost)),
             "surplus_mass": matching.surplus_mass,
@@ -171,18 +196,15 @@ def _sizes(network: TwoLayer, initial: TwoLayer) -> dict[str, Float[Array, ""]]:
 def describe(config: Planted) -> dict[str, Any]:
     """Facts of the data set that are known before training."""
     problem = Problem.of(config)
-    noise = config.label_noise
-    stream = PlantedStream(problem.teacher, noise or None)
-    report = describe_teacher(stream, key=purpose_key(config.seed, "description"))
+    key = purpose_key(config.seed, "description")
+    report = describe_teacher(problem.stream(), key=key)
     sampled = zip(report.batch_means, report.z_scores, strict=True)
     return {
         "exact mean squared label": report.mean_square,
         "plateau 0: risk of the zero network": report.levels.zero,
         "plateau 1: best linear map": report.levels.linear,
         "plateau 2: best affine map": report.levels.affine,
-        "risk of the initial student": population.risk(
-            problem.student, problem.teacher, label_noise=noise
-        ),
+        "risk of the initial student": problem.risk(problem.student),
     } | {
         f"batch {i}: mean squared label, z-score": (float(mean), float(score))
         for i, (mean, score) in enumerate(sampled)
@@ -198,9 +220,7 @@ def _metrics(trajectory: Trajectory, config: Planted) -> dict[str, np.ndarray]:
 
 
 def _summary(trajectory: Trajectory, problem: Problem) -> dict[str, Any]:
-    levels = population.plateau_levels(
-        problem.teacher, label_noise=problem.config.label_noise
-    )
+    levels = problem.levels()
     finite = [r for r in trajectory.records if "risk" in r]
     last = finite[-1] if finite else {}
     passed = {

@@ -3,7 +3,10 @@
 import dataclasses
 
 import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
 
+from ...data.planted import decaying_covariance
 from ...errors import ConfigError
 from ...networks.two_layer import TwoLayer
 from ..analyses import Subject
@@ -39,6 +42,12 @@ def stored_teacher(subject: Subject, what: str) -> TwoLayer:
     weights, readout = (jnp.asarray(arrays[name]) for name in names)
     activation = subject.run.config.get("activation", "relu")
     return TwoLayer(weights=weights, readout=readout, activation=activation)
+
+
+def stored_covariance(subject: Subject) -> Float[np.ndarray, "n n"] | None:
+    """Covariance of the inputs that the run was trained on; `None` is the identity."""
+    config = subject.run.config
+    return decaying_covariance(config["input_dim"], config.get("input_decay", 0.0))
 
 
 def kept_students(subject: Subject, what: str) -> dict[int, TwoLayer]:
