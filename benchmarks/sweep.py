@@ -3,11 +3,11 @@
     python benchmarks/sweep.py [--runs 64] [--epochs 20]
 
 1. Overhead: runs that do nothing, in this process and on two, per run.
-2. Throughput: the same trainings of the study `planted` on two processes, on one that
-   is held to one core, and on one that may use all, alternately, every time from a
-   cold start of the processes. The compilation cache is filled beforehand. Target: two
-   processes do at least 1.7 times as many per second as one on its core. (A single
-   process also draws its next samples on the second core, `dynamics/draws.py`.)
+2. Throughput: the same trainings of the study `planted` on two processes of one
+   thread, on one such process, and on one that may use all cores, alternately, every
+   time from a cold start of the processes. The compilation cache is filled beforehand.
+   Target: two processes do at least 1.7 times as many per second as one. (A process
+   that may use all cores draws its next samples on the second, `dynamics/draws.py`.)
 """
 
 import argparse
@@ -54,17 +54,15 @@ def seconds(settings, function, n_jobs):
     return elapsed
 
 
-def whole_command(n_runs, n_epochs, *, n_jobs, cores=None):
-    """Wall clock of `overparam sweep` into a fresh folder, held to `cores`."""
+def whole_command(n_runs, n_epochs, *, n_jobs, n_threads=None):
+    """Wall clock of `overparam sweep` into a fresh folder."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "overparam", "sweep", "planted"]
         command += [f"seed=0..{n_runs - 1}", f"epochs={n_epochs}", "stop_below=0"]
         command += ["--jobs", str(n_jobs), "--runs", folder]
+        command += ["--threads", str(n_threads)] if n_threads else []
         start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        if cores:
-            os.sched_setaffinity(process.pid, cores)
-        if process.wait():
+        if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode:
             sys.exit(f"A run failed: {' '.join(command)}")
         return time.perf_counter() - start
 
@@ -90,12 +88,13 @@ def main():
     gains = []
     for _ in range(arguments.repeats):
         runs = arguments.runs, arguments.epochs
-        two, free = (whole_command(*runs, n_jobs=n_jobs) for n_jobs in (2, 1))
-        one = whole_command(*runs, n_jobs=1, cores={min(os.sched_getaffinity(0))})
+        two, one = (whole_command(*runs, n_jobs=n, n_threads=1) for n in (2, 1))
+        free = whole_command(*runs, n_jobs=1)
         gains.append(one / two)
         print(
-            f"1 process on one core {one:.1f}, on all cores {free:.1f}, 2 processes "
-            f"{two:.1f}; gain {one / two:.2f}, over the free process {free / two:.2f}"
+            f"1 process of one thread {one:.1f}, on all cores {free:.1f}, 2 processes "
+            f"{two:.1f}; gain {one / two:.2f}, over the free process {free / two:.2f}",
+            flush=True,
         )
     gain = statistics.median(gains)
     print(

@@ -10,10 +10,12 @@ from jaxtyping import Array
 
 from overparam.data.normal import standard_normal
 from overparam.data.planted import PlantedStream
-from overparam.dynamics.loop import train, train_together
+from overparam.dynamics.compilation import compiler_options
+from overparam.dynamics.loop import train
 from overparam.dynamics.training import Plan, Watch
 from overparam.studies.planted.config import Planted
-from overparam.studies.planted.run import Problem
+from overparam.studies.planted.run import Problem, run_together
+from overparam.studies.study import Context
 
 
 RATES = (1e-4, 1e-3, 1e-2, 1e-1)
@@ -36,11 +38,8 @@ def ours(n_epochs: int) -> list[float]:
 def four_rates(n_epochs: int) -> list[float]:
     """Seconds of the learning-rate test of `n_epochs`, compilation included."""
     start = time.perf_counter()
-    trainings = [
-        Problem.of(Planted(learning_rate=rate, stop_below=0.0)).training()
-        for rate in RATES
-    ]
-    train_together(trainings, _plan(n_epochs))
+    fields = {"epochs": n_epochs, "stop_below": 0.0}
+    run_together([Planted(learning_rate=rate, **fields) for rate in RATES], Context())
     return [time.perf_counter() - start]
 
 
@@ -101,7 +100,8 @@ def _plan(n_epochs: int) -> Plan:
 
 
 def _timed(function: Callable, argument: object, n_epochs: int) -> list[float]:
-    compiled = jax.jit(function)
+    # As the loop compiles a small training.
+    compiled = jax.jit(function, compiler_options=compiler_options(one_core=True))
     jax.block_until_ready(compiled(argument))
     seconds = []
     for _ in range(n_epochs):

@@ -5,7 +5,6 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.optimize import linear_sum_assignment
 
 from ..checks import in_range
 from ..errors import ConfigError
@@ -37,6 +36,9 @@ class Matching:
     def assignment(self) -> Int[np.ndarray, " teacher_width"]:
         """Student neuron of each teacher neuron in the one-to-one assignment with the
         largest sum of cosines; -1 where the student is too narrow."""
+        # Training needs no assignment, and this import takes .2 to .4 s.
+        from scipy.optimize import linear_sum_assignment
+
         rows, columns = linear_sum_assignment(self.cosines, maximize=True)
         assignment = np.full(self.cosines.shape[0], -1)
         assignment[rows] = columns
