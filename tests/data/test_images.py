@@ -73,6 +73,8 @@ def test_a_damaged_file_is_named_with_what_is_wrong_and_the_remedy(
         (gzip.compress(bytes(9))[:-8] + bytes(8), "cannot be decompressed"),
         (b"\x1f\x8b\x08" + bytes(7) + b"\xff" * 20, "cannot be decompressed"),
     ],
+    # The bytes hold the time: as names, every process would collect other tests.
+    ids=["truncated", "no gzip", "wrong checksum", "noise"],
 )
 def test_damaged_gzip_is_reported_as_such(
     raw: bytes, message: str, small_mnist, publish, home, tmp_path: Path

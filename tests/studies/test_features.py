@@ -166,11 +166,11 @@ def test_divergence_is_a_status():
 
 def test_an_album_outlives_the_process_that_began_it(tmp_path):
     network = outcome().network
-    first = Album(frozenset({1, 2}), tmp_path)
+    first = Album.of(frozenset({1, 2}), tmp_path)
     first.see(network)
     first.keep(1)
     first.keep(5)
-    after_a_kill = Album(frozenset({1, 2}), tmp_path)
+    after_a_kill = Album.of(frozenset({1, 2}), tmp_path)
     assert set(after_a_kill.arrays()) == {
         f"epoch_1.{name}" for name in ("weights", "readout", "mean", "std")
     }

@@ -1,12 +1,13 @@
 """Networks of chosen epochs, kept beside the checkpoint so that a resume has them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ...networks.network import Network
 from ...networks.serialise import to_arrays
+from ..kept import Kept
 
 
 @dataclass
@@ -14,15 +15,13 @@ class Album:
     """Arrays of the networks of chosen epochs, named `epoch_3.weights` and so on."""
 
     epochs: frozenset[int]
-    folder: Path | None
+    kept: Kept
     _seen: Network | None = None
-    _arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        if self.folder is not None:
-            for path in sorted(self.folder.glob("epoch_*.npz")):
-                with np.load(path) as stored:
-                    self._arrays.update({name: stored[name] for name in stored})
+    @staticmethod
+    def of(epochs: frozenset[int], checkpoints: Path | None) -> "Album":
+        """An album that an interrupted run finds again in `checkpoints`."""
+        return Album(epochs, Kept(checkpoints, "album"))
 
     def see(self, network: Network) -> None:
         """The network of the record that is being made."""
@@ -30,16 +29,13 @@ class Album:
 
     def keep(self, epoch: int) -> None:
         """Keep the network seen last if this epoch was asked for."""
-        if epoch not in self.epochs or self._seen is None:
-            return
-        arrays, _ = to_arrays(self._seen)
-        named = {f"epoch_{epoch}.{name}": value for name, value in arrays.items()}
-        self._arrays.update(named)
-        if self.folder is not None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            # NumPy's stubs take the first keyword for `allow_pickle`.
-            np.savez(self.folder / f"epoch_{epoch}.npz", **named)  # pyright: ignore
+        if epoch in self.epochs and self._seen is not None:
+            self.kept.keep(epoch, to_arrays(self._seen)[0])
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All that was kept."""
-        return dict(self._arrays)
+        return {
+            f"epoch_{epoch}.{name}": array
+            for epoch, arrays in self.kept.all().items()
+            for name, array in arrays.items()
+        }

@@ -44,7 +44,7 @@ def train_all(
         The trajectory, and the networks of the epochs that are kept.
     """
     epochs = frozenset({0, config.epochs_of_all, *config.keep_epochs})
-    album = Album(epochs, context.checkpoints)
+    album = Album.of(epochs, context.checkpoints)
     first, *others = _stages(config)
     trajectory = _train_stage(config, images, network, context, first, album)
     records = list(trajectory.records)

@@ -1,9 +1,8 @@
 """Students kept along a run, so that analyses can look back."""
 
 import dataclasses
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,24 +10,19 @@ import numpy as np
 from ...dynamics.training import Record, Status, Training
 from ...networks.network import Network
 from ...networks.two_layer import TwoLayer
-from ...store.files import write_file
-
-
-Weights = tuple[np.ndarray, np.ndarray]
+from ..kept import Kept
 
 
 @dataclass(kw_only=True)
 class Snapshots:
     """Weights and readout at the start and after every `every` steps.
 
-    The loop shows the network to `measure` and the step to `until`; what is kept
-    before an interruption lies beside the checkpoint.
+    The loop shows the network to `measure` and the step to `until`.
     """
 
     every: int | None
     """`None` keeps nothing."""
-    folder: Path | None
-    kept: dict[int, Weights] = field(default_factory=dict)
+    kept: Kept
     _network: Network | None = None
 
     @staticmethod
@@ -36,8 +30,7 @@ class Snapshots:
         every: int | None, checkpoints: Path | None, *, name: str = "students"
     ) -> "Snapshots":
         """Snapshots that an interrupted run finds again in `checkpoints`."""
-        folder = None if checkpoints is None else checkpoints / name
-        return Snapshots(every=every, folder=folder)
+        return Snapshots(every=every, kept=Kept(checkpoints, name))
 
     def watching(self, training: Training) -> Training:
         """The training whose students are kept; nothing else changes."""
@@ -62,26 +55,14 @@ class Snapshots:
         """What is stored: steps, weights and readouts."""
         if self.every is None:
             return {}
-        for path in self._files():
-            with np.load(path) as found:
-                step = int(path.stem)
-                self.kept.setdefault(step, (found["weights"], found["readout"]))
-        steps = sorted(self.kept)
+        found = self.kept.all()
         return {
-            "snapshot.steps": np.array(steps, np.int64),
-            "snapshot.weights": np.stack([self.kept[step][0] for step in steps]),
-            "snapshot.readout": np.stack([self.kept[step][1] for step in steps]),
+            "snapshot.steps": np.array(list(found), np.int64),
+            "snapshot.weights": np.stack([each["weights"] for each in found.values()]),
+            "snapshot.readout": np.stack([each["readout"] for each in found.values()]),
         }
 
     def _keep(self, step: int, network: Network) -> None:
         assert isinstance(network, TwoLayer)
         weights, readout = np.asarray(network.weights), np.asarray(network.readout)
-        self.kept[step] = weights, readout
-        if self.folder is not None:
-            content = io.BytesIO()
-            np.savez(content, weights=weights, readout=readout)
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_file(self.folder / f"{step}.npz", content.getvalue())
-
-    def _files(self) -> list[Path]:
-        return [] if self.folder is None else list(self.folder.glob("*.npz"))
+        self.kept.keep(step, {"weights": weights, "readout": readout})

@@ -1,8 +1,7 @@
 """What is measured at each record: exact risks, distances, snapshots."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
@@ -22,6 +21,7 @@ from ...dynamics.training import Record, Status
 from ...dynamics.two_timescale import TwoTimescale
 from ...dynamics.varpro import VarPro
 from ...networks.network import Network
+from ..kept import Kept
 from .limits import Limits
 from .setup import Setup
 
@@ -42,9 +42,7 @@ class Observer:
     dynamics: VarPro | TwoTimescale
     limits: Limits
     snapshot_steps: frozenset[int]
-    folder: Path | None = None
-    """Where snapshots are kept while a run may be resumed."""
-    snapshots: dict[int, np.ndarray] = field(default_factory=dict)
+    snapshots: Kept
     _network: Network | None = None
     _self_term: float | None = None
 
@@ -63,20 +61,16 @@ class Observer:
         time = step * self.setup.config.time_step
         record |= {"time": time} | self._distances(points, time)
         if step in self.snapshot_steps:
-            self._keep(step, points)
+            self.snapshots.keep(step, {"weights": points})
         if record["risk"] > BLOWN_UP * max(records[0]["risk"], 1.0):
             return "diverged"
         return None
 
     def stored_snapshots(self) -> tuple[np.ndarray, np.ndarray]:
         """Steps and features of all snapshots, also of those before a resumption."""
-        kept = dict(self.snapshots)
-        for step in self.snapshot_steps - kept.keys():
-            path = self._path(step)
-            if path is not None and path.exists():
-                kept[step] = np.load(path)
-        steps = np.array(sorted(kept), np.int64)
-        return steps, np.array([kept[step] for step in steps], np.float32)
+        found = self.snapshots.all()
+        points = [each["weights"] for each in found.values()]
+        return np.array(list(found), np.int64), np.array(points, np.float32)
 
     def _distances(self, points: np.ndarray, time: float) -> dict[str, float]:
         teacher = self.setup.teacher
@@ -96,16 +90,6 @@ class Observer:
             "teacher_w2": circle_w2(angles, target),
             "floor": uniform_floor(len(angles)),
         } | self.limits.distances(points, time)
-
-    def _keep(self, step: int, points: np.ndarray) -> None:
-        self.snapshots[step] = points
-        path = self._path(step)
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            np.save(path, points)
-
-    def _path(self, step: int) -> Path | None:
-        return None if self.folder is None else self.folder / f"snapshot-{step}.npy"
 
 
 @eqx.filter_jit

@@ -13,6 +13,7 @@ from ...dynamics.two_timescale import TwoTimescale, largest_stable_ratio
 from ...errors import ConfigError
 from ...keys import purpose_key
 from ...networks.network import Network
+from ..kept import Kept
 from ..study import Context, Outcome
 from .config import LEAST_FLOAT32_PENALTY, SLOW_RATIO, Timescales
 from .limits import Limits
@@ -43,7 +44,7 @@ def run(config: Timescales, context: Context) -> Outcome:
         dynamics=dynamics,
         limits=limits,
         snapshot_steps=snapshot_steps(config, steps),
-        folder=context.checkpoints,
+        snapshots=Kept(context.checkpoints, "snapshots"),
     )
     trajectory = train(
         Training(

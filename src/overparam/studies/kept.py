@@ -1,0 +1,49 @@
+"""Arrays of chosen moments of a run, which a resumed run finds again."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ..store.files import write_file
+
+
+class Kept:
+    """Named arrays by number (of a step, of an epoch).
+
+    They also lie beside the checkpoint, each moment a file that is whole or absent:
+    the checkpoint holds the state of the last moment alone.
+    """
+
+    def __init__(self, checkpoints: Path | None, name: str) -> None:
+        """Find what an interrupted run has kept.
+
+        Args:
+            checkpoints: Folder of the checkpoints; `None` keeps arrays in memory.
+            name: Folder of these arrays in it.
+        """
+        self._folder = None if checkpoints is None else checkpoints / name
+        self._found: dict[int, dict[str, np.ndarray]] = {}
+        paths = [] if self._folder is None else self._folder.glob("*.npz")
+        for path in paths:
+            if path.stem.isdecimal():  # Not the temporary file of a killed process.
+                with np.load(path) as stored:
+                    self._found[int(path.stem)] = dict(stored)
+
+    def keep(self, number: int, arrays: Mapping[str, np.ndarray]) -> None:
+        """Keep the arrays of one moment, in the place of what it had.
+
+        Raises:
+            StoreError: If they cannot be written.
+        """
+        self._found[number] = dict(arrays)
+        if self._folder is not None:
+            content = io.BytesIO()
+            # NumPy's stubs take the first keyword for `allow_pickle`.
+            np.savez(content, **arrays)  # pyright: ignore
+            write_file(self._folder / f"{number}.npz", content.getvalue())
+
+    def all(self) -> dict[int, dict[str, np.ndarray]]:
+        """Everything kept, in the order of the numbers."""
+        return dict(sorted(self._found.items()))
