@@ -8,7 +8,6 @@ they cost more, or if their objectives are not the same to five digits.
 """
 
 import argparse
-import dataclasses
 import os
 import sys
 import time
@@ -19,10 +18,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from overparam.dynamics.loop import train_together
-from overparam.dynamics.training import Plan, Watch
 from overparam.studies.planted.config import Planted
-from overparam.studies.planted.run import Problem
+from overparam.studies.planted.run import run_together
+from overparam.studies.study import Context
 
 
 RATES = (1e-4, 1e-3, 1e-2, 1e-1)
@@ -37,15 +35,15 @@ def main():
     arguments = parser.parse_args()
     worst = np.inf
     for width, batch_size in SIZES:
-        trainings = problems(width, batch_size)
-        apart = [[training] for training in trainings]
+        fields = {"width": width, "batch_size": batch_size, "stop_below": 0.0}
+        fields["epochs"] = arguments.epochs + 1
+        configs = [Planted(learning_rate=rate, **fields) for rate in RATES]
+        apart = [[config] for config in configs]
         times = {"separate": [], "together": []}
         reference = None
         for _ in range(arguments.repeats):
-            for name, groups in (("separate", apart), ("together", [trainings])):
-                found = [
-                    measure(group, batch_size, arguments.epochs) for group in groups
-                ]
+            for name, groups in (("separate", apart), ("together", [configs])):
+                found = [measure(group) for group in groups]
                 times[name].append(sum(seconds for seconds, _ in found) / len(RATES))
                 losses = [loss for _, some in found for loss in some]
                 reference = reference or losses
@@ -61,27 +59,13 @@ def main():
     return 0 if worst >= 1 else 1
 
 
-def problems(width, batch_size):
-    """Trainings that differ in their step alone and share their samples."""
-    fields = {"width": width, "batch_size": batch_size, "stop_below": 0.0}
-    first, *others = [
-        Problem.of(Planted(learning_rate=rate, **fields)).training() for rate in RATES
-    ]
-    same = {"source": first.source, "data_key": first.data_key}
-    return [first, *(dataclasses.replace(other, **same) for other in others)]
-
-
-def measure(group, batch_size, n_epochs):
+def measure(configs):
     """Processor time per epoch after the first, and the last objectives."""
-    steps = 10_000 // batch_size
-    plan = Plan(
-        n_steps=(n_epochs + 1) * steps, batch_size=batch_size, record_every=steps
-    )
     ticks = []
-    watch = Watch(progress=lambda *_, **__: ticks.append(time.process_time()))
-    trajectories = train_together(group, plan, watch=watch)
-    losses = [trajectory.records[-1]["loss"] for trajectory in trajectories]
-    return (ticks[-1] - ticks[0]) / n_epochs, losses
+    context = Context(progress=lambda *_, **__: ticks.append(time.process_time()))
+    outcomes = run_together(configs, context)
+    losses = [outcome.metrics["loss"][-1] for outcome in outcomes]
+    return (ticks[-1] - ticks[0]) / (len(ticks) - 1), losses
 
 
 if __name__ == "__main__":

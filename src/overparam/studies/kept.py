@@ -27,7 +27,7 @@ class Kept:
         self._found: dict[int, dict[str, np.ndarray]] = {}
         paths = [] if self._folder is None else self._folder.glob("*.npz")
         for path in paths:
-            if path.stem.isdecimal():  # Not the temporary file of a killed process.
+            if path.stem.isdecimal():  # Other files are not ours.
                 with np.load(path) as stored:
                     self._found[int(path.stem)] = dict(stored)
 

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from ...analysis import balance
 from ...analysis.penalties import L2
+from ...data.planted import decaying_covariance
 from ...data.source import Batch
 from ...dynamics.descent import BatchLoss, Descent
 from ...dynamics.losses import half_squared_error
@@ -58,28 +59,24 @@ class BalancedForL2(eqx.Module):
 
 
 def training_rule(
-    config: Planted,
-    teacher: TwoLayer,
-    student: TwoLayer,
-    covariance: Covariance | None,
+    config: Planted, teacher: TwoLayer, student: TwoLayer
 ) -> Descent | Periodic:
     """How the student of a config moves.
 
     Raises:
         ConfigError: If it is to be balanced and its activation is not homogeneous.
     """
-    descent, every = _descent(config, teacher, covariance), config.balance_every
+    descent, every = _descent(config, teacher), config.balance_every
     if every is None:
         return descent
     balance.check_homogeneous(student, "balance")
     return Periodic(descent, BalancedForL2(), every * config.steps_per_epoch)
 
 
-def _descent(
-    config: Planted, teacher: TwoLayer, covariance: Covariance | None
-) -> Descent:
+def _descent(config: Planted, teacher: TwoLayer) -> Descent:
     objective = BatchLoss(half_squared_error)
     if config.dynamics == "flow":
+        covariance = decaying_covariance(config.input_dim, config.input_decay)
         if covariance is not None:
             covariance = jnp.asarray(covariance, config.precision)
         objective = PopulationRisk(teacher, covariance, config.label_noise)

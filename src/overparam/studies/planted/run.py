@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import equinox as eqx
@@ -98,8 +99,6 @@ class Problem:
     config: Planted
     teacher: TwoLayer
     student: TwoLayer
-    covariance: Float[np.ndarray, "input_dim input_dim"] | None
-    """Covariance of the inputs; `None` is the identity."""
 
     @staticmethod
     def of(config: Planted) -> "Problem":
@@ -124,10 +123,12 @@ class Problem:
             dtype=config.precision,
             key=purpose_key(config.seed, "initialisation"),
         )
-        covariance = decaying_covariance(config.input_dim, config.input_decay)
-        return Problem(
-            config=config, teacher=planted, student=student, covariance=covariance
-        )
+        return Problem(config=config, teacher=planted, student=student)
+
+    @cached_property
+    def covariance(self) -> Float[np.ndarray, "input_dim input_dim"] | None:
+        """Covariance of the inputs; `None` is the identity."""
+        return decaying_covariance(self.config.input_dim, self.config.input_decay)
 
     def stream(self) -> PlantedStream:
         """The samples."""
@@ -139,9 +140,7 @@ class Problem:
     def training(self) -> Training:
         """What the loop trains."""
         return Training(
-            dynamics=training_rule(
-                self.config, self.teacher, self.student, self.covariance
-            ),
+            dynamics=training_rule(self.config, self.teacher, self.student),
             network=self.student,
             source=Empty() if self.config.dynamics == "flow" else self.stream(),
             key=purpose_key(self.config.seed, "training"),
