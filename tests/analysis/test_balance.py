@@ -30,8 +30,8 @@ from overparam.networks.two_layer import NormalisedTwoLayer, TwoLayer
 
 
 SEEDS = st.integers(0, 2**31 - 1)
-FEW = settings(deadline=None, max_examples=8)
-ONCE = settings(deadline=None, max_examples=2)
+FEW = settings(max_examples=8)
+ONCE = settings(max_examples=2)
 POWERS = st.floats(0.5, 4)
 COEFFICIENTS = st.floats(0.01, 100)
 PENALTIES = st.one_of(

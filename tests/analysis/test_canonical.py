@@ -13,7 +13,7 @@ from overparam.networks.two_layer import TwoLayer
 
 
 SEEDS = st.integers(0, 2**31 - 1)
-FEW = settings(deadline=None, max_examples=10)
+FEW = settings(max_examples=10)
 
 
 def _network(rng, width, **options):

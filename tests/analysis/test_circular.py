@@ -37,7 +37,7 @@ def test_distances_are_those_of_a_linear_programme(block):
 
 
 @given(st.floats(-7, 7), st.floats(-7, 7))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_two_points_are_as_far_as_their_geodesic(a, b):
     first, second = np.array([a]), np.array([b])
     geodesic = geodesics(first, second)[0, 0]
@@ -47,7 +47,7 @@ def test_two_points_are_as_far_as_their_geodesic(a, b):
 
 
 @given(st.floats(-7, 7), st.integers(0, 2**31))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_rotations_change_nothing(angle, seed):
     a, b, u, v = draw(seed)
     weights = {"first_weights": u, "second_weights": v}

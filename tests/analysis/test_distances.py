@@ -35,7 +35,7 @@ def gaussian(rng, n, dim=3, shift=0.0, weighted=False, **settings):
     return Population(points=points, weights=weights, **settings)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(seed=SEEDS, symmetric=st.booleans(), energy=st.booleans())
 def test_statistic_is_the_naive_double_sum(seed, symmetric, energy):
     rng = np.random.default_rng(seed)
@@ -125,7 +125,7 @@ def test_permuted_statistics_are_those_of_relabelled_neurons():
     np.testing.assert_allclose(value, renamed.statistic(), rtol=1e-10)
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(seed=SEEDS)
 def test_distances_do_not_depend_on_the_order_of_neurons(seed):
     rng = np.random.default_rng(seed)

@@ -40,7 +40,7 @@ def chord(a: float, b: float) -> float:
     return abs(2 * math.sin((a - b) / 2))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 2**31), st.integers(1, 12), st.integers(1, 12))
 def test_the_sorted_distance_is_the_double_loop(seed, n, m):
     a, b, u, v = draw(seed, n, m)
@@ -68,7 +68,7 @@ def test_equal_sets_are_at_distance_zero():
 
 
 @given(st.floats(-10, 10), st.integers(0, 2**31))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_rotations_change_nothing(angle, seed):
     a, b, u, v = draw(seed, 7, 4)
     plain = circle_energy(a, b, first_weights=u, second_weights=v)

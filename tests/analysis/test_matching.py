@@ -14,7 +14,7 @@ from overparam.networks.two_layer import TwoLayer
 
 
 SEEDS = st.integers(0, 2**31 - 1)
-FEW = settings(deadline=None, max_examples=10)
+FEW = settings(max_examples=10)
 
 
 def _network(rng, width, *, input_dim=6, n_outputs=3, **options):

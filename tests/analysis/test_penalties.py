@@ -22,7 +22,7 @@ from overparam.errors import ConfigError
 from overparam.networks.two_layer import TwoLayer
 
 
-FEW = settings(deadline=None, max_examples=20)
+FEW = settings(max_examples=20)
 SIZES = st.floats(0.1, 10)
 PENALTIES = st.builds(
     PowerPenalty, p=st.floats(0.5, 4), q=st.floats(0.5, 4), mu=SIZES, nu=SIZES

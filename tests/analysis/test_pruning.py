@@ -39,7 +39,7 @@ def test_equal_sizes_lose_the_floor_of_their_share(n, eps):
     assert PruningCurve(np.full(n, 0.1)).count_for_error(eps) == expected
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     sizes=st.lists(st.integers(0, 30), min_size=1, max_size=9),
     eps=st.sampled_from([0.0, 0.05, 0.25, 0.5, 0.9]),
@@ -54,7 +54,7 @@ def test_no_larger_set_has_the_allowed_error(sizes, eps):
     assert curve(*sizes).count_for_error(eps) == best
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     sizes=st.lists(st.integers(0, 1000), min_size=2, max_size=20),
     power=st.integers(-40, 40),

@@ -30,7 +30,7 @@ def network(x):
     return with_moments(plain, x)
 
 
-@settings(deadline=None, max_examples=5)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 2**31))
 def test_splitting_neurons_keeps_the_function(seed):
     rng = np.random.default_rng(seed)

@@ -67,7 +67,7 @@ def test_predicted_error_is_that_of_many_draws(network, x, kind):
     assert abs(errors.mean() - expected) < 4 * standard_error
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(seed=SEEDS)
 def test_optimal_law_has_the_smallest_error(seed):
     rng = np.random.default_rng(seed)
@@ -132,7 +132,7 @@ def test_leverage_is_the_diagonal_of_the_smoother(network, x):
     )
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(seed=SEEDS, kind=st.sampled_from(LAWS[:-1]))
 def test_laws_follow_a_permutation_of_the_neurons(seed, kind):
     rng = np.random.default_rng(seed)
@@ -151,7 +151,7 @@ def test_laws_follow_a_permutation_of_the_neurons(seed, kind):
     )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=SEEDS, k=st.integers(1, 9), method=st.sampled_from(METHODS))
 def test_draws_have_k_neurons_of_positive_probability(seed, k, method):
     rng = np.random.default_rng(seed)

@@ -107,7 +107,7 @@ def test_mcculloch_inverts_scipys_quantiles_between_the_entries_of_the_table():
         assert mcculloch_index(points) == pytest.approx(alpha, abs=5e-3)
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(scale=st.floats(1e-20, 1e20), seed=st.integers(0, 100))
 def test_no_index_depends_on_the_unit(scale, seed):
     sample = np.random.default_rng(seed).standard_t(2, 1000)

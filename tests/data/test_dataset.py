@@ -28,7 +28,7 @@ def images(normalisation: Normalisation, n_channels: int = 3) -> Dataset:
 CHANNELS = Normalisation(mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.3))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 3), max_size=30), st.integers(0, 6))
 def test_a_subset_per_class_is_the_first_of_each_in_file_order(
     labels: list[int], n: int
@@ -39,7 +39,7 @@ def test_a_subset_per_class_is_the_first_of_each_in_file_order(
     assert subset.y.tolist() == [labels[i] for i in expected]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 3), max_size=30), st.integers(0, 6))
 def test_what_is_held_out_per_class_is_the_last_of_each_and_disjoint(
     labels: list[int], n: int

@@ -15,13 +15,13 @@ def written(array: np.ndarray) -> bytes:
     return header + bytes(array.ravel().tolist())
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(arrays(np.uint8, array_shapes(max_dims=3, max_side=6)))
 def test_what_is_written_is_read(array: np.ndarray) -> None:
     np.testing.assert_array_equal(parse_idx(written(array), array.shape), array)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(arrays(np.uint8, array_shapes(max_dims=3, max_side=6)), st.data())
 def test_no_truncated_file_is_read(array: np.ndarray, data: st.DataObject) -> None:
     raw = written(array)

@@ -12,7 +12,7 @@ from overparam.errors import ConfigError
 
 
 SEEDS = st.integers(0, 2**31 - 1)
-FEW = settings(deadline=None, max_examples=3)
+FEW = settings(max_examples=3)
 # A standard error is exceeded 4 times once in 16 000 draws.
 STANDARD_ERRORS = 4
 

@@ -16,7 +16,7 @@ def numbers(n: int) -> Table:
     return Table(jnp.arange(n), jnp.arange(n))
 
 
-@settings(deadline=None, max_examples=6)  # Each example compiles its own shapes.
+@settings(max_examples=6)  # Each example compiles its own shapes.
 @given(st.integers(2, 30), st.integers(1, 30), st.integers(0, 40), st.integers(1, 20))
 def test_any_stretch_of_steps_equals_the_steps_one_by_one(
     n, batch_size, first, n_steps

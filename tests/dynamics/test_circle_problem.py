@@ -84,7 +84,7 @@ def check_all(angles, x, y, readout):
             assert error <= tolerance * max(size, 1), name
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(st.integers(0, 2**31), st.sampled_from([(1, 9), (2, 1), (33, 9)]))
 def test_the_fast_path_is_the_dense_one(seed, sizes):
     check_all(*random_case(seed, *sizes))

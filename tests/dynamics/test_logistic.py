@@ -43,7 +43,7 @@ def gradient(P, features, labels, penalty):
     return features.T @ probabilities / len(labels) + penalty * P
 
 
-@settings(deadline=None, max_examples=6)
+@settings(max_examples=6)
 @given(seed=st.integers(0, 2**31), log_penalty=st.floats(-4, 0))
 def test_optimum_is_stationary_and_not_above_that_of_bfgs(seed, log_penalty):
     features, labels = problem(seed)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from overparam.dynamics.newton import SMALLEST_STEP, conjugate_gradients, line_search
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 2**31))
 def test_conjugate_gradients_solve_a_definite_system(seed):
     rng = np.random.default_rng(seed)

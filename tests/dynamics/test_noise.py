@@ -310,7 +310,7 @@ def test_half_precision_weights_keep_noise_smaller_than_their_spacing():
     assert add_noise(params, drawn)["weights"].dtype == jnp.bfloat16
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(shape=st.lists(st.integers(1, 5), min_size=1, max_size=4))
 def test_unit_shapes_broadcast_against_the_weights(shape):
     for unit in ["filter", "kernel"]:

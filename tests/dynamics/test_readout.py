@@ -18,7 +18,7 @@ from overparam.networks.initialise import two_layer
 SIZES = st.sampled_from([(30, 7, 3), (9, 23, 2), (12, 12, 1)])
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(sizes=SIZES, seed=st.integers(0, 2**31), intercept=st.booleans())
 def test_agrees_with_scikit_learn_on_wide_and_tall_problems(sizes, seed, intercept):
     n_samples, width, n_outputs = sizes
@@ -44,7 +44,7 @@ def test_agrees_with_scikit_learn_on_wide_and_tall_problems(sizes, seed, interce
     assert np.all(path.residuals < 1e-9)
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 2**31), wide=st.booleans())
 def test_generalised_cross_validation_uses_the_trace_of_the_hat_matrix(seed, wide):
     rng = np.random.default_rng(seed)

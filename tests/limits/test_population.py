@@ -27,8 +27,8 @@ SEEDS = st.integers(0, 2**31 - 1)
 SIZES = st.tuples(
     st.integers(2, 8), st.integers(1, 9), st.integers(1, 6), st.integers(1, 4)
 )
-FEW = settings(deadline=None, max_examples=4)
-ONCE = settings(deadline=None, max_examples=2)
+FEW = settings(max_examples=4)
+ONCE = settings(max_examples=2)
 # A standard error is exceeded 4 times once in 16 000 draws.
 STANDARD_ERRORS = 4
 N_SAMPLES = 100_000

@@ -40,7 +40,7 @@ def test_output_is_scale_times_features_times_readout(name, scaling):
     assert_allclose(network(x), expected, rtol=1e-12)
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(SIZES, SIZES, SIZES, st.integers(0, 99), st.sampled_from(sorted(ACTIVATIONS)))
 def test_permuting_neurons_changes_nothing(d, width, n_outputs, seed, name):
     network = two_layer(
@@ -54,7 +54,7 @@ def test_permuting_neurons_changes_nothing(d, width, n_outputs, seed, name):
     assert_allclose(permuted(x), network(x), rtol=1e-10, atol=1e-13)
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(SIZES, SIZES, st.integers(0, 99), st.sampled_from(sorted(HOMOGENEOUS)))
 def test_rescaling_a_homogeneous_neuron_changes_nothing(d, width, seed, name):
     network = two_layer(

@@ -57,7 +57,7 @@ def test_studies_have_their_own_ids():
 
 
 @given(width=st.integers(), added=VALUES)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_a_field_added_with_a_default_keeps_old_ids(width, added):
     old = run_id("s", {"width": width}, {"width": 10})
     config, defaults = {"width": width, "new": added}, {"width": 10, "new": added}
@@ -75,7 +75,7 @@ def test_ids_are_the_same_in_another_process():
 
 
 @given(st.dictionaries(st.text(), st.one_of(VALUES, st.lists(VALUES))))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_values_survive_strict_json(value):
     text = json.dumps(plain(value), allow_nan=False)
     assert repr(restored(json.loads(text))) == repr(_without_tuples(value))

@@ -10,7 +10,7 @@ def job(number, shape):
 
 
 @given(st.lists(st.sampled_from("abcd"), min_size=1), st.integers(1, 5))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_every_job_is_taken_once_and_workers_change_shape_rarely(shapes, n_workers):
     queue = ShapeQueue(job(i, shape) for i, shape in enumerate(shapes))
     last = [None] * n_workers
