@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from overparam.errors import StoreError
 from overparam.store import run_id
-from overparam.store.json_values import plain, restored
+from overparam.store.json_values import parsed, plain
 
 
 DEFAULTS = {"width": 10, "learning_rate": 0.1, "layers": (1, 2), "clip": None}
@@ -78,7 +78,7 @@ def test_ids_are_the_same_in_another_process():
 @settings(max_examples=100)
 def test_values_survive_strict_json(value):
     text = json.dumps(plain(value), allow_nan=False)
-    assert repr(restored(json.loads(text))) == repr(_without_tuples(value))
+    assert repr(parsed(text.encode())) == repr(_without_tuples(value))
 
 
 def _without_tuples(value):

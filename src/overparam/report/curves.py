@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import StoreError
 from ..plots.curves import curves, shown
 from ..plots.figure import COLOURS, legend, panels, rendered
+from ..store.json_values import encodable
 from ..store.read import StoredRun
 from .differences import spreads
 from .material import StudyRuns
@@ -114,9 +115,9 @@ def _long(
         if {x, y} <= set(table.columns):
             every = math.ceil(table.height / most)
             # Counted from the end, so that the last record is always there.
-            part = table.select(pl.col(x, y).cast(pl.Float64)).reverse()
+            part = table.select(pl.col(x, y).cast(pl.Float64, strict=False)).reverse()
             part = part.gather_every(every).reverse().filter(pl.col(y).is_finite())
-            named = {"path": str(run.path)} | ({by: colour} if by else {})
+            named = {"path": encodable(str(run.path))} | ({by: colour} if by else {})
             parts.append(part.with_columns(**{n: pl.lit(v) for n, v in named.items()}))
     frame = pl.concat(parts, how="diagonal")
     told = frame.height > 0 and frame[y].n_unique() > 1

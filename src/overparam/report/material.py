@@ -3,16 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import StoreError
 from ..store.files import read_json
-from ..store.read import StoredRun, find_runs, read_run
-from ..store.table import Unreadable, gather
-
-
-if TYPE_CHECKING:
-    import polars as pl
+from ..store.find import Unreadable
+from ..store.read import StoredRun
+from ..store.table import gather
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +31,6 @@ class StudyRuns:
     name: str
     about: About
     runs: Sequence[StoredRun]
-    frame: "pl.DataFrame"
-    """One row per run, in the order of `runs`."""
 
     def fields(self) -> list[str]:
         """Every field of their configs."""
@@ -70,7 +65,7 @@ class Material:
     studies: Sequence[StudyRuns]
     answers: Sequence[Answer]
     left_out: Sequence[Unreadable]
-    """Unfinished and damaged runs."""
+    """Unfinished and damaged runs, those without readable records among them."""
 
 
 def collect(
@@ -86,17 +81,14 @@ def collect(
     Raises:
         StoreError: If the folder does not exist or holds no finished run.
     """
-    names = sorted({path.parent.name for path in find_runs(root, study)})
-    studies = []
-    left_out: list[Unreadable] = []
-    for name in names:
-        gathered = gather(root, study=name)
-        left_out += gathered.unreadable
-        if gathered.frame.height:
-            runs = [read_run(path) for path in gathered.frame["path"]]
-            studies.append(
-                StudyRuns(name=name, about=about(name), runs=runs, frame=gathered.frame)
-            )
+    gathered = gather(root, study=study)
+    by_study: dict[str, list[StoredRun]] = {}
+    for run in gathered.runs:
+        by_study.setdefault(run.study, []).append(run)
+    studies = [
+        StudyRuns(name=name, about=about(name), runs=runs)
+        for name, runs in sorted(by_study.items())
+    ]
     if not studies:
         of = f" of {study!r}" if study else ""
         raise StoreError(f"`{root}` holds no finished run{of} to report.")
@@ -104,8 +96,18 @@ def collect(
         root=root,
         studies=studies,
         answers=[a for a in _answers(root) if study is None or _is_of(a, studies[0])],
-        left_out=left_out,
+        left_out=[*gathered.unreadable, *_without_records(gathered.runs)],
     )
+
+
+def _without_records(runs: Sequence[StoredRun]) -> Iterator[Unreadable]:
+    """The runs that have a row in the report and, being damaged, no curve."""
+    for run in runs:
+        if run.error is None:
+            try:
+                _ = run.metrics
+            except StoreError as error:
+                yield Unreadable(run.path, str(error))
 
 
 def _answers(root: Path) -> Iterator[Answer]:

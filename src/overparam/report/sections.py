@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..citations import CITATIONS
+from ..store.find import Unreadable
 from ..store.read import StoredRun
-from ..store.table import Unreadable
 from .commands import commands_used
 from .curves import record_figures
 from .differences import Spread, flat, spreads

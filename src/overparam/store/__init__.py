@@ -4,9 +4,10 @@ Nothing here knows of neural networks; NumPy, Polars and safetensors are importe
 when an array or a table is read or written.
 """
 
+from .find import find_runs
 from .identity import run_id
 from .lock import RunLockedError
-from .read import StoredRun, find_runs, read_run
+from .read import StoredRun, read_run
 from .record import RunRecord
 from .resolve import resolve_run
 from .run import RunDirectory, open_run, run_status

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
+from .files import SCHEMA
 from .json_values import plain
 
 
@@ -21,7 +22,7 @@ def contents(record: "RunRecord") -> "Iterator[tuple[str, bytes]]":
     yield "arrays.safetensors", _safetensors(record.arrays)
     if record.network is not None:
         weights, description = record.network
-        content = {"schema": 1, "network": plain(description)}
+        content = {"schema": SCHEMA, "network": plain(description)}
         yield "network.safetensors", _safetensors(weights)
         yield "network.json", json.dumps(content, indent=1).encode()
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
-from .json_values import plain, restored
+from .json_values import parsed, plain
 
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the layout of a run; a newer one is refused, an older one is read."""
 
 _TEMPORARY = ".tmp"
@@ -32,7 +32,7 @@ class Stamp:
     sha256: str
 
 
-def stamp(content: bytes) -> Stamp:
+def stamp_of(content: bytes) -> Stamp:
     """Size and digest of a file's content."""
     return Stamp(len(content), hashlib.sha256(content).hexdigest())
 
@@ -57,7 +57,7 @@ def write_file(path: Path, content: bytes) -> Stamp:
             with contextlib.suppress(OSError):
                 temporary.unlink()
         _sync_folder(path.parent)
-    return stamp(content)
+    return stamp_of(content)
 
 
 def write_json(path: Path, value: Any) -> Stamp:
@@ -75,16 +75,30 @@ def read_file(path: Path, *, expected: Stamp | None = None) -> bytes:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise _damaged(path, "is missing") from None
+        raise damaged(path, "is missing") from None
     except OSError as error:
         message = f"`{path}` cannot be read ({error.strerror}): check its permissions."
         raise StoreError(message) from error
     if expected is not None and len(content) != expected.bytes:
         found = f"has {len(content)} bytes instead of {expected.bytes}"
-        raise _damaged(path, found)
-    if expected is not None and stamp(content) != expected:
-        raise _damaged(path, "differs from what was written")
+        raise damaged(path, found)
+    if expected is not None and stamp_of(content) != expected:
+        raise damaged(path, "differs from what was written")
     return content
+
+
+def check_size(path: Path, expected: Stamp) -> None:
+    """See that a stored file is there and as long as it was.
+
+    Raises:
+        StoreError: If it is not.
+    """
+    try:
+        n_bytes = os.stat(path).st_size
+    except OSError as error:
+        raise damaged(path, f"cannot be found ({error.strerror})") from None
+    if n_bytes != expected.bytes:
+        raise damaged(path, f"has {n_bytes} bytes instead of {expected.bytes}")
 
 
 def read_json(path: Path, *, expected: Stamp | None = None) -> dict[str, Any]:
@@ -94,16 +108,18 @@ def read_json(path: Path, *, expected: Stamp | None = None) -> dict[str, Any]:
         StoreError: If the file is missing, no JSON, or of a newer schema.
     """
     try:
-        value = json.loads(read_file(path, expected=expected))
+        value = parsed(read_file(path, expected=expected))
         schema = value["schema"]
     except (ValueError, KeyError, TypeError):
-        raise _damaged(path, "is not valid") from None
-    if not isinstance(schema, int) or schema > SCHEMA:
+        raise damaged(path, "is not valid") from None
+    if type(schema) is not int or schema < 1:
+        raise damaged(path, "has no schema")
+    if schema > SCHEMA:
         raise StoreError(
             f"`{path}` was written by a newer overparam (schema {schema}, this one "
             f"reads up to {SCHEMA}): upgrade overparam."
         )
-    return restored(value)
+    return value
 
 
 def remove_temporaries(folder: Path) -> None:
@@ -139,7 +155,8 @@ def _sentence(path: Path, error: OSError) -> str:
     return f"`{path}` cannot be written ({why}): {remedy}."
 
 
-def _damaged(path: Path, what: str) -> StoreError:
+def damaged(path: Path, what: str) -> StoreError:
+    """What to raise for a file of a run that cannot be believed."""
     return StoreError(
         f"The run `{path.parent}` is damaged: `{path.name}` {what}; run it again with "
         "--force, or delete the folder."

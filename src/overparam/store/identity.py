@@ -29,7 +29,12 @@ def run_id(study: str, config: Mapping[str, Any], defaults: Mapping[str, Any]) -
         Twelve hexadecimal digits; equal for configs that mean the same (1 and 1.0, a
         tuple and a list, a field left out and a field at its default).
     """
-    described = json.dumps([study, differing(config, defaults)], sort_keys=True)
+    return id_of(study, differing(config, defaults))
+
+
+def id_of(study: str, fields: Mapping[str, Any]) -> str:
+    """The id of a config of which `fields` are not at their defaults."""
+    described = json.dumps([study, canonical(fields)], sort_keys=True)
     return hashlib.sha256(described.encode()).hexdigest()[:ID_LENGTH]
 
 

@@ -6,6 +6,7 @@ JSON accepts and none takes for a string.
 
 import dataclasses
 import enum
+import json
 import math
 import os
 from collections.abc import Mapping
@@ -16,6 +17,9 @@ from ..errors import StoreError
 
 _FLOAT = "float"
 
+# Of nested lists and objects; whoever walks through a value must not run out of stack.
+_MOST_DEPTH = 100
+
 
 def plain(value: Any) -> Any:
     """A value as strict JSON holds it.
@@ -25,8 +29,10 @@ def plain(value: Any) -> Any:
     """
     if isinstance(value, enum.Enum):
         return plain(value.value)
-    if value is None or isinstance(value, bool | str):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str):
+        return encodable(value)
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
@@ -36,13 +42,13 @@ def plain(value: Any) -> Any:
 
 def _plain_compound(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(name): plain(item) for name, item in value.items()}
+        return {encodable(str(name)): plain(item) for name, item in value.items()}
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     if isinstance(value, set | frozenset):
         return sorted(plain(item) for item in value)
     if isinstance(value, os.PathLike):
-        return os.fspath(value)
+        return encodable(os.fsdecode(value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
         return {field.name: plain(getattr(value, field.name)) for field in fields}
@@ -53,12 +59,47 @@ def _plain_compound(value: Any) -> Any:
     raise StoreError(f"A value of type {type(value).__name__} cannot be stored.")
 
 
-def restored(value: Any) -> Any:
-    """The value that `plain` made strict JSON of; tuples stay lists."""
-    if isinstance(value, list):
-        return [restored(item) for item in value]
-    if isinstance(value, dict):
-        if value.keys() == {_FLOAT} and isinstance(value[_FLOAT], str):
-            return float(value[_FLOAT])
-        return {name: restored(item) for name, item in value.items()}
+def encodable(text: str) -> str:
+    """A text that UTF-8 can hold: a name that is not UTF-8 keeps its bytes, escaped."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def parsed(content: bytes) -> Any:
+    """The value in strict JSON, undoing `plain`; tuples stay lists.
+
+    Raises:
+        ValueError: If it is no strict JSON in UTF-8: a name given twice, NaN, a number
+            of thousands of digits, or lists nested more than a hundred times.
+    """
+    try:
+        value = json.loads(
+            content.decode(), object_pairs_hook=_distinct, parse_constant=_refused
+        )
+    except RecursionError:
+        raise ValueError("It is nested too deeply.") from None
+    return _restored(value, _MOST_DEPTH)
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("A name is given twice.")
     return value
+
+
+def _refused(token: str) -> None:
+    raise ValueError(f"{token} is no number of strict JSON.")
+
+
+def _restored(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return encodable(value)
+    if not isinstance(value, list | dict):
+        return value
+    if depth == 0:
+        raise ValueError("It is nested too deeply.")
+    if isinstance(value, list):
+        return [_restored(item, depth - 1) for item in value]
+    if value.keys() == {_FLOAT} and isinstance(value[_FLOAT], str):
+        return float(value[_FLOAT])
+    return {encodable(n): _restored(item, depth - 1) for n, item in value.items()}

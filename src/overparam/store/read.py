@@ -3,13 +3,16 @@
 import contextlib
 import functools
 import io
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
-from .files import Stamp, read_file, read_json
+from .files import Stamp, check_size, read_file, read_json, stamp_of
+from .find import attempt_of, has, is_run_name, no_run_name
+from .status import Status, entry, read_config, read_status
 
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """One stored run; its parts are read when first asked for."""
+    """One stored run; its parts are read when first asked for, and then verified."""
 
     path: Path
     """Folder of the run."""
@@ -32,54 +35,74 @@ class StoredRun:
     @property
     def attempt(self) -> int:
         """1 for the first attempt, 2 for `<id>.2`."""
-        return int(self.path.name.partition(".")[2] or 1)
+        return attempt_of(self.path)
 
     @functools.cached_property
-    def _config(self) -> dict[str, Any]:
-        return read_json(self.path / "config.json")
+    def _status(self) -> Status:
+        return read_status(self.path)
 
     @functools.cached_property
-    def _status(self) -> dict[str, Any]:
-        return read_json(self.path / "status.json")
+    def _config(self) -> tuple[str, dict[str, Any]]:
+        return read_config(self.path, self._status)
 
     @functools.cached_property
     def _summary(self) -> dict[str, Any]:
-        return self._json("summary.json")
+        if not self._wrote("summary.json"):
+            return {"summary": {}, "notes": []}
+        content = self._json("summary.json")
+        for name, kind in (("summary", dict), ("notes", list)):
+            entry(self.path / "summary.json", content, name, kind)
+        return content
 
     @property
     def study(self) -> str:
         """Name of the study."""
-        return _entry(self._config, "study", self.path)
+        return self._config[0]
 
     @property
     def config(self) -> dict[str, Any]:
         """Every field of the config; tuples come back as lists."""
-        return _entry(self._config, "config", self.path)
+        return self._config[1]
 
     @property
     def status(self) -> str:
         """How the run ended."""
-        return _entry(self._status, "status", self.path)
+        return self._status.status
+
+    @property
+    def verified(self) -> bool:
+        """Whether a change of config or status would be noticed; not in schema 1."""
+        return self._status.verified
+
+    @property
+    def data(self) -> Mapping[str, str]:
+        """Digests of the data files read, of those that have no official checksum."""
+        return self._status.data
 
     @property
     def seconds(self) -> float | None:
         """Wall clock of the run."""
-        return self._status.get("seconds")
+        return self._status.seconds
 
     @property
     def error(self) -> str | None:
         """What a failed run raised."""
-        return self._status.get("error")
+        return self._status.error
 
     @property
     def summary(self) -> dict[str, Any]:
         """Scalars of the whole run; empty if it failed."""
-        return self._summary.get("summary", {}) if self._wrote("summary.json") else {}
+        return self._summary["summary"]
 
     @property
     def notes(self) -> list[str]:
         """Sentences to read with the result."""
-        return self._summary.get("notes", []) if self._wrote("summary.json") else []
+        return [str(note) for note in self._summary["notes"]]
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of `status.json`, which knows the digests of all other files."""
+        return stamp_of(read_file(self.path / "status.json")).sha256
 
     @functools.cached_property
     def environment(self) -> dict[str, Any]:
@@ -105,8 +128,18 @@ class StoredRun:
         """Named weights and the description of the network; `None` if none is kept."""
         if not self._wrote("network.json"):
             return None
-        description = self._json("network.json")["network"]
+        content = self._json("network.json")
+        description = entry(self.path / "network.json", content, "network", dict)
         return self._tensors("network.safetensors"), description
+
+    def check_files(self) -> None:
+        """See that every file is there with its size; contents are for when it is read.
+
+        Raises:
+            StoreError: If a file is missing or of another size.
+        """
+        for name, written in self._status.files.items():
+            check_size(self.path / name, written)
 
     def _tensors(self, name: str) -> "dict[str, np.ndarray]":
         from safetensors.numpy import load
@@ -116,15 +149,14 @@ class StoredRun:
             return load(content)
 
     def _wrote(self, name: str) -> bool:
-        return name in self._status.get("files", {})
+        return name in self._status.files
 
     def _stamp(self, name: str) -> Stamp:
-        stamps = self._status.get("files", {})
-        if name not in stamps:
+        if not self._wrote(name):
             why = self.error or "it was not kept"
             message = f"The run `{self.path}` ({self.status}) has no `{name}`: {why}"
             raise StoreError(message)
-        return Stamp(**stamps[name])
+        return self._status.files[name]
 
     def _bytes(self, name: str) -> bytes:
         return read_file(self.path / name, expected=self._stamp(name))
@@ -151,34 +183,16 @@ def read_run(path: Path | str) -> StoredRun:
             or one of a newer overparam.
     """
     run = StoredRun(Path(path))
-    if not run.path.is_dir():
+    if not os.path.isdir(run.path):
         raise StoreError(f"There is no run at `{path}`.")
-    if not (run.path / "config.json").exists():
+    if not has(run.path, "config.json", "status.json"):
         raise StoreError(f"`{path}` is no run: it has no `config.json`.")
-    if not (run.path / "status.json").exists():
+    if not is_run_name(run.path.name):
+        raise StoreError(no_run_name(run.path))
+    if not has(run.path, "status.json"):
         raise StoreError(
             f"The run `{path}` is not finished (it has no `status.json`): start the "
             "same command again to finish it."
         )
-    _ = run.study, run.config, run.status
+    _ = run.study, run.status
     return run
-
-
-def find_runs(root: Path | str, study: str | None = None) -> list[Path]:
-    """Folders of all runs under `root`, finished or not, in a stable order.
-
-    Raises:
-        StoreError: If there is no such folder.
-    """
-    root = Path(root)
-    if not root.is_dir():
-        raise StoreError(f"There is no folder of runs at `{root}`.")
-    pattern = f"{study or '*'}/*/config.json"
-    return sorted(path.parent for path in root.glob(pattern))
-
-
-def _entry(content: dict[str, Any], name: str, path: Path) -> Any:
-    if name not in content:
-        message = f"The run `{path}` is damaged: its `{name}` is missing."
-        raise StoreError(f"{message} Run it again with --force.")
-    return content[name]

@@ -27,3 +27,5 @@ class RunRecord:
     """Sentences to read with the result."""
     seconds: float | None = None
     """Wall clock of the run."""
+    data: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the data files that were read, of those without an official one."""

@@ -1,9 +1,10 @@
 """Finding the run a user means, by folder or by the first characters of its id."""
 
+import os
 from pathlib import Path
 
 from ..errors import StoreError
-from .read import find_runs
+from .find import attempt_of, find_runs, is_run_name
 
 
 def resolve_run(root: Path | str, text: str) -> Path:
@@ -17,16 +18,18 @@ def resolve_run(root: Path | str, text: str) -> Path:
     Raises:
         StoreError: If no run, or more than one, is meant.
     """
-    if (Path(text) / "config.json").exists():
-        return Path(text)
+    path = Path(text)
+    if os.path.exists(path / "config.json"):
+        # The folder that one is in is called `.`.
+        return path if is_run_name(path.name) else Path(os.path.abspath(path))
     runs = find_runs(root)
     beginning, _, number = text.partition(".")
     matching = [path for path in runs if path.name.startswith(beginning)]
     if number:
-        matching = [path for path in matching if str(_attempt(path)) == number]
+        matching = [path for path in matching if str(attempt_of(path)) == number]
     meant = {(path.parent, path.name.partition(".")[0]) for path in matching}
     if len(meant) == 1:
-        return max(matching, key=_attempt)
+        return max(matching, key=attempt_of)
     if not matching:
         raise StoreError(
             f"No run under `{root}` has an id that starts with {text!r}: "
@@ -36,7 +39,3 @@ def resolve_run(root: Path | str, text: str) -> Path:
     listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
     message = f"{text!r} is the beginning of {len(names)} ids ({listed}): give more."
     raise StoreError(message)
-
-
-def _attempt(path: Path) -> int:
-    return int(path.name.partition(".")[2] or 1)

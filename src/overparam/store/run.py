@@ -7,9 +7,11 @@ never written a second time.
 
 import contextlib
 import itertools
+import os
 import shutil
 import traceback
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,22 @@ from typing import Any
 from ..errors import StoreError
 from . import encode
 from .environment import environment
-from .files import Stamp, read_json, remove_temporaries, write_file, write_json, writing
-from .identity import canonical, run_id
+from .files import (
+    Stamp,
+    read_file,
+    read_json,
+    remove_temporaries,
+    stamp_of,
+    write_file,
+    write_json,
+    writing,
+)
+from .find import attempt_of
+from .identity import canonical, differing, id_of
 from .lock import Lock, is_locked
+from .read import StoredRun
 from .record import RunRecord
+from .status import Status, entry, write_status
 
 
 FAILED = "failed"
@@ -35,10 +49,11 @@ class RunDirectory:
     finished: bool
     """A status is stored: the caller must not run again."""
 
-    def __init__(self, path: Path, *, lock: Lock | None) -> None:
+    def __init__(self, path: Path, asked: "_Asked", *, lock: Lock | None) -> None:
         """Use `open_run`."""
         self.path = path
         self.finished = lock is None
+        self._asked = asked
         self._lock = lock
 
     @property
@@ -60,7 +75,9 @@ class RunDirectory:
         }
         summary = {"summary": record.summary, "notes": list(record.notes)}
         stamps["summary.json"] = write_json(self.path / "summary.json", summary)
-        self._close(stamps, status=record.status, seconds=record.seconds)
+        self._close(
+            stamps, status=record.status, seconds=record.seconds, data=record.data
+        )
         shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     def fail(self, error: BaseException, *, seconds: float | None = None) -> None:
@@ -75,11 +92,19 @@ class RunDirectory:
         sentence = str(error).strip() or type(error).__name__
         self._close(stamps, status=FAILED, seconds=seconds, error=sentence)
 
-    def _close(self, stamps: dict[str, Stamp], **status: Any) -> None:
+    def _close(self, stamps: dict[str, Stamp], **said: Any) -> None:
         path = self.path / "environment.json"
         stamps["environment.json"] = write_json(path, environment())
-        date = datetime.now(UTC).isoformat(timespec="seconds")
-        write_json(self.path / "status.json", status | {"date": date, "files": stamps})
+        _same_config(self.path, self._asked.config)
+        stamps["config.json"] = stamp_of(read_file(self.path / "config.json"))
+        status = Status(
+            date=datetime.now(UTC).isoformat(timespec="seconds"),
+            files=stamps,
+            study=self._asked.study,
+            hashed=self._asked.hashed,
+            **said,
+        )
+        write_status(self.path, status)
         self.finished = True
 
     def _must_be_open(self) -> None:
@@ -118,8 +143,9 @@ def open_run(
         StoreError: If the folder cannot be written, is damaged, or holds another
             config under the same id.
     """
-    first = Path(root) / study / run_id(study, config, defaults)
-    run = _enter(first, study, config, force=force)
+    asked = _Asked(study, config, differing(config, defaults))
+    first = Path(root) / study / id_of(study, asked.hashed)
+    run = _enter(first, asked, force=force)
     try:
         yield run
     finally:
@@ -129,10 +155,10 @@ def open_run(
 def attempts(first: Path) -> list[Path]:
     """Folders of the attempts at a run, oldest first."""
     # By name, as listing the folder for each of its runs would be quadratic.
-    found = [first] * first.is_dir()
+    found = [first] * os.path.isdir(first)
     for number in itertools.count(2):
         path = first.with_name(f"{first.name}.{number}")
-        if not path.is_dir():
+        if not os.path.isdir(path):
             break
         found.append(path)
     return found
@@ -142,45 +168,58 @@ def run_status(path: Path) -> str:
     """The stored status, or `running` or `unfinished` where there is none yet.
 
     Raises:
-        StoreError: If `status.json` is damaged.
+        StoreError: If `status.json` or `config.json` is damaged.
     """
-    if (path / "status.json").exists():
-        return str(read_json(path / "status.json").get("status"))
+    if os.path.exists(path / "status.json"):
+        run = StoredRun(path)
+        _ = run.config  # Verified together.
+        return run.status
     return "running" if is_locked(path) else "unfinished"
 
 
-def _enter(
-    first: Path, study: str, config: Mapping[str, Any], *, force: bool
-) -> RunDirectory:
+@dataclass(frozen=True)
+class _Asked:
+    """What a run is asked for."""
+
+    study: str
+    config: Mapping[str, Any]
+    hashed: Mapping[str, Any]
+    """The fields that the id is a hash of."""
+
+
+def _enter(first: Path, asked: _Asked, *, force: bool) -> RunDirectory:
     tried = attempts(first)
     path = tried[-1] if tried else first
     if force and _used_up(path):
-        path = first.with_name(f"{first.name}.{_number(path) + 1}")
+        path = first.with_name(f"{first.name}.{attempt_of(path) + 1}")
     elif _has_answer(path):
-        _same_config(path, config)
+        StoredRun(path).check_files()
+        _same_config(path, asked.config)
+        # On a disk that is read-only they may stay.
         shutil.rmtree(path / "checkpoints", ignore_errors=True)
-        return RunDirectory(path, lock=None)
+        return RunDirectory(path, asked, lock=None)
     with writing(path):
         path.mkdir(parents=True, exist_ok=True)
     lock = Lock(path)
     try:
-        if (path / "status.json").exists() and (force or _has_answer(path)):
+        if _has_status(path) and (force or _has_answer(path)):
             # Another process finished it between our look and our lock.
             lock.release()
-            return _enter(first, study, config, force=force)
-        _prepare(path, study, config)
+            return _enter(first, asked, force=force)
+        _prepare(path, asked)
     except BaseException:
         lock.release()
         raise
-    return RunDirectory(path, lock=lock)
+    return RunDirectory(path, asked, lock=lock)
 
 
-def _prepare(path: Path, study: str, config: Mapping[str, Any]) -> None:
+def _prepare(path: Path, asked: _Asked) -> None:
     remove_temporaries(path)
-    if (path / "config.json").exists():
-        _same_config(path, config)
+    if os.path.exists(path / "config.json"):
+        _same_config(path, asked.config)
     else:
-        write_json(path / "config.json", {"study": study, "config": config})
+        content = {"study": asked.study, "config": asked.config}
+        write_json(path / "config.json", content)
     with writing(path):
         _keep_failure(path)
         (path / "checkpoints").mkdir(exist_ok=True)
@@ -188,11 +227,12 @@ def _prepare(path: Path, study: str, config: Mapping[str, Any]) -> None:
 
 def _keep_failure(path: Path) -> None:
     """Move the record of a failure aside, so that trying again overwrites nothing."""
-    if not (path / "status.json").exists():
+    if not _has_status(path):
         return
     failures = path / "failures"
     failures.mkdir(exist_ok=True)
-    number = sum(1 for _ in failures.glob("*.json")) + 1
+    kept = [int(file.stem) for file in failures.iterdir() if file.stem.isdecimal()]
+    number = max(kept, default=0) + 1
     if (path / "error.txt").exists():
         (path / "error.txt").replace(failures / f"{number}.txt")
     (path / "status.json").replace(failures / f"{number}.json")
@@ -200,25 +240,27 @@ def _keep_failure(path: Path) -> None:
 
 def _used_up(path: Path) -> bool:
     """Whether an attempt has ended or is too damaged to go on."""
-    if (path / "status.json").exists():
+    if _has_status(path):
         return True
     try:
-        return (path / "config.json").exists() and not read_json(path / "config.json")
+        config = path / "config.json"
+        return os.path.exists(config) and not read_json(config)
     except StoreError:
         return True
 
 
+def _has_status(path: Path) -> bool:
+    return os.path.exists(path / "status.json")
+
+
 def _has_answer(path: Path) -> bool:
-    return (path / "status.json").exists() and run_status(path) != FAILED
-
-
-def _number(path: Path) -> int:
-    return int(path.suffix[1:]) if path.suffix else 1
+    return _has_status(path) and run_status(path) != FAILED
 
 
 def _same_config(path: Path, config: Mapping[str, Any]) -> None:
     """A default that changed since gives old and new runs one id: say so."""
-    stored = canonical(read_json(path / "config.json").get("config", {}))
+    content = read_json(path / "config.json")
+    stored = canonical(entry(path / "config.json", content, "config", dict))
     for name in stored.keys() & config.keys():
         if stored[name] != canonical(config[name]):
             raise StoreError(

@@ -1,6 +1,7 @@
 """Many runs as one tidy frame: a row per run, or a row per record."""
 
 import json
+import os
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import ConfigError, StoreError
 from .files import write_file
-from .read import StoredRun, find_runs, read_run
+from .find import Unreadable, attempt_of, look
+from .json_values import encodable
+from .read import StoredRun, read_run
 
 
 if TYPE_CHECKING:
@@ -20,21 +23,20 @@ Rows = Literal["summary", "records"]
 
 
 @dataclass(frozen=True)
-class Unreadable:
-    """A run that is not in the table, and why."""
-
-    path: Path
-    reason: str
-
-
-@dataclass(frozen=True)
 class Gathered:
     """The frame, and the runs that could not be part of it."""
 
     frame: "pl.DataFrame"
     """Config fields, outcome and, last, where it is stored."""
+    runs: tuple[StoredRun, ...]
+    """The runs in it, in the order of its rows."""
     unreadable: tuple[Unreadable, ...]
-    """Unfinished and damaged runs."""
+    """Unfinished and damaged runs, and folders that only look like runs."""
+
+    @property
+    def n_unverified(self) -> int:
+        """How many of the runs are of schema 1, which has no digest of itself."""
+        return sum(not run.verified for run in self.runs)
 
 
 def gather(
@@ -55,25 +57,36 @@ def gather(
     Raises:
         StoreError: If the folder does not exist.
     """
-    paths = _folders(runs, study, attempts)
+    listed = not isinstance(runs, Path | str)
+    paths, foreign = _folders(runs, study, attempts)
     rows: list[dict[str, Any]] = []
-    unreadable = []
+    found = []
+    unreadable = [*foreign]
     tables: list[pl.DataFrame] = []
     summaries: set[str] = set()
     for path in paths:
         try:
             run = read_run(path)
-            if study is None or run.study == study:
-                row = _row(run)
-                summaries |= row.keys() & run.summary.keys() - run.config.keys()
-                tables += [run.metrics] if metrics == "records" and _ended(run) else []
-                rows += [row] if metrics == "summary" or _ended(run) else []
+            if not listed and run.study != path.parent.name:
+                where = f"lies among those of {path.parent.name!r}"
+                raise StoreError(f"The run `{path}` of {run.study!r} {where}: move it.")
+            if study is not None and run.study != study:
+                continue
+            row = _row(run)
+            if metrics == "records":
+                if not _ended(run):
+                    continue
+                tables.append(run.metrics)
         except StoreError as error:
             unreadable.append(Unreadable(Path(path), str(error)))
+            continue
+        summaries |= row.keys() & run.summary.keys() - run.config.keys()
+        rows.append(row)
+        found.append(run)
     frame = _frame(rows)
     if metrics == "records":
         frame = _with_records(frame, tables, summaries)
-    return Gathered(frame, tuple(unreadable))
+    return Gathered(frame, tuple(found), tuple(unreadable))
 
 
 def table(
@@ -118,19 +131,20 @@ def write_table(frame: "pl.DataFrame", path: Path | str) -> None:
 
 def _folders(
     runs: Path | str | Iterable[Path | str], study: str | None, attempts: str
-) -> Sequence[Path]:
+) -> tuple[Sequence[Path], Sequence[Unreadable]]:
     if not isinstance(runs, Path | str):
-        return [Path(path) for path in runs]
-    paths = find_runs(runs, study)
-    return paths if attempts == "all" else _latest(paths)
+        return [Path(path) for path in runs], []
+    looked = look(runs, study)
+    paths = looked.runs if attempts == "all" else _latest(looked.runs)
+    return paths, looked.foreign
 
 
 def _latest(paths: Iterable[Path]) -> list[Path]:
     """The latest stored attempt of each run, or the latest where none is stored."""
     chosen: dict[tuple[Path, str], tuple[bool, int, Path]] = {}
     for path in paths:
-        name, _, number = path.name.partition(".")
-        ranked = ((path / "status.json").exists(), int(number or 1), path)
+        name = path.name.partition(".")[0]
+        ranked = (os.path.exists(path / "status.json"), attempt_of(path), path)
         key = (path.parent, name)
         chosen[key] = max(chosen.get(key, ranked), ranked)
     return [path for _, _, path in chosen.values()]
@@ -144,7 +158,7 @@ def _row(run: StoredRun) -> dict[str, Any]:
     row: dict[str, Any] = dict(run.config)
     outcome = {"status": run.status, "seconds": run.seconds}
     where = {"study": run.study, "id": run.id, "attempt": run.attempt}
-    where |= {"path": str(run.path)}
+    where |= {"path": encodable(str(run.path)), "verified": run.verified}
     taken = row.keys() | outcome.keys() | where.keys() | {"error"}
     for name, value in run.summary.items():
         outcome[f"summary.{name}" if name in taken else name] = value
@@ -157,10 +171,16 @@ def _frame(rows: Sequence[dict[str, Any]]) -> "pl.DataFrame":
     import polars as pl
 
     names = {name: None for row in rows for name in row}
-    columns = {name: _uniform([row.get(name) for row in rows]) for name in names}
+    columns = {name: _uniform([_held(row.get(name)) for row in rows]) for name in names}
     return pl.DataFrame(
         [pl.Series(name, values, strict=False) for name, values in columns.items()]
     )
+
+
+def _held(value: Any) -> Any:
+    """The value, as text if no column of numbers could hold it."""
+    large = isinstance(value, int) and abs(value) >= 2**64
+    return str(value) if large else value
 
 
 def _uniform(values: list[Any]) -> list[Any]:

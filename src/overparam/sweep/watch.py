@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
-from ..store.read import find_runs, read_run
+from ..store.find import find_runs
+from ..store.read import read_run
 from ..store.run import FAILED, attempts, run_status
 from .record import SweepRecord, latest_sweep
 

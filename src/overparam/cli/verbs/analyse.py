@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import ConfigError
-from ...store.read import StoredRun, find_runs, read_run
+from ...store.find import find_runs
+from ...store.read import StoredRun, read_run
 from ...store.resolve import resolve_run
 from ...studies.analyses import ANALYSES, Analysis, Subject, analysis
 from ..arguments import Storage, overview, parse_all

@@ -49,7 +49,10 @@ def main(argv: Sequence[str]) -> int:
     n_bytes = write_page(material, reporting.out, by=reporting.by)
     n_runs = sum(len(study.runs) for study in material.studies)
     if material.left_out:
-        tell(f"left out: {len(material.left_out)} unfinished or damaged runs")
+        tell(
+            f"left out: {len(material.left_out)} unfinished or damaged runs, "
+            "listed at the end of the page"
+        )
     tell(f"{n_runs} runs in {reporting.out} ({n_bytes / 1e6:.1f} MB)")
     return 0
 

@@ -1,0 +1,121 @@
+"""Which folders are runs: `<root>/<study>/<id>` and `<root>/<study>/<id>.<attempt>`."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import StoreError
+from .identity import ID_LENGTH
+
+
+_RUN_NAME = re.compile(rf"[0-9a-f]{{{ID_LENGTH}}}(\.[1-9][0-9]{{0,8}})?")
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A run or a folder that is passed over, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What lies in a folder of runs."""
+
+    runs: list[Path]
+    """Folders of runs, finished or not, in a stable order."""
+    foreign: list[Unreadable]
+    """Folders that look like runs and are none, or cannot be looked into."""
+
+
+def is_run_name(name: str) -> bool:
+    """Whether a folder of this name can be a run: an id, perhaps with an attempt."""
+    return _RUN_NAME.fullmatch(name) is not None and not name.endswith(".1")
+
+
+def no_run_name(path: Path) -> str:
+    """Why a folder that holds the files of a run is passed over."""
+    return f"`{path}` is no run: its name is not the id of one."
+
+
+def attempt_of(path: Path) -> int:
+    """The number of the attempt: 1 for `<id>`, 2 for `<id>.2`."""
+    return int(path.name.partition(".")[2] or 1)
+
+
+def find_runs(root: Path | str, study: str | None = None) -> list[Path]:
+    """Folders of all runs under `root`, finished or not, in a stable order.
+
+    Raises:
+        StoreError: If there is no such folder.
+    """
+    return look(root, study).runs
+
+
+def look(root: Path | str, study: str | None = None) -> Looked:
+    """Folders of all runs under `root`, and those that only look like runs.
+
+    Raises:
+        StoreError: If there is no such folder, or it cannot be read.
+    """
+    root = Path(root)
+    if not os.path.isdir(root):
+        raise StoreError(f"There is no folder of runs at `{root}`.")
+    runs: list[Path] = []
+    foreign: list[Unreadable] = []
+    for folder in _folders(root):
+        if study is not None and folder.name != study:
+            continue
+        try:
+            inside = list(_folders(folder))
+        except StoreError as error:
+            foreign.append(Unreadable(folder, str(error)))
+            continue
+        for path in inside:
+            try:
+                holds_run = has(path, "config.json", "status.json")
+            except StoreError as error:
+                foreign.append(Unreadable(path, str(error)))
+                continue
+            if holds_run and is_run_name(path.name):
+                runs.append(path)
+            elif holds_run:
+                foreign.append(Unreadable(path, no_run_name(path)))
+    return Looked(sorted(runs), sorted(foreign, key=lambda each: each.path))
+
+
+def has(folder: Path, *names: str) -> bool:
+    """Whether one of these files is in a folder.
+
+    Raises:
+        StoreError: If the folder cannot be looked into.
+    """
+    return any(_is_there(folder, name) for name in names)
+
+
+def _is_there(folder: Path, name: str) -> bool:
+    try:
+        os.stat(folder / name)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _closed(folder, error) from None
+    return True
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    try:
+        with os.scandir(folder) as found:
+            for each in found:
+                if os.path.isdir(each.path):
+                    yield Path(each.path)
+    except OSError as error:
+        raise _closed(folder, error) from None
+
+
+def _closed(folder: Path, error: OSError) -> StoreError:
+    why = error.strerror or str(error)
+    return StoreError(f"`{folder}` cannot be read ({why}): check its permissions.")

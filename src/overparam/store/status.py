@@ -1,0 +1,154 @@
+"""`status.json`: how a run ended, and what makes everything else of it believable.
+
+It holds a stamp of every file, the fields that were hashed for the id, and a digest of
+itself. A run is believed where all of that agrees: with its files, with the name of
+its folder, and never with defaults, which may change. Runs of schema 1 have neither
+the fields nor the digest: they are read, and said to be unverified.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import StoreError
+from .files import Stamp, damaged, read_json, write_json
+from .identity import canonical, id_of
+from .json_values import plain
+
+
+NAME = "status.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """What `status.json` says."""
+
+    status: str
+    """How the run ended, in the words of its study."""
+    seconds: float | None = None
+    """Wall clock of the run."""
+    error: str | None = None
+    """What a failed run raised."""
+    date: str = ""
+    """When it ended."""
+    files: Mapping[str, Stamp] = field(default_factory=dict)
+    """Every other file of the run as it was written."""
+    data: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the data files that were read, of those without an official one."""
+    study: str | None = None
+    """Name of the study; `None` in a run of schema 1, like the next one."""
+    hashed: Mapping[str, Any] | None = None
+    """The fields of the config whose values the id is a hash of."""
+
+    @property
+    def verified(self) -> bool:
+        """Whether the run holds what it takes to notice a change of its JSON files."""
+        return self.hashed is not None
+
+
+def write_status(folder: Path, status: Status) -> None:
+    """Write `status.json`, which makes a run a stored one.
+
+    Raises:
+        StoreError: If the disk refuses.
+    """
+    content = plain(status) | {"run": folder.name}
+    write_json(folder / NAME, content | {"digest": _digest(content)})
+
+
+def read_status(folder: Path) -> Status:
+    """What `status.json` says, if it is as it was written and of this very run.
+
+    Raises:
+        StoreError: If it is not, or is missing, unreadable or of a newer schema.
+    """
+    path = folder / NAME
+    content = read_json(path)
+    if content["schema"] == 1:
+        return _typed(path, content)
+    said = {n: v for n, v in content.items() if n not in ("schema", "digest")}
+    if content.get("digest") != _digest(said):
+        raise damaged(path, "differs from what was written")
+    status = _typed(path, said)
+    if not status.study or status.hashed is None or "config.json" not in status.files:
+        raise damaged(path, "is incomplete")
+    id = id_of(status.study, status.hashed)
+    if said.get("run") != folder.name or folder.name.partition(".")[0] != id:
+        raise StoreError(
+            f"`{folder}` is not named as the run that it holds, {said.get('run')}: "
+            "give the folder its name back, or delete it."
+        )
+    return status
+
+
+def read_config(folder: Path, status: Status) -> tuple[str, dict[str, Any]]:
+    """Study and config of a run, compared with what its status says of them.
+
+    Raises:
+        StoreError: If they differ, or `config.json` is missing or unreadable.
+    """
+    path = folder / "config.json"
+    content = read_json(path, expected=status.files.get("config.json"))
+    study = entry(path, content, "study", str)
+    config = entry(path, content, "config", dict)
+    if status.hashed is None:
+        if content["schema"] > 1:
+            raise damaged(folder / NAME, "is of an older schema than `config.json`")
+        return study, config
+    agrees = study == status.study and all(
+        name in config and canonical(config[name]) == canonical(value)
+        for name, value in status.hashed.items()
+    )
+    if not agrees:
+        raise damaged(path, "is not what the id of the run was made from")
+    return study, config
+
+
+def entry(path: Path, content: Mapping[str, Any], name: str, *kinds: Any) -> Any:
+    """An entry of a stored JSON object, if it is of one of these types.
+
+    Raises:
+        StoreError: If it is missing or of another type.
+    """
+    if name not in content:
+        raise damaged(path, f"has no `{name}`")
+    value = content[name]
+    if not any(type(value) is kind for kind in kinds):
+        raise damaged(path, f"has a `{name}` of another type")
+    return value
+
+
+def _typed(path: Path, content: Mapping[str, Any]) -> Status:
+    absent = {"seconds": None, "error": None, "date": "", "data": {}}
+    content = absent | {"study": None, "hashed": None} | content
+    nothing = type(None)
+    kinds = {
+        "status": [str],
+        "seconds": [int, float, nothing],
+        "error": [str, nothing],
+        "date": [str],
+        "files": [dict],
+        "data": [dict],
+        "study": [str, nothing],
+        "hashed": [dict, nothing],
+    }
+    found = {name: entry(path, content, name, *kind) for name, kind in kinds.items()}
+    stamps = {name: _stamp(path, value) for name, value in found["files"].items()}
+    if found["error"] is None and "summary.json" not in stamps:
+        raise damaged(path, "has no stamps of the files")
+    return Status(**(found | {"files": stamps}))
+
+
+def _stamp(path: Path, value: Any) -> Stamp:
+    if not isinstance(value, dict) or value.keys() != {"bytes", "sha256"}:
+        raise damaged(path, "has no stamps of the files")
+    n_bytes = entry(path, value, "bytes", int)
+    return Stamp(n_bytes, entry(path, value, "sha256", str))
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    text = json.dumps(plain(content), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

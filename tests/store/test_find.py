@@ -1,0 +1,127 @@
+"""Odd folders among runs are passed over with a word, whatever they are."""
+
+import errno
+import os
+import shutil
+
+import pytest
+from storing import DEFAULTS, store
+
+from overparam.errors import StoreError
+from overparam.store import find_runs, gather, open_run, read_run, resolve_run
+from overparam.store.find import look
+
+
+@pytest.fixture
+def run(tmp_path):
+    return store(tmp_path, width=1)
+
+
+def odd_names(run):
+    """Names that a copy of a run may have and a run may not."""
+    suffixes = [
+        ".bak",
+        ".0",
+        ".01",
+        ".1",
+        ".-1",
+        ".x",
+        ".2.3",
+        ".",
+        " ",
+        "\n",
+        "\x1b[m",
+    ]
+    names = [run.name + suffix for suffix in suffixes]
+    no_utf_8 = b"caf\xe9".decode(errors="surrogateescape")
+    return [
+        *names,
+        ".hidden",
+        "café",
+        no_utf_8,
+        run.name.upper(),
+        run.name[:-1],
+        "x" * 255,
+    ]
+
+
+def test_a_copy_under_any_other_name_is_passed_over_with_a_word(tmp_path, run):
+    copies = [run.with_name(name) for name in odd_names(run)]
+    for copied in copies:
+        shutil.copytree(run, copied)
+    assert find_runs(tmp_path) == [run]
+    gathered = gather(tmp_path, metrics="records")
+    assert set(gathered.frame["path"]) == {str(run)}
+    assert {each.path for each in gathered.unreadable} == set(copies)
+    assert all("is no run: its name" in each.reason for each in gathered.unreadable)
+    with open_run(tmp_path, "toy", DEFAULTS | {"width": 1}, DEFAULTS) as found:
+        assert found.path == run
+    assert resolve_run(tmp_path, run.name) == run
+    for copied in copies:
+        with pytest.raises(StoreError, match="is no run: its name"):
+            read_run(copied)
+
+
+def test_what_holds_no_run_is_passed_over(tmp_path, run):
+    (tmp_path / "a file").write_text("x")
+    (run.parent / "another file").write_text("x")
+    (run.parent / "notes").mkdir()
+    (run.parent / "nowhere").symlink_to("not there")
+    (run.parent / "loop").symlink_to("loop")
+    (run.parent / "0123456789ab").write_text("a file named as a run")
+    looked = look(tmp_path)
+    assert (looked.runs, looked.foreign) == ([run], [])
+
+
+def test_a_finished_run_without_its_config_is_told(tmp_path, run):
+    (run / "config.json").unlink()
+    (left_out,) = gather(tmp_path).unreadable
+    assert "`config.json` is missing" in left_out.reason
+
+
+def test_a_folder_that_cannot_be_looked_into_is_passed_over(tmp_path, monkeypatch, run):
+    closed = [run.with_name(".hidden"), run.with_name("0123456789ab")]
+    closed += [tmp_path / "closed"]
+    for folder in closed:
+        folder.mkdir()
+    refused = {str(folder) for folder in closed}
+
+    # Modes do not bind the superuser, whom tests may run as.
+    def refusing(function, folder_of):
+        def refuse(path, *arguments, **options):
+            if str(folder_of(path)) in refused:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return function(path, *arguments, **options)
+
+        return refuse
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", refusing(os.scandir, lambda path: path))
+        patch.setattr(os, "stat", refusing(os.stat, os.path.dirname))
+        gathered = gather(tmp_path)
+        with pytest.raises(StoreError, match=r"cannot be read .*check its permissions"):
+            read_run(closed[1])
+    assert gathered.frame["path"].to_list() == [str(run)]
+    assert {each.path for each in gathered.unreadable} == set(closed)
+    assert all("Permission denied" in each.reason for each in gathered.unreadable)
+
+
+def test_a_run_among_those_of_another_study_is_told(tmp_path, run):
+    moved = tmp_path / "other" / run.name
+    shutil.copytree(run, moved)
+    gathered = gather(tmp_path)
+    assert gathered.frame["path"].to_list() == [str(run)]
+    (left_out,) = gathered.unreadable
+    assert "lies among those of 'other'" in left_out.reason
+    assert read_run(moved).study == "toy"
+
+
+def test_the_folder_that_one_is_in_is_a_run(run, monkeypatch, tmp_path):
+    monkeypatch.chdir(run)
+    assert resolve_run(tmp_path, ".") == run
+
+
+@pytest.mark.parametrize("text", ["\0", "x" * 5000, "", "a.b.c", "*", "../.."])
+def test_a_text_that_means_no_run_is_one_sentence(tmp_path, run, text):
+    with pytest.raises(StoreError, match="No run under"):
+        resolve_run(tmp_path / "toy", text)
