@@ -1,6 +1,7 @@
 """Entry of the command line; heavy imports wait until a verb needs them."""
 
 import os
+import signal
 import sys
 
 
@@ -10,6 +11,10 @@ def main() -> None:
     # variables once, when NumPy is first imported.
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    from .cli.platform import STOP
+
+    # Before anything heavy is imported, so that a signal never meets an import.
+    STOP.install(signal.SIGINT, signal.SIGTERM)
     from .cli.main import run_command
 
     sys.exit(run_command(sys.argv[1:]))

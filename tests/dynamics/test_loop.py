@@ -7,11 +7,12 @@ import optax
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from overparam.dynamics import draws
+from overparam.dynamics import draws, loop
 from overparam.dynamics.checkpoint import Checkpointer
+from overparam.dynamics.chunk import step_work
 from overparam.dynamics.descent import BatchLoss, Descent
 from overparam.dynamics.draws import largest_divisor
-from overparam.dynamics.loop import train, train_together
+from overparam.dynamics.loop import _member, train, train_together
 from overparam.dynamics.losses import half_squared_error
 from overparam.dynamics.training import Plan, Training, Watch, below
 from overparam.errors import ConfigError, Interrupted, StoreError
@@ -198,3 +199,38 @@ def test_no_training_at_all_is_an_error():
 )
 def test_largest_divisor(number, at_most, found):
     assert largest_divisor(number, at_most=at_most) == found
+
+
+def test_a_run_stopped_between_two_records_goes_on_bit_for_bit(tmp_path, monkeypatch):
+    # Pieces of 5 steps: steps of more work than a piece may have.
+    monkeypatch.setattr(loop, "_LITTLE_WORK", 0.0)
+    monkeypatch.setattr(loop, "step_work", lambda *_: loop._MOST_WORK / 5)
+    whole = train(training(), PLAN)
+    asked = iter([None] * 5 + [130])
+    watch = Watch(
+        checkpoint=Checkpointer(tmp_path / "c", every_seconds=1e9),
+        stop_requested=lambda: next(asked),
+    )
+    with pytest.raises(Interrupted, match="after 30 of 60 steps"):
+        train(training(), PLAN, watch=watch)
+    longer = Plan(n_steps=80, batch_size=5, record_every=20)
+    with pytest.raises(StoreError, match="other settings"):
+        train(training(), longer, watch=watch)
+    resumed = train(
+        training(), PLAN, watch=Watch(checkpoint=Checkpointer(tmp_path / "c"))
+    )
+    assert_array_equal(resumed.network.weights, whole.network.weights)
+    assert [r["loss"] for r in resumed.records] == [r["loss"] for r in whole.records]
+
+
+def test_the_work_of_a_step_counts_its_products():
+    given = training(width=64)
+    member = _member(given, shares_stream=False)
+    assert member.stream is not None
+    x = jax.eval_shape(
+        lambda: given.source.draw(jax.random.key(0), jnp.int32(0), 1, 32)
+    )
+    input_dim, n_outputs = (leaf.shape[-1] for leaf in jax.tree.leaves(x))
+    # Forwards, and backwards to both layers and through the readout.
+    products = 2 * 32 * 64 * (2 * input_dim + 3 * n_outputs)
+    assert products < step_work(member, member.stream, 32) < 3 * products

@@ -14,7 +14,7 @@ from ..store.lock import RunLockedError
 from ..store.record import RunRecord
 from ..store.run import RunDirectory, open_run, run_status
 from ..studies import registry
-from .platform import StopRequest, prepare_jax, set_precision
+from .platform import STOP, prepare_jax, set_precision
 
 
 if TYPE_CHECKING:
@@ -75,16 +75,16 @@ def work(
     Raises:
         OverparamError: If the run failed.
     """
-    prepare_jax()
-    kind = registry.study(study).config_class()
-    with StopRequest().listening() as stop:
+    with STOP.listening() as stop:
+        prepare_jax()
+        kind = registry.study(study).config_class()
         if batch:
             configs = [kind(**fields) for fields in batch]
             execute_together(study, configs, Path(root), stop_requested=stop)
         done = execute(study, kind(**config), Path(root), stop_requested=stop)
-    if stop.exit_code is not None:
-        # The request came too late for this run, but not for the next one.
-        raise Interrupted("Stopped between two runs.", exit_code=stop.exit_code)
+        if (exit_code := stop()) is not None:
+            # The request came too late for this run, but not for the next one.
+            raise Interrupted("Stopped between two runs.", exit_code=exit_code)
     return done.status
 
 

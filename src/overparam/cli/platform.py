@@ -2,15 +2,14 @@
 
 import contextlib
 import os
+import select
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
-
-from ..errors import Interrupted
-
 
 def prepare_jax() -> None:
     """Switch the persistent compilation cache on, unless the user chose one."""
@@ -54,53 +53,103 @@ class CompileClock:
             self.seconds += duration_secs
 
 
-@contextlib.contextmanager
-def ended_on_termination() -> Iterator[None]:
-    """SIGTERM is an interrupt here, so that children are ended and locks freed."""
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        raise Interrupted(
-            "Terminated; the same command goes on from what is stored.",
-            exit_code=128 + number,
-        )
-
-    with _handled([signal.SIGTERM], handle):
-        yield
-
-
 class StopRequest:
-    """Turns the first SIGINT or SIGTERM into a request; a second one ends at once."""
+    """Turns the first SIGINT or SIGTERM into a request; a second one ends at once.
+
+    Nothing is raised where a signal happens to arrive: inside an import, a destructor
+    or a callback of JAX an exception is swallowed, or leaves half an import behind. A
+    thread is woken instead, even while the main one is in compiled code. Work that
+    `listening` covers looks at the request between its pieces and stops by itself; a
+    process that is at anything else, or has not looked within the time of grace, is
+    ended: what is stored is whole whenever that happens.
+    """
+
+    grace = 10.0
+    """Seconds within which the work has to look."""
 
     def __init__(self) -> None:
         self.exit_code: int | None = None
+        self._listeners = 0
+        self._seen = False
+        self._quiet = False
 
     def __call__(self) -> int | None:
         """The exit code to stop with, or `None`."""
+        self._seen = self.exit_code is not None
         return self.exit_code
+
+    def install(self, *numbers: signal.Signals, quiet: bool = False) -> None:
+        """Take the signals over for the rest of this process; in its main thread.
+
+        Args:
+            numbers: Which signals.
+            quiet: Whether to end without a sentence, as a worker does.
+        """
+        self._quiet = quiet
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        for number in numbers:
+            signal.signal(number, _nothing)
+        watching = threading.Thread(
+            target=self._watch, args=(reader, numbers), name="signals", daemon=True
+        )
+        watching.start()
 
     @contextlib.contextmanager
     def listening(self) -> Iterator["StopRequest"]:
-        """Listen for the signals inside a `with` block."""
-        with _handled([signal.SIGINT, signal.SIGTERM], self._handle):
+        """A block that looks at the request, so that it is given the time to."""
+        self._listeners += 1
+        try:
             yield self
+        finally:
+            self._listeners -= 1
 
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.exit_code is not None:
-            raise KeyboardInterrupt
-        self.exit_code = 128 + number
+    def _watch(self, reader: int, numbers: Sequence[int]) -> None:
+        first = _next_signal(reader, numbers)
+        assert first is not None
+        self.exit_code = 128 + first
+        in_time = self._listeners > 0 and (
+            _next_signal(reader, numbers, seconds=self.grace) is None and self._seen
+        )
+        if in_time:
+            _next_signal(reader, numbers)
+        self._end()
+
+    def _end(self) -> None:
+        assert self.exit_code is not None
+        if not self._quiet:
+            # The live progress hides the cursor; a lock of `sys.stderr` may be held.
+            cursor = "\x1b[?25h" if os.isatty(2) else ""
+            what = "Interrupted" if self.exit_code == 130 else "Terminated"
+            sentence = f"{cursor}overparam: {what}; what is stored is kept.\n"
+            with contextlib.suppress(OSError):
+                os.write(2, sentence.encode())
+        os._exit(self.exit_code)
 
 
-@contextlib.contextmanager
-def _handled(
-    signals: Sequence[signal.Signals], handle: Callable[[int, FrameType | None], None]
-) -> Iterator[None]:
-    # Only a main thread may set handlers; elsewhere its owner decides.
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, handle) for number in signals}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+STOP = StopRequest()
+"""The request of this process; never made unless the process has installed it."""
+
+
+def begin_worker() -> None:
+    """First thing in a worker of a sweep: its parent or a batch system ends it."""
+    STOP.install(signal.SIGTERM, quiet=True)
+
+
+def _nothing(number: int, frame: FrameType | None) -> None:
+    """A handler in Python is what makes the signal wake the thread."""
+
+
+def _next_signal(
+    reader: int, numbers: Sequence[int], *, seconds: float | None = None
+) -> int | None:
+    """The next of these signals; `None` if none comes within some seconds."""
+    end = None if seconds is None else time.monotonic() + seconds
+    while True:
+        left = None if end is None else max(0.0, end - time.monotonic())
+        if not select.select([reader], [], [], left)[0]:
+            return None
+        number = os.read(reader, 1)[0]
+        if number in numbers:
+            return number

@@ -15,6 +15,7 @@ from ..sweep.jobs import Job, SweepResult, SweepState
 from ..sweep.run import sweep
 from .batches import with_batches
 from .execute import work
+from .platform import STOP, begin_worker
 from .progress import Reporter
 from .show import print_table
 
@@ -76,6 +77,8 @@ def run_jobs(
             n_threads=n_threads,
             workers=workers,
             report=report,
+            stop_requested=stack.enter_context(STOP.listening()),
+            prepare=begin_worker,
         )
 
 

@@ -129,10 +129,26 @@ def _compiled(*, one_core: bool) -> Any:
     )
 
 
+def step_work(member: Member, stream: Stream, batch_size: int) -> float:
+    """Floating-point operations of one step, as XLA counts them before it compiles."""
+
+    def step(member: Member, stream: Stream) -> tuple[State, Info]:
+        drawn = _draw(stream, jnp.int32(0), Extent(1, 1, batch_size))
+        batch = stream.source.batch(jax.tree.map(lambda leaf: leaf[0], drawn))
+        return member.dynamics.step(member.state, batch, key=member.key)
+
+    lowered = eqx.filter_jit(step).lower(member, stream).lowered
+    return lowered.cost_analysis()["flops"]
+
+
+def n_weights(member: Member) -> int:
+    """Number of weights of a network in training."""
+    leaves = jax.tree.leaves(eqx.filter(member.state.network, eqx.is_array))
+    return sum(leaf.size for leaf in leaves)
+
+
 def _is_small(group: Group, extent: Extent) -> bool:
-    leaves = jax.tree.leaves(eqx.filter(group.member.state.network, eqx.is_array))
-    n_weights = sum(leaf.size for leaf in leaves) // group.size
-    return is_small(extent.batch_size, n_weights)
+    return is_small(extent.batch_size, n_weights(group.member) // group.size)
 
 
 def _advance(

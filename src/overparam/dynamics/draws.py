@@ -35,14 +35,23 @@ class Piece:
     extent: Extent
 
 
-def piece_extent(n_steps: int, batch_size: int, *, streams: Sequence[Stream]) -> Extent:
-    """The largest equal pieces of `n_steps` steps whose samples fit the cache."""
+def piece_extent(
+    n_steps: int, batch_size: int, *, streams: Sequence[Stream], most_steps: int
+) -> Extent:
+    """The largest equal pieces of `n_steps` steps whose samples fit the cache.
+
+    Args:
+        n_steps: Steps between two records.
+        batch_size: Samples of a step.
+        streams: Where the samples come from.
+        most_steps: Steps after which one wants to be back in Python.
+    """
     per_draw = min(stream.source.steps_per_draw(batch_size) for stream in streams)
-    block = largest_divisor(n_steps, at_most=per_draw)
+    block = largest_divisor(n_steps, at_most=min(per_draw, most_steps))
     one = Extent(1, block, batch_size)
     drawn = eqx.filter_eval_shape(draw_blocks, streams[0], jnp.int32(0), one)
     n_bytes = sum(math.prod(a.shape) * a.dtype.itemsize for a in jax.tree.leaves(drawn))
-    at_most = max(1, _MOST_BYTES // max(n_bytes, 1))
+    at_most = max(1, min(_MOST_BYTES // max(n_bytes, 1), most_steps // block))
     return Extent(largest_divisor(n_steps // block, at_most=at_most), block, batch_size)
 
 

@@ -12,7 +12,17 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from ..errors import ConfigError, Interrupted, StoreError
-from .chunk import Extent, Member, Shared, Stream, advance, group, signature
+from .chunk import (
+    Extent,
+    Member,
+    Shared,
+    Stream,
+    advance,
+    group,
+    n_weights,
+    signature,
+    step_work,
+)
 from .draws import Draws, Piece, piece_extent
 from .dynamics import State
 from .training import Plan, Record, Status, Training, Trajectory, Watch
@@ -20,6 +30,15 @@ from .training import Plan, Record, Status, Training, Trajectory, Watch
 
 # One key for each purpose of a training.
 _INITIAL, _STEPS, _DATA = range(3)
+
+# Operations after which a request to stop is looked at: two cores do 3e10 to 6e10 a
+# second (measured: dense, convolutional and factorising steps), hence 5 to 10 s.
+_MOST_WORK = 3e11
+
+# Counting operations traces the step once more, a fifth of a second. A piece is not
+# worth it if a dense network would need less than this, of which a convolution makes
+# up to a thousand times as much.
+_LITTLE_WORK = 1e9
 
 
 def train(training: Training, plan: Plan, *, watch: Watch | None = None) -> Trajectory:
@@ -88,6 +107,24 @@ class _Run:
         return Trajectory(records=self.records, status=status, state=self.member.state)
 
 
+@dataclass
+class _Part:
+    """What was summed since the last record."""
+
+    first_step: int
+    sums: list[Record]
+    n_pieces: int = 0
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, runs: Sequence[_Run], step: int) -> "_Part":
+        return cls(step, [{} for _ in runs])
+
+    def add(self, moved: list[Record], seconds: float) -> None:
+        self.sums = list(map(_added, self.sums, moved))
+        self.n_pieces, self.seconds = self.n_pieces + 1, seconds
+
+
 class _Loop:
     """The host side of the loop: groups, records, checkpoints."""
 
@@ -101,6 +138,7 @@ class _Loop:
         self.groups = _equal_shapes([run.member for run in self.runs])
         self.extents: dict[int, Extent] = {}
         self.step = 0
+        self.part = _Part.of(self.runs, 0)
 
     def run(self) -> list[Trajectory]:
         resumed = self._resume()
@@ -127,20 +165,25 @@ class _Loop:
                 run.status = run.training.until(run.records)
 
     def _chunk(self, draws: Draws | None) -> None:
-        """Train up to the next record, and record."""
-        start = time.perf_counter()
-        end = min(self.step + self.plan.record_every, self.plan.n_steps)
-        piece, sums, n_pieces = self._piece(self.step), [{} for _ in self.runs], 0
+        """Train up to the next record, and record; a stop is obeyed between pieces."""
+        start = time.perf_counter() - self.part.seconds
+        end = self.part.first_step + self.plan.record_every
+        end = min(end, self.plan.n_steps)
+        piece = self._piece(self.step)
         while piece is not None and piece.first_step < end:
             then = self._piece(piece.first_step + piece.extent.total)
             drawn = None if draws is None else draws.take(piece, then=then)
-            sums = list(map(_added, sums, self._advance(piece, drawn)))
-            piece, n_pieces = then, n_pieces + 1
-        self.step, seconds = end, time.perf_counter() - start
-        for run, total in zip(self.runs, sums, strict=True):
+            moved = self._advance(piece, drawn)
+            self.part.add(moved, time.perf_counter() - start)
+            self.step += piece.extent.total
+            piece = then
+            if self.step < end:
+                self._keep()
+        part, self.part = self.part, _Part.of(self.runs, self.step)
+        for run, total in zip(self.runs, part.sums, strict=True):
             if run.status is None:
-                means = {name: value / n_pieces for name, value in total.items()}
-                run.record(self.step, means, seconds)
+                means = {name: value / part.n_pieces for name, value in total.items()}
+                run.record(self.step, means, part.seconds)
         newest = self.runs[0].records[-1]
         self.watch.progress(self.step, self.plan.n_steps, **newest)
 
@@ -174,9 +217,27 @@ class _Loop:
         whole = left + step % self.plan.record_every
         if whole not in self.extents:
             streams = [self.stream] if self.stream else self._own_streams()
-            extent = piece_extent(whole, self.plan.batch_size, streams=streams)
-            self.extents[whole] = extent
+            self.extents[whole] = piece_extent(
+                whole,
+                self.plan.batch_size,
+                streams=streams,
+                most_steps=self._most_steps(whole),
+            )
         return Piece(step, self.extents[whole])
+
+    def _most_steps(self, n_steps: int) -> int:
+        """How many of `n_steps` steps a piece may have so that a stop is obeyed."""
+        size, members = self.plan.batch_size, [run.member for run in self.runs]
+        weights = sum(n_weights(member) for member in members)
+        if 6 * size * weights * n_steps < _LITTLE_WORK:
+            return n_steps
+        work = 0.0
+        for indices in self.groups:
+            member = members[indices[0]]
+            stream = self.stream or member.stream
+            assert stream is not None
+            work += len(indices) * step_work(member, stream, size)
+        return max(1, int(_MOST_WORK / max(work, 1.0)))
 
     def _own_streams(self) -> list[Stream]:
         streams = [run.member.stream for run in self.runs]
@@ -195,6 +256,7 @@ class _Loop:
         if keeper and unfinished and (keeper.due() or exit_code is not None):
             header = {
                 "step": self.step,
+                "part": dataclasses.asdict(self.part),
                 "plan": dataclasses.asdict(self.plan),
                 "records": [run.records for run in self.runs],
                 "statuses": [run.status for run in self.runs],
@@ -213,7 +275,12 @@ class _Loop:
         if not (keeper and found):
             return False
         states, header = found
+        # Earlier versions kept whole intervals only.
+        part = header.get("part")
+        self.part = _Part(**part) if part else _Part.of(self.runs, header["step"])
         same = {"batch_size", "record_every"}
+        if self.part.n_pieces:
+            same.add("n_steps")  # It may have shortened the interval.
         plan = dataclasses.asdict(self.plan)
         if any(header["plan"][name] != plan[name] for name in same):
             raise StoreError(

@@ -8,7 +8,7 @@ import contextlib
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,6 +45,8 @@ def sweep(
     workers: Sequence[Worker] | None = None,
     report: Report | None = None,
     skip_finished: bool = True,
+    stop_requested: Callable[[], int | None] = lambda: None,
+    prepare: Callable[[], None] | None = None,
 ) -> SweepResult:
     """Do every job that is not finished yet; a failing one does not stop the others.
 
@@ -57,6 +59,8 @@ def sweep(
             `concurrent.futures.Executor`, for instance that of a cluster.
         report: Told the state, about twice a second or whenever a run ends.
         skip_finished: Leave out runs with a stored answer (not with `--force`).
+        stop_requested: Exit code to stop with, or `None`; asked about twice a second.
+        prepare: Called first in every process that is started here.
 
     Returns:
         Counts by status, and the failed runs with a sentence each.
@@ -64,6 +68,8 @@ def sweep(
     Raises:
         ConfigError: If `n_jobs` or `n_threads` is below 1.
         OverparamError: If the executor is lost. What is finished is stored.
+        Interrupted: If a stop is requested; runs under way have had the time to write
+            their checkpoints.
     """
     at_least(1, n_jobs=n_jobs, n_threads=n_threads)
     # Workers elsewhere have another current folder.
@@ -75,7 +81,9 @@ def sweep(
     if missing:
         record_sweep(unique.values())
         n_workers = min(n_jobs, len(missing))
-        run.drive(workers or local_workers(n_workers, n_threads=n_threads), report)
+        if workers is None:
+            workers = local_workers(n_workers, n_threads=n_threads, prepare=prepare)
+        run.drive(workers, report, stop_requested)
     return SweepResult(
         state=run.state(), statuses=run.statuses, failures=tuple(run.failures)
     )
@@ -105,12 +113,23 @@ class _Sweep:
         self.statuses = stored
         self.failures: list[Failure] = []
 
-    def drive(self, workers: Sequence[Worker], report: Report | None) -> None:
+    def drive(
+        self,
+        workers: Sequence[Worker],
+        report: Report | None,
+        stop_requested: Callable[[], int | None],
+    ) -> None:
         """Keep every worker busy until nothing is left."""
         free = [_Place(worker) for worker in workers]
         graceful = False
         try:
             while self._queue or self._running or self._waiting:
+                if (exit_code := stop_requested()) is not None:
+                    raise Interrupted(
+                        "The sweep was stopped; the same command goes on from what is "
+                        "stored.",
+                        exit_code=exit_code,
+                    )
                 self._look_again()
                 while free and self._queue:
                     self._begin(free.pop())

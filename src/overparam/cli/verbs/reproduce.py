@@ -13,7 +13,6 @@ from ...reproductions.registry import REPRODUCTIONS, reproduction
 from ...store.files import write_json
 from ...store.read import read_run
 from ..arguments import Storage, parse_all
-from ..platform import ended_on_termination
 from ..show import duration, print_json, print_table, tell
 from ..sweeping import FINISHED_WITH_FAILURES, jobs_of, print_failures, run_jobs
 
@@ -67,13 +66,12 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigError("Name a reproduction; `overparam reproduce --list` has all.")
     wanted = reproduction(reproducing.name)
     jobs = jobs_of(wanted.study, wanted.grid(reproducing.scale), storage.runs)
-    with ended_on_termination():
-        result = run_jobs(
-            reproducing.name,
-            jobs,
-            n_jobs=reproducing.jobs,
-            cluster=reproducing.cluster,
-        )
+    result = run_jobs(
+        reproducing.name,
+        jobs,
+        n_jobs=reproducing.jobs,
+        cluster=reproducing.cluster,
+    )
     tell(f"{result.state.total} runs in {duration(result.state.seconds)}.")
     if result.failures:
         print_failures(result)

@@ -8,7 +8,7 @@ from ...store.read import read_run
 from ...studies.registry import STUDIES, study
 from ..arguments import Storage, overview, parse_all, take_name
 from ..execute import Executed, execute
-from ..platform import CompileClock, StopRequest
+from ..platform import STOP, CompileClock
 from ..progress import Reporter
 from ..show import duration, print_json, print_values, tell
 
@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
     )
     clock = CompileClock()
     clock.listen()
-    with Reporter(name) as reporter, StopRequest().listening() as stop:
+    with Reporter(name) as reporter, STOP.listening() as stop:
         executed = execute(
             name,
             config,

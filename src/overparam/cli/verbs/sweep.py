@@ -13,7 +13,6 @@ from ...studies.registry import STUDIES, study
 from ...sweep.grid import grid
 from ...sweep.plan import plan_from_toml
 from ..arguments import Storage, parse_all
-from ..platform import ended_on_termination
 from ..show import duration, print_json, tell
 from ..sweeping import FINISHED_WITH_FAILURES, jobs_of, print_failures, run_jobs
 
@@ -65,14 +64,13 @@ def main(argv: Sequence[str]) -> int:
         missing = sum(not (job.path / "status.json").exists() for job in jobs)
         tell(f"{len(jobs)} runs, {missing} of them not stored yet.")
         return 0
-    with ended_on_termination():
-        result = run_jobs(
-            name,
-            jobs,
-            n_jobs=sweeping.jobs,
-            n_threads=sweeping.threads,
-            cluster=sweeping.cluster,
-        )
+    result = run_jobs(
+        name,
+        jobs,
+        n_jobs=sweeping.jobs,
+        n_threads=sweeping.threads,
+        cluster=sweeping.cluster,
+    )
     state = result.state
     if sweeping.json:
         print_json({"statuses": result.statuses, "seconds": state.seconds})
