@@ -273,3 +273,49 @@ def cluster_client(file):
     from distributed import Client
 
     return Client(scheduler_file=str(file), set_as_default=False)
+
+
+def test_a_killed_scheduler_logs_no_traceback_of_dask(tmp_path, dask):
+    cluster, scheduler = dask
+    code = (
+        "import sys; from work_for_tests import *\n"
+        "from overparam.sweep.clusters import cluster_workers\n"
+        "with cluster_workers(sys.argv[1], n_jobs=2) as workers:\n"
+        "    sweep(jobs(sys.argv[2], ['wait'] * 2), work=work, workers=workers)\n"
+    )
+    folder = os.path.dirname(work_for_tests.__file__)
+    client = subprocess.Popen(
+        [sys.executable, "-c", code, cluster, str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([folder, *sys.path])},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until(started(tmp_path, 2))
+    scheduler.kill()
+    _, said = client.communicate()
+    assert "executor is lost" in said
+    # Our own error is the only one that nobody took.
+    assert "distributed.client" not in said
+
+
+def test_a_cluster_without_a_worker_says_so_and_goes_on_when_one_comes(tmp_path):
+    file = tmp_path / "scheduler.json"
+    module = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
+    worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--no-dashboard"]
+    alive = []
+    with contextlib.ExitStack() as processes:
+        where = ["--scheduler-file", str(file)]
+        processes.enter_context(process(*module, *LOOPBACK, "--port", "0", *where))
+        until(file.exists)
+
+        def report(state):
+            if not state.alive and not alive:
+                processes.enter_context(process(*worker, *where, "--nthreads", "1"))
+            alive.append(state.alive)
+
+        with cluster_workers(f"dask:{file}") as workers:
+            result = sweep(
+                jobs(tmp_path, ["finish"]), work=work, workers=workers, report=report
+            )
+    assert result.statuses == {"finished": 1}
+    assert not alive[0]

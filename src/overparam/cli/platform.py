@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+
 def prepare_jax() -> None:
     """Switch the persistent compilation cache on, unless the user chose one."""
     import jax

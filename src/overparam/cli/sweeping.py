@@ -17,7 +17,7 @@ from .batches import with_batches
 from .execute import work
 from .platform import STOP, begin_worker
 from .progress import Reporter
-from .show import print_table
+from .show import duration, print_table, tell
 
 
 FINISHED_WITH_FAILURES = 4
@@ -60,6 +60,7 @@ def run_jobs(
     """Run jobs on `n_jobs` processes, or on a cluster, with progress on stderr."""
     with contextlib.ExitStack() as stack:
         reporter = stack.enter_context(Reporter(what, unit="run"))
+        waiting = _Waiting()
         workers = None
         if cluster is None:
             jobs = with_batches(jobs, n_jobs=n_jobs or 1)
@@ -69,6 +70,7 @@ def run_jobs(
         def report(state: SweepState) -> None:
             ended = state.stored + state.done + state.failed
             reporter(ended, state.total, failed=state.failed)
+            waiting.look(state)
 
         return sweep(
             jobs,
@@ -80,6 +82,28 @@ def run_jobs(
             stop_requested=stack.enter_context(STOP.listening()),
             prepare=begin_worker,
         )
+
+
+class _Waiting:
+    """Says that a cluster has no worker, and for how long; ever more rarely."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._due = 0.0
+
+    def look(self, state: SweepState) -> None:
+        """Say it if it is so and due."""
+        if state.alive:
+            self._since, self._due = None, 0.0
+            return
+        self._since = state.seconds if self._since is None else self._since
+        seconds = state.seconds - self._since
+        if seconds >= self._due:
+            self._due = max(10.0, 2 * seconds)
+            tell(
+                f"The cluster has no live worker; waiting for one ({duration(seconds)} "
+                "so far) until it comes or you stop, which loses nothing."
+            )
 
 
 def print_failures(result: SweepResult) -> None:

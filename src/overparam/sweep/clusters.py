@@ -2,7 +2,9 @@
 
 import contextlib
 import logging
+import math
 import shutil
+import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 # Workers that a batch system starts may have to queue; a running cluster has none to
 # wait for, only a network.
 _SECONDS_TO_CONNECT = 30
+
+_SECONDS_BETWEEN_PULSES = 5.0
 
 
 @contextlib.contextmanager
@@ -61,7 +65,11 @@ def _places(client: "Client", n_jobs: int | None) -> list[Worker]:
         )
     executor = client.get_executor(pure=False)
     n_places = n_jobs or max(1, sum(threads.values()))
-    return [Borrowed(executor, survives=_only_a_worker) for _ in range(n_places)]
+    pulse = _Pulse(client)
+    return [
+        Borrowed(executor, survives=_only_a_worker, alive=pulse)
+        for _ in range(n_places)
+    ]
 
 
 def _only_a_worker(error: BaseException) -> bool:
@@ -126,13 +134,36 @@ def _submitted(n_jobs: int) -> "Iterator[Client]":
             yield client
 
 
+class _Pulse:
+    """Whether a cluster has workers; asked of the scheduler now and then."""
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+        self._asked = -math.inf
+        self._alive = True
+
+    def __call__(self) -> bool:
+        if time.monotonic() - self._asked > _SECONDS_BETWEEN_PULSES:
+            # A scheduler that is lost is told of by the tasks that it loses.
+            with contextlib.suppress(OSError):
+                self._alive = bool(self._client.nthreads(callback_timeout=2))
+            self._asked = time.monotonic()
+        return self._alive
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """What Dask logs of a lost scheduler is a page; our error is a sentence."""
-    logger = logging.getLogger("distributed")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    with contextlib.suppress(ImportError):
+        # It gives its loggers levels and handlers of their own when it is imported.
+        import distributed  # noqa: F401
+    names = [n for n in logging.root.manager.loggerDict if n.startswith("distributed")]
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

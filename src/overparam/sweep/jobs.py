@@ -74,6 +74,8 @@ class SweepState:
     """Runs that another process is doing."""
     seconds: float
     """Time since the sweep began."""
+    alive: bool = True
+    """Whether there is a worker; a cluster may have none yet, or none any more."""
 
     @property
     def rate(self) -> float:

@@ -110,6 +110,7 @@ class _Sweep:
         self._stored = stored.total()
         self._total = self._stored + len(jobs)
         self._start = time.monotonic()
+        self._workers: Sequence[Worker] = ()
         self.statuses = stored
         self.failures: list[Failure] = []
 
@@ -120,6 +121,7 @@ class _Sweep:
         stop_requested: Callable[[], int | None],
     ) -> None:
         """Keep every worker busy until nothing is left."""
+        self._workers = workers
         free = [_Place(worker) for worker in workers]
         graceful = False
         try:
@@ -157,6 +159,7 @@ class _Sweep:
             failed=n_failed,
             waiting=len(self._waiting),
             seconds=time.monotonic() - self._start,
+            alive=any(worker.alive() for worker in self._workers),
         )
 
     def _interrupt(self, workers: Sequence[Worker]) -> None:

@@ -24,6 +24,10 @@ class Worker(Protocol):
         """Be ready again after a task ended with `error`, or say that it cannot be."""
         ...
 
+    def alive(self) -> bool:
+        """Whether there is anything to run on; a cluster may have no worker yet."""
+        ...
+
     def interrupt(self) -> None:
         """Ask the task to stop at its next checkpoint."""
         ...
@@ -44,6 +48,9 @@ class InProcess:
     def revive(self, error: BaseException) -> bool:
         return True
 
+    def alive(self) -> bool:
+        return True
+
     def interrupt(self) -> None:
         pass
 
@@ -59,16 +66,27 @@ class Borrowed:
         executor: Executor,
         *,
         survives: Callable[[BaseException], bool] = lambda error: False,
+        alive: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`survives`: whether an error cost a process but not the executor."""
+        """Use a place.
+
+        Args:
+            executor: Whose place.
+            survives: Whether an error cost a process but not the executor.
+            alive: Whether the executor has any process.
+        """
         self._executor = executor
         self._survives = survives
+        self._alive = alive
 
     def submit(self, task: Callable[..., Any], *arguments: Any) -> Future[Any]:
         return self._executor.submit(task, *arguments)
 
     def revive(self, error: BaseException) -> bool:
         return self._survives(error)
+
+    def alive(self) -> bool:
+        return self._alive()
 
     def interrupt(self) -> None:
         pass
@@ -98,6 +116,9 @@ class OwnProcess:
     def revive(self, error: BaseException) -> bool:
         self.stop(now=True)
         self._start()
+        return True
+
+    def alive(self) -> bool:
         return True
 
     def interrupt(self) -> None:
