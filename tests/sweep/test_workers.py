@@ -2,6 +2,7 @@ import os
 
 import pytest
 
+from overparam.errors import OverparamError
 from overparam.sweep import workers
 from overparam.sweep.workers import InProcess, OwnProcess, local_workers
 
@@ -37,3 +38,12 @@ def test_a_revived_worker_works():
     assert worker.revive(OSError())
     assert worker.submit(os.getpid).result() != first
     worker.stop(now=True)
+
+
+def test_a_machine_that_gives_no_semaphores_is_one_sentence(monkeypatch):
+    def full(**_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", full)
+    with pytest.raises(OverparamError, match=r"/dev/shm.*--jobs 1"):
+        local_workers(2)

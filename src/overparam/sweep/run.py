@@ -176,7 +176,7 @@ class _Sweep:
         place.shape = place.job.shape
         try:
             future = place.worker.submit(_attempt, self._work, place.job)
-        except RuntimeError as error:  # A pool that broke or was shut down.
+        except (RuntimeError, OSError) as error:  # A broken pool, or no new process.
             future = Future()
             future.set_exception(error)
         self._running[future] = place

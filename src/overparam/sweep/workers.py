@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from ..cores import THREADS, n_cores
+from ..errors import OverparamError
 
 
 class Worker(Protocol):
@@ -135,12 +136,19 @@ class OwnProcess:
     def _start(self) -> None:
         context = get_context("spawn")
         self._worker_end, self._lifeline = context.Pipe(duplex=False)
-        self._pool = ProcessPoolExecutor(
-            max_workers=1,
-            mp_context=context,
-            initializer=_begin,
-            initargs=(self._worker_end, self._n_threads, self._prepare),
-        )
+        try:
+            self._pool = ProcessPoolExecutor(
+                max_workers=1,
+                mp_context=context,
+                initializer=_begin,
+                initargs=(self._worker_end, self._n_threads, self._prepare),
+            )
+        except (OSError, ImportError, NotImplementedError) as error:
+            # Their semaphores live in /dev/shm, which a container may keep tiny.
+            raise OverparamError(
+                f"No second process can be started here ({error}; is /dev/shm full, "
+                "read-only or too small?): make room there, or use `--jobs 1`."
+            ) from error
 
 
 def local_workers(
