@@ -4,32 +4,73 @@ Only the standard library is imported here, so that the command line stays fast.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from .errors import ConfigError
 
 
+MOST = 2**63 - 1
+"""The largest whole number a config takes: the largest that 64 bits hold."""
+
+
 def at_least(minimum: float, **values: float | None) -> None:
-    """Every value is finite and at least `minimum`; `None` passes."""
-    for name, value in values.items():
-        if value is not None and not (math.isfinite(value) and value >= minimum):
-            raise ConfigError(f"`{name}` must be at least {minimum:g}, got {value}.")
+    """Every value is finite, at least `minimum`, and below 2^63 if it is whole.
+
+    `None` passes.
+    """
+    for name, value in _given(values):
+        if isinstance(value, int) and value > MOST:
+            message = f"`{name}` must be at most 2^63 - 1, got {written(value)}."
+            raise ConfigError(message)
+        if not (_is_finite(value) and value >= minimum):
+            message = f"`{name}` must be at least {minimum:g}, got {written(value)}."
+            raise ConfigError(message)
 
 
 def positive(**values: float | None) -> None:
     """Every value is a positive finite number; `None` passes."""
-    for name, value in values.items():
-        if value is not None and not (math.isfinite(value) and value > 0):
-            message = f"`{name}` must be a positive finite number, got {value}."
-            raise ConfigError(message)
+    for name, value in _given(values):
+        if not (_is_finite(value) and value > 0):
+            raise ConfigError(
+                f"`{name}` must be a positive finite number, got {written(value)}."
+            )
 
 
 def in_range(low: float, high: float, **values: float | None) -> None:
     """Every value lies in the closed interval [low, high]; `None` passes."""
+    for name, value in _given(values):
+        if not low <= value <= high:
+            raise ConfigError(
+                f"`{name}` must lie in [{low:g}, {high:g}], got {written(value)}."
+            )
+
+
+def written(value: object) -> str:
+    """A value as a sentence shows it: whole numbers of many digits by their number."""
+    if isinstance(value, int) and value.bit_length() > 128:
+        return (
+            f"a number of {math.floor(value.bit_length() * math.log10(2)) + 1} digits"
+        )
+    return repr(shortened(value)) if isinstance(value, str) else shortened(str(value))
+
+
+def shortened(text: str) -> str:
+    """The beginning of a long text, and how long it is."""
+    return text if len(text) <= 80 else f"{text[:40]}... ({len(text)} characters)"
+
+
+def _given(values: dict[str, float | None]) -> Iterator[tuple[str, float]]:
     for name, value in values.items():
-        if value is not None and not low <= value <= high:
-            message = f"`{name}` must lie in [{low:g}, {high:g}], got {value}."
-            raise ConfigError(message)
+        if value is None:
+            continue
+        if isinstance(value, bool | str) or not hasattr(value, "__float__"):
+            raise ConfigError(f"`{name}` must be a number, got {written(value)}.")
+        yield name, value
+
+
+def _is_finite(value: float) -> bool:
+    # A whole number beyond the range of floats is none for `math.isfinite`.
+    return abs(value) <= MOST if isinstance(value, int) else math.isfinite(value)
 
 
 def one_of(choices: Iterable[str], **values: str) -> None:

@@ -73,6 +73,25 @@ def test_values_have_the_type_of_their_field(text, values):
         (["width=0..1..2..3"], "is no range"),
         (["width=0..1e12"], "1,000,000,000,001 values, at most 100,000"),
         (["width=0..999", "clip=0..999"], "1,000,000 runs, at most"),
+        (["width=0..1e999999"], "far more values, at most"),
+        (["width=0..1..1e-999999"], "values, at most"),
+        (["width=0..inf"], "is no range"),
+        (["width=0...9"], "`width=0...9` is no range; write 0..9"),
+        (["width=0.."], "is no range"),
+        (["width=0..٩"], "is no range"),
+        (["width=0..9..20"], "one value only, the step 20 leads beyond 9"),
+        (["learning_rate=1e-3..1e-1"], "has no step; write 1e-3..1e-1..STEP"),
+        (["width=1,,2"], "`width=1,,2` has nothing beside a comma"),
+        (["width=1,2,"], "nothing beside a comma"),
+        (["hidden=(1,2"], "has an unmatched bracket"),
+        (["hidden=1)"], "has an unmatched bracket"),
+        (["hidden=64,32"], r"hidden=\(64,32\) for one run, or hidden=\(64\),\(32\)"),
+        (["hidden=(1,,2)"], "`hidden` must be whole numbers"),
+        (["width=٣"], "`width` must be a whole number"),
+        (["width=9223372036854775808"], "`width` must be a whole number"),
+        (["width=" + "9" * 5000], r"a whole number, got '9+\.\.\. \(5000 characters"),
+        (["learning_rate=1e999"], "`learning_rate` must be a number, got '1e999'"),
+        (["learning_rate=1e-999"], "`learning_rate` must be a number, got '1e-999'"),
     ],
 )
 def test_a_mistake_is_one_sentence(texts, sentence):
@@ -92,6 +111,11 @@ def test_keys_are_combined_with_the_last_one_fastest():
 def test_every_float_is_read_back_as_it_is_printed(value):
     [setting] = grid([f"learning_rate={value!r}"], Toy)
     assert setting["learning_rate"] == value
+
+
+def test_whole_numbers_written_as_decimals_are_exact():
+    [setting] = grid(["width=9007199254740993.0"], Toy)
+    assert setting["width"] == 2**53 + 1
 
 
 def test_nan_is_a_number():
@@ -183,6 +207,15 @@ HEAD = '[sweep]\nstudy = "toy"\n'
         (HEAD + "[[cases]]\nwidth = [1, 2]\nclip = [1, 2, 3]", "`width` 2, `clip` 3"),
         (HEAD + "[fixed]\nfolder = 3", "`folder` must be text, got 3"),
         (HEAD + "[fixed]\nnoisy = 1", "`noisy` must be true or false, got 1"),
+        ("cases = [1]\n" + HEAD, r"must be written \[\[cases\]\]"),
+        ("cases = []\n" + HEAD, r"must be written \[\[cases\]\]"),
+        (HEAD + "[grid]\nhidden = { 1 = 2 }", "`hidden` must be whole numbers"),
+        (HEAD + "[grid]\nwidth = " + "9" * 5000, "It is no valid TOML"),
+        (HEAD + "[grid]\nwidth = " + "[" * 9999, "It is no valid TOML"),
+        (
+            HEAD + "[grid]\nwidth = '0..99999'\n[[cases]]\nclip = [1, 2]",
+            "200,000 runs, at most",
+        ),
     ],
 )
 def test_a_mistake_in_a_file_is_one_sentence_that_names_it(tmp_path, text, sentence):

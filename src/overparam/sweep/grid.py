@@ -4,12 +4,14 @@ Only the standard library is imported here.
 """
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, Overflow
 from typing import Any
 
+from ..checks import MOST, shortened, written
 from ..errors import ConfigError
-from .values import converted, field_kind, is_number
+from .values import converted, field_kind, is_bracketed, is_number, is_tuple
 
 
 # A typing slip such as 0..1e12 must not fill the memory.
@@ -21,7 +23,8 @@ def grid(texts: Sequence[str], config: type) -> list[dict[str, Any]]:
 
     Args:
         texts: Each `key=v1,v2`, `key=0..9` (both ends included) or `key=0..100..10`
-            (with a step); a tuple is written `(64,64)`.
+            (with a step, the last value at or before the end); a tuple is written
+            `(64,64)`.
         config: The config dataclass of the study.
 
     Returns:
@@ -43,15 +46,20 @@ def values_of(text: str, kind: Any, *, name: str) -> list[Any]:
     """The values that `v1,v2`, `0..9` or `0..100..10` stand for.
 
     Raises:
-        ConfigError: If a value is not of the field's type or a range is empty.
+        ConfigError: If a value is not of the field's type, a range is empty, or the
+            text could mean two things.
     """
+    parts = _split(text, name)
+    if is_tuple(kind) and len(parts) > 1 and not all(map(is_bracketed, parts)):
+        raise ConfigError(
+            f"`{name}` takes several values at once: write {name}=({text}) for one "
+            f"run, or {name}=({parts[0]}),({parts[1]}) for one run each."
+        )
     values: list[Any] = []
-    for part in _split(text):
+    for part in parts:
         spread = ".." in part and is_number(kind)
         items = _range(part, name) if spread else [part]
         values += [converted(item, kind, name=name) for item in items]
-    if not values:
-        raise ConfigError(f"`{name}` has no value; write {name}=1,2 or {name}=0..9.")
     return values
 
 
@@ -59,7 +67,9 @@ def _axis(text: str, config: type) -> tuple[str, list[Any]]:
     name, equals, values = text.partition("=")
     name = name.strip().replace("-", "_").lstrip("_")
     if not equals:
-        raise ConfigError(f"{text!r} sets nothing; write key=value or key=v1,v2.")
+        raise ConfigError(
+            f"{written(text)} sets nothing; write key=value or key=v1,v2."
+        )
     return name, once(values_of(values, field_kind(config, name), name=name))
 
 
@@ -69,42 +79,79 @@ def product(axes: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     Raises:
         ConfigError: If there are more than 100,000.
     """
-    size = 1
-    for values in axes.values():
-        size *= len(values)
-    if size > _MOST_VALUES:
-        raise ConfigError(f"The grid has {size:,} runs, at most {_MOST_VALUES:,} go.")
+    at_most(math.prod(len(values) for values in axes.values()))
     combinations = itertools.product(*axes.values())
     return [dict(zip(axes, values, strict=True)) for values in combinations]
 
 
-def _split(text: str) -> list[str]:
+def at_most(n_runs: int) -> None:
+    """Refuse a grid that is too large to be meant."""
+    if n_runs > _MOST_VALUES:
+        shown = f"{n_runs:,}" if n_runs < MOST else "far more"
+        raise ConfigError(f"The grid has {shown} runs, at most {_MOST_VALUES:,} go.")
+
+
+def _split(text: str, name: str) -> list[str]:
     """Parts between the commas that are outside of brackets."""
+    if not text.strip():
+        raise ConfigError(f"`{name}` has no value; write {name}=1,2 or {name}=0..9.")
     parts, depth = [""], 0
     for character in text:
         depth += (character in "([") - (character in ")]")
+        if depth < 0:
+            break
         if character == "," and depth == 0:
             parts.append("")
         else:
             parts[-1] += character
-    return [part.strip() for part in parts if part.strip()]
+    parts = [part.strip() for part in parts]
+    if depth:
+        raise ConfigError(f"`{name}={shortened(text)}` has an unmatched bracket.")
+    if not all(parts):
+        raise ConfigError(f"`{name}={shortened(text)}` has nothing beside a comma.")
+    return parts
 
 
 def _range(text: str, name: str) -> Iterator[str]:
-    # Decimals, so that 0..1..0.1 gives 0.3 and not 0.30000000000000004.
+    given = f"`{name}={shortened(text)}`"
+    start, stop, step = _ends(text, given)
     try:
-        ends = [Decimal(part) for part in text.split("..")]
-        start, stop, step = ends if len(ends) == 3 else (*ends, Decimal(1))
-        count = int((stop - start) / step) + 1
-    except (InvalidOperation, ValueError, ArithmeticError):
-        message = f"`{name}={text}` is no range; write 0..9, or 0..100..10 with a step."
-        raise ConfigError(message) from None
-    if (stop - start) / step < 0:
-        raise ConfigError(f"`{name}={text}` is empty: {step} leads away from {stop}.")
-    if count > _MOST_VALUES:
-        message = f"`{name}={text}` has {count:,} values, at most {_MOST_VALUES:,} go."
-        raise ConfigError(message)
-    return (str(start + index * step) for index in range(count))
+        n_steps = (stop - start) / step
+    except Overflow:
+        n_steps = Decimal("inf")
+    if n_steps < 0:
+        raise ConfigError(f"{given} is empty: {step} leads away from {stop}.")
+    if n_steps >= _MOST_VALUES:
+        count = f"{int(n_steps) + 1:,}" if n_steps < MOST else "far more"
+        raise ConfigError(f"{given} has {count} values, at most {_MOST_VALUES:,} go.")
+    if 0 < n_steps < 1:
+        raise ConfigError(
+            f"{given} has one value only, the step {step} leads beyond {stop}; write "
+            f"{name}={start} or a smaller step."
+        )
+    return (str(start + index * step) for index in range(int(n_steps) + 1))
+
+
+def _ends(text: str, given: str) -> tuple[Decimal, Decimal, Decimal]:
+    """Start, stop and step of a range."""
+    words = text.split("..")
+    try:
+        # Decimals, so that 0..1..0.1 gives 0.3 and not 0.30000000000000004.
+        ends = [Decimal(word) for word in words]
+    except ArithmeticError:
+        ends = []
+    sound = text.isascii() and "..." not in text and all(e.is_finite() for e in ends)
+    if not sound or len(ends) not in (2, 3) or ends[2:] == [0]:
+        remedy = "write 0..9, or 0..100..10 with a step."
+        raise ConfigError(f"{given} is no range; {remedy}")
+    if len(ends) == 3:
+        return ends[0], ends[1], ends[2]
+    if any(end != end.to_integral_value() for end in ends):
+        step = f"{words[0]}..{words[1]}..STEP"
+        raise ConfigError(
+            f"{given} has no step; write {step}, or all values with commas."
+        )
+    return ends[0], ends[1], Decimal(1)
 
 
 def once(values: list[Any]) -> list[Any]:

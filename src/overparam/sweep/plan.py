@@ -4,6 +4,7 @@ Only the standard library is imported here.
 """
 
 import itertools
+import math
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from .grid import once, product, values_of
+from .grid import at_most, once, product, values_of
 from .values import converted, field_kind, is_tuple, unknown
 
 
@@ -56,8 +57,9 @@ def _toml(path: Path) -> dict[str, Any]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"It cannot be read ({error.strerror}).") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"It is no valid TOML: {error}.") from None
+    except (ValueError, RecursionError) as error:  # Of tomllib, and of what it calls.
+        reason = str(error).removesuffix(".")
+        raise ConfigError(f"It is no valid TOML: {reason}.") from None
     for table in content:
         if table not in _TABLES:
             raise ConfigError(unknown(table, _TABLES, what="table"))
@@ -84,10 +86,13 @@ def _settings(content: Mapping[str, Any], config: type) -> Iterator[dict[str, An
         for name, value in _table(content, "grid").items()
     }
     cases = content.get("cases", [{}])
-    if not isinstance(cases, list):
+    is_tables = isinstance(cases, list) and all(isinstance(c, dict) for c in cases)
+    if not is_tables or not cases:
         raise ConfigError("`cases` must be written [[cases]], with two brackets.")
-    for case in cases:
-        for zipped in _zipped(case, config):
+    rows = [list(_zipped(case, config)) for case in cases]
+    at_most(sum(map(len, rows)) * math.prod(map(len, axes.values())))
+    for case in rows:
+        for zipped in case:
             _apart(fixed, axes, zipped)
             for combined in product(axes):
                 yield fixed | zipped | combined

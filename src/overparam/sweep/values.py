@@ -5,16 +5,20 @@ Only the standard library is imported here.
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
+from ..checks import MOST, written
 from ..errors import ConfigError
 
 
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
+_NOT_OF_THE_KIND = (ValueError, TypeError, ArithmeticError)
 
 
 def field_kind(config: type, name: str) -> Any:
@@ -51,10 +55,9 @@ def converted(value: Any, kind: Any, *, name: str) -> Any:
     """
     try:
         return _convert(value, kind)
-    except (ValueError, TypeError, OverflowError):
-        shown = repr(value) if isinstance(value, str) else value
+    except _NOT_OF_THE_KIND:
         hint = _suggestion(value, kind)
-        message = f"`{name}` must be {described(kind)}, got {shown}{hint}."
+        message = f"`{name}` must be {described(kind)}, got {written(value)}{hint}."
         raise ConfigError(message) from None
 
 
@@ -98,7 +101,7 @@ def _convert(value: Any, kind: Any) -> Any:
     for alternative in alternatives[:-1]:
         try:
             return _convert_one(value, alternative)
-        except (ValueError, TypeError, OverflowError):
+        except _NOT_OF_THE_KIND:
             continue
     return _convert_one(value, alternatives[-1])
 
@@ -114,9 +117,7 @@ def _convert_one(value: Any, kind: Any) -> Any:
     if kind is int:
         return _whole_number(value)
     if kind is float:
-        if isinstance(value, bool):
-            raise TypeError
-        return float(value)
+        return _number(value)
     if not isinstance(value, str):
         raise TypeError
     return value if kind in (str, Any) else kind(value)
@@ -140,30 +141,56 @@ def _boolean(value: Any) -> bool:
 
 
 def _whole_number(value: Any) -> int:
-    if isinstance(value, bool):
+    # Through decimals: 1e4 is a whole number to a person, and nothing is rounded.
+    number = _decimal(value)
+    if not -MOST <= number <= MOST or number != number.to_integral_value():
+        raise ValueError
+    return int(number)
+
+
+def _number(value: Any) -> float:
+    exact, number = _decimal(value), float(value)
+    # 1e999 is no infinity and 1e-999 no zero: who wants these says so.
+    if exact.is_finite() and (math.isinf(number) or (number == 0) != (exact == 0)):
+        raise OverflowError
+    return number
+
+
+def _decimal(value: Any) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise TypeError
-    try:
-        return int(value) if isinstance(value, str) else int(str(value))
-    except ValueError:
-        number = float(value)  # 1e4 is a whole number to a person.
-        if not number.is_integer():
-            raise
-        return int(number)
+    if isinstance(value, str) and not value.isascii():
+        raise ValueError  # Python reads the digits of every script.
+    return Decimal(value)
 
 
 def _several(value: Any, kind: Any) -> Any:
     arguments = typing.get_args(kind)
     item_kinds = [a for a in arguments if a is not Ellipsis]
-    if isinstance(value, str):
-        inner = value.strip().removeprefix("(").removesuffix(")")
-        inner = inner.removeprefix("[").removesuffix("]")
-        value = [part.strip() for part in inner.split(",") if part.strip()]
-    items = list(value)
+    items = _items(value) if isinstance(value, str) else value
+    if not isinstance(items, list | tuple):
+        raise TypeError
     if len(item_kinds) > 1 and len(items) != len(item_kinds):
         raise ValueError
     kinds = item_kinds if len(item_kinds) > 1 else item_kinds * len(items)
     converted_items = [_convert(v, k) for v, k in zip(items, kinds, strict=True)]
     return typing.get_origin(kind)(converted_items)
+
+
+def _items(text: str) -> list[str]:
+    """The items of `(1,2)`, `[1,2]` or `1,2`; a last comma may stand in brackets."""
+    inner = text.strip()
+    if is_bracketed(inner):
+        inner = inner[1:-1].strip().removesuffix(",")
+    items = [part.strip() for part in inner.split(",")] if inner else []
+    if not all(items):
+        raise ValueError
+    return items
+
+
+def is_bracketed(text: str) -> bool:
+    """Whether a text is written `(...)` or `[...]`."""
+    return text[:1] + text[-1:] in ("()", "[]")
 
 
 def _alternatives(kind: Any) -> list[Any]:
