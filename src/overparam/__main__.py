@@ -16,7 +16,9 @@ def main() -> None:
     # Before anything heavy is imported, so that a signal never meets an import.
     STOP.install(signal.SIGINT, signal.SIGTERM)
     from .cli.main import run_command
+    from .cli.streams import prepare_streams
 
+    prepare_streams()
     sys.exit(run_command(sys.argv[1:]))
 
 

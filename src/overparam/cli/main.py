@@ -5,7 +5,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from ..errors import Interrupted, OverparamError
+from ..checks import written
+from ..errors import ConfigError, Interrupted, OverparamError
+from ..last_resort import brief, last_words
+from .streams import NOBODY_READS, flush_output, give_output_up, is_of_a_stream
 
 
 VERBS: Mapping[str, str] = MappingProxyType(
@@ -47,8 +50,32 @@ def run_command(argv: Sequence[str]) -> int:
 
     Returns:
         The exit code: 0 done, 1 a run failed, 2 bad usage or config, 3 data missing, 4
-        a sweep finished with failures, 130 interrupted, 143 terminated.
+        a sweep finished with failures, 130 interrupted, 141 nobody reads the output,
+        143 terminated.
     """
+    try:
+        code = _run(argv)
+        flush_output()
+        return code
+    except OverparamError as error:
+        return _complain(str(error), error.exit_code)
+    except Interrupted as interrupt:
+        return _complain(str(interrupt), interrupt.exit_code)
+    except KeyboardInterrupt:
+        return _complain("Interrupted.", 130)
+    except BrokenPipeError:
+        # The reader of our output (`head`, a pager) has what it wanted.
+        give_output_up()
+        return NOBODY_READS
+    except OSError as error:
+        return _complain(_of_the_system(error), 1)
+    except Exception as error:
+        if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+            return _complain(f"The memory does not suffice ({brief(error)}).", 1)
+        return _complain(last_words(error), 1)
+
+
+def _run(argv: Sequence[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(usage())
         return 0 if argv else 2
@@ -60,20 +87,25 @@ def run_command(argv: Sequence[str]) -> int:
     verb, arguments = argv[0], list(argv[1:])
     if verb not in VERBS:
         listed = ", ".join(VERBS)
-        return _complain(f"There is no verb {verb!r}; the verbs are {listed}.", 2)
+        raise ConfigError(f"There is no verb {written(verb)}; the verbs are {listed}.")
+    module = importlib.import_module(f".verbs.{verb}", __package__)
     try:
-        module = importlib.import_module(f".verbs.{verb}", __package__)
         return module.main(arguments)
-    except OverparamError as error:
-        return _complain(str(error), error.exit_code)
-    except Interrupted as interrupt:
-        return _complain(str(interrupt), interrupt.exit_code)
-    except KeyboardInterrupt:
-        return _complain("Interrupted.", 130)
-    except BrokenPipeError:
-        # The reader of our output (`head`, a pager) has what it wanted.
-        sys.stderr.close()
-        return 0
+    except SystemExit as stop:  # Help was printed.
+        return stop.code if isinstance(stop.code, int) else 0
+
+
+def _of_the_system(error: OSError) -> str:
+    """What the operating system refused, in one sentence."""
+    reason = error.strerror or str(error)
+    if error.filename is not None:
+        return f"`{error.filename}` cannot be used ({reason})."
+    if isinstance(error, FileNotFoundError):
+        return "The current folder does not exist any more; go to one that does."
+    if is_of_a_stream(error):
+        give_output_up()
+        return f"The output cannot be written ({reason})."
+    return last_words(error)
 
 
 def usage() -> str:
@@ -85,4 +117,8 @@ def usage() -> str:
 
 def _complain(sentence: str, code: int) -> int:
     print(f"overparam: {sentence}", file=sys.stderr)
+    try:
+        flush_output()
+    except OSError:
+        give_output_up()
     return code

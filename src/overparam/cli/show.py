@@ -1,32 +1,88 @@
 """What the verbs print: tables and JSON on stdout, everything else on stderr."""
 
+import itertools
 import json
 import math
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from ..store.json_values import plain
 
 
+_GAP = "  "
+_LONGEST_WORD = 40
+
+
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print a table on stdout; wide enough to lose nothing when it is piped."""
-    shows = any(headers)
-    table = Table(
-        *headers,
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        show_header=shows,
-        highlight=False,
+    """Print a table on stdout, whole where it is piped.
+
+    On a terminal sentences are wrapped between words, and columns for which there is no
+    room are left out and named; no id and no number is ever shortened.
+    """
+    columns = [
+        [" ".join(shown(value).split()) for value in column]
+        for column in zip(headers, *rows, strict=True)
+    ]
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    kept = {i: columns[i] for i in _that_fit(columns, room)}
+    widths = _widths(list(kept.values()), room)
+    lines = list(zip(*kept.values(), strict=True))
+    for number, line in enumerate(lines):
+        if number or any(headers):
+            print(_line(line, widths))
+        if number == 0 and any(headers):
+            print("-" * (sum(widths) + len(_GAP) * (len(widths) - 1)))
+    left_out = [header for i, header in enumerate(headers) if i not in kept]
+    if left_out:
+        tell(f"Too wide for this terminal, but whole in a pipe: {', '.join(left_out)}.")
+
+
+def _that_fit(columns: Sequence[Sequence[str]], room: int | None) -> list[int]:
+    """The columns that have room beside each other, the first one always."""
+    kept, left = [], math.inf if room is None else room
+    for index, column in enumerate(columns):
+        needed = _least(column) + len(_GAP) * bool(kept)
+        if needed <= left or not kept:
+            kept.append(index)
+            left -= needed
+    return kept
+
+
+def _widths(columns: Sequence[Sequence[str]], room: int | None) -> list[int]:
+    """The width of every column: what it needs, and more from the left to the right."""
+    widths = [_least(column) for column in columns]
+    free = math.inf if room is None else room
+    free -= sum(widths) + len(_GAP) * (len(widths) - 1)
+    for index, column in enumerate(columns):
+        wanted = max(map(len, column), default=0)
+        more = max(0, min(wanted - widths[index], free))
+        widths[index] += int(more)
+        free -= more
+    return widths
+
+
+def _least(column: Sequence[str]) -> int:
+    # A path that is longer than this stands out of its column.
+    longest = max((len(word) for text in column for word in text.split()), default=0)
+    return min(longest, _LONGEST_WORD)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    wrapped = [
+        textwrap.wrap(
+            cell, max(width, 1), break_long_words=False, break_on_hyphens=False
+        )
+        for cell, width in zip(cells, widths, strict=True)
+    ]
+    return "\n".join(
+        _GAP.join(
+            f"{part:<{width}}" for part, width in zip(parts, widths, strict=True)
+        ).rstrip()
+        for parts in itertools.zip_longest(*wrapped, fillvalue="")
     )
-    for row in rows:
-        table.add_row(*(shown(value) for value in row))
-    console = Console() if sys.stdout.isatty() else Console(width=220)
-    console.print(table, markup=False, highlight=False)
 
 
 def print_values(values: Mapping[str, Any]) -> None:

@@ -10,10 +10,14 @@ from jaxtyping import PRNGKeyArray
 
 from ..checks import at_least
 from ..data.source import Source
+from ..errors import ConfigError
 from ..networks.network import Network
 from .checkpoint import Checkpointer
 from .dynamics import Dynamics
 
+
+MOST_STEPS = 2**31 - 1
+"""Steps are counted in 32 bits inside the compiled loop."""
 
 Record = dict[str, float]
 Status = Literal["converged", "finished", "diverged", "stopped", "max_iterations"]
@@ -32,6 +36,11 @@ class Plan:
 
     def __post_init__(self) -> None:
         at_least(0, n_steps=self.n_steps)
+        if self.n_steps > MOST_STEPS:
+            raise ConfigError(
+                f"A training has at most 2^31 - 1 steps, got {self.n_steps}; lower the "
+                "number of steps or epochs."
+            )
         at_least(1, batch_size=self.batch_size, record_every=self.record_every)
 
 

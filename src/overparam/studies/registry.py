@@ -26,8 +26,8 @@ class Study:
     """`module:class` of the config."""
     run: str
     """`module:function` of the run."""
-    describe: str | None = None
-    """`module:function` from a config to facts known before training, if any."""
+    describe: str
+    """`module:function` from a config to facts known before training."""
     shapes: tuple[str, ...] = ()
     """Fields that decide the shapes of the compiled program."""
     batchable: tuple[str, ...] = ()
@@ -76,6 +76,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             citation="fang2019",
             config="overparam.studies.features.config:Features",
             run="overparam.studies.features.run:run",
+            describe="overparam.studies.features.run:describe",
             shapes=("dataset", "width", "n_train", "n_validation", "batch_size"),
         ),
         "heavy-tails": Study(

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..checks import at_least
 from ..errors import Interrupted, OverparamError, StoreError
+from ..last_resort import brief, last_words
 from ..store.lock import RunLockedError
 from ..store.read import read_run
 from ..store.run import FAILED, attempts, run_status
@@ -215,7 +216,7 @@ class _Sweep:
                 "command again when it is back; finished runs are kept."
             ) from error
         place.shape = None
-        self._once_more(place, f"Its process died {_TRIES} times: {_sentence(error)}")
+        self._once_more(place, f"Its process died {_TRIES} times: {brief(error)}.")
 
     def _once_more(self, place: _Place, sentence: str) -> None:
         assert place.job is not None
@@ -256,7 +257,7 @@ def _attempt(work: Work, job: Job) -> _Outcome:
     except Interrupted:
         raise
     except Exception as error:
-        return _Outcome(FAILED, _sentence(error))
+        return _Outcome(FAILED, _sentence(error, job))
     return _Outcome(status, _stored_error(job) if status == FAILED else "")
 
 
@@ -267,12 +268,15 @@ def _error(future: Future[Any]) -> BaseException | None:
         return error
 
 
-def _sentence(error: BaseException) -> str:
+def _sentence(error: BaseException, job: Job) -> str:
+    """What is told of a run that raised: where its traceback is, if that was stored."""
     if isinstance(error, OverparamError):
         return str(error)
-    # One line of one sentence: some libraries write a page.
-    first = str(error).strip().partition("\n")[0].partition(". ")[0]
-    return f"{type(error).__name__}: {first}".removesuffix(": ").removesuffix(".") + "."
+    with contextlib.suppress(OSError, IndexError):
+        stored = attempts(job.path)[-1] / "error.txt"
+        if stored.exists():
+            return f"{brief(error)}; its traceback is in `{stored}`."
+    return last_words(error)
 
 
 def _stored_error(job: Job) -> str:

@@ -10,6 +10,7 @@ import types
 import typing
 from collections.abc import Iterable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from ..checks import MOST, written
@@ -21,13 +22,18 @@ _FALSE = {"false", "no", "off", "0"}
 _NOT_OF_THE_KIND = (ValueError, TypeError, ArithmeticError)
 
 
+def field_names(config: type) -> list[str]:
+    """The fields that a config is made of."""
+    return [field.name for field in dataclasses.fields(config) if field.init]
+
+
 def field_kind(config: type, name: str) -> Any:
     """The annotated type of a field.
 
     Raises:
         ConfigError: If the config has no such field; the nearest is suggested.
     """
-    names = [field.name for field in dataclasses.fields(config) if field.init]
+    names = field_names(config)
     if name not in names:
         raise ConfigError(unknown(name, names, what="field"))
     return typing.get_type_hints(config)[name]
@@ -79,10 +85,13 @@ def described(kind: Any) -> str:
         return " or ".join(listed)
     if typing.get_origin(kind) is typing.Literal:
         return "one of " + ", ".join(str(choice) for choice in typing.get_args(kind))
+    if is_tuple(kind) and typing.get_origin(typing.get_args(kind)[0]) is typing.Literal:
+        return described(typing.get_args(kind)[0]).replace("one of", "some of", 1)
     if is_tuple(kind):
         plural = {int: "whole numbers", float: "numbers"}
         return plural.get(typing.get_args(kind)[0], "values") + " such as (1,2)"
     words = {int: "a whole number", float: "a number", bool: "true or false"}
+    words[Path] = "a path"
     return words.get(alternatives[0], "text")
 
 
@@ -120,6 +129,8 @@ def _convert_one(value: Any, kind: Any) -> Any:
         return _number(value)
     if not isinstance(value, str):
         raise TypeError
+    if kind is Path and not value:
+        raise ValueError  # It would mean the current folder.
     return value if kind in (str, Any) else kind(value)
 
 
@@ -210,6 +221,8 @@ def _says_none(value: Any) -> bool:
 
 
 def _suggestion(value: Any, kind: Any) -> str:
+    if int in _alternatives(kind) and str(value).lstrip("+-").isdecimal():
+        return f" (at most {MOST} = 2^63 - 1)" if str(value).isascii() else ""
     choices = [
         str(choice)
         for k in _alternatives(kind)

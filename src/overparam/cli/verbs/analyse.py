@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import ConfigError
 from ...store.find import find_runs
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from ...studies.analyses import Findings
 
 
+def forms() -> dict[str, list[type[Any]]]:
+    """The options of the verb, by its subject."""
+    return {
+        name: [entry.options_class(), Describing, Storage]
+        for name, entry in ANALYSES.items()
+    }
+
+
 def main(argv: Sequence[str]) -> int:
     """Analyse stored networks."""
     if not argv or argv[0] in ("-h", "--help"):
@@ -28,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
     entry = analysis(name)
     kind = entry.options_class()
     options, printing, storage = parse_all(
-        [kind, Describing, Storage],
+        forms()[name],
         rest,
         prog=f"overparam analyse RUN {name}",
         description=kind.__doc__ or "",

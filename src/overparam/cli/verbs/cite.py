@@ -1,6 +1,7 @@
 """`overparam cite NAME`: BibTeX of a study's source and of overparam itself."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from ...citations import CITATIONS
 from ...reproductions.registry import REPRODUCTIONS
@@ -8,9 +9,14 @@ from ...studies.registry import STUDIES, study
 from ..arguments import take_name
 
 
+def forms() -> dict[str, list[type[Any]]]:
+    """The options of the verb, by its subject: none."""
+    return {name: [] for name in ("overparam", *STUDIES, *REPRODUCTIONS)}
+
+
 def main(argv: Sequence[str]) -> int:
     """Print citations."""
-    names = ["overparam", *STUDIES, *REPRODUCTIONS]
+    names = list(forms())
     if not argv or argv[0] in ("-h", "--help"):
         print(f"usage: overparam cite {{{','.join(names)}}}")
         return 0 if argv else 2

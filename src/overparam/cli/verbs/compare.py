@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import tyro
 
@@ -28,10 +29,15 @@ class Comparing:
     """Print as JSON."""
 
 
+def forms() -> dict[str, list[type[Any]]]:
+    """The options of the verb, by its subject."""
+    return {"": [Comparing, Storage]}
+
+
 def main(argv: Sequence[str]) -> int:
     """Compare two runs."""
     comparing, storage = parse_all(
-        [Comparing, Storage],
+        forms()[""],
         argv,
         prog="overparam compare",
         description=Comparing.__doc__ or "",

@@ -1,32 +1,35 @@
 """`overparam completion SHELL`: words that the shell can complete."""
 
-import dataclasses
-from collections.abc import Sequence
+import importlib
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from ...reproductions.registry import REPRODUCTIONS
-from ...studies.analyses import ANALYSES
 from ...studies.registry import STUDIES, study
+from ...sweep.values import field_names
 from ..arguments import take_name
 from ..main import VERBS
+from ..options import flags
 
 
 _BASH = """_overparam() {{
-  local word="${{COMP_WORDS[COMP_CWORD]}}" verb="${{COMP_WORDS[1]}}"
-  local name="${{COMP_WORDS[2]}}"
+  local word="${{COMP_WORDS[COMP_CWORD]}}" verb="${{COMP_WORDS[1]}}" subject="" other
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "{verbs}" -- "$word")); return
+    COMPREPLY=($(compgen -W {verbs} -- "$word")); return
   fi
-  case "$verb $name" in
-{options}
-  esac
+  local subjects="" words=""
   case "$verb" in
-    run|sweep|describe) COMPREPLY=($(compgen -f -W "{studies}" -- "$word"));;
-    reproduce) COMPREPLY=($(compgen -W "{reproductions}" -- "$word"));;
-    analyse) COMPREPLY=($(compgen -f -W "{analyses}" -- "$word"));;
-    data) COMPREPLY=($(compgen -W "list fetch verify" -- "$word"));;
-    cite) COMPREPLY=($(compgen -W "overparam {studies}" -- "$word"));;
-    *) COMPREPLY=($(compgen -f -- "$word"));;
+{subjects}
   esac
+  for other in "${{COMP_WORDS[@]:2:COMP_CWORD-2}}"; do
+    case " $subjects " in *" $other "*) [ -n "$subject" ] || subject="$other";; esac
+    case "$subject $other" in "timescales cifar"*) subject=images;; esac
+  done
+  case "$verb $subject" in
+{words}
+  esac
+  [ -n "$subject" ] || words="$subjects $words"
+  COMPREPLY=($(compgen -W "$words" -- "$word"))
 }}
 complete -o default -F _overparam overparam
 """
@@ -35,12 +38,10 @@ _ZSH = """#compdef overparam
 autoload -Uz bashcompinit && bashcompinit
 """
 
-_FISH = """complete -c overparam -n __fish_use_subcommand -f -a "{verbs}"
-complete -c overparam -n "__fish_seen_subcommand_from run sweep describe" -a "{studies}"
-complete -c overparam -n "__fish_seen_subcommand_from reproduce" -a "{reproductions}"
-complete -c overparam -n "__fish_seen_subcommand_from analyse" -a "{analyses}"
-complete -c overparam -n "__fish_seen_subcommand_from data" -a "list fetch verify"
-"""
+
+def forms() -> dict[str, list[type[Any]]]:
+    """The options of the verb, by its subject: none."""
+    return {"bash": [], "zsh": [], "fish": []}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -52,29 +53,64 @@ def main(argv: Sequence[str]) -> int:
             "  overparam completion fish > ~/.config/fish/completions/overparam.fish"
         )
         return 0
-    shell = take_name(argv, what="shell", choices=["bash", "zsh", "fish"])
-    words = {
-        "verbs": " ".join(VERBS),
-        "studies": " ".join(STUDIES),
-        "reproductions": " ".join(REPRODUCTIONS),
-        "analyses": " ".join(ANALYSES),
-    }
-    if shell == "fish":
-        print(_FISH.format(**words), end="")
-        return 0
-    options = "\n".join(_case(name) for name in STUDIES)
-    print(_ZSH if shell == "zsh" else "", end="")
-    print(_BASH.format(options=options, **words), end="")
+    shell = take_name(argv, what="shell", choices=list(forms()))
+    scripts = {"bash": _bash, "zsh": lambda: _ZSH + _bash(), "fish": _fish}
+    print(scripts[shell](), end="")
     return 0
 
 
-def _case(name: str) -> str:
-    fields = dataclasses.fields(study(name).config_class())
-    flags = " ".join(f"--{field.name.replace('_', '-')}" for field in fields)
-    keys = " ".join(f"{field.name}=" for field in fields)
-    return (
-        f'    "run {name}"|"describe {name}") '
-        f'COMPREPLY=($(compgen -W "{flags}" -- "$word")); return;;\n'
-        f'    "sweep {name}") '
-        f'COMPREPLY=($(compgen -W "{keys}" -- "$word")); return;;'
+def completed() -> dict[str, dict[str, list[str]]]:
+    """By verb and subject the words that complete it, as the parsers take them."""
+    return {verb: _words(verb, _forms(verb)) for verb in VERBS}
+
+
+def _forms(verb: str) -> Mapping[str, list[type[Any]]]:
+    return importlib.import_module(f".{verb}", __package__).forms()
+
+
+def _words(verb: str, subjects: Mapping[str, list[type[Any]]]) -> dict[str, list[str]]:
+    words = {
+        subject: flags(kinds) + ["--help"] * bool(kinds)
+        for subject, kinds in subjects.items()
+    }
+    if verb == "sweep":
+        for name in STUDIES:
+            names = field_names(study(name).config_class())
+            words[name] = [f"{field}=" for field in names] + words[name]
+    return words
+
+
+def _bash() -> str:
+    found = completed()
+    subjects = [
+        f"    {verb}) subjects={_quoted(filter(None, words))};;"
+        for verb, words in found.items()
+    ]
+    cases = [
+        f'    "{verb} {subject}") words={_quoted(those)};;'
+        for verb, words in found.items()
+        for subject, those in words.items()
+    ]
+    return _BASH.format(
+        verbs=_quoted(VERBS), subjects="\n".join(subjects), words="\n".join(cases)
     )
+
+
+def _fish() -> str:
+    first = f"complete -c overparam -n __fish_use_subcommand -f -a {_quoted(VERBS)}"
+    return "\n".join([first, *_fish_lines()]) + "\n"
+
+
+def _fish_lines() -> Iterator[str]:
+    for verb, words in completed().items():
+        seen = f"__fish_seen_subcommand_from {verb}"
+        if subjects := list(filter(None, words)):
+            yield f"complete -c overparam -n '{seen}' -a {_quoted(subjects)}"
+        for subject, those in words.items():
+            also = f"; and __fish_seen_subcommand_from {subject}" if subject else ""
+            if those:
+                yield f"complete -c overparam -n '{seen}{also}' -a {_quoted(those)}"
+
+
+def _quoted(words: Any) -> str:
+    return shlex.quote(" ".join(words))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 
@@ -38,6 +39,11 @@ class Named(Place):
 
     names: tyro.conf.Positional[tuple[str, ...]] = ()
     """Names of data sets."""
+
+
+def forms() -> dict[str, list[type[Any]]]:
+    """The options of the verb, by its subject."""
+    return {"list": [Place], "fetch": [Named], "verify": [Named]}
 
 
 def main(argv: Sequence[str]) -> int:

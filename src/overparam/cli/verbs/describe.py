@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...errors import ConfigError
 from ...studies.registry import STUDIES, load, study
-from ..arguments import parse_all, take_name
+from ..arguments import overview
 from ..platform import prepare_jax, set_precision
 from ..show import print_json, print_values
+from .run import forms, parse_run
+
+
+__all__ = ["Describing", "forms", "main"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,23 +23,21 @@ class Describing:
 
 def main(argv: Sequence[str]) -> int:
     """Describe a study's problem."""
-    able = [name for name, entry in STUDIES.items() if entry.describe]
-    if argv and argv[0] in ("-h", "--help"):
-        print(f"usage: overparam describe {{{','.join(able)}}} [options of the study]")
-        return 0
-    name = take_name(argv, what="study", choices=list(STUDIES))
-    reference = study(name).describe
-    if reference is None:
-        raise ConfigError(f"The study {name} has nothing to describe before a run.")
-    kind = study(name).config_class()
-    config, describing = parse_all(
-        [kind, Describing],
-        argv[1:],
-        prog=f"overparam describe {name}",
-        description=kind.__doc__ or "",
-    )
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_help())
+        return 0 if argv else 2
+    # The command line of `run`, so that a verb is all there is to change.
+    name, (config, running, _) = parse_run("describe", argv)
     prepare_jax()
     set_precision(config)
-    facts = load(reference)(config)
-    print_json(facts) if describing.json else print_values(facts)
+    facts = load(study(name).describe)(config)
+    print_json(facts) if running.json else print_values(facts)
     return 0
+
+
+def _help() -> str:
+    return overview(
+        "describe STUDY [options of `overparam run STUDY`]",
+        {name: entry.question for name, entry in STUDIES.items()},
+        examples=["describe planted --width 240"],
+    )

@@ -42,10 +42,15 @@ class Examining:
     """Print as JSON."""
 
 
+def forms() -> dict[str, list[type[Any]]]:
+    """The options of the verb, by its subject."""
+    return {"": [Examining, Storage]}
+
+
 def main(argv: Sequence[str]) -> int:
     """Examine this installation."""
     examining, storage = parse_all(
-        [Examining, Storage],
+        forms()[""],
         argv,
         prog="overparam doctor",
         description=Examining.__doc__ or "",

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tyro
 
@@ -30,6 +30,11 @@ class Exporting:
     """A new folder to write to."""
     study: str | None = None
     """Only the runs of this study."""
+
+
+def forms() -> dict[str, list[type[Any]]]:
+    """The options of the verb, by its subject."""
+    return {"": [Exporting]}
 
 
 def main(argv: Sequence[str]) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ...reproductions.registry import REPRODUCTIONS
 from ...studies.analyses import ANALYSES
@@ -23,6 +24,11 @@ class Listing:
     """Print as JSON."""
 
 
+def forms() -> dict[str, list[type[Any]]]:
+    """The options of the verb, by its subject."""
+    return {"": [Listing]}
+
+
 def main(argv: Sequence[str]) -> int:
     """List what there is."""
     listing = parse(Listing, argv, prog="overparam list")
@@ -36,4 +42,5 @@ def main(argv: Sequence[str]) -> int:
         return 0
     for kind, entries in content.items():
         print_table([kind, ""], list(entries.items()))
+        print()
     return 0

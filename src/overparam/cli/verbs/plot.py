@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 
@@ -36,6 +37,11 @@ class Plotting:
     """Logarithmic vertical axis."""
     out: Path = Path("figure")
     """File name without suffix; .png and .svg are written."""
+
+
+def forms() -> dict[str, list[type[Any]]]:
+    """The options of the verb, by its subject."""
+    return {"": [Plotting]}
 
 
 def main(argv: Sequence[str]) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
@@ -37,6 +37,11 @@ class Reporting:
     """Config field whose values get a colour each (the one with the most values)."""
     out: Path = Path("report.html")
     """The file to write."""
+
+
+def forms() -> dict[str, list[type[Any]]]:
+    """The options of the verb, by its subject."""
+    return {"": [Reporting]}
 
 
 def main(argv: Sequence[str]) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
@@ -50,10 +50,15 @@ class Reproducing:
         at_least(1, jobs=self.jobs)
 
 
+def forms() -> dict[str, list[type[Any]]]:
+    """The options of the verb, by its subject."""
+    return {name: [Reproducing, Storage] for name in ("", *REPRODUCTIONS)}
+
+
 def main(argv: Sequence[str]) -> int:
     """Reproduce a figure."""
     reproducing, storage = parse_all(
-        [Reproducing, Storage],
+        forms()[""],
         argv,
         prog="overparam reproduce",
         description=Reproducing.__doc__ or "",

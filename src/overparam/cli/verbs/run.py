@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from ...store.read import read_run
-from ...studies.registry import STUDIES, study
+from ...studies.registry import STUDIES
 from ..arguments import Storage, overview, parse_all, take_name
 from ..execute import Executed, execute
 from ..platform import STOP, CompileClock
@@ -23,19 +24,20 @@ class Running:
     """Print the outcome as JSON."""
 
 
+def forms() -> dict[str, list[type[Any]]]:
+    """The options of the verb, by its subject."""
+    return {
+        name: [entry.config_class(), Running, Storage]
+        for name, entry in STUDIES.items()
+    }
+
+
 def main(argv: Sequence[str]) -> int:
     """Run a study."""
     if not argv or argv[0] in ("-h", "--help"):
         print(_help())
         return 0 if argv else 2
-    name = _chosen(take_name(argv, what="study", choices=list(STUDIES)), argv)
-    kind = study(name).config_class()
-    config, running, storage = parse_all(
-        [kind, Running, Storage],
-        argv[1:],
-        prog=f"overparam run {name}",
-        description=kind.__doc__ or "",
-    )
+    name, (config, running, storage) = parse_run("run", argv)
     clock = CompileClock()
     clock.listen()
     with Reporter(name) as reporter, STOP.listening() as stop:
@@ -52,14 +54,21 @@ def main(argv: Sequence[str]) -> int:
     return int(executed.status == "max_iterations")
 
 
-def _chosen(name: str, argv: Sequence[str]) -> str:
-    """The study: `timescales` on images has other options, those of `images`."""
+def parse_run(verb: str, argv: Sequence[str]) -> tuple[str, list[Any]]:
+    """The study that a command line names, and its options as `forms` has them.
+
+    `timescales` on images has other options, those of `images`.
+    """
+    name = take_name(argv, what="study", choices=list(STUDIES))
     words = [word for part in argv[1:] for word in part.split("=", 1)]
     on_images = any(
         before == "--problem" and word.startswith("cifar")
         for before, word in pairwise(words)
     )
-    return "images" if name == "timescales" and on_images else name
+    name = "images" if name == "timescales" and on_images else name
+    kinds = forms()[name]
+    prog, description = f"overparam {verb} {name}", kinds[0].__doc__ or ""
+    return name, parse_all(kinds, argv[1:], prog=prog, description=description)
 
 
 def _print(executed: Executed, clock: CompileClock, *, as_json: bool) -> None:

@@ -50,10 +50,15 @@ class Sweeping:
             )
 
 
+def forms() -> dict[str, list[type[Any]]]:
+    """The options of the verb, by its subject."""
+    return {name: [Sweeping, Storage] for name in ("", *STUDIES)}
+
+
 def main(argv: Sequence[str]) -> int:
     """Run a grid."""
     sweeping, storage = parse_all(
-        [Sweeping, Storage],
+        forms()[""],
         argv,
         prog="overparam sweep",
         description=Sweeping.__doc__ or "",

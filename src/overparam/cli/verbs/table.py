@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
 from ..arguments import parse
 from ..show import print_json, print_table, tell
+
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,11 @@ class Tabulating:
     """Print as JSON."""
 
 
+def forms() -> dict[str, list[type[Any]]]:
+    """The options of the verb, by its subject."""
+    return {"": [Tabulating]}
+
+
 def main(argv: Sequence[str]) -> int:
     """Gather runs into a table."""
     tabulating = parse(Tabulating, argv, prog="overparam table")
@@ -51,8 +60,14 @@ def main(argv: Sequence[str]) -> int:
     elif tabulating.json:
         print_json(frame.to_dicts())
     else:
-        # Columns that never change say nothing in a printed table.
-        varying = [c for c in frame.columns if frame[c].n_unique() > 1]
-        columns = varying if frame.height > 1 else frame.columns
+        columns = _printed(frame)
         print_table(columns, frame.select(columns).rows())
     return 0
+
+
+def _printed(frame: "pl.DataFrame") -> list[str]:
+    """Columns for a person, what identifies a run first."""
+    first = [name for name in ("id",) if name in frame.columns]
+    # Columns that never change say nothing in a printed table.
+    varying = [c for c in frame.columns if frame.height < 2 or frame[c].n_unique() > 1]
+    return [*first, *(name for name in varying if name not in first)]

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 
@@ -38,6 +39,11 @@ class Watching:
 
     def __post_init__(self) -> None:
         positive(every=self.every)
+
+
+def forms() -> dict[str, list[type[Any]]]:
+    """The options of the verb, by its subject."""
+    return {"": [Watching]}
 
 
 def main(argv: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ from ...data.catalogue import load
 from ...data.dataset import Dataset, Split
 from ...errors import ConfigError
 from ...keys import purpose_key
+from ...memory import Need, check_memory, itemsize
 from ...networks.feature_laws import random_features, truncated_normal
 from ...networks.initialise import output_scale
 from ...networks.network import Network
@@ -69,7 +70,12 @@ def images(config: Features) -> Images:
 
 
 def initial_network(config: Features, input_dim: int, n_classes: int) -> Network:
-    """The network before training, its readout drawn so that all scalings agree."""
+    """The network before training, its readout drawn so that all scalings agree.
+
+    Raises:
+        ConfigError: If training it needs more memory than there is.
+    """
+    check_memory(*_arrays(config, input_dim, n_classes))
     weights = random_features(
         config.initial,
         input_dim,
@@ -97,6 +103,24 @@ def initial_network(config: Features, input_dim: int, n_classes: int) -> Network
         scale=scale,
         stop_gradient_moments=config.stop_gradient_moments,
     )
+
+
+def _arrays(config: Features, input_dim: int, n_classes: int) -> list[Need]:
+    """The largest arrays of a run besides the images."""
+    size, width = itemsize(config.precision), ("`width`", config.width)
+    steps = config.train == "all" or config.first_all or not config.exact
+    gram = config.train == "readout" and config.readout == "ridge"
+    return [
+        Need("weights and their gradient", (("inputs", input_dim), width), size, 2),
+        Need("the readout", (width, ("classes", n_classes)), size, 2),
+        Need(
+            "hidden neurons on a batch",
+            (("`batch_size`", config.batch_size), width),
+            size * bool(steps),
+            2,
+        ),
+        Need("the Gram matrix", (width, width), size * gram),
+    ]
 
 
 def frozen(network: Network, x: Float[Array, "n input_dim"]) -> Network:

@@ -11,7 +11,7 @@ from ..study import Context, Outcome
 from .config import Features
 from .frozen_readout import fit_readout
 from .problem import frozen, images, initial_network
-from .training import train_all
+from .training import penalties, train_all
 
 
 def run(config: Features, context: Context) -> Outcome:
@@ -35,6 +35,23 @@ def run(config: Features, context: Context) -> Outcome:
         network=network,
         notes=_notes(config, records, status, facts),
     )
+
+
+def describe(config: Features) -> dict[str, Any]:
+    """Facts known before training: sizes, penalties, the effort of an epoch."""
+    data = images(config)
+    network = initial_network(config, data.input_dim, data.n_classes)
+    coefficients = penalties(config, network, ("weights", "readout"))
+    return {
+        "training, validation and test images": tuple(
+            len(part.y) for part in (data.train, data.validation, data.test)
+        ),
+        "inputs and classes": (data.input_dim, data.n_classes),
+        "steps per epoch": len(data.train.y) // config.batch_size,
+        "weights of the network": network.weights.size + network.readout.size,
+        "penalty of the sum of squares of the first layer": coefficients["weights"],
+        "penalty of the sum of squares of the readout": coefficients["readout"],
+    }
 
 
 def _columns(records: Sequence[Record], per_epoch: int) -> dict[str, np.ndarray]:

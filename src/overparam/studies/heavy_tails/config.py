@@ -3,10 +3,13 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from ...checks import at_least, in_range, positive
+from ...checks import at_least, in_range, positive, written
 from ...dynamics.noise_ranges import check_exponent, check_kind, check_level
 from ...errors import ConfigError
 
+
+MOST_LAYERS = 1000
+"""Every layer is compiled on its own; more would compile for hours."""
 
 NOISE_FIELDS = (
     "alpha",
@@ -142,8 +145,9 @@ class HeavyTails:
         if self.depth < 2:
             raise ConfigError(
                 "`depth` counts weight matrices and must be at least 2, got "
-                f"{self.depth}."
+                f"{written(self.depth)}."
             )
+        in_range(2, MOST_LAYERS, depth=self.depth)
         if self.parametrisation == "mean-field" and self.depth != 2:
             raise ConfigError(
                 "`parametrisation` mean-field needs a two-layer network, got depth "

@@ -11,6 +11,7 @@ from ...data.mixture import direction, gaussian_mixture
 from ...data.source import Batch
 from ...errors import ConfigError
 from ...keys import purpose_key
+from ...memory import Need, check_memory, itemsize
 from .config import HeavyTails
 
 
@@ -46,14 +47,21 @@ def load_data(config: HeavyTails) -> Data:
 
 
 def _mixture(config: HeavyTails) -> Data:
+    n_train = config.n_train or MIXTURE_SIZES[0]
+    n_test = config.n_test or MIXTURE_SIZES[1]
+    inputs, size = ("inputs", MIXTURE_DIM), itemsize(config.precision)
+    check_memory(
+        Need("training samples", (("`n_train`", n_train), inputs), size, 2),
+        Need("test samples", (("`n_test`", n_test), inputs), size, 2),
+    )
     # One direction for all seeds: they differ in samples, not in the problem.
     mean = direction(
         MIXTURE_DIM, dtype=config.precision, key=purpose_key(0, "mixture direction")
     )
     parts = gaussian_mixture(
         mean,
-        config.n_train or MIXTURE_SIZES[0],
-        config.n_test or MIXTURE_SIZES[1],
+        n_train,
+        n_test,
         key=purpose_key(config.seed, "data"),
     )
     return Data(*parts, n_classes=2)

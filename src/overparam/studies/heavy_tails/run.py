@@ -18,6 +18,7 @@ from ...dynamics.noise import HeavyTailNoise, add_noise
 from ...dynamics.noisy_descent import NoisyDescent, PowerDecay, torch_sgd
 from ...dynamics.training import Plan, Record, Training, Trajectory
 from ...keys import purpose_key
+from ...memory import Need, check_memory, itemsize
 from ...networks.deep import mlp
 from ...networks.initialise import two_layer
 from ...networks.layers import hidden_layers, parameters
@@ -69,6 +70,7 @@ class Problem:
     def network(self) -> Network:
         """The initial network."""
         config, data = self.config, self.data
+        check_memory(*_arrays(config, data))
         key = purpose_key(config.seed, "initialisation")
         if config.network != "mlp":
             wide = 2 if config.network == "vgg11-wide" else 1
@@ -248,6 +250,25 @@ class Problem:
             key=purpose_key(self.config.seed, "noise"),
         )
         return add_noise(trajectory.network, drawn)
+
+
+def _arrays(config: HeavyTails, data: Data) -> list[Need]:
+    """The largest arrays of a run besides its data."""
+    size, width = itemsize(config.precision), ("`width`", config.width)
+    if config.network != "mlp":
+        wide = 2 if config.network == "vgg11-wide" else 1
+        widest = ("512 x `multiplier`", round(512 * wide * config.multiplier))
+        layers = ("3 x 3 x 6 layers", 54)
+        return [Need("filters and gradient", (widest, widest, layers), size, 2)]
+    inputs = ("inputs", data.train.x.shape[1])
+    layers = ("`depth` - 2", config.depth - 2)
+    batch = config.batch_size or data.train.x.shape[0]
+    rows = max(batch, data.test.x.shape[0], data.train.x.shape[0])
+    return [
+        Need("weights and their gradient", (inputs, width), size, 2),
+        Need("hidden weights and their gradient", (width, width, layers), size, 2),
+        Need("hidden neurons", (("samples", rows), width), size),
+    ]
 
 
 def describe(config: HeavyTails) -> dict[str, Any]:

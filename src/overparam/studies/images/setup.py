@@ -19,6 +19,7 @@ from ...dynamics.shampoo import Shampoo
 from ...dynamics.stochastic_varpro import StochasticVarPro
 from ...errors import ConfigError
 from ...keys import purpose_key
+from ...memory import Need, check_memory, itemsize
 from ...networks.resnet import ResNet, resnet
 from .config import Images
 
@@ -70,6 +71,7 @@ class Setup:
     def network(self) -> ResNet:
         """The initial network."""
         config = self.config
+        check_memory(*_arrays(config))
         return resnet(
             DEPTHS[config.network],
             n_outputs=self.parts.n_classes,
@@ -132,3 +134,21 @@ class Setup:
         if config.readout == "running":
             return Running(config.readout_average)
         return EpochMean(self.steps_per_epoch)
+
+
+def _arrays(config: Images) -> list[Need]:
+    """The largest arrays of a run besides its images."""
+    size, depth = itemsize(config.precision), DEPTHS[config.network]
+    widest = ("64 x `multiplier`", round(64 * config.multiplier))
+    first = ("16 x `multiplier`", round(16 * config.multiplier))
+    pixels = ("32 x 32 pixels", 1024)
+    # Each of the three stages has a third of the layers; the first one is the largest.
+    layers = ("layers of a stage", depth // 3)
+    return [
+        Need("filters", (("3 x 3", 9), widest, widest, layers), size, 2),
+        Need(
+            "channels on a batch",
+            (("`batch_size`", config.batch_size), pixels, first, layers),
+            size,
+        ),
+    ]

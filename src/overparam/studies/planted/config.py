@@ -5,6 +5,7 @@ from typing import Literal
 
 from ...checks import at_least, positive
 from ...errors import ConfigError
+from ...memory import Need, itemsize
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +135,28 @@ class Planted:
                 "`balance_every` moves all weights and needs `train` all, got "
                 f"{self.train}."
             )
+
+    @property
+    def arrays(self) -> list[Need]:
+        """The largest arrays of a run."""
+        size = itemsize(self.precision)
+        inputs, width = ("`input_dim`", self.input_dim), ("`width`", self.width)
+        teacher = ("`teacher_width`", self.teacher_width)
+        outputs, batch = (
+            ("`n_outputs`", self.n_outputs),
+            ("`batch_size`", self.batch_size),
+        )
+        both = ("`width` + `teacher_width`", self.width + self.teacher_width)
+        return [
+            Need("weights and their gradient", (inputs, width), size, 2),
+            Need("the readout and its gradient", (width, outputs), size, 2),
+            Need("the teacher's weights", (inputs, teacher), size),
+            Need("the teacher's readout", (teacher, outputs), size),
+            Need("a batch", (batch, inputs), size),
+            Need("hidden neurons on a batch", (batch, both), size),
+            Need("the exact risk", (both, both), 8, 2),
+            Need("the covariance", (inputs, inputs), 8 * (self.input_decay > 0)),
+        ]
 
     @property
     def steps_per_epoch(self) -> int:

@@ -19,6 +19,7 @@ from ...dynamics.loop import train, train_together
 from ...dynamics.training import Plan, Record, Training, Trajectory, below
 from ...keys import purpose_key
 from ...limits import population
+from ...memory import check_memory
 from ...networks import initialise
 from ...networks.activations import HOMOGENEOUS
 from ...networks.network import Network
@@ -103,6 +104,7 @@ class Problem:
     @staticmethod
     def of(config: Planted) -> "Problem":
         """Draw the teacher and the initial student."""
+        check_memory(*config.arrays)
         teacher_seed = config.seed
         if config.teacher_seed is not None:
             teacher_seed = config.teacher_seed

@@ -5,6 +5,7 @@ from typing import Literal
 
 from ...checks import at_least, positive
 from ...errors import ConfigError
+from ...memory import Need
 
 
 # Samples above which `auto` takes admm.
@@ -118,6 +119,37 @@ class Recovery:
         if self.fit == "minimum-norm":
             return None
         return 1e-3 if self.penalty is None else self.penalty
+
+    @property
+    def arrays(self) -> list[Need]:
+        """The largest arrays of a run."""
+        samples, inputs = (
+            ("`n_samples`", self.n_samples),
+            ("`dimension`", self.dimension),
+        )
+        planted = ("`n_planted`", self.n_planted)
+        tests = ("`test_size`", self.test_size or self.n_samples)
+        gates = ("`n_patterns`", self.n_gates if self.patterns == "sampled" else 1)
+        neurons = ("`width`", self.width or self.n_samples + 1)
+        trained = self.method == "training"
+        solved = self.solver in ("interior-point", "reference")
+        return [
+            Need("samples", (samples, inputs), 8, 2),
+            Need("test samples", (tests, inputs), 8, 2),
+            Need("planted neurons", (planted, inputs), 8),
+            Need("planted neurons on the samples", (samples, planted), 8),
+            Need("gates", (gates, inputs), 8),
+            Need("patterns", (samples, gates), 8),
+            Need(
+                "the programme",
+                (samples, inputs, gates),
+                8 * (self.solver == "reference"),
+            ),
+            Need("blocks of the programme", (gates, inputs, inputs), 8 * solved),
+            Need("the Newton system", (samples, samples), 8 * solved, 2),
+            Need("trained weights", (inputs, neurons), 8 * trained, 4),
+            Need("trained neurons on the samples", (samples, neurons), 8 * trained, 2),
+        ]
 
     @property
     def n_gates(self) -> int:

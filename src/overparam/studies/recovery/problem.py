@@ -18,6 +18,7 @@ from ...convex.programs import Program, convex_program, with_bias
 from ...data.designs import design_matrix, draw_alive, generator, label_noise
 from ...data.designs import planted_directions as draw_directions
 from ...keys import purpose_key
+from ...memory import check_memory
 from .config import Recovery
 
 
@@ -35,6 +36,7 @@ class Trial:
     @staticmethod
     def of(config: Recovery) -> "Trial":
         """Draw the data and the planted model."""
+        check_memory(*config.arrays)
         x = _design(config, "data", config.n_samples)
         key = purpose_key(config.seed, "planted")
         draw = draw_directions if config.network == "skip" else draw_alive

@@ -8,6 +8,7 @@ from tyro.conf import arg
 
 from ...checks import at_least, positive
 from ...errors import ConfigError
+from ...memory import Need
 
 
 CIRCLE_FEATURES = ("relu", "relu-threshold")
@@ -175,6 +176,36 @@ class Timescales:
             raise ConfigError(
                 "`solver=dense` needs finite data; use `auto` with `data=population`."
             )
+
+    @property
+    def arrays(self) -> list[Need]:
+        """The largest arrays of a run."""
+        width, plane = ("`width`", self.width), ("coordinates", 2)
+        records = ("`records`", min(self.records, self.steps + 1))
+        kept = ("`snapshots`", min(self.snapshots, records[1]))
+        projected = "projected" in self.limits and self.plain_relu
+        dense = not self.plain_relu or self.solver == "dense"
+        return [
+            Need("samples", (("`samples`", self.samples), plane), 8, 4),
+            Need("the teacher", (("`teacher_width`", self.teacher_width), plane), 8, 4),
+            Need(
+                "a block of the teacher",
+                (("`teacher_width`", self.teacher_width),),
+                8 * 256,
+            ),
+            Need("the Gram matrix", (width, width), 8 * dense, 2),
+            Need("features", (width, plane), 8, 4),
+            Need("records", (records,), 1024),
+            Need("snapshots of features", (kept, width, plane), 4),
+            Need("cells of the ultra-fast limit", (("`cells`", self.cells),), 8 * 64),
+            Need("snapshots of a limit", (kept, ("`cells`", self.cells)), 4),
+            Need(
+                "particles of the projected limit",
+                (("`particles`", self.particles), ("`harmonics`", self.harmonics)),
+                8 * projected,
+                4,
+            ),
+        ]
 
     @property
     def plain_relu(self) -> bool:

@@ -88,7 +88,8 @@ def record_steps(config: Timescales) -> list[int]:
 
 def snapshot_steps(config: Timescales, steps: list[int]) -> frozenset[int]:
     """Records at which features are kept: evenly spaced, and the paper's."""
-    even = np.linspace(0, config.steps, config.snapshots)
+    # Twice as many as there are records meet every one of them.
+    even = np.linspace(0, config.steps, min(config.snapshots, 2 * len(steps)))
     wanted = [*even, *PAPER_SNAPSHOTS, config.steps]
     grid = np.asarray(steps)
     return frozenset(

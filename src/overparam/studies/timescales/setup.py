@@ -24,6 +24,7 @@ from ...dynamics.solvers import Direct, Solver, StaleConjugate
 from ...dynamics.two_timescale import TwoTimescale
 from ...dynamics.varpro import VarPro
 from ...keys import purpose_key
+from ...memory import check_memory
 from ...networks.network import Network
 from ...networks.radial import RadialFeatures, wrap
 from ...networks.threshold import ThresholdReLU
@@ -49,6 +50,7 @@ class Setup:
     @staticmethod
     def of(config: Timescales) -> "Setup":
         """Draw teacher, data and student, each from a key of its own."""
+        check_memory(*config.arrays)
         teacher = teacher_points(config)
         return Setup(
             config=config,

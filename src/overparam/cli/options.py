@@ -1,0 +1,179 @@
+"""The options of dataclasses: their spelling, and their values from the command line.
+
+Values are read by the rules of a sweep's grid, so that both say the same sentence.
+"""
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..checks import written
+from ..errors import ConfigError
+from ..sweep.values import converted, described, is_tuple
+
+
+@dataclass(frozen=True)
+class Option:
+    """One field of a dataclass on the command line."""
+
+    owner: type[Any]
+    name: str
+    """The field."""
+    kind: Any
+    """Its annotation."""
+    flags: tuple[str, ...]
+    """How it is spelled; none for a positional one."""
+    sets: bool | None = None
+    """What a flag without value sets; `None` where a value follows."""
+    required: bool = False
+
+    @property
+    def takes_several(self) -> bool:
+        """Whether several words follow."""
+        return is_tuple(self.kind)
+
+    def value(self, words: Sequence[str]) -> Any:
+        """The value that the words after the flag stand for."""
+        single = len(words) == 1
+        return converted(words[0] if single else words, self.kind, name=self.name)
+
+
+def options(kinds: Iterable[type[Any]]) -> list[Option]:
+    """The options of several dataclasses, in their order."""
+    return [
+        _option(kind, field, hint)
+        for kind in kinds
+        for field, hint in _annotated(kind)
+        if field.init
+    ]
+
+
+def flags(kinds: Iterable[type[Any]]) -> list[str]:
+    """Every flag that the dataclasses take."""
+    return [flag for option in options(kinds) for flag in option.flags]
+
+
+def read(argv: Sequence[str], kinds: Iterable[type[Any]], *, prog: str) -> list[Any]:
+    """Instances of the dataclasses; what `argv` does not give has its default.
+
+    Raises:
+        ConfigError: An option or a value is not valid, missing or given twice.
+    """
+    kinds = list(kinds)
+    known = options(kinds)
+    given: dict[Option, Any] = {}
+    for option, words in _assigned(argv, known, prog):
+        if option in given:
+            raise ConfigError(f"{_called(option)} is given twice; give it once.")
+        given[option] = option.sets if option.sets is not None else option.value(words)
+    for option in known:
+        if option.required and option not in given:
+            wanted = described(option.kind)
+            raise ConfigError(f"{_called(option)} is missing: give {wanted}.")
+    return [_instance(kind, given) for kind in kinds]
+
+
+def _instance(kind: type[Any], given: dict[Option, Any]) -> Any:
+    values = {o.name: value for o, value in given.items() if o.owner is kind}
+    default = getattr(kind, "default", None)
+    return (
+        kind(**values) if default is None else dataclasses.replace(default(), **values)
+    )
+
+
+def _annotated(kind: type[Any]) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return ((field, hints[field.name]) for field in dataclasses.fields(kind))
+
+
+def _option(owner: type[Any], field: dataclasses.Field[Any], hint: Any) -> Option:
+    marks = getattr(hint, "__metadata__", ())
+    kind = typing.get_args(hint)[0] if marks else hint
+    name = field.name.replace("_", "-")
+    missing = dataclasses.MISSING
+    required = field.default is missing and field.default_factory is missing
+    if any("Positional" in str(mark) for mark in marks):
+        return Option(owner, field.name, kind, (), None, required)
+    if kind is bool:
+        flag = f"--no-{name}" if field.default else f"--{name}"
+        return Option(owner, field.name, kind, (flag,), not field.default, required)
+    aliases = [
+        alias for mark in marks for alias in getattr(mark, "aliases", None) or ()
+    ]
+    spelled = dict.fromkeys([f"--{name}", *map(_spelled, aliases)])
+    return Option(owner, field.name, kind, tuple(spelled), None, required)
+
+
+def _assigned(
+    argv: Sequence[str], known: Sequence[Option], prog: str
+) -> Iterator[tuple[Option, list[str]]]:
+    """Every option of the line with the words that belong to it."""
+    by_flag = {flag: option for option in known for flag in option.flags}
+    places = [option for option in known if not option.flags]
+    loose: list[str] = []
+    rest = list(argv)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            loose, rest = loose + rest, []
+        elif not _is_flag(word, by_flag):
+            loose.append(word)
+        else:
+            flag, equals, value = word.partition("=")
+            option = by_flag.get(_spelled(flag))
+            if option is None:
+                raise ConfigError(_unknown(flag, by_flag, prog))
+            attached = [value] if equals else None
+            yield option, _words(option, flag, attached, rest, by_flag)
+    for option in places:
+        taken = loose if option.takes_several else loose[:1]
+        loose = loose[len(taken) :]
+        if taken:
+            yield option, taken
+    if loose:
+        raise ConfigError(f"{written(loose[0])} has no place in `{prog}`.")
+
+
+def _words(
+    option: Option,
+    flag: str,
+    attached: list[str] | None,
+    rest: list[str],
+    by_flag: dict[str, Option],
+) -> list[str]:
+    """Take the words of an option from the rest of the line."""
+    if option.sets is not None:
+        if attached is not None:
+            message = f"`{flag}` takes no value, got {written(attached[0])}."
+            raise ConfigError(message)
+        return []
+    if attached is not None:
+        return attached
+    most = len(rest) if option.takes_several else 1
+    words: list[str] = []
+    while rest and len(words) < most and not _is_flag(rest[0], by_flag):
+        words.append(rest.pop(0))
+    if not words and not option.takes_several:
+        raise ConfigError(f"`{flag}` needs a value: {described(option.kind)}.")
+    return words
+
+
+def _is_flag(word: str, by_flag: dict[str, Option]) -> bool:
+    return word.startswith("--") or word.partition("=")[0] in by_flag
+
+
+def _spelled(flag: str) -> str:
+    return flag[:2] + flag[2:].replace("_", "-")
+
+
+def _called(option: Option) -> str:
+    return f"`{option.flags[0] if option.flags else option.name}`"
+
+
+def _unknown(flag: str, by_flag: dict[str, Option], prog: str) -> str:
+    near = difflib.get_close_matches(flag, by_flag, n=1)
+    hint = f", did you mean `{near[0]}`?" if near else "."
+    return f"`{prog}` has no option {written(flag)}{hint} All are in `{prog} --help`."
