@@ -18,4 +18,6 @@ def n_cores() -> int:
 def n_threads() -> int:
     """Number of threads that compute: those set for XLA, or one for each core."""
     given = os.environ.get(THREADS, "")
-    return int(given) if given.isdecimal() and int(given) > 0 else n_cores()
+    # What is no number of threads is ignored, as XLA does.
+    sound = given.isascii() and given.isdecimal() and len(given) < 10
+    return (int(given) if sound else 0) or n_cores()

@@ -10,10 +10,10 @@ import traceback
 from .checks import shortened
 
 
-def last_words(error: BaseException) -> str:
-    """A sentence about an error, and the file that its traceback was written to.
+def last_words(error: BaseException) -> tuple[str, str]:
+    """A sentence about an error that names the file its traceback was written to.
 
-    Where no file can be written the traceback follows the sentence.
+    Where no file can be written, the traceback is the second of the two.
     """
     what = f"Something unforeseen happened ({brief(error)})"
     text = "".join(traceback.format_exception(error))
@@ -22,8 +22,8 @@ def last_words(error: BaseException) -> str:
         with os.fdopen(number, "w", encoding="utf-8", errors="replace") as file:
             file.write(text)
     except OSError:
-        return f"{what}; its traceback follows, please report it.\n{text}"
-    return f"{what}; please report it with its traceback in `{path}`."
+        return f"{what}; its traceback follows, please report it.", text
+    return f"{what}; please report it with its traceback in `{path}`.", ""
 
 
 def brief(error: BaseException) -> str:

@@ -67,12 +67,13 @@ def run_command(argv: Sequence[str]) -> int:
         # The reader of our output (`head`, a pager) has what it wanted.
         give_output_up()
         return NOBODY_READS
-    except OSError as error:
-        return _complain(_of_the_system(error), 1)
     except Exception as error:
+        if isinstance(error, OSError) and (sentence := _of_the_system(error)):
+            return _complain(sentence, 1)
         if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
             return _complain(f"The memory does not suffice ({brief(error)}).", 1)
-        return _complain(last_words(error), 1)
+        sentence, more = last_words(error)
+        return _complain(sentence, 1, more=more)
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -95,8 +96,8 @@ def _run(argv: Sequence[str]) -> int:
         return stop.code if isinstance(stop.code, int) else 0
 
 
-def _of_the_system(error: OSError) -> str:
-    """What the operating system refused, in one sentence."""
+def _of_the_system(error: OSError) -> str | None:
+    """What the operating system refused, in one sentence, if it is no fault of ours."""
     reason = error.strerror or str(error)
     if error.filename is not None:
         return f"`{error.filename}` cannot be used ({reason})."
@@ -105,7 +106,7 @@ def _of_the_system(error: OSError) -> str:
     if is_of_a_stream(error):
         give_output_up()
         return f"The output cannot be written ({reason})."
-    return last_words(error)
+    return None
 
 
 def usage() -> str:
@@ -115,8 +116,13 @@ def usage() -> str:
     return _USAGE.format(verbs=verbs)
 
 
-def _complain(sentence: str, code: int) -> int:
-    print(f"overparam: {sentence}", file=sys.stderr)
+def _complain(sentence: str, code: int, *, more: str = "") -> int:
+    # A name may hold anything, line ends and the commands of a terminal too.
+    shown = "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in sentence
+    )
+    print(f"overparam: {shown}", file=sys.stderr)
+    print(more, file=sys.stderr, end="")
     try:
         flush_output()
     except OSError:

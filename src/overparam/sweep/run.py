@@ -276,7 +276,7 @@ def _sentence(error: BaseException, job: Job) -> str:
         stored = attempts(job.path)[-1] / "error.txt"
         if stored.exists():
             return f"{brief(error)}; its traceback is in `{stored}`."
-    return last_words(error)
+    return last_words(error)[0]
 
 
 def _stored_error(job: Job) -> str:

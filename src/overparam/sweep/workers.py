@@ -12,6 +12,11 @@ from typing import Any, Protocol
 
 from ..cores import THREADS, n_cores
 from ..errors import OverparamError
+from ..memory import Need, check_memory
+
+
+_BYTES_OF_A_PROCESS = 2**28
+"""What Python with JAX takes before it computes."""
 
 
 class Worker(Protocol):
@@ -166,6 +171,7 @@ def local_workers(
     """
     if n_jobs == 1 and n_threads is None:
         return [InProcess()]
+    check_memory(Need("processes", [("`jobs`", n_jobs)], _BYTES_OF_A_PROCESS))
     share = n_threads or max(1, n_cores() // n_jobs)
     return [OwnProcess(share, prepare) for _ in range(n_jobs)]
 

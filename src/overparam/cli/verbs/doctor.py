@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...cores import n_cores, n_threads
+from ...errors import DataError
 from ..arguments import Storage, parse_all
 from ..platform import compilation_cache, prepare_jax
 from ..show import print_json, print_values
@@ -61,14 +62,14 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _versions() -> dict[str, Any]:
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
-    extras = {f"extra {extra}": _installed(name) for extra, name in EXTRAS.items()}
+    versions = {name: _version(name) for name in PACKAGES}
+    extras = {f"extra {e}": f"{name} {_version(name)}" for e, name in EXTRAS.items()}
     return {"python": platform.python_version()} | versions | extras
 
 
-def _installed(name: str) -> str:
+def _version(name: str) -> str:
     try:
-        return f"{name} {importlib.metadata.version(name)}"
+        return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
 
@@ -106,7 +107,10 @@ def _folders(runs: Path) -> dict[str, Any]:
 def _data() -> dict[str, Any]:
     from ...data.catalogue import entries
 
-    return {
-        f"data {entry.name}": f"{entry.status} {entry.folder or ''}".strip()
-        for entry in entries()
-    }
+    try:
+        return {
+            f"data {entry.name}": f"{entry.status} {entry.folder or ''}".strip()
+            for entry in entries()
+        }
+    except DataError as error:  # It is what a doctor is asked for.
+        return {"data": str(error)}

@@ -7,7 +7,7 @@ from typing import Any
 
 import tyro
 
-from ...checks import at_least
+from ...checks import at_least, in_range
 from ...errors import ConfigError
 from ...studies.registry import STUDIES, study
 from ...sweep.grid import grid
@@ -15,6 +15,10 @@ from ...sweep.plan import plan_from_toml
 from ..arguments import Storage, parse_all
 from ..show import duration, print_json, tell
 from ..sweeping import FINISHED_WITH_FAILURES, jobs_of, print_failures, run_jobs
+
+
+MOST_THREADS = 1024
+"""More than this XLA cannot start."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +46,8 @@ class Sweeping:
     """Print the outcome as JSON."""
 
     def __post_init__(self) -> None:
-        at_least(1, jobs=self.jobs, threads=self.threads)
+        at_least(1, jobs=self.jobs)
+        in_range(1, MOST_THREADS, threads=self.threads)
         if self.threads is not None and self.cluster is not None:
             raise ConfigError(
                 f"`threads` {self.threads} is for processes of this machine; the "
