@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator
 from .errors import ConfigError
 
 
+MOST_REPETITIONS = 1_000_000
+"""The most resamples or permutations of a statistic: more would add no digit."""
+
 MOST = 2**63 - 1
 """The largest whole number a config takes: the largest that 64 bits hold."""
 
@@ -24,6 +27,14 @@ def at_least(minimum: float, **values: float | None) -> None:
             raise ConfigError(message)
         if not (_is_finite(value) and value >= minimum):
             message = f"`{name}` must be at least {minimum:g}, got {written(value)}."
+            raise ConfigError(message)
+
+
+def finite(**values: float | None) -> None:
+    """Every value is a finite number, below 2^63 if it is whole; `None` passes."""
+    for name, value in _given(values):
+        if not _is_finite(value):
+            message = f"`{name}` must be a finite number, got {written(value)}."
             raise ConfigError(message)
 
 

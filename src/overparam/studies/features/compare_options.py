@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ...checks import at_least
+from ...checks import MOST_REPETITIONS, at_least, finite, in_range
 from ...errors import ConfigError
 
 
@@ -45,11 +45,13 @@ class CompareOptions:
     """Seed of the permutations and of the probes."""
 
     def __post_init__(self) -> None:
+        finite(n_permutations=self.n_permutations)
         if self.n_permutations < 99:
             raise ConfigError(
                 "`n_permutations` must be at least 99 for a p-value of 0.01, got "
                 f"{self.n_permutations}."
             )
         at_least(2, n_probes=self.n_probes, n_inputs=self.n_inputs)
-        at_least(1, n_bootstrap=self.n_bootstrap)
+        in_range(1, MOST_REPETITIONS, n_bootstrap=self.n_bootstrap)
+        in_range(1, MOST_REPETITIONS, n_permutations=self.n_permutations)
         at_least(0, epoch=self.epoch, seed=self.seed)

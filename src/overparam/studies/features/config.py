@@ -103,7 +103,8 @@ class Features:
         in_range(0, 1, decay=self.decay)
         self._check_readout()
         for epoch in self.keep_epochs:
-            if not 0 <= epoch <= self.epochs_of_all:
+            at_least(0, keep_epochs=epoch)
+            if epoch > self.epochs_of_all:
                 raise ConfigError(
                     f"`keep_epochs` must lie in [0, {self.epochs_of_all}], the epochs "
                     f"in which all layers move; got {epoch}."

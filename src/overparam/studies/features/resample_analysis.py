@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from ...analysis.neurons import feature_moments
 from ...analysis.refit import Sample
+from ...memory import Need, check_memory
 from ...plots.figure import COLOURS, panels
 from ..analyses import Findings, Subject
 from .efficiency import Splits, efficiency, sampling_errors, summarise
@@ -24,6 +25,7 @@ def analyse(subjects: Sequence[Subject], options: ResampleOptions) -> Findings:
     (subject,) = subjects
     inputs = inputs_of(subject, options.dataset)
     network = network_at(subject, options.epoch, inputs)
+    _check_size(network.weights.shape[0], len(inputs.x), options)
     errors = sampling_errors(network, inputs.x[:N_ERROR_INPUTS], options)
     constant = np.sum(feature_moments(network, inputs.x[: options.n_fit]).std == 0)
     notes = []
@@ -44,6 +46,16 @@ def analyse(subjects: Sequence[Subject], options: ResampleOptions) -> Findings:
         )
         figures["accuracy"] = accuracy_figure(table, caption)
     return Findings(tables=tables | {"error": errors}, figures=figures, notes=notes)
+
+
+def _check_size(input_dim: int, n_inputs: int, options: ResampleOptions) -> None:
+    drawn = ("`n_features`", max(options.n_features))
+    rows = ("`n_fit`", min(options.n_fit, n_inputs))
+    check_memory(
+        Need("drawn neurons", [("inputs", input_dim), drawn], 4, 2),
+        Need("their values on the samples", [rows, drawn]),
+        Need("the draws", [("`n_draws`", options.n_draws), drawn], 8, 2),
+    )
 
 
 def accuracy_figure(table: pl.DataFrame, caption: str) -> Figure:

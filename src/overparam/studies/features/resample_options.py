@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ...checks import at_least, positive
+from ...checks import at_least, finite, positive
 from ...errors import ConfigError
 
 
@@ -66,6 +66,9 @@ class ResampleOptions:
         at_least(1, n_draws=self.n_draws, n_fit=self.n_fit)
         at_least(0, seed=self.seed, epoch=self.epoch)
         positive(tolerance=self.tolerance)
+        finite(ridge=self.ridge)
+        for number in self.n_features:
+            finite(n_features=number)
         if not self.ridge > 0:
             raise ConfigError(
                 "`ridge` must be positive for a logistic readout: without it the "

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from ...checks import at_least, in_range, positive, written
+from ...checks import at_least, finite, in_range, positive, written
 from ...dynamics.noise_ranges import check_exponent, check_kind, check_level
 from ...errors import ConfigError
 
@@ -126,6 +126,12 @@ class HeavyTails:
     """Seed of data, initial weights, batches and noise, each by a key of its own."""
 
     def __post_init__(self) -> None:
+        finite(
+            alpha=self.alpha,
+            sigma=self.sigma,
+            decay_exponent=self.decay_exponent,
+            target_train_accuracy=self.target_train_accuracy,
+        )
         check_kind(self.noise)
         if self.noise == "none":
             self._forget_noise()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ...checks import in_range
+from ...checks import finite, in_range
 from ...errors import ConfigError
 
 
@@ -35,6 +35,7 @@ class PruneOptions:
 
     def __post_init__(self) -> None:
         for eps in self.errors:
+            finite(errors=eps)
             if not 0 <= eps < 1:
                 raise ConfigError(
                     f"`errors` must be in [0, 1), got {eps:g}; to remove all columns "

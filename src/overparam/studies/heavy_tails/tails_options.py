@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ...checks import at_least, in_range
+from ...checks import MOST_REPETITIONS, at_least, in_range
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class TailsOptions:
     """Seed of resamples, control and batches."""
 
     def __post_init__(self) -> None:
-        at_least(2, n_resamples=self.n_resamples)
+        in_range(2, MOST_REPETITIONS, n_resamples=self.n_resamples)
         at_least(1, batch_size=self.batch_size)
         at_least(0, seed=self.seed)
         in_range(0, 1, level=self.level)

@@ -1,12 +1,11 @@
 """Config of the study `images`."""
 
-import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from ...checks import at_least, positive
+from ...checks import at_least, finite, positive
 from ...errors import ConfigError
 
 
@@ -108,7 +107,8 @@ class Images:
             final_factor=self.final_factor,
             multiplier=self.multiplier,
         )
-        if not (math.isfinite(self.penalty) and self.penalty > 0):
+        finite(penalty=self.penalty, readout_average=self.readout_average)
+        if not self.penalty > 0:
             raise ConfigError(
                 f"`penalty` must be positive, got {self.penalty}: the loss is divided "
                 "by it."

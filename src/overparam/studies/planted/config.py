@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ...checks import at_least, positive
+from ...checks import at_least, finite, positive
 from ...errors import ConfigError
 from ...memory import Need, itemsize
 
@@ -102,6 +102,7 @@ class Planted:
         self._check_steps()
 
     def _check_epochs(self) -> None:
+        finite(halve_every=self.halve_every)
         if self.halve_every is not None and self.halve_every < 1:
             raise ConfigError(
                 f"`halve_every` must be at least 1 epoch, got {self.halve_every}; use "
@@ -124,6 +125,7 @@ class Planted:
         at_least(
             1, balance_every=self.balance_every, snapshot_every=self.snapshot_every
         )
+        finite(momentum=self.momentum)
         if not 0 <= self.momentum < 1:
             raise ConfigError(f"`momentum` must lie in [0, 1), got {self.momentum}.")
         if self.momentum and self.optimiser != "sgd":

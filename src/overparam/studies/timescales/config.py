@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from ...checks import at_least, positive
+from ...checks import at_least, finite, positive
 from ...errors import ConfigError
 from ...memory import Need
 
@@ -119,6 +119,7 @@ class Timescales:
             inner_steps=self.inner_steps,
             snapshots=self.snapshots,
             harmonics=self.harmonics,
+            particles=self.particles,
         )
         at_least(2, records=self.records)
         at_least(8 if self.problem == "circle" else 64, cells=self.cells)
@@ -128,15 +129,14 @@ class Timescales:
             projected_until=self.projected_until,
         )
         at_least(0, seed=self.seed)
-        if not (math.isfinite(self.penalty) and self.penalty > 0):
+        finite(penalty=self.penalty, centre=self.centre, threshold=self.threshold)
+        if not self.penalty > 0:
             raise ConfigError(
                 f"`penalty` must be positive, got {self.penalty}; "
                 "the limit penalty -> 0 is the diffusion, see `limits`."
             )
-        for name in ("centre", "threshold"):
-            value = getattr(self, name)
-            if not math.isfinite(value):
-                raise ConfigError(f"`{name}` must be a finite number, got {value}.")
+        if self.gamma != math.inf:
+            finite(gamma=self.gamma)
         if not self.gamma > 0:
             raise ConfigError(
                 f"`gamma` must be positive, got {self.gamma}; "

@@ -33,4 +33,6 @@ class DensityOptions:
 
     def __post_init__(self) -> None:
         positive(bandwidth=self.bandwidth, animation_bandwidth=self.animation_bandwidth)
+        for step in self.steps:
+            at_least(0, steps=step)
         at_least(1, frames_per_second=self.frames_per_second)

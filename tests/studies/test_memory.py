@@ -1,0 +1,56 @@
+"""Every size of every study: one that no machine holds is refused before it is made."""
+
+import pytest
+
+from overparam import memory
+from overparam.errors import ConfigError, DataError
+from overparam.studies.registry import STUDIES, load
+
+
+SIZES = {
+    "planted": ["input_dim", "n_outputs", "teacher_width", "width"],
+    "features": ["width"],
+    "heavy-tails": ["width", "n_train", "n_test"],
+    "timescales": ["width", "samples", "teacher_width", "cells", "particles"],
+    "recovery": ["n_samples", "dimension", "n_patterns", "test_size"],
+    "images": ["multiplier"],
+}
+
+
+@pytest.mark.parametrize(
+    ("study", "field"), [(study, f) for study, fields in SIZES.items() for f in fields]
+)
+@pytest.mark.parametrize("size", [10**9, 10**11, 2**62])
+def test_a_size_beyond_memory_is_a_sentence_with_the_bytes(
+    study, field, size, monkeypatch
+):
+    monkeypatch.setattr(memory, "memory", lambda: 10**9)
+    entry = STUDIES[study]
+    config = entry.config_class()(**{field: size})
+    try:
+        load(entry.describe)(config)
+    except DataError:
+        pytest.skip("The data of this study are not here.")
+    except ConfigError as error:
+        assert "bytes" in str(error)
+        assert f"`{field}`" in str(error)
+        assert "\n" not in str(error)
+    else:
+        pytest.fail("It was described.")
+
+
+def test_snapshots_beyond_the_records_cost_nothing():
+    from overparam.studies.timescales.run import record_steps, snapshot_steps
+
+    config = STUDIES["timescales"].config_class()(
+        steps=10, records=6, snapshots=10**12, limits=()
+    )
+    steps = record_steps(config)
+    assert snapshot_steps(config, steps) == frozenset(steps)
+
+
+def test_a_training_has_no_more_steps_than_its_counter():
+    from overparam.dynamics.training import MOST_STEPS, Plan
+
+    with pytest.raises(ConfigError, match="at most 2.31 - 1 steps"):
+        Plan(n_steps=MOST_STEPS + 1, batch_size=1, record_every=1)
