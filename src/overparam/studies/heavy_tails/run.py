@@ -252,6 +252,16 @@ class Problem:
         return add_noise(trajectory.network, drawn)
 
 
+def _accumulated(problem: Problem) -> float:
+    """The scale of the sum of all noises, without a number per step if they agree."""
+    config = problem.config
+    if config.decay_exponent:
+        steps = ("`max_steps`", config.max_steps)
+        check_memory(Need("the noise scale of every step", [steps], 8, 4))
+        return problem.accumulated(config.max_steps - 1)
+    return float(problem.scales(1)[0]) * (config.max_steps - 1) ** (1 / config.alpha)
+
+
 def _arrays(config: HeavyTails, data: Data) -> list[Need]:
     """The largest arrays of a run besides its data."""
     size, width = itemsize(config.precision), ("`width`", config.width)
@@ -278,7 +288,7 @@ def describe(config: HeavyTails) -> dict[str, Any]:
     entries = 1 / math.sqrt(3 * first.shape[0])
     if config.network != "mlp":
         entries = float(jnp.std(first))
-    accumulated = problem.accumulated(config.max_steps - 1)
+    problem.plan()  # Refuses what could not be trained.
     return {
         "hidden layers": ", ".join(hidden_layers(problem.network)),
         "training and test samples": (
@@ -286,7 +296,7 @@ def describe(config: HeavyTails) -> dict[str, Any]:
             problem.data.test.x.shape[0],
         ),
         "noise scale of the first step": float(problem.scales(1)[0]),
-        "scale accumulated by max_steps": accumulated,
+        "scale accumulated by max_steps": _accumulated(problem),
         "standard deviation of initial entries": entries,
         "pruning ratio of the initial network": summary_of(
             pruning_rows(problem.network, None)

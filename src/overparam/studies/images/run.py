@@ -33,11 +33,7 @@ def run(config: Images, context: Context) -> Outcome:
             measure=lambda network: measure(setup, network),
             record_start=True,
         ),
-        Plan(
-            n_steps=config.total_epochs * setup.steps_per_epoch,
-            batch_size=config.batch_size,
-            record_every=setup.steps_per_epoch,
-        ),
+        _plan(setup),
         watch=context.watch(),
     )
     columns = trajectory.columns()
@@ -51,9 +47,18 @@ def run(config: Images, context: Context) -> Outcome:
     )
 
 
+def _plan(setup: Setup) -> Plan:
+    return Plan(
+        n_steps=setup.config.total_epochs * setup.steps_per_epoch,
+        batch_size=setup.config.batch_size,
+        record_every=setup.steps_per_epoch,
+    )
+
+
 def describe(config: Images) -> dict[str, Any]:
     """Facts known before training."""
     setup = Setup(config, load_parts(config))
+    _plan(setup)  # Refuses what could not be trained.
     images = config.total_epochs * len(setup.parts.train)
     return {
         "training, validation and test images": (

@@ -196,6 +196,7 @@ def _sizes(network: TwoLayer, initial: TwoLayer) -> dict[str, Float[Array, ""]]:
 
 def describe(config: Planted) -> dict[str, Any]:
     """Facts of the data set that are known before training."""
+    _plan(config)  # Refuses what could not be trained.
     problem = Problem.of(config)
     key = purpose_key(config.seed, "description")
     report = describe_teacher(problem.stream(), key=key)

@@ -56,11 +56,7 @@ def run(config: Timescales, context: Context) -> Outcome:
             until=observer.until,
             record_start=True,
         ),
-        Plan(
-            n_steps=config.steps,
-            batch_size=config.samples,
-            record_every=config.record_every,
-        ),
+        _plan(config),
         watch=context.watch(),
     )
     columns = trajectory.columns()
@@ -71,6 +67,14 @@ def run(config: Timescales, context: Context) -> Outcome:
         arrays=_arrays(setup, observer, limits, steps),
         network=project(dynamics, trajectory.network, setup.batch),
         notes=[*_notes(config, trajectory, start), *limits.notes()],
+    )
+
+
+def _plan(config: Timescales) -> Plan:
+    return Plan(
+        n_steps=config.steps,
+        batch_size=config.samples,
+        record_every=config.record_every,
     )
 
 
@@ -120,6 +124,7 @@ def check_ratio(config: Timescales, setup: Setup, network: Network) -> None:
 
 def describe(config: Timescales) -> dict[str, Any]:
     """Facts known before training: the first risk, the stable step, the ratio."""
+    _plan(config)  # Refuses what could not be trained.
     setup = Setup.of(config)
     start = project(setup.dynamics(), setup.student, setup.batch)
     facts: dict[str, Any] = {
