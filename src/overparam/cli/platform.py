@@ -16,8 +16,13 @@ def prepare_jax() -> None:
     """Switch the persistent compilation cache on, unless the user chose one."""
     import jax
 
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        jax.config.update("jax_compilation_cache_dir", str(compilation_cache()))
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    folder = compilation_cache()
+    with contextlib.suppress(OSError):  # JAX would warn of every program.
+        folder.mkdir(parents=True, exist_ok=True)
+    if os.access(folder, os.W_OK):
+        jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 

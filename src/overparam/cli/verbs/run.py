@@ -61,14 +61,17 @@ def parse_run(verb: str, argv: Sequence[str]) -> tuple[str, list[Any]]:
     """
     name = take_name(argv, what="study", choices=list(STUDIES))
     words = [word for part in argv[1:] for word in part.split("=", 1)]
-    on_images = any(
-        before == "--problem" and word.startswith("cifar")
-        for before, word in pairwise(words)
-    )
-    name = "images" if name == "timescales" and on_images else name
+    problems = [word for flag, word in pairwise(words) if flag == "--problem"]
+    name = study_of(name, problems)
     kinds = forms()[name]
     prog, description = f"overparam {verb} {name}", kinds[0].__doc__ or ""
     return name, parse_all(kinds, argv[1:], prog=prog, description=description)
+
+
+def study_of(name: str, problems: Sequence[str]) -> str:
+    """The study that has these problems: `timescales` on images is `images`."""
+    on_images = problems and all(problem.startswith("cifar") for problem in problems)
+    return "images" if name == "timescales" and on_images else name
 
 
 def _print(executed: Executed, clock: CompileClock, *, as_json: bool) -> None:

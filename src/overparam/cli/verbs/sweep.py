@@ -15,6 +15,7 @@ from ...sweep.plan import plan_from_toml
 from ..arguments import Storage, parse_all
 from ..show import duration, print_json, tell
 from ..sweeping import FINISHED_WITH_FAILURES, jobs_of, print_failures, run_jobs
+from .run import study_of
 
 
 MOST_THREADS = 1024
@@ -104,4 +105,6 @@ def _settings(words: Sequence[str]) -> tuple[str, list[Mapping[str, Any]]]:
             raise ConfigError(f"A TOML file stands alone, got also {rest[0]!r}.")
         plan = plan_from_toml(first, lambda name: study(name).config_class())
         return plan.study, list(plan.settings)
-    return first, list(grid(rest, study(first).config_class()))
+    problems = [v for key, _, v in (w.partition("=") for w in rest) if key == "problem"]
+    name = study_of(first, [one for several in problems for one in several.split(",")])
+    return name, list(grid(rest, study(name).config_class()))

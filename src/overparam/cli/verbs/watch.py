@@ -9,7 +9,7 @@ from typing import Any
 
 import tyro
 
-from ...checks import positive
+from ...checks import in_range, positive
 from ...sweep.watch import Glance, glance
 from ..arguments import parse
 from ..show import duration, print_json
@@ -39,6 +39,7 @@ class Watching:
 
     def __post_init__(self) -> None:
         positive(every=self.every)
+        in_range(0, 86_400, every=self.every)
 
 
 def forms() -> dict[str, list[type[Any]]]:
