@@ -24,12 +24,14 @@ def arguments(verb, subject):
 
 
 @pytest.mark.parametrize(("verb", "subject"), FORMS)
-def test_the_words_are_those_that_help_shows(verb, subject, capsys):
+def test_the_words_are_those_that_help_shows(verb, subject, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     assert run_command([*arguments(verb, subject), "--help"]) == 0
-    shown = re.findall(r"^│ (-.*?)(?:  |│)", capsys.readouterr().out, re.MULTILINE)
+    # Options begin a line, in a box or not.
+    lines = re.findall(r"^[│| ] (--?\w.*?)(?:  | [│|]|$)", capsys.readouterr().out, re.M)
     flags = {
         re.sub(r"(?<!^-)_", "-", part.split()[0])
-        for line in shown
+        for line in lines
         for part in line.split(", ")
         if part.startswith("-")
     }

@@ -58,7 +58,7 @@ def test_a_failing_run_does_not_stop_the_others_and_is_tried_again(tmp_path, n_j
     assert result.statuses == {"finished": 2, "failed": 1}
     [failure] = result.failures
     assert failure.job.id == todo[1].id
-    assert "Asked to fail." in failure.sentence
+    assert "Asked to fail" in failure.sentence
     sweep(todo, work=work, n_jobs=n_jobs)
     assert Counter(n for n, _ in events(tmp_path, "start")) == {0: 1, 1: 2, 2: 1}
 
