@@ -28,7 +28,8 @@ def test_the_words_are_those_that_help_shows(verb, subject, capsys, monkeypatch)
     monkeypatch.setenv("COLUMNS", "200")
     assert run_command([*arguments(verb, subject), "--help"]) == 0
     # Options begin a line, in a box or not.
-    lines = re.findall(r"^[│| ] (--?\w.*?)(?:  | [│|]|$)", capsys.readouterr().out, re.M)
+    help_text = capsys.readouterr().out
+    lines = re.findall(r"^[│| ] (--?\w.*?)(?:  | [│|]|$)", help_text, re.M)
     flags = {
         re.sub(r"(?<!^-)_", "-", part.split()[0])
         for line in lines
