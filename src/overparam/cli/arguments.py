@@ -1,9 +1,11 @@
 """Dataclasses from the command line, with one way to report a bad value."""
 
+import contextlib
 import dataclasses
 import inspect
 import os
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -52,14 +54,28 @@ def parse_all(
 def _print_help(kinds: Sequence[type[Any]], prog: str, description: str) -> NoReturn:
     fields = [(kind.__name__.lower(), _shown(kind), _default(kind)) for kind in kinds]
     whole = dataclasses.make_dataclass("Options", fields, frozen=True, kw_only=True)
-    tyro.cli(
-        whole,
-        prog=prog,
-        description=inspect.cleandoc(description),
-        args=["--help"],
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-    )
+    with _room_for_help():
+        tyro.cli(
+            whole,
+            prog=prog,
+            description=inspect.cleandoc(description),
+            args=["--help"],
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+        )
     raise SystemExit(0)
+
+
+@contextlib.contextmanager
+def _room_for_help() -> Iterator[None]:
+    """A width of at least 40: in a narrower terminal Tyro's columns never end."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = str(max(shutil.get_terminal_size().columns, 40))
+    try:
+        yield
+    finally:
+        del os.environ["COLUMNS"]
+        if before is not None:
+            os.environ["COLUMNS"] = before
 
 
 def _shown(kind: type[Any]) -> Any:
