@@ -44,8 +44,8 @@ def check_memory(*needs: Need) -> None:
     sizes = " x ".join(f"{name} {written(n)}" for name, n in most.sizes)
     largest, _ = max(most.sizes, key=lambda size: size[1])
     raise ConfigError(
-        f"This needs {_bytes(needed)} of memory, most of it for {most.what} ({sizes}), "
-        f"and {_bytes(there)} are there; lower {largest}."
+        f"This needs {_bytes(needed)}, most of it for {most.what} ({sizes}), and "
+        f"{_bytes(there)} are there; lower {largest}."
     )
 
 
@@ -99,5 +99,5 @@ def _limits(group: Path, root: Path, file: str) -> Iterator[int]:
 
 def _bytes(number: int) -> str:
     if number.bit_length() > 128:
-        return "far more bytes than any machine has"
-    return f"{number:,} bytes"
+        return "more memory than any machine has"
+    return f"{number:,} bytes of memory"
