@@ -16,7 +16,8 @@ def test_the_sentence_has_the_bytes_and_the_size_to_lower(monkeypatch):
         check_memory(small, large)
     assert str(error.value) == (
         "This needs 12,000,000,400 bytes of memory, most of it for weights (`input_dim`"
-        " 150 x `width` 10000000), and 1,000,000,000 bytes of memory are there; lower `width`."
+        " 150 x `width` 10000000), and 1,000,000,000 bytes of memory are there; lower "
+        "`width`."
     )
 
 
