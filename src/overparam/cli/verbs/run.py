@@ -50,8 +50,10 @@ def main(argv: Sequence[str]) -> int:
             stop_requested=stop,
         )
     _print(executed, clock, as_json=running.json)
-    # A solver that did not reach its tolerance: stored, and no success.
-    return int(executed.status == "max_iterations")
+    if executed.status == "max_iterations":
+        tell("overparam: The solver did not reach its tolerance; the run is stored.")
+        return 1
+    return 0
 
 
 def parse_run(verb: str, argv: Sequence[str]) -> tuple[str, list[Any]]:
