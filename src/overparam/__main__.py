@@ -11,14 +11,16 @@ def main() -> None:
     # variables once, when NumPy is first imported.
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    from .cli.streams import prepare_streams
+
+    # Before any file is opened that could take the number of a closed stream.
+    prepare_streams()
     from .cli.platform import STOP
 
     # Before anything heavy is imported, so that a signal never meets an import.
     STOP.install(signal.SIGINT, signal.SIGTERM)
     from .cli.main import run_command
-    from .cli.streams import prepare_streams
 
-    prepare_streams()
     sys.exit(run_command(sys.argv[1:]))
 
 
