@@ -6,6 +6,7 @@ from jaxtyping import Array, Float
 
 from ..errors import ConfigError
 from ..networks.network import Network
+from ..networks.two_layer import check_shapes
 
 
 class GatedTwoLayer(Network):
@@ -36,6 +37,7 @@ class GatedTwoLayer(Network):
                 f"`gates` and `weights` must have one shape, got {shapes[0]} and "
                 f"{shapes[1]}."
             )
+        check_shapes(self.weights, self.readout, skip=self.skip)
 
     def features(self, x: Float[Array, "batch input_dim"]) -> Float[Array, "batch _"]:
         hidden = jnp.where(x @ self.gates >= 0, x @ self.weights, 0)

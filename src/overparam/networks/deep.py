@@ -1,6 +1,7 @@
 """Fully connected networks of any depth."""
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Literal
@@ -41,7 +42,15 @@ class MLP(Network):
 
     def __check_init__(self) -> None:
         activation(self.activation)
-        _check_chain(self)
+        weights = (*self.layers, self.readout)
+        # Transformations rebuild modules around placeholders that are not arrays.
+        if not all(hasattr(array, "shape") for array in (*weights, *self.biases)):
+            return
+        if not self.layers:
+            message = "`layers` must hold at least one hidden matrix, got none."
+            raise ConfigError(message)
+        check_chain(weights, name="an MLP")
+        _check_biases(self)
 
     def features(self, x: Float[Array, "batch *input"]) -> Float[Array, "batch width"]:
         hidden = x.reshape(x.shape[0], -1)
@@ -128,21 +137,21 @@ def _draw(
     return math.sqrt(variance) * jax.random.normal(key, shape, dtype)
 
 
-def _check_chain(network: MLP) -> None:
-    weights = (*network.layers, network.readout)
-    # Transformations rebuild modules around placeholders that are not arrays.
-    if not all(hasattr(w, "shape") for w in weights):
-        return
-    if len(weights) < 2:
-        raise ConfigError("`layers` must hold at least one hidden matrix, got none.")
+def check_chain(weights: Sequence[Array], *, name: str) -> None:
+    """Matrices or kernels of which each takes as many inputs as the last one gives."""
     shapes = [w.shape for w in weights]
     for before, after in pairwise(shapes):
         if len(before) < 2 or len(after) < 2 or before[-1] != after[-2]:
             raise ConfigError(
-                f"The matrices of an MLP must fit each other, got shapes {shapes}."
+                f"The weights of {name} must fit each other, got shapes {shapes}."
             )
-    if len(network.biases) not in (0, len(network.layers)):
+
+
+def _check_biases(network: MLP) -> None:
+    expected = [w.shape[:-2] + w.shape[-1:] for w in network.layers]
+    shapes = [b.shape for b in network.biases]
+    if shapes not in ([], expected):
         raise ConfigError(
-            f"`biases` must be empty or one for each of the {len(network.layers)} "
-            f"hidden layers, got {len(network.biases)}."
+            "`biases` must be empty or one for each hidden layer, of shapes "
+            f"{expected}, got {shapes}."
         )

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 from ..checks import one_of, positive
 from .network import Network
+from .two_layer import check_shapes
 
 
 SIDE = 4.0
@@ -81,6 +82,7 @@ class RadialFeatures(Network):
     def __check_init__(self) -> None:
         one_of(KERNELS, kernel=self.kernel)
         positive(length=self.length)
+        check_shapes(self.weights, self.readout, skip=False)
 
     def features(self, x: Float[Array, "batch dim"]) -> Float[Array, "batch width"]:
         offsets = [

@@ -8,10 +8,11 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ..checks import at_least
+from ..checks import at_least, in_range
 from ..errors import ConfigError
 from .batch_norm import BatchNorm, Moments, Normaliser, batch_norm
 from .convolution import check_images, conv1x1, conv3x3
+from .deep import check_chain
 from .stateful import Stateful
 
 
@@ -36,10 +37,15 @@ class Block(eqx.Module):
         stride: Of the first convolution and of the projection.
     """
 
-    kernels: tuple[Array, Array]
+    kernels: tuple[
+        Float[Array, "3 3 channels filters"], Float[Array, "3 3 filters filters"]
+    ]
     norms: tuple[BatchNorm, BatchNorm]
     shortcut: Shortcut | None
     stride: int = eqx.field(static=True)
+
+    def __check_init__(self) -> None:
+        in_range(1, 2, stride=self.stride)
 
     def __call__(self, x: Array, normalise: Normaliser) -> Array:
         hidden = conv3x3(x, self.kernels[0], stride=self.stride)
@@ -75,6 +81,11 @@ class ResNet(Stateful):
     readout: Float[Array, "width n_outputs"]
     statistics: tuple[Moments, ...]
     scale: float = eqx.field(static=True)
+
+    def __check_init__(self) -> None:
+        # Transformations rebuild modules around placeholders that are not arrays.
+        if all(hasattr(leaf, "shape") for leaf in jax.tree.leaves(self)):
+            _check_shapes(self)
 
     def features(
         self, x: Float[Array, "batch height width channels"]
@@ -179,6 +190,34 @@ def _block(
         stride=stride,
     )
     return block, [moments for _, moments in pairs[: 3 if projects else 2]]
+
+
+def _check_shapes(network: ResNet) -> None:
+    kernels = [kernel for block in network.blocks for kernel in block.kernels]
+    check_chain((network.stem, *kernels, network.readout), name="a ResNet")
+    normalised = [(network.stem_norm, network.stem)]
+    for block in network.blocks:
+        normalised += zip(block.norms, block.kernels, strict=True)
+        ends = block.kernels[0].shape[-2], block.kernels[1].shape[-1]
+        # Without a projection the inputs themselves are added.
+        around = ends[:1] * 2 if block.stride == 1 else None
+        if block.shortcut is not None:
+            normalised.append((block.shortcut.norm, block.shortcut.kernel))
+            around = block.shortcut.kernel.shape[-2:]
+        if around != ends:
+            raise ConfigError(
+                f"The shortcut of a block must lead from {ends[0]} to {ends[1]} "
+                f"channels at stride {block.stride}, got {around}."
+            )
+    channels = [kernel.shape[-1:] for _, kernel in normalised]
+    norms = [array.shape for norm, _ in normalised for array in (norm.gain, norm.shift)]
+    moments = [a.shape for m in network.statistics for a in (m.mean, m.variance)]
+    twice = [size for size in channels for _ in range(2)]
+    if norms != twice or moments != twice:
+        raise ConfigError(
+            f"The normalisations and statistics of a ResNet must be of {channels} "
+            f"channels, got {norms[::2]} and {moments[::2]}."
+        )
 
 
 def _uniform(shape: tuple[int, ...], dtype: str, key: PRNGKeyArray) -> Array:

@@ -48,6 +48,13 @@ class StandardisedTwoLayer(Network):
         check_shapes(self.weights, self.readout, skip=False)
         if (self.mean is None) != (self.std is None):
             raise ConfigError("`mean` and `std` must be given together.")
+        shapes = [getattr(m, "shape", None) for m in (self.mean, self.std)]
+        width = getattr(self.readout, "shape", ())[:-1]
+        if width and not {*shapes} <= {None, width}:
+            raise ConfigError(
+                f"`mean` and `std` must have the shape {width}, got {shapes[0]} and "
+                f"{shapes[1]}."
+            )
 
     def hidden(self, x: Float[Array, "batch input_dim"]) -> Float[Array, "batch width"]:
         """Neurons before standardisation, shape `(batch, width)`."""

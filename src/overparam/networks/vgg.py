@@ -9,7 +9,9 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..checks import at_least
+from ..errors import ConfigError
 from .convolution import check_images, conv3x3, max_pool2x2
+from .deep import check_chain
 from .network import Network
 
 
@@ -36,6 +38,15 @@ class VGG(Network):
     kernels: tuple[Float[Array, "3 3 channels filters"], ...]
     readout: Float[Array, "width n_outputs"]
     scale: float = eqx.field(static=True, default=1.0)
+
+    def __check_init__(self) -> None:
+        weights = (*self.kernels, self.readout)
+        # Transformations rebuild modules around placeholders that are not arrays.
+        if not all(hasattr(array, "shape") for array in weights):
+            return
+        if not self.kernels:
+            raise ConfigError("`kernels` must hold at least one convolution, got none.")
+        check_chain(weights, name="a VGG")
 
     def features(
         self, x: Float[Array, "batch height width channels"]

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ...errors import ConfigError
 from ...networks.network import Network
 
 
@@ -25,6 +26,20 @@ class SkipNeuron(Network):
     skip_weights: Float[Array, "input_dim 1"]
     readout: Float[Array, "n_features 1"]
     scale: float = eqx.field(static=True, default=1.0)
+
+    def __check_init__(self) -> None:
+        arrays = (self.weights, self.skip_weights, self.readout)
+        # Transformations rebuild modules around placeholders that are not arrays.
+        if not all(hasattr(array, "shape") for array in arrays):
+            return
+        *_, input_dim, width = self.weights.shape
+        expected = (input_dim, 1), (width + 1, 1)
+        found = self.skip_weights.shape[-2:], self.readout.shape[-2:]
+        if found != expected:
+            raise ConfigError(
+                f"`skip_weights` and `readout` must have the shapes {expected[0]} and "
+                f"{expected[1]}, got {found[0]} and {found[1]}."
+            )
 
     def features(self, x: Float[Array, "batch input_dim"]) -> Float[Array, "batch _"]:
         hidden = jax.nn.relu(x @ self.weights)
