@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ..errors import StoreError
 from ..store.files import read_file
+from ..store.table import Unreadable
 from .markup import Markup, tag
 from .svg import inline
 
@@ -18,14 +19,20 @@ class Gallery:
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         self._room = most_bytes
         self._number = 0
+        self.left_out: list[Unreadable] = []
+        """Stored figures that cannot be shown, and why."""
 
     def stored(self, path: Path, title: str) -> Markup:
-        """A figure from its file, or a line that says where it is."""
+        """A figure from its file, or a line that says where it is.
+
+        One that is damaged is left out.
+        """
         caption = f"{title}: {path.stem.replace('_', ' ')}"
         try:
             return self._placed(read_file(path), caption, str(path))
         except StoreError as error:
-            return tag("p", str(error), class_="under")
+            self.left_out.append(Unreadable(path, f"`{path}`: {error}"))
+            return Markup("")
 
     def drawn(self, svg: bytes, caption: str) -> Markup:
         """A figure that is in no file."""

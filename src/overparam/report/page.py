@@ -59,14 +59,14 @@ def _parts(
     material: Material, gallery: Gallery, by: str | None
 ) -> dict[str, list[Markup]]:
     runs = [run for study in material.studies for run in study.runs]
+    results = [sections.answer_section(a, gallery) for a in material.answers]
+    studies = [sections.study_section(s, gallery, by) for s in material.studies]
+    # Known only when all figures have been looked at.
+    left_out = [*material.left_out, *gallery.left_out]
     parts = {
-        "Results": [
-            sections.answer_section(answer, gallery) for answer in material.answers
-        ],
-        "Runs": [sections.study_section(s, gallery, by) for s in material.studies],
-        "Left out": [sections.left_out_section(material.left_out)]
-        if material.left_out
-        else [],
+        "Results": results,
+        "Runs": studies,
+        "Left out": [sections.left_out_section(left_out)] if left_out else [],
         "Commands": [sections.commands_section(material)],
         "Environment": [sections.environment_section(runs)],
         "Citations": [sections.citations_section(material)],

@@ -1,6 +1,12 @@
-"""SVG figures made part of a page: own ids, the page's colours, nothing that runs."""
+"""SVG figures made part of a page: own ids, the page's colours, nothing that runs.
 
+A stored figure is data of others. What stands in the page is what is listed here:
+elements that draw, attributes that say where and how, references to the figure itself.
+"""
+
+import json
 import re
+from collections.abc import Iterator
 from xml.etree import ElementTree
 
 from ..errors import StoreError
@@ -12,16 +18,43 @@ _SVG = "http://www.w3.org/2000/svg"
 _LINK = "{http://www.w3.org/1999/xlink}href"
 _DESCRIPTION = ".//{http://purl.org/dc/elements/1.1/}description"
 
-_DRAWN = frozenset(
-    {"svg", "g", "defs", "path", "use", "text", "tspan", "clipPath", "rect", "circle"}
-    | {"line", "polygon", "polyline", "ellipse", "linearGradient", "stop", "image"}
+_SHAPES = frozenset(
+    f"{{{_SVG}}}{name}"
+    for name in (
+        *("path", "rect", "circle", "ellipse", "line", "polygon", "polyline"),
+        *("text", "tspan", "image", "stop"),
+    )
 )
-"""Elements that draw; any other (scripts, foreign objects) is left out."""
+_DRAWN = _SHAPES | {
+    f"{{{_SVG}}}{name}" for name in ("svg", "g", "defs", "use", "clipPath")
+}
+"""Elements that draw; any other (scripts, styles, foreign objects) is left out."""
+
+_PLACES = frozenset(
+    {"d", "x", "y", "x1", "x2", "y1", "y2", "dx", "dy", "cx", "cy", "r", "rx", "ry"}
+    | {"width", "height", "points", "transform", "viewBox", "preserveAspectRatio"}
+    | {"offset", "clip-path", "clip-rule"}
+)
+_LOOKS = frozenset(
+    {"fill", "stroke", "opacity", "fill-opacity", "fill-rule", "stroke-opacity"}
+    | {"stroke-width", "stroke-linecap", "stroke-linejoin", "stroke-miterlimit"}
+    | {"stroke-dasharray", "stroke-dashoffset", "stop-color", "stop-opacity"}
+    | {"font-size", "font-style", "font-weight", "text-anchor"}
+)
+"""What `style` may say, too."""
+
+_DEEPEST = 50
+"""Levels of elements; figures have fewer than ten."""
 
 _NUMBER = re.compile(r"-?\d+\.\d{3,}")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
 _FONT = re.compile(r"font-family:[^;]*;?|font: ([\d.]+px)[^;]*")
 _REFERENCE = re.compile(r"url\(#|^#")
+# No quotes, escapes or addresses; parentheses for `rgb(...)` and `url(#...)`.
+_PLAIN = re.compile(r"[#\w\s.,%()+-]*")
+_AWAY = re.compile(r"url\((?!#)", re.IGNORECASE)
+_PICTURE = re.compile(r"data:image/png;base64,[A-Za-z0-9+/=\s]*")
+_LENGTH = re.compile(r"(\d{1,6}(?:\.\d*)?)(pt|px)?")
 _POINTS_TO_PIXELS = 4 / 3
 
 
@@ -34,15 +67,14 @@ def inline(content: bytes, *, prefix: str, label: str) -> Markup:
         label: What it shows, for those who do not see it.
 
     Raises:
-        StoreError: If it is no SVG.
+        StoreError: If it is no SVG, or one that defines or nests without bounds.
     """
-    try:
-        root = ElementTree.fromstring(content)
-    except ElementTree.ParseError as error:
-        raise StoreError(f"A figure is damaged ({error}): draw it again.") from error
-    description = root.findtext(_DESCRIPTION)
-    _clean(root, prefix)
-    width = _pixels(root.get("width", "432pt"))
+    root = _parsed(content)
+    description = _description(root)
+    # A copy of copies of copies would be drawn for ever: only shapes are copied.
+    copied = {f"#{shape.get('id')}" for shape in root.iter() if shape.tag in _SHAPES}
+    width = _pixels(root.get("width", ""))
+    _clean(root, prefix, copied, depth=1)
     for name in ("width", "height", "version"):
         root.attrib.pop(name, None)
     root.set("style", f"max-width: {width:.0f}px")
@@ -58,41 +90,85 @@ def inline(content: bytes, *, prefix: str, label: str) -> Markup:
     return Markup(ElementTree.tostring(root, encoding="unicode"))
 
 
-def _clean(element: ElementTree.Element, prefix: str) -> None:
-    for name, value in list(element.attrib.items()):
-        if name.lower().startswith("on") or _leads_away(name, value):
-            del element.attrib[name]
-        elif name == "id":
-            element.set(name, prefix + value)
-        else:
-            element.set(name, _rewritten(name, value, prefix))
+def _parsed(content: bytes) -> ElementTree.Element:
+    try:
+        text = content.decode()
+        if "<!ENTITY" in text:  # A name for a text can multiply it.
+            raise StoreError("A figure defines entities: draw it again.")
+        root = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError) as error:
+        raise StoreError(f"A figure is damaged ({error}): draw it again.") from error
+    if root.tag != f"{{{_SVG}}}svg":
+        raise StoreError("A figure is no SVG: draw it again.")
+    return root
+
+
+def _description(root: ElementTree.Element) -> str | None:
+    """What `plots.readings` wrote into the figure, if it is whole."""
+    found = root.findtext(_DESCRIPTION)
+    try:
+        return found if found and isinstance(json.loads(found), dict) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _clean(
+    element: ElementTree.Element, prefix: str, copied: set[str], *, depth: int
+) -> None:
+    if depth > _DEEPEST:
+        raise StoreError(f"A figure is nested deeper than {_DEEPEST}: draw it again.")
+    element.attrib = dict(_attributes(element, prefix, copied))
     if element.text and not element.text.strip():
         element.text = None
     for child in list(element):
-        if child.tag.removeprefix(f"{{{_SVG}}}") not in _DRAWN:
+        if child.tag not in _DRAWN:
             element.remove(child)
             continue
         if child.tail and not child.tail.strip():
             child.tail = None
-        _clean(child, prefix)
+        _clean(child, prefix, copied, depth=depth + 1)
 
 
-def _leads_away(name: str, value: str) -> bool:
-    link = name in (_LINK, "href")
-    return link and not value.startswith(("#", "data:image/png;base64,"))
+def _attributes(
+    element: ElementTree.Element, prefix: str, copied: set[str]
+) -> Iterator[tuple[str, str]]:
+    """The attributes that are known and lead nowhere else."""
+    for name, value in element.attrib.items():
+        if name == "id":
+            yield name, prefix + value
+        elif name in (_LINK, "href"):
+            if element.tag == f"{{{_SVG}}}use" and value in copied:
+                yield _LINK, f"#{prefix}{value[1:]}"
+            elif element.tag == f"{{{_SVG}}}image" and _PICTURE.fullmatch(value):
+                yield _LINK, value
+        elif name == "style":
+            yield name, _styled(value, prefix)
+        elif name in _PLACES | _LOOKS and _stays(value):
+            yield name, _rewritten(name, value, prefix)
+
+
+def _styled(value: str, prefix: str) -> str:
+    value = _FONT.sub(lambda m: f"font-size: {m[1]};" if m[1] else "", value)
+    pairs = (part.partition(":") for part in value.split(";"))
+    kept = [
+        f"{name.strip()}: {_REFERENCE.sub(lambda match: match[0] + prefix, said)}"
+        for name, _, said in pairs
+        if name.strip() in _LOOKS and _stays(said)
+    ]
+    return _COLOUR.sub(lambda match: _ink(match[0]), "; ".join(kept))
+
+
+def _stays(value: str) -> bool:
+    """Whether a value has no address but one in the figure itself."""
+    return bool(_PLAIN.fullmatch(value)) and not _AWAY.search(value)
 
 
 def _rewritten(name: str, value: str, prefix: str) -> str:
-    if name == "style":
-        value = _FONT.sub(lambda m: f"font-size: {m[1]}" if m[1] else "", value)
-        value = _COLOUR.sub(lambda match: _ink(match[0]), value)
-    elif name in ("d", "x", "y", "transform", "points"):
+    if name in ("d", "x", "y", "transform", "points"):
         # A hundredth of a point is below what a screen or a printer resolves.
         value = _NUMBER.sub(lambda match: f"{float(match[0]):.2f}", value)
         value = " ".join(value.split())
-    if not value.startswith("data:"):
-        value = _REFERENCE.sub(lambda match: match[0] + prefix, value)
-    return value
+    return _REFERENCE.sub(lambda match: match[0] + prefix, value)
 
 
 def _ink(colour: str) -> str:
@@ -110,5 +186,6 @@ def _ink(colour: str) -> str:
 
 
 def _pixels(length: str) -> float:
-    number = float(re.match(r"[\d.]*", length)[0] or 432)  # type: ignore[index]
-    return number * _POINTS_TO_PIXELS if length.endswith("pt") else number
+    match = _LENGTH.fullmatch(length) or _LENGTH.fullmatch("432pt")
+    assert match is not None
+    return float(match[1]) * (_POINTS_TO_PIXELS if match[2] == "pt" else 1)

@@ -9,10 +9,11 @@ import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ..errors import StoreError
 from .json_values import parsed, plain
@@ -20,6 +21,9 @@ from .json_values import parsed, plain
 
 SCHEMA = 2
 """Version of the layout of a run; a newer one is refused, an older one is read."""
+
+MOST_BYTES = 2**26
+"""What is read of a file that no stamp describes; descriptions are far smaller."""
 
 _TEMPORARY = ".tmp"
 
@@ -73,18 +77,36 @@ def read_file(path: Path, *, expected: Stamp | None = None) -> bytes:
         StoreError: If the file is missing, unreadable or not as it was written.
     """
     try:
-        content = path.read_bytes()
+        with opened(path) as (file, n_bytes):
+            _check_length(path, n_bytes, expected)
+            content = file.read(n_bytes)
     except FileNotFoundError:
         raise damaged(path, "is missing") from None
     except OSError as error:
         message = f"`{path}` cannot be read ({error.strerror}): check its permissions."
         raise StoreError(message) from error
-    if expected is not None and len(content) != expected.bytes:
-        found = f"has {len(content)} bytes instead of {expected.bytes}"
-        raise damaged(path, found)
     if expected is not None and stamp_of(content) != expected:
         raise damaged(path, "differs from what was written")
     return content
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """A file to read and its size, which the reader looks at before the content.
+
+    Raises:
+        OSError: If it cannot be opened or is none: a pipe or a device has no end.
+    """
+    # Or else opening a pipe would wait for someone to write into it.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        with open(descriptor, "rb", closefd=False) as file:
+            yield file, found.st_size
+    finally:
+        os.close(descriptor)
 
 
 def check_size(path: Path, expected: Stamp) -> None:
@@ -97,8 +119,7 @@ def check_size(path: Path, expected: Stamp) -> None:
         n_bytes = os.stat(path).st_size
     except OSError as error:
         raise damaged(path, f"cannot be found ({error.strerror})") from None
-    if n_bytes != expected.bytes:
-        raise damaged(path, f"has {n_bytes} bytes instead of {expected.bytes}")
+    _check_length(path, n_bytes, expected)
 
 
 def read_json(path: Path, *, expected: Stamp | None = None) -> dict[str, Any]:
@@ -153,6 +174,13 @@ def _sentence(path: Path, error: OSError) -> str:
     else:
         why, remedy = error.strerror or str(error), "see whether the disk is healthy"
     return f"`{path}` cannot be written ({why}): {remedy}."
+
+
+def _check_length(path: Path, n_bytes: int, expected: Stamp | None) -> None:
+    if expected is not None and n_bytes != expected.bytes:
+        raise damaged(path, f"has {n_bytes} bytes instead of {expected.bytes}")
+    if expected is None and n_bytes > MOST_BYTES:
+        raise damaged(path, f"has {n_bytes} bytes, more than {MOST_BYTES}")
 
 
 def damaged(path: Path, what: str) -> StoreError:

@@ -52,7 +52,9 @@ class Lock:
 def is_locked(folder: Path) -> bool:
     """Whether a live process is writing the folder."""
     try:
-        descriptor = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(
+            folder / "lock", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+        )
     except OSError:
         return False
     try:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+_MOST_VALUES = 10**8
+"""In the records of a run: 0.8 GB of numbers."""
+
+
 @dataclass(frozen=True)
 class StoredRun:
     """One stored run; its parts are read when first asked for, and then verified."""
@@ -116,6 +120,11 @@ class StoredRun:
 
         content = self._bytes("metrics.parquet")
         with _readable(self.path / "metrics.parquet"):
+            # A few bytes can stand for any number of equal values.
+            n_rows = pl.scan_parquet(io.BytesIO(content)).select(pl.len()).collect()
+            n_columns = len(pl.read_parquet_schema(io.BytesIO(content)))
+            if n_rows.item() * n_columns > _MOST_VALUES:
+                raise ValueError(f"it unpacks to {n_rows.item()} rows")
             return pl.read_parquet(io.BytesIO(content))
 
     @functools.cached_property
@@ -170,7 +179,9 @@ def _readable(path: Path) -> Iterator[None]:
     """Turn what a reader of a file format raises into one sentence."""
     try:
         yield
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # A panic in Rust is no `Exception`.
         message = f"`{path}` is damaged ({error}): run it again with --force."
         raise StoreError(message) from error
 
