@@ -153,8 +153,10 @@ def test_a_truncated_npy_file_is_refused(small_ecg, home, tmp_path: Path) -> Non
     as_npy(small_ecg, tmp_path)
     buffer = io.BytesIO()
     np.save(buffer, small_ecg.x[:6])
-    for length in (0, 5, 40, len(buffer.getvalue()) - 1):
-        (tmp_path / "X_train.npy").write_bytes(buffer.getvalue()[:length])
+    whole = buffer.getvalue()
+    announced = whole.replace(b"(6, 6)", b"(9**9,6)"), whole.replace(b"6, 6", b"9, 6")
+    for raw in (*(whole[:n] for n in (0, 5, 40, len(whole) - 1)), *announced):
+        (tmp_path / "X_train.npy").write_bytes(raw)
         with pytest.raises(DataError, match=r"X_train.npy` is no whole .npy file"):
             read(small_ecg, tmp_path)
 

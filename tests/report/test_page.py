@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from html import unescape
 from html.parser import HTMLParser
 
 import numpy as np
@@ -146,7 +147,9 @@ def test_a_damaged_figure_and_damaged_claims_are_told_not_fatal(runs):
     folder = runs / "reproductions" / "toy-figure" / "smoke"
     (folder / "curve.svg").write_text("<svg")
     (folder / "claims.json").write_text("{")
-    assert "A figure is damaged" in made(runs)
+    html = made(runs)
+    told = html[html.index("Left out</h2>") :]
+    assert f"`{folder}/curve.svg`: A figure is damaged" in unescape(told)
 
 
 def test_claims_environment_commands_and_citations_are_told(html):

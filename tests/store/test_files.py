@@ -1,6 +1,7 @@
 import errno
 import os
 import subprocess
+import tracemalloc
 from contextlib import contextmanager, suppress
 
 import numpy as np
@@ -9,7 +10,7 @@ from storing import DEFAULTS, record, snapshot, store
 
 from overparam.errors import StoreError
 from overparam.store import open_run, read_run, run_status, table
-from overparam.store.files import write_file
+from overparam.store.files import MOST_BYTES, read_file, write_file
 
 
 @contextmanager
@@ -111,3 +112,33 @@ def test_a_file_in_place_of_the_runs_folder_is_one_sentence(tmp_path):
         open_run(tmp_path / "runs", "toy", DEFAULTS, DEFAULTS),
     ):
         pass
+
+
+@pytest.mark.parametrize("name", ["metrics.parquet", "status.json", "network.json"])
+@pytest.mark.parametrize("kind", ["a pipe", "/dev/zero", "a long file"])
+def test_what_has_no_end_or_is_too_long_is_a_sentence_at_once(tmp_path, name, kind):
+    path = store(tmp_path) / name
+    path.unlink()
+    if kind == "a pipe":
+        os.mkfifo(path)
+    elif kind == "a long file":
+        path.touch()
+        os.truncate(path, 3 * 2**30)  # It takes no room on the disk.
+    else:
+        path.symlink_to(kind)
+    tracemalloc.start()
+    try:
+        with pytest.raises(StoreError, match=name):
+            _ = (run := read_run(path.parent)).metrics, run.network
+        assert tracemalloc.get_traced_memory()[1] < 2**26
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_without_a_stamp_is_read_up_to_a_length(tmp_path):
+    path = tmp_path / "figure.svg"
+    path.write_bytes(b"<svg/>")
+    assert read_file(path) == b"<svg/>"
+    os.truncate(path, MOST_BYTES + 1)
+    with pytest.raises(StoreError, match=f"more than {MOST_BYTES}"):
+        read_file(path)

@@ -1,5 +1,8 @@
 """What a run keeps along its way outlives the process."""
 
+import os
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -48,3 +51,26 @@ def test_without_checkpoints_arrays_stay_in_memory():
     kept = Kept(None, "students")
     kept.keep(3, {"weights": np.ones(2)})
     assert list(kept.all()) == [3]
+
+
+def packed(path, method):
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("weights.npy", bytes(10**6))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(path.read_bytes()[:100]),
+        lambda path: packed(path, zipfile.ZIP_DEFLATED),
+        lambda path: packed(path, zipfile.ZIP_STORED),
+        lambda path: np.savez(path, weights=np.array([{}])),
+        lambda path: (path.unlink(), os.mkfifo(path)),
+    ],
+)
+def test_a_damaged_file_is_one_sentence(tmp_path, damage):
+    Kept(tmp_path, "students").keep(1, {"weights": np.ones(3)})
+    damage(tmp_path / "students" / "1.npz")
+    with pytest.raises(StoreError, match=r"1.npz` is damaged"):
+        Kept(tmp_path, "students")

@@ -11,6 +11,8 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from ..errors import ConfigError, DataError
+from ..store.files import MOST_BYTES, opened
+from ..store.npy import array_of
 from .intervals import Interval, wilson
 
 
@@ -145,7 +147,8 @@ def read_reference(path: Path) -> ReferenceGrid:
     if quantity is None or not {"n", "d"} <= {name for name, _ in fields}:
         raise DataError(f"`{path.name}` is not the name of a result file of the code.")
     try:
-        values = np.load(path, allow_pickle=False)
+        with opened(path) as (file, n_bytes):
+            values = array_of(file.read(min(n_bytes, MOST_BYTES)))
     except (OSError, ValueError) as error:
         raise DataError(f"`{path}` cannot be read as a NumPy array: {error}") from error
     options = dict(fields)

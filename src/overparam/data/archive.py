@@ -2,11 +2,11 @@
 
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from .content import DamageError, Found
+from .content import UNPACKING, DamageError, Found, within
 from .official import Archive, Content
 
 
@@ -21,14 +21,16 @@ def contents(packed: Path, archive: Archive) -> Iterator[tuple[Content, bytes]]:
         for name, read in _members(packed):
             content = wanted.pop(name, None)
             if content is not None:
-                yield content, read()
-    except (EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
+                yield content, read(content)
+    except DamageError:
+        raise
+    except (EOFError, *UNPACKING) as error:
         raise DamageError(f"cannot be unpacked ({error})") from error
     if wanted:
         raise DamageError(f"has no member {', '.join(wanted)}")
 
 
-def _members(packed: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
+def _members(packed: Path) -> Iterator[tuple[str, Callable[[Content], bytes]]]:
     """Names without folders, in the archive's order, and how to read them."""
     if packed.suffix == ".zip":
         with zipfile.ZipFile(packed) as archive:
@@ -39,6 +41,6 @@ def _members(packed: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
             for member in archive:
                 file = archive.extractfile(member)
                 if file is not None:
-                    yield Path(member.name).name, file.read
+                    yield Path(member.name).name, partial(within, file.read)
     else:
         yield packed.stem, Found(packed).read

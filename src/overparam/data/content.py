@@ -2,6 +2,9 @@
 
 import gzip
 import hashlib
+import lzma
+import struct
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -10,10 +13,20 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import DataError
+from ..store.files import opened
 from .official import OFFICIAL, Content, Official
 
 
 T = TypeVar("T")
+
+MOST_BYTES = 2**27
+"""What is read of a content whose size is not published; such are below 20 MB."""
+
+UNPACKING = (
+    *(gzip.BadGzipFile, zipfile.BadZipFile, tarfile.TarError, zlib.error),
+    *(lzma.LZMAError, ValueError, RuntimeError, struct.error),
+)
+"""What readers of packed files raise, of passwords and unknown methods too."""
 
 
 class DamageError(ValueError):
@@ -30,29 +43,46 @@ class Found:
     def __str__(self) -> str:
         return f"{self.path}/{self.member}" if self.member else str(self.path)
 
-    def read(self) -> bytes:
-        """The decompressed bytes.
+    def read(self, content: Content) -> bytes:
+        """The decompressed bytes, no more of them than `content` may have.
 
         Raises:
-            DamageError: The file cannot be read or decompressed.
+            DamageError: The file cannot be read or decompressed, or is too long.
         """
         try:
-            return self._read()
+            return within(self._read, content)
+        except DamageError:
+            raise
         except EOFError as error:
             raise DamageError(
                 "is truncated: its compressed stream ends early"
             ) from error
-        except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error) as error:
+        except UNPACKING as error:
             raise DamageError(f"cannot be decompressed ({error})") from error
         except OSError as error:
             raise DamageError(f"cannot be read ({error.strerror})") from error
 
-    def _read(self) -> bytes:
-        if self.member:
-            with zipfile.ZipFile(self.path) as archive:
-                return archive.read(self.member)
-        raw = self.path.read_bytes()
-        return gzip.decompress(raw) if self.path.suffix == ".gz" else raw
+    def _read(self, n_bytes: int) -> bytes:
+        with opened(self.path) as (file, _):
+            if self.member:
+                with zipfile.ZipFile(file) as archive:
+                    return archive.open(self.member).read(n_bytes)
+            if self.path.suffix == ".gz":
+                return gzip.GzipFile(fileobj=file).read(n_bytes)
+            return file.read(n_bytes)
+
+
+def within(read: Callable[[int], bytes], content: Content) -> bytes:
+    """What `read` gives when asked for as many bytes as a content has.
+
+    Raises:
+        DamageError: There are more.
+    """
+    most = MOST_BYTES if content.n_bytes is None else content.n_bytes
+    raw = read(most + 1)
+    if len(raw) > most:
+        raise DamageError(f"is too long: its content has more than {most} bytes")
+    return raw
 
 
 def check_size(raw: bytes, content: Content) -> None:
@@ -102,7 +132,7 @@ def read_checked(
         DataError: The file is truncated, altered or not what `parse` expects.
     """
     try:
-        raw = found.read()
+        raw = found.read(content)
         check_size(raw, content)
         parsed = parse(raw)
         check_digest(raw, content)

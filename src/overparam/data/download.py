@@ -20,6 +20,7 @@ CHUNK = 1 << 18  # Bytes; pooch's own 1 kB makes Python the bottleneck.
 TIMEOUT = 20.0  # Seconds without any answer before the next address is tried.
 STALE = 86_400.0  # Seconds after which what a killed download left is swept away.
 PARTIAL = ".partial-"
+MOST_BYTES = 2**28  # Of an archive; the largest, of CIFAR-10, has 170 MB.
 
 
 class UnavailableError(Exception):
@@ -120,6 +121,8 @@ class _Meter:
 
     def update(self, n_bytes: int) -> None:
         self.done = min(self.done + n_bytes, self.total or self.done + n_bytes)
+        if self.done > MOST_BYTES:
+            raise DamageError(f"has no end: it has more than {MOST_BYTES} bytes")
         self.progress(self.name, self.done, self.total)
 
     def reset(self) -> None:
@@ -152,7 +155,7 @@ def _is_right(target: Path, content: Content) -> bool:
     if not path.is_file():
         return False
     with suppress(DamageError):
-        check_content(path.read_bytes(), content)
+        check_content(Found(path).read(content), content)
         return True
     return False
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..checks import one_of
 from ..errors import DataError
+from ..store.npy import array_of
 from .content import DamageError, read_checked
 from .dataset import Dataset, Split
 from .download import obtain
@@ -125,8 +126,8 @@ def _from_npy(official: Official, place: Place) -> tuple[Split, Split]:
 
 def _npy(raw: bytes) -> np.ndarray:
     try:
-        return np.load(io.BytesIO(raw), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        return array_of(raw)
+    except ValueError as error:
         raise DamageError(f"is no whole .npy file without pickles ({error})") from error
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DataError
-from .content import Found
+from .content import UNPACKING, Found
 from .official import Content, Official
 
 
@@ -130,5 +130,5 @@ def _names(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.namelist()
-    except (zipfile.BadZipFile, OSError):
+    except (OSError, *UNPACKING):
         return []

@@ -1,12 +1,20 @@
 """Arrays of chosen moments of a run, which a resumed run finds again."""
 
 import io
+import struct
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from ..store.files import write_file
+from ..errors import StoreError
+from ..store.files import opened, write_file
+from ..store.npy import array_of
+
+
+_ZIP = (zipfile.BadZipFile, zlib.error, struct.error)
 
 
 class Kept:
@@ -22,14 +30,16 @@ class Kept:
         Args:
             checkpoints: Folder of the checkpoints; `None` keeps arrays in memory.
             name: Folder of these arrays in it.
+
+        Raises:
+            StoreError: If a file of them is damaged.
         """
         self._folder = None if checkpoints is None else checkpoints / name
         self._found: dict[int, dict[str, np.ndarray]] = {}
         paths = [] if self._folder is None else self._folder.glob("*.npz")
         for path in paths:
             if path.stem.isdecimal():  # Other files are not ours.
-                with np.load(path) as stored:
-                    self._found[int(path.stem)] = dict(stored)
+                self._found[int(path.stem)] = _read(path)
 
     def keep(self, number: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Keep the arrays of one moment, in the place of what it had.
@@ -47,3 +57,21 @@ class Kept:
     def all(self) -> dict[int, dict[str, np.ndarray]]:
         """Everything kept, in the order of the numbers."""
         return dict(sorted(self._found.items()))
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with opened(path) as (file, n_bytes), zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            # `savez` packs nothing: what unpacks to more was not written here.
+            if sum(member.file_size for member in members) > n_bytes:
+                raise ValueError("it unpacks to more than it has")
+            return {
+                member.filename.removesuffix(".npy"): array_of(archive.read(member))
+                for member in members
+            }
+    except (OSError, EOFError, ValueError, RuntimeError, *_ZIP) as error:
+        raise StoreError(
+            f"`{path}` is damaged ({error}): delete the folder of checkpoints to start "
+            "the run again."
+        ) from error
