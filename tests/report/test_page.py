@@ -1,6 +1,7 @@
 """The page: in files and, where there is one, in a real browser."""
 
 import json
+import os
 import re
 import shutil
 from html import unescape
@@ -150,6 +151,35 @@ def test_a_damaged_figure_and_damaged_claims_are_told_not_fatal(runs):
     html = made(runs)
     told = html[html.index("Left out</h2>") :]
     assert f"`{folder}/curve.svg`: A figure is damaged" in unescape(told)
+
+
+@pytest.mark.parametrize(
+    "claims", [1, "text", {"holds": True}, [1], [{"holds": "yes"}], [{"holds": []}]]
+)
+def test_claims_of_another_form_are_left_out(runs, claims):
+    path = runs / "reproductions" / "toy-figure" / "smoke" / "claims.json"
+    path.write_text(json.dumps({"schema": 1, "claims": claims}))
+    html = unescape(made(runs))
+    assert f"`{path}` is damaged" in html[html.index("Left out</h2>") :]
+
+
+def test_commands_of_another_form_are_none(runs):
+    (runs / "sweeps").mkdir(exist_ok=True)
+    for number, words in enumerate((1, "rm", ["overparam", 1], {"a": "b"}, None)):
+        content = {"schema": 1, "runs": [], "command": words}
+        (runs / "sweeps" / f"{number}.json").write_text(json.dumps(content))
+    assert "Commands</h2>" in made(runs)
+
+
+def test_tables_without_an_end_are_told_or_shortened(runs):
+    folder = runs / "reproductions" / "toy-figure" / "smoke"
+    (folder / "numbers.csv").unlink()
+    os.mkfifo(folder / "numbers.csv")
+    (folder / "zero.csv").symlink_to("/dev/zero")
+    (folder / "long.csv").write_text("a,b\n" + "1,é\n" * 10**6)
+    html = made(runs)
+    assert html.count("cannot be read") == 2
+    assert "Table long (first 40 rows" in html
 
 
 def test_claims_environment_commands_and_citations_are_told(html):

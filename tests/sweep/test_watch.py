@@ -3,6 +3,7 @@ from work_for_tests import DEFAULTS, jobs, work
 
 from overparam.errors import StoreError
 from overparam.store import RunRecord, open_run
+from overparam.store.files import write_json
 from overparam.sweep.record import latest_sweep
 from overparam.sweep.run import sweep
 from overparam.sweep.watch import glance
@@ -66,3 +67,20 @@ def test_a_damaged_run_is_unreadable_and_hides_no_other(tmp_path):
 def test_a_folder_that_does_not_exist_is_one_sentence(tmp_path):
     with pytest.raises(StoreError, match="no folder of runs"):
         glance(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"runs": "toy/a", "command": []},
+        {"runs": ["toy/a"], "command": [1]},
+        {"runs": ["/etc/passwd"], "command": []},
+        {"runs": ["../toy"], "command": []},
+        {"runs": ["toy/../../a"], "command": []},
+    ],
+)
+def test_a_damaged_sweep_is_one_sentence_and_leads_nowhere_else(tmp_path, content):
+    write_json(tmp_path / "sweeps" / "a.json", content)
+    with pytest.raises(StoreError, match="holds no sweep"):
+        latest_sweep(tmp_path)

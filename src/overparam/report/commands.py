@@ -25,16 +25,23 @@ def commands_used(root: Path, runs: Iterable[StoredRun]) -> list[str]:
     """The command lines that made the runs, the most used first."""
     # The processes of a cluster were started by a command of its own.
     lines = Counter(_line(words) for words in _sweeps(root))
-    lines += Counter(_line(environment_of(run).get("command", [])) for run in runs)
+    lines += Counter(_line(_words(environment_of(run))) for run in runs)
     return [line for line, _ in lines.most_common() if line]
 
 
 def _sweeps(root: Path) -> Iterable[Sequence[str]]:
     for path in sorted((root / "sweeps").glob("*.json")):
         try:
-            yield read_json(path).get("command", [])
+            yield _words(read_json(path))
         except StoreError:
             continue
+
+
+def _words(stored: Mapping[str, Any]) -> Sequence[str]:
+    """The command line that a file remembers; none where it holds anything else."""
+    words = stored.get("command")
+    told = isinstance(words, list) and all(isinstance(word, str) for word in words)
+    return words if told else []
 
 
 def _line(words: Sequence[str]) -> str:

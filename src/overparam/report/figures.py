@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..errors import StoreError
 from ..store.files import read_file
-from ..store.table import Unreadable
+from ..store.find import Unreadable
 from .markup import Markup, tag
 from .svg import inline
 

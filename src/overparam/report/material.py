@@ -92,11 +92,13 @@ def collect(
     if not studies:
         of = f" of {study!r}" if study else ""
         raise StoreError(f"`{root}` holds no finished run{of} to report.")
+    left_out = [*gathered.unreadable, *_without_records(gathered.runs)]
+    answers = list(_answers(root, left_out))
     return Material(
         root=root,
         studies=studies,
-        answers=[a for a in _answers(root) if study is None or _is_of(a, studies[0])],
-        left_out=[*gathered.unreadable, *_without_records(gathered.runs)],
+        answers=[a for a in answers if study is None or _is_of(a, studies[0])],
+        left_out=left_out,
     )
 
 
@@ -110,14 +112,15 @@ def _without_records(runs: Sequence[StoredRun]) -> Iterator[Unreadable]:
                 yield Unreadable(run.path, str(error))
 
 
-def _answers(root: Path) -> Iterator[Answer]:
+def _answers(root: Path, left_out: list[Unreadable]) -> Iterator[Answer]:
     for kind in ("reproductions", "analyses"):
         for folder in sorted((root / kind).glob("*/*/")):
             claims = folder / "claims.json"
             try:
-                facts = read_json(claims) if claims.exists() else {}
-            except StoreError:
-                facts = {}  # Cut off or edited: the figures are still worth showing.
+                facts = _facts(claims) if claims.exists() else {}
+            except StoreError as error:
+                facts = {}  # The figures are still worth showing.
+                left_out.append(Unreadable(claims, str(error)))
             yield Answer(
                 kind=kind,
                 name=folder.parent.name,
@@ -126,6 +129,19 @@ def _answers(root: Path) -> Iterator[Answer]:
                 figures=sorted(folder.glob("*.svg")),
                 tables=sorted(folder.glob("*.csv")),
             )
+
+
+def _facts(path: Path) -> Mapping[str, Any]:
+    """What `claims.json` says, if it has the form in which claims are written."""
+    facts = read_json(path)
+    claims = facts.get("claims", [])
+    whole = isinstance(claims, list) and all(
+        isinstance(claim, dict) and isinstance(claim.get("holds"), bool | None)
+        for claim in claims
+    )
+    if not whole:
+        raise StoreError(f"`{path}` is damaged: its claims are none; make it again.")
+    return facts
 
 
 def _is_of(answer: Answer, study: StudyRuns) -> bool:

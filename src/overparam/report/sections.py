@@ -1,12 +1,15 @@
 """The sections of the page."""
 
+import codecs
 import csv
+import io
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..citations import CITATIONS
+from ..store.files import opened
 from ..store.find import Unreadable
 from ..store.read import StoredRun
 from .commands import commands_used
@@ -30,6 +33,7 @@ _COUNTED = {
     None: ("claim not decided", "claims not decided"),
 }
 _MOST_ROWS = 40
+_MOST_BYTES = 2**20
 _MOST_VALUES = 12
 
 # Of the environment: these differ with every run and tell nothing.
@@ -39,7 +43,7 @@ _NOT_ENVIRONMENT = {"schema", "date", "command", "folder"}
 def overview(material: Material) -> Markup:
     """How much there is, and how the claims stand."""
     runs = [run for study in material.studies for run in study.runs]
-    claims = [c["holds"] for a in material.answers for c in a.claims]
+    claims = [c.get("holds") for a in material.answers for c in a.claims]
     facts = [(str(len(runs)), "run" if len(runs) == 1 else "runs")]
     statuses = spreads([{"status": run.status} for run in runs])[0].values
     facts += [(str(n), str(status)) for status, n in statuses if len(statuses) > 1]
@@ -88,8 +92,12 @@ def _claims(answer: Answer) -> Markup:
 
 def _csv_table(path: Path) -> Markup:
     try:
-        with path.open(newline="") as file:
-            rows = list(itertools.islice(csv.reader(file), _MOST_ROWS + 2))
+        with opened(path) as (file, n_bytes):
+            # A letter of several bytes may be cut in two where more follows.
+            decoder = codecs.getincrementaldecoder("utf-8")()
+            text = decoder.decode(file.read(_MOST_BYTES), n_bytes <= _MOST_BYTES)
+        lines = csv.reader(io.StringIO(text, newline=""))
+        rows = list(itertools.islice(lines, _MOST_ROWS + 2))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         return tag("p", f"The table {path.name} cannot be read: {error}.")
     if not rows:

@@ -6,7 +6,9 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from ..errors import StoreError
 from ..store.files import read_json, write_json, writing
 from .jobs import Job
 
@@ -43,17 +45,34 @@ def record_sweep(jobs: Iterable[Job]) -> None:
 
 
 def latest_sweep(root: Path | str) -> SweepRecord | None:
-    """The sweep that was started last on a folder of runs, if any was."""
+    """The sweep that was started last on a folder of runs, if any was.
+
+    Raises:
+        StoreError: If its file does not hold one.
+    """
     files = list((Path(root) / "sweeps").glob("*.json"))
     if not files:
         return None
     latest = max(files, key=_started)
     content = read_json(latest)
+    runs, command = content.get("runs"), content.get("command")
+    if not (_texts(runs) and _texts(command) and all(map(_is_inside, runs))):
+        raise StoreError(f"`{latest}` is damaged: it holds no sweep; delete it.")
     return SweepRecord(
-        runs=tuple(Path(root) / name for name in content["runs"]),
+        runs=tuple(Path(root) / name for name in runs),
         started=_started(latest),
-        command=tuple(content["command"]),
+        command=tuple(command),
     )
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+
+
+def _is_inside(name: str) -> bool:
+    """Whether this is `study/id`, which leads nowhere else."""
+    parts = Path(name).parts
+    return len(parts) == 2 and ".." not in parts and not Path(name).is_absolute()
 
 
 def _started(path: Path) -> float:
