@@ -102,14 +102,30 @@ def test_copies_of_copies_are_not_drawn():
         f'<g id="g{i + 1}"><use href="#g{i}"/><use href="#g{i}"/></g>'
         for i in range(30)
     )
-    root = shown(f'{HEAD}><path id="g0" d="M0 0"/>{double}</svg>')
-    links = [
-        value
-        for element in root.iter()
-        for name, value in element.attrib.items()
-        if name.endswith("href")
-    ]
-    assert links == ["#f1-g0"] * 2
+    shape = '<path id="g0" d="M0 0"/>'
+    assert links(shown(f"{HEAD}>{shape}{double}</svg>")) == ["#f1-g0"] * 2
+    # Shapes of the same names make nothing else of the groups.
+    shapes = "".join(f'<path id="g{i}"/>' for i in range(31))
+    assert links(shown(f"{HEAD}>{double}{shapes}</svg>")) == ["#f1-g0"] * 2
+
+
+def links(root: ElementTree.Element) -> list[str]:
+    pairs = [pair for element in root.iter() for pair in element.attrib.items()]
+    return [value for name, value in pairs if name.endswith("href")]
+
+
+def test_colours_stay_colours_and_references_get_the_prefix():
+    root = shown(
+        f'{HEAD}><path id="a" fill="#ff0000" style="stroke:#00ff00;fill:url(#b)" '
+        'clip-path="url(#c)"/></svg>'
+    )
+    [path] = root
+    assert path.attrib == {
+        "id": "f1-a",
+        "fill": "#ff0000",
+        "style": "stroke: #00ff00; fill: url(#f1-b)",
+        "clip-path": "url(#f1-c)",
+    }
 
 
 def test_our_own_figures_lose_nothing_that_draws():

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from .content import UNPACKING, DamageError, Found, within
+from .content import UNPACKING, DamageError, Found, bounded
 from .official import Archive, Content
 
 
@@ -21,7 +21,7 @@ def contents(packed: Path, archive: Archive) -> Iterator[tuple[Content, bytes]]:
         for name, read in _members(packed):
             content = wanted.pop(name, None)
             if content is not None:
-                yield content, read(content)
+                yield content, read()
     except DamageError:
         raise
     except (EOFError, *UNPACKING) as error:
@@ -30,7 +30,7 @@ def contents(packed: Path, archive: Archive) -> Iterator[tuple[Content, bytes]]:
         raise DamageError(f"has no member {', '.join(wanted)}")
 
 
-def _members(packed: Path) -> Iterator[tuple[str, Callable[[Content], bytes]]]:
+def _members(packed: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Names without folders, in the archive's order, and how to read them."""
     if packed.suffix == ".zip":
         with zipfile.ZipFile(packed) as archive:
@@ -41,6 +41,6 @@ def _members(packed: Path) -> Iterator[tuple[str, Callable[[Content], bytes]]]:
             for member in archive:
                 file = archive.extractfile(member)
                 if file is not None:
-                    yield Path(member.name).name, partial(within, file.read)
+                    yield Path(member.name).name, partial(bounded, file.read)
     else:
         yield packed.stem, Found(packed).read

@@ -19,8 +19,8 @@ from .official import OFFICIAL, Content, Official
 
 T = TypeVar("T")
 
-MOST_BYTES = 2**27
-"""What is read of a content whose size is not published; such are below 20 MB."""
+MOST_BYTES = 2**28
+"""What is unpacked of a content at most; the largest official one has 154 MB."""
 
 UNPACKING = (
     *(gzip.BadGzipFile, zipfile.BadZipFile, tarfile.TarError, zlib.error),
@@ -43,14 +43,14 @@ class Found:
     def __str__(self) -> str:
         return f"{self.path}/{self.member}" if self.member else str(self.path)
 
-    def read(self, content: Content) -> bytes:
-        """The decompressed bytes, no more of them than `content` may have.
+    def read(self) -> bytes:
+        """The decompressed bytes.
 
         Raises:
             DamageError: The file cannot be read or decompressed, or is too long.
         """
         try:
-            return within(self._read, content)
+            return bounded(self._read)
         except DamageError:
             raise
         except EOFError as error:
@@ -72,16 +72,15 @@ class Found:
             return file.read(n_bytes)
 
 
-def within(read: Callable[[int], bytes], content: Content) -> bytes:
-    """What `read` gives when asked for as many bytes as a content has.
+def bounded(read: Callable[[int], bytes]) -> bytes:
+    """What `read` gives, which takes the number of bytes that are wanted.
 
     Raises:
-        DamageError: There are more.
+        DamageError: There are more than any content has.
     """
-    most = MOST_BYTES if content.n_bytes is None else content.n_bytes
-    raw = read(most + 1)
-    if len(raw) > most:
-        raise DamageError(f"is too long: its content has more than {most} bytes")
+    raw = read(MOST_BYTES + 1)
+    if len(raw) > MOST_BYTES:
+        raise DamageError(f"is too long: its content has more than {MOST_BYTES} bytes")
     return raw
 
 
@@ -132,7 +131,7 @@ def read_checked(
         DataError: The file is truncated, altered or not what `parse` expects.
     """
     try:
-        raw = found.read(content)
+        raw = found.read()
         check_size(raw, content)
         parsed = parse(raw)
         check_digest(raw, content)

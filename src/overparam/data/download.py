@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import DataError
 from .archive import contents
-from .content import DamageError, Found, check_content, check_digest
+from .content import MOST_BYTES, DamageError, Found, check_content, check_digest
 from .locate import VARIABLE, Place, cache_folder, given_folders, locate, search
 from .official import Archive, Content, Official
 from .progress import Progress, report_on_stderr
@@ -20,7 +20,6 @@ CHUNK = 1 << 18  # Bytes; pooch's own 1 kB makes Python the bottleneck.
 TIMEOUT = 20.0  # Seconds without any answer before the next address is tried.
 STALE = 86_400.0  # Seconds after which what a killed download left is swept away.
 PARTIAL = ".partial-"
-MOST_BYTES = 2**28  # Of an archive; the largest, of CIFAR-10, has 170 MB.
 
 
 class UnavailableError(Exception):
@@ -155,7 +154,7 @@ def _is_right(target: Path, content: Content) -> bool:
     if not path.is_file():
         return False
     with suppress(DamageError):
-        check_content(Found(path).read(content), content)
+        check_content(Found(path).read(), content)
         return True
     return False
 

@@ -6,6 +6,7 @@ elements that draw, attributes that say where and how, references to the figure 
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
@@ -49,7 +50,7 @@ _DEEPEST = 50
 _NUMBER = re.compile(r"-?\d+\.\d{3,}")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
 _FONT = re.compile(r"font-family:[^;]*;?|font: ([\d.]+px)[^;]*")
-_REFERENCE = re.compile(r"url\(#|^#")
+_REFERENCE = re.compile(r"url\(#", re.IGNORECASE)
 # No quotes, escapes or addresses; parentheses for `rgb(...)` and `url(#...)`.
 _PLAIN = re.compile(r"[#\w\s.,%()+-]*")
 _AWAY = re.compile(r"url\((?!#)", re.IGNORECASE)
@@ -71,8 +72,7 @@ def inline(content: bytes, *, prefix: str, label: str) -> Markup:
     """
     root = _parsed(content)
     description = _description(root)
-    # A copy of copies of copies would be drawn for ever: only shapes are copied.
-    copied = {f"#{shape.get('id')}" for shape in root.iter() if shape.tag in _SHAPES}
+    copied = _copied(root)
     width = _pixels(root.get("width", ""))
     _clean(root, prefix, copied, depth=1)
     for name in ("width", "height", "version"):
@@ -101,6 +101,14 @@ def _parsed(content: bytes) -> ElementTree.Element:
     if root.tag != f"{{{_SVG}}}svg":
         raise StoreError("A figure is no SVG: draw it again.")
     return root
+
+
+def _copied(root: ElementTree.Element) -> set[str]:
+    """What may be copied: shapes, as copies of copies would be drawn for ever."""
+    ids = Counter(element.get("id") for element in root.iter())
+    shapes = (element.get("id") for element in root.iter() if element.tag in _SHAPES)
+    # Of two with one id the first is copied, whatever it is.
+    return {f"#{id}" for id in shapes if ids[id] == 1}
 
 
 def _description(root: ElementTree.Element) -> str | None:
