@@ -1,5 +1,7 @@
 """The loop: what it computes, what it records, when it stops."""
 
+import os
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -183,8 +185,32 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
         train(training(), other, watch=watch)
 
 
-def test_a_damaged_checkpoint_is_one_sentence(tmp_path):
-    (tmp_path / "c").write_bytes(b'{"step": 20}\nnonsense')
+def huge(path):
+    array = b"{'descr': '<f8', 'fortran_order': False, 'shape': (9000000000000,)}"
+    header = b"\x93NUMPY\x01\x00" + len(array).to_bytes(2, "little") + array
+    path.write_bytes(b"{}\n" + header)
+
+
+def pickled(path):
+    with path.open("wb") as file:
+        file.write(b"{}\n")
+        np.save(file, np.array([{}]), allow_pickle=True)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: path.write_bytes(b'{"step": 20}\nnonsense'),
+        lambda path: path.write_bytes(b"[" * 10**5 + b"\n"),
+        lambda path: path.symlink_to("/dev/zero"),
+        os.mkfifo,
+        huge,
+        pickled,
+    ],
+    ids=["nonsense", "deep", "a device", "a pipe", "huge", "pickled"],
+)
+def test_a_damaged_checkpoint_is_one_sentence(tmp_path, write):
+    write(tmp_path / "c")
     with pytest.raises(StoreError, match="is damaged"):
         train(training(), PLAN, watch=Watch(checkpoint=Checkpointer(tmp_path / "c")))
 

@@ -11,7 +11,7 @@ import equinox as eqx
 from jaxtyping import PyTree
 
 from ..errors import StoreError
-from ..store.files import write_file
+from ..store.files import MOST_BYTES, opened, write_file
 
 
 @dataclass
@@ -49,10 +49,10 @@ class Checkpointer:
         if not self.path.exists():
             return None
         try:
-            with self.path.open("rb") as file:
-                header = json.loads(file.readline())
+            with opened(self.path) as (file, _):
+                header = json.loads(file.readline(MOST_BYTES))
                 return eqx.tree_deserialise_leaves(file, states), header
-        except (ValueError, RuntimeError, EOFError, OSError) as error:
+        except (ValueError, RuntimeError, EOFError, OSError, MemoryError) as error:
             raise StoreError(
                 f"The checkpoint {self.path} does not fit this run or is damaged; "
                 "delete it to start the run again."
