@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ..checks import at_least
+from ..dynamics.labels import check_labels
 from ..dynamics.losses import accuracy, cross_entropy
 from ..networks.network import Network
 
@@ -39,7 +39,7 @@ def classify(
         x: Inputs.
         labels: Their classes.
     """
-    at_least(1, n_samples=len(labels))
+    check_labels(labels, network.readout.shape[-1], n_samples=len(x))
     sums = np.zeros(2)
     for start in range(0, len(labels), BLOCK_ROWS):
         stop = start + BLOCK_ROWS
@@ -51,6 +51,7 @@ def classify(
 
 def scored(scores: Float[Array, "n k"], labels: Int[Array, " n"]) -> Classified:
     """Accuracy and mean cross-entropy of outputs that were computed before."""
+    check_labels(labels, scores.shape[1], n_samples=len(scores))
     hits, loss = accuracy(scores, labels), cross_entropy(scores, labels)
     return Classified(accuracy=float(hits), loss=float(loss))
 

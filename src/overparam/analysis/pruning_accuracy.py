@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Float64, Int
 from numpy import ndarray
 
+from ..dynamics.labels import check_labels
 from ..dynamics.losses import accuracy, cross_entropy
 from ..errors import ConfigError
 from ..networks.layers import READOUT
@@ -105,6 +106,7 @@ def _average(
     loss: Loss,
 ) -> Scores:
     x, y = data
+    check_labels(y, readouts.shape[2], n_samples=len(x))
     sums = np.zeros((2, readouts.shape[0]))
     rows = IMAGE_BLOCK if x.ndim == 4 else BLOCK
     for start in range(0, x.shape[0], rows):

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from ..checks import positive
 from ..dynamics.feature_cache import StoredFeatures
+from ..dynamics.labels import check_labels
 from ..dynamics.logistic import NewtonSettings, logistic_readout
 from ..dynamics.losses import accuracy
 from .neurons import Shallow, select_neurons
@@ -59,6 +60,8 @@ def refit(
     """
     positive(penalty=penalty)
     n_classes = network.readout.shape[1]
+    for sample in (train, test):
+        check_labels(sample.y, n_classes, n_samples=len(sample.x))
     stop = settings or NewtonSettings()
     results = [
         _refit(*_padded(network, drawn), train, test, (n_classes, penalty, stop))

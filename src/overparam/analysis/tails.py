@@ -3,7 +3,8 @@ r"""Tail indices of a sample: seven estimators, each with what it assumes.
 The first four are right for stable laws (and wrong for other power tails); the last
 three look at the far tail only, and are strongly biased on stable samples with an index
 above about 1.7. All compute in float64 on the CPU and scale with the sample: none of
-them depends on the unit of `x`.
+them depends on the unit of `x`. A sample that shows to be none that an estimator
+assumes is refused by it with a `ConfigError`.
 """
 
 import math
@@ -23,12 +24,19 @@ Estimator = Callable[[Sample], float]
 
 MIN_SAMPLE = 100
 """Fewer values tell nothing about a tail."""
+MOST_ZEROS = 0.01
+"""Largest share of values without logarithm that may be left out of a mean of them."""
+LEAST_LOG_VARIANCE = math.pi**2 / 8
+r"""$\mathrm{Var} \log|X|$ of Gaussian values, the least of a symmetric stable law."""
 HILL_SHARE = 0.02
 """Share of the largest values that the Hill and Dekkers estimators use."""
 PICKANDS_SHARE = 0.005
 """Share k/n of the Pickands estimator, which needs 4k values."""
 CHARACTERISTIC_POINTS = np.pi * np.arange(1, 11) / 25
 """Arguments of the characteristic function (Koutrouvelis 1980, table 1)."""
+
+_SAFE = 500
+"""Binary exponents up to which no sum or square over- or underflows."""
 
 RATIO_INDICES = np.round(np.arange(0.5, 2.01, 0.05), 2)
 """Tail indices of `QUANTILE_RATIOS`."""
@@ -47,13 +55,21 @@ def block_index(x: Sample) -> float:
     r"""$1/\alpha = (E \log|Y| - E \log|X|) / \log K$, Y sums of K consecutive values.
 
     Assumes a symmetric stable sample in random order; $K = \lfloor\sqrt n\rfloor$.
+    Values of one sign, or whose sums are no larger than they are, are refused.
 
     Reference: Mohammadi, Mohammadpour, Ogata, Metrika 78 (2015), corollary 2.4.
     """
     values = check_sample(x)
+    logs = _symmetric_logs(values, "block")
     size = math.isqrt(values.size)
     sums = values[: size * (values.size // size)].reshape(-1, size).sum(axis=1)
-    return math.log(size) / (_mean_log(sums) - _mean_log(values))
+    growth = _mean_log(sums) - float(logs.mean())
+    if not growth > 0:
+        raise ConfigError(
+            f"`block` needs sums of {size} values that are larger than the values; "
+            "these are not: the sample is not stable, or not in random order."
+        )
+    return math.log(size) / growth
 
 
 def characteristic_index(x: Sample) -> float:
@@ -68,7 +84,13 @@ def characteristic_index(x: Sample) -> float:
         np.cos(t * scaled).mean() ** 2 + np.sin(t * scaled).mean() ** 2
         for t in CHARACTERISTIC_POINTS
     ]
-    logs = np.log(-np.log(np.asarray(squares)))
+    squares = np.asarray(squares)
+    if not np.all((squares > 0) & (squares < 1)):
+        raise ConfigError(
+            "`characteristic` needs a characteristic function between 0 and 1, got "
+            f"squares from {squares.min():g} to {squares.max():g}."
+        )
+    logs = np.log(-np.log(squares))
     return float(np.polyfit(np.log(CHARACTERISTIC_POINTS), logs, 1)[0])
 
 
@@ -90,16 +112,31 @@ def mcculloch_index(x: Sample) -> float:
 def log_moment_index(x: Sample) -> float:
     r"""$\mathrm{Var} \log|X| = (\pi^2/6)(1/\alpha^2 + 1/2)$; assumes symmetric stable.
 
+    The index of a sample that varies less than a Gaussian one is infinity while chance
+    may explain it; beyond four standard errors such a sample is refused (Pareto laws
+    vary less however heavy they are), and so are values of one sign.
+
     Reference: Nikias, Shao, Signal Processing with Alpha-Stable Distributions, 5.7.
     """
-    values = np.abs(check_sample(x))
-    variance = np.var(np.log(values[values > 0]), ddof=1)
+    logs = _symmetric_logs(check_sample(x), "log-moment")
+    variance = np.var(logs, ddof=1)
     inverse_square = 6 * variance / math.pi**2 - 0.5
-    return 1 / math.sqrt(inverse_square) if inverse_square > 0 else math.inf
+    if inverse_square > 0:
+        return 1 / math.sqrt(inverse_square)
+    error = math.sqrt(np.var((logs - logs.mean()) ** 2) / logs.size)
+    if variance + 4 * error < LEAST_LOG_VARIANCE:
+        raise ConfigError(
+            "`log-moment` needs logarithms that vary like those of a symmetric stable "
+            f"law, whose variance is at least {LEAST_LOG_VARIANCE:.3g}, got "
+            f"{variance:.3g}."
+        )
+    return math.inf
 
 
 def hill_index(x: Sample, *, k: int | None = None) -> float:
     r"""$1 / \mathrm{mean}_{i \le k} \log(X_{(i)} / X_{(k+1)})$; assumes a power tail.
+
+    The index of a law with an atom at its end (all these values equal) is infinity.
 
     Args:
         x: Sample.
@@ -109,7 +146,8 @@ def hill_index(x: Sample, *, k: int | None = None) -> float:
     """
     values = check_sample(x)
     k = max(1, int(HILL_SHARE * values.size)) if k is None else k
-    return float(1 / _log_excesses(values, k, "hill").mean())
+    mean = float(_log_excesses(values, k, "hill").mean())
+    return 1 / mean if mean > 0 else math.inf
 
 
 def dekkers_index(x: Sample, *, k: int | None = None) -> float:
@@ -122,7 +160,10 @@ def dekkers_index(x: Sample, *, k: int | None = None) -> float:
     values = check_sample(x)
     k = max(1, int(HILL_SHARE * values.size)) if k is None else k
     excesses = _log_excesses(values, k, "dekkers")
-    first, second = excesses.mean(), (excesses**2).mean()
+    first, second = float(excesses.mean()), float((excesses**2).mean())
+    # Equal excesses are those of a law with an atom at its end.
+    if not first**2 < second:
+        return math.inf
     inverse = first + 1 - 0.5 / (1 - first**2 / second)
     return 1 / inverse if inverse > 0 else math.inf
 
@@ -130,7 +171,8 @@ def dekkers_index(x: Sample, *, k: int | None = None) -> float:
 def pickands_index(x: Sample, *, k: int | None = None) -> float:
     r"""$\log 2 / \log\frac{X_{(k)} - X_{(2k)}}{X_{(2k)} - X_{(4k)}}$.
 
-    Assumes a power tail. A sample that looks lighter has index infinity.
+    Assumes a power tail. A sample that looks lighter has index infinity, and so has one
+    with an atom at its end; other ties among the order statistics are refused.
 
     Reference: Pickands, Annals of Statistics 3 (1975), eq. 11.
     """
@@ -139,7 +181,18 @@ def pickands_index(x: Sample, *, k: int | None = None) -> float:
     _check_k("pickands", 4 * k, values.size)
     ranks = values.size - np.array([k, 2 * k, 4 * k])
     x1, x2, x4 = np.partition(np.abs(values), ranks)[ranks]
-    ratio = (x1 - x2) / (x2 - x4) if x2 > x4 else math.inf
+    if x2 == 0:
+        raise ConfigError(
+            f"`pickands` needs more than 2k = {2 * k} values that are not 0."
+        )
+    if x1 == x2:
+        return math.inf
+    if x2 == x4:
+        raise ConfigError(
+            f"`pickands` needs order statistics that differ, got {x2:g} for the places "
+            f"{2 * k} and {4 * k}: the sample is rounded or discrete."
+        )
+    ratio = (x1 - x2) / (x2 - x4)
     return math.log(2) / math.log(ratio) if ratio > 1 else math.inf
 
 
@@ -174,10 +227,16 @@ def hill_plot(
     """The Hill index against k, for k spaced evenly on a log scale."""
     size = np.sort(np.abs(check_sample(x)))[::-1]
     logs = np.log(size[size > 0])
+    if logs.size < MIN_SAMPLE:
+        raise ConfigError(
+            f"A Hill plot needs at least {MIN_SAMPLE} values that are not 0, got "
+            f"{logs.size}."
+        )
     ks = np.unique(np.geomspace(2, logs.size - 1, n_points).astype(int))
     sums = np.cumsum(logs)
     with np.errstate(divide="ignore"):
-        return ks.astype(float), 1 / (sums[ks - 1] / ks - logs[ks])
+        # Of equal values rounding leaves a difference of either sign.
+        return ks.astype(float), 1 / np.maximum(sums[ks - 1] / ks - logs[ks], 0)
 
 
 def survival(x: Sample) -> tuple[Float64[ndarray, " n"], Float64[ndarray, " n"]]:
@@ -204,7 +263,9 @@ def check_sample(x: Sample) -> Float64[ndarray, " n"]:
         raise ConfigError(
             f"A tail index needs values that differ, got {values[0]:g} throughout."
         )
-    return values
+    _, exponent = math.frexp(float(np.abs(values).max()))
+    # Sums of the largest numbers overflow; a power of two changes no digit.
+    return values if abs(exponent) < _SAFE else np.ldexp(values, -exponent)
 
 
 def _quantiles(x: Float64[ndarray, " n"], low: float, high: float) -> tuple:
@@ -215,6 +276,23 @@ def _quantiles(x: Float64[ndarray, " n"], low: float, high: float) -> tuple:
             f"those of {low} and {high}."
         )
     return tuple(found)
+
+
+def _symmetric_logs(x: Float64[ndarray, " n"], name: str) -> Sample:
+    """Logarithms of the sizes of values of both signs, few of them 0."""
+    if x.min() >= 0 or x.max() <= 0:
+        raise ConfigError(
+            f"`{name}` needs a sample that is symmetric around 0, got values of one "
+            "sign only."
+        )
+    size = np.abs(x)
+    zeros = int(np.sum(size == 0))
+    if zeros > MOST_ZEROS * size.size:
+        raise ConfigError(
+            f"`{name}` needs logarithms of the values, of which {zeros} in {size.size} "
+            "are 0: a stable law has no such atom."
+        )
+    return np.log(size[size > 0])
 
 
 def _mean_log(x: Float64[ndarray, " n"]) -> float:
@@ -228,6 +306,11 @@ def _log_excesses(x: Float64[ndarray, " n"], k: int, name: str) -> Sample:
     top = np.partition(size, x.size - k - 1)[x.size - k - 1 :]
     if top[0] == 0:
         raise ConfigError(f"`{name}` needs more than k = {k} values that are not 0.")
+    if np.median(top) == top[0] < top.max():
+        raise ConfigError(
+            f"`{name}` needs largest values that differ, but most of the {k} largest "
+            f"are {top[0]:g}: the sample is rounded or discrete."
+        )
     return np.log(top[1:] / top[0])
 
 

@@ -49,7 +49,8 @@ def solve(
         scale: Output scale $s$ of the network.
 
     Returns:
-        The solutions. Their error grows like 1e-16/penalty (5e-13 at 1e-3).
+        The solutions. Their residuals grow like 1e-17/penalty of the right-hand side:
+        `CircleProblem` looks at them.
     """
     frame = _frame(folded)
     columns = jnp.concatenate([right, frame], axis=1)

@@ -3,6 +3,8 @@
 import math
 
 import equinox as eqx
+import jax
+import jax.custom_batching
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
@@ -16,17 +18,24 @@ from .readout_problem import ReadoutProblem, movable
 from .ridge import solve_positive
 
 
+_SURE = 1e4
+"""Penalties above so many roots of the unit roundoff need no check of the solution."""
+
+
 class CircleProblem(ReadoutProblem):
-    """ReLU features of plane inputs, seen through the angular moments of the data.
+    r"""ReLU features of plane inputs, seen through the angular moments of the data.
 
     Every method costs O((M + N) log(M + N)) or less, but for `gram`, O(M^2), and for
-    `solve` with `dense_solve`, O(M^3).
+    `solve` with `dense_solve`, O(M^3). The O(M) solution loses digits like
+    $u/\lambda^2$ (unit roundoff u). Where that can matter it is checked (see `solves`),
+    and the whole Gram matrix is factored where it does not hold. Forces are differences
+    of moments, accurate to $u$ times them: $u/\lambda$ of a velocity of order one.
 
     Attributes:
         network: A bias-free two-layer ReLU network with inputs in the plane.
         data: Moments of the data.
         folded: Its neurons, sorted.
-        dense_solve: Solve by Cholesky of the whole Gram matrix instead of O(M).
+        dense_solve: Always solve by Cholesky of the whole Gram matrix.
     """
 
     network: TwoLayer
@@ -55,14 +64,20 @@ class CircleProblem(ReadoutProblem):
     def solve(
         self, penalty: Float[Array, ""], centre: Float[Array, "m 1"]
     ) -> Float[Array, "m 1"]:
-        folded, scale = self.folded, self.network.scale
-        right = self._sorted_target() + penalty * centre[folded.order]
         if self.dense_solve:
-            matrix = scale * circle_direct.gram(folded)
-            solved = solve_positive(matrix, right, shift=penalty)
-        else:
-            solved = circle_direct.solve(folded, right, penalty=penalty, scale=scale)
-        return folded.unsort(solved)
+            return self._dense(penalty, centre)
+        right = self._sorted_target() + penalty * centre[self.folded.order]
+        solved = circle_direct.solve(
+            self.folded, right, penalty=penalty, scale=self.network.scale
+        )
+        return _verified(self, self.folded.unsort(solved), penalty, centre)
+
+    def _dense(
+        self, penalty: Float[Array, ""], centre: Float[Array, "m 1"]
+    ) -> Float[Array, "m 1"]:
+        right = self._sorted_target() + penalty * centre[self.folded.order]
+        matrix = self.network.scale * circle_direct.gram(self.folded)
+        return self.folded.unsort(solve_positive(matrix, right, shift=penalty))
 
     def gram(self) -> Float[Array, "m m"]:
         matrix = self.network.scale * circle_direct.gram(self.folded)
@@ -129,6 +144,26 @@ class CircleProblem(ReadoutProblem):
     def _project(self, vectors: Float[Array, "m 2"]) -> Float[Array, "m 1"]:
         along = jnp.sum(self.folded.weights * vectors, axis=1, keepdims=True)
         return self.folded.unsort(along)
+
+
+# Batched, `cond` would factor every Gram matrix: it is asked one problem at a time.
+@jax.custom_batching.sequential_vmap
+def _verified(
+    problem: CircleProblem,
+    readout: Float[Array, "m 1"],
+    penalty: Float[Array, ""],
+    centre: Float[Array, "m 1"],
+) -> Float[Array, "m 1"]:
+    """`readout` where it solves the problem; else the dense solution."""
+    sure = penalty > _SURE * jnp.sqrt(jnp.finfo(readout.dtype).eps)
+    solves = jax.lax.cond(
+        sure,
+        lambda: jnp.ones((), bool),
+        lambda: problem.solves(readout, penalty, centre),
+    )
+    return jax.lax.cond(
+        solves, lambda: readout, lambda: problem._dense(penalty, centre)
+    )
 
 
 def prefix_problem(network: Network, data: CircleMoments) -> CircleProblem:

@@ -7,12 +7,12 @@ arXiv 2504.18208, section 6.2.
 import math
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ..errors import ConfigError
 from ..networks.network import Network
+from .labels import one_hot
 from .penalties import L2Penalty
 
 
@@ -28,8 +28,8 @@ class ClassSquares:
     def __call__(
         self, outputs: Float[Array, "batch n_classes"], targets: Int[Array, " batch"]
     ) -> Float[Array, ""]:
-        one_hot = jax.nn.one_hot(targets, outputs.shape[1], dtype=outputs.dtype)
-        return jnp.mean((outputs - one_hot) ** 2) / (2 * self.penalty)
+        wanted = one_hot(targets, outputs.shape[1], dtype=outputs.dtype)
+        return jnp.mean((outputs - wanted) ** 2) / (2 * self.penalty)
 
 
 def readout_penalty(network: Network) -> L2Penalty:

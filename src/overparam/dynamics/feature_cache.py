@@ -41,13 +41,27 @@ class FeatureMatrix(eqx.Module):
     def rows(self, start: Int[Array, ""], n_rows: int) -> Float[Array, "rows width"]:
         """The features of samples `start` to `start + n_rows`."""
 
-    @abc.abstractmethod
     def times(self, P: Float[Array, "width k"]) -> Float[Array, "n k"]:
-        r"""$F P$."""
+        r"""$F P$, block by block."""
 
-    @abc.abstractmethod
+        def product(start: Int[Array, ""], n_rows: int) -> Float[Array, "rows k"]:
+            return self.rows(start, n_rows) @ P
+
+        return _fill(product, P.shape[1], self)
+
     def transposed_times(self, R: Float[Array, "n k"]) -> Float[Array, "width k"]:
-        r"""$F^\top R$."""
+        r"""$F^\top R$, block by block."""
+
+        def add(
+            total: Float[Array, "k width"],
+            start: Int[Array, ""],
+            fresh: Float[Array, "rows 1"],
+        ) -> Float[Array, "k width"]:
+            residual = jax.lax.dynamic_slice_in_dim(R, start, fresh.shape[0])
+            return total + (residual * fresh).T @ self.rows(start, fresh.shape[0])
+
+        zero = jnp.zeros((R.shape[1], self.shape[1]), self.dtype)
+        return over_blocks(add, zero, self).T
 
 
 class StoredFeatures(FeatureMatrix):
@@ -102,23 +116,28 @@ class StreamedFeatures(FeatureMatrix):
             jax.lax.dynamic_slice_in_dim(self.x, start, n_rows)
         )
 
-    def times(self, P: Float[Array, "width k"]) -> Float[Array, "n k"]:
-        def product(start: Int[Array, ""], n_rows: int) -> Float[Array, "rows k"]:
-            return self.rows(start, n_rows) @ P
 
-        return _fill(product, P.shape[1], self)
+class Centred(FeatureMatrix):
+    """Features less one number per column, which are never stored.
 
-    def transposed_times(self, R: Float[Array, "n k"]) -> Float[Array, "width k"]:
-        def add(
-            total: Float[Array, "k width"],
-            start: Int[Array, ""],
-            fresh: Float[Array, "rows 1"],
-        ) -> Float[Array, "k width"]:
-            residual = jax.lax.dynamic_slice_in_dim(R, start, fresh.shape[0])
-            return total + (residual * fresh).T @ self.rows(start, fresh.shape[0])
+    Attributes:
+        features: The features before it.
+        shift: What is taken from each column, such as its mean.
+    """
 
-        zero = jnp.zeros((R.shape[1], self.shape[1]), self.dtype)
-        return over_blocks(add, zero, self).T
+    features: FeatureMatrix
+    shift: Float[Array, " width"]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.features.shape
+
+    @property
+    def dtype(self) -> jnp.dtype:
+        return self.features.dtype
+
+    def rows(self, start: Int[Array, ""], n_rows: int) -> Float[Array, "rows width"]:
+        return self.features.rows(start, n_rows) - self.shift[None]
 
 
 class WithIntercept(FeatureMatrix):
@@ -171,6 +190,35 @@ def cache_features(
     if n_samples * width * streamed.dtype.itemsize > memory_limit:
         return streamed
     return StoredFeatures(_materialise(streamed))
+
+
+@eqx.filter_jit
+def column_means(features: FeatureMatrix) -> Float[Array, " width"]:
+    """Mean of every feature, in the type of the features."""
+    n_samples = features.shape[0]
+    shares = jnp.full((n_samples, 1), 1 / n_samples, features.dtype)
+    return features.transposed_times(shares)[:, 0]
+
+
+def centred(features: FeatureMatrix) -> Centred:
+    r"""The features less their column means, to rounding of these means.
+
+    Products of features of mean $\mu$ and deviation $\sigma$ lose
+    $(\mu/\sigma)^2$ units in the last place to the means; those of centred ones none.
+    """
+    return Centred(features, column_means(features))
+
+
+@eqx.filter_jit
+def kernel(features: FeatureMatrix) -> Float[Array, "n n"]:
+    r"""$F F^\top$, in the type of the features."""
+    if isinstance(features, StoredFeatures):
+        return features.values @ features.values.T
+
+    def columns(start: Int[Array, ""], n_rows: int) -> Float[Array, "rows n"]:
+        return features.times(features.rows(start, n_rows).T).T
+
+    return _fill(columns, features.shape[0], features)
 
 
 @eqx.filter_jit

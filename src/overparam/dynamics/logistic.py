@@ -1,5 +1,6 @@
 """The exact multinomial logistic readout, by a truncated Newton method."""
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,7 +11,14 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..checks import at_least, positive
 from ..errors import ConfigError
-from .feature_cache import FeatureMatrix, StoredFeatures, WithIntercept, gram
+from .feature_cache import (
+    FeatureMatrix,
+    StoredFeatures,
+    WithIntercept,
+    centred,
+    gram,
+)
+from .labels import check_labels, one_hot
 from .newton import SMALLEST_STEP, conjugate_gradients, line_search
 
 
@@ -19,8 +27,9 @@ class NewtonSettings:
     """When the Newton iteration stops."""
 
     tolerance: float | None = None
-    """Gradient norm relative to the one at zero weights at which the readout is
-    called exact; by default 1e-6 for float64 features and 1e-5 for float32 ones."""
+    """Gradient norm relative to the one at zero weights at which the iteration has
+    converged; by default 1e-6 for float64 features and 1e-5 for float32 ones. At least
+    ten units in the last place of the features."""
     max_steps: int = 50
     """Most Newton steps."""
     max_inner: int = 60
@@ -38,11 +47,15 @@ class LogisticFit(eqx.Module):
         readout: Weights $P$, shape `(width, n_classes)`; rows sum to zero.
         intercept: Unpenalised intercept, shape `(n_classes,)`; zero when not asked for.
         objective: Mean cross-entropy plus penalty at `readout`.
-        relative_gradient: Gradient norm divided by the one at zero weights.
+        relative_gradient: Gradient norm divided by the one at zero weights, from
+            residuals that keep their digits when all samples are fitted; 0 where the
+            gradient vanishes at zero weights already.
         gap_bound: $\|\nabla\|^2 / (2 \lambda)$, no smaller than the objective's
             distance to its minimum; it is also the duality gap at the dual point that
             the class probabilities give. With an intercept, of the weights alone.
-        converged: Whether `relative_gradient` reached the tolerance.
+        converged: Whether `relative_gradient` reached the tolerance. Of the objective
+            `gap_bound` speaks: on separable data with a tiny penalty the gradient is
+            small long before the minimum.
         n_steps: Newton steps.
         n_products: Hessian products in all of them.
         objectives: Objective before each step and at the end, then NaN.
@@ -92,30 +105,66 @@ def logistic_readout(
         Böhning 1992, "Multinomial logistic regression algorithm", Ann. Inst. Stat.
         Math. 44; Nocedal & Wright 2006, Algorithm 7.1.
     """
-    if not penalty > 0:
-        raise ConfigError(
-            "`ridge` must be positive for a logistic readout: without it the optimum "
-            f"may not exist; got {penalty:g}."
-        )
-    at_least(2, n_classes=n_classes)
     matrix = (
         features if isinstance(features, FeatureMatrix) else StoredFeatures(features)
     )
+    settings = settings or NewtonSettings()
+    at_least(2, n_classes=n_classes)
+    _check(penalty, settings, matrix.dtype)
+    check_labels(labels, n_classes, n_samples=matrix.shape[0])
     return _solve(
         WithIntercept(matrix) if intercept else matrix,
         labels,
         jnp.asarray(penalty, matrix.dtype),
         n_classes,
-        settings or NewtonSettings(),
+        settings,
     )
 
 
+def _check(penalty: float, settings: NewtonSettings, dtype: jnp.dtype) -> None:
+    if not 0 < penalty < math.inf:
+        raise ConfigError(
+            "`ridge` must be positive for a logistic readout: without it the optimum "
+            f"may not exist; got {penalty:g}."
+        )
+    limits = jnp.finfo(dtype)
+    if penalty < limits.tiny:
+        raise ConfigError(
+            f"`ridge` must be at least {float(limits.tiny):.2g}, the smallest number "
+            f"of {dtype} features, got {penalty:g}; raise it or use float64."
+        )
+    least = 10 * float(limits.eps)
+    if settings.tolerance is not None and settings.tolerance < least:
+        raise ConfigError(
+            f"`tolerance` must be at least {least:.2g} for {dtype} features, which "
+            f"resolve no smaller gradients, got {settings.tolerance:g}."
+        )
+
+
 class _Problem(NamedTuple):
-    """Objective, gradient and Hessian products of the penalised cross-entropy."""
+    """Objective, gradient and Hessian products of the penalised cross-entropy.
+
+    With an intercept the features are centred by `means`: the intercept is free, so
+    that this moves no minimum, and products lose no digits to the means.
+    """
 
     features: FeatureMatrix
     targets: Float[Array, "n n_classes"]
     penalty: Float[Array, "width 1"]
+    means: Float[Array, "width_minus_1 1"] | None
+
+    def norm(self, gradient: Array) -> Float[Array, ""]:
+        """Norm of a gradient as it is for features that are not centred."""
+        if self.means is not None:
+            weights = gradient[:-1] + self.means * gradient[-1:]
+            gradient = jnp.concatenate([weights, gradient[-1:]])
+        return jnp.linalg.norm(gradient)
+
+    def of_given_features(self, P: Array) -> Array:
+        """The readout for the features that are not centred."""
+        if self.means is None:
+            return P
+        return P.at[-1].add(-self.means[:, 0] @ P[:-1])
 
     def objective(self, P: Array, scores: Array) -> Float[Array, ""]:
         losses = jax.nn.logsumexp(scores, axis=1) - jnp.sum(
@@ -130,6 +179,17 @@ class _Problem(NamedTuple):
         self, P: Array, probabilities: Array
     ) -> Float[Array, "width n_classes"]:
         residual = (probabilities - self.targets) / len(self.targets)
+        return self.features.transposed_times(residual) + self.penalty * P
+
+    def exact_gradient(self, P: Array) -> Float[Array, "width n_classes"]:
+        """The gradient with residuals of full relative accuracy.
+
+        A fitted sample's probability of its class rounds to 1, which loses its
+        residual: that is minus the sum of the other probabilities.
+        """
+        others = jax.nn.softmax(self.features.times(P)) * (1 - self.targets)
+        own = jnp.sum(others, axis=1, keepdims=True)
+        residual = (others - self.targets * own) / len(self.targets)
         return self.features.transposed_times(residual) + self.penalty * P
 
     def curvature(self, direction: Array, probabilities: Array) -> Array:
@@ -164,11 +224,15 @@ def _solve(
     penalties = jnp.full((width, 1), penalty)
     if has_intercept:
         penalties = penalties.at[-1].set(0)
-    problem = _Problem(
-        features, jax.nn.one_hot(labels, n_classes, dtype=dtype), penalties
-    )
+    targets = one_hot(labels, n_classes, dtype=dtype)
+    given = _Problem(features, targets, penalties, None)
+    problem = given
+    if isinstance(features, WithIntercept):
+        less = centred(features.features)
+        features = WithIntercept(less)
+        problem = _Problem(features, targets, penalties, less.shift[:, None])
     # The intercept's entry is half a sample mean of ones, so the sum is definite.
-    factor = jnp.linalg.cholesky(gram(features) / 2 + jnp.diag(penalties[:, 0]))
+    factor = _factor(gram(features) / 2, penalties[:, 0])
     start = _start(problem, n_classes, settings)
     target = start.norm * _tolerance(settings, dtype)
 
@@ -183,17 +247,36 @@ def _solve(
         return _newton_step(problem, factor, point, start.norm, settings)
 
     end = jax.lax.while_loop(unfinished, step, start)
+    P = problem.of_given_features(end.P)
+    norm = given.norm(given.exact_gradient(P))
+    scale = jnp.where(start.norm > 0, start.norm, 1)
+    bound = jnp.linalg.norm(problem.exact_gradient(end.P)) if has_intercept else norm
     return LogisticFit(
-        readout=end.P[:-1] if has_intercept else end.P,
-        intercept=end.P[-1] if has_intercept else jnp.zeros(n_classes, dtype),
+        readout=P[:-1] if has_intercept else P,
+        intercept=P[-1] if has_intercept else jnp.zeros(n_classes, dtype),
         objective=end.objective,
-        relative_gradient=end.norm / start.norm,
-        gap_bound=end.norm**2 / (2 * penalty),
-        converged=end.norm <= target,
+        relative_gradient=norm / scale,
+        gap_bound=bound * (bound / (2 * penalty)),
+        converged=norm <= scale * _tolerance(settings, dtype),
         n_steps=end.n_steps,
         n_products=end.n_products,
         objectives=end.objectives,
     )
+
+
+def _factor(
+    matrix: Float[Array, "width width"], shift: Float[Array, " width"]
+) -> Float[Array, "width width"]:
+    """A Cholesky factor for the preconditioner: of more, if rounding leaves none."""
+    whole = matrix + jnp.diag(shift)
+    rounding = len(matrix) * jnp.finfo(matrix.dtype).eps * jnp.max(jnp.diagonal(whole))
+    factor = jnp.linalg.cholesky(whole)
+
+    def larger() -> Float[Array, "width width"]:
+        raised = rounding * jnp.eye(len(matrix), dtype=matrix.dtype)
+        return jnp.linalg.cholesky(whole + raised)
+
+    return jax.lax.cond(jnp.all(jnp.isfinite(factor)), lambda: factor, larger)
 
 
 def _tolerance(settings: NewtonSettings, dtype: jnp.dtype) -> float:
@@ -216,7 +299,7 @@ def _start(problem: _Problem, n_classes: int, settings: NewtonSettings) -> _Poin
         scores,
         objective,
         gradient,
-        jnp.linalg.norm(gradient),
+        problem.norm(gradient),
         zero,
         zero,
         jnp.zeros((), bool),
@@ -256,7 +339,7 @@ def _newton_step(
         scores,
         objective,
         gradient,
-        jnp.linalg.norm(gradient),
+        problem.norm(gradient),
         n_steps,
         point.n_products + n_products,
         size <= SMALLEST_STEP,

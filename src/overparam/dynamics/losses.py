@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
 
+from .labels import of_classes
+
 
 def half_squared_error(
     outputs: Float[Array, "batch n_outputs"], targets: Float[Array, "batch n_outputs"]
@@ -21,7 +23,7 @@ def cross_entropy(
     """Mean softmax cross-entropy of integer labels, in nats."""
     with jax.numpy_dtype_promotion("standard"):
         losses: Any = optax.softmax_cross_entropy_with_integer_labels(outputs, targets)
-    return jnp.mean(losses)
+    return jnp.mean(of_classes(losses, targets, outputs.shape[1]))
 
 
 def accuracy(

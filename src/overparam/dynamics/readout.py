@@ -1,18 +1,26 @@
 r"""The exact ridge readout of frozen features, for a whole path of penalties."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import dataclasses
+from collections.abc import Callable, Sequence
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int
 
 from ..checks import at_least
-from ..errors import ConfigError
-from .feature_cache import FeatureMatrix, StoredFeatures, gram
+from ..errors import ConfigError, SolverError
+from .feature_cache import (
+    Centred,
+    FeatureMatrix,
+    StoredFeatures,
+    centred,
+    column_means,
+    gram,
+    kernel,
+)
+from .labels import one_hot
 from .shifted import ShiftedSolutions, solve_shifted
 
 
@@ -32,6 +40,8 @@ class RidgePath(eqx.Module):
         degrees_of_freedom: $\sum_i e_i / (e_i + \lambda)$ over the eigenvalues of $G$.
         cross_validation: Generalised cross-validation score,
             $\frac{\|Y - \hat Y\|^2 / N}{(1 - \mathrm{df} / N)^2}$.
+        centre: What `scores` takes from the features before a product, so that their
+            means cost no digits; `None` without an intercept.
     """
 
     penalties: Float[np.ndarray, " n"]
@@ -41,24 +51,33 @@ class RidgePath(eqx.Module):
     degrees_of_freedom: Float[np.ndarray, " n"]
     cross_validation: Float[np.ndarray, " n"]
 
+    centre: Float[np.ndarray, " width"] | None = None
+
     def scores(
         self, features: FeatureMatrix | Float[Array, "n width"]
     ) -> Float[np.ndarray, "n_penalties n n_outputs"]:
         """Outputs of every readout of the path on other samples of the features."""
         matrix = as_matrix(features)
+        constants = self.intercepts
+        if self.centre is not None:
+            matrix = Centred(matrix, jnp.asarray(self.centre, matrix.dtype))
+            constants = constants + self.centre @ self.readouts
         n, width, n_outputs = self.readouts.shape
         stacked = self.readouts.transpose(1, 0, 2).reshape(width, n * n_outputs)
         flat = np.asarray(_times(matrix, stacked.astype(matrix.dtype)))
         outputs = flat.reshape(-1, n, n_outputs).transpose(1, 0, 2)
-        return outputs + self.intercepts[:, None]
+        return outputs + constants[:, None]
 
 
 def one_hot_centred(
     labels: Int[Array, " n"], n_classes: int, *, dtype: DTypeLike
 ) -> Float[Array, "n n_classes"]:
-    """Regression targets of classes: one-hot minus 1/K, so that rows sum to zero."""
-    targets = jax.nn.one_hot(labels, n_classes, dtype=dtype)
-    return targets - 1 / n_classes
+    """Regression targets of classes: one-hot minus 1/K, so that rows sum to zero.
+
+    Raises:
+        ConfigError: If the labels are not classes in 0..n_classes-1.
+    """
+    return one_hot(labels, n_classes, dtype=dtype) - 1 / n_classes
 
 
 def ridge_path(
@@ -71,44 +90,42 @@ def ridge_path(
     r"""The minimisers of $\frac1N \|F P - Y\|_F^2 + \lambda \|P\|_F^2$.
 
     The smaller of the primal ($F^\top F$) and, for stored features, the dual system
-    ($F F^\top$) is factorised in float64, whatever the type of the features.
+    ($F F^\top$) is factorised in float64, whatever the type of the features. Its
+    entries are sums in that type, of unit roundoff $u$: the readout is accurate to
+    about $u (e_1 + \lambda) / (e_n + \lambda)$ with the largest and smallest eigenvalue
+    of the system, and `residuals` say what is reached.
 
     Args:
         features: Features $F$ of the training samples.
         targets: Targets $Y$ (`one_hot_centred` for classes).
         penalties: Penalties $\lambda$, positive unless the features are fewer than the
             samples.
-        intercept: Whether to fit an unpenalised intercept (by centring).
+        intercept: Whether to fit an unpenalised intercept (features and targets are
+            centred first, so that no digits are lost to their means).
 
     Raises:
-        ConfigError: If a penalty is negative, or zero with more features than samples.
+        ConfigError: If a penalty is negative, or zero with more features than samples,
+            or targets do not match the features.
+        SolverError: If features are not finite, or rounding leaves no digit of a
+            readout (a relative residual above 1).
     """
     matrix = as_matrix(features)
-    at_least(0, **{"ridge": min(penalties, default=0.0)})
-    n_samples, width = matrix.shape
-    if min(penalties) == 0 and width > n_samples:
-        raise ConfigError(
-            f"`ridge` must be positive when there are more features ({width}) than "
-            f"samples ({n_samples}), got 0."
-        )
-    means = _means(matrix, targets, intercept)
-    if isinstance(matrix, StoredFeatures) and width > n_samples:
-        solved = _dual(matrix, targets, means, penalties)
-    else:
-        solved = _primal(matrix, targets, means, penalties)
-    return _with_diagnostics(matrix, targets, means, penalties, solved)
+    wanted = np.asarray(targets, np.float64)
+    _check(matrix, wanted, penalties)
+    stored = isinstance(matrix, StoredFeatures)
+    means = np.zeros(wanted.shape[1])
+    if intercept:
+        matrix, means = centred(matrix), wanted.mean(axis=0)
+    solve = _dual if stored and matrix.shape[1] > matrix.shape[0] else _primal
+    path = _with_diagnostics(matrix, wanted - means, penalties, solve)
+    if isinstance(matrix, Centred):
+        return _uncentred(path, np.asarray(matrix.shift, np.float64), means)
+    return path
 
 
 def as_matrix(features: FeatureMatrix | Float[Array, "n width"]) -> FeatureMatrix:
     """Features as a `FeatureMatrix`; an array counts as stored."""
     return features if isinstance(features, FeatureMatrix) else StoredFeatures(features)
-
-
-class _Means(NamedTuple):
-    """Column means to be removed: those of the data, or zeros without an intercept."""
-
-    features: Float[np.ndarray, " width"]
-    targets: Float[np.ndarray, " n_outputs"]
 
 
 @eqx.filter_jit
@@ -121,76 +138,93 @@ def _transposed_times(matrix: FeatureMatrix, R: Array | np.ndarray) -> Array:
     return matrix.transposed_times(jnp.asarray(R))
 
 
-@jax.jit
-def _outer(matrix: StoredFeatures) -> Array:
-    return matrix.values @ matrix.values.T
+def _check(
+    matrix: FeatureMatrix, targets: np.ndarray, penalties: Sequence[float]
+) -> None:
+    n_samples, width = matrix.shape
+    if not len(penalties):
+        raise ConfigError("`penalties` must hold at least one number, got none.")
+    for penalty in penalties:
+        at_least(0, ridge=penalty)
+    if min(penalties) == 0 and width > n_samples:
+        raise ConfigError(
+            f"`ridge` must be positive when there are more features ({width}) than "
+            f"samples ({n_samples}), got 0."
+        )
+    if targets.ndim != 2 or len(targets) != n_samples or not n_samples:
+        raise ConfigError(
+            f"`targets` must have shape ({n_samples}, n_outputs), one row for each row "
+            f"of the features, got {targets.shape}."
+        )
 
 
-def _means(matrix: FeatureMatrix, targets: Array, intercept: bool) -> _Means:
-    if not intercept:
-        return _Means(np.zeros(matrix.shape[1]), np.zeros(targets.shape[1]))
-    ones = np.full((matrix.shape[0], 1), 1 / matrix.shape[0], matrix.dtype)
-    sums = np.asarray(_transposed_times(matrix, ones), np.float64)
-    return _Means(sums[:, 0], np.asarray(targets, np.float64).mean(axis=0))
+def _means(matrix: FeatureMatrix) -> Float[np.ndarray, " width"]:
+    """What is left of the means of centred features; 0 of others, whose means stay."""
+    if not isinstance(matrix, Centred):
+        return np.zeros(matrix.shape[1])
+    return np.asarray(column_means(matrix), np.float64)
 
 
 def _primal(
-    matrix: FeatureMatrix, targets: Array, means: _Means, penalties: Sequence[float]
+    matrix: FeatureMatrix, targets: np.ndarray, penalties: Sequence[float]
 ) -> ShiftedSolutions:
     G = np.array(gram(matrix), np.float64)
-    if means.features.any():
-        G -= np.outer(means.features, means.features)
-    moment = _moment(matrix, targets, means)
-    return solve_shifted(G, moment, penalties)
+    means = _means(matrix)
+    if means.any():
+        G -= np.outer(means, means)
+    resolution = float(jnp.finfo(matrix.dtype).eps)
+    return solve_shifted(G, _moment(matrix, targets), penalties, resolution=resolution)
 
 
 def _dual(
-    matrix: StoredFeatures, targets: Array, means: _Means, penalties: Sequence[float]
+    matrix: FeatureMatrix, targets: np.ndarray, penalties: Sequence[float]
 ) -> ShiftedSolutions:
     n_samples = matrix.shape[0]
-    kernel = np.array(_outer(matrix), np.float64) / n_samples
-    if means.features.any():
-        kernel -= kernel.mean(axis=0)
-        kernel -= kernel.mean(axis=1, keepdims=True)
-    centred = np.asarray(targets, np.float64) - means.targets
-    dual = solve_shifted(kernel, centred / n_samples, penalties)
+    system = np.array(kernel(matrix), np.float64) / n_samples
+    means = _means(matrix)
+    if means.any():
+        system -= system.mean(axis=0)
+        system -= system.mean(axis=1, keepdims=True)
+    dual = solve_shifted(system, targets / n_samples, penalties)
     stacked = np.concatenate(list(dual.solutions), axis=1)
     back = _transposed_times(matrix, stacked.astype(matrix.dtype))
     readouts = np.array(back, np.float64)
-    readouts -= np.outer(means.features, stacked.sum(axis=0))
+    readouts -= np.outer(means, stacked.sum(axis=0))
     solutions = np.stack(np.split(readouts, len(penalties), axis=1))
     return ShiftedSolutions(solutions, dual.degrees_of_freedom)
 
 
 def _moment(
-    matrix: FeatureMatrix, targets: Array, means: _Means
+    matrix: FeatureMatrix, targets: np.ndarray
 ) -> Float[np.ndarray, "width n_outputs"]:
     product = _transposed_times(matrix, targets.astype(matrix.dtype))
-    moment = np.asarray(product, np.float64) / matrix.shape[0]
-    return moment - np.outer(means.features, means.targets)
+    return np.asarray(product, np.float64) / matrix.shape[0]
 
 
 def _with_diagnostics(
     matrix: FeatureMatrix,
-    targets: Array,
-    means: _Means,
+    targets: np.ndarray,
     penalties: Sequence[float],
-    solved: ShiftedSolutions,
+    solve: Callable[..., ShiftedSolutions],
 ) -> RidgePath:
-    readouts, df = solved.solutions, solved.degrees_of_freedom
+    """The path on features and targets that are centred, or taken as they are."""
+    readouts, df = solve(matrix, targets, penalties)
     n_samples, dtype = matrix.shape[0], matrix.dtype
-    intercepts = means.targets - means.features @ readouts
+    means = _means(matrix)
+    intercepts = 0.0 - means @ readouts
     losses, residuals = [], []
-    moment = np.linalg.norm(_moment(matrix, targets, means))
+    # Constant targets have a moment of 0, and a readout that is exactly 0.
+    moment = float(np.linalg.norm(_moment(matrix, targets))) or 1.0
     for readout, intercept, penalty in zip(
         readouts, intercepts, penalties, strict=True
     ):
         error = np.array(_times(matrix, readout.astype(dtype)), np.float64)
-        error += intercept - np.asarray(targets, np.float64)
+        error += intercept - targets
         pulled = _transposed_times(matrix, error.astype(dtype))
         pull = np.asarray(pulled, np.float64) / n_samples
-        pull -= np.outer(means.features, error.mean(axis=0))
+        pull -= np.outer(means, error.mean(axis=0))
         residuals.append(np.linalg.norm(pull + penalty * readout) / moment)
+        _check_residual(residuals[-1], penalty, dtype)
         losses.append(np.sum(error**2) / n_samples)
     free = np.maximum(1 - df / n_samples, np.finfo(float).tiny)
     return RidgePath(
@@ -201,3 +235,21 @@ def _with_diagnostics(
         degrees_of_freedom=df,
         cross_validation=np.array(losses) / free**2,
     )
+
+
+def _check_residual(residual: float, penalty: float, dtype: jnp.dtype) -> None:
+    # That of the readout 0 is 1.
+    if not residual <= 1:
+        raise SolverError(
+            f"The ridge readout at penalty {penalty:g} is lost to rounding in {dtype} "
+            f"(relative residual {residual:.2g}); raise `ridge`, centre and scale the "
+            "features, or give them in float64."
+        )
+
+
+def _uncentred(
+    path: RidgePath, shift: Float[np.ndarray, " width"], means: np.ndarray
+) -> RidgePath:
+    """The path of centred features and targets, for what they were before."""
+    intercepts = path.intercepts + means - shift @ path.readouts
+    return dataclasses.replace(path, intercepts=intercepts, centre=shift)

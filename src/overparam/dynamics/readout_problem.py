@@ -12,11 +12,15 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from ..data.source import Batch
 from ..networks.network import Network
 from .ridge import ridge_readout
+
+
+_FLOOR = 100
+"""Units in the last place of the right-hand side that any residual may have."""
 
 
 class ReadoutProblem(eqx.Module):
@@ -29,6 +33,25 @@ class ReadoutProblem(eqx.Module):
         self, penalty: Float[Array, ""], centre: Float[Array, "m k"]
     ) -> Float[Array, "m k"]:
         r"""The optimal readout, $(K + \lambda I)^{-1}(B + \lambda c)$."""
+
+    def solves(
+        self,
+        readout: Float[Array, "m k"],
+        penalty: Float[Array, ""],
+        centre: Float[Array, "m k"],
+    ) -> Bool[Array, ""]:
+        r"""Whether a readout is optimal to rounding of the risk.
+
+        The residual $r = (K + \lambda)U - B - \lambda c$ adds at most
+        $s|r|^2/(2\lambda^2)$ to the risk, of which $s|U - c|^2/2$ is a term: with
+        $|r| \le u^{1/3} \lambda |U - c|$ (unit roundoff u) that is $u^{2/3}$ of it. A
+        few units in the last place of the right-hand side are always allowed.
+        """
+        units = jnp.finfo(readout.dtype).eps
+        pull = penalty * (readout - centre)
+        residual = jnp.linalg.norm(self.gradient(readout) + pull)
+        least = _FLOOR * units * jnp.linalg.norm(self.target() + penalty * centre)
+        return residual <= units ** (1 / 3) * jnp.linalg.norm(pull) + least
 
     @abc.abstractmethod
     def gram(self) -> Float[Array, "m m"]:

@@ -7,6 +7,8 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Float
 
+from ..errors import SolverError
+
 
 EIGEN_LIMIT = 4000
 """Up to this size one eigendecomposition serves the whole path; beyond it, a Cholesky
@@ -29,6 +31,8 @@ def solve_shifted(
     G: Float[np.ndarray, "width width"],
     C: Float[np.ndarray, "width k"],
     shifts: Sequence[float],
+    *,
+    resolution: float = float(np.finfo(np.float64).eps),
 ) -> ShiftedSolutions:
     r"""Solve $(G + \lambda I) P = C$ in float64 for every shift $\lambda \ge 0$.
 
@@ -37,20 +41,31 @@ def solve_shifted(
             10,000 a copy is 800 MB.
         C: Right-hand sides.
         shifts: The shifts; at zero the solution of smallest norm is given.
+        resolution: Relative error of the entries of $G$: eigenvalues that it may have
+            made count as zero where nothing is added to them.
+
+    Raises:
+        SolverError: If $G$ is not finite, or not definite once it is shifted.
     """
+    # The entries of a semi-definite matrix are no larger than those of its diagonal.
+    if not (np.all(np.isfinite(np.diagonal(G))) and np.all(np.isfinite(C))):
+        raise SolverError(
+            "The ridge system is not finite: the features or targets contain values "
+            "that are not finite, or too large to be squared in their type."
+        )
     if len(G) <= EIGEN_LIMIT or min(shifts) == 0:
-        return _by_eigen(G, C, shifts)
+        return _by_eigen(G, C, shifts, resolution)
     return _by_cholesky(G, C, shifts)
 
 
 def _by_eigen(
-    G: np.ndarray, rhs: np.ndarray, shifts: Sequence[float]
+    G: np.ndarray, rhs: np.ndarray, shifts: Sequence[float], resolution: float
 ) -> ShiftedSolutions:
     values, vectors = scipy.linalg.eigh(G, overwrite_a=True)
     values = np.maximum(values, 0.0)
     rotated = vectors.T @ rhs
     # Without a penalty, directions that no feature spans get nothing.
-    kept = values > len(G) * np.finfo(float).eps * values[-1]
+    kept = values > len(G) * resolution * values[-1]
     solutions, df = [], []
     for shift in shifts:
         shifted = np.where(kept | (shift > 0), values + shift, np.inf)
@@ -68,7 +83,14 @@ def _by_cholesky(
     (invert,) = scipy.linalg.get_lapack_funcs(["trtri"], [G])
     for shift in shifts:
         G[diagonal] = before + shift
-        factor = scipy.linalg.cholesky(G, lower=True, check_finite=False)
+        try:
+            factor = scipy.linalg.cholesky(G, lower=True, check_finite=False)
+        except scipy.linalg.LinAlgError as error:
+            raise SolverError(
+                f"The ridge system is not definite at penalty {shift:g}, less than "
+                "what rounding takes from it; raise `ridge`, centre and scale the "
+                "features, or give them in float64."
+            ) from error
         solutions.append(scipy.linalg.cho_solve((factor, True), rhs))
         inverse, _ = invert(factor, lower=1, overwrite_c=1)
         # trace(G (G + s)^-1) = width - s trace((G + s)^-1) = width - s |L^-1|^2.

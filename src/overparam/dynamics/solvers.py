@@ -74,7 +74,8 @@ class StaleConjugate(Solver):
     $K$ changes little in a step. Every `refresh` steps $(K + \lambda I)^{-1}$ is formed
     from a Cholesky factor and kept explicitly, since its application is one product; in
     between, conjugate gradients start from the last readout. A step that needs all
-    `max_iterations` makes the next one refresh.
+    `max_iterations` makes the next one refresh; one whose readout does not solve the
+    problem (see `ReadoutProblem.solves`) is solved directly.
     """
 
     refresh: int = eqx.field(static=True, default=50)
@@ -101,16 +102,21 @@ class StaleConjugate(Solver):
             return Factor(inverse, jnp.asarray(self.refresh, jnp.int32))
 
         memory = jax.lax.cond(memory.n_left > 0, lambda kept: kept, renew, memory)
+        right = problem.target() + penalty * centre
         readout, n_iterations = conjugate_gradients(
             lambda v: problem.product(v) + penalty * v,
-            problem.target() + penalty * centre,
+            right,
             start=start,
             precondition=lambda r: memory.inverse @ r,
             tolerance=self.tolerance,
             max_iterations=self.max_iterations,
         )
         used_up = n_iterations >= self.max_iterations
-        n_left = jnp.where(used_up, 0, memory.n_left - 1)
+        solved = problem.solves(readout, penalty, centre)
+        readout = jax.lax.cond(
+            solved, lambda: readout, lambda: problem.solve(penalty, centre)
+        )
+        n_left = jnp.where(used_up | ~solved, 0, memory.n_left - 1)
         return Solution(readout, Factor(memory.inverse, n_left), n_iterations)
 
 

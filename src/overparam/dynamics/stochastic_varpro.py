@@ -16,6 +16,7 @@ from ..networks.stateful import train_features, with_statistics
 from .class_loss import check_class_penalty
 from .descent import Optimiser, as_leaves, transformation
 from .dynamics import Info, State
+from .labels import one_hot
 from .projection import as_leaf, with_readout
 from .readout_rules import Features, ReadoutRule, Running
 
@@ -105,7 +106,7 @@ class StochasticVarPro(eqx.Module):
         n_outputs, dtype = network.readout.shape[1], values.dtype
         return Features(
             values,
-            jax.nn.one_hot(batch.y, n_outputs, dtype=dtype),
+            one_hot(batch.y, n_outputs, dtype=dtype),
             network.scale,
             self.penalty.astype(dtype),
         )

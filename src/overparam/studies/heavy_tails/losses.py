@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ...dynamics.labels import of_classes
 from ...dynamics.losses import cross_entropy
 
 
@@ -20,7 +21,8 @@ def hinge(
     is_target = jax.nn.one_hot(targets, outputs.shape[1], dtype=bool)
     own = jnp.sum(jnp.where(is_target, outputs, 0), axis=1)
     best_other = jnp.max(jnp.where(is_target, -jnp.inf, outputs), axis=1)
-    return jnp.mean(jax.nn.relu(1 + best_other - own))
+    losses = jax.nn.relu(1 + best_other - own)
+    return jnp.mean(of_classes(losses, targets, outputs.shape[1]))
 
 
 LOSSES: Mapping[str, Callable[[Array, Array], Float[Array, ""]]] = MappingProxyType(

@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from ...data.augment import Pixels
 from ...data.dataset import Split
+from ...dynamics.labels import check_labels
 from ...dynamics.training import Record
 from ...networks.network import Network
 from .setup import Setup
@@ -73,6 +74,7 @@ def exact_readout(
 ) -> tuple[Float64[ndarray, "width n_classes"], float]:
     """The ridge readout of all features seen, and the condition of its system."""
     features, n = seen.features, len(seen.labels)
+    check_labels(seen.labels, n_classes, n_samples=len(features))
     system = scale / n * (features.T @ features) + penalty * np.eye(features.shape[1])
     moment = features.T @ np.eye(n_classes)[seen.labels] / n
     return np.linalg.solve(system, moment), float(np.linalg.cond(system))
