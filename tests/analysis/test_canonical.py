@@ -108,3 +108,11 @@ def test_networks_without_a_measure_are_refused():
         canonical(TwoLayer(jnp.ones((2, 2)), jnp.ones((2, 1)), "tanh"))
     with pytest.raises(ConfigError, match="`tolerance` must be a positive"):
         canonical(TwoLayer(jnp.ones((2, 2)), jnp.ones((2, 1))), tolerance=0)
+
+
+@pytest.mark.parametrize("tolerance", [1e-6, 1e-9, 1e-12])
+def test_directions_are_told_apart_at_any_tolerance(tolerance):
+    turns = np.array([0.3, 0.3 + tolerance / 4, 0.3 + 4 * tolerance])
+    weights = jnp.asarray(np.stack([np.cos(turns), np.sin(turns)]))
+    network = TwoLayer(weights, jnp.ones((3, 1)))
+    assert canonical(network, tolerance=tolerance).weights.shape == (2, 2)

@@ -13,6 +13,7 @@ from overparam.analysis.distances import (
     alignment,
     energy_distance,
     pooled,
+    squared_distances,
     wasserstein,
 )
 from overparam.analysis.nulls import (
@@ -252,3 +253,19 @@ def test_bad_input_is_told_in_a_sentence(key):
         ConfigError, match="source network takes 4 inputs, the data have 5"
     ):
         populations([network], "raw", inputs=inputs, probes=inputs)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+@pytest.mark.parametrize("gap", [1.0, 1e-6])
+def test_distances_keep_their_digits_wherever_the_points_lie(offset, gap):
+    rng = np.random.default_rng(5)
+    a = offset + rng.standard_normal((7, 40))
+    b = np.concatenate([a[:3] + gap * rng.standard_normal((3, 40)), a[3:]])
+    wide = a.astype(np.longdouble)[:, None] - b.astype(np.longdouble)[None]
+    exact = np.sum(wide**2, axis=2).astype(float)
+    np.testing.assert_allclose(squared_distances(a, b), exact, rtol=1e-12)
+
+
+def test_a_population_is_at_distance_zero_from_itself():
+    one = gaussian(np.random.default_rng(6), 30, dim=20, shift=100.0)
+    assert wasserstein(one, one) == 0

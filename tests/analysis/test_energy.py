@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
+from overparam.analysis.circular import circle_w1, circle_w2
 from overparam.analysis.energy import (
     circle_energy,
     grid_self_terms,
@@ -140,3 +141,17 @@ def test_unusable_weights_are_refused():
         circle_energy(np.zeros(0), np.zeros(1))
     with pytest.raises(DataError, match="2 non-negative numbers"):
         circle_energy(np.zeros(2), np.zeros(1), first_weights=np.array([1.0, -1.0]))
+
+
+@pytest.mark.parametrize("distance", [circle_energy, circle_w1, circle_w2])
+def test_float32_angles_are_compared_in_float64(distance):
+    angles = np.random.default_rng(2).uniform(-3, 3, (2, 200)).astype("float32")
+    assert distance(*angles) == distance(*angles.astype(float))
+    assert distance(angles[0], angles[0]) <= 1e-7
+
+
+@pytest.mark.parametrize("chordal", [False, True])
+def test_float32_points_of_the_torus_are_compared_in_float64(chordal):
+    points = np.random.default_rng(3).uniform(-2, 2, (2, 90, 2)).astype("float32")
+    found = torus_energy(*points, chordal=chordal)
+    assert found == torus_energy(*points.astype(float), chordal=chordal)

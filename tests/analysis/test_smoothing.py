@@ -44,3 +44,11 @@ def test_the_first_axis_of_a_field_is_the_first_coordinate():
 def test_a_bandwidth_of_zero_is_refused():
     with pytest.raises(ConfigError, match="`bandwidth` must be a positive"):
         circle_density(np.zeros(1), GRID, bandwidth=0.0)
+
+
+@pytest.mark.parametrize("bandwidth", [2.0, 6.0, 50.0])
+def test_a_wide_gaussian_is_wrapped_as_often_as_it_reaches(bandwidth):
+    found = circle_density(np.array([3.0]), GRID, bandwidth=bandwidth)
+    k = np.arange(1, 9)
+    waves = np.cos(np.outer(GRID - 3.0, k)) @ np.exp(-((k * bandwidth) ** 2) / 2)
+    assert_allclose(found, (1 + 2 * waves) / (2 * math.pi), rtol=1e-12)

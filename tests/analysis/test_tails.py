@@ -156,3 +156,89 @@ def test_order_statistics_beyond_the_sample_are_refused(k):
         ConfigError, match=f"`hill` needs 1 <= k < N, got k = {k} for N"
     ):
         hill_index(sample, k=k)
+
+
+BOUNDED = {
+    "signs": np.resize([-1.0, 1.0], 1000),
+    "clipped": np.clip(np.random.default_rng(0).standard_normal(1000), -1, 1),
+    "three values": np.resize([-2.0, 0, 2.0], 999),
+}
+
+
+@pytest.mark.parametrize("name", ["hill", "dekkers", "pickands"])
+@pytest.mark.parametrize("law", BOUNDED)
+def test_a_law_with_an_atom_at_its_end_has_no_tail(law, name):
+    assert ESTIMATORS[name](BOUNDED[law]) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("name", "sample", "message"),
+    [
+        ("pickands", np.repeat([1.0, 2.0, 5.0], [950, 20, 30]), "values that differ"),
+        ("pickands", np.repeat([0.0, 1.0], [996, 4]), "values that are not 0"),
+        ("hill", np.repeat([1.0, 7.0], [992, 8]), "most of the 20 largest are 1"),
+        ("dekkers", np.repeat([1.0, 7.0], [992, 8]), "most of the 20 largest are 1"),
+        ("hill", np.repeat([0.0, 1.0], [990, 10]), "more than k = 20 values"),
+    ],
+)
+def test_order_statistics_of_discrete_samples_are_refused(name, sample, message):
+    message = message.replace("values that differ", "order statistics that differ")
+    with pytest.raises(ConfigError, match=message):
+        ESTIMATORS[name](sample)
+
+
+@pytest.mark.parametrize("alpha", [0.8, 1.5, 3.0])
+def test_a_pareto_law_is_no_stable_law_to_the_log_moment(alpha):
+    """Var log|X| is 1/alpha^2, below that of any stable law from alpha = 0.91 on."""
+    sample = stats.pareto(alpha).rvs(5000, random_state=rng())
+    signs = rng(1).choice([-1.0, 1.0], 5000)
+    with pytest.raises(ConfigError, match="`log-moment` needs a sample that is symm"):
+        ESTIMATORS["log-moment"](sample)
+    if alpha > 0.91:
+        with pytest.raises(ConfigError, match="variance is at least 1.23"):
+            ESTIMATORS["log-moment"](sample * signs)
+    else:
+        assert ESTIMATORS["log-moment"](sample * signs) < 1.1
+
+
+def test_small_gaussian_samples_keep_a_log_moment():
+    for seed in range(200):
+        sample = np.random.default_rng(seed).standard_normal(100)
+        assert ESTIMATORS["log-moment"](sample) > 0.9
+
+
+@pytest.mark.parametrize("name", ["block", "log-moment"])
+def test_estimators_of_symmetric_laws_refuse_what_is_none(name):
+    sample = rng().standard_normal(2000)
+    for bad, message in {
+        "one sign only": np.abs(sample),
+        "are 0": np.where(rng(1).random(2000) < 0.3, 0, sample),
+    }.items():
+        with pytest.raises(ConfigError, match=bad):
+            ESTIMATORS[name](message)
+
+
+def test_sums_that_do_not_grow_have_no_block_index():
+    with pytest.raises(ConfigError, match="`block` needs sums of 70 values"):
+        ESTIMATORS["block"](np.cos(np.arange(5000)))
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e300])
+def test_no_index_depends_on_the_unit_at_the_ends_of_float64(scale):
+    sample = np.random.default_rng(3).standard_t(2, 1000)
+    for name, estimator in ESTIMATORS.items():
+        # 1e-300 and 1e300 themselves are rounded: a few units in the last place.
+        assert estimator(scale * sample) == pytest.approx(
+            estimator(sample), rel=1e-9
+        ), name
+
+
+@pytest.mark.parametrize("name", list(ESTIMATORS))
+def test_float32_samples_are_estimated_in_float64(name):
+    sample = (1e30 * np.random.default_rng(4).standard_t(2, 1000)).astype(np.float32)
+    assert ESTIMATORS[name](sample) == ESTIMATORS[name](sample.astype(np.float64))
+
+
+def test_a_hill_plot_needs_values_that_are_not_zero():
+    with pytest.raises(ConfigError, match="at least 100 values that are not 0, got 3"):
+        hill_plot(np.repeat([0.0, 1.0], [400, 3]))

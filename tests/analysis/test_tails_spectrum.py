@@ -45,3 +45,45 @@ def test_agrees_with_the_powerlaw_package():
 def test_too_few_values_are_refused():
     with pytest.raises(ConfigError, match="at least 10 positive values, got 3"):
         power_law(np.array([1.0, 2.0, 3.0, 0.0, -1.0]))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rank", [5, 12])
+def test_a_matrix_of_low_rank_has_as_many_eigenvalues_as_its_rank(dtype, rank):
+    rng = np.random.default_rng(4)
+    left, right = rng.standard_normal((90, rank)), rng.standard_normal((rank, 50))
+    matrix = (left @ right).astype(dtype)
+    if rank < 10:
+        with pytest.raises(ConfigError, match="at least 10 positive values, got 5"):
+            spectrum_exponent(matrix)
+        return
+    # Those of the product, by another route: Q R and a small symmetric matrix.
+    small = np.linalg.qr(right.T)[1] @ (left.T @ left) @ np.linalg.qr(right.T)[1].T
+    expected = power_law(np.linalg.eigvalsh(small))
+    found = spectrum_exponent(matrix)
+    assert found.n_tail <= rank
+    assert found.exponent == pytest.approx(expected.exponent, rel=1e-4)
+
+
+def test_columns_of_very_different_size_all_count():
+    rng = np.random.default_rng(5)
+    matrix = rng.standard_normal((60, 30)) * np.logspace(0, -5, 30)
+    expected = power_law(np.linalg.svd(matrix, compute_uv=False) ** 2)
+    assert spectrum_exponent(matrix.astype("float32")).exponent == pytest.approx(
+        expected.exponent, rel=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("matrix", "message"),
+    [
+        (np.eye(20), "values that differ, got 1 throughout"),
+        (np.full((20, 20), np.nan), "finite values, got 400 that are not"),
+        (np.diag(np.append(np.arange(1.0, 20), np.inf)), "finite values, got 1 that"),
+        (np.zeros((20, 20)), "at least 10 positive values, got 0"),
+        (np.zeros((20, 0)), r"needs a matrix, got shape \(20, 0\)"),
+    ],
+)
+def test_matrices_without_a_spectrum_to_fit_are_refused(matrix, message):
+    with pytest.raises(ConfigError, match=message):
+        spectrum_exponent(matrix)

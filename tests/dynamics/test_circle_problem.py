@@ -20,6 +20,7 @@ from overparam.dynamics.circle_moments import (
 from overparam.dynamics.circle_problem import CircleProblem, prefix_problem
 from overparam.dynamics.projection import Ridge
 from overparam.dynamics.readout_problem import DenseProblem
+from overparam.dynamics.solvers import StaleConjugate
 from overparam.dynamics.varpro import VarPro
 from overparam.errors import ConfigError, DataError
 from overparam.networks.two_layer import TwoLayer
@@ -186,3 +187,60 @@ def test_other_networks_and_bad_data_are_refused():
     x[:3, 0] = np.nan
     with pytest.raises(DataError, match="inputs contain 3 non-finite values"):
         SampledMoments(x, y)
+
+
+def risk_at(problem, readout, penalty):
+    """The risk from the features themselves."""
+    values, y = np.asarray(problem.features), np.asarray(problem.batch.y)
+    scale = problem.network.scale
+    error = scale * values @ readout - y
+    penalty_term = scale * np.sum((readout - 1) ** 2) / 2
+    return np.sum(error**2) / (2 * penalty * len(y)) + penalty_term
+
+
+@pytest.mark.parametrize("penalty", [1e-5, 1e-7, 1e-9, 1e-12])
+@pytest.mark.parametrize(("n", "width"), [(5, 48), (64, 40)])
+def test_no_penalty_is_too_small_for_the_fast_path(n, width, penalty):
+    angles, x, y, _ = random_case(8, width, n)
+    network, one = student(angles), np.ones((width, 1))
+    dense = DenseProblem(network, batch(x, y))
+    problem = CircleProblem(network, moments(x, y))
+    solve = eqx.filter_jit(lambda p, penalty: p.solve(penalty, jnp.asarray(one)))
+    readout = np.asarray(solve(problem, jnp.asarray(penalty)))
+    exact = np.asarray(solve(dense, jnp.asarray(penalty)))
+    least = risk_at(dense, exact, penalty)
+    # Both Gram matrices are rounded to 1e-16, which adds (1e-16/penalty)^2/penalty at
+    # most to a risk of order one or more.
+    assert risk_at(dense, readout, penalty) <= least * (1 + 1e-6)
+    assert bool(problem.solves(jnp.asarray(readout), jnp.asarray(penalty), one))
+
+
+def test_a_solution_that_rounding_has_lost_is_no_solution():
+    angles, x, y, _ = random_case(8, 48, 5)
+    problem = CircleProblem(student(angles), moments(x, y))
+    penalty, one = jnp.asarray(1e-10), jnp.ones((48, 1))
+    readout = problem.solve(penalty, one)
+    for wrong in (readout * (1 + 1e-4), readout + jnp.nan):
+        assert not problem.solves(wrong, penalty, one)
+
+
+def test_batched_problems_are_checked_one_by_one():
+    angles, x, y, _ = random_case(9, 33, 12)
+    problem = CircleProblem(student(angles), moments(x, y))
+    penalties, one = jnp.array([1e-1, 1e-10]), jnp.ones((33, 1))
+    together = jax.vmap(lambda penalty: problem.solve(penalty, one))(penalties)
+    for penalty, found in zip(penalties, together, strict=True):
+        alone = problem.solve(penalty, one)
+        assert_allclose(found, alone, rtol=1e-9)
+        assert problem.solves(found, penalty, one)
+
+
+def test_conjugate_gradients_give_way_where_they_do_not_solve():
+    angles, x, y, _ = random_case(8, 48, 5)
+    problem = DenseProblem(student(angles), batch(x, y))
+    solver, one = StaleConjugate(), jnp.ones((48, 1))
+    penalty = jnp.asarray(1e-11)
+    solution = solver.solve(
+        problem, solver.init(problem.network), penalty=penalty, centre=one, start=one
+    )
+    assert problem.solves(solution.readout, penalty, one)

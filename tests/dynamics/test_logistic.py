@@ -185,3 +185,91 @@ def test_the_penalty_must_be_positive(penalty):
         logistic_readout(
             jnp.asarray(features), jnp.asarray(labels), n_classes=4, penalty=penalty
         )
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("penalty", [1e-3, 1e-8, 1e-14])
+@pytest.mark.parametrize("separable", [False, True])
+@pytest.mark.parametrize(("dtype", "offset"), [("float64", 1e3), ("float32", 0.0)])
+def test_the_gradient_that_is_told_is_the_one_of_the_readout_given(
+    dtype, offset, separable, penalty, intercept
+):
+    features, labels = problem(11, n_samples=120, width=5)
+    if separable:
+        labels = (features[:, :4]).argmax(1).astype(np.int32)
+    features = (features + offset).astype(dtype)
+    fit = logistic_readout(
+        jnp.asarray(features),
+        jnp.asarray(labels),
+        n_classes=4,
+        penalty=penalty,
+        intercept=intercept,
+    )
+    rows = np.concatenate([features, np.ones((len(features), 1))], axis=1)
+    # The residual of the own class is minus the sum of the others, which keeps digits.
+    norms = []
+    for factor in (1.0, 0.0):
+        P = factor * np.asarray(fit.readout, float)
+        b = factor * np.asarray(fit.intercept, float)
+        scores = features.astype(float) @ P + b
+        others = np.exp(scores - scores.max(axis=1, keepdims=True))
+        others /= others.sum(axis=1, keepdims=True)
+        own = np.eye(4)[labels]
+        others *= 1 - own
+        slopes = rows.T @ (others - own * others.sum(axis=1, keepdims=True)) / len(rows)
+        slopes[:-1] += penalty * P
+        norms.append(np.linalg.norm(slopes if intercept else slopes[:-1]))
+    tolerance = 1e-6 if dtype == "float64" else 1e-5
+    relative = norms[0] / norms[1]
+    assert bool(fit.converged) == (fit.relative_gradient <= tolerance)
+    if fit.converged:
+        # A few roundings of float32 scores of size 20 remain in exponentials.
+        assert relative <= tolerance * 1.01
+    assert float(fit.relative_gradient) == pytest.approx(relative, rel=2e-2, abs=1e-8)
+
+
+def test_an_intercept_takes_means_of_any_size_without_loss():
+    features, labels = problem(12)
+    readouts = []
+    for offset in (0.0, 1e4):
+        # Multiples of 1/16 keep their digits in float32 with either offset.
+        values = np.round(16 * features) / 16 + offset
+        fit = logistic_readout(
+            jnp.asarray(values, jnp.float32),
+            jnp.asarray(labels),
+            n_classes=4,
+            penalty=1e-2,
+            intercept=True,
+        )
+        readouts.append(np.asarray(fit.readout))
+    # Stationary to 1e-5 or better where the curvature is at least 1e-2.
+    np.testing.assert_allclose(readouts[1], readouts[0], atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "tolerance", "message"),
+    [
+        (float("inf"), None, "`ridge` must be positive for a logistic"),
+        (1e-50, None, "`ridge` must be at least 1.2e-38"),
+        (1e-3, 1e-9, "`tolerance` must be at least 1.2e-06 for float32"),
+    ],
+)
+def test_what_float32_cannot_resolve_is_refused(penalty, tolerance, message):
+    features, labels = problem(0)
+    with pytest.raises(ConfigError, match=message):
+        logistic_readout(
+            jnp.asarray(features, jnp.float32),
+            jnp.asarray(labels),
+            n_classes=4,
+            penalty=penalty,
+            settings=NewtonSettings(tolerance=tolerance),
+        )
+
+
+def test_features_that_tell_nothing_have_the_readout_zero():
+    fit = logistic_readout(
+        jnp.zeros((4, 2)), jnp.array([0, 1, 0, 1]), n_classes=2, penalty=0.1
+    )
+    assert fit.converged
+    assert fit.relative_gradient == 0
+    assert np.all(fit.readout == 0)

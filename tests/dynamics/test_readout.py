@@ -10,7 +10,7 @@ from sklearn.linear_model import Ridge
 from overparam.dynamics import shifted
 from overparam.dynamics.feature_cache import StoredFeatures, cache_features
 from overparam.dynamics.readout import one_hot_centred, ridge_path
-from overparam.errors import ConfigError
+from overparam.errors import ConfigError, SolverError
 from overparam.networks.initialise import two_layer
 
 
@@ -142,3 +142,90 @@ def test_stored_matrix_and_array_are_one(key):
     a = ridge_path(features, targets, penalties=[0.1])
     b = ridge_path(StoredFeatures(features), targets, penalties=[0.1])
     np.testing.assert_array_equal(a.readouts, b.readouts)
+
+
+def centred_objective(features, targets, readout, intercept, penalty):
+    error = features.astype(float) @ readout + intercept - targets
+    return np.sum(error**2) / len(features) + penalty * np.sum(readout**2)
+
+
+@pytest.mark.parametrize("shape", [(200, 12), (24, 60)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("mean", [1e3, 1e6])
+def test_an_intercept_takes_means_of_any_size_without_loss(shape, dtype, mean):
+    rng = np.random.default_rng(5)
+    features = (rng.standard_normal(shape) + mean).astype(dtype)
+    centre = features.astype(float).mean(axis=0)
+    targets = (features - centre) @ rng.standard_normal((shape[1], 2)) - 3 * mean
+    path = ridge_path(
+        jnp.asarray(features), jnp.asarray(targets), penalties=[1e-8], intercept=True
+    )
+    exact = Ridge(alpha=1e-8 * len(features), solver="svd")
+    exact.fit(features.astype(float) - centre, targets)
+    least = centred_objective(
+        features - centre, targets, exact.coef_.T, exact.intercept_, 1e-8
+    )
+    found = centred_objective(
+        features, targets, path.readouts[0], path.intercepts[0], 1e-8
+    )
+    # The readout has a relative error of some 1e-7 at most, and the objective its
+    # square, of targets of order one (the mean itself is known to 1e-16 of 1e6).
+    assert found <= least * (1 + 1e-3) + 1e-12
+    scores = path.scores(jnp.asarray(features))[0]
+    np.testing.assert_allclose(
+        scores - targets.mean(0), targets - targets.mean(0), atol=2e-4
+    )
+    assert path.residuals[0] < 1e-5
+
+
+def test_a_readout_that_rounding_has_lost_is_refused():
+    rng = np.random.default_rng(6)
+    features = jnp.asarray(rng.standard_normal((300, 20)) + 1e3, jnp.float32)
+    targets = rng.standard_normal((300, 2))
+    targets -= targets.mean(axis=0)
+    with pytest.raises(SolverError, match="lost to rounding in float32"):
+        ridge_path(features, jnp.asarray(targets), penalties=[1e-8])
+
+
+def test_without_a_penalty_directions_of_rounding_get_no_weight():
+    rng = np.random.default_rng(7)
+    features = rng.standard_normal((40, 6)) @ rng.standard_normal((6, 9))
+    features = features.astype(np.float32)
+    targets = (features @ rng.standard_normal((9, 2))).astype(np.float32)
+    path = ridge_path(jnp.asarray(features), jnp.asarray(targets), penalties=[0.0])
+    expected = np.linalg.lstsq(features.astype(float), targets, rcond=1e-5)[0]
+    np.testing.assert_allclose(path.readouts[0], expected, atol=1e-4)
+    assert path.degrees_of_freedom[0] == pytest.approx(6, abs=1e-5)
+
+
+def test_constant_targets_are_the_intercept():
+    features = jnp.asarray(np.random.default_rng(8).standard_normal((20, 3)))
+    path = ridge_path(features, jnp.full((20, 1), 7.0), intercept=True)
+    assert np.all(path.intercepts == 7)
+    assert np.all(path.readouts == 0)
+    assert np.all(path.residuals == 0)
+
+
+@pytest.mark.parametrize(
+    ("features", "targets", "penalties", "error", "message"),
+    [
+        (np.full((5, 2), np.nan), np.ones((5, 1)), [1.0], SolverError, "not finite"),
+        (np.full((5, 2), 1e200), np.ones((5, 1)), [1.0], SolverError, "too large"),
+        (np.ones((5, 2)), np.full((5, 1), np.inf), [1.0], SolverError, "not finite"),
+        (np.ones((5, 2)), np.ones((4, 1)), [1.0], ConfigError, r"shape \(5, n_outp"),
+        (np.ones((5, 2)), np.ones(5), [1.0], ConfigError, r"got \(5,\)"),
+        (np.ones((5, 2)), np.ones((5, 1)), [], ConfigError, "at least one number"),
+        (np.ones((5, 2)), np.ones((5, 1)), [1.0, np.nan], ConfigError, "got nan"),
+    ],
+)
+def test_what_has_no_readout_gets_one_sentence(
+    features, targets, penalties, error, message
+):
+    with pytest.raises(error, match=message):
+        ridge_path(jnp.asarray(features), jnp.asarray(targets), penalties=penalties)
+
+
+def test_a_system_without_a_factor_gets_one_sentence():
+    indefinite = np.diag([1.0, -1.0])
+    with pytest.raises(SolverError, match=r"not definite at penalty 0\.1"):
+        shifted._by_cholesky(indefinite, np.ones((2, 1)), [0.1])

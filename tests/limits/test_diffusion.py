@@ -9,7 +9,8 @@ from scipy.integrate import solve_ivp
 
 from overparam.data.circle import CircleTeacher
 from overparam.data.torus import teacher_density
-from overparam.errors import ConfigError
+from overparam.errors import ConfigError, SolverError
+from overparam.limits import diffusion
 from overparam.limits.diffusion import energy, ultra_fast
 from overparam.limits.finite_volumes import CircleGrid, TorusGrid
 
@@ -170,3 +171,26 @@ def test_output_times_and_cells_are_checked():
         ultra_fast(GRIDS["circle"], [1.0, 0.5])
     with pytest.raises(ConfigError, match="`cells` must be at least 8, got 4"):
         circle(10.0, 4)
+
+
+@pytest.mark.parametrize("times", [[np.inf], [0.0, np.nan], [-1.0], [1.0, 0.5]])
+def test_times_that_never_come_are_refused(times):
+    with pytest.raises(ConfigError, match="`times` must be finite, increasing"):
+        ultra_fast(GRIDS["circle"], times)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, np.nan, np.inf])
+def test_a_density_must_be_positive(value):
+    initial = np.full(256, 1 / (2 * math.pi))
+    initial[7] = value
+    with pytest.raises(ConfigError, match="`initial` must be a positive finite"):
+        ultra_fast(GRIDS["circle"], [0.1], initial=initial)
+
+
+def test_an_integration_that_cannot_go_on_says_so(monkeypatch):
+    def lost(stepper, factor, right, start):
+        return np.full_like(start, np.nan)
+
+    monkeypatch.setattr(diffusion._Stepper, "_newton", lost)
+    with pytest.raises(SolverError, match="The diffusion stopped at time 0"):
+        ultra_fast(GRIDS["circle"], [0.1])

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from overparam.data.circle import CircleTeacher, uniform_angles
-from overparam.errors import ConfigError
+from overparam.errors import ConfigError, SolverError
 from overparam.limits.diffusion_projected import (
     Galerkin,
     projected,
@@ -110,3 +110,8 @@ def test_too_few_particles_are_refused():
     with pytest.raises(ConfigError, match="`times` must be increasing"):
         projected(FOURIER, [-1.0])
     assert len(uniform_angles(3)) == 3
+
+
+def test_particles_in_one_place_have_no_readout():
+    with pytest.raises(SolverError, match="do not tell 31 waves apart"):
+        projected(FOURIER, [0.1], initial=np.zeros(1024))

@@ -15,6 +15,7 @@ from ..checks import positive
 from ..networks.finite import check_finite
 from ..networks.two_layer import TwoLayer
 from .balance import check_homogeneous
+from .distances import squared_distances
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +79,9 @@ def canonical(network: TwoLayer, *, tolerance: float = 1e-6) -> TwoLayer:
 
 
 def _merged(measure: SphereMeasure, tolerance: float) -> SphereMeasure:
-    cosines = measure.atoms @ measure.atoms.T
-    n_groups, labels = connected_components(1 - cosines < tolerance**2 / 2)
+    # Chords: cosines of small angles round to 1.
+    near = squared_distances(measure.atoms, measure.atoms) < tolerance**2
+    n_groups, labels = connected_components(near)
     members = np.eye(n_groups)[labels].T
     sizes = np.linalg.norm(measure.masses, axis=1, keepdims=True)
     # Weighted by size, so that a tiny neuron does not turn a large one; the floor

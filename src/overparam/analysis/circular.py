@@ -5,7 +5,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from .energy import Angles, Weights, normalised
+from .energy import Angles, Weights, joined, normalised
 
 
 _TURN = 2 * math.pi
@@ -24,7 +24,7 @@ def circle_w1(
 
     Reference: Rabin, Delon, Gousseau 2011 (transport on the circle).
     """
-    angles = np.mod(np.concatenate([first, second]), _TURN)
+    angles = np.mod(joined(first, second), _TURN)
     masses = np.concatenate(
         [
             normalised(first_weights, len(first)),

@@ -23,6 +23,11 @@ Kernel = Literal["gaussian", "energy"]
 BANDWIDTHS = (0.25, 1.0, 4.0)
 """Multiples of the median squared distance in the sum of kernels."""
 
+_NEAR = 1e-3
+"""Share of their squared norms at which two points are near."""
+_BLOCK_ENTRIES = 2**20
+"""Entries of the differences of near points that are formed at once: 8 MiB."""
+
 Shares = Float[np.ndarray, "n columns"]
 
 
@@ -125,9 +130,20 @@ def alignment(a: Points, b: Points) -> float:
 
 
 def squared_distances(a: Points, b: Points) -> Float[np.ndarray, "n m"]:
-    """Squared Euclidean distances of all pairs of rows."""
+    """Squared Euclidean distances of all pairs of rows, in float64.
+
+    By products, which lose the digits that two near points share: those pairs are
+    subtracted before they are squared. Relative errors stay below about 1e-12.
+    """
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     squares = np.sum(a**2, axis=1)[:, None] + np.sum(b**2, axis=1)[None, :]
-    return np.maximum(squares - 2 * a @ b.T, 0.0)
+    found = squares - 2 * a @ b.T
+    rows, columns = np.nonzero(found <= _NEAR * squares)
+    step = max(1, _BLOCK_ENTRIES // a.shape[1])
+    for start in range(0, len(rows), step):
+        i, j = rows[start : start + step], columns[start : start + step]
+        found[i, j] = np.sum((a[i] - b[j]) ** 2, axis=1)
+    return found
 
 
 def _kernel(

@@ -1,6 +1,7 @@
 """Hidden neurons of two-layer networks: picked, measured, compared."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -8,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..errors import ConfigError
+from ..networks.moments import block_moments
 from ..networks.network import Network
 from ..networks.standardised import VARIANCE_FLOOR, StandardisedTwoLayer
 from ..networks.two_layer import NormalisedTwoLayer, TwoLayer
@@ -91,16 +93,10 @@ def weight_norms(network: Shallow) -> Float[np.ndarray, " width"]:
 
 def feature_moments(network: Network, x: Float[Array, "n *input"]) -> FeatureMoments:
     """Moments of the features over `x`, in float64 sums over blocks."""
-    first = second = 0.0
-    for start in range(0, len(x), _BLOCK_ROWS):
-        block = x[start : start + _BLOCK_ROWS]
-        mean, variance = (np.asarray(m, np.float64) for m in _moments(network, block))
-        first = first + len(block) / len(x) * mean
-        second = second + len(block) / len(x) * (variance + mean**2)
-    std = np.sqrt(np.maximum(np.asarray(second) - np.asarray(first) ** 2, 0.0))
+    mean, std = block_moments(partial(_moments, network), x, rows=_BLOCK_ROWS)
     carried = carried_moments(network)
     raw = std if carried is None else carried.raw_std
-    return FeatureMoments(mean=np.asarray(first), std=std, raw_std=raw)
+    return FeatureMoments(mean=mean, std=std, raw_std=raw)
 
 
 def carried_moments(network: Network) -> FeatureMoments | None:

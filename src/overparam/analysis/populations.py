@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from ..checks import one_of
+from ..dynamics.feature_cache import StoredFeatures, wide_gram
 from ..errors import ConfigError
 from .neurons import Shallow, feature_moments, readout_norms
 
@@ -152,8 +152,7 @@ def _points(
 def _second_moment_root(
     inputs: Float[Array, "n input_dim"],
 ) -> Float[np.ndarray, "input_dim input_dim"]:
-    moment = np.asarray(jnp.matmul(inputs.T, inputs), np.float64) / len(inputs)
-    values, vectors = np.linalg.eigh(moment)
+    values, vectors = np.linalg.eigh(wide_gram(StoredFeatures(inputs)))
     return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
 
 

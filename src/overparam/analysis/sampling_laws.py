@@ -5,7 +5,7 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..dynamics.feature_cache import cache_features, gram
+from ..dynamics.feature_cache import cache_features, wide_gram
 from ..errors import ConfigError
 from ..networks.network import Network
 from .neurons import (
@@ -133,7 +133,7 @@ def leverage_scores(
 
     Reference: Alaoui and Mahoney 2015, arXiv 1411.0306, for columns of a kernel.
     """
-    G = np.array(gram(cache_features(network, data)), np.float64)
+    G = wide_gram(cache_features(network, data))
     ridge = LEVERAGE_RIDGE * float(np.trace(G)) / len(G)
     inverse = np.linalg.inv(G + ridge * np.eye(len(G)))
     return np.clip(1 - ridge * np.diag(inverse), 0.0, 1.0)

@@ -48,7 +48,7 @@ def slices(
     Where a neuron and its negative are the same, absolute projections are compared.
     """
     at_least(1, n_directions=n_directions)
-    points = np.concatenate([a.points, b.points])
+    points = np.concatenate([a.points, b.points]).astype(np.float64)
     weights = np.concatenate([a.shares, b.shares])
     directions = generator(key).standard_normal((n_directions, points.shape[1]))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)

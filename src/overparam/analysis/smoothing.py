@@ -8,6 +8,10 @@ from jaxtyping import Float
 from ..checks import positive
 
 
+_DEVIATIONS = 9.0
+"""Standard deviations beyond which a Gaussian is below rounding."""
+
+
 def circle_density(
     angles: Float[np.ndarray, " n"],
     grid: Float[np.ndarray, " cells"],
@@ -22,9 +26,14 @@ def circle_density(
         bandwidth: Standard deviation in radians.
     """
     positive(bandwidth=bandwidth)
+    grid, angles = np.asarray(grid, float), np.asarray(angles, float)
     total = np.zeros(len(grid))
-    for turn in (-1, 0, 1):
-        offset = np.subtract.outer(np.asarray(grid), np.mod(angles, 2 * math.pi))
+    # A bandwidth of `_DEVIATIONS` radians gives the uniform density already. Offsets
+    # are at most half a turn: what lies more than `most` turns away is below rounding.
+    bandwidth = min(bandwidth, _DEVIATIONS)
+    most = max(1, math.ceil((_DEVIATIONS * bandwidth - math.pi) / (2 * math.pi)))
+    for turn in range(-most, most + 1):
+        offset = np.subtract.outer(grid, np.mod(angles, 2 * math.pi))
         offset = (offset + math.pi) % (2 * math.pi) - math.pi + 2 * math.pi * turn
         total += np.exp(-(offset**2) / (2 * bandwidth**2)).mean(axis=1)
     return total / (math.sqrt(2 * math.pi) * bandwidth)

@@ -44,6 +44,7 @@ def torus_wasserstein(
         ) from error
     a = normalised(first_weights, len(first))
     b = normalised(second_weights, len(second))
+    first, second = np.asarray(first, float), np.asarray(second, float)
     offsets = wrap_torus(first[:, None, :] - second[None, :, :])
     square = float(ot.solve(np.sum(offsets**2, axis=2), a, b).value)
     return math.sqrt(max(square, 0.0))

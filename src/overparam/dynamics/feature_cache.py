@@ -8,6 +8,7 @@ from typing import TypeVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..checks import at_least, positive
@@ -284,6 +285,27 @@ def _fill(
 
     empty = jnp.zeros((features.shape[0], n_columns), features.dtype)
     return over_blocks(write, empty, features)
+
+
+def wide_gram(features: FeatureMatrix) -> Float[np.ndarray, "width width"]:
+    r"""$F^\top F / N$ summed in float64 whatever the type of the features.
+
+    Twice the work of `gram`, for what takes its small eigenvalues apart.
+    """
+    n_samples, width = features.shape
+    total = np.zeros((width, width))
+    for start in range(0, n_samples, BLOCK_ROWS):
+        n_rows = min(BLOCK_ROWS, n_samples - start)
+        block = np.asarray(_rows(features, start, n_rows), np.float64)
+        total += block.T @ block
+    return total / n_samples
+
+
+@eqx.filter_jit
+def _rows(
+    features: FeatureMatrix, start: Int[Array, ""] | int, n_rows: int
+) -> Float[Array, "rows width"]:
+    return features.rows(jnp.asarray(start, jnp.int32), n_rows)
 
 
 @eqx.filter_jit

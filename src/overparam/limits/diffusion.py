@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ..errors import ConfigError
+from ..checks import in_range
+from ..errors import ConfigError, SolverError
 from .finite_volumes import Field, Grid
 
 
@@ -23,6 +24,8 @@ _NEWTON_TOLERANCE = 1e-6
 """Relative change at which Newton stops: the error left is about its square."""
 _MAX_NEWTON = 60
 _MAX_REJECTIONS = 20
+_FINEST = 1e-12
+"""Finest tolerance: rounding hides errors of a step that are smaller."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +60,23 @@ def ultra_fast(
     Returns:
         Densities and energies at `times`. Mass is kept to rounding.
 
+    Raises:
+        ConfigError: If times, tolerance or densities cannot be used.
+        SolverError: If no step, however short, can be taken.
+
     Reference: Barboni, Peyré, Vialard, arXiv 2504.18208, section 3 (the equation);
     Hosea and Shampine 1996 (TR-BDF2 and its error estimate).
     """
-    times = np.asarray(times, float)
-    if times.ndim != 1 or np.any(np.diff(times) < 0) or np.any(times < 0):
-        raise ConfigError("`times` must be increasing and not negative.")
+    times = check_times(times)
+    in_range(_FINEST, 1, tolerance=tolerance)
     if initial is None:
         initial = np.full_like(grid.mobility, 1 / (grid.volume * grid.mobility.size))
+    for name, field in {"mobility": grid.mobility, "initial": initial}.items():
+        if not (np.all(np.isfinite(field)) and np.all(np.asarray(field) > 0)):
+            raise ConfigError(
+                f"`{name}` must be a positive finite density in every cell, got values "
+                f"from {np.min(field):g} to {np.max(field):g}."
+            )
     stepper = _Stepper(grid, initial, tolerance)
     rows = []
     for time in times:
@@ -73,6 +85,17 @@ def ultra_fast(
     densities = np.array(rows).reshape(len(times), -1)
     energies = np.array([energy(grid, row) for row in densities])
     return DiffusionPath(times, densities, energies, stepper.n_steps)
+
+
+def check_times(
+    times: Sequence[float] | Float[np.ndarray, " times"],
+) -> Float[np.ndarray, " times"]:
+    """Finite increasing times, from 0 on."""
+    times = np.asarray(times, float)
+    increasing = times.ndim == 1 and np.all(np.diff(times) >= 0)
+    if not (increasing and np.all(np.isfinite(times)) and np.all(times >= 0)):
+        raise ConfigError("`times` must be finite, increasing and not negative.")
+    return times
 
 
 def energy(grid: Grid, density: Field) -> float:
@@ -102,10 +125,15 @@ class _Stepper:
             if error > 1:
                 self._rejections += 1
                 self.step = step * shorter
-                if self._rejections > _MAX_REJECTIONS:
-                    density = self._implicit_euler(step)
-                else:
+                if self._rejections <= _MAX_REJECTIONS:
                     continue
+                density = self._implicit_euler(step)
+                if not np.all(np.isfinite(density)) or self.time + step == self.time:
+                    raise SolverError(
+                        f"The diffusion stopped at time {self.time:.3g}: no step of "
+                        f"{step:.2g} or longer can be taken; use a larger `tolerance` "
+                        "or fewer cells."
+                    )
             self._rejections = 0
             self.density = density
             self.n_steps += 1

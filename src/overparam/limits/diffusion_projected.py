@@ -16,11 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Complex, Float
 from scipy.integrate import RK23
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from ..checks import at_least
 from ..data.circle import uniform_angles
 from ..errors import ConfigError, SolverError
+from .diffusion import check_times
 
 
 PARTICLES_PER_HARMONIC = 30
@@ -63,7 +64,14 @@ class Galerkin:
         cosines, sines = self._waves(angles)
         basis = np.concatenate([cosines, sines[1:]])
         gram = basis @ basis.T / angles.size
-        weights = cho_solve(cho_factor(gram), self.moments)
+        try:
+            weights = cho_solve(cho_factor(gram), self.moments)
+        except (LinAlgError, ValueError) as error:
+            raise SolverError(
+                f"{angles.size} particles do not tell {len(self.moments)} waves apart: "
+                "their Gram matrix is not definite; use more `particles` or "
+                "fewer `harmonics`."
+            ) from error
         k = self.frequencies
         n = len(k)
         sine_weights = np.concatenate([[0.0], weights[n:]])
@@ -109,9 +117,7 @@ def projected(
         ConfigError: If there are too few particles for the harmonics.
         SolverError: If particles cross, or the step becomes too small.
     """
-    times = np.asarray(times, float)
-    if times.ndim != 1 or np.any(np.diff(times) < 0) or np.any(times < 0):
-        raise ConfigError("`times` must be increasing and not negative.")
+    times = check_times(times)
     angles = uniform_angles(particles) if initial is None else np.asarray(initial)
     needed = PARTICLES_PER_HARMONIC * harmonics
     if angles.size < needed:

@@ -1,14 +1,16 @@
 """Two-layer networks whose hidden neurons are standardised after the activation."""
 
+from functools import partial
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from ..checks import at_least
 from ..errors import ConfigError
 from .activations import activation
+from .moments import block_moments
 from .network import Network
 from .two_layer import check_shapes
 
@@ -88,18 +90,9 @@ def with_moments(
         block_rows: Rows per block; memory is `block_rows * width` numbers.
     """
     at_least(1, block_rows=block_rows, n_samples=x.shape[0])
-    first, second = np.zeros(network.weights.shape[1]), np.zeros(())
-    for start in range(0, x.shape[0], block_rows):
-        mean, variance = (
-            np.asarray(moment, np.float64)
-            for moment in _block_moments(network, x[start : start + block_rows])
-        )
-        share = min(block_rows, x.shape[0] - start) / x.shape[0]
-        first = first + share * mean
-        second = second + share * (variance + mean**2)
+    mean, std = block_moments(partial(_block_moments, network), x, rows=block_rows)
     dtype = network.weights.dtype
-    std = np.sqrt(np.maximum(second - first**2, 0.0))
-    return _replace(network, jnp.asarray(first, dtype), jnp.asarray(std, dtype))
+    return _replace(network, jnp.asarray(mean, dtype), jnp.asarray(std, dtype))
 
 
 def without_moments(network: StandardisedTwoLayer) -> StandardisedTwoLayer:

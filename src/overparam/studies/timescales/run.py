@@ -10,12 +10,12 @@ from ...data.whole import Whole
 from ...dynamics.loop import train
 from ...dynamics.training import Plan, Training, Trajectory
 from ...dynamics.two_timescale import TwoTimescale, largest_stable_ratio
-from ...errors import ConfigError
+from ...errors import ConfigError, SolverError
 from ...keys import purpose_key
 from ...networks.network import Network
 from ..kept import Kept
 from ..study import Context, Outcome
-from .config import LEAST_FLOAT32_PENALTY, SLOW_RATIO, Timescales
+from .config import LEAST_PENALTY, SLOW_RATIO, Timescales
 from .limits import Limits
 from .observer import Observer
 from .setup import Setup
@@ -34,6 +34,7 @@ def run(config: Timescales, context: Context) -> Outcome:
     setup = Setup.of(config)
     dynamics = setup.dynamics()
     start = project(dynamics, setup.student, setup.batch)
+    check_readout(config, start)
     if isinstance(dynamics, TwoTimescale):
         check_ratio(config, setup, start)
     steps = record_steps(config)
@@ -101,6 +102,20 @@ def snapshot_steps(config: Timescales, steps: list[int]) -> frozenset[int]:
         for step in wanted
         if step <= config.steps
     )
+
+
+def check_readout(config: Timescales, network: Network) -> None:
+    """The readout's system can be solved at the start.
+
+    Raises:
+        SolverError: If rounding leaves it without a solution.
+    """
+    if not bool(jnp.all(jnp.isfinite(network.readout))):
+        raise SolverError(
+            f"`penalty` {config.penalty:g} is below what {config.precision} resolves: "
+            "the system of the first readout is singular; raise `penalty`"
+            + (" or use precision=float64." if config.precision == "float32" else ".")
+        )
 
 
 def check_ratio(config: Timescales, setup: Setup, network: Network) -> None:
@@ -189,9 +204,11 @@ def _notes(config: Timescales, trajectory: Trajectory, start: Network) -> list[s
             f"ratio {config.time_ratio:.3g}: the readout is not fast here; expect a "
             "lag behind variable projection."
         )
-    if config.precision == "float32" and config.penalty < LEAST_FLOAT32_PENALTY:
+    if config.penalty < LEAST_PENALTY[config.precision]:
         notes.append(
             "float32 loses about 1e-7/penalty of the risk; use precision=float64."
+            if config.precision == "float32"
+            else "float64 loses about 1e-16/penalty of the risk; raise `penalty`."
         )
     if config.plain_relu and "ultra-fast" in config.limits:
         notes.append(
