@@ -346,3 +346,15 @@ def test_the_convex_optimum_is_the_l2_optimum_of_a_wide_network(seed, strength):
 def test_networks_that_cannot_be_balanced_are_refused(network, message):
     with pytest.raises(ConfigError, match=message):
         balance(network, L2())
+
+
+@pytest.mark.parametrize("exponent", [-30, -10, 10, 30])
+def test_the_residual_of_float32_weights_of_any_size_is_that_in_float64(exponent):
+    network = jax.tree.map(lambda w: 10.0**exponent * w, _network(7))
+    single = jax.tree.map(lambda w: w.astype(jnp.float32), network)
+    for penalty in (L2(), Unbalanced()):
+        expected = balance_residual(network, penalty).per_neuron
+        found = balance_residual(single, penalty).per_neuron
+        # Logarithms of norms are rounded to 1e-7 of at most 100.
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+        assert np.asarray(expected).max() > 1e-2

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from overparam.analysis.energy import torus_energy
 from overparam.cli.main import run_command
-from overparam.errors import ConfigError, Interrupted
+from overparam.errors import ConfigError, Interrupted, SolverError
 from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.store.read import find_runs, read_run
 from overparam.studies.study import Context
@@ -225,6 +225,13 @@ def test_bad_values_get_one_sentence(sentence, fields):
 def test_single_precision_warns_when_the_penalty_is_small():
     found = outcome(precision="float32", penalty=1e-5, limits=())
     assert any("float32 loses about 1e-7/penalty" in note for note in found.notes)
+
+
+def test_a_penalty_that_rounding_swallows_is_named():
+    found = outcome(penalty=1e-14, limits=())
+    assert any("float64 loses about 1e-16/penalty" in note for note in found.notes)
+    with pytest.raises(SolverError, match="is below what float32 resolves"):
+        outcome(solver="dense", precision="float32", penalty=1e-30, limits=())
 
 
 def test_only_plain_relu_has_a_projected_limit():

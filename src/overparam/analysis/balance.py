@@ -93,8 +93,13 @@ def balance_residual(network: TwoLayer, penalty: PowerPenalty) -> BalanceResidua
     """
     check_homogeneous(network, "balance_residual")
     readout, weights = _norms(network)
-    left = _pull(readout, penalty.mu, penalty.p)
-    right = _pull(weights, penalty.nu, penalty.q)
+    size, shares = _parts(readout)
+    other, others = _parts(weights)
+    # Powers of norms may leave the range of their type: only their ratio matters.
+    ratio = penalty.mu * penalty.p / (penalty.nu * penalty.q)
+    excess = penalty.p * size - penalty.q * other + jnp.log(ratio)
+    left = jnp.exp(jnp.minimum(excess, 0)) * shares
+    right = jnp.exp(jnp.minimum(-excess, 0)) * others
     total = left + right
     gaps = jnp.abs(left - right) / jnp.where(total > 0, total, 1)
     return BalanceResidual(gaps, jnp.max(gaps, initial=0))
@@ -154,10 +159,10 @@ def _safe_norm(array: Float[Array, "_ _"], axis: int) -> Float[Array, " width"]:
     return jnp.where(scaled > 0, root * jnp.squeeze(unit, axis), 0)
 
 
-def _pull(
-    norms: Float[Array, " width"], coefficient: float, power: float
-) -> Float[Array, " width"]:
-    squares = norms**2
-    total = jnp.sum(squares)
-    total = jnp.where(total > 0, total, 1)
-    return coefficient * power * total ** (power / 2 - 1) * squares
+def _parts(
+    norms: Float[Array, " width"],
+) -> tuple[Float[Array, ""], Float[Array, " width"]]:
+    """Logarithm of the norm of `norms`, 0 without one, and shares of its square."""
+    whole = _safe_norm(norms[None], 1)[0]
+    whole = jnp.where(whole > 0, whole, 1)
+    return jnp.log(whole), (norms / whole) ** 2

@@ -36,7 +36,7 @@ CHARACTERISTIC_POINTS = np.pi * np.arange(1, 11) / 25
 """Arguments of the characteristic function (Koutrouvelis 1980, table 1)."""
 
 _SAFE = 500
-"""Binary exponents up to which no sum or square over- or underflows."""
+"""Binary exponents up to which no sum over- or underflows."""
 
 RATIO_INDICES = np.round(np.arange(0.5, 2.01, 0.05), 2)
 """Tail indices of `QUANTILE_RATIOS`."""
@@ -59,7 +59,7 @@ def block_index(x: Sample) -> float:
 
     Reference: Mohammadi, Mohammadpour, Ogata, Metrika 78 (2015), corollary 2.4.
     """
-    values = check_sample(x)
+    values = _in_range(check_sample(x))
     logs = _symmetric_logs(values, "block")
     size = math.isqrt(values.size)
     sums = values[: size * (values.size // size)].reshape(-1, size).sum(axis=1)
@@ -77,7 +77,7 @@ def characteristic_index(x: Sample) -> float:
 
     Reference: Koutrouvelis, JASA 75 (1980), eq. 3.3, without the iterations.
     """
-    values = check_sample(x)
+    values = _in_range(check_sample(x))
     low, high = _quantiles(values, 0.25, 0.75)
     scaled = 2 * values / (high - low)
     squares = [
@@ -101,7 +101,7 @@ def mcculloch_index(x: Sample) -> float:
 
     Reference: McCulloch, Comm. Stat. Simulation 15 (1986), table III.
     """
-    values = check_sample(x)
+    values = _in_range(check_sample(x))
     q25, q75 = _quantiles(values, 0.25, 0.75)
     q05, q95 = _quantiles(values, 0.05, 0.95)
     ratio = np.log((q95 - q05) / (q75 - q25))
@@ -263,8 +263,13 @@ def check_sample(x: Sample) -> Float64[ndarray, " n"]:
         raise ConfigError(
             f"A tail index needs values that differ, got {values[0]:g} throughout."
         )
+    return values
+
+
+def _in_range(values: Float64[ndarray, " n"]) -> Float64[ndarray, " n"]:
+    """A sample in another unit, where its sums would leave the range of float64."""
     _, exponent = math.frexp(float(np.abs(values).max()))
-    # Sums of the largest numbers overflow; a power of two changes no digit.
+    # A power of two changes no digit.
     return values if abs(exponent) < _SAFE else np.ldexp(values, -exponent)
 
 

@@ -42,7 +42,8 @@ class Shampoo:
 
     Attributes:
         variant: Which of the two.
-        epsilon: $\varepsilon$; eigenvalues are clipped below at it.
+        epsilon: $\varepsilon$; eigenvalues are clipped below at it. Those below $u$
+            times the largest (unit roundoff u of the weights) are rounding of it.
         update_every: Steps between two computations of the powers.
 
     Reference: Gupta, Koren, Singer, ICML 2018 (arXiv 1802.09568), Algorithm 2.

@@ -4,7 +4,7 @@ import numpy as np
 
 from ...analysis.pruning_accuracy import scores
 from ...analysis.pruning_networks import pruning_curves
-from ...analysis.tails import block_index, characteristic_index
+from ...analysis.tails import Estimator, block_index, characteristic_index
 from ...analysis.tails_report import LARGEST_SAMPLE
 from ...dynamics.training import Record
 from ...errors import ConfigError
@@ -17,7 +17,8 @@ from .losses import LOSSES
 
 RECORDED_ERROR = 0.1
 """Allowed relative squared error of the recorded pruning ratio, that of the paper."""
-NO_INDEX = {"tail_block": np.nan, "tail_characteristic": np.nan}
+INDICES = {"tail_block": block_index, "tail_characteristic": characteristic_index}
+"""Recorded tail indices."""
 
 
 def fit(network: Network, data: Data, config: HeavyTails) -> Record:
@@ -54,11 +55,12 @@ def layers(network: Network) -> Record:
 def _tail_indices(entries: np.ndarray) -> Record:
     # A fixed choice of entries in random order: a record must not depend on others.
     chosen = np.random.default_rng(0).permutation(entries.size)[:LARGEST_SAMPLE]
+    return {name: _or_nan(index, entries[chosen]) for name, index in INDICES.items()}
+
+
+def _or_nan(index: Estimator, sample: np.ndarray) -> float:
+    """An index, NaN for entries that have none: too few, constant, of one sign."""
     try:
-        return {
-            "tail_block": block_index(entries[chosen]),
-            "tail_characteristic": characteristic_index(entries[chosen]),
-        }
+        return index(sample)
     except ConfigError:
-        # Too few or constant entries have no tail.
-        return NO_INDEX
+        return np.nan
