@@ -175,7 +175,7 @@ def test_output_times_and_cells_are_checked():
 
 @pytest.mark.parametrize("times", [[np.inf], [0.0, np.nan], [-1.0], [1.0, 0.5]])
 def test_times_that_never_come_are_refused(times):
-    with pytest.raises(ConfigError, match="`times` must be finite, increasing"):
+    with pytest.raises(ConfigError, match="`times` must be increasing, finite"):
         ultra_fast(GRIDS["circle"], times)
 
 

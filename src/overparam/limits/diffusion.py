@@ -94,7 +94,7 @@ def check_times(
     times = np.asarray(times, float)
     increasing = times.ndim == 1 and np.all(np.diff(times) >= 0)
     if not (increasing and np.all(np.isfinite(times)) and np.all(times >= 0)):
-        raise ConfigError("`times` must be finite, increasing and not negative.")
+        raise ConfigError("`times` must be increasing, finite and not negative.")
     return times
 
 
