@@ -174,7 +174,7 @@ def test_a_law_with_an_atom_at_its_end_has_no_tail(law, name):
 @pytest.mark.parametrize(
     ("name", "sample", "message"),
     [
-        ("pickands", np.repeat([1.0, 2.0, 5.0], [950, 20, 30]), "values that differ"),
+        ("pickands", np.repeat([1.0, 7.0], [992, 8]), "order statistics that differ"),
         ("pickands", np.repeat([0.0, 1.0], [996, 4]), "values that are not 0"),
         ("hill", np.repeat([1.0, 7.0], [992, 8]), "most of the 20 largest are 1"),
         ("dekkers", np.repeat([1.0, 7.0], [992, 8]), "most of the 20 largest are 1"),
@@ -182,23 +182,19 @@ def test_a_law_with_an_atom_at_its_end_has_no_tail(law, name):
     ],
 )
 def test_order_statistics_of_discrete_samples_are_refused(name, sample, message):
-    message = message.replace("values that differ", "order statistics that differ")
     with pytest.raises(ConfigError, match=message):
         ESTIMATORS[name](sample)
 
 
-@pytest.mark.parametrize("alpha", [0.8, 1.5, 3.0])
+@pytest.mark.parametrize("alpha", [1.5, 3.0])
 def test_a_pareto_law_is_no_stable_law_to_the_log_moment(alpha):
     """Var log|X| is 1/alpha^2, below that of any stable law from alpha = 0.91 on."""
     sample = stats.pareto(alpha).rvs(5000, random_state=rng())
     signs = rng(1).choice([-1.0, 1.0], 5000)
     with pytest.raises(ConfigError, match="`log-moment` needs a sample that is symm"):
         ESTIMATORS["log-moment"](sample)
-    if alpha > 0.91:
-        with pytest.raises(ConfigError, match=r"variance is at least 1\.23"):
-            ESTIMATORS["log-moment"](sample * signs)
-    else:
-        assert ESTIMATORS["log-moment"](sample * signs) < 1.1
+    with pytest.raises(ConfigError, match=r"variance is at least 1\.23"):
+        ESTIMATORS["log-moment"](sample * signs)
 
 
 def test_small_gaussian_samples_keep_a_log_moment():

@@ -189,58 +189,45 @@ def test_other_networks_and_bad_data_are_refused():
         SampledMoments(x, y)
 
 
-def risk_at(problem, readout, penalty):
+def risk_at(network, x, y, readout, penalty):
     """The risk from the features themselves."""
-    values, y = np.asarray(problem.features), np.asarray(problem.batch.y)
-    scale = problem.network.scale
-    error = scale * values @ readout - y
-    penalty_term = scale * np.sum((readout - 1) ** 2) / 2
-    return np.sum(error**2) / (2 * penalty * len(y)) + penalty_term
+    outputs = network.scale * np.asarray(network.features(jnp.asarray(x))) @ readout
+    data_term = np.mean((outputs[:, 0] - y) ** 2) / (2 * penalty)
+    return data_term + network.scale * np.sum((readout - 1) ** 2) / 2
 
 
-@pytest.mark.parametrize("penalty", [1e-5, 1e-7, 1e-9, 1e-12])
+@eqx.filter_jit
+def solutions(network, data, samples, penalties):
+    """Fast and dense readouts of every penalty, and those of all in one batch."""
+    one = jnp.ones_like(network.readout)
+    fast, dense = CircleProblem(network, data), DenseProblem(network, samples)
+    solver = StaleConjugate()
+
+    def at(penalty):
+        readout = fast.solve(penalty, one)
+        guess = solver.solve(
+            dense, solver.init(network), penalty=penalty, centre=one, start=one
+        )
+        tries = [readout, guess.readout, readout * (1 + 1e-4), readout * jnp.nan]
+        solves = [fast.solves(u, penalty, one) for u in tries]
+        return readout, dense.solve(penalty, one), jnp.stack(solves)
+
+    together = jax.vmap(lambda penalty: fast.solve(penalty, one))(penalties)
+    return *jax.lax.map(at, penalties), together
+
+
 @pytest.mark.parametrize(("n", "width"), [(5, 48), (64, 40)])
-def test_no_penalty_is_too_small_for_the_fast_path(n, width, penalty):
+def test_no_penalty_is_too_small_for_the_fast_path(n, width):
     angles, x, y, _ = random_case(8, width, n)
-    network, one = student(angles), np.ones((width, 1))
-    dense = DenseProblem(network, batch(x, y))
-    problem = CircleProblem(network, moments(x, y))
-    solve = eqx.filter_jit(lambda p, penalty: p.solve(penalty, jnp.asarray(one)))
-    readout = np.asarray(solve(problem, jnp.asarray(penalty)))
-    exact = np.asarray(solve(dense, jnp.asarray(penalty)))
-    least = risk_at(dense, exact, penalty)
-    # Both Gram matrices are rounded to 1e-16, which adds (1e-16/penalty)^2/penalty at
-    # most to a risk of order one or more.
-    assert risk_at(dense, readout, penalty) <= least * (1 + 1e-6)
-    assert bool(problem.solves(jnp.asarray(readout), jnp.asarray(penalty), one))
-
-
-def test_a_solution_that_rounding_has_lost_is_no_solution():
-    angles, x, y, _ = random_case(8, 48, 5)
-    problem = CircleProblem(student(angles), moments(x, y))
-    penalty, one = jnp.asarray(1e-10), jnp.ones((48, 1))
-    readout = problem.solve(penalty, one)
-    for wrong in (readout * (1 + 1e-4), readout + jnp.nan):
-        assert not problem.solves(wrong, penalty, one)
-
-
-def test_batched_problems_are_checked_one_by_one():
-    angles, x, y, _ = random_case(9, 33, 12)
-    problem = CircleProblem(student(angles), moments(x, y))
-    penalties, one = jnp.array([1e-1, 1e-10]), jnp.ones((33, 1))
-    together = jax.vmap(lambda penalty: problem.solve(penalty, one))(penalties)
-    for penalty, found in zip(penalties, together, strict=True):
-        alone = problem.solve(penalty, one)
-        assert_allclose(found, alone, rtol=1e-9)
-        assert problem.solves(found, penalty, one)
-
-
-def test_conjugate_gradients_give_way_where_they_do_not_solve():
-    angles, x, y, _ = random_case(8, 48, 5)
-    problem = DenseProblem(student(angles), batch(x, y))
-    solver, one = StaleConjugate(), jnp.ones((48, 1))
-    penalty = jnp.asarray(1e-11)
-    solution = solver.solve(
-        problem, solver.init(problem.network), penalty=penalty, centre=one, start=one
-    )
-    assert problem.solves(solution.readout, penalty, one)
+    network = student(angles)
+    # Below 1e-10 the Gram matrix of more samples than neurons is itself too rounded.
+    penalties = [1e-1, 1e-5, 1e-7, 1e-9, *([1e-12] if n < width else [])]
+    found = solutions(network, moments(x, y), batch(x, y), jnp.asarray(penalties))
+    for penalty, fast, dense, solves, together in zip(penalties, *found, strict=True):
+        least = risk_at(network, x, y, np.asarray(dense), penalty)
+        for readout in (fast, together):
+            risk = risk_at(network, x, y, np.asarray(readout), penalty)
+            # Kept readouts add 4e-11 of the risk, others what rounding adds.
+            assert risk == pytest.approx(least, rel=1e-6)
+        # Conjugate gradients give way too; what is wrong or not a number is told.
+        assert solves.tolist() == [True, True, False, False], penalty

@@ -223,9 +223,10 @@ def test_the_gradient_that_is_told_is_the_one_of_the_readout_given(
     relative = norms[0] / norms[1]
     assert bool(fit.converged) == (fit.relative_gradient <= tolerance)
     if fit.converged:
-        # A few roundings of float32 scores of size 20 remain in exponentials.
-        assert relative <= tolerance * 1.01
-    assert float(fit.relative_gradient) == pytest.approx(relative, rel=2e-2, abs=1e-8)
+        # Rounding of scores and sums leaves a few units in the last place.
+        assert relative <= tolerance * 1.1
+    noise = 1e-6 if dtype == "float32" else 1e-9
+    assert float(fit.relative_gradient) == pytest.approx(relative, rel=2e-2, abs=noise)
 
 
 def test_an_intercept_takes_means_of_any_size_without_loss():

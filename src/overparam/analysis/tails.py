@@ -28,6 +28,8 @@ MOST_ZEROS = 0.01
 """Largest share of values without logarithm that may be left out of a mean of them."""
 LEAST_LOG_VARIANCE = math.pi**2 / 8
 r"""$\mathrm{Var} \log|X|$ of Gaussian values, the least of a symmetric stable law."""
+LOG_VARIANCE_ERROR = math.sqrt(math.pi**4 / 16 + 2 * LEAST_LOG_VARIANCE**2)
+r"""Standard error of that of n Gaussian values, times $\sqrt n$."""
 HILL_SHARE = 0.02
 """Share of the largest values that the Hill and Dekkers estimators use."""
 PICKANDS_SHARE = 0.005
@@ -113,8 +115,8 @@ def log_moment_index(x: Sample) -> float:
     r"""$\mathrm{Var} \log|X| = (\pi^2/6)(1/\alpha^2 + 1/2)$; assumes symmetric stable.
 
     The index of a sample that varies less than a Gaussian one is infinity while chance
-    may explain it; beyond four standard errors such a sample is refused (Pareto laws
-    vary less however heavy they are), and so are values of one sign.
+    may explain it; beyond three standard errors such a sample is refused (Pareto laws
+    vary less from 0.91 on), and so are values of one sign.
 
     Reference: Nikias, Shao, Signal Processing with Alpha-Stable Distributions, 5.7.
     """
@@ -123,8 +125,8 @@ def log_moment_index(x: Sample) -> float:
     inverse_square = 6 * variance / math.pi**2 - 0.5
     if inverse_square > 0:
         return 1 / math.sqrt(inverse_square)
-    error = math.sqrt(np.var((logs - logs.mean()) ** 2) / logs.size)
-    if variance + 4 * error < LEAST_LOG_VARIANCE:
+    error = LOG_VARIANCE_ERROR / math.sqrt(logs.size)
+    if variance + 3 * error < LEAST_LOG_VARIANCE:
         raise ConfigError(
             "`log-moment` needs logarithms that vary like those of a symmetric stable "
             f"law, whose variance is at least {LEAST_LOG_VARIANCE:.3g}, got "
