@@ -25,6 +25,7 @@ from overparam.analysis.populations import Population, populations
 from overparam.analysis.sliced import sliced_wasserstein, slices
 from overparam.errors import ConfigError
 from overparam.networks.initialise import two_layer
+from overparam.networks.two_layer import TwoLayer
 
 
 SEEDS = st.integers(0, 2**31)
@@ -269,3 +270,19 @@ def test_distances_keep_their_digits_wherever_the_points_lie(offset, gap):
 def test_a_population_is_at_distance_zero_from_itself():
     one = gaussian(np.random.default_rng(6), 30, dim=20, shift=100.0)
     assert wasserstein(one, one) == 0
+
+
+def test_preactivations_see_inputs_of_any_size():
+    rng = np.random.default_rng(7)
+    # The last input is tiny; the others have means.
+    scales, means = np.array([1.0, 1.0, 1e-4]), np.array([30, 30, 0])
+    inputs = (scales * (rng.standard_normal((500, 3)) + means)).astype("float32")
+    weights = jnp.asarray([[1.0, 1.0], [2.0, 2.0], [0.0, 1.0]], "float32")
+    network = TwoLayer(weights, jnp.ones((2, 1), "float32"))
+    (pre,) = populations(
+        [network], "preactivation", inputs=jnp.asarray(inputs), probes=inputs
+    )
+    expected = np.sqrt(np.mean(inputs[:, 2].astype(float) ** 2))
+    # An eigenvalue of 1e-8, known to some 1e-16 of the largest, 2000.
+    found = np.linalg.norm(pre.points[0] - pre.points[1])
+    np.testing.assert_allclose(found, expected, rtol=1e-3)

@@ -20,6 +20,7 @@ from overparam.analysis.sampling_laws import (
 from overparam.errors import ConfigError
 from overparam.networks.initialise import two_layer
 from overparam.networks.standardised import StandardisedTwoLayer, with_moments
+from overparam.networks.two_layer import TwoLayer
 
 
 SEEDS = st.integers(0, 2**31)
@@ -130,6 +131,19 @@ def test_leverage_is_the_diagonal_of_the_smoother(network, x):
     np.testing.assert_allclose(
         leverage_scores(network, x), np.diag(smoother), rtol=1e-8
     )
+
+
+def test_leverage_of_float32_features_of_large_mean_is_that_in_float64():
+    rng = np.random.default_rng(6)
+    features = (rng.standard_normal((300, 40)) + 100).astype(np.float32)
+    network = TwoLayer(jnp.eye(40, dtype="float32"), jnp.ones((40, 1), "float32"))
+    exact = features.astype(float)
+    G = exact.T @ exact / 300
+    ridge = 1e-3 * np.trace(G) / 40
+    smoother = np.linalg.solve(G + ridge * np.eye(40), G)
+    found = leverage_scores(network, jnp.asarray(features))
+    # The system is conditioned by 40 / 1e-3.
+    np.testing.assert_allclose(found, np.diag(smoother), rtol=1e-9)
 
 
 @settings(max_examples=10)
