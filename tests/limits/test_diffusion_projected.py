@@ -113,5 +113,5 @@ def test_too_few_particles_are_refused():
 
 
 def test_particles_in_one_place_have_no_readout():
-    with pytest.raises(SolverError, match="do not tell 31 waves apart"):
+    with pytest.raises(SolverError, match="do not tell 33 waves apart"):
         projected(FOURIER, [0.1], initial=np.zeros(1024))
