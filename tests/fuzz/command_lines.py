@@ -55,6 +55,7 @@ WORDS += [
     "[1,2]",
 ]
 WORDS += ["(1,2", "1,,2", ",", "x" * 10_000, "../..", ".", "/dev/full", "/dev/null"]
+WORDS += ["..", "here", "/"]
 WORDS += ["/proc/self/mem", "/nonexistent/file.csv", "table.csv", "a.parquet", "runs"]
 RANGES = [
     "0..9",

@@ -3,12 +3,13 @@ import os
 import subprocess
 import tracemalloc
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
 from storing import DEFAULTS, record, snapshot, store
 
-from overparam.errors import StoreError
+from overparam.errors import ConfigError, StoreError
 from overparam.store import open_run, read_run, run_status, table
 from overparam.store.files import MOST_BYTES, read_file, write_file
 
@@ -142,3 +143,11 @@ def test_a_file_without_a_stamp_is_read_up_to_a_length(tmp_path):
     os.truncate(path, MOST_BYTES + 1)
     with pytest.raises(StoreError, match=f"more than {MOST_BYTES}"):
         read_file(path)
+
+
+@pytest.mark.parametrize("path", [".", "..", "/", "a/..", "here"])
+def test_a_folder_is_no_file_to_write(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("here").mkdir()
+    with pytest.raises(ConfigError, match="is a folder; name a file in it"):
+        write_file(Path(path), b"")

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..store.files import write_file
+from ..store.files import check_names_file, write_file
 from .readings import readings
 
 
@@ -102,8 +102,10 @@ def save(figure: Figure, path: Path) -> list[Path]:
     """Write `path`.png and `path`.svg; a file is whole or absent.
 
     Raises:
+        ConfigError: If the path is that of a folder.
         StoreError: If the disk refuses.
     """
+    check_names_file(path)
     written = []
     for suffix in ("png", "svg"):
         target = path.with_name(f"{path.name}.{suffix}")

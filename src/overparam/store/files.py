@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..errors import StoreError
+from ..errors import ConfigError, StoreError
 from .json_values import parsed, plain
 
 
@@ -45,8 +45,12 @@ def write_file(path: Path, content: bytes) -> Stamp:
     """Write a file so that it is whole or absent, even after a power cut.
 
     Raises:
+        ConfigError: If the path is that of a folder.
         StoreError: If the disk is full, read-only or not permitted.
     """
+    check_names_file(path)
+    if path.is_dir():
+        raise ConfigError(f"`{path}` is a folder; name a file in it.")
     temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,6 +66,16 @@ def write_file(path: Path, content: bytes) -> Stamp:
                 temporary.unlink()
         _sync_folder(path.parent)
     return stamp_of(content)
+
+
+def check_names_file(path: Path) -> None:
+    """Refuse `.`, `..` and `/`, which are folders whatever there is.
+
+    Raises:
+        ConfigError: If the path is one of them.
+    """
+    if path.name in ("", ".."):
+        raise ConfigError(f"`{path}` is a folder; name a file in it.")
 
 
 def write_json(path: Path, value: Any) -> Stamp:
