@@ -14,11 +14,23 @@ from scipy.optimize import linprog
 
 from ..checks import at_least, one_of
 from ..errors import ConfigError
+from .arrangement import (
+    THIN,
+    cells,
+    distinct_lines,
+    first_of_each,
+    row_space,
+    unit_rows,
+)
 
 
 Sampler = Literal["dense", "sparse", "bisector"]
 
 _MAX_ENUMERATED = 1_000_000
+# Enumerated gates nearer to a boundary than this many thin margins are moved inside.
+_DEEP = 1e3
+# Ratio of sizes that a linear programme bears; it drops coefficients below 1e-9.
+_SPREAD = 1e3
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +71,7 @@ def patterns_of(
 ) -> Patterns:
     """The distinct patterns of given directions, in the order of their first one."""
     masks = directions @ x.T >= 0
-    packed = np.packbits(masks, axis=1)
-    _, first = np.unique(packed, axis=0, return_index=True)
-    first.sort()
+    first = first_of_each(masks)
     return Patterns(masks[first], directions[first])
 
 
@@ -97,18 +107,20 @@ def all_ones_direction(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"] |
     One linear programme decides; rows that are zero belong to every pattern.
     """
     rows = x[np.any(x != 0, axis=1)]
-    scale = np.abs(rows).max(initial=0)
-    if scale == 0:
-        return np.zeros(x.shape[1])
     n, d = rows.shape
+    if not n:
+        return np.zeros(d)
+    sizes = np.abs(rows).max(axis=1, keepdims=True)
+    if sizes.max() < _SPREAD * sizes.min():
+        sizes = sizes.max()
     found = linprog(
         np.zeros(d),
-        A_ub=-rows / scale,
+        A_ub=-rows / sizes,
         b_ub=-np.ones(n),
         bounds=(None, None),
         method="highs",
     )
-    return found.x / scale if found.status == 0 else None
+    return found.x / np.min(sizes) if found.status == 0 else None
 
 
 def with_directions(
@@ -121,14 +133,11 @@ def with_directions(
 
 
 def interior_gates(x: Float[np.ndarray, "n d"], patterns: Patterns) -> Patterns:
-    """The patterns that an open set of directions produces, with gates inside it."""
-    signs = 2.0 * patterns.masks - 1.0
-    margins = (signs * (patterns.gates @ x.T)).min(axis=1)
-    kept, gates = margins > 0, patterns.gates.copy()
-    for i in np.flatnonzero(~kept):
-        inside = _interior(signs[i][:, None] * x)
-        if inside is not None:
-            gates[i], kept[i] = inside, True
+    """The patterns whose cells are not thin, with gates inside them.
+
+    Rows that are zero lie on every boundary and do not count.
+    """
+    gates, kept = _moved_inside(unit_rows(x), patterns.masks, patterns.gates, THIN)
     return Patterns(patterns.masks, gates, patterns.complete).subset(kept)
 
 
@@ -141,63 +150,75 @@ def pattern_count(n_samples: int, rank: int) -> int:
     return 2 * sum(math.comb(n_samples - 1, k) for k in range(rank))
 
 
-def enumerate_patterns(x: Float[np.ndarray, "n d"]) -> Patterns:
-    """Every pattern that some direction off all boundaries produces.
+def enumerate_patterns(
+    x: Float[np.ndarray, "n d"], *, thin: float = THIN
+) -> Patterns:
+    r"""Every pattern that some direction off all boundaries produces.
 
-    In two dimensions by a sweep of the boundary angles, else by adding the samples one
-    after the other and keeping the sign vectors that a linear programme can realise.
+    A pattern depends on the directions of the samples alone, and equal, opposite and
+    collinear samples share a boundary. A direction is off all boundaries if
+    $|x_k^T u| > t \|x_k\| \|u\|$ for every sample that is not zero, where t is `thin`.
+
+    Args:
+        x: Inputs, shape `(n, d)`.
+        thin: Patterns all of whose directions have a smaller margin may be left out.
 
     Raises:
         ConfigError: If there would be more than a million patterns.
     """
-    n, d = x.shape
-    count = pattern_count(n, min(n, d))
+    units = unit_rows(x)
+    lines = distinct_lines(units[units.any(axis=1)], thin=thin)
+    if not len(lines):
+        return Patterns(np.ones((1, len(x)), bool), np.ones((1, x.shape[1])), True)
+    basis = row_space(lines, thin=thin)
+    count = pattern_count(len(lines), len(basis))
     if count > _MAX_ENUMERATED:
         raise ConfigError(
             f"enumerating about {count:.1e} patterns is too many; use patterns=sampled "
             "or column-generation."
         )
-    gates = _sweep(x) if d == 2 else _grow(x)
-    found = patterns_of(x, gates)
-    return Patterns(found.masks, found.gates, complete=True)
+    gates = cells(lines @ basis.T, thin=thin) @ basis
+    masks = gates @ units.T >= 0
+    gates, kept = _moved_inside(units, masks, gates, _DEEP * thin, thin=thin)
+    return Patterns(masks[kept], gates[kept], complete=True)
 
 
-def _sweep(x: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "cells 2"]:
-    angles = np.arctan2(x[:, 1], x[:, 0])[np.any(x != 0, axis=1)]
-    boundaries = np.concatenate([angles + np.pi / 2, angles - np.pi / 2])
-    boundaries = np.unique(np.mod(boundaries, 2 * np.pi))
-    following = np.append(boundaries[1:], boundaries[0] + 2 * np.pi)
-    middle = (boundaries + following) / 2
-    return np.stack([np.cos(middle), np.sin(middle)], axis=1)
+def _moved_inside(
+    units: Float[np.ndarray, "n d"],
+    masks: Bool[np.ndarray, "patterns n"],
+    gates: Float[np.ndarray, "patterns d"],
+    enough: float,
+    *,
+    thin: float = THIN,
+) -> tuple[Float[np.ndarray, "patterns d"], Bool[np.ndarray, " patterns"]]:
+    """Gates inside the cells of their patterns, and which cells are not thin.
+
+    Gates with a margin above `enough` stay where they are; others move to where a
+    linear programme finds a larger margin.
+    """
+    counted = units.any(axis=1)
+    rows, masks = units[counted], masks[:, counted]
+    margins, gates = _margins(masks, rows, gates), gates.copy()
+    for i in np.flatnonzero(margins <= enough):
+        direction = _deepest_direction(np.where(masks[i], 1, -1)[:, None] * rows)
+        margin = _margins(masks[i : i + 1], rows, direction[None])[0]
+        if margin > margins[i]:
+            gates[i], margins[i] = direction, margin
+    return gates, margins > thin
 
 
-def _grow(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "cells d"]:
-    rows = x[np.any(x != 0, axis=1)]
-    if not len(rows):
-        return np.ones((1, x.shape[1]))
-    rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    cells = np.stack([rows[0], -rows[0]])
-    for k in range(1, len(rows)):
-        cells = np.concatenate([_split(rows[: k + 1], gate) for gate in cells])
-    return cells
+def _margins(
+    masks: Bool[np.ndarray, "patterns k"],
+    rows: Float[np.ndarray, "k d"],
+    gates: Float[np.ndarray, "patterns d"],
+) -> Float[np.ndarray, " patterns"]:
+    """Smallest distance of unit gates to the boundaries, negative outside the cell."""
+    values, sizes = gates @ rows.T, np.linalg.norm(gates, axis=1)
+    np.negative(values, out=values, where=~masks)
+    return values.min(axis=1, initial=np.inf) / np.where(sizes > 0, sizes, 1)
 
 
-def _split(
-    rows: Float[np.ndarray, "k d"], gate: Float[np.ndarray, " d"]
-) -> Float[np.ndarray, "cells d"]:
-    """The one or two cells that the last row makes of the cell of `gate`."""
-    signs = np.where(rows[:-1] @ gate >= 0, 1.0, -1.0)
-    found = []
-    for last in (1.0, -1.0):
-        direction = _interior(np.append(signs, last)[:, None] * rows)
-        if direction is not None:
-            found.append(direction)
-    return np.stack(found)
-
-
-def _interior(
-    signed: Float[np.ndarray, "k d"], *, margin: float = 1e-9
-) -> Float[np.ndarray, " d"] | None:
+def _deepest_direction(signed: Float[np.ndarray, "k d"]) -> Float[np.ndarray, " d"]:
     """The direction of the unit box that maximises the smallest entry of `signed u`."""
     k, d = signed.shape
     found = linprog(
@@ -207,4 +228,4 @@ def _interior(
         bounds=[(-1, 1)] * d + [(None, None)],
         method="highs",
     )
-    return found.x[:d] if found.status == 0 and found.x[d] > margin else None
+    return np.zeros(d) if found.x is None else found.x[:d]
