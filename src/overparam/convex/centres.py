@@ -9,6 +9,7 @@ times smaller.
 """
 
 import numpy as np
+from jaxtyping import Float
 
 from .cones import dots, norms
 from .groups import Groups, PerGroup, PerSample, Weights
@@ -51,12 +52,28 @@ def _newton_step(
     gradient = paid * z - groups.activations_adjoint(signs / margins, 0)
     hessian = groups.cone_hessian((signs / margins) ** 2, 0)
     hessian += paid[:, :, None] * np.eye(groups.dimension)
-    step = -np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
+    step = -_solved(hessian, gradient)
     decrement = np.sqrt(np.maximum(0, -dots(gradient, step)))
     moved = signs * groups.activations(step, 0)
     products = dots(paid * z, step), dots(paid * step, step)
     length = _line_search(*products, margins, moved, 1 / (1 + decrement))
     return z + length[:, None] * step, decrement
+
+
+def _solved(
+    hessian: Float[np.ndarray, "cones d d"], gradient: Weights
+) -> Float[np.ndarray, "cones d"]:
+    """The Newton systems; a shift by rounding serves where thin cones make one singular.
+
+    The step then still descends, and the line search keeps it inside.
+    """
+    try:
+        return np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
+    except np.linalg.LinAlgError:
+        d = hessian.shape[1]
+        shift = d * np.finfo(float).eps * np.trace(hessian, axis1=1, axis2=2)
+        shifted = hessian + shift[:, None, None] * np.eye(d)
+        return np.linalg.solve(shifted, gradient[:, :, None])[:, :, 0]
 
 
 def _line_search(

@@ -7,11 +7,15 @@ $c\,y^T l - \tfrac12 c^2 \|l\|^2$ of the optimum over networks of any width. Nor
 networks pay $\beta$ for every unit of output instead, and $\sigma(l) = \max_u |l^T (X
 u)_+| / \|(X u)_+\|$. Three tiers say how $\sigma$ was bounded:
 
-* `certified`: the convex programme over *all* activation patterns, which holds the
-  exact optimum (low dimension only);
+* `certified`: the convex programme over *all* activation patterns, solved to a relative
+  gap of 1e-5, which is the exact optimum (low dimension only);
 * `certified-loose`: a bound of $\sigma$ in any dimension (an eigenvalue; normalised:
   $\max(\|l_+\|, \|l_-\|)$, because outputs are nonnegative);
 * `estimate`: the optimum over sampled patterns, which is no bound for the network.
+
+All numbers are computed from the arrays that the solver returns, whatever its status:
+the objectives are those of networks, and the bounds hold for any multipliers. Samples
+that are zero add the same constant to all of them.
 """
 
 from typing import Literal
@@ -21,13 +25,20 @@ import numpy as np
 from jaxtyping import Float
 
 from ..checks import positive
-from ..errors import ConfigError
+from ..errors import ConfigError, DataError
 from ..networks.two_layer import TwoLayer
+from .arrangement import THIN
 from .bounds import relative_gap
 from .interior_point import solve
-from .maps import network_objective, network_patterns
-from .patterns import Patterns, enumerate_patterns, pattern_count, with_directions
-from .programs import Architecture, check_data, convex_program
+from .maps import network_objective, network_of, network_patterns
+from .patterns import (
+    Patterns,
+    enumerate_patterns,
+    number_of_patterns,
+    with_directions,
+)
+from .programs import Architecture, Program, check_data, convex_program
+from .solution import INACCURATE, Solution
 
 
 Tier = Literal["certified", "certified-loose", "estimate"]
@@ -35,6 +46,12 @@ Tier = Literal["certified", "certified-loose", "estimate"]
 MOST_ENUMERATED = 4000
 """Most activation patterns for which the certified tier is computed."""
 _SCALING_STEPS = 60
+# Distance of any unit vector to a cell of the enumeration; thin cells are left out.
+_COVERED = 10 * THIN
+# Width of cells that rounding does not make.
+_RESOLVED = 1e-12
+# Relative error of the loose bound's sums and singular values.
+_ROUNDING = 1e-11
 
 
 class NetworkCertificate(eqx.Module):
@@ -44,7 +61,8 @@ class NetworkCertificate(eqx.Module):
         objective: Objective of the balanced network, an upper bound of the optimum.
         lower: Lower bound of the optimum over networks of any width.
         tier: How `lower` is known: `certified` or `certified-loose`.
-        estimate: Optimum over the patterns at hand; not a bound unless `certified`.
+        estimate: Smallest objective found over the patterns at hand; not a bound
+            unless `certified`.
         best_known: The smallest objective of any network found on the way.
         n_patterns: Number of patterns at hand.
     """
@@ -93,37 +111,102 @@ def certify_network(
     check_data(x, y)
     if normalised and network.skip:
         raise ConfigError("a normalised network has no skip connection.")
-    objective = network_objective(network, x, y, penalty=penalty, normalised=normalised)
-    own = network_patterns(network, x)
-    if pattern_count(len(x), min(x.shape)) <= MOST_ENUMERATED:
-        own = enumerate_patterns(x)
-    elif patterns is not None:
-        own = with_directions(own, x, patterns.gates)
     architecture: Architecture = "skip" if network.skip else "plain"
     if normalised:
         architecture = "normalised"
-    program = convex_program(
-        x,
-        y,
-        patterns=own,
-        network=architecture,
-        relaxation="exact",
-        penalty=penalty,
-    )
-    solution = solve(program)
-    tier, lower = "certified", solution.lower
-    if not own.complete:
-        # Any multiplier gives a bound; the best of two is taken.
-        residual = y - solution.predictions
-        tier = "certified-loose"
-        lower = max(
-            loose_bound(x, y, dual, penalty=penalty, network=architecture)
-            for dual in (solution.dual, residual, y)
+    # No network changes its output on samples that are zero.
+    idle = ~x.any(axis=1)
+    constant = 0.5 * float(y[idle] @ y[idle])
+    x, y = x[~idle], y[~idle]
+    options = {"penalty": penalty, "normalised": normalised}
+    objective = network_objective(network, x, y, **options)
+    if not np.isfinite(objective):
+        raise DataError(
+            f"the objective of the network is {objective}; a network that diverged has "
+            "no certificate."
         )
-    best = min(objective, solution.primal)
+    own = _patterns_at_hand(network, x, patterns)
+    estimate, proven, duals = 0.5 * float(y @ y), 0.0, [y]
+    if len(x) and (architecture == "skip" or own.masks.any()):
+        program = convex_program(
+            x,
+            y,
+            patterns=own,
+            network=architecture,
+            relaxation="exact",
+            penalty=penalty,
+        )
+        solution = solve(program)
+        best = network_of(program, solution.weights)
+        # Zero weights are a network, too.
+        estimate = min(estimate, network_objective(best, x, y, **options))
+        if _all_cells(program, own):
+            proven = _proven(solution)
+        duals += [solution.dual, y - solution.predictions]
+    best_known = min(objective, estimate)
+    tier: Tier = "certified"
+    lower = proven
+    if relative_gap(best_known, proven) > INACCURATE:
+        # Any multiplier gives a bound; the best is taken.
+        tier = "certified-loose"
+        bounds = [
+            loose_bound(x, y, dual, penalty=penalty, network=architecture)
+            for dual in duals
+            if np.isfinite(dual).all()
+        ]
+        lower = max(proven, *bounds)
     return NetworkCertificate(
-        objective, lower, tier, solution.primal, best, len(own.masks)
+        objective=objective + constant,
+        lower=lower + constant,
+        tier=tier,
+        estimate=estimate + constant,
+        best_known=best_known + constant,
+        n_patterns=len(own.masks),
     )
+
+
+def _patterns_at_hand(
+    network: TwoLayer, x: Float[np.ndarray, "n d"], others: Patterns | None
+) -> Patterns:
+    """All patterns of samples that are not zero if they are few, else some."""
+    if not len(x) or number_of_patterns(x) <= MOST_ENUMERATED:
+        return enumerate_patterns(x)
+    own = network_patterns(network, x)
+    return own if others is None else with_directions(own, x, others.gates)
+
+
+def _all_cells(program: Program, own: Patterns) -> bool:
+    """Whether the programme holds every neuron, up to thin cells.
+
+    Outputs of normalised neurons jump between cells: no cell may be thin there.
+    """
+    if not own.complete or len(program.patterns.masks) < own.masks.any(axis=1).sum():
+        return False
+    if program.network != "normalised":
+        return True
+    finer = enumerate_patterns(program.groups.x, thin=_RESOLVED)
+    return len(finer.masks) == len(own.masks)
+
+
+def _proven(solution: Solution) -> float:
+    r"""The lower bound that the multipliers of all patterns prove.
+
+    In the cell of pattern i $l^T (X u)_+ \le q_i^T u$ with $q_i = X^T D_i l + X^T S_i
+    \mu_i$. A unit vector in no enumerated cell leaves one by less than $\delta$, where
+    the inequality fails by at most $\delta \sum_k (|l_k| + \mu_{ik}) \|x_k\|$, which
+    covers the rounding of $q_i$ as well. Normalised neurons take the solver's bound.
+    """
+    program, dual = solution.program, solution.dual
+    if program.network == "normalised":
+        return solution.lower
+    x, y = program.groups.x, program.y
+    cone_dual = np.maximum(solution.cone_dual, 0)
+    lengths = np.linalg.norm(x, axis=1)
+    weight = np.broadcast_to(np.abs(dual), (program.groups.n_groups, len(y))).copy()
+    weight[program.n_skip :] += cone_dual
+    sizes = program.group_norms(program.dual_blocks(dual, cone_dual))
+    sizes += _COVERED * (weight @ lengths)
+    return _dual_value(y, dual, size=float((sizes / program.bounds).max()))
 
 
 def loose_bound(
@@ -142,11 +225,21 @@ def loose_bound(
         size = loose_activation(x, dual)
     if network == "skip":
         size = max(size, float(np.linalg.norm(x.T @ dual)))
+    return _dual_value(y, dual, size=(1 + _ROUNDING) * size / penalty)
+
+
+def _dual_value(
+    y: Float[np.ndarray, " n"], dual: Float[np.ndarray, " n"], *, size: float
+) -> float:
+    """The best bound of the multiples of a multiplier that are at most 1 / `size`."""
     square, linear = float(dual @ dual), float(y @ dual)
-    if not square or not size:
+    if not (np.isfinite(size) and square > 0 and linear > 0):
         return 0.0
-    factor = max(0.0, min(linear / square, penalty / size))
-    return factor * linear - 0.5 * factor**2 * square
+    factor = linear / square
+    if size * factor > 1:
+        factor = 1 / size
+    slack = _ROUNDING * factor * float(np.abs(y) @ np.abs(dual))
+    return max(0.0, factor * linear - 0.5 * factor**2 * square - slack)
 
 
 def loose_activation(

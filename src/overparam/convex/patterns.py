@@ -150,9 +150,22 @@ def pattern_count(n_samples: int, rank: int) -> int:
     return 2 * sum(math.comb(n_samples - 1, k) for k in range(rank))
 
 
-def enumerate_patterns(
-    x: Float[np.ndarray, "n d"], *, thin: float = THIN
-) -> Patterns:
+def number_of_patterns(x: Float[np.ndarray, "n d"], *, thin: float = THIN) -> int:
+    """At least the number of patterns of the samples, equal to it in general position.
+
+    Samples on one line count once, and the dimension is that of the space they span.
+    """
+    lines = _lines(unit_rows(x), thin)
+    return pattern_count(len(lines), len(row_space(lines, thin=thin)))
+
+
+def _lines(
+    units: Float[np.ndarray, "n d"], thin: float
+) -> Float[np.ndarray, "lines d"]:
+    return distinct_lines(units[units.any(axis=1)], thin=thin)
+
+
+def enumerate_patterns(x: Float[np.ndarray, "n d"], *, thin: float = THIN) -> Patterns:
     r"""Every pattern that some direction off all boundaries produces.
 
     A pattern depends on the directions of the samples alone, and equal, opposite and
@@ -167,7 +180,7 @@ def enumerate_patterns(
         ConfigError: If there would be more than a million patterns.
     """
     units = unit_rows(x)
-    lines = distinct_lines(units[units.any(axis=1)], thin=thin)
+    lines = _lines(units, thin)
     if not len(lines):
         return Patterns(np.ones((1, len(x)), bool), np.ones((1, x.shape[1])), True)
     basis = row_space(lines, thin=thin)
