@@ -1,7 +1,10 @@
 """Activation patterns: sampling, enumeration, the all-ones question."""
 
+import itertools
+
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 from overparam.convex.patterns import (
     all_ones_direction,
@@ -64,6 +67,89 @@ def test_patterns_are_distinct_and_planted_ones_come_once(rng):
     again = with_directions(patterns, x, patterns.gates[5:6])
     assert len(again.masks) == len(patterns.masks)
     np.testing.assert_array_equal(again.masks[0], patterns.masks[5])
+
+
+def brute_force_patterns(x):
+    """All sign vectors that a linear programme realises with a margin, 2^n of them."""
+    used = np.any(x != 0, axis=1)
+    rows = x[used] / np.abs(x[used]).max(axis=1, keepdims=True)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    k, d = rows.shape
+    if not k:
+        return {np.ones(len(x), bool).tobytes()}
+    found = set()
+    for signs in itertools.product([-1.0, 1.0], repeat=k):
+        best = linprog(
+            np.append(np.zeros(d), -1.0),
+            A_ub=np.hstack([-np.array(signs)[:, None] * rows, np.ones((k, 1))]),
+            b_ub=np.zeros(k),
+            bounds=[(-1, 1)] * d + [(None, None)],
+        )
+        if best.x[d] > 1e-7:
+            mask = np.ones(len(x), bool)
+            mask[used] = np.array(signs) > 0
+            found.add(mask.tobytes())
+    return found
+
+
+def degenerate_rows(rng):
+    """A few rows: some equal, opposite, collinear or zero, of low rank or integers."""
+    n, d = rng.integers(1, 6), rng.integers(1, 5)
+    rank = rng.integers(1, d + 1)
+    x = rng.standard_normal((n, rank)) @ rng.standard_normal((rank, d))
+    if rng.random() < 0.5:
+        x = np.round(x)
+    factors = rng.choice([1, -1, 3.7, -0.2, 0], size=n)
+    copied = rng.random(n) < 0.3
+    x[copied] = factors[copied, None] * x[rng.integers(n, size=copied.sum())]
+    return x * 10.0 ** rng.uniform(-12, 12, size=(n, 1))
+
+
+def test_enumeration_is_brute_force_on_degenerate_rows(rng):
+    for _ in range(12):
+        x = degenerate_rows(rng)
+        patterns = enumerate_patterns(x)
+        masks = {mask.tobytes() for mask in patterns.masks}
+        assert len(masks) == len(patterns.masks)
+        assert masks == brute_force_patterns(x)
+        np.testing.assert_array_equal(patterns.gates @ x.T >= 0, patterns.masks)
+
+
+@pytest.mark.parametrize(("n", "d"), [(9, 3), (8, 4), (8, 5), (5, 7), (1, 1), (6, 1)])
+def test_equal_opposite_collinear_and_zero_rows_add_no_patterns(rng, n, d):
+    x = rng.standard_normal((n, d))
+    more = np.concatenate([x, x[:2], -x[:2], 1e-9 * x[-1:], np.zeros((1, d))])
+    count = pattern_count(1 if d == 1 else n, min(n, d))
+    assert len(enumerate_patterns(x).masks) == count
+    assert len(enumerate_patterns(more).masks) == count
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-12, 1e-8, 1e12, 1e150])
+def test_patterns_depend_on_the_directions_of_the_samples_alone(rng, scale):
+    x = rng.standard_normal((7, 3))
+    masks = {mask.tobytes() for mask in enumerate_patterns(x).masks}
+    scaled = {mask.tobytes() for mask in enumerate_patterns(scale * x).masks}
+    assert masks == scaled
+    assert (all_ones_direction(scale * x) is None) == (all_ones_direction(x) is None)
+    boundary = patterns_of(x, np.cross(x[0], x[1])[None])
+    moved, again = interior_gates(x, boundary), interior_gates(scale * x, boundary)
+    np.testing.assert_array_equal(moved.masks, again.masks)
+
+
+def test_rows_that_differ_by_less_than_the_tolerance_are_one(rng):
+    x = rng.standard_normal((6, 3))
+    near = x[:2] + 1e-12 * rng.standard_normal((2, 3))
+    patterns = enumerate_patterns(np.concatenate([x, near]))
+    assert len(patterns.masks) == pattern_count(6, 3)
+    # Rows that differ by more are two, with a cell between them.
+    apart = x[:1] + 1e-5 * rng.standard_normal((1, 3))
+    assert len(enumerate_patterns(np.concatenate([x, apart])).masks) > len(
+        patterns.masks
+    )
+
+
+def test_samples_that_are_all_zero_have_one_pattern():
+    assert enumerate_patterns(np.zeros((3, 2))).masks.tolist() == [[True] * 3]
 
 
 @pytest.mark.parametrize("sampler", ["dense", "sparse", "bisector"])

@@ -26,6 +26,8 @@ THIN = 1e-9
 # Points of flats come this much (times `thin`) nearer to planes than cells may be thin:
 # every dimension halves the distance.
 _MARGIN = 1e-3
+# Distance of unit rows on one line that rounding makes.
+_ROUNDED = 8 * float(np.finfo(float).eps)
 
 
 def unit_rows(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
@@ -34,6 +36,26 @@ def unit_rows(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     rows = x / np.where(largest > 0, largest, 1)
     sizes = np.linalg.norm(rows, axis=1, keepdims=True)
     return rows / np.where(sizes > 0, sizes, 1)
+
+
+def snapped_rows(
+    x: Float[np.ndarray, "n d"], *, within: float
+) -> Float[np.ndarray, "n d"]:
+    """Rows at their length, but exactly on the line of the first row `within` reach.
+
+    Rows that no line is near, or that are on it but for rounding, stay as they are.
+    """
+    units, lengths, snapped = unit_rows(x), np.linalg.norm(x, axis=1), x.copy()
+    lines: list[int] = []
+    for i, unit in enumerate(units):
+        sides = np.where(units[lines] @ unit < 0, -1.0, 1.0)
+        apart = np.linalg.norm(sides[:, None] * units[lines] - unit, axis=1)
+        near = np.flatnonzero(apart <= within)
+        if len(near) and apart[near[0]] > _ROUNDED:
+            snapped[i] = sides[near[0]] * lengths[i] * units[lines[near[0]]]
+        elif not len(near):
+            lines.append(i)
+    return snapped
 
 
 def distinct_lines(units: Rows, *, thin: float = THIN) -> Rows:

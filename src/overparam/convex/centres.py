@@ -63,7 +63,7 @@ def _newton_step(
 def _solved(
     hessian: Float[np.ndarray, "cones d d"], gradient: Weights
 ) -> Float[np.ndarray, "cones d"]:
-    """The Newton systems; a shift by rounding serves where thin cones make one singular.
+    """Newton steps; a shift by rounding serves where thin cones make one singular.
 
     The step then still descends, and the line search keeps it inside.
     """

@@ -27,7 +27,7 @@ from jaxtyping import Float
 from ..checks import positive
 from ..errors import ConfigError, DataError
 from ..networks.two_layer import TwoLayer
-from .arrangement import THIN
+from .arrangement import THIN, snapped_rows
 from .bounds import relative_gap
 from .interior_point import solve
 from .maps import network_objective, network_of, network_patterns
@@ -37,7 +37,7 @@ from .patterns import (
     number_of_patterns,
     with_directions,
 )
-from .programs import Architecture, Program, check_data, convex_program
+from .programs import Architecture, check_data, convex_program
 from .solution import INACCURATE, Solution
 
 
@@ -50,7 +50,9 @@ _SCALING_STEPS = 60
 _COVERED = 10 * THIN
 # Width of cells that rounding does not make.
 _RESOLVED = 1e-12
-# Relative error of the loose bound's sums and singular values.
+# Distance of unit rows that are put on one line, so that no cell between them is left.
+_SNAPPED = 1e-7
+# Relative error of sums, norms and singular values.
 _ROUNDING = 1e-11
 
 
@@ -125,11 +127,12 @@ def certify_network(
             f"the objective of the network is {objective}; a network that diverged has "
             "no certificate."
         )
-    own = _patterns_at_hand(network, x, patterns)
+    lined = snapped_rows(x, within=_SNAPPED)
+    own = _patterns_at_hand(network, lined, patterns)
     estimate, proven, duals = 0.5 * float(y @ y), 0.0, [y]
     if len(x) and (architecture == "skip" or own.masks.any()):
         program = convex_program(
-            x,
+            lined,
             y,
             patterns=own,
             network=architecture,
@@ -140,8 +143,8 @@ def certify_network(
         best = network_of(program, solution.weights)
         # Zero weights are a network, too.
         estimate = min(estimate, network_objective(best, x, y, **options))
-        if _all_cells(program, own):
-            proven = _proven(solution)
+        if own.complete:
+            proven = _proven(solution, own, x)
         duals += [solution.dual, y - solution.predictions]
     best_known = min(objective, estimate)
     tier: Tier = "certified"
@@ -175,37 +178,32 @@ def _patterns_at_hand(
     return own if others is None else with_directions(own, x, others.gates)
 
 
-def _all_cells(program: Program, own: Patterns) -> bool:
-    """Whether the programme holds every neuron, up to thin cells.
-
-    Outputs of normalised neurons jump between cells: no cell may be thin there.
-    """
-    if not own.complete or len(program.patterns.masks) < own.masks.any(axis=1).sum():
-        return False
-    if program.network != "normalised":
-        return True
-    finer = enumerate_patterns(program.groups.x, thin=_RESOLVED)
-    return len(finer.masks) == len(own.masks)
-
-
-def _proven(solution: Solution) -> float:
+def _proven(solution: Solution, own: Patterns, x: Float[np.ndarray, "n d"]) -> float:
     r"""The lower bound that the multipliers of all patterns prove.
 
     In the cell of pattern i $l^T (X u)_+ \le q_i^T u$ with $q_i = X^T D_i l + X^T S_i
-    \mu_i$. A unit vector in no enumerated cell leaves one by less than $\delta$, where
-    the inequality fails by at most $\delta \sum_k (|l_k| + \mu_{ik}) \|x_k\|$, which
-    covers the rounding of $q_i$ as well. Normalised neurons take the solver's bound.
+    \mu_i$, for the inputs of the programme; others differ by at most $\sum_k |l_k|
+    \|x_k - x_k'\|$. A unit vector in no enumerated cell leaves one by less than
+    $\delta$, where the inequality fails by at most $\delta \sum_k (|l_k| + \mu_{ik})
+    \|x_k\|$. Without thin cells $\delta$ is rounding.
+
+    Outputs of normalised neurons jump between cells: their bound is the solver's, and
+    no cell may be thin.
     """
     program, dual = solution.program, solution.dual
+    lined, y = program.groups.x, program.y
+    kept = len(program.patterns.masks) == own.masks.any(axis=1).sum()
+    finer = enumerate_patterns(lined, thin=_RESOLVED)
+    resolved = kept and len(finer.masks) == len(own.masks)
     if program.network == "normalised":
-        return solution.lower
-    x, y = program.groups.x, program.y
+        return solution.lower if resolved and np.array_equal(lined, x) else 0.0
     cone_dual = np.maximum(solution.cone_dual, 0)
-    lengths = np.linalg.norm(x, axis=1)
     weight = np.broadcast_to(np.abs(dual), (program.groups.n_groups, len(y))).copy()
     weight[program.n_skip :] += cone_dual
     sizes = program.group_norms(program.dual_blocks(dual, cone_dual))
-    sizes += _COVERED * (weight @ lengths)
+    outside = _ROUNDING if resolved else _COVERED
+    sizes += outside * (weight @ np.linalg.norm(x, axis=1))
+    sizes += np.abs(dual) @ np.linalg.norm(x - lined, axis=1)
     return _dual_value(y, dual, size=float((sizes / program.bounds).max()))
 
 

@@ -14,7 +14,7 @@ from .certificate_options import CertificateOptions
 
 
 SENTENCES = {
-    "certified": "all activation patterns were enumerated; the bound is exact",
+    "certified": "all activation patterns were enumerated and their optimum was found",
     "certified-loose": "a bound that is valid for any width but far from tight",
     "estimate": "over sampled patterns; NOT a bound for the network",
 }
