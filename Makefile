@@ -8,7 +8,7 @@ DATA ?= .cache/data
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test test-fast lint docs bench clean
+.PHONY: demo test test-fast fuzz lint docs bench clean
 
 demo: $(VENV)/installed
 	$(BIN)/overparam reproduce planted-learning-rate --scale laptop --jobs $(JOBS)
@@ -21,6 +21,10 @@ test: $(VENV)/installed-test
 
 test-fast: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
+
+# Random configs, command lines and damaged stores; `SEED=1 TRIES=0.1 make fuzz`.
+fuzz: $(VENV)/installed-test
+	$(BIN)/python tests/fuzz
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
