@@ -20,22 +20,8 @@ from typing import Any
 from overparam.cli.main import run_command
 
 
-RUN = [
-    "run",
-    "planted",
-    "--input-dim",
-    "6",
-    "--n-outputs",
-    "2",
-    "--teacher-width",
-    "2",
-    "--width",
-    "4",
-    "--epochs",
-    "2",
-    "--samples-per-epoch",
-    "20",
-]
+RUN = ["run", "planted", "--input-dim=6", "--n-outputs=2", "--teacher-width=2"]
+RUN += ["--width=4", "--epochs=2", "--samples-per-epoch=20"]
 N_RUNS = 3
 
 # JSON that no version wrote; the last nests deeper than Python recurses.
