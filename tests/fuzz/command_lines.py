@@ -20,8 +20,8 @@ from unittest import mock
 from overparam.cli.main import VERBS, run_command
 from overparam.cli.verbs.completion import completed
 from overparam.errors import ConfigError
+from overparam.field_values import field_names
 from overparam.studies.registry import STUDIES
-from overparam.sweep.values import field_names
 
 
 # Calls of Python functions after which a line counts as hanging: describing the

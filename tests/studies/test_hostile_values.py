@@ -7,9 +7,9 @@ import typing
 import pytest
 
 from overparam.errors import ConfigError
+from overparam.field_values import is_number, is_tuple
 from overparam.studies.analyses import ANALYSES
 from overparam.studies.registry import STUDIES
-from overparam.sweep.values import is_number, is_tuple
 
 
 CLASSES = [entry.config_class() for entry in STUDIES.values()]

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..checks import written
 from ..errors import ConfigError
-from ..sweep.values import converted, described, is_tuple
+from ..field_values import converted, described, is_tuple
 
 
 @dataclass(frozen=True)

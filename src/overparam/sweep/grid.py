@@ -11,7 +11,7 @@ from typing import Any
 
 from ..checks import MOST, shortened, written
 from ..errors import ConfigError
-from .values import converted, field_kind, is_bracketed, is_number, is_tuple
+from ..field_values import converted, field_kind, is_bracketed, is_number, is_tuple
 
 
 # A typing slip such as 0..1e12 must not fill the memory.

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
+from ..field_values import converted, field_kind, is_tuple, unknown
 from .grid import at_most, once, product, values_of
-from .values import converted, field_kind, is_tuple, unknown
 
 
 _TABLES = ("sweep", "fixed", "grid", "cases")

@@ -5,8 +5,8 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ...field_values import field_names
 from ...studies.registry import STUDIES, study
-from ...sweep.values import field_names
 from ..arguments import take_name
 from ..main import VERBS
 from ..options import flags

@@ -13,8 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from ..checks import MOST, written
-from ..errors import ConfigError
+from .checks import MOST, written
+from .errors import ConfigError
 
 
 _TRUE = {"true", "yes", "on", "1"}
