@@ -1,11 +1,13 @@
-"""Text and TOML values as the types of a config's fields.
+"""The types of a config's fields, for values from Python, from text and from TOML.
 
 Only the standard library is imported here.
 """
 
 import dataclasses
 import difflib
+import functools
 import math
+import numbers
 import types
 import typing
 from collections.abc import Iterable
@@ -67,6 +69,25 @@ def converted(value: Any, kind: Any, *, name: str) -> Any:
         raise ConfigError(message) from None
 
 
+def typed(config: Any) -> None:
+    """Every field of a config holds what its annotation says; called when it is made.
+
+    Numbers of NumPy become Python's and lists tuples, so that equal configs are equal.
+    Text is no number: who builds a config in Python has the value itself.
+
+    Raises:
+        ConfigError: If a field holds something else.
+    """
+    for name, kind in _kinds(type(config)).items():
+        value = getattr(config, name)
+        fitting = converted(_plain(value), kind, name=name)
+        if isinstance(value, str) and not isinstance(fitting, str):
+            message = f"`{name}` must be {described(kind)}, got text: {written(value)}."
+            raise ConfigError(message)
+        if fitting is not value:
+            object.__setattr__(config, name, fitting)
+
+
 def is_tuple(kind: Any) -> bool:
     """Whether a field takes several values at once."""
     return any(typing.get_origin(k) in (tuple, list) for k in _alternatives(kind))
@@ -103,6 +124,21 @@ def unknown(name: str, names: Iterable[str], *, what: str) -> str:
     return f"There is no {what} `{name}`{hint} Valid are: {', '.join(names)}."
 
 
+@functools.cache
+def _kinds(config: type) -> dict[str, Any]:
+    hints = typing.get_type_hints(config)
+    return {name: hints[name] for name in field_names(config)}
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy as Python's."""
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) else value
+
+
 def _convert(value: Any, kind: Any) -> Any:
     if _takes_none(kind) and (value is None or _says_none(value)):
         return None
@@ -129,6 +165,7 @@ def _convert_one(value: Any, kind: Any) -> Any:
         return _number(value)
     if not isinstance(value, str):
         raise TypeError
+    value.encode()  # Half a surrogate could not be stored.
     if kind is Path and not value:
         raise ValueError  # It would mean the current folder.
     return value if kind in (str, Any) else kind(value)
@@ -221,13 +258,18 @@ def _says_none(value: Any) -> bool:
 
 
 def _suggestion(value: Any, kind: Any) -> str:
-    if int in _alternatives(kind) and str(value).lstrip("+-").isdecimal():
-        return f" (at most {MOST} = 2^63 - 1)" if str(value).isascii() else ""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if isinstance(value, str):
+        whole = value.isascii() and value.lstrip("+-").isdecimal()
+    if whole and int in _alternatives(kind):
+        return f" (at most {MOST} = 2^63 - 1)"
+    if not isinstance(value, str):
+        return ""
     choices = [
         str(choice)
         for k in _alternatives(kind)
         if typing.get_origin(k) is typing.Literal
         for choice in typing.get_args(k)
     ]
-    near = difflib.get_close_matches(str(value), choices, n=1)
+    near = difflib.get_close_matches(value, choices, n=1)
     return f" (did you mean {near[0]}?)" if near else ""

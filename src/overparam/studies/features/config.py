@@ -5,6 +5,7 @@ from typing import Literal
 
 from ...checks import at_least, in_range, positive
 from ...errors import ConfigError
+from ...field_values import typed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,7 @@ class Features:
     """Seed of the weights and of the batches."""
 
     def __post_init__(self) -> None:
+        typed(self)
         at_least(1, width=self.width, batch_size=self.batch_size, n_train=self.n_train)
         at_least(
             0,

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from ...checks import at_least, finite, in_range, positive, written
 from ...dynamics.noise_ranges import check_exponent, check_kind, check_level
 from ...errors import ConfigError
+from ...field_values import typed
 
 
 MOST_LAYERS = 1000
@@ -126,6 +127,7 @@ class HeavyTails:
     """Seed of data, initial weights, batches and noise, each by a key of its own."""
 
     def __post_init__(self) -> None:
+        typed(self)
         finite(
             alpha=self.alpha,
             sigma=self.sigma,

@@ -7,6 +7,7 @@ from tyro.conf import arg
 
 from ...checks import at_least, finite, positive
 from ...errors import ConfigError
+from ...field_values import typed
 
 
 TIME_SCALES = {"varpro": 1e-3, "descent": 1e-3, "shampoo": 1e-2}
@@ -85,6 +86,7 @@ class Images:
     """Seed of initial weights, order and augmentation."""
 
     def __post_init__(self) -> None:
+        typed(self)
         at_least(
             1,
             batch_size=self.batch_size,

@@ -5,6 +5,7 @@ from typing import Literal
 
 from ...checks import at_least, finite, positive
 from ...errors import ConfigError
+from ...field_values import typed
 from ...memory import Need, itemsize
 
 
@@ -76,6 +77,7 @@ class Planted:
     """Epochs between two kept students, for `neurons`; `none` keeps the last only."""
 
     def __post_init__(self) -> None:
+        typed(self)
         at_least(
             1,
             input_dim=self.input_dim,

@@ -5,6 +5,7 @@ from typing import Literal
 
 from ...checks import at_least, positive
 from ...errors import ConfigError
+from ...field_values import typed
 from ...memory import Need
 
 
@@ -87,6 +88,7 @@ class Recovery:
     """Seed of the data, the planted model, the gates and the initial network."""
 
     def __post_init__(self) -> None:
+        typed(self)
         at_least(
             1,
             n_samples=self.n_samples,

@@ -8,6 +8,7 @@ from tyro.conf import arg
 
 from ...checks import at_least, finite, positive
 from ...errors import ConfigError
+from ...field_values import typed
 from ...memory import Need
 
 
@@ -98,6 +99,7 @@ class Timescales:
     """Floating type of weights and samples."""
 
     def __post_init__(self) -> None:
+        typed(self)
         self._check_numbers()
         self._check_features()
         self._check_solver()

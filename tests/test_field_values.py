@@ -1,0 +1,40 @@
+"""Every study's config takes values of the annotated types, and nothing else."""
+
+import numpy as np
+import pytest
+
+from overparam.errors import ConfigError
+from overparam.studies.registry import STUDIES
+
+
+CONFIGS = [study.config_class() for study in STUDIES.values()]
+
+
+@pytest.mark.parametrize("kind", CONFIGS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "value",
+    ["3", True, 3.5, (1, 2), [1], {}, b"1", 1j, object, np.array([1, 2]), 10**400],
+    ids=lambda value: str(value)[:10],
+)
+def test_a_seed_of_another_type_is_one_sentence(kind, value):
+    with pytest.raises(ConfigError, match="`seed` must be a whole number") as caught:
+        kind(seed=value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("kind", CONFIGS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "value", ["float16", ["float32"], None, 1, "\udcff", b"float32"]
+)
+def test_a_choice_is_one_of_those_listed(kind, value):
+    with pytest.raises(
+        ConfigError, match="`precision` must be one of float32, float64"
+    ):
+        kind(precision=value)
+
+
+@pytest.mark.parametrize("kind", CONFIGS, ids=lambda kind: kind.__name__)
+def test_numbers_of_numpy_are_those_of_python(kind):
+    config = kind(seed=np.int64(3))
+    assert config == kind(seed=3)
+    assert type(config.seed) is int
