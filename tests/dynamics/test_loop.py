@@ -175,11 +175,9 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path, optimiser):
     assert [r["loss"] for r in resumed.records] == [r["loss"] for r in whole.records]
 
 
-def test_a_checkpoint_of_another_training_is_refused(tmp_path):
+def test_a_checkpoint_with_another_plan_is_refused(tmp_path):
     watch = Watch(checkpoint=Checkpointer(tmp_path / "c", every_seconds=0.0))
     train(training(), PLAN, watch=watch)
-    with pytest.raises(StoreError, match="delete it"):
-        train(training(width=8), PLAN, watch=watch)
     other = Plan(n_steps=60, batch_size=6, record_every=20)
     with pytest.raises(StoreError, match="other settings"):
         train(training(), other, watch=watch)
@@ -209,10 +207,15 @@ def pickled(path):
     ],
     ids=["nonsense", "deep", "a device", "a pipe", "huge", "pickled"],
 )
-def test_a_damaged_checkpoint_is_one_sentence(tmp_path, write):
+def test_what_is_no_checkpoint_starts_the_run_from_its_beginning(
+    tmp_path, caplog, write
+):
     write(tmp_path / "c")
-    with pytest.raises(StoreError, match="is damaged"):
-        train(training(), PLAN, watch=Watch(checkpoint=Checkpointer(tmp_path / "c")))
+    given = training()
+    whole = train(given, PLAN)
+    found = train(given, PLAN, watch=Watch(checkpoint=Checkpointer(tmp_path / "c")))
+    assert_array_equal(found.network.weights, whole.network.weights)
+    assert "starts from its beginning" in caplog.text
 
 
 def test_no_training_at_all_is_an_error():

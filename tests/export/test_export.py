@@ -1,5 +1,7 @@
 """Exports, read back with each tool's own reader."""
 
+import contextlib
+import errno
 import importlib.util
 import math
 
@@ -53,7 +55,7 @@ def test_tensorboard_reads_every_number_back(runs, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     out = tmp_path / "events"
-    assert export(stored(runs), to="tensorboard", folder=out) == 3
+    assert export(stored(runs), to="tensorboard", folder=out) == (3, [])
     for run in stored(runs):
         read = EventAccumulator(str(out / "toy" / run.path.name))
         read.Reload()
@@ -76,7 +78,7 @@ def test_tensorboard_reads_every_number_back(runs, tmp_path):
 def test_mlflow_reads_every_number_back(runs, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     out = tmp_path / "tracked"
-    assert export(stored(runs), to="mlflow", folder=out) == 3
+    assert export(stored(runs), to="mlflow", folder=out) == (3, [])
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(tracking_uri=f"sqlite:///{out}/mlflow.db")
@@ -104,7 +106,7 @@ def test_mlflow_reads_every_number_back(runs, tmp_path, monkeypatch):
 def test_wandb_reads_every_number_back(runs, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
     out = tmp_path / "offline"
-    assert export(stored(runs), to="wandb", folder=out) == 3
+    assert export(stored(runs), to="wandb", folder=out) == (3, [])
     from wandb.proto import wandb_internal_pb2
 
     losses = set()
@@ -180,3 +182,48 @@ def test_the_verb_exports_what_is_readable(runs, tmp_path, capsys):
     assert "is not finished" in told
     assert f"2 runs in {out}" in told
     assert f"tensorboard --logdir {out}" in told
+
+
+@pytest.fixture
+def target(monkeypatch):
+    """A target of our own: a file per run, and no room for more than so many."""
+    room = {"left": 10}
+
+    @contextlib.contextmanager
+    def opening(folder):
+        def write(run):
+            if room["left"] == 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            room["left"] -= 1
+            (folder / run.path.name).write_text(run.status)
+
+        yield write
+
+    monkeypatch.setattr(exports, "_opening", lambda name, target: opening)
+    return room
+
+
+@pytest.mark.parametrize("file", ["metrics.parquet", "environment.json"])
+def test_a_damaged_run_is_passed_over_and_the_code_is_1(
+    runs, tmp_path, capsys, target, file
+):
+    one, *others = stored(runs)
+    (one.path / file).write_bytes(b"")
+    out = tmp_path / "out"
+    arguments = ["export", str(runs), "--to", "wandb", "--out", str(out)]
+    assert run_command(arguments) == 1
+    told = capsys.readouterr().err
+    assert f"left out: The run `{one.path}` is damaged: `{file}`" in told
+    assert {path.name for path in out.iterdir()} == {run.path.name for run in others}
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_an_export_that_cannot_be_finished_leaves_no_folder(
+    runs, tmp_path, capsys, target, left
+):
+    target["left"] = left
+    out = tmp_path / "out"
+    arguments = ["export", str(runs), "--to", "wandb", "--out", str(out)]
+    assert run_command(arguments) == 1
+    assert "The disk is full" in capsys.readouterr().err
+    assert not out.exists()

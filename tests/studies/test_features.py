@@ -14,7 +14,7 @@ from overparam.dynamics.penalties import L2Penalty
 from overparam.errors import ConfigError, StoreError
 from overparam.networks.serialise import from_arrays
 from overparam.reproductions.registry import REPRODUCTIONS
-from overparam.store.read import find_runs, read_run
+from overparam.store import find_runs, read_run
 from overparam.studies.analyses import Subject
 from overparam.studies.features.album import Album
 from overparam.studies.features.compare_options import CompareOptions

@@ -24,7 +24,7 @@ from overparam.dynamics.training import Plan
 from overparam.errors import ConfigError, Interrupted
 from overparam.limits import population
 from overparam.reproductions.registry import REPRODUCTIONS
-from overparam.store.read import find_runs, read_run
+from overparam.store import find_runs, read_run
 from overparam.studies.planted.config import Planted
 from overparam.studies.planted.run import Problem, describe, run, run_together
 from overparam.studies.study import Context
@@ -118,7 +118,7 @@ def test_kept_students_show_the_neurons_along_a_run(tmp_path, capsys):
     recorded = stored.metrics["lost_neurons"].to_list()
     lost = [row["lost_neurons"] for row in found["epochs"]]
     assert lost[1:] == [recorded[2], recorded[3]]
-    figures = tmp_path / "analyses" / "neurons" / stored.path.name
+    (figures,) = (tmp_path / "analyses" / "neurons").iterdir()
     assert {p.name for p in figures.glob("*.png")} == {"neurons.png", "along.png"}
 
 

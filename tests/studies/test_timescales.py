@@ -12,7 +12,7 @@ from overparam.analysis.energy import torus_energy
 from overparam.cli.main import run_command
 from overparam.errors import ConfigError, Interrupted, SolverError
 from overparam.reproductions.registry import REPRODUCTIONS
-from overparam.store.read import find_runs, read_run
+from overparam.store import find_runs, read_run
 from overparam.studies.study import Context
 from overparam.studies.timescales.config import Timescales
 from overparam.studies.timescales.limits import Limits

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import hashlib
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Interrupted
 from ..store.lock import RunLockedError
+from ..store.read import read_run
 from ..store.record import RunRecord
-from ..store.run import RunDirectory, open_run, run_status
+from ..store.run import RunDirectory, open_run
 from ..studies import registry
 from .platform import STOP, prepare_jax, set_precision
 
@@ -49,14 +51,21 @@ def execute(
         root, name, dataclasses.asdict(config), registry.defaults(kind), force=force
     ) as folder:
         if folder.finished:
-            return Executed(folder.path, run_status(folder.path), fresh=False)
+            run = read_run(folder.path)
+            run.check_data(data_at_hand(config))
+            return Executed(run.path, run.status, fresh=False)
         start = time.perf_counter()
         try:
-            record = _record(name, config, folder.checkpoints, progress, stop_requested)
+            data = _data(config)
+            owner = json.dumps([folder.path.name, data], sort_keys=True)
+            record = _record(
+                name, config, folder.checkpoints, owner, progress, stop_requested
+            )
         except Exception as error:
             folder.fail(error, seconds=time.perf_counter() - start)
             raise
-        record = dataclasses.replace(record, seconds=time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        record = dataclasses.replace(record, seconds=seconds, data=data)
         folder.write(record)
         return Executed(folder.path, record.status, fresh=True)
 
@@ -126,7 +135,9 @@ def _together(
         # Only the very same runs may go on from it.
         digest = hashlib.sha256("".join(f.path.name for _, f in mine).encode())
         kept = mine[0][1].checkpoints / f"together-{digest.hexdigest()[:12]}"
-        context = Context(checkpoints=kept, stop_requested=stop_requested)
+        context = Context(
+            checkpoints=kept, owner=kept.name, stop_requested=stop_requested
+        )
         start = time.perf_counter()
         run = registry.load(registry.study(name).run_together or "")
         outcomes = run([config for config, _ in mine], context)
@@ -147,10 +158,35 @@ def _enter(
     return None if folder.finished else folder
 
 
+def data_at_hand(config: Any) -> Mapping[str, str] | None:
+    """Digests of the data files that a config would read, if they are at hand."""
+    name = _data_set(config)
+    if name is None:
+        return {}
+    from ..data.fingerprint import fingerprint_at_hand
+
+    return fingerprint_at_hand(name)
+
+
+def _data(config: Any) -> Mapping[str, str]:
+    """The same, with the files downloaded where that is needed."""
+    name = _data_set(config)
+    if name is None:
+        return {}
+    from ..data.fingerprint import fingerprint
+
+    return fingerprint(name)
+
+
+def _data_set(config: Any) -> str | None:
+    return getattr(config, "data_set", None)
+
+
 def _record(
     name: str,
     config: Any,
     checkpoints: Path,
+    owner: str,
     progress: Callable[..., None] | None,
     stop_requested: Callable[[], int | None] | None,
 ) -> RunRecord:
@@ -162,6 +198,7 @@ def _record(
     given = {"progress": progress, "stop_requested": stop_requested}
     context = Context(
         checkpoints=checkpoints,
+        owner=owner,
         **{key: value for key, value in given.items() if value is not None},
     )
     return _stored(registry.study(name).function()(config, context))

@@ -95,9 +95,14 @@ def print_json(value: Any) -> None:
     print(json.dumps(plain(value), indent=1))
 
 
+def printable(text: str) -> str:
+    """A text whose bytes and control characters, as in names of files, are escaped."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def tell(text: str) -> None:
     """Print a line for the person, on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def shown(value: Any) -> str:
@@ -108,7 +113,7 @@ def shown(value: Any) -> str:
         return f"{value:.4g}" if math.isfinite(value) else str(value)
     if isinstance(value, tuple | list):
         return ", ".join(shown(item) for item in value)
-    return str(value)
+    return printable(str(value))
 
 
 def duration(seconds: float) -> str:

@@ -14,7 +14,7 @@ from ..sweep.clusters import cluster_workers
 from ..sweep.jobs import Job, SweepResult, SweepState
 from ..sweep.run import sweep
 from .batches import with_batches
-from .execute import work
+from .execute import data_at_hand, work
 from .platform import STOP, begin_worker
 from .progress import Reporter
 from .show import duration, print_table, tell
@@ -35,15 +35,17 @@ def jobs_of(name: str, settings: Sequence[Mapping[str, Any]], root: Path) -> lis
     given = defaults(kind)
     jobs = []
     for fields in settings:
-        config = dataclasses.asdict(kind(**fields))
-        shape = json.dumps(plain({name: config[name] for name in entry.shapes}))
+        config = kind(**fields)
+        values = dataclasses.asdict(config)
+        shape = json.dumps(plain({name: values[name] for name in entry.shapes}))
         jobs.append(
             Job(
                 study=name,
-                config=config,
+                config=values,
                 root=str(root),
-                id=run_id(name, config, given),
+                id=run_id(name, values, given),
                 shape=shape,
+                data=data_at_hand(config),
             )
         )
     return jobs

@@ -9,7 +9,7 @@ from ..errors import DataError
 from . import download
 from .content import Found, read_checked
 from .dataset import Dataset
-from .ecg import load_ecg5000
+from .ecg import NPY_LABELS, load_ecg5000, n_labels
 from .images import load_cifar, load_digits, load_idx
 from .locate import Place, locate, search
 from .official import OFFICIAL, Content, Official
@@ -62,8 +62,8 @@ class Entry:
         status: "found", "incomplete" (some files), "absent", or "built in".
         folder: Where the files are.
         n_bytes: What they take on disk there.
-        n_train: Number of training samples.
-        n_test: Number of test samples.
+        n_train: Number of training samples, of the files that are there.
+        n_test: Number of test samples; `None` where a file cannot be read.
         licence: Of the data.
         citation: What to cite.
         missing: Names of the files that are not there.
@@ -74,8 +74,8 @@ class Entry:
     status: Literal["found", "incomplete", "absent", "built in"]
     folder: Path | None
     n_bytes: int
-    n_train: int
-    n_test: int
+    n_train: int | None
+    n_test: int | None
     licence: str
     citation: str
     missing: tuple[str, ...] = ()
@@ -94,18 +94,30 @@ def _entry(official: Official, folder: str | Path | None) -> Entry:
         status = "absent"
     else:
         status = "incomplete" if place.missing else "found"
+    n_train, n_test = _sizes(official, place)
     return Entry(
         name=official.name,
         title=official.title,
         status=status,
         folder=place.folder if place else None,
         n_bytes=place.n_bytes if place else 0,
-        n_train=official.n_train,
-        n_test=official.n_test,
+        n_train=n_train,
+        n_test=n_test,
         licence=official.licence,
         citation=official.citation,
         missing=place.missing if place else (),
     )
+
+
+def _sizes(official: Official, place: Place | None) -> tuple[int | None, int | None]:
+    """Those of the files found: only .npy files may have others than the official."""
+    if place is None or place.missing:
+        return official.n_train, official.n_test
+    labels = [each for each in place.files() if each[0].name in NPY_LABELS]
+    if not labels:
+        return official.n_train, official.n_test
+    train, test = (n_labels(official, *each) for each in labels)
+    return train, test
 
 
 def fetch(

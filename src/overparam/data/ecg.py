@@ -14,11 +14,11 @@ import numpy as np
 from ..checks import one_of
 from ..errors import DataError
 from ..store.npy import array_of
-from .content import DamageError, read_checked
+from .content import DamageError, Found, read_checked
 from .dataset import Dataset, Split
 from .download import obtain
 from .locate import Place
-from .official import ECG5000, Official
+from .official import ECG5000, Content, Official
 
 
 Labels = Literal["normal-vs-rest", "five"]
@@ -122,6 +122,18 @@ def _from_npy(official: Official, place: Place) -> tuple[Split, Split]:
         parts.append(Split(x, y))
     train, test = parts
     return train, test
+
+
+NPY_LABELS = ("y_train.npy", "y_test.npy")
+"""Files whose lengths are the numbers of series."""
+
+
+def n_labels(official: Official, content: Content, found: Found) -> int | None:
+    """The number of labels in a .npy file; `None` if it is not to be read."""
+    try:
+        return len(read_checked(official, content, found, _npy))
+    except (DataError, TypeError):
+        return None
 
 
 def _npy(raw: bytes) -> np.ndarray:

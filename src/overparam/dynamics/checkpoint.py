@@ -1,8 +1,12 @@
 """Checkpoints: one file that holds all a killed run needs to go on bit for bit."""
 
+import dataclasses
+import hashlib
 import io
 import json
+import logging
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,18 +15,28 @@ import equinox as eqx
 from jaxtyping import PyTree
 
 from ..errors import StoreError
-from ..store.files import MOST_BYTES, opened, write_file
+from ..store.files import SCHEMA, Stamp, read_file, write_file
+from .kept import Kept
+
+
+class _UnusableError(Exception):
+    """Why a checkpoint cannot be gone on from, as the end of a sentence."""
 
 
 @dataclass
 class Checkpointer:
     """Writes the states of a run to `path`, at most every `every_seconds`.
 
-    Keys need no storing: they are functions of the seed and of the step.
+    Keys need no storing: they are functions of the seed and of the step. The file
+    begins with a digest of the rest, so that a damaged one is never gone on from.
     """
 
     path: Path
     every_seconds: float = 20.0
+    owner: str = ""
+    """Whose states these are: the run, and the data that it reads."""
+    kept: Sequence[Kept] = ()
+    """What is kept beside the states."""
     _written: float = field(default_factory=time.monotonic)
 
     def due(self) -> bool:
@@ -30,30 +44,72 @@ class Checkpointer:
         return time.monotonic() - self._written >= self.every_seconds
 
     def save(self, states: PyTree, header: dict[str, Any]) -> None:
-        """Replace the checkpoint: a line of JSON, then the leaves of `states`."""
+        """Replace the checkpoint: two lines of JSON, then the leaves of `states`."""
+        kept = {
+            each.name: {n: dataclasses.asdict(s) for n, s in each.stamps().items()}
+            for each in self.kept
+        }
+        about = {"owner": self.owner, "kept": kept, "header": header}
         content = io.BytesIO()
-        content.write(json.dumps(header).encode() + b"\n")
+        content.write(json.dumps(about).encode() + b"\n")
         eqx.tree_serialise_leaves(content, states)
-        write_file(self.path, content.getvalue())
+        body = content.getvalue()
+        digest = hashlib.sha256(body).hexdigest()
+        first = json.dumps({"schema": SCHEMA, "sha256": digest}).encode()
+        write_file(self.path, first + b"\n" + body)
         self._written = time.monotonic()
 
     def load(self, states: PyTree) -> tuple[PyTree, dict[str, Any]] | None:
-        """The stored states and header, or `None` where nothing is stored.
+        """The stored states and header, or `None` where the run is to be begun.
+
+        That is where nothing is stored, and where what is stored is damaged, of
+        another run or of other data, or of another version: then a sentence says so.
 
         Args:
             states: States of the same structure, as `init` gives them.
-
-        Raises:
-            StoreError: If the file cannot be read as a checkpoint of such states.
         """
         if not self.path.exists():
             return None
         try:
-            with opened(self.path) as (file, _):
-                header = json.loads(file.readline(MOST_BYTES))
-                return eqx.tree_deserialise_leaves(file, states), header
-        except (ValueError, RuntimeError, EOFError, OSError, MemoryError) as error:
-            raise StoreError(
-                f"The checkpoint {self.path} does not fit this run or is damaged; "
-                "delete it to start the run again."
-            ) from error
+            return self._load(states)
+        except _UnusableError as error:
+            logging.getLogger("overparam").warning(
+                "The checkpoint `%s` %s: the run starts from its beginning.",
+                self.path,
+                error,
+            )
+            return None
+
+    def _load(self, states: PyTree) -> tuple[PyTree, dict[str, Any]]:
+        content = io.BytesIO(_body(self.path))
+        about = json.loads(content.readline())
+        if about["owner"] != self.owner:
+            raise _UnusableError("is that of another run, or of other data")
+        try:
+            found = eqx.tree_deserialise_leaves(content, states)
+            for each in self.kept:
+                each.restore(_stamps(about["kept"].get(each.name, {})))
+        except StoreError as error:
+            raise _UnusableError("has lost what was kept beside it") from error
+        except Exception as error:  # Equinox and NumPy raise whatever they meet.
+            raise _UnusableError("does not fit this version") from error
+        return found, about["header"]
+
+
+def _body(path: Path) -> bytes:
+    """The content of a checkpoint without its first line, which holds its digest."""
+    try:
+        first, _, body = read_file(path).partition(b"\n")
+    except StoreError as error:
+        raise _UnusableError("cannot be read") from error
+    try:
+        digest = json.loads(first)["sha256"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise _UnusableError("is damaged or of an older version") from None
+    if digest != hashlib.sha256(body).hexdigest():
+        raise _UnusableError("is damaged")
+    return body
+
+
+def _stamps(content: Mapping[str, Mapping[str, Any]]) -> dict[int, Stamp]:
+    return {int(number): Stamp(**stamp) for number, stamp in content.items()}

@@ -1,15 +1,20 @@
 """One way to every format: a target makes a writer of runs for a folder."""
 
+import contextlib
 import importlib
-from collections.abc import Callable, Iterable, Mapping
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from ..errors import ConfigError
+from ..errors import ConfigError, StoreError
 from ..store.files import writing
+from ..store.find import Unreadable
 from ..store.read import StoredRun
+from .series import ended, points
 
 
 Writer = Callable[[StoredRun], None]
@@ -54,8 +59,10 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
 )
 
 
-def export(runs: Iterable[StoredRun], *, to: str, folder: Path) -> int:
-    """Write stored runs into a new folder.
+def export(
+    runs: Iterable[StoredRun], *, to: str, folder: Path
+) -> tuple[int, list[Unreadable]]:
+    """Write stored runs into a new folder; what cannot be finished leaves no folder.
 
     Args:
         runs: The runs; of a failed one config and status are written.
@@ -63,28 +70,54 @@ def export(runs: Iterable[StoredRun], *, to: str, folder: Path) -> int:
         folder: A folder that is empty or does not exist.
 
     Returns:
-        The number of runs written.
+        The number of runs written, and the damaged ones that were passed over.
 
     Raises:
         ConfigError: If the target is unknown, its packages are not installed, or the
             folder holds something: a second export would double every run.
-        StoreError: If a run is damaged or the folder cannot be written.
+        StoreError: If the folder cannot be written, or every run is damaged.
     """
     if to not in TARGETS:
         listed = ", ".join(TARGETS)
         raise ConfigError(f"There is no export to {to!r}; choose from {listed}.")
-    target = TARGETS[to]
-    opening = _opening(to, target)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"`{folder}` is not empty: name a new folder to export to.")
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    number = 0
-    with opening(folder.resolve()) as write:
-        for run in runs:
+    opening = _opening(to, TARGETS[to])
+    whole, damaged = [], []
+    for run in runs:
+        try:
+            _read(run)
+            whole.append(run)
+        except StoreError as error:
+            damaged.append(Unreadable(run.path, str(error)))
+    if damaged and not whole:
+        raise StoreError(damaged[0].reason)
+    with _new(folder), opening(folder.resolve()) as write:
+        for run in whole:
             write(run)
-            number += 1
-    return number
+    return len(whole), damaged
+
+
+def _read(run: StoredRun) -> None:
+    """Read all that is exported: a damaged run is better noticed before it is begun."""
+    _ = run.summary, run.notes
+    ended(run)
+    for _ in points(run):
+        pass
+
+
+@contextlib.contextmanager
+def _new(folder: Path) -> Iterator[None]:
+    """A folder that is whole or gone."""
+    with writing(folder):
+        if os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir())):
+            message = f"`{folder}` is not empty: name a new folder to export to."
+            raise ConfigError(message)
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with writing(folder):
+            yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def missing(target: Target) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..store.json_values import encodable
 from ..store.read import StoredRun
 from .export import Writer
 from .series import ended, points, settings, summary_numbers
@@ -47,7 +48,11 @@ def _write(client: Any, experiment: str, run: StoredRun) -> None:
 
     end = round(1000 * ended(run))
     begin = end - round(1000 * (run.seconds or 0))
-    tags = {"status": run.status, "run": str(run.path), "notes": "\n".join(run.notes)}
+    tags = {
+        "status": run.status,
+        "run": encodable(str(run.path)),
+        "notes": "\n".join(run.notes),
+    }
     tags |= {"error": run.error} if run.error else {}
     tags = {name: value[:_MOST_LETTERS] for name, value in tags.items()}
     made = client.create_run(

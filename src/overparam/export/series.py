@@ -1,11 +1,13 @@
 """What every format takes: settings as text, numbers by step, and when."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ..store.files import damaged
 from ..store.json_values import plain
 from ..store.read import StoredRun
 
@@ -30,7 +32,10 @@ def points(run: StoredRun) -> Iterator[Point]:
     frame = run.metrics
     counted = next((name for name in _STEPS if name in frame.columns), None)
     for number, row in enumerate(frame.iter_rows(named=True)):
-        step = number if counted is None else int(row[counted])
+        count = None if counted is None else row[counted]
+        # A count that is missing or no number: records are numbered instead.
+        known = is_number(count) and math.isfinite(count)
+        step = int(count) if known else number
         for name, value in row.items():
             if name != counted and is_number(value):
                 yield Point(name, step, float(value))
@@ -52,8 +57,15 @@ def text(value: Any) -> str:
 
 
 def ended(run: StoredRun) -> float:
-    """When the run ended, in seconds since 1970."""
-    date = datetime.fromisoformat(run.environment["date"])
+    """When the run ended, in seconds since 1970.
+
+    Raises:
+        StoreError: If the run does not tell a date.
+    """
+    try:
+        date = datetime.fromisoformat(run.environment["date"])
+    except (KeyError, TypeError, ValueError):
+        raise damaged(run.path / "environment.json", "tells no date") from None
     return date.replace(tzinfo=date.tzinfo or UTC).timestamp()
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
-from ..store.files import read_json
+from ..store.files import read_sealed
 from ..store.identity import differing
 from ..store.read import StoredRun
-from .values import environment_of
+from ..store.status import texts
 
 
 def command_of(run: StoredRun, defaults: Mapping[str, Any]) -> str:
@@ -25,23 +25,23 @@ def commands_used(root: Path, runs: Iterable[StoredRun]) -> list[str]:
     """The command lines that made the runs, the most used first."""
     # The processes of a cluster were started by a command of its own.
     lines = Counter(_line(words) for words in _sweeps(root))
-    lines += Counter(_line(_words(environment_of(run))) for run in runs)
+    lines += Counter(_line(_command(run)) for run in runs)
     return [line for line, _ in lines.most_common() if line]
 
 
 def _sweeps(root: Path) -> Iterable[Sequence[str]]:
     for path in sorted((root / "sweeps").glob("*.json")):
         try:
-            yield _words(read_json(path))
+            yield texts(path, read_sealed(path), "command")
         except StoreError:
             continue
 
 
-def _words(stored: Mapping[str, Any]) -> Sequence[str]:
-    """The command line that a file remembers; none where it holds anything else."""
-    words = stored.get("command")
-    told = isinstance(words, list) and all(isinstance(word, str) for word in words)
-    return words if told else []
+def _command(run: StoredRun) -> Sequence[str]:
+    try:
+        return texts(run.path / "environment.json", run.environment, "command")
+    except StoreError:
+        return []
 
 
 def _line(words: Sequence[str]) -> str:

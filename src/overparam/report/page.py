@@ -29,7 +29,7 @@ def write_page(material: Material, out: Path, *, by: str | None = None) -> int:
     Raises:
         StoreError: If the file cannot be written.
     """
-    content = page(material, by=by).encode()
+    content = page(material, by=by).encode(errors="backslashreplace")
     write_file(out, content)
     return len(content)
 

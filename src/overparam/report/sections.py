@@ -12,12 +12,13 @@ from ..citations import CITATIONS
 from ..store.files import opened
 from ..store.find import Unreadable
 from ..store.read import StoredRun
+from .answers import Answer
 from .commands import commands_used
 from .curves import record_figures
 from .differences import Spread, flat, spreads
 from .figures import Gallery
 from .markup import Markup, joined, tag
-from .material import Answer, Material, StudyRuns
+from .material import Material, StudyRuns
 from .runs_table import runs_table
 from .values import environment_of, shown
 
@@ -47,6 +48,8 @@ def overview(material: Material) -> Markup:
     facts = [(str(len(runs)), "run" if len(runs) == 1 else "runs")]
     statuses = spreads([{"status": run.status} for run in runs])[0].values
     facts += [(str(n), str(status)) for status, n in statuses if len(statuses) > 1]
+    unverified = sum(not run.verified for run in runs)
+    facts += [(str(unverified), "unverified (schema 1)")] if unverified else []
     if claims:
         counts = {holds: claims.count(holds) for holds in _COUNTED}
         facts += [

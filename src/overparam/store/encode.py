@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 def contents(record: "RunRecord") -> "Iterator[tuple[str, bytes]]":
     """Name and content of each data file of a run, made one at a time."""
     yield "metrics.parquet", _parquet(record.metrics)
-    yield "arrays.safetensors", _safetensors(record.arrays)
+    yield "arrays.safetensors", tensors(record.arrays)
     if record.network is not None:
         weights, description = record.network
         content = {"schema": SCHEMA, "network": plain(description)}
-        yield "network.safetensors", _safetensors(weights)
+        yield "network.safetensors", tensors(weights)
         yield "network.json", json.dumps(content, indent=1).encode()
 
 
@@ -40,7 +40,12 @@ def _parquet(columns: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _safetensors(arrays: "Mapping[str, np.ndarray]") -> bytes:
+def tensors(arrays: "Mapping[str, np.ndarray]") -> bytes:
+    """Named arrays as safetensors: equal arrays give equal bytes.
+
+    Raises:
+        StoreError: If an array is of a type that the format does not know.
+    """
     import numpy as np
     from safetensors.numpy import save
 

@@ -157,6 +157,30 @@ def read_json(path: Path, *, expected: Stamp | None = None) -> dict[str, Any]:
     return value
 
 
+def write_sealed(path: Path, value: Any) -> None:
+    """Write a JSON object that holds a digest of itself, so that edits are noticed."""
+    content = plain(value)
+    write_json(path, content | {"digest": _digest(content)})
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """A JSON object as `write_sealed` wrote it; one of schema 1 has no digest.
+
+    Raises:
+        StoreError: If it was changed, or for what `read_json` refuses.
+    """
+    content = read_json(path)
+    said = {n: v for n, v in content.items() if n not in ("schema", "digest")}
+    if content["schema"] > 1 and content.get("digest") != _digest(said):
+        raise damaged(path, "differs from what was written")
+    return said | {"schema": content["schema"]}
+
+
+def _digest(content: dict[str, Any]) -> str:
+    text = json.dumps(plain(content), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def remove_temporaries(folder: Path) -> None:
     """Remove what a killed process left; the caller holds the lock of the folder."""
     for path in folder.glob(f".*{_TEMPORARY}"):

@@ -20,6 +20,11 @@ class Unreadable:
     path: Path
     reason: str
 
+    @property
+    def damaged(self) -> bool:
+        """Whether it is a stored run, neither unfinished nor a folder of another."""
+        return is_run_name(self.path.name) and os.path.exists(self.path / "status.json")
+
 
 @dataclass(frozen=True)
 class Looked:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
 from .files import Stamp, check_size, read_file, read_json, stamp_of
-from .find import attempt_of, has, is_run_name, no_run_name
+from .find import Unreadable, attempt_of, has, is_run_name, look, no_run_name
 from .status import Status, entry, read_config, read_status
 
 
@@ -104,9 +104,12 @@ class StoredRun:
         return [str(note) for note in self._summary["notes"]]
 
     @functools.cached_property
-    def digest(self) -> str:
-        """SHA-256 of `status.json`, which knows the digests of all other files."""
-        return stamp_of(read_file(self.path / "status.json")).sha256
+    def reference(self) -> dict[str, str]:
+        """What an answer made from this run says of it: its name and its content."""
+        # The digests of all other files are in this one.
+        content = read_file(self.path / "status.json")
+        name = f"{self.study}/{self.path.name}"
+        return {"run": name, "sha256": stamp_of(content).sha256}
 
     @functools.cached_property
     def environment(self) -> dict[str, Any]:
@@ -150,12 +153,25 @@ class StoredRun:
         for name, written in self._status.files.items():
             check_size(self.path / name, written)
 
-    def _tensors(self, name: str) -> "dict[str, np.ndarray]":
-        from safetensors.numpy import load
+    def check_data(self, data: Mapping[str, str] | None) -> None:
+        """See that the run was made from the data files that are there.
 
-        content = self._bytes(name)
-        with _readable(self.path / name):
-            return load(content)
+        Args:
+            data: Digests of these files; `None` where they are not at hand.
+
+        Raises:
+            StoreError: If it was made from others, as far as the run tells.
+        """
+        if self.verified and data is not None and dict(self.data) != dict(data):
+            names = {n for n, _ in self.data.items() ^ data.items()}
+            listed = ", ".join(sorted(names))
+            raise StoreError(
+                f"`{self.path}` was made from data of another content ({listed}): run "
+                "into a new attempt with --force, or give the data back."
+            )
+
+    def _tensors(self, name: str) -> "dict[str, np.ndarray]":
+        return read_tensors(self.path / name, expected=self._stamp(name))
 
     def _wrote(self, name: str) -> bool:
         return name in self._status.files
@@ -172,6 +188,35 @@ class StoredRun:
 
     def _json(self, name: str) -> dict[str, Any]:
         return read_json(self.path / name, expected=self._stamp(name))
+
+
+def read_runs(root: Path | str) -> tuple[list[StoredRun], list[Unreadable]]:
+    """Every stored run under `root`, all attempts, and what cannot be read.
+
+    Raises:
+        StoreError: If there is no such folder.
+    """
+    looked = look(root)
+    runs, unreadable = [], [*looked.foreign]
+    for path in looked.runs:
+        try:
+            runs.append(read_run(path))
+        except StoreError as error:
+            unreadable.append(Unreadable(path, str(error)))
+    return runs, unreadable
+
+
+def read_tensors(path: Path, *, expected: Stamp) -> "dict[str, np.ndarray]":
+    """Named arrays from a safetensors file.
+
+    Raises:
+        StoreError: If the file is missing, unreadable or not as it was written.
+    """
+    from safetensors.numpy import load
+
+    content = read_file(path, expected=expected)
+    with _readable(path):
+        return load(content)
 
 
 @contextlib.contextmanager

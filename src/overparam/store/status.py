@@ -6,15 +6,13 @@ its folder, and never with defaults, which may change. Runs of schema 1 have nei
 the fields nor the digest: they are read, and said to be unverified.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
-from .files import Stamp, damaged, read_json, write_json
+from .files import Stamp, damaged, read_json, read_sealed, write_sealed
 from .identity import canonical, id_of
 from .json_values import plain
 
@@ -55,8 +53,7 @@ def write_status(folder: Path, status: Status) -> None:
     Raises:
         StoreError: If the disk refuses.
     """
-    content = plain(status) | {"run": folder.name}
-    write_json(folder / NAME, content | {"digest": _digest(content)})
+    write_sealed(folder / NAME, plain(status) | {"run": folder.name})
 
 
 def read_status(folder: Path) -> Status:
@@ -66,13 +63,10 @@ def read_status(folder: Path) -> Status:
         StoreError: If it is not, or is missing, unreadable or of a newer schema.
     """
     path = folder / NAME
-    content = read_json(path)
-    if content["schema"] == 1:
-        return _typed(path, content)
-    said = {n: v for n, v in content.items() if n not in ("schema", "digest")}
-    if content.get("digest") != _digest(said):
-        raise damaged(path, "differs from what was written")
+    said = read_sealed(path)
     status = _typed(path, said)
+    if said["schema"] == 1:
+        return replace(status, study=None, hashed=None)
     if not status.study or status.hashed is None or "config.json" not in status.files:
         raise damaged(path, "is incomplete")
     id = id_of(status.study, status.hashed)
@@ -121,6 +115,18 @@ def entry(path: Path, content: Mapping[str, Any], name: str, *kinds: Any) -> Any
     return value
 
 
+def texts(path: Path, content: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """An entry of a stored JSON object that is a list of texts.
+
+    Raises:
+        StoreError: If it is missing or of another type.
+    """
+    found = entry(path, content, name, list)
+    if not all(type(item) is str for item in found):
+        raise damaged(path, f"has a `{name}` of another type")
+    return tuple(found)
+
+
 def _typed(path: Path, content: Mapping[str, Any]) -> Status:
     absent = {"seconds": None, "error": None, "date": "", "data": {}}
     content = absent | {"study": None, "hashed": None} | content
@@ -147,8 +153,3 @@ def _stamp(path: Path, value: Any) -> Stamp:
         raise damaged(path, "has no stamps of the files")
     n_bytes = entry(path, value, "bytes", int)
     return Stamp(n_bytes, entry(path, value, "sha256", str))
-
-
-def _digest(content: Mapping[str, Any]) -> str:
-    text = json.dumps(plain(content), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..dynamics.checkpoint import Checkpointer
+from ..dynamics.kept import Kept
 from ..dynamics.training import Progress, Status, Watch, never, silent
 from ..networks.network import Network
 
@@ -25,12 +26,22 @@ class Context:
     checkpoint_seconds: float = 20.0
     """Least time between two checkpoints."""
 
-    def watch(self, name: str = "training") -> Watch:
-        """What the loop needs, with a checkpoint file called `name`."""
+    owner: str = ""
+    """What checkpoints are of; those of another owner are not gone on from."""
+
+    def watch(self, name: str = "training", *, kept: Sequence[Kept] = ()) -> Watch:
+        """What the loop needs, with a checkpoint file called `name`.
+
+        Args:
+            name: Of the file.
+            kept: What the run keeps beside its states.
+        """
         keeper = None
         if self.checkpoints is not None:
             path = self.checkpoints / f"{name}.checkpoint"
-            keeper = Checkpointer(path, self.checkpoint_seconds)
+            keeper = Checkpointer(
+                path, self.checkpoint_seconds, owner=self.owner, kept=kept
+            )
         return Watch(
             progress=self.progress,
             checkpoint=keeper,

@@ -21,6 +21,8 @@ class Job:
     """Id of the run, so that a finished one is not started."""
     shape: str = ""
     """Jobs of one shape share compiled programs: they go to one process in turn."""
+    data: Mapping[str, str] | None = None
+    """Digests of the data files that it would read; a run of others is not its run."""
     batch: tuple[Mapping[str, Any], ...] = ()
     """Configs, this one among them, that `work` may do in one go. It stores each as a
     run of its own, so that the jobs of the others find theirs finished."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
-from ..store.files import read_json, write_json, writing
+from ..store.files import read_sealed, write_sealed, writing
 from .jobs import Job
 
 
@@ -41,7 +41,7 @@ def record_sweep(jobs: Iterable[Job]) -> None:
             with writing(path):
                 os.utime(path)
         else:
-            write_json(path, {"runs": names, "command": list(sys.argv)})
+            write_sealed(path, {"runs": names, "command": list(sys.argv)})
 
 
 def latest_sweep(root: Path | str) -> SweepRecord | None:
@@ -50,11 +50,12 @@ def latest_sweep(root: Path | str) -> SweepRecord | None:
     Raises:
         StoreError: If its file does not hold one.
     """
-    files = list((Path(root) / "sweeps").glob("*.json"))
+    found = (Path(root) / "sweeps").glob("*.json")
+    files = [path for path in found if os.path.isfile(path)]
     if not files:
         return None
     latest = max(files, key=_started)
-    content = read_json(latest)
+    content = read_sealed(latest)
     runs, command = content.get("runs"), content.get("command")
     if not (_texts(runs) and _texts(command) and all(map(_is_inside, runs))):
         raise StoreError(f"`{latest}` is damaged: it holds no sweep; delete it.")

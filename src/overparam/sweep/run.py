@@ -18,7 +18,7 @@ from ..checks import at_least
 from ..errors import Interrupted, OverparamError, StoreError
 from ..last_resort import brief, last_words
 from ..store.lock import RunLockedError
-from ..store.read import read_run
+from ..store.read import StoredRun, read_run
 from ..store.run import FAILED, attempts, run_status
 from .jobs import Failure, Job, Report, SweepResult, SweepState, Work
 from .queue import ShapeQueue
@@ -76,7 +76,7 @@ def sweep(
     # Workers elsewhere have another current folder.
     jobs = [replace(job, root=os.path.abspath(job.root)) for job in jobs]
     unique = {job.path: job for job in jobs}
-    stored = {p: _answer(p) if skip_finished else None for p in unique}
+    stored = {p: _answer(job) if skip_finished else None for p, job in unique.items()}
     missing = [job for path, job in unique.items() if stored[path] is None]
     run = _Sweep(missing, work, Counter(s for s in stored.values() if s is not None))
     if missing:
@@ -285,11 +285,15 @@ def _stored_error(job: Job) -> str:
     return ""
 
 
-def _answer(path: Path) -> str | None:
+def _answer(job: Job) -> str | None:
     """The stored status of a run that need not be done again."""
-    tried = attempts(path)
+    tried = attempts(job.path)
     try:
         status = run_status(tried[-1]) if tried else None
+        if status not in (None, FAILED, "running", "unfinished"):
+            run = StoredRun(tried[-1])
+            run.check_files()
+            run.check_data(job.data)
     except StoreError:
-        return None  # Damaged: the run itself will say so.
+        return None  # Damaged, or of other data: the run itself will say so.
     return None if status in (None, FAILED, "running", "unfinished") else status

@@ -1,6 +1,7 @@
 """How far the runs of a folder are, from any machine that sees the folder."""
 
 import math
+import os
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ def glance(root: Path | str, *, best: str | None = None) -> Glance:
     begun = find_runs(root)
     sweep = latest_sweep(root)
     runs = begun if sweep is None else [_latest(path) for path in sweep.runs]
-    statuses = {path: _status(path) for path in runs if path.exists()}
+    statuses = {path: _status(path) for path in runs if os.path.exists(path)}
     done = [path for path, status in statuses.items() if _answer(status)]
     return Glance(
         statuses=Counter(statuses.values()),

@@ -1,12 +1,15 @@
 """`overparam analyse RUN [RUN ...] NAME`: look at stored networks."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import ConfigError
-from ...store.find import find_runs
-from ...store.read import StoredRun, read_run
+from ...errors import ConfigError, StoreError
+from ...store.files import write_sealed
+from ...store.identity import id_of
+from ...store.json_values import plain
+from ...store.read import StoredRun, read_run, read_runs
 from ...store.resolve import resolve_run
 from ...studies.analyses import ANALYSES, Analysis, Subject, analysis
 from ..arguments import Storage, overview, parse_all
@@ -44,10 +47,16 @@ def main(argv: Sequence[str]) -> int:
     prepare_jax()
     stored = [run for text in runs for run in _stored(storage.runs, text, entry)]
     _check_number(name, entry, len(stored))
+    _check_data(stored)
     findings = entry.analyse()([Subject(run) for run in stored], options)
     _print(findings, as_json=printing.json)
-    folder = storage.runs / "analyses" / name / _label(stored)
-    _write(findings, folder)
+    question = {
+        "analysis": name,
+        "options": plain(options),
+        "runs": [run.reference for run in stored],
+    }
+    folder = storage.runs / "analyses" / name / _label(stored, question)
+    _write(findings, question, folder)
     return 0
 
 
@@ -61,9 +70,13 @@ def _split(argv: Sequence[str]) -> tuple[list[str], str, list[str]]:
 
 def _stored(root: Path, text: str, entry: Analysis) -> list[StoredRun]:
     folder = Path(text)
-    is_collection = folder.is_dir() and not (folder / "config.json").exists()
+    holds_run = os.path.exists(folder / "config.json")
+    is_collection = os.path.isdir(folder) and not holds_run
     if is_collection and entry.most_subjects is None:
-        return [read_run(path) for path in find_runs(folder)]
+        runs, left_out = read_runs(folder)
+        for unreadable in left_out:
+            tell(f"left out: {unreadable.reason}")
+        return runs
     return [read_run(resolve_run(root, text))]
 
 
@@ -76,9 +89,23 @@ def _check_number(name: str, entry: Analysis, number: int) -> None:
         raise ConfigError(f"`{name}` takes {wanted} stored runs, got {number}.")
 
 
-def _label(stored: Sequence[StoredRun]) -> str:
+def _check_data(stored: Sequence[StoredRun]) -> None:
+    """An analysis that measures on data reads those that are there: say if others."""
+    from ...data.fingerprint import fingerprint_at_hand
+
+    for run in stored:
+        for name in {file.partition("/")[0] for file in run.data}:
+            try:
+                run.check_data(fingerprint_at_hand(name))
+            except StoreError as error:
+                tell(f"note: {error}")
+
+
+def _label(stored: Sequence[StoredRun], question: Mapping[str, Any]) -> str:
+    """A folder for one question: the runs as a person reads them, and a digest."""
     names = [run.path.name for run in stored]
-    return "-".join(names) if len(names) <= 3 else f"{names[0]}-and-{len(names) - 1}"
+    told = "-".join(names) if len(names) <= 3 else f"{names[0]}-and-{len(names) - 1}"
+    return f"{told}-{id_of('analysis', question)}"
 
 
 def _print(findings: "Findings", *, as_json: bool) -> None:
@@ -94,11 +121,12 @@ def _print(findings: "Findings", *, as_json: bool) -> None:
         tell(f"note: {note}")
 
 
-def _write(findings: "Findings", folder: Path) -> None:
+def _write(findings: "Findings", question: Mapping[str, Any], folder: Path) -> None:
     from ...plots.figure import save
     from ...store.table import write_table
 
-    folder.mkdir(parents=True, exist_ok=True)
+    said = {"summary": findings.summary, "notes": list(findings.notes)}
+    write_sealed(folder / "analysis.json", {**question, **said})
     for name, frame in findings.tables.items():
         write_table(frame, folder / f"{name}.csv")
     for name, figure in findings.figures.items():

@@ -41,7 +41,6 @@ def main(argv: Sequence[str]) -> int:
     """Export runs."""
     exporting = parse(Exporting, argv, prog="overparam export")
     from ...export.export import TARGETS, export
-    from ...store.read import read_run
     from ...store.table import gather
 
     gathered = gather(exporting.runs, study=exporting.study)
@@ -50,10 +49,10 @@ def main(argv: Sequence[str]) -> int:
     # Offline means that nobody is told, unless the user wants it.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-    runs = [read_run(path) for path in gathered.frame["path"]]
-    number = export(runs, to=exporting.to, folder=exporting.out)
-    for unreadable in gathered.unreadable:
+    number, damaged = export(gathered.runs, to=exporting.to, folder=exporting.out)
+    left_out = [*gathered.unreadable, *damaged]
+    for unreadable in left_out:
         tell(f"left out: {unreadable.reason}")
     look = TARGETS[exporting.to].look.format(folder=exporting.out)
     tell(f"{number} runs in {exporting.out}; look at them with `{look}`.")
-    return 0
+    return int(any(unreadable.damaged for unreadable in left_out))

@@ -35,8 +35,16 @@ class Plotting:
     """Logarithmic horizontal axis."""
     log_y: bool = False
     """Logarithmic vertical axis."""
-    out: Path = Path("figure")
-    """File name without suffix; .png and .svg are written."""
+    out: Path | None = None
+    """File name without suffix (STUDY-Y-over-X); .png and .svg are written."""
+
+    @property
+    def target(self) -> Path:
+        """Where to draw: by default each question has a file of its own."""
+        if self.out is not None:
+            return self.out
+        by = f"-by-{self.by}" if self.by else ""
+        return Path(f"{self.study}-{self.y}-over-{self.x}{by}".replace("/", "_"))
 
 
 def forms() -> dict[str, list[type[Any]]]:
@@ -49,9 +57,12 @@ def main(argv: Sequence[str]) -> int:
     plotting = parse(Plotting, argv, prog="overparam plot")
     from ...plots.curves import curves
     from ...plots.figure import panels, save
-    from ...store.table import table
+    from ...store.table import gather
 
-    records = table(plotting.runs, study=plotting.study, metrics="records")
+    gathered = gather(plotting.runs, study=plotting.study, metrics="records")
+    for unreadable in gathered.unreadable:
+        tell(f"left out: {unreadable.reason}")
+    records = gathered.frame
     if records.is_empty():
         raise ConfigError(
             f"`{plotting.runs}` holds no finished run of {plotting.study!r}."
@@ -60,6 +71,6 @@ def main(argv: Sequence[str]) -> int:
     curves(axes[0, 0], records, x=plotting.x, y=plotting.y, by=plotting.by)
     axes[0, 0].set_xscale("log" if plotting.log_x else "linear")
     axes[0, 0].set_yscale("log" if plotting.log_y else "linear")
-    for path in save(figure, plotting.out):
+    for path in save(figure, plotting.target):
         tell(f"drawn: {path}")
     return 0

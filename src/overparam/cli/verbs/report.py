@@ -35,8 +35,8 @@ class Reporting:
     """Only the runs of this study."""
     by: str | None = None
     """Config field whose values get a colour each (the one with the most values)."""
-    out: Path = Path("report.html")
-    """The file to write."""
+    out: Path | None = None
+    """The file to write (report.html, or report-STUDY.html of one study)."""
 
 
 def forms() -> dict[str, list[type[Any]]]:
@@ -51,14 +51,16 @@ def main(argv: Sequence[str]) -> int:
     from ...report.page import write_page
 
     material = collect(reporting.runs, about=_about, study=reporting.study)
-    n_bytes = write_page(material, reporting.out, by=reporting.by)
+    parts = ["report", reporting.study, reporting.by]
+    out = reporting.out or Path("-".join(filter(None, parts)) + ".html")
+    n_bytes = write_page(material, out, by=reporting.by)
     n_runs = sum(len(study.runs) for study in material.studies)
     if material.left_out:
         tell(
             f"left out: {len(material.left_out)} unfinished or damaged runs, "
             "listed at the end of the page"
         )
-    tell(f"{n_runs} runs in {reporting.out} ({n_bytes / 1e6:.1f} MB)")
+    tell(f"{n_runs} runs in {out} ({n_bytes / 1e6:.1f} MB)")
     return 0
 
 

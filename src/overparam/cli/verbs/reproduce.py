@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import tyro
 
 from ...checks import at_least
-from ...errors import ConfigError
+from ...errors import ConfigError, StoreError
 from ...reproductions.registry import REPRODUCTIONS, reproduction
-from ...store.files import write_json
-from ...store.read import read_run
+from ...store.files import write_sealed
 from ..arguments import Storage, parse_all
 from ..show import duration, print_json, print_table, tell
 from ..sweeping import FINISHED_WITH_FAILURES, jobs_of, print_failures, run_jobs
@@ -19,6 +18,7 @@ from ..sweeping import FINISHED_WITH_FAILURES, jobs_of, print_failures, run_jobs
 
 if TYPE_CHECKING:
     from ...reproductions.reproduction import Claim, Reproduction, Results
+    from ...store.table import Gathered, Rows
     from ...sweep.jobs import Job
 
 
@@ -92,15 +92,25 @@ def _results(
 ) -> "Results":
     from ...reproductions.reproduction import Results
     from ...store.run import attempts
-    from ...store.table import table
 
     paths = list(dict.fromkeys(attempts(job.path)[-1] for job in jobs))
+    runs = _whole(paths, "summary")
     return Results(
         scale=scale,
-        runs=table(paths),
-        records=table(paths, metrics="records"),
-        stored=[read_run(path) for path in paths],
+        runs=runs.frame,
+        records=_whole(paths, "records").frame,
+        stored=runs.runs,
     )
+
+
+def _whole(paths: Sequence[Path], rows: "Rows") -> "Gathered":
+    """The table of all runs: an answer from fewer would be one to another question."""
+    from ...store.table import gather
+
+    gathered = gather(paths, metrics=rows)
+    for unreadable in gathered.unreadable:
+        raise StoreError(unreadable.reason)
+    return gathered
 
 
 def _answer(
@@ -109,17 +119,24 @@ def _answer(
     from ...plots.figure import save
     from ...store.table import write_table
 
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, frame in wanted.tables(results).items():
+    # All of it first: what a damaged run stops leaves the stored answer as it was.
+    tables, figures = wanted.tables(results), wanted.figures(results)
+    claims = wanted.claims(results)
+    for name, frame in tables.items():
         write_table(frame, folder / f"{name}.csv")
         tell(f"table: {folder / name}.csv")
-    for name, figure in wanted.figures(results).items():
+    for name, figure in figures.items():
         for path in save(figure, folder / name):
             tell(f"figure: {path}")
-    claims = wanted.claims(results)
-    about = {"title": wanted.title, "source": wanted.source, "study": wanted.study}
-    content = about | {"scale": results.scale, "claims": claims}
-    write_json(folder / "claims.json", content)
+    content = {
+        "title": wanted.title,
+        "source": wanted.source,
+        "study": wanted.study,
+        "scale": results.scale,
+        "runs": [run.reference for run in results.stored],
+        "claims": claims,
+    }
+    write_sealed(folder / "claims.json", content)
     return claims
 
 

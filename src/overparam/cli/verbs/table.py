@@ -54,6 +54,11 @@ def main(argv: Sequence[str]) -> int:
     frame = gathered.frame
     for unreadable in gathered.unreadable:
         tell(f"left out: {unreadable.reason}")
+    if gathered.n_unverified:
+        tell(
+            f"{gathered.n_unverified} of these runs are unverified: they are of schema "
+            "1, in which a change of config or status leaves no trace."
+        )
     if tabulating.out is not None:
         write_table(frame, tabulating.out)
         tell(f"{frame.height} rows in {tabulating.out}")

@@ -130,6 +130,11 @@ class Features:
             )
 
     @property
+    def data_set(self) -> str:
+        """Name of the data set whose files are read."""
+        return self.dataset
+
+    @property
     def exact(self) -> bool:
         """Whether the readout is solved and not trained."""
         return self.train == "readout" and self.readout in ("logistic", "ridge")

@@ -123,7 +123,7 @@ def _train_stage(
         record_every=per_epoch,
     )
     name = f"training-{stage.start}" if stage.start else "training"
-    return train(training, plan, watch=context.watch(name))
+    return train(training, plan, watch=context.watch(name, kept=[album.kept]))
 
 
 def _per_epoch(config: Features, images: Images) -> int:

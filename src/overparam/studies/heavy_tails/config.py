@@ -215,6 +215,11 @@ class HeavyTails:
             )
 
     @property
+    def data_set(self) -> str | None:
+        """Name of the data set whose files are read; `mixture` is drawn."""
+        return None if self.dataset == "mixture" else self.dataset
+
+    @property
     def patterns(self) -> tuple[str, ...]:
         """The patterns of `noise_layers`."""
         return tuple(p.strip() for p in self.noise_layers.split(",") if p.strip())

@@ -121,6 +121,11 @@ class Images:
             )
 
     @property
+    def data_set(self) -> str:
+        """Name of the data set whose files are read."""
+        return {"cifar10": "cifar-10", "cifar100": "cifar-100"}[self.problem]
+
+    @property
     def total_epochs(self) -> int:
         """All epochs."""
         return self.epochs + self.final_epochs

@@ -24,7 +24,6 @@ from ...networks.resnet import ResNet, resnet
 from .config import Images
 
 
-DATASETS = {"cifar10": "cifar-10", "cifar100": "cifar-100"}
 DEPTHS = {"resnet8": 8, "resnet20": 20, "resnet32": 32}
 
 
@@ -45,7 +44,7 @@ def load_parts(config: Images) -> Parts:
         ConfigError: If the batch is larger than the training part.
         DataError: If files are missing or damaged.
     """
-    data = load(DATASETS[config.problem])
+    data = load(config.data_set)
     train, validation = data.train.hold_out_per_class(config.validation_per_class)
     test = data.test
     if config.train_per_class is not None:

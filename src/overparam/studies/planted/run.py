@@ -39,9 +39,8 @@ def run(config: Planted, context: Context) -> Outcome:
     problem = Problem.of(config)
     kept = Snapshots.of(config.snapshot_steps, context.checkpoints)
     training = kept.watching(problem.training())
-    return _outcome(
-        problem, train(training, _plan(config), watch=context.watch()), kept
-    )
+    watch = context.watch(kept=[kept.kept])
+    return _outcome(problem, train(training, _plan(config), watch=watch), kept)
 
 
 def run_together(configs: Sequence[Planted], context: Context) -> list[Outcome]:
@@ -64,7 +63,7 @@ def run_together(configs: Sequence[Planted], context: Context) -> list[Outcome]:
             for training, snapshots in zip(trainings, kept, strict=True)
         ],
         _plan(configs[0]),
-        watch=context.watch(),
+        watch=context.watch(kept=[snapshots.kept for snapshots in kept]),
     )
     return [_outcome(*each) for each in zip(problems, trajectories, kept, strict=True)]
 

@@ -17,11 +17,11 @@ from ...analysis.energy import (
     uniform_floor,
 )
 from ...dynamics.circle_problem import CircleProblem
+from ...dynamics.kept import Kept
 from ...dynamics.training import Record, Status
 from ...dynamics.two_timescale import TwoTimescale
 from ...dynamics.varpro import VarPro
 from ...networks.network import Network
-from ..kept import Kept
 from .limits import Limits
 from .setup import Setup
 

@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...data.whole import Whole
+from ...dynamics.kept import Kept
 from ...dynamics.loop import train
 from ...dynamics.training import Plan, Training, Trajectory
 from ...dynamics.two_timescale import TwoTimescale, largest_stable_ratio
 from ...errors import ConfigError, SolverError
 from ...keys import purpose_key
 from ...networks.network import Network
-from ..kept import Kept
 from ..study import Context, Outcome
 from .config import LEAST_PENALTY, SLOW_RATIO, Timescales
 from .limits import Limits
@@ -58,7 +58,7 @@ def run(config: Timescales, context: Context) -> Outcome:
             record_start=True,
         ),
         _plan(config),
-        watch=context.watch(),
+        watch=context.watch(kept=[observer.snapshots]),
     )
     columns = trajectory.columns()
     return Outcome(

@@ -1,14 +1,11 @@
 """What a run keeps along its way outlives the process."""
 
-import os
-import zipfile
-
 import numpy as np
 import pytest
 
+from overparam.dynamics.kept import Kept
 from overparam.errors import StoreError
 from overparam.store import files
-from overparam.studies.kept import Kept
 
 
 def test_arrays_are_found_again_in_the_order_of_their_numbers(tmp_path):
@@ -16,13 +13,15 @@ def test_arrays_are_found_again_in_the_order_of_their_numbers(tmp_path):
     for number in (10, 2, 0):
         first.keep(number, {"weights": np.full(3, float(number)), "n": np.array(1)})
     first.keep(2, {"weights": np.full(3, 7.0)})  # The same moment once more.
-    for kept in (first, Kept(tmp_path, "students")):
+    again = Kept(tmp_path, "students")
+    again.restore(first.stamps())
+    for kept in (first, again):
         found = kept.all()
         assert list(found) == [0, 2, 10]
         assert set(found[2]) == {"weights"}
         np.testing.assert_array_equal(found[2]["weights"], 7.0)
         np.testing.assert_array_equal(found[10]["weights"], 10.0)
-    assert Kept(tmp_path, "others").all() == {}
+    assert again.stamps() == first.stamps()
 
 
 def test_a_process_killed_while_it_writes_leaves_what_was_there(tmp_path, monkeypatch):
@@ -35,8 +34,9 @@ def test_a_process_killed_while_it_writes_leaves_what_was_there(tmp_path, monkey
     monkeypatch.setattr(files.os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
         kept.keep(1, {"weights": np.zeros(3)})
-    (tmp_path / "students" / ".2.npz.99.tmp").write_bytes(b"PK")  # Killed with -9.
-    [(number, found)] = Kept(tmp_path, "students").all().items()
+    again = Kept(tmp_path, "students")
+    again.restore(kept.stamps())
+    [(number, found)] = again.all().items()
     assert number == 1
     np.testing.assert_array_equal(found["weights"], 1.0)
 
@@ -53,24 +53,18 @@ def test_without_checkpoints_arrays_stay_in_memory():
     assert list(kept.all()) == [3]
 
 
-def packed(path, method):
-    with zipfile.ZipFile(path, "w", method) as archive:
-        archive.writestr("weights.npy", bytes(10**6))
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda path: path.write_bytes(b""),
-        lambda path: path.write_bytes(path.read_bytes()[:100]),
-        lambda path: packed(path, zipfile.ZIP_DEFLATED),
-        lambda path: packed(path, zipfile.ZIP_STORED),
-        lambda path: np.savez(path, weights=np.array([{}])),
-        lambda path: (path.unlink(), os.mkfifo(path)),
-    ],
-)
-def test_a_damaged_file_is_one_sentence(tmp_path, damage):
-    Kept(tmp_path, "students").keep(1, {"weights": np.ones(3)})
-    damage(tmp_path / "students" / "1.npz")
-    with pytest.raises(StoreError, match=r"1.npz` is damaged"):
-        Kept(tmp_path, "students")
+@pytest.mark.parametrize("damage", ["missing", "cut", "of another moment"])
+def test_what_is_not_as_it_was_is_not_found_again(tmp_path, damage):
+    kept = Kept(tmp_path, "students")
+    kept.keep(1, {"weights": np.ones(3)})
+    kept.keep(2, {"weights": np.zeros(3)})
+    one, other = (tmp_path / "students" / f"{n}.safetensors" for n in (1, 2))
+    if damage == "missing":
+        one.unlink()
+    else:
+        content = other.read_bytes()
+        one.write_bytes(content[:-1] if damage == "cut" else content)
+    again = Kept(tmp_path, "students")
+    with pytest.raises(StoreError, match=r"1\.safetensors"):
+        again.restore(kept.stamps())
+    assert again.all() == {}

@@ -1,0 +1,109 @@
+"""The answers that lie beside runs: reproductions, and analyses of single runs."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import StoreError
+from ..store.files import damaged, read_sealed
+from ..store.find import Unreadable
+
+
+# What each kind of answer says of itself, beside its figures and tables.
+_FACTS = {"reproductions": "claims.json", "analyses": "analysis.json"}
+
+_CLAIM = ("sentence", "published", "measured")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A reproduction or an analysis: its figures, tables and claims."""
+
+    kind: str
+    """`reproductions` or `analyses`."""
+    name: str
+    detail: str
+    """The scale of a reproduction; runs and options of an analysis."""
+    facts: Mapping[str, Any]
+    """Of a reproduction title, source, claims; of an analysis options and runs."""
+    figures: Sequence[Path]
+    tables: Sequence[Path]
+
+    @property
+    def claims(self) -> Sequence[Mapping[str, Any]]:
+        """Sentences with what was published and measured."""
+        return self.facts.get("claims", [])
+
+    @property
+    def runs(self) -> str:
+        """The runs that it was made from, as far as it tells."""
+        made_from = [each["run"] for each in self.facts.get("runs", [])]
+        return " ".join(made_from) or self.detail
+
+
+def answers(root: Path) -> tuple[list[Answer], list[Unreadable]]:
+    """Every answer beside the runs of a folder, and what cannot be believed of them."""
+    found, left_out = [], []
+    for kind, folder in _folders(root):
+        path = folder / _FACTS[kind]
+        try:
+            facts = _facts(path) if os.path.exists(path) else {}
+        except StoreError:
+            # Its figures are still worth showing.
+            facts = {}
+            reason = f"`{path}` is damaged: start its command again to write it anew."
+            left_out.append(Unreadable(folder, reason))
+        found.append(
+            Answer(
+                kind=kind,
+                name=folder.parent.name,
+                detail=_detail(facts) or folder.name,
+                facts=facts,
+                figures=sorted(folder.glob("*.svg")),
+                tables=sorted(folder.glob("*.csv")),
+            )
+        )
+    return found, left_out
+
+
+def _folders(root: Path) -> Iterator[tuple[str, Path]]:
+    for kind in _FACTS:
+        for folder in sorted((root / kind).glob("*/*")):
+            if os.path.isdir(folder):
+                yield kind, folder
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    facts = read_sealed(path)
+    claims, runs = facts.get("claims", []), facts.get("runs", [])
+    if not isinstance(claims, list) or not all(map(_is_claim, claims)):
+        raise damaged(path, "holds no claims")
+    if not isinstance(runs, list) or not all(map(_is_reference, runs)):
+        raise damaged(path, "names no runs")
+    return facts
+
+
+def _is_claim(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and all(type(value.get(n)) is str for n in _CLAIM)
+        and any(value.get("holds") is verdict for verdict in (True, False, None))
+    )
+
+
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, dict) and type(value.get("run")) is str
+
+
+def _detail(facts: Mapping[str, Any]) -> str | None:
+    """The runs and the options of an analysis, those of a few runs by name."""
+    options, runs = facts.get("options"), facts.get("runs")
+    if not isinstance(options, dict) or not runs:
+        return None
+    told = ", ".join(run["run"].rpartition("/")[2] for run in runs[:3])
+    told += f" and {len(runs) - 3} more" if len(runs) > 3 else ""
+    chosen = ", ".join(f"{n} {json.dumps(v)}" for n, v in options.items())
+    return f"{told} with {chosen}" if chosen else told

@@ -1,0 +1,88 @@
+"""A run goes on from its checkpoint bit for bit, or starts from its beginning."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from overparam.dynamics.checkpoint import Checkpointer
+from overparam.dynamics.kept import Kept
+
+
+STATES = {"weights": jnp.arange(6.0).reshape(2, 3), "n": jnp.array(7)}
+FRESH = {"weights": jnp.zeros((2, 3)), "n": jnp.array(0)}
+HEADER = {"step": 40, "records": [[{"loss": float("nan")}]]}
+
+
+@pytest.fixture
+def keeper(tmp_path):
+    """A checkpointer that has written a checkpoint, and an array kept beside it."""
+    kept = Kept(tmp_path, "students")
+    kept.keep(20, {"weights": np.ones(2)})
+    keeper = Checkpointer(tmp_path / "c", owner="this run", kept=[kept])
+    keeper.save(STATES, HEADER)
+    return replace(keeper, kept=[Kept(tmp_path, "students")])
+
+
+def test_what_was_saved_is_loaded(keeper):
+    states, header = keeper.load(FRESH)
+    assert eqx.tree_equal(states, STATES)
+    assert repr(header) == repr(HEADER)
+    np.testing.assert_array_equal(keeper.kept[0].all()[20]["weights"], 1.0)
+
+
+def refused(keeper, caplog, states=FRESH):
+    """The sentence with which a checkpoint is refused."""
+    assert keeper.load(states) is None
+    assert all(each.all() == {} for each in keeper.kept)
+    [record] = caplog.records
+    assert record.getMessage().endswith("the run starts from its beginning.")
+    return record.getMessage()
+
+
+def test_no_damaged_byte_is_believed(keeper):
+    content = keeper.path.read_bytes()
+    for place in range(len(content)):
+        changed = bytearray(content)
+        changed[place] ^= 4
+        keeper.path.write_bytes(changed)
+        found = keeper.load(FRESH)
+        # A byte of the number of the format alone says nothing of the states.
+        assert found is None or eqx.tree_equal(found[0], STATES)
+
+
+@pytest.mark.parametrize("n_bytes", [0, 1, 50, 200, -1])
+def test_a_checkpoint_that_was_cut_is_not_believed(keeper, caplog, n_bytes):
+    keeper.path.write_bytes(keeper.path.read_bytes()[:n_bytes])
+    assert "damaged" in refused(keeper, caplog)
+
+
+def test_a_checkpoint_of_another_run_or_of_other_data_is_not_believed(keeper, caplog):
+    other = replace(keeper, owner="another run")
+    assert "another run, or of other data" in refused(other, caplog)
+
+
+def test_a_checkpoint_of_other_shapes_is_not_believed(keeper, caplog):
+    other = {"weights": jnp.zeros((3, 3)), "n": jnp.array(0)}
+    assert "does not fit" in refused(keeper, caplog, other)
+
+
+def test_a_checkpoint_without_what_was_kept_beside_it_is_not_believed(keeper, caplog):
+    shutil.rmtree(keeper.path.parent / "students")
+    assert "lost what was kept" in refused(keeper, caplog)
+
+
+def test_a_checkpoint_of_schema_1_cannot_be_verified(tmp_path, caplog):
+    stored = Path(__file__).parents[1] / "store" / "schema_1"
+    [path] = stored.rglob("training.checkpoint")
+    copied = shutil.copy(path, tmp_path)
+    assert "older version" in refused(Checkpointer(Path(copied)), caplog)
+
+
+def test_where_nothing_is_stored_a_run_begins_without_a_word(tmp_path, caplog):
+    assert Checkpointer(tmp_path / "c").load(FRESH) is None
+    assert not caplog.records
