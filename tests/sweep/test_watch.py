@@ -3,7 +3,7 @@ from work_for_tests import DEFAULTS, jobs, work
 
 from overparam.errors import StoreError
 from overparam.store import RunRecord, open_run
-from overparam.store.files import write_json
+from overparam.store.files import write_sealed
 from overparam.sweep.record import latest_sweep
 from overparam.sweep.run import sweep
 from overparam.sweep.watch import glance
@@ -81,6 +81,6 @@ def test_a_folder_that_does_not_exist_is_one_sentence(tmp_path):
     ],
 )
 def test_a_damaged_sweep_is_one_sentence_and_leads_nowhere_else(tmp_path, content):
-    write_json(tmp_path / "sweeps" / "a.json", content)
+    write_sealed(tmp_path / "sweeps" / "a.json", content)
     with pytest.raises(StoreError, match="holds no sweep"):
         latest_sweep(tmp_path)
