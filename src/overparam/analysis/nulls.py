@@ -47,7 +47,11 @@ class PermutationTest:
 
 
 def permutation_test(
-    both: Pooled, *, n_permutations: int = 999, key: PRNGKeyArray
+    both: Pooled,
+    *,
+    n_permutations: int = 999,
+    paired: bool = False,
+    key: PRNGKeyArray,
 ) -> PermutationTest:
     """Reassign all neurons, with their weights, to two groups of the same sizes.
 
@@ -57,6 +61,8 @@ def permutation_test(
     Args:
         both: Kernel of the two populations.
         n_permutations: Number of relabellings, at least 99.
+        paired: Whether neuron j of the one is neuron j of the other at another time:
+            then only the two of a pair are exchanged, each pair or not.
         key: Random key.
 
     Raises:
@@ -68,11 +74,13 @@ def permutation_test(
     def statistics(labels: np.ndarray) -> np.ndarray:
         return both.statistics(labels, 1 - labels)
 
-    null = _in_blocks(
-        lambda n: rng.permuted(np.tile(both.in_first, (n, 1)), axis=1).T,
-        statistics,
-        n_permutations,
-    )
+    def relabelled(n: int) -> np.ndarray:
+        if paired:
+            swapped = rng.integers(0, 2, (both.n_first, n)).astype(float)
+            return np.concatenate([1 - swapped, swapped])
+        return rng.permuted(np.tile(both.in_first, (n, 1)), axis=1).T
+
+    null = _in_blocks(relabelled, statistics, n_permutations)
     return PermutationTest(statistic=both.statistic(), null=null)
 
 

@@ -41,6 +41,11 @@ class Population:
                 "A distance needs at least 2 neurons on each side, got "
                 f"{len(self.points)}."
             )
+        if not (np.isfinite(self.points).all() and np.isfinite(self.weights).all()):
+            raise ConfigError(
+                "Neurons must be finite points with finite weights: on these inputs "
+                "this network overflows."
+            )
         if np.count_nonzero(self.weights > 0) < 2 or np.any(self.weights < 0):
             raise ConfigError(
                 "The weights of a population must be non-negative, at least two of "

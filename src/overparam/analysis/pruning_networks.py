@@ -62,13 +62,31 @@ def pruning_curves(
         Curves by layer name.
 
     Raises:
-        ConfigError: If a weight is not finite or a pattern matches nothing.
+        ConfigError: If there is no layer, one is empty or not finite, or a pattern
+            matches nothing.
+    """
+    return {
+        name: PruningCurve(squared_sizes(weights, part=part))
+        for name, weights in layer_weights(network, layers=layers).items()
+    }
+
+
+def layer_weights(
+    network: Network, *, layers: Sequence[str] = ()
+) -> dict[str, Float64[ndarray, "*shape"]]:
+    """The hidden weight layers, or those that patterns name; at least one.
+
+    Raises:
+        ConfigError: If there is none, or one is empty or not finite.
     """
     found = parameters(network)
-    return {
-        name: PruningCurve(squared_sizes(_finite(found[name], name), part=part))
-        for name in hidden_layers(network, patterns=layers)
-    }
+    names = hidden_layers(network, patterns=layers)
+    if not names:
+        raise ConfigError(
+            f"{type(network).__name__} has no hidden weight layer; name layers by "
+            f"patterns, there are {', '.join(found)}."
+        )
+    return {name: _checked(found[name], name) for name in names}
 
 
 def squared_sizes(
@@ -211,11 +229,12 @@ def pruning_ratios(
     total, last = sum(sizes.values()), sizes[READOUT]
     vectors = {name for name, shape in shapes.items() if len(shape) == 1}
     untouched = set(sizes) - set(counts) - vectors - {READOUT}
-    all_gone = sum(gone.values())
+    hidden_gone = sum(gone.values()) - gone.get(READOUT, 0)
+    hidden = max(total - last, 1)
     return PruningRatios(
-        zeroed=all_gone / (total - last),
-        zeroed_with_readout=all_gone / total,
-        legacy=(all_gone + sum(sizes[name] for name in untouched)) / (total - last),
+        zeroed=hidden_gone / hidden,
+        zeroed_with_readout=sum(gone.values()) / total,
+        legacy=(hidden_gone + sum(sizes[name] for name in untouched)) / hidden,
         removed=_removed_ratio(network, shapes, counts, part),
         columns={name: k / len(curves[name]) for name, k in counts.items()},
     )
@@ -249,8 +268,10 @@ def _removed_ratio(
     return 1 - left / sum(math.prod(shape) for shape in shapes.values())
 
 
-def _finite(weights: Float[Array, "*shape"], name: str) -> ndarray:
+def _checked(weights: Float[Array, "*shape"], name: str) -> ndarray:
     values = np.asarray(weights, np.float64)
+    if not values.size:
+        raise ConfigError(f"Layer `{name}` is empty, its shape is {values.shape}.")
     bad = int(np.sum(~np.isfinite(values)))
     if bad:
         raise ConfigError(

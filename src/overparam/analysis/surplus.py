@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ..checks import in_range
-from ..limits.population import risk
+from ..dynamics.training import Progress, silent
+from ..limits.population import Covariance, risk
 from ..networks.two_layer import TwoLayer
 from .matching import neuron_masses
 from .neurons import select_neurons
@@ -28,7 +29,12 @@ def heaviest(network: TwoLayer, count: int) -> TwoLayer:
 
 
 def pruned_risks(
-    student: TwoLayer, teacher: TwoLayer, counts: Sequence[int]
+    student: TwoLayer,
+    teacher: TwoLayer,
+    counts: Sequence[int],
+    *,
+    covariance: Covariance | None = None,
+    progress: Progress = silent,
 ) -> Float[np.ndarray, " n_counts"]:
     """The exact risk of the heaviest neurons of a student, nothing retrained.
 
@@ -36,6 +42,12 @@ def pruned_risks(
         student: The network that is pruned.
         teacher: The network that labels.
         counts: Numbers of neurons to keep.
+        covariance: Covariance of the Gaussian inputs; `None` is the identity.
+        progress: Told before every count.
     """
-    kept = (heaviest(student, count) for count in counts)
-    return np.array([risk(network, teacher) for network in kept])
+    risks = []
+    for done, count in enumerate(counts):
+        progress(done, len(counts))
+        kept = heaviest(student, count)
+        risks.append(risk(kept, teacher, covariance=covariance))
+    return np.array(risks)

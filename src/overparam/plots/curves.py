@@ -1,6 +1,7 @@
 """Curves of a frame of records: one colour per value, median and band over seeds."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,41 +12,103 @@ from ..errors import ConfigError
 from .figure import COLOURS, band, legend
 
 
+def draw(
+    axes: Axes,
+    records: pl.DataFrame,
+    *,
+    x: str,
+    y: str,
+    by: str | Sequence[str] | None = None,
+    alike: bool,
+) -> bool:
+    """Draw median and band where runs may be pooled, else every run as a line.
+
+    Args:
+        axes: Where to draw.
+        records: One row per record, with a column `path` that tells runs apart.
+        x: Column of the horizontal axis.
+        y: Column of the vertical axis.
+        by: Columns whose values get a colour each.
+        alike: Whether runs of one colour differ in their seeds only.
+
+    Returns:
+        Whether it is the median.
+    """
+    ends = records.group_by("path").agg(pl.col(x).max())[x]
+    # A median over the runs that are left would jump wherever one stops.
+    pooled = alike and ends.n_unique() == 1
+    (curves if pooled else lines)(axes, records, x=x, y=y, by=by)
+    return pooled
+
+
 def curves(
-    axes: Axes, records: pl.DataFrame, *, x: str, y: str, by: str | None = None
+    axes: Axes,
+    records: pl.DataFrame,
+    *,
+    x: str,
+    y: str,
+    by: str | Sequence[str] | None = None,
 ) -> None:
     """Draw `y` against `x`: for each value of `by` the median and band over runs.
 
     Args:
         axes: Where to draw.
-        records: One row per record, with a column `id` that tells runs apart.
+        records: One row per record, with a column `path` that tells runs apart.
         x: Column of the horizontal axis.
         y: Column of the vertical axis.
-        by: Column whose values get a colour each.
+        by: Columns whose values get a colour each.
 
     Raises:
         ConfigError: If a column is missing.
     """
-    for name in (x, y, *([by] if by else [])):
-        if name not in records.columns:
-            listed = ", ".join(records.columns)
-            raise ConfigError(f"There is no column `{name}`; the columns are {listed}.")
-    values: Sequence[Any] = [None]
-    if by:
-        values = records[by].unique().sort().to_list()
-    for index, value in enumerate(values):
-        part = records if by is None else records.filter(pl.col(by) == value)
+    for label, colour, part in _coloured(records, x=x, y=y, by=by):
         grid, stacked = aligned(part, x=x, y=y)
-        band(
-            axes,
-            grid,
-            stacked,
-            label=y if by is None else f"{by.replace('_', ' ')} {shown(value)}",
-            colour=COLOURS[index % len(COLOURS)],
-        )
-    axes.set_xlabel(x.replace("_", " "))
-    axes.set_ylabel(y.replace("_", " "))
+        band(axes, grid, stacked, label=label, colour=colour)
+    _name(axes, x=x, y=y)
     legend(axes)
+
+
+def lines(
+    axes: Axes,
+    records: pl.DataFrame,
+    *,
+    x: str,
+    y: str,
+    by: str | Sequence[str] | None = None,
+) -> None:
+    """Draw every run as a thin line; those of a colour are one object, for speed."""
+    for label, colour, part in _coloured(records, x=x, y=y, by=by):
+        runs = part.group_by("path", maintain_order=True)
+        points = [run.select(x, y).cast(pl.Float64).to_numpy() for _, run in runs]
+        gap = np.full((1, 2), np.nan)
+        joined = np.concatenate([piece for line in points for piece in (line, gap)])
+        axes.plot(*joined.T, color=colour, linewidth=0.8, alpha=0.7, label=label)
+    _name(axes, x=x, y=y)
+    # Above the axes: among this many lines there is no free place.
+    legend(axes, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+
+
+def check_columns(
+    records: pl.DataFrame, *, x: str, y: str, by: Sequence[str] = ()
+) -> None:
+    """`x` and `y` hold numbers, and `by` one value for each run.
+
+    Raises:
+        ConfigError: If not, or if a column is missing.
+    """
+    _check_there(records, [x, y, *by])
+    numbers = [n for n, kind in records.schema.items() if kind.is_numeric()]
+    for name in (x, y):
+        if name not in numbers:
+            listed = ", ".join(numbers)
+            raise ConfigError(f"`{name}` holds no numbers; these do: {listed}.")
+    for name in by:
+        distinct = records.group_by("path").agg(pl.col(name).n_unique())[name]
+        if distinct.max() != 1:
+            raise ConfigError(
+                f"`{name}` changes along a run: a colour needs a column with one value "
+                "for each run."
+            )
 
 
 def aligned(
@@ -60,6 +123,35 @@ def aligned(
         curve[positions] = run[y].cast(pl.Float64).to_numpy()
         stacked.append(curve)
     return grid, stacked
+
+
+def _coloured(
+    records: pl.DataFrame, *, x: str, y: str, by: str | Sequence[str] | None
+) -> Iterator[tuple[str, str, pl.DataFrame]]:
+    """Label, colour and records of each value, ascending; runs without one first."""
+    names = [by] if isinstance(by, str) else list(by or ())
+    _check_there(records, [x, y, *names])
+    groups: list[tuple[dict[str, Any], pl.DataFrame]] = [({}, records)]
+    if names:
+        parts = records.sort(names, maintain_order=True).partition_by(
+            names, maintain_order=True
+        )
+        groups = [(part.select(names).row(0, named=True), part) for part in parts]
+    for (values, part), colour in zip(groups, itertools.cycle(COLOURS)):
+        named = (f"{n.replace('_', ' ')} {shown(v)}" for n, v in values.items())
+        yield ", ".join(named) or y, colour, part
+
+
+def _check_there(records: pl.DataFrame, names: Sequence[str]) -> None:
+    for name in names:
+        if name not in records.columns:
+            listed = ", ".join(records.columns)
+            raise ConfigError(f"There is no column `{name}`; the columns are {listed}.")
+
+
+def _name(axes: Axes, *, x: str, y: str) -> None:
+    axes.set_xlabel(x.replace("_", " "))
+    axes.set_ylabel(y.replace("_", " "))
 
 
 def shown(value: Any) -> str:

@@ -98,6 +98,13 @@ def legend(axes: Axes, **options: Any) -> None:
     axes.legend(frameon=False, fontsize=7.5, **options)
 
 
+def logarithmic(axes: Axes) -> None:
+    """A logarithmic vertical axis, if one of the lines has a positive value."""
+    drawn = [np.asarray(line.get_ydata(), float) for line in axes.lines]
+    if any((values > 0).any() for values in drawn):
+        axes.set_yscale("log")
+
+
 def save(figure: Figure, path: Path) -> list[Path]:
     """Write `path`.png and `path`.svg; a file is whole or absent.
 

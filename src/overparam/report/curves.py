@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import StoreError
-from ..plots.curves import curves, shown
-from ..plots.figure import COLOURS, legend, panels, rendered
+from ..plots.curves import draw
+from ..plots.figure import panels, rendered
 from ..store.json_values import encodable
 from ..store.read import StoredRun
-from .differences import spreads
+from .differences import spreads, unlike
 from .material import StudyRuns
 
 
 if TYPE_CHECKING:
     import polars as pl
-    from matplotlib.axes import Axes
 
 
 # Of a horizontal axis of 400 pixels every second one, and of a figure a quarter MB.
@@ -60,7 +59,8 @@ def record_figures(study: StudyRuns, by: str | None = None) -> Iterator[Drawn]:
     x = next((n for n in _AXES if any(n in t.columns for _, t in tables)), None)
     if x is None:
         return
-    alike = _alike([run for run, _ in tables], by)
+    runs = [run for run, _ in tables]
+    alike = not unlike([run.config for run in runs], _colours(runs, by))
     wanted = (n for n in _columns([t for _, t in tables]) if n not in study.fields())
     frames = ((y, _long(tables, x, y, by)) for y in wanted)
     told = ((y, frame) for y, frame in frames if frame is not None)
@@ -76,15 +76,6 @@ def colour_field(runs: Sequence[StoredRun]) -> str | None:
         if 2 <= len(spread.values) <= _MOST_COLOURS and "seed" not in spread.name
     }
     return max(varying, key=lambda name: varying[name]) if varying else None
-
-
-def _alike(runs: Sequence[StoredRun], by: str | None) -> bool:
-    """Whether runs of one colour differ in their seeds only: they have a median."""
-    others = [
-        {n: v for n, v in run.config.items() if n != by and "seed" not in n}
-        for run in runs
-    ]
-    return not any(spread.varies for spread in spreads(others))
 
 
 def _records(run: StoredRun) -> "pl.DataFrame | None":
@@ -139,10 +130,7 @@ def _draw(
     frame: "pl.DataFrame", x: str, y: str, by: str | None, *, alike: bool
 ) -> Drawn:
     figure, axes = panels(width=4.6, height=3.2)
-    ends = frame.group_by("path").max()[x]
-    # A median over the runs that are left would jump wherever one stops.
-    summarised = alike and ends.n_unique() == 1
-    (curves if summarised else _lines)(axes[0, 0], frame, x=x, y=y, by=by)
+    summarised = draw(axes[0, 0], frame, x=x, y=y, by=by, alike=alike)
     values = np.asarray(frame[y])
     logarithmic = values.min() > 0 and values.max() > 100 * values.min()
     axes[0, 0].set_yscale("log" if logarithmic else "linear")
@@ -158,23 +146,3 @@ def _over(n_runs: int, *, summarised: bool) -> str:
     if summarised:
         return f"median and 10-90 % band over seeds, {n_runs} runs"
     return f"{n_runs} runs, each a line"
-
-
-def _lines(
-    axes: "Axes", frame: "pl.DataFrame", *, x: str, y: str, by: str | None
-) -> None:
-    """Every run as a thin line; those of a colour are one object, which draws fast."""
-    values = frame[by].unique().sort().to_list() if by else [None]
-    for value, colour in zip(values, itertools.cycle(COLOURS)):
-        part = frame if by is None else frame.filter(frame[by] == value)
-        runs = part.group_by("path", maintain_order=True)
-        points = [run.select(x, y).to_numpy() for _, run in runs]
-        gap = np.full((1, 2), np.nan)
-        joined = np.concatenate([piece for line in points for piece in (line, gap)])
-        label = f"{by.replace('_', ' ')} {shown(value)}" if by else y
-        style = {"color": colour, "linewidth": 0.8, "alpha": 0.7, "label": label}
-        axes.plot(*joined.T, **style)
-    axes.set_xlabel(x.replace("_", " "))
-    axes.set_ylabel(y.replace("_", " "))
-    # Above the axes: among this many lines there is no free place.
-    legend(axes, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)

@@ -35,6 +35,28 @@ def spreads(rows: Sequence[Mapping[str, Any]]) -> list[Spread]:
     return found
 
 
+def unlike(
+    configs: Sequence[Mapping[str, Any]], colours: Sequence[Any]
+) -> list[Spread]:
+    """What but seeds differs between runs of one colour: they have no median.
+
+    Args:
+        configs: The config of every run.
+        colours: What decides the colour of every run.
+    """
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for config, colour in zip(configs, colours, strict=True):
+        others = {name: v for name, v in config.items() if "seed" not in name}
+        groups.setdefault(canonical_text(colour), []).append(others)
+    found = {
+        spread.name: spread
+        for group in groups.values()
+        for spread in spreads(group)
+        if spread.varies
+    }
+    return list(found.values())
+
+
 def flat(values: Mapping[str, Any], head: str = "") -> Iterator[tuple[str, Any]]:
     """Nested mappings as one, names joined by dots."""
     for name, value in values.items():

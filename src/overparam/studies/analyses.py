@@ -1,13 +1,13 @@
 """Analyses of stored networks, by name; nothing heavy is imported until one is asked.
 
 An analysis is an options dataclass (standard library only) and a function
-`analyse(subjects, options) -> Findings`.
+`analyse(subjects, options, progress) -> Findings`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import ConfigError
 from ..store.read import StoredRun
@@ -15,10 +15,14 @@ from .registry import load
 
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
     from matplotlib.figure import Figure
 
     from ..networks.network import Network
+
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -32,18 +36,77 @@ class Subject:
         """Which run it is, for captions."""
         return f"run {self.run.path.name} of {self.run.study}"
 
-    @property
-    def network(self) -> "Network":
-        """The trained network.
+    def must_be_of(self, study: str, what: str) -> None:
+        """The run is one of this study; `what` names the analysis.
+
+        Fields and arrays of other studies mean other things under the same names.
 
         Raises:
-            ConfigError: If the run kept none.
+            ConfigError: If it is not.
         """
-        from ..networks.serialise import from_arrays
+        if self.run.study != study:
+            raise ConfigError(
+                f"`{what}` looks at runs of the study {study}; `{self.run.path}` is "
+                f"one of {self.run.study}."
+            )
 
+    @property
+    def network(self) -> "Network":
+        """The trained network, all its weights finite.
+
+        Raises:
+            ConfigError: If the run kept none, or one with other weights.
+        """
         if self.run.network is None:
             raise ConfigError(f"The run `{self.run.path}` holds no network to analyse.")
-        return from_arrays(*self.run.network)
+        return self.rebuilt(self.run.network[0])
+
+    def rebuilt(self, arrays: "Mapping[str, np.ndarray]") -> "Network":
+        """The network with these weights in the place of its last ones.
+
+        Raises:
+            ConfigError: If a weight is not finite.
+        """
+        from ..networks.finite import check_finite
+        from ..networks.serialise import from_arrays
+
+        assert self.run.network is not None
+        network = from_arrays(arrays, self.run.network[1])
+        check_finite(network, name=f"the network of {self.title}")
+        return network
+
+
+def networks_of(
+    subjects: Sequence[Subject], find: Callable[[Subject], Found]
+) -> tuple[list[Subject], list[Found], list[str]]:
+    """What is found in every run that has it, those runs, and a note of each other.
+
+    Raises:
+        ConfigError: If there is no such run.
+    """
+    kept, found, notes = [], [], []
+    for subject in subjects:
+        try:
+            found.append(find(subject))
+            kept.append(subject)
+        except ConfigError as error:
+            if len(subjects) == 1:
+                raise
+            notes.append(f"Left out is {subject.title}: {error}")
+    if not kept:
+        raise ConfigError(f"None of the {len(subjects)} runs can be used. {notes[0]}")
+    return kept, found, notes
+
+
+def nearest_note(
+    what: str, asked: Iterable[float], kept: Collection[float]
+) -> list[str]:
+    """Which moments of a run were asked for and are not stored, in a sentence."""
+    absent = [str(moment) for moment in asked if moment not in kept]
+    if not absent:
+        return []
+    listed = ", ".join(absent)
+    return [f"The run kept no network of the {what} {listed}: the nearest are shown."]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +132,7 @@ class Analysis:
     options: str
     """`module:class` of its options."""
     function: str
-    """`module:function`, from subjects and options to findings."""
+    """`module:function`, from subjects, options and progress to findings."""
     most_subjects: int | None = 1
     """How many runs it takes at most; `None` takes any number."""
     least_subjects: int = 1

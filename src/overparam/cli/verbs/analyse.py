@@ -1,7 +1,9 @@
 """`overparam analyse RUN [RUN ...] NAME`: look at stored networks."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from ...store.resolve import resolve_run
 from ...studies.analyses import ANALYSES, Analysis, Subject, analysis
 from ..arguments import Storage, overview, parse_all
 from ..platform import prepare_jax
+from ..progress import Reporter
 from ..show import print_json, print_table, print_values, tell
 from .describe import Describing
 
@@ -47,8 +50,11 @@ def main(argv: Sequence[str]) -> int:
     prepare_jax()
     stored = [run for text in runs for run in _stored(storage.runs, text, entry)]
     _check_number(name, entry, len(stored))
+    _check_distinct(stored)
     _check_data(stored)
-    findings = entry.analyse()([Subject(run) for run in stored], options)
+    subjects = [Subject(run) for run in stored]
+    with Reporter(name, unit="part") as reporter, _precision(stored):
+        findings = entry.analyse()(subjects, options, reporter)
     _print(findings, as_json=printing.json)
     question = {
         "analysis": name,
@@ -87,6 +93,21 @@ def _check_number(name: str, entry: Analysis, number: int) -> None:
         if most is not None:
             wanted = f"{entry.least_subjects} to {most}"
         raise ConfigError(f"`{name}` takes {wanted} stored runs, got {number}.")
+
+
+def _check_distinct(stored: Sequence[StoredRun]) -> None:
+    times = Counter(run.path.resolve() for run in stored)
+    for path, number in times.items():
+        if number > 1:
+            raise ConfigError(f"The run `{path.name}` is named {number} times.")
+
+
+def _precision(stored: Sequence[StoredRun]) -> AbstractContextManager[object]:
+    """JAX as wide as the widest run: else its weights would be rounded."""
+    import jax
+
+    wide = any(run.config.get("precision") == "float64" for run in stored)
+    return jax.enable_x64(wide)
 
 
 def _check_data(stored: Sequence[StoredRun]) -> None:

@@ -10,8 +10,10 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from ...analysis.distances import pooled
-from ...analysis.nulls import generator, permutation_test
+from ...analysis.neurons import Shallow
+from ...analysis.nulls import PermutationTest, generator, permutation_test
 from ...analysis.populations import populations
+from ...dynamics.training import Progress, silent
 from ...errors import ConfigError
 from ...keys import purpose_key
 from ...plots.figure import COLOURS, panels
@@ -21,19 +23,33 @@ from .pairs import View, alignments, compare, noise_floor, travelled
 from .subject import has_epoch, inputs_of, network_at
 
 
-def analyse(subjects: Sequence[Subject], options: CompareOptions) -> Findings:
-    """Distances between all pairs of stored networks."""
+SIGNIFICANT = 0.01
+"""p-value from which a distance is told from none."""
+
+
+def analyse(
+    subjects: Sequence[Subject], options: CompareOptions, progress: Progress = silent
+) -> Findings:
+    """Distances between all pairs of stored networks.
+
+    Raises:
+        ConfigError: If two networks are one, or cannot be compared.
+    """
+    _check_data(subjects, options)
     inputs = inputs_of(subjects[0], options.dataset)
     networks = [network_at(subject, options.epoch, inputs) for subject in subjects]
-    _check_outputs(networks)
-    view = _view(inputs.x, options)
     names = [subject.run.path.name for subject in subjects]
+    _check_outputs(networks)
+    _check_different(networks, names)
+    view = _view(inputs.x, options)
     starts = [
         network_at(subject, 0, inputs) if has_epoch(subject.run, 0) else None
         for subject in subjects
     ]
     rows: list[dict[str, Any]] = []
-    for i, j in itertools.combinations(range(len(names)), 2):
+    chosen = list(itertools.combinations(range(len(names)), 2))
+    for done, (i, j) in enumerate(chosen):
+        progress(done, len(chosen))
         start = starts[i]
         away = {} if start is None else travelled(networks[i], start, view)
         for row in compare(networks[i], networks[j], view):
@@ -55,17 +71,26 @@ def analyse(subjects: Sequence[Subject], options: CompareOptions) -> Findings:
             "alignment": aligned,
         },
         figures={"null": _null_figure(networks[:2], view)},
-        notes=_notes(table, rows),
+        notes=_notes(table, rows, len(inputs.x), options),
     )
 
 
 def _with_ratio(
-    row: dict[str, Any], away: dict[tuple[str, str], float]
+    row: dict[str, Any], away: dict[tuple[str, str], PermutationTest]
 ) -> dict[str, Any]:
-    """The row with the distance travelled and the effect size rho."""
-    distance = away.get((row["representation"], row["weighting"]))
-    ratio = None if not distance else row["mmd"] / distance
-    return row | {"travelled": distance, "rho": ratio}
+    """The row with the distance travelled and the effect size rho.
+
+    A ratio has no meaning where its denominator may be zero.
+    """
+    test = away.get((row["representation"], row["weighting"]))
+    if test is None:
+        return row | {"travelled": None, "travelled_p": None, "rho": None}
+    moved = test.p_upper <= SIGNIFICANT and test.statistic > 0
+    return row | {
+        "travelled": test.statistic,
+        "travelled_p": test.p_upper,
+        "rho": row["mmd"] / test.statistic if moved else None,
+    }
 
 
 def _view(x: Any, options: CompareOptions) -> View:
@@ -96,9 +121,22 @@ def _null_figure(networks: Sequence[Any], view: View) -> Figure:
     return figure
 
 
-def _notes(table: pl.DataFrame, rows: Sequence[dict[str, Any]]) -> list[str]:
-    repelled = table.filter(pl.col("p_lower") <= 0.01)
+def _notes(
+    table: pl.DataFrame,
+    rows: Sequence[dict[str, Any]],
+    n_inputs: int,
+    options: CompareOptions,
+) -> list[str]:
+    repelled = table.filter(pl.col("p_lower") <= SIGNIFICANT)
     notes = []
+    if n_inputs < max(options.n_inputs, options.n_probes):
+        notes.append(f"Neurons are looked at on the {n_inputs} inputs there are.")
+    if any(row["travelled"] is not None and row["rho"] is None for row in rows):
+        notes.append(
+            "Where `rho` is missing a network did not move far enough from its start "
+            f"to be told from it (`travelled_p` above {SIGNIFICANT}): there is no "
+            "distance to divide by."
+        )
     if len(repelled):
         notes.append(
             "Where `p_lower` is small the neurons of each network repel each other: "
@@ -109,6 +147,29 @@ def _notes(table: pl.DataFrame, rows: Sequence[dict[str, Any]]) -> list[str]:
             "The runs kept no initial network (epoch 0): there is no effect size."
         )
     return notes
+
+
+def _check_data(subjects: Sequence[Subject], options: CompareOptions) -> None:
+    configs = (subject.run.config for subject in subjects)
+    named = {str(config["dataset"]) for config in configs if "dataset" in config}
+    if options.dataset is None and len(named) > 1:
+        listed = ", ".join(sorted(named))
+        raise ConfigError(
+            f"The runs have different data sets ({listed}): choose the inputs with "
+            "`--dataset`."
+        )
+
+
+def _check_different(networks: Sequence[Shallow], names: Sequence[str]) -> None:
+    for (one, a), (other, b) in itertools.combinations(
+        zip(networks, names, strict=True), 2
+    ):
+        parts = [(getattr(one, p), getattr(other, p)) for p in ("weights", "readout")]
+        if all(np.array_equal(*pair) for pair in parts):
+            raise ConfigError(
+                f"The networks of `{a}` and `{b}` are one and the same: there is no "
+                "distance to estimate."
+            )
 
 
 def _check_outputs(networks: Sequence[Any]) -> None:

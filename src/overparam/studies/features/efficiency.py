@@ -15,6 +15,8 @@ from ...analysis.refit import Refitted, Sample, refit
 from ...analysis.resampling import Draw, corrected, draw, predicted_error
 from ...analysis.sampling_laws import sampling_law
 from ...dynamics.logistic import NewtonSettings
+from ...dynamics.training import Progress, silent
+from ...errors import ConfigError
 from ...keys import purpose_key
 from ...networks.feature_laws import random_features
 from ...networks.standardised import StandardisedTwoLayer, with_moments
@@ -31,13 +33,17 @@ class Splits:
 
 
 def efficiency(
-    network: Shallow, splits: Splits, options: ResampleOptions
+    network: Shallow,
+    splits: Splits,
+    options: ResampleOptions,
+    progress: Progress = silent,
 ) -> pl.DataFrame:
     """One row per (way of drawing, k, draw): accuracies of exact readouts."""
     rows: list[dict[str, object]] = []
     settings = NewtonSettings(tolerance=options.tolerance)
     moments = feature_moments(network, splits.fit.x)
-    for k in options.n_features:
+    for done, k in enumerate(options.n_features):
+        progress(done, len(options.n_features))
         for kind, source, draws in _ways(network, moments, splits, options, k):
             found = refit(
                 source,
@@ -81,6 +87,11 @@ def sampling_errors(
     r"""Exact and Monte Carlo $E\|\hat f_k - f\|^2$ relative to $E\|f\|^2$, no refit."""
     outputs = np.asarray(network(x), np.float64)
     power = float(np.mean(np.sum(outputs**2, axis=1)))
+    if not (0 < power < np.inf):
+        raise ConfigError(
+            "Errors are relative to the mean square of the network's outputs, which is "
+            f"{power:g} on these data."
+        )
     rows = []
     for kind in options.sampling:
         law = sampling_law(network, kind, data=x)
@@ -116,8 +127,6 @@ def _ways(
     importance = sampling_law(network, "importance", data=splits.fit.x, moments=moments)
     for kind in options.sampling:
         law = sampling_law(network, kind, data=splits.fit.x, moments=moments)
-        if options.method == "without-replacement" and k > available:
-            continue
         keys = _keys(options, f"{kind} {k}")
         yield kind, network, [draw(law, k, method=options.method, key=q) for q in keys]
     if k <= available:

@@ -9,7 +9,12 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ...analysis.distances import BANDWIDTHS, alignment, pooled, wasserstein
 from ...analysis.neurons import Shallow
-from ...analysis.nulls import bootstrap_interval, halves, permutation_test
+from ...analysis.nulls import (
+    PermutationTest,
+    bootstrap_interval,
+    halves,
+    permutation_test,
+)
 from ...analysis.populations import Population, populations, responses
 from ...analysis.sliced import sliced_wasserstein
 from .compare_options import CompareOptions
@@ -65,8 +70,13 @@ def noise_floor(a: Shallow, view: View) -> list[dict[str, Any]]:
     return rows
 
 
-def travelled(a: Shallow, start: Shallow, view: View) -> dict[tuple[str, str], float]:
-    r"""$\hat M^2$ from the initial neurons, by representation and weighting."""
+def travelled(
+    a: Shallow, start: Shallow, view: View
+) -> dict[tuple[str, str], PermutationTest]:
+    r"""$\hat M^2$ from the initial neurons, by representation and weighting.
+
+    A neuron and its own start are a pair: the null exchanges the two.
+    """
     found = {}
     for representation in view.options.representations:
         for weighting in view.options.weighting:
@@ -77,7 +87,12 @@ def travelled(a: Shallow, start: Shallow, view: View) -> dict[tuple[str, str], f
                 probes=view.probes,
                 weighting=weighting,
             )
-            found[representation, weighting] = pooled(*pair).statistic()
+            found[representation, weighting] = permutation_test(
+                pooled(*pair),
+                n_permutations=view.options.n_permutations,
+                paired=True,
+                key=view.key,
+            )
     return found
 
 

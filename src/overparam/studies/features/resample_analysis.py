@@ -8,8 +8,10 @@ from matplotlib.figure import Figure
 
 from ...analysis.neurons import feature_moments
 from ...analysis.refit import Sample
+from ...dynamics.training import Progress, silent
+from ...errors import ConfigError
 from ...memory import Need, check_memory
-from ...plots.figure import COLOURS, panels
+from ...plots.figure import COLOURS, logarithmic, panels
 from ..analyses import Findings, Subject
 from .efficiency import Splits, efficiency, sampling_errors, summarise
 from .resample_options import ResampleOptions
@@ -20,23 +22,27 @@ N_ERROR_INPUTS = 2000
 """Inputs over which the error of the corrected readout is averaged."""
 
 
-def analyse(subjects: Sequence[Subject], options: ResampleOptions) -> Findings:
-    """Draw, refit and score neurons of one stored network."""
+def analyse(
+    subjects: Sequence[Subject], options: ResampleOptions, progress: Progress = silent
+) -> Findings:
+    """Draw, refit and score neurons of one stored network.
+
+    Raises:
+        ConfigError: If more neurons are to be drawn than there are, or the network is
+            zero on the data.
+    """
     (subject,) = subjects
     inputs = inputs_of(subject, options.dataset)
     network = network_at(subject, options.epoch, inputs)
     _check_size(network.weights.shape[0], len(inputs.x), options)
+    moments = feature_moments(network, inputs.x[: options.n_fit])
+    varying = int(np.count_nonzero(moments.std > 0))
+    notes = _notes(len(moments.std), varying, inputs, options)
     errors = sampling_errors(network, inputs.x[:N_ERROR_INPUTS], options)
-    constant = np.sum(feature_moments(network, inputs.x[: options.n_fit]).std == 0)
-    notes = []
-    if constant:
-        notes.append(f"{constant} constant features were kept out of the draws.")
     tables, figures = {}, {"error": error_figure(errors)}
     splits = _splits(inputs, options)
-    if splits is None:
-        notes.append("Without labels only the error of the corrected readout is given.")
-    else:
-        frame = efficiency(network, splits, options)
+    if splits is not None:
+        frame = efficiency(network, splits, options, progress)
         table = summarise(frame)
         tables |= {"accuracy": table, "draws": frame}
         caption = (
@@ -56,6 +62,35 @@ def _check_size(input_dim: int, n_inputs: int, options: ResampleOptions) -> None
         Need("their values on the samples", [rows, drawn]),
         Need("the draws", [("`n_draws`", options.n_draws), drawn], 8, 2),
     )
+
+
+def _notes(
+    width: int, varying: int, inputs: Inputs, options: ResampleOptions
+) -> list[str]:
+    """What was asked for and is not there; a draw that cannot be made is refused."""
+    too_many = [k for k in options.n_features if k > varying]
+    listed = ", ".join(map(str, too_many))
+    if too_many and options.method == "without-replacement":
+        raise ConfigError(
+            f"{varying} of the {width} neurons vary on the data: without replacement "
+            f"`n_features` can be at most that, got {listed}."
+        )
+    told = {
+        f"{width - varying} constant features were kept out of the draws.": (
+            varying < width
+        ),
+        f"There is no top-k of {listed} features: {varying} vary.": bool(too_many),
+        "Without labels only the error of the corrected readout is given.": (
+            inputs.y is None
+        ),
+        f"The readout is solved on the {len(inputs.x)} training samples there are.": (
+            len(inputs.x) < options.n_fit
+        ),
+        "The error without refit is that of draws with replacement.": (
+            options.method != "with-replacement"
+        ),
+    }
+    return [sentence for sentence, holds in told.items() if holds]
 
 
 def accuracy_figure(table: pl.DataFrame, caption: str) -> Figure:
@@ -85,7 +120,7 @@ def error_figure(errors: pl.DataFrame) -> Figure:
         axes[0, 0].plot(part["k"], part["predicted"], color=colour, label=kind)
         axes[0, 0].plot(part["k"], part["monte_carlo"], "o", color=colour)
     axes[0, 0].set_xscale("log")
-    axes[0, 0].set_yscale("log")
+    logarithmic(axes[0, 0])
     axes[0, 0].set_xlabel("number of features k")
     axes[0, 0].set_ylabel("relative mean squared error")
     axes[0, 0].legend()

@@ -12,7 +12,6 @@ from ...analysis.neurons import Shallow, shallow
 from ...errors import ConfigError, StoreError
 from ...keys import purpose_key
 from ...networks.network import Network
-from ...networks.serialise import from_arrays
 from ...networks.standardised import StandardisedTwoLayer, with_moments
 from ...networks.two_layer import NormalisedTwoLayer, TwoLayer
 from ...store.read import StoredRun
@@ -66,7 +65,7 @@ def network_at(subject: Subject, epoch: int | None, inputs: Inputs) -> Shallow:
         ConfigError: If the network has other structure, or other inputs.
         StoreError: If the epoch was not kept.
     """
-    network = subject.network if epoch is None else _stored(subject.run, epoch)
+    network = subject.network if epoch is None else _stored(subject, epoch)
     weights = shallow_weights(network)
     if weights.shape[0] != inputs.x.shape[1]:
         raise ConfigError(
@@ -90,7 +89,8 @@ def shallow_weights(network: Network) -> Float[Array, "input_dim width"]:
     return shallow(network).weights
 
 
-def _stored(run: StoredRun, epoch: int) -> Network:
+def _stored(subject: Subject, epoch: int) -> Network:
+    run = subject.run
     if not has_epoch(run, epoch) or run.network is None:
         names = [name for name in run.arrays if name.startswith("epoch_")]
         kept = sorted(
@@ -104,7 +104,7 @@ def _stored(run: StoredRun, epoch: int) -> Network:
         for name, value in run.arrays.items()
         if name.startswith(prefix)
     }
-    return from_arrays(arrays, run.network[1])
+    return subject.rebuilt(arrays)
 
 
 def _folded(network: NormalisedTwoLayer, x: Float[Array, "n d"]) -> TwoLayer:

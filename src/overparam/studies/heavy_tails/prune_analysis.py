@@ -1,6 +1,7 @@
 """The analysis `prune`: stored networks at every pruning level."""
 
 import contextlib
+import math
 from collections.abc import Mapping, Sequence
 
 import jax
@@ -12,9 +13,11 @@ from matplotlib.figure import Figure
 from ...analysis.pruning import PruningCurve, counts_for_error
 from ...analysis.pruning_limits import gaussian_column_ratio
 from ...analysis.pruning_networks import pruning_curves, pruning_ratios
+from ...dynamics.training import Progress, silent
+from ...networks.layers import parameters
 from ...networks.network import Network
 from ...plots.figure import COLOURS, panels
-from ..analyses import Findings, Subject
+from ..analyses import Findings, Subject, networks_of
 from .config import HeavyTails
 from .data import Data, load_data
 from .losses import LOSSES
@@ -28,32 +31,39 @@ LABELS = ("noise", "alpha", "sigma", "width", "depth", "dataset", "seed")
 """Config fields that stand beside the levels in the table."""
 
 
-def analyse(subjects: Sequence[Subject], options: PruneOptions) -> Findings:
+def analyse(
+    subjects: Sequence[Subject], options: PruneOptions, progress: Progress = silent
+) -> Findings:
     """Ratios, and accuracies where the data are known, of every run at every level."""
+
+    def curves_of(subject: Subject) -> dict[str, PruningCurve]:
+        return pruning_curves(
+            subject.network, part=options.part, layers=options.patterns
+        )
+
+    subjects, curves, notes = networks_of(subjects, curves_of)
     networks = [subject.network for subject in subjects]
-    rows = [
-        _rows(subject, network, options)
-        for subject, network in zip(subjects, networks, strict=True)
-    ]
+    rows = []
+    for subject, network in zip(subjects, networks, strict=True):
+        progress(len(rows), len(subjects))
+        rows.append(_rows(subject, network, options))
     frame = pl.concat(
         [
             _labelled(subject, found)
             for subject, found in zip(subjects, rows, strict=True)
         ],
-        how="diagonal",
+        # Other studies give other types to fields of one name.
+        how="diagonal_relaxed",
     )
     tables = {"pruning": frame}
     runs = [subject.run for subject in subjects]
     if all(run.study == STUDY for run in runs):
         tables["reference"] = reference_table(runs, rows)
-    curves = [
-        pruning_curves(network, part=options.part, layers=options.patterns)
-        for network in networks
-    ]
     return Findings(
         tables=tables,
         figures={"pruning": _figure(subjects, networks, curves, rows, options)},
         summary={"runs": len(subjects), "part": options.part, "scope": options.scope},
+        notes=notes,
     )
 
 
@@ -147,9 +157,7 @@ def _gaussian_limit(
     if options.part != "filter" or len(curves) != 1:
         return
     (name,) = curves
-    fan_in = int(getattr(network, name, network.readout).shape[0])
-    if name.startswith("layers."):
-        fan_in = network.layers[0].shape[0]  # pyright: ignore
+    fan_in = math.prod(parameters(network)[name].shape[:-1])
     errors = np.linspace(0, 0.5, 51)
     ratios = [gaussian_column_ratio(eps, fan_in=fan_in) for eps in errors]
     axes.plot(errors, ratios, ":", color="0.4", label="Gaussian weights")
@@ -166,10 +174,13 @@ def _accuracy_against_ratio(axes: Axes, rows: Sequence[Row], colour: str) -> Non
 
 
 def _label(subject: Subject) -> str:
-    config = subject.run.config
-    if config.get("noise", "none") == "none":
-        return f"{subject.run.path.name[:6]}: no noise"
-    return f"{subject.run.path.name[:6]}: {config['noise']}, alpha {config['alpha']:g}"
+    config, name = subject.run.config, subject.run.path.name[:6]
+    # Other studies mean other things by `noise`.
+    if subject.run.study != STUDY:
+        return name
+    if config["noise"] == "none":
+        return f"{name}: no noise"
+    return f"{name}: {config['noise']}, alpha {config['alpha']:g}"
 
 
 def _parametrisation(subject: Subject) -> str:

@@ -1,8 +1,9 @@
 """The analysis `tails`: tail indices of a stored network, with controls."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -10,97 +11,161 @@ import polars as pl
 from matplotlib.figure import Figure
 from numpy import ndarray
 
-from ...analysis.pruning_networks import squared_sizes
+from ...analysis.pruning_networks import layer_weights, squared_sizes
 from ...analysis.tails import CHARACTERISTIC_POINTS, hill_plot, survival
 from ...analysis.tails_gradient import gradient_noise
-from ...analysis.tails_report import tail_report
+from ...analysis.tails_report import TailIndex, tail_report
 from ...analysis.tails_spectrum import spectrum_exponent
 from ...dynamics.descent import BatchLoss
+from ...dynamics.training import Progress, silent
 from ...errors import ConfigError
-from ...networks.layers import hidden_layers, parameters
-from ...networks.network import Network
-from ...plots.figure import COLOURS, panels
+from ...networks.layers import READOUT
+from ...plots.figure import COLOURS, legend, panels
 from ..analyses import Findings, Subject
 from .losses import LOSSES
 from .prune_analysis import data_of
 from .tails_options import TailsOptions
 
 
-def analyse(subjects: Sequence[Subject], options: TailsOptions) -> Findings:
-    """Every estimator on every layer of one network.
+BATCH_SIZE = 100
+N_BATCHES = 100
+"""Of gradient noise, where the options name no other."""
+
+FEWEST_DRAWN = 10
+"""Values other than 0 that a Hill plot needs."""
+
+Given = TypeVar("Given")
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Values of a layer, and for each the label of its independent unit."""
+
+    values: ndarray
+    units: ndarray
+
+
+def analyse(
+    subjects: Sequence[Subject], options: TailsOptions, progress: Progress = silent
+) -> Findings:
+    """Every estimator on every layer of one network; each one fails alone.
 
     Raises:
-        ConfigError: If a layer is too small or constant, or gradient noise is asked of
-            a run without known data.
+        ConfigError: If no layer has a tail index, or gradient noise is asked of a run
+            without known data.
     """
     subject = subjects[0]
-    network = subject.network
-    names = hidden_layers(network, patterns=_split(options.layers))
-    samples = _samples(subject, network, names, options)
-    weights = parameters(network)
-    spectra = {name: spectrum_exponent(np.asarray(weights[name])) for name in names}
-    caption = f"{subject.title}: {options.of}"
+    weights = layer_weights(subject.network, layers=_split(options.layers))
+    samples = _samples(subject, weights, options)
+    notes: list[str] = []
+    reports = _each(samples, lambda sample: _report(sample, options), notes, progress)
+    if not reports:
+        raise ConfigError(f"No layer has a tail index: {notes[0]}")
+    spectra = _each(weights, lambda matrix: [spectrum_exponent(matrix)], notes)
+    exponents = {f"spectrum_exponent of {n}": f.exponent for n, [f] in spectra.items()}
+    chosen = {name: samples[name].values for name in reports}
+    tables = {"tails": _table(reports)}
     return Findings(
-        tables={
-            "tails": _table(samples, options),
-            "spectrum": pl.DataFrame(
-                [
-                    {"layer": name, **dataclasses.asdict(fit)}
-                    for name, fit in spectra.items()
-                ]
-            ),
-        },
-        figures={"tails": _figure(samples, caption)},
-        summary={"of": options.of}
-        | {f"spectrum_exponent of {n}": fit.exponent for n, fit in spectra.items()},
-        notes=(
-            "On stable samples with an index above 1.7 hill, dekkers and pickands are "
-            "strongly biased; on other power tails the first four are wrong. Compare "
-            "with `gaussian`, the same estimator on as many Gaussian values.",
-        ),
+        tables=tables | ({"spectrum": _table(spectra)} if spectra else {}),
+        figures={"tails": _figure(chosen, f"{subject.title}: {options.of}")},
+        summary={"of": options.of} | exponents,
+        notes=[*_notes(options), *notes],
     )
 
 
-def _table(samples: Mapping[str, ndarray], options: TailsOptions) -> pl.DataFrame:
+def _each(
+    layers: Mapping[str, Given],
+    find: Callable[[Given], Found],
+    notes: list[str],
+    progress: Progress = silent,
+) -> dict[str, Found]:
+    """What is found in every layer; one where nothing is found adds a note."""
+    found = {}
+    for done, (name, given) in enumerate(layers.items()):
+        progress(done, len(layers))
+        try:
+            found[name] = find(given)
+        except ConfigError as error:
+            notes.append(f"`{name}`: {error}")
+    return found
+
+
+def _report(sample: _Sample, options: TailsOptions) -> list[TailIndex]:
+    return tail_report(
+        sample.values,
+        units=sample.units,
+        estimators=_split(options.estimators),
+        n_resamples=options.n_resamples,
+        level=options.level,
+        seed=options.seed,
+    )
+
+
+def _table(layers: Mapping[str, Sequence[Any]]) -> pl.DataFrame:
     rows = [
         {"layer": name, **dataclasses.asdict(found)}
-        for name, sample in samples.items()
-        for found in tail_report(
-            sample,
-            estimators=_split(options.estimators),
-            n_resamples=options.n_resamples,
-            level=options.level,
-            seed=options.seed,
-        )
+        for name, several in layers.items()
+        for found in several
     ]
-    return pl.DataFrame(rows)
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _notes(options: TailsOptions) -> list[str]:
+    unit = {"entries": "neurons", "column-norms": "columns"}.get(options.of, "batches")
+    return [
+        "On stable samples with an index above 1.7 hill, dekkers and pickands are "
+        "strongly biased; on other power tails the first four are wrong. Compare "
+        "with `gaussian`, the same estimator on as many Gaussian values.",
+        f"Intervals resample whole {unit}: they say how an index would move with other "
+        f"{unit} of the same law in this network, not with another run.",
+    ]
 
 
 def _samples(
-    subject: Subject,
-    network: Network,
-    names: Sequence[str],
-    options: TailsOptions,
-) -> dict[str, ndarray]:
-    weights = parameters(network)
+    subject: Subject, weights: Mapping[str, ndarray], options: TailsOptions
+) -> dict[str, _Sample]:
     if options.of == "entries":
-        return {name: np.asarray(weights[name]).ravel() for name in names}
+        return {
+            name: _Sample(matrix.ravel(), _neurons(name, matrix.shape).ravel())
+            for name, matrix in weights.items()
+        }
     if options.of == "column-norms":
-        return {name: np.sqrt(squared_sizes(weights[name])) for name in names}
+        norms = {name: np.sqrt(squared_sizes(w)) for name, w in weights.items()}
+        return {n: _Sample(v, np.arange(v.size)) for n, v in norms.items()}
     data = data_of(subject)
     if data is None:
         raise ConfigError(
             f"The data of a run of {subject.run.study} are not known to this analysis; "
             "gradient-noise needs a run of heavy-tails."
         )
+    n_batches = options.n_batches or N_BATCHES
     found = gradient_noise(
-        network,
+        subject.network,
         data.train,
         objective=BatchLoss(LOSSES[subject.run.config["loss"]]),
-        batch_size=options.batch_size,
+        batch_size=options.batch_size or BATCH_SIZE,
+        n_batches=n_batches,
         key=jax.random.key(options.seed),
     )
-    return {name: found[name] for name in names}
+    # All entries of a batch's gradient see the same samples.
+    return {
+        name: _Sample(
+            found[name], np.arange(n_batches).repeat(found[name].size // n_batches)
+        )
+        for name in weights
+    }
+
+
+def _neurons(name: str, shape: tuple[int, ...]) -> ndarray:
+    """The neuron of every weight: its column, or its row of the readout.
+
+    Whatever the noise, neurons of a layer share no random numbers; weights of a neuron
+    may (`shared` and `isotropic` noise), and its gradients tie them in any case.
+    """
+    axis = -2 if name == READOUT else -1
+    labels = np.arange(shape[axis]).reshape(-1, *(1,) * (-axis - 1))
+    return np.broadcast_to(labels, shape)
 
 
 def _figure(samples: Mapping[str, ndarray], caption: str) -> Figure:
@@ -109,13 +174,14 @@ def _figure(samples: Mapping[str, ndarray], caption: str) -> Figure:
         style = {"color": COLOURS[index % len(COLOURS)], "label": name}
         _draw(axes, sample, style)
     first = next(iter(samples.values()))
-    control = np.random.default_rng(0).standard_normal(len(first))
-    control *= np.median(np.abs(first)) / np.median(np.abs(control))
+    control = np.random.default_rng(0).standard_normal(first.size)
+    if size := np.median(np.abs(first)):
+        control *= size / np.median(np.abs(control))
     _draw(axes, control, {"color": "0.4", "linestyle": ":", "label": "Gaussian"})
     axes[0, 0].set_xlabel("absolute value")
     axes[0, 0].set_ylabel("share of values at least as large")
     axes[0, 0].set_xlim(left=float(np.quantile(np.abs(first), 0.01)) or None)
-    axes[0, 0].legend()
+    legend(axes[0, 0])
     axes[0, 1].set_xlabel("k largest values")
     axes[0, 1].set_ylabel("Hill index")
     axes[0, 1].set_ylim(0, 10)
@@ -130,15 +196,17 @@ def _draw(axes: ndarray, sample: ndarray, style: Mapping[str, Any]) -> None:
     # Dense in the tail; a point for each of a million values would burst the file.
     chosen = values.size - np.unique(np.geomspace(1, values.size, 300).astype(int))
     axes[0, 0].loglog(values[chosen], shares[chosen], **style)
-    axes[0, 1].semilogx(*hill_plot(sample), **style)
-    axes[0, 2].plot(*_characteristic(sample), **style)
-
-
-def _characteristic(sample: ndarray) -> tuple[ndarray, ndarray]:
+    if np.count_nonzero(values) >= FEWEST_DRAWN:
+        axes[0, 1].semilogx(*hill_plot(sample), **style)
     low, high = np.quantile(sample, [0.25, 0.75])
-    scaled = 2 * (np.asarray(sample, float) - np.median(sample)) / (high - low)
-    squares = [abs(np.exp(1j * t * scaled).mean()) ** 2 for t in CHARACTERISTIC_POINTS]
-    return np.log(CHARACTERISTIC_POINTS), np.log(-np.log(np.asarray(squares)))
+    if low < high:
+        scaled = 2 * (sample - np.median(sample)) / (high - low)
+        axes[0, 2].plot(*_characteristic(scaled), **style)
+
+
+def _characteristic(scaled: ndarray) -> tuple[ndarray, ndarray]:
+    means = [np.exp(1j * t * scaled).mean() for t in CHARACTERISTIC_POINTS]
+    return np.log(CHARACTERISTIC_POINTS), np.log(-2 * np.log(np.abs(means)))
 
 
 def _split(text: str) -> tuple[str, ...]:

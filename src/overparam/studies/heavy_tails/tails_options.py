@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...checks import MOST_REPETITIONS, at_least, in_range
+from ...errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,7 +12,8 @@ class TailsOptions:
     """How heavy are the tails of a stored network's hidden weights?
 
     All estimators with bootstrap intervals, what each assumes, and the same on as many
-    Gaussian values; log-log survival, Hill and characteristic-function plots.
+    Gaussian values; log-log survival, Hill and characteristic-function plots. Intervals
+    resample what is independent: whole neurons, or whole batches.
 
     Examples:
       overparam analyse 3f2a tails
@@ -29,13 +31,21 @@ class TailsOptions:
     """Number of bootstrap resamples."""
     level: float = 0.95
     """Level of the intervals."""
-    batch_size: int = 100
-    """Samples of a batch, for gradient-noise."""
+    batch_size: int | None = None
+    """Samples of a batch, for gradient-noise; `none` takes 100."""
+    n_batches: int | None = None
+    """Number of batches, for gradient-noise; `none` takes 100."""
     seed: int = 0
     """Seed of resamples, control and batches."""
 
     def __post_init__(self) -> None:
         in_range(2, MOST_REPETITIONS, n_resamples=self.n_resamples)
         at_least(1, batch_size=self.batch_size)
+        in_range(1, MOST_REPETITIONS, n_batches=self.n_batches)
         at_least(0, seed=self.seed)
         in_range(0, 1, level=self.level)
+        for name in ("batch_size", "n_batches"):
+            if self.of != "gradient-noise" and getattr(self, name) is not None:
+                raise ConfigError(
+                    f"`{name}` is for `--of gradient-noise`, got `--of {self.of}`."
+                )

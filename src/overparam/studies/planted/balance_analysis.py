@@ -14,9 +14,10 @@ from ...analysis.balance import (
     path_norm,
 )
 from ...analysis.penalties import PowerPenalty, minimal_penalty
+from ...dynamics.training import Progress, silent
 from ...networks.two_layer import TwoLayer
 from ...plots.figure import COLOURS, legend, panels
-from ..analyses import Findings, Subject
+from ..analyses import Findings, Subject, networks_of
 from .balance_options import BalanceOptions
 
 
@@ -24,13 +25,17 @@ NORMS = ("epoch", "readout_norm", "weights_norm", "path_norm")
 """Records that say how balanced a run was along its epochs."""
 
 
-def analyse(subjects: Sequence[Subject], options: BalanceOptions) -> Findings:
+def analyse(
+    subjects: Sequence[Subject], options: BalanceOptions, progress: Progress = silent
+) -> Findings:
     """Norms, residuals and the penalty before and after balancing.
 
     Raises:
         ConfigError: If a network is not two-layer and homogeneous.
     """
-    networks = [check_homogeneous(each.network, "balance") for each in subjects]
+    subjects, networks, notes = networks_of(
+        subjects, lambda each: check_homogeneous(each.network, "balance")
+    )
     penalty = PowerPenalty(p=options.p, q=options.q, mu=options.mu, nu=options.nu)
     neurons = [_neurons(network, penalty) for network in networks]
     names = [subject.run.path.name for subject in subjects]
@@ -40,7 +45,10 @@ def analyse(subjects: Sequence[Subject], options: BalanceOptions) -> Findings:
     if all(course is not None for course in courses):
         tables["along"] = _named(names, [c for c in courses if c is not None])
         figures["along"] = _lines(tables["along"])
-    summaries = [_summary(network, penalty) for network in networks]
+    summaries = []
+    for done, network in enumerate(networks):
+        progress(done, len(networks))
+        summaries.append(_summary(network, penalty))
     summary = summaries[0]
     if len(names) > 1:
         summary = {
@@ -48,7 +56,7 @@ def analyse(subjects: Sequence[Subject], options: BalanceOptions) -> Findings:
             for name, found in zip(names, summaries, strict=True)
             for key, value in found.items()
         }
-    return Findings(tables=tables, figures=figures, summary=summary)
+    return Findings(tables=tables, figures=figures, summary=summary, notes=notes)
 
 
 def _neurons(network: TwoLayer, penalty: PowerPenalty) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from ...analysis.curvature import Curvatures, smallest_curvatures
 from ...analysis.landscape import escape, settle, split_neuron
 from ...analysis.matching import match_neurons, neuron_masses
+from ...dynamics.training import Progress, silent
 from ...limits.population import Covariance, risk
 from ...networks.two_layer import TwoLayer
 from ...plots.figure import COLOURS, panels
@@ -29,7 +30,9 @@ class _Stage:
     curvatures: Curvatures
 
 
-def analyse(subjects: Sequence[Subject], options: HessianOptions) -> Findings:
+def analyse(
+    subjects: Sequence[Subject], options: HessianOptions, progress: Progress = silent
+) -> Findings:
     """Smallest curvatures at the student, where it settles, split, and beyond.
 
     Raises:
@@ -40,7 +43,7 @@ def analyse(subjects: Sequence[Subject], options: HessianOptions) -> Findings:
     teacher = stored_teacher(subject, "hessian")
     covariance = stored_covariance(subject)
     with jax.enable_x64(True):
-        stages = _stages(student, teacher, covariance, options)
+        stages = _stages(student, teacher, covariance, options, progress)
     table = pl.DataFrame([_row(stage, teacher, covariance) for stage in stages])
     return Findings(
         tables={"stages": table, "curvatures": _spectra(stages)},
@@ -59,8 +62,10 @@ def _stages(
     teacher: TwoLayer,
     covariance: Covariance | None,
     options: HessianOptions,
+    progress: Progress,
 ) -> list[_Stage]:
-    def stage(name: str, at: TwoLayer) -> _Stage:
+    def stage(number: int, name: str, at: TwoLayer) -> _Stage:
+        progress(number, 4)
         curvatures = smallest_curvatures(
             at, teacher, covariance=covariance, count=options.count
         )
@@ -70,18 +75,15 @@ def _stages(
     if neuron is not None:
         split_neuron(student, neuron)  # Refused before the long work.
     descent: dict[str, Any] = {"covariance": covariance, "n_steps": options.n_steps}
+    stored = stage(0, "stored", student)
     settled = settle(student, teacher, **descent).network
     if neuron is None:
         neuron = int(np.argmax(neuron_masses(settled)))
-    split = stage("split", split_neuron(settled, neuron))
+    settled_stage = stage(1, "settled", settled)
+    split = stage(2, "split", split_neuron(settled, neuron))
     direction = split.curvatures.direction
     beyond = escape(split.student, direction, teacher, step=options.step, **descent)
-    return [
-        stage("stored", student),
-        stage("settled", settled),
-        split,
-        stage("beyond", beyond.network),
-    ]
+    return [stored, settled_stage, split, stage(3, "beyond", beyond.network)]
 
 
 def _row(

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...analysis.matching import Matching, match_neurons, neuron_masses
+from ...dynamics.training import Progress, silent
 from ...plots.figure import COLOURS, legend, panels
-from ..analyses import Findings, Subject
+from ..analyses import Findings, Subject, nearest_note
 from .neurons_options import NeuronsOptions
 from .stored import kept_students, stored_teacher
 
@@ -36,7 +37,9 @@ class _Course:
         return np.maximum(1 - self.matchings[epoch].cover, 1e-16)
 
 
-def analyse(subjects: Sequence[Subject], options: NeuronsOptions) -> Findings:
+def analyse(
+    subjects: Sequence[Subject], options: NeuronsOptions, progress: Progress = silent
+) -> Findings:
     """Largest cosine, match and mass of every teacher neuron, at every kept epoch.
 
     Raises:
@@ -45,10 +48,10 @@ def analyse(subjects: Sequence[Subject], options: NeuronsOptions) -> Findings:
     subject = subjects[0]
     students = kept_students(subject, "neurons")
     teacher = stored_teacher(subject, "neurons")
-    matchings = {
-        epoch: match_neurons(teacher, student, threshold=options.threshold)
-        for epoch, student in sorted(students.items())
-    }
+    matchings = {}
+    for epoch, student in sorted(students.items()):
+        progress(len(matchings), len(students))
+        matchings[epoch] = match_neurons(teacher, student, threshold=options.threshold)
     course = _Course(matchings, neuron_masses(teacher), options.threshold)
     caption = subject.title
     figures = {"neurons": _figure(course, _epochs(course, options), caption)}
@@ -62,7 +65,12 @@ def analyse(subjects: Sequence[Subject], options: NeuronsOptions) -> Findings:
         "their mass": float(last.lost_masses.sum()),
         "surplus mass of the student": last.surplus_mass,
     }
-    return Findings(tables=tables, figures=figures, summary=summary)
+    return Findings(
+        tables=tables,
+        figures=figures,
+        summary=summary,
+        notes=nearest_note("epochs", options.epochs, matchings),
+    )
 
 
 def _epochs(course: _Course, options: NeuronsOptions) -> list[int]:

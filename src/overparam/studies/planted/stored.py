@@ -16,8 +16,9 @@ def stored_student(subject: Subject, what: str) -> TwoLayer:
     """The trained student.
 
     Raises:
-        ConfigError: If it is not two-layer; `what` names the analysis.
+        ConfigError: If it is none of the study planted; `what` names the analysis.
     """
+    subject.must_be_of("planted", what)
     network = subject.network
     if not isinstance(network, TwoLayer):
         raise ConfigError(
@@ -32,13 +33,11 @@ def stored_teacher(subject: Subject, what: str) -> TwoLayer:
     Raises:
         ConfigError: If the run has none; `what` names the analysis.
     """
+    subject.must_be_of("planted", what)
     arrays = subject.run.arrays
     names = ("teacher.weights", "teacher.readout")
     if any(name not in arrays for name in names):
-        raise ConfigError(
-            f"The run `{subject.run.path}` has no planted teacher; `{what}` looks at "
-            "runs of the study planted."
-        )
+        raise ConfigError(f"The run `{subject.run.path}` has no planted teacher.")
     weights, readout = (jnp.asarray(arrays[name]) for name in names)
     activation = subject.run.config.get("activation", "relu")
     return TwoLayer(weights=weights, readout=readout, activation=activation)

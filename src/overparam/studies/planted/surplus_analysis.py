@@ -9,14 +9,17 @@ from matplotlib.figure import Figure
 from ...analysis.canonical import canonical
 from ...analysis.matching import neuron_masses
 from ...analysis.surplus import pruned_risks
+from ...dynamics.training import Progress, silent
 from ...limits.population import risk
-from ...plots.figure import COLOURS, legend, panels
+from ...plots.figure import COLOURS, legend, logarithmic, panels
 from ..analyses import Findings, Subject
-from .stored import stored_student, stored_teacher
+from .stored import stored_covariance, stored_student, stored_teacher
 from .surplus_options import SurplusOptions
 
 
-def analyse(subjects: Sequence[Subject], options: SurplusOptions) -> Findings:
+def analyse(
+    subjects: Sequence[Subject], options: SurplusOptions, progress: Progress = silent
+) -> Findings:
     """The exact risk against the number of neurons kept.
 
     Raises:
@@ -29,14 +32,18 @@ def analyse(subjects: Sequence[Subject], options: SurplusOptions) -> Findings:
     merged = canonical(student, tolerance=options.merge) if options.merge else student
     counts = np.arange(merged.readout.shape[0], -1, -1)
     masses = np.sort(neuron_masses(merged))
+    covariance = stored_covariance(subject)
+    risks = pruned_risks(
+        merged, teacher, counts.tolist(), covariance=covariance, progress=progress
+    )
     table = pl.DataFrame(
         {
             "kept_neurons": counts,
             "removed_mass": np.concatenate([[0], np.cumsum(masses)]),
-            "risk": pruned_risks(merged, teacher, counts.tolist()),
+            "risk": risks,
         }
     )
-    full = risk(student, teacher)
+    full = risk(student, teacher, covariance=covariance)
     allowed = table.filter(pl.col("risk") <= (1 + options.slack) * full)
     needed = allowed["kept_neurons"].min()
     summary = {
@@ -64,7 +71,7 @@ def _figure(table: pl.DataFrame, planted: int, full: float, subject: Subject) ->
     axes[0, 0].plot(table["kept_neurons"], table["risk"], color=COLOURS[0])
     axes[0, 0].axhline(full, color=COLOURS[2], label="the student")
     axes[0, 0].axvline(planted, color="0.5", linestyle=":", label="teacher's neurons")
-    axes[0, 0].set_yscale("log")
+    logarithmic(axes[0, 0])
     axes[0, 0].set_xlabel("neurons kept, the heaviest")
     axes[0, 0].set_ylabel("exact risk")
     legend(axes[0, 0])

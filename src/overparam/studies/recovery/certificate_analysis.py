@@ -7,6 +7,7 @@ import polars as pl
 
 from ...convex.certificate import NetworkCertificate, certify_network
 from ...convex.patterns import Patterns
+from ...dynamics.training import Progress, silent
 from ...errors import ConfigError
 from ...networks.two_layer import TwoLayer
 from ..analyses import Findings, Subject
@@ -20,8 +21,13 @@ SENTENCES = {
 }
 
 
-def analyse(subjects: Sequence[Subject], options: CertificateOptions) -> Findings:
+def analyse(
+    subjects: Sequence[Subject],
+    options: CertificateOptions,
+    progress: Progress = silent,
+) -> Findings:
     """Bound the distance to the global optimum, each number with its tier."""
+    progress(0, 1)
     run, network = subjects[0].run, subjects[0].network
     if not isinstance(network, TwoLayer):
         raise ConfigError(

@@ -12,28 +12,31 @@ from ...analysis.circular import circle_w2
 from ...analysis.smoothing import circle_density, torus_density
 from ...analysis.torus_transport import torus_wasserstein
 from ...data.circle import CircleTeacher, uniform_angles
+from ...dynamics.training import Progress, silent
 from ...errors import ConfigError
 from ...plots.animation import animate
 from ...plots.figure import COLOURS, panels
-from ..analyses import Findings, Subject
+from ..analyses import Findings, Subject, nearest_note
 from .density_options import DensityOptions
 
 
 GRID = uniform_angles(512)
+CIRCLE_WIDTH, TORUS_WIDTH, ANIMATION_WIDTH = 0.04, 0.1, 0.1
+FRAMES_PER_SECOND = 10
 
 
-def analyse(subjects: Sequence[Subject], options: DensityOptions) -> Findings:
+def analyse(
+    subjects: Sequence[Subject], options: DensityOptions, progress: Progress = silent
+) -> Findings:
     """Draw densities at the asked steps; write the animation if there is to be one.
 
     Raises:
         ConfigError: If the run has no snapshots of features.
     """
+    subjects[0].must_be_of("timescales", "density")
     run = subjects[0].run
     if "snapshot.weights" not in run.arrays:
-        raise ConfigError(
-            f"The run `{run.path.name}` of {run.study} holds no snapshots of features; "
-            "the analysis `density` needs a run of `timescales`."
-        )
+        raise ConfigError(f"The run `{run.path}` holds no snapshots of features.")
     snapshots = Snapshots(run.config, run.arrays)
     steps = snapshots.steps
     indices = [int(np.argmin(np.abs(steps - step))) for step in options.steps]
@@ -47,9 +50,9 @@ def analyse(subjects: Sequence[Subject], options: DensityOptions) -> Findings:
             snapshots.draw_torus_limit(axes[1, panel], index)
     if not snapshots.on_torus:
         axes[0, 0].legend()
-    notes = []
+    notes = nearest_note("steps", options.steps, steps.tolist())
     if options.animation is not None:
-        _animate(snapshots, options, caption)
+        _animate(snapshots, options, caption, progress)
         notes.append(f"The animation is in {options.animation}.")
     rows = {"step": steps[indices], "time": snapshots.times[indices]}
     if options.transport:
@@ -78,11 +81,12 @@ class Snapshots:
         """Features of a snapshot."""
         return np.asarray(self.arrays["snapshot.weights"][index], float)
 
-    def draw(self, axes: Axes, index: int, *, bandwidth: float) -> None:
+    def draw(self, axes: Axes, index: int, *, bandwidth: float | None) -> None:
         """One snapshot: curves on the circle, a map on the torus."""
         points = self.points(index)
+        bandwidth = bandwidth or (TORUS_WIDTH if self.on_torus else CIRCLE_WIDTH)
         if self.on_torus:
-            _map(axes, torus_density(points, bandwidth=max(bandwidth, 0.1)))
+            _map(axes, torus_density(points, bandwidth=bandwidth))
             axes.plot(*points.T, ".", color=COLOURS[1], markersize=2)
         else:
             self._curves(axes, index, _angles(points), bandwidth)
@@ -141,13 +145,18 @@ def _map(axes: Axes, density: np.ndarray) -> None:
     axes.grid(False)
 
 
-def _animate(snapshots: Snapshots, options: DensityOptions, caption: str) -> None:
+def _animate(
+    snapshots: Snapshots, options: DensityOptions, caption: str, progress: Progress
+) -> None:
     assert options.animation is not None
     figure, axes = panels(width=5, height=3.2, caption=caption)
 
+    bandwidth = options.animation_bandwidth or ANIMATION_WIDTH
+
     def draw(frame: int) -> None:
+        progress(frame, len(snapshots.steps))
         axes[0, 0].clear()
-        snapshots.draw(axes[0, 0], frame, bandwidth=options.animation_bandwidth)
+        snapshots.draw(axes[0, 0], frame, bandwidth=bandwidth)
         if not snapshots.on_torus:
             axes[0, 0].legend(loc="upper left")
 
@@ -156,7 +165,7 @@ def _animate(snapshots: Snapshots, options: DensityOptions, caption: str) -> Non
         draw,
         options.animation,
         n_frames=len(snapshots.steps),
-        frames_per_second=options.frames_per_second,
+        frames_per_second=options.frames_per_second or FRAMES_PER_SECOND,
     )
 
 

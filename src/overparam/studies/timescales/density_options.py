@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...checks import at_least, positive
+from ...errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,14 +21,15 @@ class DensityOptions:
 
     steps: tuple[int, ...] = (0, 100, 1000, 5000, 10000)
     """Steps to draw; the nearest snapshots are taken."""
-    bandwidth: float = 0.04
-    """Standard deviation of the smoothing (radians, or units of the torus)."""
+    bandwidth: float | None = None
+    """Standard deviation of the smoothing; `none` takes 0.04 (radians) on the circle,
+    0.1 on the torus of side 4."""
     animation: Path | None = None
     """File for an animation of all snapshots: `.gif`, or `.mp4` with ffmpeg."""
-    animation_bandwidth: float = 0.1
-    """Smoothing of the animation."""
-    frames_per_second: int = 10
-    """Speed of the animation."""
+    animation_bandwidth: float | None = None
+    """Smoothing of the animation; `none` takes 0.1."""
+    frames_per_second: int | None = None
+    """Speed of the animation; `none` takes 10."""
     transport: bool = False
     """Add 2-Wasserstein distances to the table (on the torus by POT, extra `ot`)."""
 
@@ -36,3 +38,6 @@ class DensityOptions:
         for step in self.steps:
             at_least(0, steps=step)
         at_least(1, frames_per_second=self.frames_per_second)
+        for name in ("animation_bandwidth", "frames_per_second"):
+            if self.animation is None and getattr(self, name) is not None:
+                raise ConfigError(f"`{name}` is for an animation: give `--animation`.")
