@@ -8,6 +8,8 @@ from scipy import stats
 from overparam.analysis.intervals import (
     mean_interval,
     median_interval,
+    percentile_interval,
+    resampled_units,
     sign_test,
     wilson,
 )
@@ -42,6 +44,31 @@ def test_mean_interval_is_students():
     found = mean_interval(values)
     assert_allclose([found.low, found.high], [low, high])
     assert mean_interval([1.0]).high == np.inf
+
+
+def test_percentile_interval_is_students_for_means_of_few_normal_values():
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal(10)
+    repeats = [values[rng.integers(0, 10, 10)].mean() for _ in range(20_000)]
+    found = percentile_interval(values.mean(), repeats, n_units=10)
+    expected = mean_interval(values)
+    # A percentile is not symmetric; the length is that of Student up to skewness.
+    length = expected.high - expected.low
+    assert_allclose(found.high - found.low, length, rtol=0.1)
+
+
+def test_repeats_may_be_infinite():
+    found = percentile_interval(1.0, [1.0, 2.0, np.inf, np.inf], n_units=500)
+    assert (found.low, found.high) == (1, np.inf)
+
+
+def test_units_are_drawn_whole():
+    owner = np.array([0, 1, 1, 2, 2, 2])
+    chosen = resampled_units(owner, np.random.default_rng(1))
+    times = np.bincount(chosen, minlength=6)
+    assert times[1] == times[2]
+    assert times[3] == times[4] == times[5]
+    assert times[[0, 1, 3]].sum() == 3
 
 
 def test_sign_test_counts_signs():

@@ -51,6 +51,19 @@ def test_separated_trials_have_their_line_between_them():
     assert 1.5 < found.estimate < 3.0
 
 
+def test_trials_of_one_seed_are_one_piece_of_evidence():
+    rng = np.random.default_rng(0)
+    ratios = rng.uniform(1, 4, 200)
+    successes = rng.random(200) < expit(3 * (ratios - 2.3))
+    alone = half_line(ratios, successes)
+    copied = half_line(
+        np.tile(ratios, 9), np.tile(successes, 9), units=np.tile(np.arange(200), 9)
+    )
+    width, expected = copied.high - copied.low, alone.high - alone.low
+    # Quantiles of 200 resamples are known to about 10 %; nine copies would give 1/3.
+    assert width == pytest.approx(expected, rel=0.3)
+
+
 def test_a_line_needs_success_and_failure():
     with pytest.raises(ConfigError, match="succeed and trials that fail"):
         half_line(np.array([1.0, 2.0]), np.array([True, True]))

@@ -1,9 +1,12 @@
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
 
 from overparam.analysis.tails import ESTIMATORS
-from overparam.analysis.tails_report import LARGEST_SAMPLE, tail_report
+from overparam.analysis.tails_report import FEWEST_UNITS, LARGEST_SAMPLE, tail_report
+from overparam.dynamics.noise import HeavyTailNoise
 from overparam.errors import ConfigError
 
 
@@ -28,6 +31,79 @@ def test_standard_errors_are_those_of_repeated_samples():
     (found,) = tail_report(stable(1.6, 2000), estimators=["characteristic"])
     # Both standard deviations carry a relative error of about 10 %.
     assert 0.6 < found.standard_error / np.std(repeats) < 1.6
+
+
+def noise_of(kind, *, alpha, shape, seed):
+    """One draw of the study's own noise on a layer of zeros."""
+    noise = HeavyTailNoise(kind, alpha=alpha, sigma=1.0)
+    drawn = noise.draw(
+        {"weights": jnp.zeros(shape)},
+        learning_rate=1.0,
+        step=jnp.asarray(seed),
+        key=jax.random.key(0),
+    )
+    return np.broadcast_to(np.asarray(drawn["weights"]), shape)
+
+
+def coverage(kind, *, alpha, shape, names, repeats):
+    covered = dict.fromkeys(names, 0)
+    units = np.broadcast_to(np.arange(shape[1]), shape)
+    for seed in range(repeats):
+        sample = noise_of(kind, alpha=alpha, shape=shape, seed=seed)
+        report = tail_report(sample, units=units, estimators=names, n_resamples=60)
+        for found in report:
+            covered[found.estimator] += found.low <= alpha <= found.high
+    return covered
+
+
+def test_intervals_cover_the_index_of_shared_noise():
+    names = ["characteristic", "block"]
+    shape = (10, FEWEST_UNITS)
+    covered = coverage("shared", alpha=1.75, shape=shape, names=names, repeats=40)
+    # 40 intervals of 95 %: fewer than 31 has probability below 1e-5.
+    assert min(covered.values()) >= 31, covered
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["shared", "entrywise", "isotropic"])
+def test_intervals_cover_the_index_of_every_noise(kind):
+    names = ["characteristic", "block", "mcculloch", "log-moment"]
+    shape = (20, 1000)
+    covered = coverage(kind, alpha=1.75, shape=shape, names=names, repeats=100)
+    # Of 100 intervals of 95 % fewer than 83 has probability below 1e-5.
+    assert min(covered.values()) >= 83, covered
+
+
+@pytest.mark.parametrize("name", ["characteristic", "mcculloch", "hill"])
+def test_copies_of_a_value_add_nothing_to_what_is_known(name):
+    sample = stable(1.6, 600)
+    copies, units = np.repeat(sample, 9), np.repeat(np.arange(600), 9)
+    settings = {"estimators": [name], "n_resamples": 200}
+    (alone,) = tail_report(sample, **settings)
+    (copied,) = tail_report(copies, units=units, **settings)
+    (naive,) = tail_report(copies, **settings)
+    assert copied.n_units == 600
+    # 200 resamples: each standard error is known to 5 %.
+    assert copied.standard_error == pytest.approx(alone.standard_error, rel=0.25)
+    assert naive.standard_error == pytest.approx(alone.standard_error / 3, rel=0.25)
+
+
+def test_few_units_give_an_estimate_without_an_interval():
+    units = np.arange(1000) % (FEWEST_UNITS - 1)
+    (found,) = tail_report(stable(1.6, 1000), units=units, estimators=["hill"])
+    assert found.estimate > 0
+    assert (found.low, found.high, found.standard_error) == (None, None, None)
+    assert found.remark.endswith(f"at least {FEWEST_UNITS} independent units, got 299.")
+
+
+def test_an_estimator_without_an_answer_leaves_the_others_theirs():
+    sparse = np.where(np.arange(1000) % 20 == 0, stable(1.6, 1000), 0.0)
+    names = ["mcculloch", "hill"]
+    failed, found = tail_report(sparse, estimators=names, n_resamples=5)
+    assert failed.estimate is None
+    assert "quantiles differ" in failed.remark
+    assert found.estimate > 0
+    assert found.low <= found.high
 
 
 def test_the_control_is_gaussian_and_the_sample_is_not():

@@ -202,5 +202,10 @@ def test_watch_and_compare_tell_of_stored_runs(runs, capsys):
     assert run_command(["compare", *ids, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [d["name"] for d in found["config"]] == ["seed"]
-    assert run_command(["compare", ids[0], ids[0]]) == 0
+    assert run_command(["compare", ids[0], ids[0]]) == 2
+    assert "name two runs" in capsys.readouterr().err
+    assert run_command(["run", "planted", *SMALL]) == 0
+    assert run_command(["run", "planted", *SMALL, "--force"]) == 0
+    (again,) = (runs / "planted").glob("*.2")
+    assert run_command(["compare", again.name, again.stem + ".1"]) == 0
     assert "the same to the last bit" in capsys.readouterr().err

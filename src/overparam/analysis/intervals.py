@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy import stats
 
 from ..checks import at_least
@@ -69,6 +69,48 @@ def mean_interval(values: Values, *, level: float = 0.95) -> Interval:
     error = float(stats.sem(array))
     half = error * float(stats.t.ppf((1 + level) / 2, len(array) - 1))
     return Interval(estimate=mean, low=mean - half, high=mean + half)
+
+
+def resampled_units(
+    owner: Int[np.ndarray, " n"], rng: np.random.Generator
+) -> Int[np.ndarray, " m"]:
+    """Places of the values of as many units as there are, drawn with replacement.
+
+    Values of one unit may depend on each other; units are independent.
+
+    Args:
+        owner: Number of the unit of every value, from 0.
+        rng: Draws the units.
+    """
+    n_units = int(owner.max()) + 1
+    counts = np.bincount(rng.integers(0, n_units, n_units), minlength=n_units)
+    return np.repeat(np.arange(owner.size), counts[owner])
+
+
+def percentile_interval(
+    estimate: float, repeats: Values, *, n_units: int, level: float = 0.95
+) -> Interval:
+    r"""Bootstrap interval between order statistics of the repeats, some maybe infinite.
+
+    The share of either tail is expanded for few units n: $\Phi(-\sqrt{n/(n-1)}\,
+    t_{n-1})$ with Student's quantile t, since resamples of few units vary too little.
+
+    Args:
+        estimate: What the whole sample gives.
+        repeats: What each resample gives, none of them NaN.
+        n_units: Number of independent units that were resampled.
+        level: Level of the interval.
+
+    Reference: Hesterberg, The American Statistician 69 (2015), expanded percentiles.
+    """
+    at_least(2, n_units=n_units)
+    ordered = np.sort(np.asarray(repeats, np.float64))
+    quantile = stats.t.ppf((1 + level) / 2, n_units - 1)
+    share = stats.norm.sf(np.sqrt(n_units / (n_units - 1)) * quantile)
+    rank = max(1, int((len(ordered) + 1) * share))
+    return Interval(
+        estimate=estimate, low=float(ordered[rank - 1]), high=float(ordered[-rank])
+    )
 
 
 def sign_test(differences: Values) -> float:

@@ -6,14 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy.optimize import minimize
 from scipy.special import expit
 
 from ..errors import ConfigError, DataError
 from ..store.files import MOST_BYTES, opened
 from ..store.npy import array_of
-from .intervals import Interval, wilson
+from .intervals import (
+    Interval,
+    percentile_interval,
+    resampled_units,
+    wilson,
+)
 
 
 _BOOTSTRAPS = 200
@@ -63,15 +68,20 @@ def success_rates(trials: pl.DataFrame, outcome: str) -> pl.DataFrame:
 
 
 def half_line(
-    ratios: Float[np.ndarray, " trials"], successes: Bool[np.ndarray, " trials"]
+    ratios: Float[np.ndarray, " trials"],
+    successes: Bool[np.ndarray, " trials"],
+    *,
+    units: Int[np.ndarray, " trials"] | None = None,
 ) -> Interval:
     r"""The ratio $n/d$ at which the success probability is one half.
 
-    Logistic regression of success on $n/d$, with a 95 % bootstrap interval over trials.
+    Logistic regression of success on $n/d$, with a 95 % bootstrap interval over units.
 
     Args:
         ratios: $n/d$ of every trial.
         successes: Whether it succeeded.
+        units: Label of what is independent (the seed, whose trials draw their data from
+            one stream of random numbers); `None` makes every trial its own.
 
     Raises:
         ConfigError: If all trials succeeded or all failed.
@@ -80,12 +90,17 @@ def half_line(
         raise ConfigError("a 50 % line needs trials that succeed and trials that fail.")
     rng = np.random.default_rng(len(ratios))
     found = []
+    labels = np.arange(len(ratios)) if units is None else units
+    _, owner = np.unique(labels, return_inverse=True)
     for _ in range(_BOOTSTRAPS):
-        chosen = rng.integers(len(ratios), size=len(ratios))
+        chosen = resampled_units(owner, rng)
         if successes[chosen].any() and not successes[chosen].all():
             found.append(_half(ratios[chosen], successes[chosen]))
-    low, high = np.nanquantile(found, [0.025, 0.975])
-    return Interval(estimate=_half(ratios, successes), low=float(low), high=float(high))
+    estimate, n_units = _half(ratios, successes), int(owner.max()) + 1
+    found = [half for half in found if not np.isnan(half)]
+    if n_units == 1 or not found:
+        return Interval(estimate=estimate, low=-np.inf, high=np.inf)
+    return percentile_interval(estimate, found, n_units=n_units)
 
 
 def _half(

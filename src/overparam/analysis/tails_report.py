@@ -5,17 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64, Int, Shaped
+from jaxtyping import Float, Float64, Shaped
 from numpy import ndarray
-from scipy import stats
 
 from ..checks import at_least, in_range, one_of
 from ..errors import ConfigError
-from .tails import ASSUMPTIONS, ESTIMATORS, MIN_SAMPLE, check_sample
+from .intervals import percentile_interval, resampled_units
+from .tails import ASSUMPTIONS, ESTIMATORS, check_sample
 
 
 LARGEST_SAMPLE = 20_000
 """Larger samples are thinned at random before the bootstrap."""
+FEWEST_UNITS = 300
+"""Fewer independent units give no interval: where rare heavy units decide, 95 % ones
+of 100 to 200 units cover 78 to 90 % (isotropic noise), from 300 on 90 % and more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +56,10 @@ def tail_report(
     level: float = 0.95,
     seed: int = 0,
 ) -> list[TailIndex]:
-    r"""Every estimator on one sample; each one fails alone.
+    """Every estimator on one sample; each one fails alone.
 
     Values of one unit may depend on each other, so that whole units are resampled: the
-    interval says how an estimate moves with other units of the same law. Its two
-    shares $p$ are expanded for few units n, $p = \Phi(-\sqrt{n/(n-1)}\, t_{n-1})$.
+    interval says how an estimate moves with other units of the same law.
 
     The sample is put in random order (for the block estimator) and thinned to 20 000.
 
@@ -74,8 +76,6 @@ def tail_report(
 
     Raises:
         ConfigError: If the sample is too small, constant or not finite.
-
-    Reference: Hesterberg, The American Statistician 69 (2015), expanded percentiles.
     """
     at_least(2, n_resamples=n_resamples)
     in_range(0, 1, level=level)
@@ -90,21 +90,13 @@ def tail_report(
     n_units = int(owner.max()) + 1
     sample = values[chosen]
     resamples = [
-        sample[_resampled(owner, n_units, rng)]
-        for _ in range(n_resamples if n_units >= MIN_SAMPLE else 0)
+        sample[rng.permutation(resampled_units(owner, rng))]
+        for _ in range(n_resamples if n_units >= FEWEST_UNITS else 0)
     ]
     return [
         _index(name, sample, resamples, control, n_units, level)
         for name in estimators or ESTIMATORS
     ]
-
-
-def _resampled(
-    owner: Int[ndarray, " n"], n_units: int, rng: np.random.Generator
-) -> Int[ndarray, " m"]:
-    """Places of the values of as many units, drawn with replacement, in any order."""
-    counts = np.bincount(rng.integers(0, n_units, n_units), minlength=n_units)
-    return rng.permutation(np.repeat(np.arange(owner.size), counts[owner]))
 
 
 def _index(
@@ -122,11 +114,15 @@ def _index(
         estimate = estimator(sample)
         if resamples:
             repeats = np.array([estimator(resample) for resample in resamples])
-            error = float(np.std(repeats, ddof=1)) if _finite(repeats) else math.inf
-            low, high = _interval(repeats, n_units, level)
+            finite = bool(np.isfinite(repeats).all())
+            error = float(np.std(repeats, ddof=1)) if finite else math.inf
+            interval = percentile_interval(
+                estimate, repeats, n_units=n_units, level=level
+            )
+            low, high = interval.low, interval.high
         else:
             remark = (
-                f"An interval needs at least {MIN_SAMPLE} independent units, got "
+                f"An interval needs at least {FEWEST_UNITS} independent units, got "
                 f"{n_units}."
             )
     except ConfigError as failure:
@@ -143,18 +139,3 @@ def _index(
         n_units=n_units,
         remark=remark,
     )
-
-
-def _finite(repeats: Float64[ndarray, " n"]) -> bool:
-    return bool(np.all(np.isfinite(repeats)))
-
-
-def _interval(
-    repeats: Float64[ndarray, " n"], n_units: int, level: float
-) -> tuple[float, float]:
-    """Order statistics, since a repeat may be infinite: at least the level."""
-    quantile = stats.t.ppf((1 + level) / 2, n_units - 1)
-    share = stats.norm.sf(math.sqrt(n_units / (n_units - 1)) * quantile)
-    ordered = np.sort(repeats)
-    rank = max(1, int((ordered.size + 1) * share))
-    return float(ordered[rank - 1]), float(ordered[-rank])

@@ -119,7 +119,11 @@ def fitted_half(trials: pl.DataFrame, outcome: str = "recovered") -> Interval | 
     decided = trials.filter(pl.col(outcome).is_not_null())
     ratios = (decided["n_samples"] / decided["dimension"]).to_numpy()
     try:
-        return half_line(ratios, decided[outcome].cast(pl.Boolean).to_numpy())
+        return half_line(
+            ratios,
+            decided[outcome].cast(pl.Boolean).to_numpy(),
+            units=decided["seed"].to_numpy(),
+        )
     except ConfigError:
         return None
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import tyro
 
+from ...errors import ConfigError
 from ...store.compare import Difference, compare
 from ...store.resolve import resolve_run
 from ..arguments import Storage, parse_all
@@ -43,6 +44,8 @@ def main(argv: Sequence[str]) -> int:
         description=Comparing.__doc__ or "",
     )
     paths = [resolve_run(storage.runs, t) for t in (comparing.one, comparing.other)]
+    if paths[0].resolve() == paths[1].resolve():
+        raise ConfigError(f"Both names mean the run `{paths[0]}`: name two runs.")
     found = compare(*paths)
     kinds: dict[str, tuple[Difference, ...]] = {
         "config": found.config,

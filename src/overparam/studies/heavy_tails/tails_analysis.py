@@ -28,7 +28,7 @@ from .tails_options import TailsOptions
 
 
 BATCH_SIZE = 100
-N_BATCHES = 100
+N_BATCHES = 10
 """Of gradient noise, where the options name no other."""
 
 FEWEST_DRAWN = 10

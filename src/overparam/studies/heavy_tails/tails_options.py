@@ -34,7 +34,8 @@ class TailsOptions:
     batch_size: int | None = None
     """Samples of a batch, for gradient-noise; `none` takes 100."""
     n_batches: int | None = None
-    """Number of batches, for gradient-noise; `none` takes 100."""
+    """Number of batches, for gradient-noise; `none` takes 10, and an interval needs
+    300."""
     seed: int = 0
     """Seed of resamples, control and batches."""
 
