@@ -104,6 +104,23 @@ def test_permutation_test_rejects_equal_laws_as_often_as_it_should():
     assert 0.02 <= np.mean(np.array(p_values) <= 0.05) <= 0.09
 
 
+def test_exchanged_pairs_are_rejected_as_often_as_they_should_be():
+    rng = np.random.default_rng(4)
+    p_values = []
+    for key in jax.random.split(jax.random.key(0), 200):
+        shared = rng.standard_normal((30, 3))
+        pair = [
+            Population(
+                points=shared + 0.3 * rng.standard_normal((30, 3)), weights=np.ones(30)
+            )
+            for _ in range(2)
+        ]
+        test = permutation_test(pooled(*pair), n_permutations=99, paired=True, key=key)
+        p_values.append(test.p_upper)
+    # At level 5 % with 200 repetitions the rate is in this band with probability .97.
+    assert 0.02 <= np.mean(np.array(p_values) <= 0.05) <= 0.09
+
+
 def test_different_laws_are_told_apart(key):
     rng = np.random.default_rng(2)
     a, b = gaussian(rng, 60), gaussian(rng, 50, shift=0.7)

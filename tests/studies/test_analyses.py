@@ -173,7 +173,7 @@ def test_options_that_would_have_no_effect_are_refused(name, options, sentence):
 def test_draws_without_replacement_are_at_most_the_neurons_that_vary(tmp_path):
     runs = [stored(tmp_path, NETWORKS["dead but one"])]
     asked = {"n_features": (1, 3), "sampling": ("uniform",)}
-    with pytest.raises(ConfigError, match="1 of the 30 neurons vary.*got 3"):
+    with pytest.raises(ConfigError, match=r"1 of the 30 neurons vary.*got 3"):
         analysed("resample", runs, method="without-replacement", **asked)
     notes = analysed("resample", runs, method="systematic", **asked).notes
     assert any("no top-k of 3" in note for note in notes)

@@ -1,0 +1,111 @@
+"""`overparam plot`: a median is over seeds only, and every other wish is answered."""
+
+import numpy as np
+import pytest
+
+from overparam.cli.main import run_command
+from overparam.report.differences import unlike
+from overparam.store.record import RunRecord
+from overparam.store.run import open_run
+
+
+def store(root, *, n_records=4, loss=None, **config):
+    defaults = {"width": 10, "optimiser": "sgd", "n_train": None, "seed": 0}
+    with open_run(root, "toy", defaults | config, defaults) as run:
+        steps = np.arange(n_records)
+        losses = 1.0 / (1 + steps) if loss is None else np.asarray(loss, float)
+        metrics = {"step": steps, "loss": losses, "negative": -1.0 - steps}
+        run.write(RunRecord(status="finished", metrics=metrics))
+
+
+@pytest.fixture
+def plot(tmp_path, capsys):
+    """`plot(*options)`: exit code and what was said."""
+
+    def call(*options):
+        out = str(tmp_path / "figure")
+        command = ["plot", str(tmp_path / "runs"), "--study", "toy", "--out", out]
+        code = run_command([*command, *options])
+        said = capsys.readouterr().err
+        assert len(said.strip().splitlines()) <= 1 or code == 0
+        return code, said
+
+    return call
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return tmp_path / "runs"
+
+
+def test_runs_that_differ_in_more_than_seeds_have_no_median(runs, plot):
+    for optimiser in ("sgd", "adam"):
+        for seed in (0, 1):
+            store(runs, optimiser=optimiser, seed=seed)
+    code, said = plot()
+    assert code == 2
+    assert "differ in `optimiser` (adam, sgd)" in said
+    assert plot("--by", "optimiser")[0] == 0
+    store(runs, width=20)
+    code, said = plot("--by", "optimiser")
+    assert code == 2
+    assert "`width` (10, 20)" in said
+    assert plot("--by", "optimiser", "width")[0] == 0
+
+
+def test_a_field_may_be_missing_in_some_runs(runs, plot):
+    store(runs)
+    store(runs, n_train=5)
+    assert plot("--by", "n_train")[0] == 0
+
+
+def test_runs_of_other_lengths_are_lines(runs, plot):
+    store(runs)
+    store(runs, seed=1, n_records=3)
+    code, said = plot()
+    assert code == 0
+    assert "each is a line" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--y", "status"], "`status` holds no numbers; these do:"),
+        (["--x", "optimiser"], "`optimiser` holds no numbers"),
+        (["--y", "negative", "--log-y"], "`negative` has no positive value"),
+        (["--by", "loss"], "`loss` changes along a run"),
+        (["--by", "nonsense"], "There is no column `nonsense`"),
+    ],
+)
+def test_what_cannot_be_drawn_is_a_sentence(runs, plot, options, sentence):
+    store(runs)
+    code, said = plot(*options)
+    assert code == 2
+    assert sentence in said
+
+
+def test_values_that_are_no_numbers_are_left_out_and_told(runs, plot):
+    store(runs, loss=[1.0, np.inf, np.nan, 0.5])
+    code, said = plot("--log-y")
+    assert code == 0
+    assert "2 records without a finite number" in said
+    store(runs, loss=[np.nan] * 4, seed=1)
+    assert plot()[0] == 0
+
+
+def test_nothing_finite_is_a_sentence(runs, plot):
+    store(runs, loss=[np.nan] * 4)
+    code, said = plot()
+    assert code == 2
+    assert "no finite value" in said
+
+
+def test_only_seeds_may_differ_within_a_colour():
+    configs = [
+        {"width": width, "seed": seed, "teacher_seed": seed}
+        for width in (1, 2)
+        for seed in (0, 1)
+    ]
+    colours = [config["width"] for config in configs]
+    assert unlike(configs, colours) == []
+    assert [spread.name for spread in unlike(configs, [None] * 4)] == ["width"]
