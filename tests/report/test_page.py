@@ -198,7 +198,7 @@ def test_what_differs_is_told_with_counts(html):
 
 def test_a_run_without_its_environment_is_still_reported(runs):
     next(runs.glob("toy/*/environment.json")).unlink()
-    assert "5 runs, each a line" in made(runs)
+    assert "median and 10-90 % band over seeds, 5 runs" in made(runs)
 
 
 def test_unfinished_runs_are_named(runs):
@@ -211,8 +211,10 @@ def test_a_folder_without_finished_runs_is_one_sentence(tmp_path):
         collect(tmp_path, about=lambda name: About(), study="toy")
 
 
-def test_runs_that_differ_in_more_than_seeds_get_no_common_median(html):
-    assert "5 runs, each a line" in html
+def test_runs_that_differ_in_more_than_seeds_get_no_common_median(html, runs):
+    assert "median and 10-90 % band over seeds, 5 runs" in html
+    store(runs, width=9, label="other")
+    assert "6 runs, each a line" in made(runs)
 
 
 def test_runs_that_differ_in_seeds_get_a_median(tmp_path):

@@ -86,7 +86,8 @@ def main(argv: Sequence[str]) -> int:
     drawn = records.filter(finite)
     _check_scales(drawn, plotting)
     runs = drawn.unique("path", maintain_order=True)
-    configs = [read_run(path).config for path in runs["path"]]
+    folder = plotting.runs / plotting.study
+    configs = [read_run(folder / Path(path).name).config for path in runs["path"]]
     differing = unlike(configs, runs.select(by).rows() if by else [None] * len(runs))
     if differing:
         raise ConfigError(_no_median(differing))
