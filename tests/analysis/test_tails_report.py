@@ -74,7 +74,7 @@ def test_intervals_cover_the_index_of_every_noise(kind):
     assert min(covered.values()) >= 83, covered
 
 
-@pytest.mark.parametrize("name", ["characteristic", "mcculloch", "hill"])
+@pytest.mark.parametrize("name", ["characteristic", "mcculloch"])
 def test_copies_of_a_value_add_nothing_to_what_is_known(name):
     sample = stable(1.6, 600)
     copies, units = np.repeat(sample, 9), np.repeat(np.arange(600), 9)

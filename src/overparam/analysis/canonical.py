@@ -61,7 +61,7 @@ def canonical(network: TwoLayer, *, tolerance: float = 1e-6) -> TwoLayer:
             rounding of coordinates before they are sorted.
 
     Raises:
-        ConfigError: As `sphere_measure`.
+        ConfigError: As `sphere_measure`, or if a merged weight overflows.
     """
     positive(tolerance=tolerance)
     dtype = network.readout.dtype
@@ -71,6 +71,9 @@ def canonical(network: TwoLayer, *, tolerance: float = 1e-6) -> TwoLayer:
     # Adding 0 turns -0 into 0, which sorts alike.
     rounded = np.round(measure.atoms / tolerance) + 0.0
     order = np.lexsort(rounded.T[::-1])
+    largest = float(np.abs(measure.masses).max(initial=0))
+    if largest > float(jnp.finfo(dtype).max):
+        raise ConfigError(f"A merged neuron of mass {largest:.3g} overflows {dtype}.")
     return TwoLayer(
         weights=jnp.asarray(measure.atoms[order].T, dtype),
         readout=jnp.asarray(measure.masses[order], dtype),

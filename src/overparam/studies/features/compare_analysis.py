@@ -133,8 +133,8 @@ def _notes(
         notes.append(f"Neurons are looked at on the {n_inputs} inputs there are.")
     if any(row["travelled"] is not None and row["rho"] is None for row in rows):
         notes.append(
-            "Where `rho` is missing a network did not move far enough from its start "
-            f"to be told from it (`travelled_p` above {SIGNIFICANT}): there is no "
+            "Where `rho` is missing a network did not move measurably from its start "
+            f"(`travelled` below 0 or `travelled_p` above {SIGNIFICANT}): there is no "
             "distance to divide by."
         )
     if len(repelled):

@@ -63,8 +63,8 @@ def _neurons(network: TwoLayer, penalty: PowerPenalty) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "neuron": np.arange(network.readout.shape[0]),
-            "readout_norm": np.linalg.norm(network.readout, axis=1),
-            "weights_norm": np.linalg.norm(network.weights, axis=0),
+            "readout_norm": np.linalg.norm(np.asarray(network.readout, float), axis=1),
+            "weights_norm": np.linalg.norm(np.asarray(network.weights, float), axis=0),
             "conserved": np.asarray(conserved(network)),
             "residual": np.asarray(balance_residual(network, penalty).per_neuron),
         }
@@ -121,7 +121,7 @@ def _figure(names: Sequence[str], neurons: Sequence[pl.DataFrame]) -> Figure:
         )
         colour = COLOURS[index % len(COLOURS)]
         axes[0, 0].scatter(inputs, outputs, s=12, color=colour, label=name)
-        most = max(most, inputs.max(), outputs.max())
+        most = max(most, inputs.max(initial=0), outputs.max(initial=0))
     axes[0, 0].plot([0, most], [0, most], color="0.5", linestyle=":")
     axes[0, 0].set_xlabel("norm of the input weights of a neuron")
     axes[0, 0].set_ylabel("norm of its output weights")
