@@ -12,6 +12,7 @@ from jaxtyping import Float
 from scipy.sparse.csgraph import connected_components
 
 from ..checks import positive
+from ..errors import ConfigError
 from ..networks.finite import check_finite
 from ..networks.two_layer import TwoLayer
 from .balance import check_homogeneous
