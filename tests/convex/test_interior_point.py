@@ -326,13 +326,6 @@ def test_bad_data_are_refused(rng):
         )
 
 
-def test_zero_samples_are_refused_by_exact_programmes(rng):
-    problem = Problem(rng, 8, 2)
-    problem.x[3] = 0
-    with pytest.raises(ConfigError, match="row 3 of `x` is zero"):
-        problem.program(relaxation="exact")
-
-
 def test_programmes_beyond_the_memory_are_refused(rng, monkeypatch):
     program = Problem(rng, 12, 3).program(relaxation="exact")
     monkeypatch.setattr("os.sysconf", lambda name: 10)

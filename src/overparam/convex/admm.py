@@ -26,6 +26,7 @@ from .groups import MaskedGroups
 from .interior_point import infeasible
 from .programs import Program
 from .solution import Solution, assess
+from .units import Units, in_units
 
 
 _RELAXATION = 1.6
@@ -86,6 +87,17 @@ def solve_admm(
         raise ConfigError(
             "method=admm is not built for normalised networks; use interior-point."
         )
+
+    def solver(scaled: Program, units: Units) -> Solution:
+        return _solve(scaled, tolerance, max_iterations, dtype)
+
+    return in_units(program, solver)
+
+
+def _solve(
+    program: Program, tolerance: float, max_iterations: int, dtype: DTypeLike
+) -> Solution:
+    assert isinstance(program.groups, MaskedGroups)
     certify = _Certifier(program, tolerance)
     if certify.unreachable is not None:
         return infeasible(program, certify.unreachable)

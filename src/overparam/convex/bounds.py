@@ -6,13 +6,24 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import cho_factor, cho_solve, get_lapack_funcs
 
-from .groups import BasisGroups, PerSample, Weights
+from .bases import line_sizes
+from .groups import BasisGroups, Groups, PerGroup, PerSample, Weights
 from .programs import Program
+from .rounding import gamma
 
 
-# Directions of the labels' space that the groups reach less than this count as
-# unreachable (a fraction of the largest eigenvalue of sum A A^T).
-_RANK_TOLERANCE = 1e-12
+# Reciprocal condition number of sum A A^T above which its Cholesky factor is used.
+_WELL = 1e-8
+# Singular values of the maps below this fraction of the largest, times the number of
+# samples, are rounding.
+_RANK_TOLERANCE = float(np.finfo(float).eps)
+# Rows of the maps that are factored at a time.
+_PANEL = 2000
+_PROJECTIONS = 3
+_REFINEMENTS = 2
+# Part of the largest bound of the norm that rounding allows which proves that no
+# weights fit.
+_PROVEN = 1e-3
 # Relative size of X^T S mu up to which it counts as zero.
 _BALANCED = 1e-12
 _BALANCING_STEPS = 3
@@ -42,22 +53,45 @@ def scaled_dual(
     dual: Float[np.ndarray, " n"],
     cone_dual: PerSample | None = None,
 ) -> FeasibleDual:
-    r"""The best feasible multiple of a dual point.
+    r"""The best feasible multiple of a dual point, and what it proves.
 
     $c \le \min_g b_g / \|A_g^T l + X^T S_g \mu_g\|$ is feasible for any $l$ and any
-    $\mu \ge 0$; the value is $c\, y^T l - \tfrac{\kappa}{2} c^2 \|l\|^2$.
+    $\mu \ge 0$; the value is $c\, y^T l - \tfrac{\kappa}{2} c^2 \|l\|^2$. The norms are
+    raised and the value lowered by the most that rounding can have done to them.
     """
     if cone_dual is not None:
         cone_dual = _balanced(program, np.maximum(cone_dual, 0))
+    return best_multiple(program, dual, cone_dual, dual_sizes(program, dual, cone_dual))
+
+
+def dual_sizes(
+    program: Program,
+    dual: Float[np.ndarray, " n"],
+    cone_dual: PerSample | None = None,
+) -> PerGroup:
+    r"""Upper bounds of the norms of the dual blocks.
+
+    A computed block is within $\gamma\, \sum_k (|m_{gk} l_k| + \mu_{gk}) \rho_{gk}$ of
+    the exact one, where $\rho_{gk}$ are the sizes of the rows.
+    """
+    groups, first = program.groups, program.n_skip
     sizes = program.group_norms(program.dual_blocks(dual, cone_dual))
-    return best_multiple(program, dual, cone_dual, sizes)
+    rows = np.broadcast_to(groups.row_sizes, groups.masks.shape)
+    absolute = (np.abs(groups.masks) * rows) @ np.abs(dual)
+    if cone_dual is not None:
+        used = np.abs(program.signs) * cone_dual
+        absolute[first:] += (rows[first:] * used).sum(axis=1)
+    error = gamma(*groups.x.shape)
+    known = 1 - groups.distortion()
+    raised = sizes * (1 + error) + error * absolute
+    return np.where(known > 0, raised / np.where(known > 0, known, 1), np.inf)
 
 
 def best_multiple(
     program: Program,
     dual: Float[np.ndarray, " n"],
     cone_dual: PerSample | None,
-    sizes: Float[np.ndarray, " groups"],
+    sizes: PerGroup,
 ) -> FeasibleDual:
     """`scaled_dual` for given norms of the dual blocks."""
     with np.errstate(divide="ignore"):
@@ -67,10 +101,13 @@ def best_multiple(
     factor = max(0.0, min(limit, best))
     if not np.isfinite(factor):
         factor = 0.0
+    error = gamma(len(dual))
+    value = factor * linear - 0.5 * factor**2 * square * (1 + error)
+    value -= error * factor * float(np.abs(program.y) @ np.abs(dual))
     return FeasibleDual(
         factor * dual,
         None if cone_dual is None else factor * cone_dual,
-        factor * linear - 0.5 * factor**2 * square,
+        max(value, 0.0),
     )
 
 
@@ -119,41 +156,93 @@ def _balanced_cone(
 
 
 class EqualityRepair:
-    r"""Least-norm corrections $Z + A^T h$ that make $A Z = y$ hold."""
+    r"""Least-norm corrections $Z + A^T h$ that make $A Z = y$ hold.
+
+    Where $\sum_g A_g A_g^T$ is safely definite its Cholesky factor does it. Otherwise
+    the maps are factored themselves, $A^T = Q R$, with samples brought to one size:
+    the sum has the squares of their singular values and loses those below the root of
+    rounding.
+
+    Attributes:
+        basis: $B$ with $A^T B$ orthonormal, a basis of the labels that weights reach;
+            `None` if they reach all.
+    """
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        gram = program.groups.gram()
         self.basis: Float[np.ndarray, "n rank"] | None = None
+        gram = program.groups.gram()
         try:
             self._factor = cho_factor(gram)
             norm = np.abs(gram).sum(axis=0).max()
             (pocon,) = get_lapack_funcs(["pocon"], [gram])
-            well = pocon(self._factor[0], norm)[0] > _RANK_TOLERANCE
+            well = pocon(self._factor[0], norm)[0] > _WELL
         except np.linalg.LinAlgError:
             well = False
         if not well:
-            values, vectors = np.linalg.eigh(gram)
-            kept = values > _RANK_TOLERANCE * values[-1]
-            self.basis = vectors[:, kept]
-            self._inverse = 1 / values[kept]
+            self._lines = line_sizes(program.groups.row_sizes, axis=0)
+            left, sizes = _left_singular(program.groups, self._lines)
+            kept = sizes > _RANK_TOLERANCE * len(gram) * sizes.max(initial=0)
+            self._reached = left[:, kept]
+            self.basis = self._reached / sizes[kept] / self._lines[:, None]
 
     def unreachable(self) -> Float[np.ndarray, " n"] | None:
-        """The part of the labels that no weights reach, `None` if there is none."""
+        r"""A proof that no weights fit the labels, `None` if there is none.
+
+        For any $l$ weights that fit have $\sum_g \|z_g\| \ge y^T l / \max_g \|A_g^T
+        l\|$. It is a proof where this is as large as rounding lets it be: the
+        certificate is orthogonal to all predictions as far as float64 can tell.
+        """
         if self.basis is None:
             return None
-        y = self._program.y
-        rest = y - self.basis @ (self.basis.T @ y)
-        rest -= self.basis @ (self.basis.T @ rest)
-        size = np.linalg.norm(rest)
-        return rest if size > _FIT_TOLERANCE * np.linalg.norm(y) else None
+        program, lines = self._program, self._lines
+        labels = program.y / lines
+        rest = labels.copy()
+        for _ in range(_PROJECTIONS):
+            rest -= self._reached @ (self._reached.T @ rest)
+        size = np.linalg.norm(program.y)
+        if not np.linalg.norm(lines * rest) > _FIT_TOLERANCE * size:
+            return None
+        # Noise of the projection, where no weights reach the sample itself.
+        unit = np.linalg.norm(labels)
+        rest[np.abs(rest) <= np.finfo(float).eps * unit] = 0
+        rest /= lines
+        gained = float(program.y @ rest)
+        gained -= gamma(len(rest)) * float(np.abs(program.y) @ np.abs(rest))
+        reached = float(dual_sizes(program, rest).max(initial=0))
+        least = _PROVEN / gamma(*program.groups.x.shape) * unit
+        return rest if gained > least * reached else None
 
     def __call__(self, z: Weights) -> Weights:
         """The corrected weights."""
-        groups = self._program.groups
-        return z + groups.adjoint(self._solve(self._program.y - groups.apply(z)))
+        groups, y = self._program.groups, self._program.y
+        corrected = z + groups.adjoint(self._solve(y - groups.apply(z)))
+        if self.basis is not None:
+            for _ in range(_REFINEMENTS):
+                missing = y - groups.apply(corrected)
+                corrected = corrected + groups.adjoint(self._solve(missing))
+        return corrected
 
     def _solve(self, v: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
         if self.basis is None:
             return cho_solve(self._factor, v, check_finite=False)
-        return self.basis @ (self._inverse * (self.basis.T @ v))
+        return self.basis @ (self.basis.T @ v)
+
+
+def _left_singular(
+    groups: Groups, lines: Float[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, "n n"], Float[np.ndarray, " n"]]:
+    """Left singular vectors and values of all maps side by side, from $A^T = Q R$.
+
+    The rows are divided by the sizes of the samples, which changes neither what weights
+    reach nor, being powers of two, any digit.
+    """
+    n = len(groups.x)
+    triangle = np.zeros((0, n))
+    count = max(1, _PANEL // groups.dimension)
+    for first in range(0, groups.n_groups, count):
+        some = groups.select(np.arange(first, min(first + count, groups.n_groups)))
+        stacked = np.concatenate([triangle, some.stacked() / lines])
+        triangle = np.linalg.qr(stacked, mode="r")
+    left, sizes, _ = np.linalg.svd(triangle.T)
+    return left, np.pad(sizes, (0, n - len(sizes)))

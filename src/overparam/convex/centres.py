@@ -106,7 +106,8 @@ class ConeLift:
         centres = analytic_centres(program)
         first = program.n_skip
         groups = program.groups.select(np.arange(first, first + self._count))
-        margins = program.signs[: self._count] * groups.activations(centres, 0)
+        signs = program.signs[: self._count]
+        margins = np.where(signs, signs * groups.activations(centres, 0), np.inf)
         self._witnesses = centres / margins.min(axis=1, keepdims=True)
 
     def __call__(self, z: Weights) -> Weights:

@@ -114,7 +114,8 @@ class ConicMethod:
         # At the exact centres this uses n / (1 + n) of the squared bounds; centres that
         # are only nearly exact may use more than all.
         blocks = program.dual_blocks(np.zeros(n), row_duals)[first:]
-        room = np.sqrt((0.5 + n) / (1 + n)) * bounds / cones.norms(blocks)
+        used = np.maximum(cones.norms(blocks), np.finfo(float).tiny)
+        room = np.sqrt((0.5 + n) / (1 + n)) * bounds / used
         return ConicState(
             heights=np.full(groups.n_groups, height),
             weights=weights,

@@ -23,14 +23,13 @@ PerSample = Float[np.ndarray, "groups n"]
 # Most memory for the matrices A A^T of normalised groups, whose weighted sums are then
 # a few times faster than products of the blocks.
 _PROJECTOR_BYTES = 2**29
-# Error of orthonormal columns: rounding over the smallest kept eigenvalue.
-_ORTHONORMAL = 1e-5
 
 
 class Groups(abc.ABC):
     """Linear maps $A_g$ of all groups, with what the solvers ask of them."""
 
     x: Float[np.ndarray, "n d"]
+    masks: PerSample
 
     @property
     @abc.abstractmethod
@@ -89,6 +88,29 @@ class Groups(abc.ABC):
     @abc.abstractmethod
     def spectral_norms(self) -> PerGroup:
         r"""$\|A_g\|_2$ of every group."""
+
+    @property
+    @abc.abstractmethod
+    def row_sizes(self) -> PerSample:
+        """Norms of the rows of $|X| |T_g|$ at least; one row if all groups agree.
+
+        Rounding enters the predictions and the dual constraints in proportion to them.
+        """
+
+    @abc.abstractmethod
+    def distortion(self) -> PerGroup:
+        r"""How far $\|A_g z\| / \|z\|$ is from one where weights stand for outputs.
+
+        Zero where they do not.
+        """
+
+    @abc.abstractmethod
+    def stacked(self) -> Float[np.ndarray, "groups_d n"]:
+        """All $A_g^T$ one below the other."""
+
+    @abc.abstractmethod
+    def scaled(self, factor: float) -> "Groups":
+        """The same groups of inputs divided by a power of two."""
 
     def gram(self) -> Square:
         r"""$\sum_g A_g A_g^T$."""
@@ -174,6 +196,19 @@ class MaskedGroups(Groups):
         return np.asarray(rows)
 
     @cached_property
+    def row_sizes(self) -> PerSample:
+        return np.linalg.norm(self.x, axis=1)[None]
+
+    def distortion(self) -> PerGroup:
+        return np.zeros(self.n_groups)
+
+    def stacked(self) -> Float[np.ndarray, "groups_d n"]:
+        return (self.masks[:, None] * self.x.T).reshape(-1, len(self.x))
+
+    def scaled(self, factor: float) -> "MaskedGroups":
+        return MaskedGroups(self.x / factor, self.masks)
+
+    @cached_property
     def _outer_products(self) -> Float[np.ndarray, "n dd"]:
         n, d = self.x.shape
         return (self.x[:, :, None] * self.x[:, None, :]).reshape(n, d * d)
@@ -190,13 +225,17 @@ class BasisGroups(Groups):
         x: Inputs, shape `(n, d)`.
         masks: One mask a row, shape `(groups, n)`.
         transforms: $T_g$, shape `(groups, d, rank)`.
+        inverses: Their left inverses on the row space, shape `(groups, rank, d)`.
         kept: 1 for coordinates in the range and 0 for the others, `(groups, rank)`.
+        distortions: Bounds of $\|A_g^T A_g - I\|$ there.
     """
 
     x: Float[np.ndarray, "n d"]
     masks: PerSample
     transforms: Float[np.ndarray, "groups d rank"]
+    inverses: Float[np.ndarray, "groups rank d"]
     kept: Weights
+    distortions: PerGroup
 
     @property
     def n_groups(self) -> int:
@@ -277,15 +316,33 @@ class BasisGroups(Groups):
         return (self.transforms @ z[:, :, None])[:, :, 0]
 
     def coordinates(self, neurons: Weights) -> Weights:
-        return np.einsum("gij,gj->gi", np.linalg.pinv(self.transforms), neurons)
+        return (self.inverses @ neurons[:, :, None])[:, :, 0]
 
     def select(self, kept: Int[np.ndarray, " kept"]) -> "BasisGroups":
         return BasisGroups(
-            self.x, self.masks[kept], self.transforms[kept], self.kept[kept]
+            self.x,
+            self.masks[kept],
+            self.transforms[kept],
+            self.inverses[kept],
+            self.kept[kept],
+            self.distortions[kept],
         )
 
     def spectral_norms(self) -> PerGroup:
-        return np.full(self.n_groups, 1 + _ORTHONORMAL)
+        return 1 + self.distortions
+
+    def distortion(self) -> PerGroup:
+        return self.distortions
+
+    @cached_property
+    def row_sizes(self) -> PerSample:
+        return np.linalg.norm(self.transforms, axis=2) @ np.abs(self.x).T
+
+    def stacked(self) -> Float[np.ndarray, "groups_d n"]:
+        return self.blocks.reshape(len(self.x), -1).T
+
+    def scaled(self, factor: float) -> "BasisGroups":
+        return self
 
     def _hidden(self, z: Weights) -> PerSample:
         return self.neurons(self.kept * z) @ self.x.T

@@ -16,6 +16,7 @@ from .newton import Method, Run, iterate
 from .presolve import without_idle_rows
 from .programs import Program, check_data
 from .solution import Solution, assess
+from .units import Units, in_units
 
 
 _GATED_TOLERANCE = 1e-7
@@ -53,6 +54,18 @@ def solve(
     at_least(1, max_iterations=max_iterations)
     if tolerance is None:
         tolerance = default_tolerance(program)
+    accuracy: float = tolerance
+
+    def solver(scaled: Program, units: Units) -> Solution:
+        start = None if near is None else units.enter_point(near)
+        return _solve(scaled, accuracy, max_iterations, start)
+
+    return in_units(program, solver)
+
+
+def _solve(
+    program: Program, tolerance: float, limit: int, near: Solution | None
+) -> Solution:
     repair = EqualityRepair(program) if program.penalty is None else None
     if repair is not None:
         unreachable = repair.unreachable()
@@ -69,7 +82,7 @@ def solve(
     method = (ConicMethod if program.exact else GatedMethod)(
         reduced.program if reduced else program, repair
     )
-    run = _iterate(method, tolerance, max_iterations, near)
+    run = _iterate(method, tolerance, limit, near)
     weights = run.best.weights
     return assess(
         program,

@@ -7,20 +7,20 @@ the network is the sum of the norms of the programme.
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from ..errors import ConfigError
 from ..networks.network import Network
 from ..networks.two_layer import TwoLayer
 from .gated_network import GatedTwoLayer
-from .groups import Weights
+from .groups import PerGroup, Weights
 from .patterns import Patterns, patterns_of
 from .programs import Program
 from .solution import Solution
 
 
-# Neurons with less than this fraction of the largest norm are left out.
-_NEGLIGIBLE = 1e-7
+# The smallest neurons are left out up to this fraction of the sum of all norms.
+_NEGLIGIBLE = 1e-12
 
 
 def to_network(solution: Solution) -> Network:
@@ -44,7 +44,7 @@ def network_of(program: Program, z: Weights) -> Network:
     """The balanced network of any weights of a programme."""
     first = program.n_skip
     neurons, sizes = program.groups.neurons(z)[first:], program.group_norms(z)
-    kept = sizes[first:] > _NEGLIGIBLE * sizes.max(initial=0)
+    kept = _lasting(sizes[first:], _NEGLIGIBLE * sizes.sum())
     roots = np.sqrt(sizes[first:][kept])
     signs = np.ones(len(neurons))
     if program.exact:
@@ -60,6 +60,14 @@ def network_of(program: Program, z: Weights) -> Network:
     return GatedTwoLayer(
         gates=gates, weights=jnp.asarray(weights), readout=column, skip=bool(first)
     )
+
+
+def _lasting(sizes: PerGroup, negligible: float) -> Bool[np.ndarray, " groups"]:
+    """All but the smallest, as many as have at most a negligible sum."""
+    order = np.argsort(sizes)
+    kept = np.empty(len(sizes), bool)
+    kept[order] = np.cumsum(sizes[order]) > negligible
+    return kept
 
 
 def predict(

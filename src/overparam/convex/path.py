@@ -15,7 +15,7 @@ from jaxtyping import Bool, Int
 
 from ..checks import at_least
 from ..errors import ConfigError
-from .bounds import scaled_dual
+from .bounds import dual_sizes, scaled_dual
 from .interior_point import default_tolerance, solve
 from .presolve import without_idle_rows
 from .programs import Program
@@ -49,9 +49,9 @@ def screened(program: Program, solution: Solution) -> Bool[np.ndarray, " groups"
         raise ConfigError("screening is for programmes with fit=penalised.")
     feasible = scaled_dual(program, solution.dual, solution.cone_dual)
     gap = max(program.objective(solution.weights) - feasible.value, 0.0)
-    blocks = program.dual_blocks(feasible.dual, feasible.cone_dual)
+    sizes = dual_sizes(program, feasible.dual, feasible.cone_dual)
     reach = np.sqrt(2 * gap) * program.groups.spectral_norms()
-    return program.group_norms(blocks) + reach < program.bounds * (1 - _ROUNDING)
+    return sizes + reach < program.bounds * (1 - _ROUNDING)
 
 
 def regularisation_path(

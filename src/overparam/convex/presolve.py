@@ -40,7 +40,7 @@ class Reduced(NamedTuple):
         z = (self.rotations @ z[:, :, None])[:, :, 0]
         rows = original.signs * original.groups.activations(z, 0)
         rates = original.signs * original.groups.activations(self.escapes, 0)
-        idle = self.program.signs == 0
+        idle = (self.program.signs == 0) & (original.signs != 0)
         needed = np.where(idle, -rows / np.where(idle, rates, 1), 0).max(axis=1)
         return z + (2 * np.maximum(needed, 0))[:, None] * self.escapes
 
@@ -50,7 +50,8 @@ def without_idle_rows(program: Program) -> Reduced | None:
     groups = program.groups
     if program.penalised is None or not isinstance(groups, BasisGroups):
         return None
-    transforms, kept = groups.transforms.copy(), groups.kept.copy()
+    transforms, inverses = groups.transforms.copy(), groups.inverses.copy()
+    kept = groups.kept.copy()
     escapes = np.zeros_like(kept)
     rotations = np.tile(np.eye(groups.dimension), (groups.n_groups, 1, 1))
     idle = np.zeros(program.signs.shape, bool)
@@ -66,11 +67,17 @@ def without_idle_rows(program: Program) -> Reduced | None:
         rotations[g][np.ix_(free, free)] = rotation
         turned = transforms[g][:, free] @ rotation
         transforms[g][:, free] = np.where(unbound, 0, turned)
+        turned = rotation.T @ inverses[g][free]
+        inverses[g][free] = np.where(unbound[:, None], 0, turned)
         # Coordinates that change nothing stay zero if they cost something.
         kept[g, free] = unbound
     if not idle.any():
         return None
-    smaller = BasisGroups(groups.x, groups.masks, transforms, kept)
+    smaller = dataclasses.replace(
+        groups, transforms=transforms, inverses=inverses, kept=kept
+    )
+    if program.idle is not None:
+        idle |= program.idle
     reduced = dataclasses.replace(program, groups=smaller, idle=idle)
     return Reduced(reduced, escapes, rotations)
 

@@ -24,6 +24,7 @@ from jaxtyping import Bool, Float
 
 from ..checks import one_of, positive
 from ..errors import ConfigError, DataError
+from .bases import basis_groups, line_sizes
 from .cones import norms
 from .groups import BasisGroups, Groups, MaskedGroups, PerGroup, PerSample, Weights
 from .patterns import Patterns, interior_gates
@@ -33,8 +34,8 @@ Architecture = Literal["plain", "skip", "normalised"]
 Relaxation = Literal["exact", "gated"]
 Fit = Literal["minimum-norm", "penalised"]
 
-# Eigenvalues of X^T D X below this fraction of the largest count as zero.
-_RANK_TOLERANCE = 1e-10
+# Largest entries beyond which squares overflow, or underflow below the inverse.
+_LARGEST = 2.0**500
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +115,25 @@ class Program:
         residual = self.y - self.groups.apply(z)
         return penalty + 0.5 * float(residual @ residual)
 
+    def realised(self, z: Weights) -> tuple[Float[np.ndarray, " n"], PerGroup]:
+        """What the network of these weights predicts and pays for.
+
+        Its neurons are on where they are positive, whatever the pattern of their group
+        says, and a normalised neuron pays for its outputs.
+        """
+        first = self.n_skip
+        if self.exact:
+            hidden = np.maximum(self.groups.activations(z, first), 0)
+            half = len(hidden) // 2
+            predictions = hidden[:half].sum(axis=0) - hidden[half:].sum(axis=0)
+            if first:
+                predictions += self.groups.x @ z[0]
+        else:
+            hidden = self.groups.outputs(z)[first:]
+            predictions = self.groups.apply(z)
+        paid = norms(hidden) if self.network == "normalised" else norms(z)
+        return predictions, paid
+
     def violation(self, z: Weights) -> PerGroup:
         r"""Per cone: the most negative $S_g X z_g$, as a nonnegative number."""
         if not self.exact:
@@ -170,23 +190,27 @@ def convex_program(
         raise ConfigError(
             f"the patterns are of {patterns.n_samples} samples, the data have {len(x)}."
         )
-    patterns = patterns.without(np.zeros(len(x), bool))
+    live = x.any(axis=1)
+    patterns = _distinct(patterns, live)
     merged = False
     if network == "skip" and relaxation == "gated":
         kept = patterns.without(np.ones(len(x), bool))
         merged, patterns = len(kept.masks) < len(patterns.masks), kept
+    if relaxation == "exact":
+        patterns = _with_interior_gates(x, patterns, live)
     if not len(patterns.masks) and network != "skip":
         raise ConfigError("`patterns` must hold a non-zero pattern, got none.")
-    if relaxation == "exact":
-        patterns = _with_interior_gates(x, patterns)
     masks = patterns.masks.astype(float)
     if network == "normalised":
-        groups = _basis_groups(x, masks, exact=relaxation == "exact")
+        groups = basis_groups(x, masks, exact=relaxation == "exact")
     else:
         skip = np.ones((int(network == "skip"), len(x)))
         copies = [masks, -masks] if relaxation == "exact" else [masks]
         groups = MaskedGroups(x, np.concatenate([skip, *copies]))
-    return Program(groups, y, patterns, network, relaxation, penalty, merged)
+    idle = None
+    if relaxation == "exact" and not live.all():
+        idle = np.tile(~live, (2 * len(masks), 1))
+    return Program(groups, y, patterns, network, relaxation, penalty, merged, idle)
 
 
 def over_patterns(
@@ -206,19 +230,38 @@ def over_patterns(
     return dataclasses.replace(built, merged_all_ones=merged)
 
 
-def _with_interior_gates(x: Float[np.ndarray, "n d"], patterns: Patterns) -> Patterns:
+def _distinct(patterns: Patterns, live: Bool[np.ndarray, " n"]) -> Patterns:
+    """The patterns without the one that is off wherever inputs are not zero.
+
+    Zero inputs belong to every pattern and tell none apart. If all inputs are zero, one
+    pattern stands for the network, which is zero.
+    """
+    if live.all():
+        return patterns.without(np.zeros(len(live), bool))
+    if not live.any():
+        return patterns.subset(np.arange(len(patterns.masks)) < 1)
+    masks = patterns.masks | ~live
+    kept = np.zeros(len(masks), bool)
+    kept[np.unique(masks, axis=0, return_index=True)[1]] = True
+    kept &= patterns.masks[:, live].any(axis=1)
+    return Patterns(masks, patterns.gates, patterns.complete).subset(kept)
+
+
+def _with_interior_gates(
+    x: Float[np.ndarray, "n d"], patterns: Patterns, live: Bool[np.ndarray, " n"]
+) -> Patterns:
     """The patterns whose cone has interior, with gates inside it.
 
-    Raises:
-        ConfigError: If a sample is zero, which no cone can hold strictly.
+    Zero inputs constrain nothing.
     """
-    zero = np.flatnonzero(~x.any(axis=1))
-    if len(zero):
-        raise ConfigError(
-            f"row {zero[0]} of `x` is zero, which the exact programme cannot hold; "
-            "leave the sample out."
-        )
-    return interior_gates(x, patterns)
+    if not live.any():
+        return patterns
+    seen = Patterns(patterns.masks[:, live], patterns.gates, patterns.complete)
+    rows = x[live] / line_sizes(x[live], axis=1)[:, None]
+    inside = interior_gates(rows, seen)
+    masks = np.ones((len(inside.masks), len(x)), bool)
+    masks[:, live] = inside.masks
+    return Patterns(masks, inside.gates, inside.complete)
 
 
 def with_bias(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d_plus_1"]:
@@ -227,7 +270,7 @@ def with_bias(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d_plus_1"]:
 
 
 def check_data(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]) -> None:
-    """Inputs and labels are finite float64 arrays of matching shapes."""
+    """Inputs and labels are finite float64 arrays of matching shapes and fair sizes."""
     if x.ndim != 2 or 0 in x.shape or not np.all(np.isfinite(x)):
         raise DataError(f"`x` must be a finite (n, d) matrix, got shape {x.shape}.")
     if y.shape != x.shape[:1] or not np.all(np.isfinite(y)):
@@ -236,29 +279,13 @@ def check_data(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]) -> None:
         )
     if x.dtype != np.float64 or y.dtype != np.float64:
         raise ConfigError("the convex programmes need float64 data.")
+    _check_size("x", np.abs(x).max())
+    _check_size("y", np.abs(y).max())
 
 
-def _basis_groups(
-    x: Float[np.ndarray, "n d"], masks: PerSample, *, exact: bool
-) -> BasisGroups:
-    """Blocks with orthonormal columns; null directions of a pattern go last, unscaled.
-
-    Only the row space of the inputs matters: weights outside it predict nothing.
-    """
-    rows = _row_space(x)
-    inputs = x @ rows
-    grams = np.stack([inputs[mask > 0].T @ inputs[mask > 0] for mask in masks])
-    values, vectors = np.linalg.eigh(grams)
-    values, vectors = values[:, ::-1], vectors[:, :, ::-1]
-    kept = values > _RANK_TOLERANCE * values[:, :1]
-    transforms = rows @ (vectors / np.sqrt(np.where(kept, values, 1))[:, None])
-    if exact:
-        masks = np.concatenate([masks, -masks])
-        transforms = np.concatenate([transforms, transforms])
-        kept = np.concatenate([kept, kept])
-    return BasisGroups(x, masks, transforms, kept.astype(float))
-
-
-def _row_space(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "d rank"]:
-    _, sizes, right = np.linalg.svd(x, full_matrices=False)
-    return right[sizes > _RANK_TOLERANCE * sizes[0]].T
+def _check_size(name: str, largest: float) -> None:
+    if largest and not 1 / _LARGEST <= largest <= _LARGEST:
+        raise DataError(
+            f"the largest entry of `{name}` is {largest:.0e}, and float64 does not "
+            "hold its square; rescale the data."
+        )

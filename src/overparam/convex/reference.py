@@ -8,6 +8,7 @@ from ..errors import ConfigError, SolverError
 from .groups import BasisGroups, MaskedGroups
 from .programs import Program
 from .solution import Solution, assess
+from .units import Units, in_units
 
 
 def solve_reference(
@@ -28,6 +29,14 @@ def solve_reference(
         SolverError: If the solver gives no point.
     """
     cp = _cvxpy(solver)
+
+    def hand_over(scaled: Program, units: Units) -> Solution:
+        return _solve(cp, scaled, solver, tolerance)
+
+    return in_units(program, hand_over)
+
+
+def _solve(cp: Any, program: Program, solver: str, tolerance: float) -> Solution:
     z = cp.Variable((program.groups.n_groups, program.groups.dimension))
     predictions = _predictions(cp, program, z)
     penalised = z

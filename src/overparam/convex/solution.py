@@ -8,8 +8,10 @@ import numpy as np
 from jaxtyping import Float
 
 from .bounds import relative_gap, scaled_dual
+from .cones import norms
 from .groups import PerSample, Weights
 from .programs import Program
+from .rounding import gamma
 
 
 Status = Literal["optimal", "inaccurate", "infeasible", "non-unique", "max_iterations"]
@@ -29,15 +31,17 @@ class Solution:
         dual: $l$, scaled so that it is dual feasible. If `status` is `infeasible`,
             a certificate: $A_g^T l = 0$ for every group and $y^T l > 0$.
         cone_dual: Multipliers $\mu \ge 0$ of the cones, shape `(cones, n)`.
-        primal: Objective of `weights`, an upper bound of the optimal value up to
-            `equality_residual` and `cone_violation`.
-        lower: Dual objective of `dual`, a lower bound of the optimal value.
+        primal: Objective of the network of `weights` on the data, an upper bound of the
+            optimal value up to `equality_residual` and `cone_violation`; infinite where
+            the labels of a minimum-norm programme are not fitted.
+        lower: Dual objective of `dual` less what rounding can have added, a lower bound
+            of the optimal value and never above `primal`.
         equality_residual: $\|f - y\| / \|y\|$ of a minimum-norm programme, else 0.
         cone_violation: Most negative cone row, as a nonnegative number.
         iterations: Number of iterations.
-        status: `optimal` (gap within the tolerance), `non-unique` (optimal, one of
-            many), `inaccurate` (gap below 1e-5), `max_iterations` (no solution) or
-            `infeasible`.
+        status: `optimal` (gap within the tolerance, rounding included), `non-unique`
+            (optimal, one of many), `inaccurate` (gap below 1e-5), `infeasible` (`dual`
+            proves that no weights fit) or `max_iterations` (none of these is known).
     """
 
     program: Program
@@ -96,13 +100,13 @@ def assess(
     iterations: int,
 ) -> Solution:
     """The solution object of given arrays; every number is computed from them."""
+    weights, dual = _finite(weights), _finite(dual)
+    cone_dual = None if cone_dual is None else _finite(cone_dual)
     feasible = scaled_dual(program, dual, cone_dual)
-    residual = 0.0
-    if program.penalty is None:
-        error = np.linalg.norm(program.y - program.groups.apply(weights))
-        residual = float(error / max(np.linalg.norm(program.y), _TINY))
-    primal = program.objective(weights)
-    gap = relative_gap(primal, feasible.value)
+    primal, residual, margin = _network_value(program, weights, feasible.dual)
+    # A smaller lower bound is one, too: it never exceeds the value of a point at hand.
+    lower = min(feasible.value, primal)
+    gap = relative_gap(primal + margin, lower)
     converged = gap <= tolerance and residual <= _RESIDUAL
     usable = gap <= INACCURATE and residual <= INACCURATE
     return Solution(
@@ -111,12 +115,45 @@ def assess(
         dual=feasible.dual,
         cone_dual=feasible.cone_dual,
         primal=primal,
-        lower=feasible.value,
+        lower=lower,
         equality_residual=residual,
         cone_violation=float(program.violation(weights).max(initial=0)),
         iterations=iterations,
         status="optimal" if converged else "inaccurate" if usable else "max_iterations",
     )
+
+
+def _network_value(
+    program: Program, weights: Weights, dual: Float[np.ndarray, " n"]
+) -> tuple[float, float, float]:
+    """Objective, equality residual and what rounding hides of the objective.
+
+    The programme's own objective counts where it is larger: weights outside their cones
+    are a network of other patterns.
+    """
+    predictions, paid = program.realised(weights)
+    missing = program.y - predictions
+    sums = norms(weights) @ np.broadcast_to(
+        program.groups.row_sizes, program.groups.masks.shape
+    )
+    rounding = gamma(program.groups.x.shape[1], len(weights)) * sums
+    penalty = float(program.bounds @ paid)
+    if program.penalty is not None:
+        value = penalty + 0.5 * float(missing @ missing)
+        margin = float(np.abs(missing) @ rounding + 0.5 * rounding @ rounding)
+        return max(value, program.objective(weights)), 0.0, margin
+    # The residual changes the value of the optimum by its product with the multiplier.
+    margin = abs(float(dual @ missing)) + float(np.abs(dual) @ rounding)
+    size = max(float(np.linalg.norm(program.y)), _TINY)
+    residual = float(np.linalg.norm(missing)) / size
+    if not residual <= INACCURATE:
+        return np.inf, residual, margin
+    return max(penalty, program.objective(weights)), residual, margin
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    """The values, zero if one of them is not finite (a point that proves nothing)."""
+    return values if np.isfinite(values).all() else np.zeros_like(values)
 
 
 _TINY = float(np.finfo(float).tiny)
