@@ -21,9 +21,12 @@ RELAXATIONS = ["gated", "exact"]
 AGREES = 2e-6
 
 
-def small(rng, n=12, d=3, gates=20):
-    x, y = rng.standard_normal((n, d)), rng.standard_normal(n)
-    return x, y, patterns_of(x, rng.standard_normal((gates, d)))
+def small(rng, n=12, d=3):
+    """Inputs, labels that some weights fit, and patterns."""
+    x = rng.standard_normal((n, d))
+    patterns = patterns_of(x, rng.standard_normal((20, d)))
+    weights = rng.standard_normal((len(patterns.masks), d))
+    return x, (patterns.masks * (weights @ x.T)).mean(axis=0), patterns
 
 
 def value(x, y, patterns, *, status="optimal", **options):
@@ -172,7 +175,7 @@ def exact_dual_value(solution):
 @pytest.mark.parametrize("relaxation", RELAXATIONS)
 def test_lower_bounds_hold_in_exact_arithmetic(rng, kind, network, relaxation):
     x, y, patterns = difficult(rng, kind)
-    size = np.linalg.norm(x) * np.linalg.norm(y)
+    size = float(np.linalg.norm(x) * np.linalg.norm(y))
     for penalty in (None, 0.01 * size, 1e-5 * size):
         program = convex_program(
             x,
@@ -194,9 +197,9 @@ def test_lower_bounds_hold_in_exact_arithmetic(rng, kind, network, relaxation):
 @pytest.mark.parametrize("network", ["plain", "skip", "normalised"])
 def test_the_value_is_the_objective_of_the_network(rng, kind, network):
     x, y, patterns = difficult(rng, kind)
-    penalty = 0.01 * np.linalg.norm(y)
+    penalty = 0.01 * float(np.linalg.norm(y))
     if network != "normalised":
-        penalty *= np.linalg.norm(x)
+        penalty *= float(np.linalg.norm(x))
     program = convex_program(
         x, y, patterns=patterns, network=network, relaxation="exact", penalty=penalty
     )
@@ -217,7 +220,7 @@ def test_the_value_is_the_objective_of_the_network(rng, kind, network):
 def test_no_better_network_undercuts_a_bound(rng, kind, relaxation):
     # Any weights inside the cones are feasible, those of other penalties among them.
     x, y, patterns = difficult(rng, kind)
-    size = np.linalg.norm(y)
+    size = float(np.linalg.norm(y))
     programs = [
         convex_program(
             x,

@@ -164,8 +164,8 @@ class EqualityRepair:
     rounding.
 
     Attributes:
-        basis: $B$ with $A^T B$ orthonormal, a basis of the labels that weights reach;
-            `None` if they reach all.
+        basis: A basis of the multipliers that matter, those without the ones that are
+            orthogonal to all predictions; `None` if all matter.
     """
 
     def __init__(self, program: Program) -> None:
@@ -184,7 +184,8 @@ class EqualityRepair:
             left, sizes = _left_singular(program.groups, self._lines)
             kept = sizes > _RANK_TOLERANCE * len(gram) * sizes.max(initial=0)
             self._reached = left[:, kept]
-            self.basis = self._reached / sizes[kept] / self._lines[:, None]
+            self.basis = self._reached / self._lines[:, None]
+            self._spread = self.basis / sizes[kept]
 
     def unreachable(self) -> Float[np.ndarray, " n"] | None:
         r"""A proof that no weights fit the labels, `None` if there is none.
@@ -226,7 +227,7 @@ class EqualityRepair:
     def _solve(self, v: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
         if self.basis is None:
             return cho_solve(self._factor, v, check_finite=False)
-        return self.basis @ (self.basis.T @ v)
+        return self._spread @ (self._spread.T @ v)
 
 
 def _left_singular(

@@ -197,7 +197,7 @@ def convex_program(
         kept = patterns.without(np.ones(len(x), bool))
         merged, patterns = len(kept.masks) < len(patterns.masks), kept
     if relaxation == "exact":
-        patterns = _with_interior_gates(x, patterns, live)
+        patterns = _with_interior_gates(x, patterns)
     if not len(patterns.masks) and network != "skip":
         raise ConfigError("`patterns` must hold a non-zero pattern, got none.")
     masks = patterns.masks.astype(float)
@@ -247,21 +247,15 @@ def _distinct(patterns: Patterns, live: Bool[np.ndarray, " n"]) -> Patterns:
     return Patterns(masks, patterns.gates, patterns.complete).subset(kept)
 
 
-def _with_interior_gates(
-    x: Float[np.ndarray, "n d"], patterns: Patterns, live: Bool[np.ndarray, " n"]
-) -> Patterns:
+def _with_interior_gates(x: Float[np.ndarray, "n d"], patterns: Patterns) -> Patterns:
     """The patterns whose cone has interior, with gates inside it.
 
-    Zero inputs constrain nothing.
+    Which cones are thin is judged with columns of one size.
     """
-    if not live.any():
-        return patterns
-    seen = Patterns(patterns.masks[:, live], patterns.gates, patterns.complete)
-    rows = x[live] / line_sizes(x[live], axis=1)[:, None]
-    inside = interior_gates(rows, seen)
-    masks = np.ones((len(inside.masks), len(x)), bool)
-    masks[:, live] = inside.masks
-    return Patterns(masks, inside.gates, inside.complete)
+    columns = line_sizes(x, axis=0)
+    scaled = Patterns(patterns.masks, patterns.gates * columns, patterns.complete)
+    inside = interior_gates(x / columns, scaled)
+    return Patterns(inside.masks, inside.gates / columns, inside.complete)
 
 
 def with_bias(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d_plus_1"]:
