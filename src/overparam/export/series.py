@@ -32,7 +32,7 @@ def points(run: StoredRun) -> Iterator[Point]:
     frame = run.metrics
     counted = next((name for name in _STEPS if name in frame.columns), None)
     for number, row in enumerate(frame.iter_rows(named=True)):
-        count = None if counted is None else row[counted]
+        count: Any = None if counted is None else row[counted]
         # A count that is missing or no number: records are numbered instead.
         known = is_number(count) and math.isfinite(count)
         step = int(count) if known else number

@@ -129,7 +129,7 @@ def texts(path: Path, content: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 def _typed(path: Path, content: Mapping[str, Any]) -> Status:
     absent = {"seconds": None, "error": None, "date": "", "data": {}}
-    content = absent | {"study": None, "hashed": None} | content
+    content = {**absent, "study": None, "hashed": None, **content}
     nothing = type(None)
     kinds = {
         "status": [str],
@@ -141,10 +141,13 @@ def _typed(path: Path, content: Mapping[str, Any]) -> Status:
         "study": [str, nothing],
         "hashed": [dict, nothing],
     }
+    found: dict[str, Any]
     found = {name: entry(path, content, name, *kind) for name, kind in kinds.items()}
     stamps = {name: _stamp(path, value) for name, value in found["files"].items()}
     if found["error"] is None and "summary.json" not in stamps:
         raise damaged(path, "has no stamps of the files")
+    if not all(type(digest) is str for digest in found["data"].values()):
+        raise damaged(path, "has a `data` of another type")
     return Status(**(found | {"files": stamps}))
 
 
