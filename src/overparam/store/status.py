@@ -148,7 +148,8 @@ def _typed(path: Path, content: Mapping[str, Any]) -> Status:
         raise damaged(path, "has no stamps of the files")
     if not all(type(digest) is str for digest in found["data"].values()):
         raise damaged(path, "has a `data` of another type")
-    return Status(**(found | {"files": stamps}))
+    found["files"] = stamps
+    return Status(**found)
 
 
 def _stamp(path: Path, value: Any) -> Stamp:
