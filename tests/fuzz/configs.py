@@ -65,7 +65,7 @@ SMALL: Mapping[str, dict[str, Any]] = {
         "teacher_width": 8,
         "steps": 4,
         "records": 3,
-        "cells": 16,
+        "cells": 64,
         "particles": 8,
         "snapshots": 2,
         "harmonics": 3,

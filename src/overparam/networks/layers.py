@@ -12,6 +12,7 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, PyTree
 
+from ..checks import written
 from ..errors import ConfigError
 
 
@@ -72,7 +73,7 @@ def hidden_layers(tree: PyTree, *, patterns: Sequence[str] = ()) -> tuple[str, .
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in found):
             raise ConfigError(
-                f"The layer pattern {pattern!r} matches no parameter; there are "
+                f"The layer pattern {written(pattern)} matches no parameter; there are "
                 f"{', '.join(found)}."
             )
     return tuple(name for name in found if any(fnmatchcase(name, p) for p in patterns))
