@@ -257,14 +257,14 @@ def test_an_unsolved_point_has_honest_numbers(rng, network, relaxation, penalty)
 def test_nearly_equal_columns_do_not_make_labels_unreachable(rng):
     for _ in range(5):
         x, y = rng.standard_normal((12, 3)), rng.standard_normal(12)
-        x[:, 1:] = x[:, :1] + 1e-3 * x[:, 1:]
+        x[:, 1:] = x[:, :1] + 1e-4 * x[:, 1:]
         gates = rng.standard_normal((12, 3))
         # Gates that look at the differences of the columns.
         patterns = patterns_of(x, gates - gates.mean(axis=1, keepdims=True))
         maps = np.hstack([x] + [mask[:, None] * x for mask in patterns.masks])
         solution = solve(convex_program(x, y, patterns=patterns, network="skip"))
         singular = np.linalg.svd(maps, compute_uv=False)
-        if len(singular) < 12 or singular[11] < 1e-10 * singular[0]:
+        if len(singular) < 12 or singular[11] < 1e-9 * singular[0]:
             continue
         assert solution.status in ("optimal", "inaccurate")
         assert solution.equality_residual <= 1e-7
