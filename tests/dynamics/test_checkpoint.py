@@ -86,3 +86,18 @@ def test_a_checkpoint_of_schema_1_cannot_be_verified(tmp_path, caplog):
 def test_where_nothing_is_stored_a_run_begins_without_a_word(tmp_path, caplog):
     assert Checkpointer(tmp_path / "c").load(FRESH) is None
     assert not caplog.records
+
+
+def test_states_of_any_size_are_loaded_and_files_longer_than_theirs_are_not(
+    tmp_path, caplog, monkeypatch
+):
+    keeper = Checkpointer(tmp_path / "c")
+    states = {"weights": jnp.arange(4096.0)}
+    keeper.save(states, {})
+    monkeypatch.setattr("overparam.dynamics.checkpoint.MOST_BYTES", 2000)
+    found = keeper.load({"weights": jnp.zeros(4096)})
+    assert found is not None
+    np.testing.assert_array_equal(found[0]["weights"], states["weights"])
+    with open(keeper.path, "ab") as file:
+        file.truncate(10**9)
+    assert "cannot be read" in refused(keeper, caplog, {"weights": jnp.zeros(4096)})

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import equinox as eqx
+import jax
 from jaxtyping import PyTree
 
 from ..errors import StoreError
-from ..store.files import SCHEMA, Stamp, read_file, write_file
+from ..store.files import MOST_BYTES, SCHEMA, Stamp, read_file, write_file
 from .kept import Kept
 
 
@@ -81,7 +82,9 @@ class Checkpointer:
             return None
 
     def _load(self, states: PyTree) -> tuple[PyTree, dict[str, Any]]:
-        content = io.BytesIO(_body(self.path))
+        # The records in the header are as small as any description.
+        most = MOST_BYTES + _bytes(states)
+        content = io.BytesIO(_body(self.path, most))
         about = json.loads(content.readline())
         if about["owner"] != self.owner:
             raise _UnusableError("is that of another run, or of other data")
@@ -96,10 +99,15 @@ class Checkpointer:
         return found, about["header"]
 
 
-def _body(path: Path) -> bytes:
+def _bytes(states: PyTree) -> int:
+    leaves = jax.tree.leaves(eqx.filter(states, eqx.is_array))
+    return sum(leaf.nbytes for leaf in leaves)
+
+
+def _body(path: Path, most: int) -> bytes:
     """The content of a checkpoint without its first line, which holds its digest."""
     try:
-        first, _, body = read_file(path).partition(b"\n")
+        first, _, body = read_file(path, most=most).partition(b"\n")
     except StoreError as error:
         raise _UnusableError("cannot be read") from error
     try:

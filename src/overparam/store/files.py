@@ -84,15 +84,22 @@ def write_json(path: Path, value: Any) -> Stamp:
     return write_file(path, (json.dumps(content, indent=1) + "\n").encode())
 
 
-def read_file(path: Path, *, expected: Stamp | None = None) -> bytes:
+def read_file(
+    path: Path, *, expected: Stamp | None = None, most: int = MOST_BYTES
+) -> bytes:
     """Content of a stored file, compared with its stamp where there is one.
+
+    Args:
+        path: The file.
+        expected: Its stamp.
+        most: The most bytes that a file without a stamp may have.
 
     Raises:
         StoreError: If the file is missing, unreadable or not as it was written.
     """
     try:
         with opened(path) as (file, n_bytes):
-            _check_length(path, n_bytes, expected)
+            _check_length(path, n_bytes, expected, most)
             content = file.read(n_bytes)
     except FileNotFoundError:
         raise damaged(path, "is missing") from None
@@ -214,11 +221,13 @@ def _sentence(path: Path, error: OSError) -> str:
     return f"`{path}` cannot be written ({why}): {remedy}."
 
 
-def _check_length(path: Path, n_bytes: int, expected: Stamp | None) -> None:
+def _check_length(
+    path: Path, n_bytes: int, expected: Stamp | None, most: int = MOST_BYTES
+) -> None:
     if expected is not None and n_bytes != expected.bytes:
         raise damaged(path, f"has {n_bytes} bytes instead of {expected.bytes}")
-    if expected is None and n_bytes > MOST_BYTES:
-        raise damaged(path, f"has {n_bytes} bytes, more than {MOST_BYTES}")
+    if expected is None and n_bytes > most:
+        raise damaged(path, f"has {n_bytes} bytes, more than {most}")
 
 
 def damaged(path: Path, what: str) -> StoreError:
