@@ -86,7 +86,9 @@ def violating_directions(
     )
     best, directions = np.zeros(2 * len(starts)), np.concatenate([starts, starts])
     signs = np.repeat([1.0, -1.0], len(starts))
-    u = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    u = directions / np.maximum(
+        np.linalg.norm(directions, axis=1, keepdims=True), 1e-300
+    )
     for _ in range(_STEPS):
         hidden = np.maximum(u @ x.T, 0)
         blocks, sizes = _best_on_cells(program, u @ x.T >= 0, dual)
@@ -103,6 +105,9 @@ def violating_directions(
         u = u + 0.5 * (ascent - u) if program.exact else ascent
         u /= np.maximum(np.linalg.norm(u, axis=1, keepdims=True), 1e-300)
     bound = program.bounds[-1] * (1 + _EXCESS)
+    if solution.status == "infeasible":
+        # Any output along the certificate brings the labels nearer.
+        bound = _EXCESS * best.max(initial=0)
     order = np.argsort(-best)
     return directions[order[best[order] > bound]]
 

@@ -76,11 +76,14 @@ def neural_isometry(
         cone_dual: Multipliers of the cones of an exact programme to go with `near`.
     """
     blocks, target = _planted_blocks(program, planted)
-    left, sizes, right = np.linalg.svd(blocks, full_matrices=False)
-    kept = sizes > _RANK_TOLERANCE * sizes[0]
     start = np.zeros(len(program.y)) if near is None else near
-    missing = (right @ (target - blocks.T @ start))[kept] / sizes[kept]
-    multiplier = start + left[:, kept] @ missing
+    rank, multiplier = _nearest(blocks, target, start)
+    lengths = np.linalg.norm(blocks, axis=0)
+    used = lengths > 0
+    if rank < used.sum():
+        # The same equations in units that make their columns comparable.
+        some, right = blocks[:, used] / lengths[used], target[used] / lengths[used]
+        rank, multiplier = _nearest(some, right, start)
     residual = np.linalg.norm(blocks.T @ multiplier - target)
     if cone_dual is not None:
         # A planted neuron is inside its cone, whose multipliers must vanish.
@@ -91,8 +94,20 @@ def neural_isometry(
         cone_dual=cone_dual,
         largest=float(sizes_of[~planted.groups].max(initial=0)),
         solvable=bool(residual <= _SOLVED * np.linalg.norm(target)),
-        independent=bool(kept.sum() == np.count_nonzero(blocks.any(axis=0))),
+        independent=bool(rank == used.sum()),
     )
+
+
+def _nearest(
+    blocks: Float[np.ndarray, "n columns"],
+    target: Float[np.ndarray, " columns"],
+    start: Samples,
+) -> tuple[int, Samples]:
+    r"""The rank of the equations $B^T \lambda = q$, and their solution nearest to one."""
+    left, sizes, right = np.linalg.svd(blocks, full_matrices=False)
+    kept = sizes > _RANK_TOLERANCE * sizes.max(initial=0)
+    missing = (right @ (target - blocks.T @ start))[kept] / sizes[kept]
+    return int(kept.sum()), start + left[:, kept] @ missing
 
 
 def _planted_blocks(

@@ -74,7 +74,9 @@ def _face(
     directions /= np.where(active, norms(directions), 1)[:, None]
     distinct = active & ~_repeated(solution, directions, active)
     columns = _columns(solution, directions, distinct)
-    singular = np.linalg.svd(columns, compute_uv=False)
+    sizes = np.linalg.norm(columns, axis=0)
+    columns_of_one = columns / np.where(sizes > 0, sizes, 1)
+    singular = np.linalg.svd(columns_of_one, compute_uv=False)
     rank = np.count_nonzero(singular > _RANK_TOLERANCE * singular.max(initial=0))
     unique = bool(rank == distinct.sum()) or not _movable(columns, lengths[distinct])
     return OptimalFace(directions, active, lengths, unique)
@@ -111,6 +113,7 @@ def _movable(
     Almost every linear functional tells two points of a polyhedron apart; one is
     minimised and maximised.
     """
+    columns, lengths = _in_units(columns, lengths)
     functional = np.random.default_rng(len(lengths)).standard_normal(len(lengths))
     ends = []
     for sign in (1.0, -1.0):
@@ -130,15 +133,25 @@ def length_range(
     if face.unique or not face.active[group]:
         return np.full(2, face.lengths[group] if face.active[group] else 0.0)
     columns = _columns(solution, face.directions, face.active)
+    largest = face.lengths.max() or 1.0
+    columns, lengths = _in_units(columns, face.lengths[face.active])
     # The right-hand side of the solution at hand is feasible without any tolerance.
-    right = columns @ face.lengths[face.active]
+    right = columns @ lengths
     chosen = (np.flatnonzero(face.active) == group).astype(float)
     ends = []
     for sign in (1.0, -1.0):
         found = linprog(sign * chosen, A_eq=columns, b_eq=right, method="highs")
-        length = face.lengths[group] if found.fun is None else sign * found.fun
-        ends.append(length)
+        moved = found.fun is not None
+        ends.append(sign * found.fun * largest if moved else face.lengths[group])
     return np.asarray(ends)
+
+
+def _in_units(
+    columns: Float[np.ndarray, "n active"], lengths: Float[np.ndarray, " active"]
+) -> tuple[Float[np.ndarray, "n active"], Float[np.ndarray, " active"]]:
+    """Columns and lengths of size one, as the tolerances of linear programmes need."""
+    largest = np.linalg.norm(columns, axis=0).max(initial=0)
+    return columns / (largest or 1.0), lengths / (lengths.max(initial=0) or 1.0)
 
 
 def with_uniqueness(solution: Solution) -> Solution:

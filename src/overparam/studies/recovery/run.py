@@ -129,7 +129,7 @@ def _solve(
         # The planted weights and the multiplier of the condition are optimal: the
         # condition is a certificate, and nothing is left to iterate.
         cone_dual = np.zeros_like(program.signs) if program.exact else None
-        return assess(
+        known = assess(
             program,
             planted.weights,
             condition.multiplier,
@@ -137,6 +137,8 @@ def _solve(
             tolerance=config.tolerance or _ROUNDING,
             iterations=0,
         )
+        if known.solved:
+            return known
     return with_uniqueness(solve(program, **options))
 
 
@@ -262,9 +264,10 @@ def _notes(config: Recovery, solution: Solution) -> list[str]:
             f"method=admm was chosen for {config.n_samples} samples; its gap is "
             f"{solution.gap:.1e}."
         )
-    if not solution.program.patterns.complete and config.patterns == "sampled":
+    if not solution.program.patterns.complete:
+        how = "sampled" if config.patterns == "sampled" else "generated"
         notes.append(
-            "Patterns are sampled: optimality and recovery speak about these "
+            f"Patterns are {how}: optimality and recovery speak about these "
             f"{len(solution.program.patterns.masks)} patterns, not about all."
         )
     if solution.status == "non-unique":
