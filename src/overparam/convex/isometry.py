@@ -103,7 +103,7 @@ def _nearest(
     target: Float[np.ndarray, " columns"],
     start: Samples,
 ) -> tuple[int, Samples]:
-    r"""The rank of the equations $B^T \lambda = q$, and their solution nearest to one."""
+    r"""The rank of $B^T \lambda = q$, and its solution nearest to a start."""
     left, sizes, right = np.linalg.svd(blocks, full_matrices=False)
     kept = sizes > _RANK_TOLERANCE * sizes.max(initial=0)
     missing = (right @ (target - blocks.T @ start))[kept] / sizes[kept]
