@@ -18,6 +18,14 @@ from .test_maps import random_network, trained_network
 COLLINEAR = np.array([[-0.8, -1.3], [0.8, 1.3], [1.1, 0.1], [-0.6, -0.8], [0.7, 1.6]])
 
 
+def scaled(network, inputs, labels):
+    """The balanced network of the problem with inputs and labels in other units."""
+    root = np.sqrt(labels / inputs)
+    return TwoLayer(
+        weights=root * network.weights, readout=root * network.readout, skip=False
+    )
+
+
 @pytest.mark.parametrize("normalised", [False, True])
 def test_collinear_samples_have_a_certificate(rng, normalised):
     network = trained_network(rng, COLLINEAR, np.ones(5), 8, 0.03)
@@ -56,6 +64,14 @@ def test_zero_samples_are_a_constant(rng):
     nothing = certify_network(network, np.zeros((8, 2)), y, penalty=0.1)
     assert nothing.lower == nothing.best_known == 0.5 * y @ y
     assert nothing.tier == "certified"
+
+
+def test_dead_neurons_beside_a_skip_connection_have_a_bound(rng):
+    x, y = 1 + rng.random((30, 6)), rng.standard_normal(30)
+    network = TwoLayer(weights=-jnp.ones((6, 3)), readout=jnp.ones((9, 1)), skip=True)
+    found = certify_network(network, x, y, penalty=0.1)
+    assert found.tier == "certified-loose"
+    assert 0 < found.lower <= found.estimate <= 0.5 * y @ y
 
 
 @pytest.mark.parametrize("normalised", [False, True])
@@ -107,6 +123,23 @@ def test_a_bound_does_not_rely_on_feasible_multipliers(rng, monkeypatch):
     monkeypatch.setattr(certificate, "solve", boasting)
     found = certify_network(network, x, y, penalty=0.05)
     assert found.lower <= full.best_known
+
+
+@pytest.mark.parametrize(("inputs", "labels"), [(1e-8, 1), (1e-12, 1e12), (1e12, 1e-9)])
+def test_certificates_do_not_depend_on_units(rng, inputs, labels):
+    x, y = rng.standard_normal((6, 2)), rng.standard_normal(6)
+    network = trained_network(rng, x, y, 6, 0.05)
+    plain = certify_network(network, x, y, penalty=0.05)
+    found = certify_network(
+        scaled(network, inputs, labels),
+        inputs * x,
+        labels * y,
+        penalty=0.05 * inputs * labels,
+    )
+    assert found.tier == plain.tier == "certified"
+    for name in ("objective", "lower", "best_known"):
+        value = getattr(found, name) / labels**2
+        assert value == pytest.approx(getattr(plain, name), rel=1e-5)
 
 
 def test_a_network_that_diverged_is_refused(rng):

@@ -95,8 +95,8 @@ def decompose(solution: Solution) -> Decomposition:
 def _exact(program: Program, active: np.ndarray) -> Program:
     """The exact programme over some patterns of a gated one."""
     kept = np.zeros(len(program.patterns.masks), bool)
-    # A programme holds a pattern even where only the skip block is active.
-    kept[active if len(active) else [0]] = True
+    # A pattern, if there is one, even where only the skip block is active.
+    kept[active if len(active) else slice(1)] = True
     return over_patterns(program, program.patterns.subset(kept), relaxation="exact")
 
 
