@@ -75,3 +75,12 @@ def test_other_solutions_are_refused(rng):
         decompose(solve(problem.program(network="normalised")))
     with pytest.raises(ConfigError, match="status max_iterations"):
         decompose(solve(problem.program(), max_iterations=1))
+
+
+def test_a_skip_network_without_patterns_is_its_linear_part(rng):
+    x = rng.standard_normal((1, 3))
+    # The all-ones pattern of one sample is the skip block itself.
+    program = convex_program(x, x[:, 0], patterns=patterns_of(x, x), network="skip")
+    found = decompose(solve(program))
+    assert not len(program.patterns.masks)
+    assert found.objective == pytest.approx(found.gated)

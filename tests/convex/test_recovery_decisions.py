@@ -1,5 +1,7 @@
 """Isometry conditions, recovery decisions and the set of optima."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -258,3 +260,56 @@ def legacy_trial(stream, n, d):
         patterns = with_directions(patterns, x, direction[None])
     program = convex_program(x, x @ w, patterns=patterns, network="skip")
     return bool(decide_recovery(solve(program), plant(program, w[None])).recovered)
+
+
+def test_weights_that_miss_the_labels_prove_nothing(rng):
+    program, directions = planted_problem(rng, "plain", 40, 4)
+    planted, solution = plant(program, directions), solve(program)
+    assert decide_recovery(solution, planted).verdict == "proven"
+    # Smaller weights have a smaller norm, and miss the labels.
+    short = dataclasses.replace(
+        solution, weights=0.999 * solution.weights, primal=0.999 * solution.primal
+    )
+    assert decide_recovery(short, planted).verdict != "proven-not"
+    # Nothing is decided about labels that are not those of the planted model.
+    other = dataclasses.replace(program, y=program.y + rng.standard_normal(40))
+    assert decide_recovery(solve(other), planted).verdict == "undecided"
+
+
+@pytest.mark.parametrize("inputs", [1e-12, 1e-6, 1e12])
+@pytest.mark.parametrize("labels", [1e-9, 1e9])
+def test_decisions_do_not_depend_on_units(rng, inputs, labels):
+    for n in (8, 12, 20):
+        x, w = rng.standard_normal((n, 4)), rng.standard_normal(4)
+        patterns, verdicts, statuses = (
+            patterns_of(x, rng.standard_normal((30, 4))),
+            [],
+            [],
+        )
+        for a, b in ((1, 1), (inputs, labels)):
+            program = convex_program(
+                a * x, b * x @ w, patterns=patterns, network="skip"
+            )
+            solution = solve(program)
+            planted = plant(program, b / a * w[None])
+            verdicts.append(decide_recovery(solution, planted).verdict)
+            statuses.append(with_uniqueness(solution).status)
+        assert verdicts[0] == verdicts[1]
+        assert statuses[0] == statuses[1]
+
+
+def test_lengths_of_other_optima_scale_with_the_labels(rng):
+    x = np.abs(rng.standard_normal((12, 3)))
+    w = np.array([1.0, 0.5, 0.2])
+    patterns = with_directions(
+        patterns_of(x, rng.standard_normal((20, 3))), x, np.ones((1, 3))
+    )
+    for a, b in ((1, 1), (1e-9, 1), (1e9, 1e-9)):
+        program = convex_program(
+            a * x, b * x @ w, patterns=patterns, network="skip", relaxation="exact"
+        )
+        solution = with_uniqueness(solve(program))
+        assert solution.status == "non-unique"
+        size = b / a * np.linalg.norm(w)
+        ends = length_range(solution, optimal_face(solution), 0)
+        np.testing.assert_allclose(ends, [0, size], atol=1e-5 * size)
