@@ -142,7 +142,7 @@ class Analysis:
         """The class of the options."""
         return load(self.options)
 
-    def analyse(self) -> Callable[[Sequence[Subject], Any], Findings]:
+    def analyse(self) -> Callable[..., Findings]:
         """The function itself."""
         return load(self.function)
 
