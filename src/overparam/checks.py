@@ -4,6 +4,7 @@ Only the standard library is imported here, so that the command line stays fast.
 """
 
 import math
+import numbers
 from collections.abc import Iterable, Iterator
 
 from .errors import ConfigError
@@ -28,6 +29,20 @@ def at_least(minimum: float, **values: float | None) -> None:
         if not (_is_finite(value) and value >= minimum):
             message = f"`{name}` must be at least {minimum:g}, got {written(value)}."
             raise ConfigError(message)
+
+
+def seeds(**values: int | None) -> None:
+    """Every value is a whole number from 0 to 2^63 - 1; `None` passes.
+
+    A seed that is rounded or shortened anywhere would stand for another one.
+    """
+    at_least(0, **values)
+    for name, value in values.items():
+        if value is not None and not isinstance(value, numbers.Integral):
+            raise ConfigError(
+                f"`{name}` must be a whole number from 0 to 2^63 - 1, got "
+                f"{written(value)}."
+            )
 
 
 def finite(**values: float | None) -> None:

@@ -3,7 +3,24 @@
 import zlib
 
 import jax
+import numpy as np
 from jaxtyping import PRNGKeyArray
+
+from .checks import seeds
+
+
+def seed_key(seed: int) -> PRNGKeyArray:
+    """The key of a seed, with all of its 64 bits.
+
+    `jax.random.key` keeps 32 of them unless JAX's 64-bit mode is on, so that the
+    precision would change the numbers, and seeds that differ by 2^32 would be one.
+
+    Raises:
+        ConfigError: If `seed` is no whole number from 0 to 2^63 - 1.
+    """
+    seeds(seed=seed)
+    words = np.array(divmod(int(seed), 2**32), np.uint32)
+    return jax.random.wrap_key_data(words, impl="threefry2x32")
 
 
 def purpose_key(seed: int, purpose: str) -> PRNGKeyArray:
@@ -12,4 +29,4 @@ def purpose_key(seed: int, purpose: str) -> PRNGKeyArray:
     Keys of different purposes are independent, so that changing how one is used leaves
     the others as they were.
     """
-    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(purpose.encode()))
+    return jax.random.fold_in(seed_key(seed), zlib.crc32(purpose.encode()))

@@ -29,10 +29,18 @@ def keeper(tmp_path):
 
 
 def test_what_was_saved_is_loaded(keeper):
-    states, header = keeper.load(FRESH)
+    states, before, header = keeper.load(FRESH)
     assert eqx.tree_equal(states, STATES)
+    assert eqx.tree_equal(before, STATES)
     assert repr(header) == repr(HEADER)
     np.testing.assert_array_equal(keeper.kept[0].all()[20]["weights"], 1.0)
+
+
+def test_states_to_go_back_to_are_loaded_where_they_are_others(keeper):
+    keeper.save(STATES, HEADER, before=FRESH)
+    states, before, _ = keeper.load(FRESH)
+    assert eqx.tree_equal(states, STATES)
+    assert eqx.tree_equal(before, FRESH)
 
 
 def refused(keeper, caplog, states=FRESH):

@@ -124,6 +124,41 @@ def test_a_step_that_is_too_large_is_a_status_and_keeps_the_finite_records():
     run = train(training(rate=50.0), PLAN)
     assert run.status == "diverged"
     assert not np.isfinite(run.records[-1]["loss"])
+    assert np.isfinite(run.network.readout).all()
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("name", ["test_loss", "risk", "fixed_loss_full"])
+def test_a_measured_loss_that_is_not_finite_is_a_divergence(name, value):
+    seen = []
+
+    def measure(network):
+        seen.append(network)
+        return {name: value if len(seen) == 2 else 1.0, "tail": np.nan}
+
+    converges = lambda records: "converged" if len(records) == 2 else None  # noqa: E731
+    run, other = train_together(
+        [training(measure=measure, until=converges), training(seed=1)], PLAN
+    )
+    assert (run.status, other.status) == ("diverged", "finished")
+    assert len(run.records) == 2
+    assert run.final(name) is None
+    # The network is the last one whose losses were finite.
+    assert_array_equal(run.network.readout, seen[0].readout)
+
+
+def test_a_start_of_infinite_loss_has_diverged_before_the_first_step():
+    given = training(measure=lambda network: {"risk": np.inf}, record_start=True)
+    run = train(given, PLAN)
+    assert (run.status, len(run.records)) == ("diverged", 1)
+    assert_array_equal(run.network.readout, given.network.readout)
+
+
+def test_a_final_value_is_the_last_finite_one_of_a_run_that_did_not_diverge():
+    values = iter([3.0, 2.0, np.nan])
+    run = train(training(measure=lambda network: {"distance": next(values)}), PLAN)
+    assert run.final("distance") == 2.0
+    assert run.final("absent") is None
 
 
 def test_records_hold_step_mean_loss_and_measures():

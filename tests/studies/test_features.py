@@ -272,7 +272,7 @@ def test_bad_sizes_are_told_when_the_data_are_known():
         images(Features(n_train=5000))
     with pytest.raises(ConfigError, match="`batch_size` must be at most 100"):
         images(Features(n_train=100))
-    with pytest.raises(ConfigError, match="`labels` must contain at least 2 classes"):
+    with pytest.raises(ConfigError, match="at least 2 classes in every part"):
         images(Features(n_train=1, batch_size=1))
 
 

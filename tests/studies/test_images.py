@@ -12,6 +12,7 @@ import pytest
 
 from overparam.cli.main import run_command
 from overparam.errors import ConfigError, Interrupted
+from overparam.networks.stateful import train_features
 from overparam.store.read import read_run
 from overparam.studies.images.config import Images
 from overparam.studies.images.evaluate import exact_readout, scored
@@ -72,6 +73,28 @@ def test_every_method_trains_and_records_each_epoch(method):
     # The exact readout minimises the very loss on the images it is solved for.
     exact, own = outcome.metrics["fixed_loss_full"], outcome.metrics["fixed_loss"]
     assert (exact <= own * (1 + 1e-9)).all()
+
+
+@pytest.mark.parametrize("dynamics", ["varpro", "descent", "shampoo"])
+def test_the_loss_of_every_method_has_both_of_its_terms(dynamics):
+    changes = {"dynamics": dynamics, "augment": False, "batch_size": 40, "epochs": 1}
+    config = Images(**(TINY | changes))
+    found = run(config, Context()).metrics
+    assert "penalty" not in found
+    terms = found["data_term"][1] + found["penalty_term"][1]
+    assert found["loss"][1] == pytest.approx(terms, rel=1e-12)
+    if dynamics == "varpro":
+        return
+    # One step on the whole part: its loss is that of the initial network.
+    setup = Setup(config, load_parts(config))
+    images, y = setup.parts.train.x, setup.parts.train.y
+    network = setup.network
+    features, _ = train_features(network, setup.images.pixels.normalised(images))
+    readout = np.asarray(network.readout)
+    outputs = network.scale * (np.asarray(features) @ readout) - np.eye(10)[y]
+    data_term = np.mean(outputs**2) / (2 * config.penalty)
+    assert found["data_term"][1] == pytest.approx(data_term, rel=1e-9)
+    assert found["penalty_term"][1] == pytest.approx(np.mean(readout**2) / 2, rel=1e-9)
 
 
 class Stop:

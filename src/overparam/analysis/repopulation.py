@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
 
 from ..checks import at_least
+from ..drawing import normal
 from ..errors import ConfigError
 from ..networks.network import Network
 from .neurons import Shallow, select_neurons, shallow
@@ -46,7 +47,7 @@ def repopulate(
     if jitter == 0:
         return moved
     rms = jnp.sqrt(jnp.mean(moved.weights**2, axis=0, keepdims=True))
-    noise = jax.random.normal(key_jitter, moved.weights.shape, moved.weights.dtype)
+    noise = normal(key_jitter, moved.weights.shape, moved.weights.dtype)
     return eqx.tree_at(lambda n: n.weights, moved, moved.weights + jitter * rms * noise)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Float64, Shaped
 from numpy import ndarray
 
-from ..checks import at_least, in_range, one_of
+from ..checks import at_least, in_range, one_of, seeds
 from ..errors import ConfigError
 from .intervals import percentile_interval, resampled_units
 from .tails import ASSUMPTIONS, ESTIMATORS, check_sample
@@ -78,6 +78,7 @@ def tail_report(
         ConfigError: If the sample is too small, constant or not finite.
     """
     at_least(2, n_resamples=n_resamples)
+    seeds(seed=seed)
     in_range(0, 1, level=level)
     for name in estimators:
         one_of(ESTIMATORS, estimator=name)

@@ -13,6 +13,7 @@ import tyro
 
 from ..checks import written
 from ..errors import ConfigError
+from ..studies.presets import Preset
 from .options import options, read
 
 
@@ -38,9 +39,16 @@ def parse(kind: type[T], argv: Sequence[str], *, prog: str) -> T:
 
 
 def parse_all(
-    kinds: Sequence[type[Any]], argv: Sequence[str], *, prog: str, description: str
+    kinds: Sequence[type[Any]],
+    argv: Sequence[str],
+    *,
+    prog: str,
+    description: str,
+    preset: Preset = (),
 ) -> list[Any]:
     """Parse `argv` into several dataclasses whose options stand side by side.
+
+    A preset holds other defaults of the first of them.
 
     Raises:
         ConfigError: The line is not valid; the API says the same sentence of a value.
@@ -48,7 +56,7 @@ def parse_all(
     """
     if {"-h", "--help"} & set(argv):
         _print_help(kinds, prog, description)
-    return read(argv, kinds, prog=prog)
+    return read(argv, kinds, prog=prog, preset=preset)
 
 
 def _print_help(kinds: Sequence[type[Any]], prog: str, description: str) -> NoReturn:

@@ -13,6 +13,7 @@ from typing import Any
 from ..checks import written
 from ..errors import ConfigError
 from ..field_values import converted, described, is_tuple
+from ..studies.presets import Preset, defaults_of
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,29 @@ def flags(kinds: Iterable[type[Any]]) -> list[str]:
     return [flag for option in options(kinds) for flag in option.flags]
 
 
-def read(argv: Sequence[str], kinds: Iterable[type[Any]], *, prog: str) -> list[Any]:
+def read(
+    argv: Sequence[str],
+    kinds: Iterable[type[Any]],
+    *,
+    prog: str,
+    preset: Preset = (),
+) -> list[Any]:
     """Instances of the dataclasses; what `argv` does not give has its default.
+
+    Args:
+        argv: The line.
+        kinds: The dataclasses.
+        prog: The command, in sentences.
+        preset: Defaults of the first dataclass to take in the place of its own; a flag
+            that such a default has set can be taken back.
 
     Raises:
         ConfigError: An option or a value is not valid, missing or given twice.
     """
     kinds = list(kinds)
     known = options(kinds)
+    if preset:
+        known += [_opposite(option) for option in known if option.sets is not None]
     given: dict[Option, Any] = {}
     for option, words in _assigned(argv, known, prog):
         if option in given:
@@ -73,11 +89,21 @@ def read(argv: Sequence[str], kinds: Iterable[type[Any]], *, prog: str) -> list[
         if option.required and option not in given:
             wanted = described(option.kind)
             raise ConfigError(f"{_called(option)} is missing: give {wanted}.")
-    return [_instance(kind, given) for kind in kinds]
+    presets = [preset, *[()] * (len(kinds) - 1)]
+    return [
+        _instance(kind, given, own) for kind, own in zip(kinds, presets, strict=True)
+    ]
 
 
-def _instance(kind: type[Any], given: dict[Option, Any]) -> Any:
+def _opposite(option: Option) -> Option:
+    name = option.name.replace("_", "-")
+    flag = f"--no-{name}" if option.sets else f"--{name}"
+    return dataclasses.replace(option, flags=(flag,), sets=not option.sets)
+
+
+def _instance(kind: type[Any], given: dict[Option, Any], preset: Preset) -> Any:
     values = {o.name: value for o, value in given.items() if o.owner is kind}
+    values = defaults_of(preset, values) | values
     default = getattr(kind, "default", None)
     return (
         kind(**values) if default is None else dataclasses.replace(default(), **values)

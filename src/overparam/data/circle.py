@@ -6,11 +6,11 @@ Everything is drawn once and on the host, in float64, and cast where it is used.
 import math
 from dataclasses import dataclass
 
-import jax
 import numpy as np
 from jaxtyping import Complex, Float, PRNGKeyArray
 
 from ..checks import at_least
+from ..drawing import host_uniform
 from ..errors import ConfigError
 
 
@@ -58,7 +58,7 @@ class CircleTeacher:
 
     def sample(self, n: int, *, key: PRNGKeyArray) -> Angles:
         """`n` angles; every third belongs to the second mode."""
-        psi = np.asarray(jax.random.uniform(key, (n,)), np.float64)
+        psi = host_uniform(key, (n,))
         return self.quantiles(2 * math.pi * psi - math.pi)
 
     def lattice(self, n: int) -> Angles:

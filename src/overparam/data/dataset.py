@@ -36,6 +36,26 @@ class Split:
         kept = len(self) - n
         return self.subset(kept), Split(self.x[kept:], self.y[kept:])
 
+    def stratified(self, n: int) -> "Split":
+        """`n` samples in file order, of every class its first ones in its share.
+
+        Those of n samples are among those of n + 1, and of n at least the number of
+        classes every class has one.
+        """
+        self._has(n)
+        return self.where(self._spread(self.rank_in_class()) < n)
+
+    def hold_out_stratified(self, n: int) -> tuple["Split", "Split"]:
+        """All samples but `n`, and those: of every class its last ones in its share.
+
+        The first sample of a class is held out after those of all classes that are
+        not.
+        """
+        self._has(n)
+        rank = self.rank_in_class(from_the_end=True)
+        last = self._spread(rank, late=self.rank_in_class() == 0) < n
+        return self.where(~last), self.where(last)
+
     def subset_per_class(self, n: int) -> "Split":
         """The first `n` samples of every class, in file order."""
         return self.where(self.rank_in_class() < n)
@@ -55,6 +75,25 @@ class Split:
         rank = np.empty(len(y), np.int64)
         rank[order] = np.arange(len(y)) - starts
         return rank[::-1] if from_the_end else rank
+
+    def _spread(self, rank: np.ndarray, late: np.ndarray | bool = False) -> np.ndarray:
+        """The place of each sample when all classes are spread over the whole evenly.
+
+        A class with c samples has them at rank/c; of equal places the larger class
+        comes first, and `late` samples come last.
+        """
+        counts = np.bincount(self.y)[self.y] if len(self) else np.zeros(0)
+        order = np.lexsort(
+            (
+                np.arange(len(self)),
+                -counts,
+                rank / counts,
+                np.broadcast_to(late, rank.shape),
+            )
+        )
+        place = np.empty(len(self), np.int64)
+        place[order] = np.arange(len(self))
+        return place
 
     def _has(self, n: int) -> None:
         if not 0 <= n <= len(self):

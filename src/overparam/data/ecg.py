@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..checks import one_of
+from ..checks import one_of, seeds
 from ..errors import DataError
 from ..store.npy import array_of
 from .content import DamageError, Found, read_checked
@@ -49,11 +49,12 @@ def load_ecg5000(
         official: What the files must be.
 
     Raises:
-        ConfigError: `labels` or `split` is no such choice.
+        ConfigError: `labels` or `split` is no such choice, or `seed` no seed.
         DataError: A file is missing, truncated, altered or of another shape.
     """
     one_of(["normal-vs-rest", "five"], labels=labels)
     one_of(["official", "shuffled"], split=split)
+    seeds(seed=seed)
     place = obtain(official, folder)
     is_npy = place.contents[0].name.endswith(".npy")
     train, test = (_from_npy if is_npy else _from_text)(official, place)

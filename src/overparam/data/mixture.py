@@ -9,6 +9,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..checks import at_least, positive
+from ..drawing import normal
 from .source import Batch
 
 
@@ -24,7 +25,7 @@ def direction(
     dim: int, *, dtype: DTypeLike = "float32", key: PRNGKeyArray
 ) -> Float[Array, " dim"]:
     r"""A uniform unit vector $\mu$."""
-    drawn = jax.random.normal(key, (dim,), dtype)
+    drawn = normal(key, (dim,), dtype)
     return drawn / jnp.linalg.norm(drawn)
 
 
@@ -58,7 +59,7 @@ def _draw(
     mean: Float[Array, " dim"], n: int, separation: float, key: PRNGKeyArray
 ) -> Batch:
     key_labels, key_inputs = jax.random.split(key)
-    y = jax.random.bernoulli(key_labels, 0.5, (n,)).astype("int32")
+    y = jax.random.bernoulli(key_labels, shape=(n,)).astype("int32")
     signs = (2 * y - 1).astype(mean.dtype)
-    noise = jax.random.normal(key_inputs, (n, mean.size), mean.dtype)
+    noise = normal(key_inputs, (n, mean.size), mean.dtype)
     return Batch(separation * signs[:, None] * mean[None] + noise, y)

@@ -2,11 +2,11 @@ r"""Points on the torus $\mathbb{R}^2/4\mathbb{Z}^2$: teacher and student."""
 
 import math
 
-import jax
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from ..checks import at_least
+from ..drawing import host_uniform
 from .circle import GOLDEN, CircleTeacher, concentrate, uniform_angles
 
 
@@ -29,7 +29,7 @@ def wrap_torus(points: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
 
 def sample_teacher(n: int, *, gamma: float, key: PRNGKeyArray) -> Points:
     """Teacher points of two modes; infinite `gamma` gives two points."""
-    uniform = np.asarray(jax.random.uniform(key, (n, 2)), np.float64)
+    uniform = host_uniform(key, (n, 2))
     return _teacher(2 * math.pi * uniform - math.pi, gamma=gamma)
 
 
@@ -47,7 +47,7 @@ def teacher_density(points: Points, *, gamma: float) -> Float[np.ndarray, " n"]:
 
 def sample_student(n: int, *, key: PRNGKeyArray) -> Points:
     """Points drawn uniformly."""
-    uniform = np.asarray(jax.random.uniform(key, (n, 2)), np.float64)
+    uniform = host_uniform(key, (n, 2))
     return SIDE * uniform - SIDE / 2
 
 

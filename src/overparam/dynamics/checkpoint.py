@@ -44,24 +44,36 @@ class Checkpointer:
         """Whether the last write is long enough ago."""
         return time.monotonic() - self._written >= self.every_seconds
 
-    def save(self, states: PyTree, header: dict[str, Any]) -> None:
-        """Replace the checkpoint: two lines of JSON, then the leaves of `states`."""
+    def save(
+        self, states: PyTree, header: dict[str, Any], *, before: PyTree = None
+    ) -> None:
+        """Replace the checkpoint: two lines of JSON, then the leaves of the states.
+
+        Args:
+            states: Where the run is.
+            header: What else it needs, as JSON.
+            before: States of the same structure to which a divergence would go back,
+                where they are others.
+        """
         kept = {
             each.name: {n: dataclasses.asdict(s) for n, s in each.stamps().items()}
             for each in self.kept
         }
         about = {"owner": self.owner, "kept": kept, "header": header}
+        about["has_before"] = before is not None
         content = io.BytesIO()
         content.write(json.dumps(about).encode() + b"\n")
         eqx.tree_serialise_leaves(content, states)
+        if before is not None:
+            eqx.tree_serialise_leaves(content, before)
         body = content.getvalue()
         digest = hashlib.sha256(body).hexdigest()
         first = json.dumps({"schema": SCHEMA, "sha256": digest}).encode()
         write_file(self.path, first + b"\n" + body)
         self._written = time.monotonic()
 
-    def load(self, states: PyTree) -> tuple[PyTree, dict[str, Any]] | None:
-        """The stored states and header, or `None` where the run is to be begun.
+    def load(self, states: PyTree) -> tuple[PyTree, PyTree, dict[str, Any]] | None:
+        """The stored states, those before and the header; `None` where a run begins.
 
         That is where nothing is stored, and where what is stored is damaged, of
         another run or of other data, or of another version: then a sentence says so.
@@ -81,22 +93,24 @@ class Checkpointer:
             )
             return None
 
-    def _load(self, states: PyTree) -> tuple[PyTree, dict[str, Any]]:
+    def _load(self, states: PyTree) -> tuple[PyTree, PyTree, dict[str, Any]]:
         # The records in the header are as small as any description.
-        most = MOST_BYTES + _bytes(states)
+        most = MOST_BYTES + 2 * _bytes(states)
         content = io.BytesIO(_body(self.path, most))
         about = json.loads(content.readline())
         if about["owner"] != self.owner:
             raise _UnusableError("is that of another run, or of other data")
         try:
-            found = eqx.tree_deserialise_leaves(content, states)
+            found = before = eqx.tree_deserialise_leaves(content, states)
+            if about.get("has_before"):
+                before = eqx.tree_deserialise_leaves(content, states)
             for each in self.kept:
                 each.restore(_stamps(about["kept"].get(each.name, {})))
         except StoreError as error:
             raise _UnusableError("has lost what was kept beside it") from error
         except Exception as error:  # Equinox and NumPy raise whatever they meet.
             raise _UnusableError("does not fit this version") from error
-        return found, about["header"]
+        return found, before, about["header"]
 
 
 def _bytes(states: PyTree) -> int:

@@ -25,7 +25,15 @@ from .chunk import (
 )
 from .draws import Draws, Piece, piece_extent
 from .dynamics import State
-from .training import Plan, Record, Status, Training, Trajectory, Watch
+from .training import (
+    Plan,
+    Record,
+    Status,
+    Training,
+    Trajectory,
+    Watch,
+    has_finite_losses,
+)
 
 
 # One key for each purpose of a training.
@@ -90,17 +98,30 @@ class _Run:
     records: list[Record] = field(default_factory=list)
     status: Status | None = None
     finite: bool = True
+    before: State | None = None
+    """State at the last record, to go back to after a divergence."""
 
-    def record(self, step: int, means: Record, seconds: float) -> None:
+    def record(self, step: int, means: Record, *, seconds: float) -> None:
+        """Record an interval; after a divergence go back to the state before it."""
         record = {"step": float(step)} | means
         finite = all(math.isfinite(value) for value in means.values())
-        if not (finite and self.finite):
+        if finite and self.finite:
+            self._measure(record, seconds=seconds)
+        else:
             self.records.append(record | {"seconds": seconds})
             self.status = "diverged"
-            return
+        if self.status == "diverged":
+            self.member = dataclasses.replace(self.member, state=self.before)
+
+    def record_start(self) -> None:
+        """Measure the network before the first step."""
+        self._measure({"step": 0.0}, seconds=0.0)
+
+    def _measure(self, record: Record, *, seconds: float) -> None:
         measured = self.training.measure(self.member.state.network)
         self.records.append(record | measured | {"seconds": seconds})
-        self.status = self.training.until(self.records)
+        told = self.training.until(self.records)
+        self.status = told if has_finite_losses(measured) else "diverged"
 
     def trajectory(self) -> Trajectory:
         status = self.status or "finished"
@@ -160,13 +181,14 @@ class _Loop:
     def _record_start(self) -> None:
         for run in self.runs:
             if run.training.record_start:
-                measured = run.training.measure(run.member.state.network)
-                run.records.append({"step": 0.0, **measured, "seconds": 0.0})
-                run.status = run.training.until(run.records)
+                run.record_start()
 
     def _chunk(self, draws: Draws | None) -> None:
         """Train up to the next record, and record; a stop is obeyed between pieces."""
         start = time.perf_counter() - self.part.seconds
+        if not self.part.n_pieces:
+            for run in self.runs:
+                run.before = run.member.state
         end = self.part.first_step + self.plan.record_every
         end = min(end, self.plan.n_steps)
         piece = self._piece(self.step)
@@ -183,7 +205,7 @@ class _Loop:
         for run, total in zip(self.runs, part.sums, strict=True):
             if run.status is None:
                 means = {name: value / part.n_pieces for name, value in total.items()}
-                run.record(self.step, means, part.seconds)
+                run.record(self.step, means, seconds=part.seconds)
         newest = self.runs[0].records[-1]
         self.watch.progress(self.step, self.plan.n_steps, **newest)
 
@@ -261,7 +283,10 @@ class _Loop:
                 "records": [run.records for run in self.runs],
                 "statuses": [run.status for run in self.runs],
             }
-            keeper.save(tuple(run.member.state for run in self.runs), header)
+            states, before = tuple(run.member.state for run in self.runs), None
+            if self.part.n_pieces:
+                before = tuple(run.before for run in self.runs)
+            keeper.save(states, header, before=before)
         if exit_code is not None and unfinished:
             raise Interrupted(
                 f"The run was stopped after {self.step} of {self.plan.n_steps} steps; "
@@ -274,7 +299,7 @@ class _Loop:
         found = keeper and keeper.load(tuple(run.member.state for run in self.runs))
         if not (keeper and found):
             return False
-        states, header = found
+        states, before, header = found
         # Earlier versions kept whole intervals only.
         part = header.get("part")
         self.part = _Part(**part) if part else _Part.of(self.runs, header["step"])
@@ -290,6 +315,7 @@ class _Loop:
         self.step = header["step"]
         for index, run in enumerate(self.runs):
             run.member = dataclasses.replace(run.member, state=states[index])
+            run.before = before[index]
             run.records = header["records"][index]
             run.status = header["statuses"][index]
         return True

@@ -15,8 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float, PRNGKeyArray, UInt
+from jaxtyping import Array, Float, PRNGKeyArray, UInt, UInt32
 
+from ..data.normal import standard_normal
 from ..errors import ConfigError
 from .noise_ranges import check_exponent
 
@@ -165,8 +166,7 @@ def isotropic_blocks(
     """
     key_factor, key_normal = jax.random.split(key)
     factor = isotropic_factor(alpha, blocks, dtype=dtype, key=key_factor)
-    with jax.threefry_partitionable(False):
-        return factor * jax.random.normal(key_normal, shape, dtype)
+    return factor * standard_normal(key_normal, shape, dtype=dtype)
 
 
 def symmetric_from_words(
@@ -246,10 +246,21 @@ def _constant(value: Exponent, dtype: np.dtype) -> Float[Array, ""]:
 
 
 def _words(shape: tuple[int, ...], dtype: DTypeLike, key: PRNGKeyArray) -> Words:
-    bits = "uint64" if np.dtype(dtype) == np.float64 else "uint32"
+    angle, exponential = _bits(shape, key)
+    if np.dtype(dtype) == np.float32:
+        return Words(angle, exponential)
+    # The words of float32, refined: precision must not change which number is drawn.
+    fine = [low.astype("uint64") for low in _bits(shape, jax.random.fold_in(key, 1))]
+    angle, exponential = angle.astype("uint64"), exponential.astype("uint64")
+    # The lowest bit of an angle stays the lowest.
+    refined = (angle >> 1 << 33) | (fine[0] << 1) | (angle & 1)
+    return Words(refined, (exponential << 32) | fine[1])
+
+
+def _bits(shape: tuple[int, ...], key: PRNGKeyArray) -> UInt32[Array, "2 *shape"]:
     # The layout that cannot be partitioned over devices uses both words of a hash.
     with jax.threefry_partitionable(False):
-        return Words(*jax.random.bits(key, (2, *shape), bits))
+        return jax.random.bits(key, (2, *shape), "uint32")
 
 
 def _fraction(word: UInt[Array, "*shape"], dtype: np.dtype) -> Float[Array, "*shape"]:

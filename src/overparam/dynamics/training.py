@@ -1,7 +1,7 @@
 """What the loop is given and what it gives: a training, a plan, a trajectory."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -63,6 +63,19 @@ class Training:
     """Whether a record is made before the first step (its losses are NaN)."""
 
 
+LOSS_WORDS = frozenset({"loss", "risk", "objective"})
+"""Words that name a loss in a column, as in `train_loss` or `risk_data`."""
+
+
+def has_finite_losses(values: Mapping[str, float]) -> bool:
+    """Whether every loss among named values is finite; other values may be absent."""
+    return all(
+        math.isfinite(value)
+        for name, value in values.items()
+        if not LOSS_WORDS.isdisjoint(name.split("_"))
+    )
+
+
 class Progress(Protocol):
     """Told how far a run is; the numbers are what a person wants to see live."""
 
@@ -98,7 +111,8 @@ class Trajectory:
         records: One record per interval: `step`, mean losses, measures, `seconds`.
         status: `converged` (stop rule), `finished` (all steps), `diverged` (a loss or
             weight was not finite) or `stopped` (another stop rule).
-        state: Last state; after a divergence it is not finite.
+        state: Last state; after a divergence that before the last interval, the last
+            one whose weights and losses were finite.
     """
 
     records: list[Record]
@@ -109,6 +123,16 @@ class Trajectory:
     def network(self) -> Network:
         """The trained network."""
         return self.state.network
+
+    def final(self, name: str) -> float | None:
+        """The last finite value of a column; `None` after a divergence.
+
+        A network that diverged has no losses, and those of another one are not its own.
+        """
+        if self.status == "diverged":
+            return None
+        values = (record.get(name, math.nan) for record in reversed(self.records))
+        return next((value for value in values if math.isfinite(value)), None)
 
     def columns(self) -> dict[str, np.ndarray]:
         """The records as columns; a value that a record lacks is NaN."""

@@ -13,6 +13,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..checks import at_least, one_of
+from ..drawing import normal, uniform
 from ..errors import ConfigError
 from .activations import activation
 from .network import Network
@@ -132,9 +133,9 @@ def _draw(
 ) -> Float[Array, "*shape"]:
     if init == "uniform":
         bound = 1 / math.sqrt(fan_in)
-        return jax.random.uniform(key, shape, dtype, -bound, bound)
+        return uniform(key, shape, dtype, bound=bound)
     variance = 0.0 if len(shape) == 1 else (2 if init == "he" else 1) / fan_in
-    return math.sqrt(variance) * jax.random.normal(key, shape, dtype)
+    return math.sqrt(variance) * normal(key, shape, dtype)
 
 
 def check_chain(weights: Sequence[Array], *, name: str) -> None:

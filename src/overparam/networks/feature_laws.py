@@ -3,10 +3,10 @@
 import math
 from typing import Literal
 
-import jax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from .. import drawing
 from ..checks import at_least, one_of
 
 
@@ -22,7 +22,7 @@ def truncated_normal(
 ) -> Float[Array, "fan_in fan_out"]:
     """Normal entries cut at two standard deviations, of variance 2 / fan-in."""
     std = math.sqrt(2 / shape[0]) / _TRUNCATED_STD
-    return std * jax.random.truncated_normal(key, -2, 2, shape, dtype)
+    return std * drawing.truncated_normal(key, shape, dtype, bound=2)
 
 
 def random_features(
@@ -52,4 +52,4 @@ def random_features(
     if law == "truncated":
         return truncated_normal((input_dim, width), dtype=dtype, key=key)
     scale = 1.0 if law == "unit" else 1 / math.sqrt(input_dim)
-    return scale * jax.random.normal(key, (input_dim, width), dtype)
+    return scale * drawing.normal(key, (input_dim, width), dtype)

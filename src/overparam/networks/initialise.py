@@ -11,6 +11,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..checks import at_least, one_of
+from ..drawing import normal
 from .two_layer import TwoLayer
 
 
@@ -77,7 +78,7 @@ def _gaussian(
 ) -> list[Float[Array, "..."]]:
     """Gaussian matrices from one draw: one program, because each compiles for long."""
     sizes = [math.prod(shape) for shape in shapes]
-    flat = jax.random.normal(key, (sum(sizes),), dtype)
+    flat = normal(key, (sum(sizes),), dtype)
     pieces = jnp.split(flat, list(itertools.accumulate(sizes))[:-1])
     return [
         jnp.asarray(deviation, dtype) * piece.reshape(shape)

@@ -9,6 +9,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..checks import at_least, in_range
+from ..drawing import uniform
 from ..errors import ConfigError
 from .batch_norm import BatchNorm, Moments, Normaliser, batch_norm
 from .convolution import check_images, conv1x1, conv3x3
@@ -222,4 +223,4 @@ def _check_shapes(network: ResNet) -> None:
 
 def _uniform(shape: tuple[int, ...], dtype: str, key: PRNGKeyArray) -> Array:
     bound = 1 / math.sqrt(math.prod(shape[:-1]))
-    return jax.random.uniform(key, shape, dtype, -bound, bound)
+    return uniform(key, shape, dtype, bound=bound)

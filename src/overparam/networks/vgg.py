@@ -9,6 +9,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..checks import at_least
+from ..drawing import normal, uniform
 from ..errors import ConfigError
 from .convolution import check_images, conv3x3, max_pool2x2
 from .deep import check_chain
@@ -90,10 +91,10 @@ def _draw(sizes: tuple[int, ...], dtype: str, key: PRNGKeyArray) -> VGG:
     *widths, n_outputs = sizes
     keys = jax.random.split(key, len(widths))
     kernels = tuple(
-        math.sqrt(2 / (9 * after)) * jax.random.normal(k, (3, 3, before, after), dtype)
+        math.sqrt(2 / (9 * after)) * normal(k, (3, 3, before, after), dtype)
         for before, after, k in zip(widths[:-1], widths[1:], keys[1:], strict=True)
     )
     bound = 1 / math.sqrt(widths[-1])
     shape = (widths[-1], n_outputs)
-    readout = jax.random.uniform(keys[0], shape, dtype, -bound, bound)
+    readout = uniform(keys[0], shape, dtype, bound=bound)
     return VGG(kernels=kernels, readout=readout)

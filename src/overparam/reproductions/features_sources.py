@@ -55,7 +55,7 @@ def efficiency_of(
     assert inputs.y is not None
     assert inputs.test_x is not None
     assert inputs.test_y is not None
-    fit = Sample(inputs.x[: options.n_fit], inputs.y[: options.n_fit])
+    fit = fit_sample(inputs, options.n_fit)
     test = Sample(inputs.test_x, inputs.test_y)
     return efficiency(network, Splits(fit, test), options)
 

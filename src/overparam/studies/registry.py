@@ -28,6 +28,8 @@ class Study:
     """`module:function` of the run."""
     describe: str
     """`module:function` from a config to facts known before training."""
+    published: str | None = None
+    """`module:name` of the `Preset` with the defaults of a published script, if any."""
     shapes: tuple[str, ...] = ()
     """Fields that decide the shapes of the compiled program."""
     batchable: tuple[str, ...] = ()
@@ -77,6 +79,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             config="overparam.studies.features.config:Features",
             run="overparam.studies.features.run:run",
             describe="overparam.studies.features.run:describe",
+            published="overparam.studies.features.published:PUBLISHED",
             shapes=("dataset", "width", "n_train", "n_validation", "batch_size"),
         ),
         "heavy-tails": Study(
@@ -84,6 +87,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             citation="wan2024",
             config="overparam.studies.heavy_tails.config:HeavyTails",
             run="overparam.studies.heavy_tails.run:run",
+            published="overparam.studies.heavy_tails.published:PUBLISHED",
             describe="overparam.studies.heavy_tails.run:describe",
             shapes=(
                 "dataset",
@@ -128,6 +132,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             citation="barboni2025",
             config="overparam.studies.images.config:Images",
             run="overparam.studies.images.run:run",
+            published="overparam.studies.images.published:PUBLISHED",
             describe="overparam.studies.images.run:describe",
             shapes=(
                 "problem",

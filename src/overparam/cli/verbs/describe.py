@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
         print(_help())
         return 0 if argv else 2
     # The command line of `run`, so that a verb is all there is to change.
-    name, (config, running, _) = parse_run("describe", argv)
+    name, (config, running, *_) = parse_run("describe", argv)
     prepare_jax()
     set_precision(config)
     facts = load(study(name).describe)(config)

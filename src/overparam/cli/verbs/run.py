@@ -6,7 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 from ...store.read import read_run
-from ...studies.registry import STUDIES
+from ...studies.presets import Preset
+from ...studies.registry import STUDIES, load, study
 from ..arguments import Storage, overview, parse_all, take_name
 from ..execute import Executed, execute
 from ..platform import STOP, CompileClock
@@ -24,10 +25,23 @@ class Running:
     """Print the outcome as JSON."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """Whose defaults."""
+
+    as_published: bool = False
+    """Take the defaults of the published script; the study's page maps its flags."""
+
+
 def forms() -> dict[str, list[type[Any]]]:
     """The options of the verb, by its subject."""
     return {
-        name: [entry.config_class(), Running, Storage]
+        name: [
+            entry.config_class(),
+            Running,
+            Storage,
+            *[Published] * (entry.published is not None),
+        ]
         for name, entry in STUDIES.items()
     }
 
@@ -37,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(_help())
         return 0 if argv else 2
-    name, (config, running, storage) = parse_run("run", argv)
+    name, (config, running, storage, *_) = parse_run("run", argv)
     clock = CompileClock()
     clock.listen()
     with Reporter(name) as reporter, STOP.listening() as stop:
@@ -67,7 +81,15 @@ def parse_run(verb: str, argv: Sequence[str]) -> tuple[str, list[Any]]:
     name = study_of(name, problems)
     kinds = forms()[name]
     prog, description = f"overparam {verb} {name}", kinds[0].__doc__ or ""
-    return name, parse_all(kinds, argv[1:], prog=prog, description=description)
+    return name, parse_all(
+        kinds, argv[1:], prog=prog, description=description, preset=_preset(name, argv)
+    )
+
+
+def _preset(name: str, argv: Sequence[str]) -> Preset:
+    published = study(name).published
+    asked = any(word.replace("_", "-") == "--as-published" for word in argv)
+    return load(published) if published is not None and asked else ()
 
 
 def study_of(name: str, problems: Sequence[str]) -> str:

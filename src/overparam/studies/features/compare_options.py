@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ...checks import MOST_REPETITIONS, at_least, finite, in_range
+from ...checks import MOST_REPETITIONS, at_least, finite, in_range, seeds
 from ...errors import ConfigError
 
 
@@ -54,4 +54,5 @@ class CompareOptions:
         at_least(2, n_probes=self.n_probes, n_inputs=self.n_inputs)
         in_range(1, MOST_REPETITIONS, n_bootstrap=self.n_bootstrap)
         in_range(1, MOST_REPETITIONS, n_permutations=self.n_permutations)
-        at_least(0, epoch=self.epoch, seed=self.seed)
+        at_least(0, epoch=self.epoch)
+        seeds(seed=self.seed)

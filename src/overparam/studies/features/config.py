@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ...checks import at_least, in_range, positive
+from ...checks import at_least, in_range, positive, seeds
+from ...data.subset_rules import SORTED_BY_CLASS, SubsetRule, resolved_rule
 from ...errors import ConfigError
 from ...field_values import typed
 
@@ -38,6 +39,8 @@ class Features:
     """With `--train readout`: first train all layers for this many epochs."""
     epochs: int = 20
     """Epochs of training."""
+    epochs_include_first: bool = False
+    """Whether `epochs` and `decay` count those of `first_all` too, as published."""
     batch_size: int = 128
     """Images per step; a last short batch of an epoch is dropped in training."""
     optimiser: Literal["adam", "sgd"] = "adam"
@@ -79,6 +82,10 @@ class Features:
     """Training images to use; `none` takes all that do not validate."""
     n_validation: int | None = None
     """Images for validation; `none` takes a twelfth of the file (5000 of MNIST)."""
+    subsets: SubsetRule = "auto"
+    """Which samples `n_train` and `n_validation` take: the first of the file
+    (validation: the last), or `stratified`, as many of every class as it has of the
+    file. `auto` stratifies where a file is sorted by class, as those of ecg5000 are."""
     shuffle_test_labels: bool = False
     """Permute the test labels: a check that nothing leaks (chance is left)."""
     precision: Literal["float32", "float64"] = "float32"
@@ -88,6 +95,12 @@ class Features:
 
     def __post_init__(self) -> None:
         typed(self)
+        rule = resolved_rule(
+            self.subsets,
+            is_sorted=self.dataset in SORTED_BY_CLASS,
+            takes_some=self.n_train is not None or self.n_validation != 0,
+        )
+        object.__setattr__(self, "subsets", rule)
         at_least(1, width=self.width, batch_size=self.batch_size, n_train=self.n_train)
         at_least(
             0,
@@ -99,11 +112,13 @@ class Features:
             repopulate_every=self.repopulate_every,
             jitter=self.jitter,
             n_validation=self.n_validation,
-            seed=self.seed,
         )
+        seeds(seed=self.seed)
         positive(learning_rate=self.learning_rate)
         in_range(0, 1, decay=self.decay)
         self._check_readout()
+        if not self.first_all or self.exact:
+            object.__setattr__(self, "epochs_include_first", False)
         for epoch in self.keep_epochs:
             at_least(0, keep_epochs=epoch)
             if epoch > self.epochs_of_all:
@@ -117,6 +132,11 @@ class Features:
             raise ConfigError(
                 "`first_all` is for `--train readout`: with `--train all` every epoch "
                 f"trains all layers; got {self.first_all}."
+            )
+        if self.epochs_include_first and self.first_all > self.epochs:
+            raise ConfigError(
+                f"`first_all` must be at most the {self.epochs} `epochs` that include "
+                f"it, got {self.first_all}."
             )
         if self.readout == "logistic" and self.ridge == 0 and self.train == "readout":
             raise ConfigError(
@@ -138,6 +158,11 @@ class Features:
     def exact(self) -> bool:
         """Whether the readout is solved and not trained."""
         return self.train == "readout" and self.readout in ("logistic", "ridge")
+
+    @property
+    def epochs_before_readout(self) -> int:
+        """Epochs that count as passed when training of the readout alone begins."""
+        return self.first_all if self.epochs_include_first else 0
 
     @property
     def epochs_of_all(self) -> int:

@@ -19,7 +19,7 @@ from ...dynamics.feature_cache import (
 from ...dynamics.logistic import logistic_readout
 from ...dynamics.loop import train
 from ...dynamics.readout import one_hot_centred, ridge_path
-from ...dynamics.training import Plan, Record, Status, Training
+from ...dynamics.training import Plan, Record, Status, Training, has_finite_losses
 from ...keys import purpose_key
 from ...networks.linear import LinearReadout
 from ...networks.network import Network
@@ -84,10 +84,11 @@ def _solve(config: Features, images: Images, network: Network) -> Fitted:
     ]
     exact = bool(records[best]["exact"])
     facts = {"chosen_ridge": records[best]["ridge"], "exact": exact}
+    status: Status = "converged" if exact else "finished"
     return Fitted(
         network=fitted,
         records=records,
-        status="converged" if exact else "finished",
+        status=status if has_finite_losses(records[best]) else "diverged",
         facts=facts | {"relative_gradient": records[best]["relative_gradient"]},
     )
 
@@ -164,7 +165,7 @@ def _train(
         record_start=True,
     )
     plan = Plan(
-        n_steps=config.epochs * per_epoch,
+        n_steps=(config.epochs - config.epochs_before_readout) * per_epoch,
         batch_size=config.batch_size,
         record_every=per_epoch,
     )

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from ...data.catalogue import load
 from ...data.dataset import Dataset, Split
+from ...data.parts import check_classes, hold_out, take
 from ...errors import ConfigError
 from ...keys import purpose_key
 from ...memory import Need, check_memory, itemsize
@@ -52,16 +53,14 @@ def images(config: Features) -> Images:
     """Load and split the images of a config.
 
     Raises:
-        ConfigError: If more images are asked for than there are, or the training
-            labels hold one class only.
+        ConfigError: If more images are asked for than there are, or a part holds one
+            class only.
         DataError: If the files are missing or damaged.
     """
     dataset = load(config.dataset).scaled().flat()
     train, validation = _split(config, dataset)
-    found = len(np.unique(train.y))
-    if found < 2:
-        raise ConfigError(f"`labels` must contain at least 2 classes, got {found}.")
     test = dataset.test
+    check_classes(test, what="test")
     if config.shuffle_test_labels:
         key = purpose_key(config.seed, "shuffled test labels")
         test = replace(test, y=np.asarray(jax.random.permutation(key, test.y)))
@@ -135,14 +134,17 @@ def _split(config: Features, dataset: Dataset) -> tuple[Split, Split]:
     n_validation = config.n_validation
     if n_validation is None:
         n_validation = n_file // 12
-    train, validation = dataset.train.hold_out(n_validation)
+    rule = config.subsets
+    train, validation = hold_out(
+        dataset.train, n_validation, rule=rule, what="training and validation"
+    )
     if config.n_train is not None:
         if config.n_train > len(train):
             raise ConfigError(
                 f"`n_train` must be at most {len(train)}, the images of "
                 f"{config.dataset} that do not validate; got {config.n_train}."
             )
-        train = train.subset(config.n_train)
+        train = take(train, config.n_train, rule=rule, what="training")
     if config.batch_size > len(train):
         raise ConfigError(
             f"`batch_size` must be at most {len(train)}, the training images; got "

@@ -15,7 +15,7 @@ from ...plots.figure import COLOURS, logarithmic, panels
 from ..analyses import Findings, Subject
 from .efficiency import Splits, efficiency, sampling_errors, summarise
 from .resample_options import ResampleOptions
-from .subject import Inputs, inputs_of, network_at
+from .subject import Inputs, fit_sample, inputs_of, network_at
 
 
 N_ERROR_INPUTS = 2000
@@ -130,5 +130,5 @@ def error_figure(errors: pl.DataFrame) -> Figure:
 def _splits(inputs: Inputs, options: ResampleOptions) -> Splits | None:
     if inputs.y is None or inputs.test_x is None or inputs.test_y is None:
         return None
-    fit = Sample(inputs.x[: options.n_fit], inputs.y[: options.n_fit])
+    fit = fit_sample(inputs, options.n_fit)
     return Splits(fit, Sample(inputs.test_x, inputs.test_y))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ...checks import at_least, finite, positive
+from ...checks import at_least, finite, positive, seeds
 from ...errors import ConfigError
 
 
@@ -64,7 +64,8 @@ class ResampleOptions:
 
     def __post_init__(self) -> None:
         at_least(1, n_draws=self.n_draws, n_fit=self.n_fit)
-        at_least(0, seed=self.seed, epoch=self.epoch)
+        at_least(0, epoch=self.epoch)
+        seeds(seed=self.seed)
         positive(tolerance=self.tolerance)
         finite(ridge=self.ridge)
         for number in self.n_features:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...dynamics.training import Record
+from ...dynamics.training import Record, Status
 from ..study import Context, Outcome
 from .config import Features
 from .frozen_readout import fit_readout
@@ -21,16 +21,15 @@ def run(config: Features, context: Context) -> Outcome:
     trajectory, album = train_all(config, data, start, context)
     records = [{"phase": 0.0} | record for record in trajectory.records]
     network, status, facts = trajectory.network, trajectory.status, {}
-    if status != "diverged":
-        network = frozen(network, data.train.x)
-        if config.train == "readout":
-            fitted = fit_readout(config, data, network, context)
-            records += [{"phase": 1.0} | record for record in fitted.records]
-            network, status, facts = fitted.network, fitted.status, fitted.facts
+    network = frozen(network, data.train.x)
+    if status != "diverged" and config.train == "readout":
+        fitted = fit_readout(config, data, network, context)
+        records += [{"phase": 1.0} | record for record in fitted.records]
+        network, status, facts = fitted.network, fitted.status, fitted.facts
     return Outcome(
         status=status,
         metrics=_columns(records, len(data.train.y) // config.batch_size),
-        summary=_summary(records, facts),
+        summary=_summary(records, status, facts),
         arrays=album.arrays(),
         network=network,
         notes=_notes(config, records, status, facts),
@@ -64,7 +63,9 @@ def _columns(records: Sequence[Record], per_epoch: int) -> dict[str, np.ndarray]
     return {"epoch": steps / per_epoch} | columns
 
 
-def _summary(records: Sequence[Record], facts: dict[str, Any]) -> dict[str, Any]:
+def _summary(
+    records: Sequence[Record], status: Status, facts: dict[str, Any]
+) -> dict[str, Any]:
     wanted = [
         "train_accuracy",
         "validation_accuracy",
@@ -75,7 +76,10 @@ def _summary(records: Sequence[Record], facts: dict[str, Any]) -> dict[str, Any]
         "readout_norm_cv",
     ]
     final = _final(records, facts)
-    measured = {name: final[name] for name in wanted if name in final}
+    measured: dict[str, Any] = {name: final[name] for name in wanted if name in final}
+    if status == "diverged":
+        # Records of finite networks are not those of this one.
+        measured = dict.fromkeys(measured)
     epochs = sum(record["phase"] == 0 for record in records) - 1
     return {"epochs_of_all": epochs} | measured | facts
 
@@ -94,8 +98,12 @@ def _notes(
 ) -> list[str]:
     notes = []
     if status == "diverged":
-        epoch = sum(record["phase"] == 0 for record in records) - 1
-        notes.append(f"The run diverged in epoch {epoch}; use a lower `learning_rate`.")
+        phase = records[-1]["phase"]
+        what = " of the readout" if phase else ""
+        epoch = sum(record["phase"] == phase for record in records) - 1
+        notes.append(
+            f"The run diverged in epoch {epoch}{what}; use a lower `learning_rate`."
+        )
     if facts.get("exact") is False:
         notes.append(
             "The exact readout did not reach its tolerance: the relative gradient norm "

@@ -3,12 +3,15 @@
 import dataclasses
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ...analysis.neurons import Shallow, shallow
+from ...analysis.refit import Sample
+from ...data.dataset import Split
+from ...data.parts import take
+from ...drawing import normal
 from ...errors import ConfigError, StoreError
 from ...keys import purpose_key
 from ...networks.network import Network
@@ -35,6 +38,16 @@ class Inputs:
     test_y: Int[Array, " n_test"] | None = None
 
 
+def fit_sample(inputs: Inputs, n: int) -> Sample:
+    """At most `n` labelled samples to fit readouts on, of all classes."""
+    assert inputs.y is not None
+    if n >= len(inputs.y):
+        return Sample(inputs.x, inputs.y)
+    numbered = Split(np.arange(len(inputs.y)), np.asarray(inputs.y))
+    chosen = take(numbered, n, what="fitted").x
+    return Sample(inputs.x[chosen], inputs.y[chosen])
+
+
 def inputs_of(subject: Subject, dataset: str | None) -> Inputs:
     """The data of a run, or those of a named data set.
 
@@ -53,7 +66,7 @@ def inputs_of(subject: Subject, dataset: str | None) -> Inputs:
         weights = shallow_weights(network)
         key = purpose_key(0, "gaussian inputs")
         shape = (_N_GAUSSIAN, weights.shape[0])
-        return Inputs(jax.random.normal(key, shape, weights.dtype))
+        return Inputs(normal(key, shape, weights.dtype))
     found = images(_config_of(run, name, str(network.readout.dtype)))
     return Inputs(found.train.x, found.train.y, found.test.x, found.test.y)
 
@@ -127,6 +140,8 @@ def _config_of(run: StoredRun, dataset: str, precision: str) -> Features:
             dataset=run.config["dataset"],
             n_train=run.config["n_train"],
             n_validation=run.config["n_validation"],
+            # Runs of versions without the rule took the first.
+            subsets=run.config.get("subsets", "first"),
             batch_size=1,
             precision=run.config["precision"],
         )

@@ -136,9 +136,10 @@ def descent(
     """The training rule of a config for some parts of the network."""
     name = config.optimiser if "weights" in parts else config.readout
     optimiser: Any = OPTIMISERS[name]
-    rate: Any = config.learning_rate
+    passed = 0 if "weights" in parts else config.epochs_before_readout
+    rate: Any = config.learning_rate * config.decay**passed
     if config.decay != 1:
-        rate = StepDecay(config.learning_rate, config.decay, per_epoch)
+        rate = StepDecay(rate, config.decay, per_epoch)
     settings: dict[str, Any] = {"learning_rate": rate}
     coefficients = penalties(config, network, parts)
     penalty = L2Penalty(coefficients) if any(coefficients.values()) else None

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from ...checks import at_least, finite, in_range, positive, written
+from ...checks import at_least, finite, in_range, positive, seeds, written
+from ...data.subset_rules import SORTED_BY_CLASS, SubsetRule, resolved_rule
 from ...dynamics.noise_ranges import check_exponent, check_kind, check_level
 from ...errors import ConfigError
 from ...field_values import typed
@@ -56,6 +57,10 @@ class HeavyTails:
     """Number of training samples; `none` takes all (500 for mixture)."""
     n_test: int | None = None
     """Number of test samples; `none` takes all (4500 for mixture)."""
+    subsets: SubsetRule = "auto"
+    """Which samples `n_train` and `n_test` take: the first of the file, or
+    `stratified`, as many of every class as it has of the file. `auto` stratifies where
+    a file is sorted by class, as those of ecg5000 are."""
     network: Literal["mlp", "vgg11", "vgg11-wide"] = "mlp"
     """Fully connected network, or VGG11 with 64 to 512 (wide: 128 to 1024) filters."""
     multiplier: float = 1.0
@@ -134,6 +139,13 @@ class HeavyTails:
             decay_exponent=self.decay_exponent,
             target_train_accuracy=self.target_train_accuracy,
         )
+        rule = resolved_rule(
+            self.subsets,
+            is_sorted=self.dataset in SORTED_BY_CLASS and self.split == "official",
+            takes_some=self.dataset != "mixture"
+            and (self.n_train is not None or self.n_test is not None),
+        )
+        object.__setattr__(self, "subsets", rule)
         check_kind(self.noise)
         if self.noise == "none":
             self._forget_noise()
@@ -200,7 +212,8 @@ class HeavyTails:
             consecutive=self.consecutive,
             patience=self.patience,
         )
-        at_least(0, weight_decay=self.weight_decay, seed=self.seed)
+        at_least(0, weight_decay=self.weight_decay)
+        seeds(seed=self.seed)
         in_range(0, 1, momentum=self.momentum)
         if not 0 <= self.decay_exponent < 1:
             raise ConfigError(

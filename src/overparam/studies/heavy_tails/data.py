@@ -3,11 +3,13 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 
 from ...data.catalogue import load
 from ...data.dataset import Dataset, Split
 from ...data.ecg import load_ecg5000
 from ...data.mixture import direction, gaussian_mixture
+from ...data.parts import check_classes, take
 from ...data.source import Batch
 from ...errors import ConfigError
 from ...keys import purpose_key
@@ -33,10 +35,13 @@ def load_data(config: HeavyTails) -> Data:
     """The data of a run, inputs as vectors for mlp and as images for vgg11.
 
     Raises:
-        ConfigError: If more samples are asked for than there are.
+        ConfigError: If more samples are asked for than there are, or a part holds one
+            class only.
         DataError: If files are missing or damaged.
     """
     data = _mixture(config) if config.dataset == "mixture" else _from_files(config)
+    for part, what in ((data.train, "training"), (data.test, "test")):
+        check_classes(Split(np.asarray(part.x), np.asarray(part.y)), what=what)
     n_train = data.train.x.shape[0]
     if config.batch_size is not None and config.batch_size > n_train:
         raise ConfigError(
@@ -88,5 +93,8 @@ def _part(split: Split, n: int | None, name: str, config: HeavyTails) -> Batch:
             f"`{name}` must be at most the {len(split)} samples of {config.dataset}, "
             f"got {n}."
         )
-    chosen = split if n is None else split.subset(n)
+    what = name.replace("n_", "").replace("train", "training")
+    chosen = split
+    if n is not None:
+        chosen = take(split, n, rule=config.subsets, what=what)
     return Batch(jnp.asarray(chosen.x, config.precision), jnp.asarray(chosen.y))

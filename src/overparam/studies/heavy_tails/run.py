@@ -1,7 +1,7 @@
 """The runs of the study `heavy-tails`: noisy SGD, then pruning."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,14 @@ from ...dynamics.descent import BatchLoss, Descent
 from ...dynamics.loop import train
 from ...dynamics.noise import HeavyTailNoise, add_noise
 from ...dynamics.noisy_descent import NoisyDescent, PowerDecay, torch_sgd
-from ...dynamics.training import Plan, Record, Training, Trajectory
+from ...dynamics.training import (
+    Plan,
+    Record,
+    Status,
+    Training,
+    Trajectory,
+    has_finite_losses,
+)
 from ...keys import purpose_key
 from ...memory import Need, check_memory, itemsize
 from ...networks.deep import mlp
@@ -38,23 +45,28 @@ def run(config: HeavyTails, context: Context) -> Outcome:
     problem = Problem(config, load_data(config))
     trajectory = train(problem.training(), problem.plan(), watch=context.watch())
     network = problem.final_network(trajectory)
-    rows = pruning_rows(network, problem.data, loss=LOSSES[config.loss])
     final = measure.fit(network, problem.data, config)
+    status = trajectory.status
+    if not has_finite_losses(final):
+        network, status = trajectory.network, "diverged"
+    rows = pruning_rows(network, problem.data, loss=LOSSES[config.loss])
+    measured: dict[str, Any] = final | summary_of(rows)
+    if status == "diverged":
+        measured = dict.fromkeys(measured)
     return Outcome(
-        status=trajectory.status,
+        status=status,
         metrics=problem.metrics(trajectory),
         summary={
             "steps": problem.steps(trajectory),
             "accumulated_scale": problem.accumulated(problem.additions(trajectory)),
-            **final,
-            **summary_of(rows),
+            **measured,
         },
         arrays={
             "pruning": np.array([[row[name] for name in COLUMNS] for row in rows]),
             **(_outputs(network, problem.data) if config.keep_outputs else {}),
         },
         network=network,
-        notes=problem.notes(trajectory, final),
+        notes=problem.notes(status, trajectory, final),
     )
 
 
@@ -64,7 +76,6 @@ class Problem:
 
     config: HeavyTails
     data: Data
-    last_finite: Network | None = field(default=None, init=False)
 
     @cached_property
     def network(self) -> Network:
@@ -171,9 +182,8 @@ class Problem:
 
     def final_network(self, trajectory: Trajectory) -> Network:
         """The trained network; after a divergence the last one that was finite."""
-        if trajectory.status == "diverged":
-            return self.network if self.last_finite is None else self.last_finite
-        if self.config.noise == "none" or self.config.noise_when == "training":
+        after = self.config.noise != "none" and self.config.noise_when == "after"
+        if not after or trajectory.status == "diverged":
             return trajectory.network
         return self._shaken(trajectory)
 
@@ -210,16 +220,17 @@ class Problem:
         columns["accumulated_scale"] = sums[steps]
         return columns
 
-    def notes(self, trajectory: Trajectory, final: Record) -> list[str]:
+    def notes(self, status: Status, trajectory: Trajectory, final: Record) -> list[str]:
         """What the user should read with the result."""
         notes = []
-        if trajectory.status == "diverged":
+        if status == "diverged":
             notes.append(
-                f"The run diverged by step {self.steps(trajectory)}; network and "
-                "accuracies are those of the last record with finite weights."
+                f"The run diverged by step {self.steps(trajectory)}; its network and "
+                "pruning table are those of the last record with finite weights and "
+                "losses."
             )
         chance = math.log(self.data.n_classes)
-        if trajectory.status == "converged" and final["train_loss"] > chance:
+        if status == "converged" and final["train_loss"] > chance:
             notes.append(
                 f"The run met its target with a training loss of "
                 f"{final['train_loss']:.3g}, above log C = {chance:.3g}: a lucky "
@@ -228,7 +239,6 @@ class Problem:
         return notes
 
     def _measure(self, network: Network) -> Record:
-        self.last_finite = network
         return measure.fit(network, self.data, self.config) | measure.layers(network)
 
     def _shaken(self, trajectory: Trajectory) -> Network:

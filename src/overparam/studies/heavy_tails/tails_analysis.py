@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import jax
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
@@ -19,6 +18,7 @@ from ...analysis.tails_spectrum import spectrum_exponent
 from ...dynamics.descent import BatchLoss
 from ...dynamics.training import Progress, silent
 from ...errors import ConfigError
+from ...keys import seed_key
 from ...networks.layers import READOUT
 from ...plots.figure import COLOURS, legend, panels
 from ..analyses import Findings, Subject
@@ -146,7 +146,7 @@ def _samples(
         objective=BatchLoss(LOSSES[subject.run.config["loss"]]),
         batch_size=options.batch_size or BATCH_SIZE,
         n_batches=n_batches,
-        key=jax.random.key(options.seed),
+        key=seed_key(options.seed),
     )
     # All entries of a batch's gradient see the same samples.
     return {

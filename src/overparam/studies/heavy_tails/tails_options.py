@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ...checks import MOST_REPETITIONS, at_least, in_range
+from ...checks import MOST_REPETITIONS, at_least, in_range, seeds
 from ...errors import ConfigError
 
 
@@ -43,7 +43,7 @@ class TailsOptions:
         in_range(2, MOST_REPETITIONS, n_resamples=self.n_resamples)
         at_least(1, batch_size=self.batch_size)
         in_range(1, MOST_REPETITIONS, n_batches=self.n_batches)
-        at_least(0, seed=self.seed)
+        seeds(seed=self.seed)
         in_range(0, 1, level=self.level)
         for name in ("batch_size", "n_batches"):
             if self.of != "gradient-noise" and getattr(self, name) is not None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from ...checks import at_least, finite, positive
+from ...checks import at_least, finite, positive, seeds
 from ...errors import ConfigError
 from ...field_values import typed
 
@@ -102,8 +102,8 @@ class Images:
             validation_per_class=self.validation_per_class,
             readout_window=self.readout_window,
             momentum=self.momentum,
-            seed=self.seed,
         )
+        seeds(seed=self.seed)
         positive(
             time_step=self.time_step,
             final_factor=self.final_factor,

@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from ...data.augment import Pixels
 from ...data.dataset import Split
+from ...data.parts import take
 from ...dynamics.labels import check_labels
 from ...dynamics.training import Record
 from ...networks.network import Network
@@ -46,7 +47,8 @@ class Scored:
 def measure(setup: Setup, network: Network) -> Record:
     """Losses and accuracies of a network between two epochs."""
     config, parts = setup.config, setup.parts
-    train = parts.train.subset(min(config.resolve_images, len(parts.train)))
+    n_resolve = min(config.resolve_images, len(parts.train))
+    train = take(parts.train, n_resolve, what="resolved")
     seen, test, validation = (
         scored(setup.images.pixels, network, split)
         for split in (train, parts.test, parts.validation)

@@ -36,12 +36,12 @@ def run(config: Images, context: Context) -> Outcome:
         _plan(setup),
         watch=context.watch(),
     )
-    columns = trajectory.columns()
+    columns = _with_whole_loss(trajectory.columns())
     columns["epoch"] = columns["step"] / setup.steps_per_epoch
     return Outcome(
         status=trajectory.status,
         metrics=columns,
-        summary=_summary(config, columns),
+        summary=_summary(config, trajectory, columns),
         network=trajectory.network,
         notes=_notes(config, trajectory, setup),
     )
@@ -53,6 +53,15 @@ def _plan(setup: Setup) -> Plan:
         batch_size=setup.config.batch_size,
         record_every=setup.steps_per_epoch,
     )
+
+
+def _with_whole_loss(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """`loss` with both of its terms: descent tells the penalty term apart."""
+    if "penalty" not in columns:
+        return columns
+    data_term, penalty_term = columns.pop("loss"), columns.pop("penalty")
+    terms = {"data_term": data_term, "penalty_term": penalty_term}
+    return columns | {"loss": data_term + penalty_term} | terms
 
 
 def describe(config: Images) -> dict[str, Any]:
@@ -72,29 +81,25 @@ def describe(config: Images) -> dict[str, Any]:
     }
 
 
-def _summary(config: Images, columns: dict[str, np.ndarray]) -> dict[str, Any]:
+def _summary(
+    config: Images, trajectory: Trajectory, columns: dict[str, np.ndarray]
+) -> dict[str, Any]:
     names = ("test_accuracy", "test_accuracy_full", "fixed_loss", "fixed_loss_full")
-    last = {name: _last(columns, name) for name in names}
+    last = {name: trajectory.final(name) for name in names}
     means = {
         f"{name}_mean": float(np.mean(columns[name][1:][-LAST:]))
         for name in names[:2]
-        if name in columns and len(columns[name]) > 1
+        if last[name] is not None and len(columns[name]) > 1
     }
     return {
         "epochs": float(columns["epoch"][-1]),
         **last,
         **means,
-        "validation_accuracy": _last(columns, "validation_accuracy"),
+        "validation_accuracy": trajectory.final("validation_accuracy"),
         "time_scale": config.time_scale,
         "weight_momentum": config.weight_momentum,
         "devices": jax.device_count(),
     }
-
-
-def _last(columns: dict[str, np.ndarray], name: str) -> float | None:
-    values = columns.get(name, np.empty(0))
-    finite = values[np.isfinite(values)]
-    return float(finite[-1]) if len(finite) else None
 
 
 def _notes(config: Images, trajectory: Trajectory, setup: Setup) -> list[str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ...checks import at_least, finite, positive
+from ...checks import at_least, finite, positive, seeds
 from ...errors import ConfigError
 from ...field_values import typed
 from ...memory import Need, itemsize
@@ -97,9 +97,8 @@ class Planted:
             input_decay=self.input_decay,
             readout_rate=self.readout_rate,
             penalty=self.penalty,
-            seed=self.seed,
-            teacher_seed=self.teacher_seed,
         )
+        seeds(seed=self.seed, teacher_seed=self.teacher_seed)
         self._check_epochs()
         self._check_steps()
 

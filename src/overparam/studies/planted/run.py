@@ -222,18 +222,16 @@ def _metrics(trajectory: Trajectory, config: Planted) -> dict[str, np.ndarray]:
 
 def _summary(trajectory: Trajectory, problem: Problem) -> dict[str, Any]:
     levels = problem.levels()
-    finite = [r for r in trajectory.records if "risk" in r]
-    last = finite[-1] if finite else {}
     passed = {
         f"epoch_below_{level:.0e}": first_passage(trajectory.records, level)
         for level in THRESHOLDS
     }
     return {
         "epochs_run": len(trajectory.records),
-        "objective": last.get("loss"),
-        "risk": last.get("risk"),
-        "lost_neurons": last.get("lost_neurons"),
-        "surplus_mass": last.get("surplus_mass"),
+        "objective": trajectory.final("loss"),
+        "risk": trajectory.final("risk"),
+        "lost_neurons": trajectory.final("lost_neurons"),
+        "surplus_mass": trajectory.final("surplus_mass"),
         "plateau_zero": levels.zero,
         "plateau_linear": levels.linear,
         "plateau_affine": levels.affine,

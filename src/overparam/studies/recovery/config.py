@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ...checks import at_least, positive
+from ...checks import at_least, positive, seeds
 from ...errors import ConfigError
 from ...field_values import typed
 from ...memory import Need
@@ -100,7 +100,8 @@ class Recovery:
             width=self.width,
             max_iterations=self.max_iterations,
         )
-        at_least(0, noise=self.noise, seed=self.seed)
+        at_least(0, noise=self.noise)
+        seeds(seed=self.seed)
         positive(tolerance=self.tolerance, learning_rate=self.learning_rate)
         self._check_fit()
         self._check_planted()

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ...convex.certificate import certify_network
 from ...data.source import Table
+from ...drawing import host_uniform
 from ...dynamics.descent import BatchLoss, Descent
 from ...dynamics.loop import train
 from ...dynamics.penalties import L2Penalty
@@ -51,18 +52,17 @@ def train_trial(trial: Trial, context: Context) -> Outcome:
     )
     trajectory = train(training, plan, watch=context.watch())
     trained = as_two_layer(trajectory.network, trial.x)
-    last = trajectory.records[-1]
     return Outcome(
         status=trajectory.status,
         metrics=trajectory.columns(),
         summary={
-            "distance_low": last.get("distance"),
-            "distance_high": last.get("distance"),
-            "test_error": last.get("rms_test_error"),
+            "distance_low": trajectory.final("distance"),
+            "distance_high": trajectory.final("distance"),
+            "test_error": trajectory.final("rms_test_error"),
             "all_ones_pattern_exists": trial.all_ones is not None,
             "samples_per_dimension": config.n_samples / config.dimension,
         }
-        | _optimality(trial, trained),
+        | ({} if trajectory.status == "diverged" else _optimality(trial, trained)),
         arrays={"x": trial.x, "y": trial.y, "planted": trial.directions},
         network=trained,
     )
@@ -106,7 +106,7 @@ def _initial(trial: Trial, *, key: PRNGKeyArray) -> Network:
         "skip_readout": (1, 1),
     }
     drawn = {
-        name: jax.random.uniform(part, shape, dtype, -1, 1) / math.sqrt(shape[0])
+        name: jnp.asarray(host_uniform(part, shape, -1, 1) / math.sqrt(shape[0]), dtype)
         for part, (name, shape) in zip(
             jax.random.split(key, 4), shapes.items(), strict=True
         )

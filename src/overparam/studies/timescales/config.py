@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from ...checks import at_least, finite, positive
+from ...checks import at_least, finite, positive, seeds
 from ...errors import ConfigError
 from ...field_values import typed
 from ...memory import Need
@@ -130,7 +130,7 @@ class Timescales:
             ratio=self.ratio,
             projected_until=self.projected_until,
         )
-        at_least(0, seed=self.seed)
+        seeds(seed=self.seed)
         finite(penalty=self.penalty, centre=self.centre, threshold=self.threshold)
         if not self.penalty > 0:
             raise ConfigError(

@@ -64,7 +64,7 @@ def run(config: Timescales, context: Context) -> Outcome:
     return Outcome(
         status=trajectory.status,
         metrics=columns,
-        summary=_summary(config, columns, limits),
+        summary=_summary(config, trajectory, limits),
         arrays=_arrays(setup, observer, limits, steps),
         network=project(dynamics, trajectory.network, setup.batch),
         notes=[*_notes(config, trajectory, start), *limits.notes()],
@@ -158,13 +158,9 @@ def describe(config: Timescales) -> dict[str, Any]:
 
 
 def _summary(
-    config: Timescales, columns: dict[str, np.ndarray], limits: Limits
+    config: Timescales, trajectory: Trajectory, limits: Limits
 ) -> dict[str, Any]:
-    def last(name: str) -> float | None:
-        finite = columns.get(name, np.empty(0))
-        finite = finite[np.isfinite(finite)]
-        return float(finite[-1]) if len(finite) else None
-
+    columns = trajectory.columns()
     rises = columns.get("rises", np.zeros(1))
     ends = (
         "risk",
@@ -177,7 +173,7 @@ def _summary(
     )
     seen = limits.projected
     return {
-        **{f"last_{name}": last(name) for name in ends},
+        **{f"last_{name}": trajectory.final(name) for name in ends},
         "first_risk": float(columns["risk"][0]),
         "projected_time": None if seen is None else float(seen.times[-1]),
         "fraction_of_rises": float(np.nanmean(rises)),

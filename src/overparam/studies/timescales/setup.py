@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -16,6 +15,7 @@ from ...data.circle import (
     unit_vectors,
 )
 from ...data.source import Batch
+from ...drawing import host_normal, host_uniform
 from ...dynamics.circle_moments import PopulationMoments, SampledMoments
 from ...dynamics.circle_problem import CircleProblem, prefix_problem
 from ...dynamics.projection import Ridge, normalise
@@ -122,7 +122,7 @@ def student_points(config: Timescales) -> Points:
         return torus.lattice_student(n) if lattice else torus.sample_student(n, key=key)
     if lattice:
         return unit_vectors(uniform_angles(n))
-    turns = np.asarray(jax.random.uniform(key, (n,)), np.float64)
+    turns = host_uniform(key, (n,))
     return unit_vectors(2 * np.pi * turns - np.pi)
 
 
@@ -131,7 +131,7 @@ def inputs(config: Timescales) -> Points:
     if config.data == "lattice":
         return lattice_inputs(config.samples)
     key = purpose_key(config.seed, "data")
-    return np.asarray(jax.random.normal(key, (config.samples, 2)), np.float64)
+    return host_normal(key, (config.samples, 2))
 
 
 def network(config: Timescales, points: Points, *, readout: float) -> Network:

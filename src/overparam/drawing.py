@@ -1,0 +1,50 @@
+"""Random numbers that do not depend on the precision they are used in.
+
+A generator asked for float64 gives other numbers than for float32. Here the type of the
+draw is fixed and the result is cast, so that precision changes rounding alone: float32
+inside compiled programs, and float64 on the host where a study computes in it.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float, Float64, PRNGKeyArray
+
+
+Shape = Sequence[int]
+
+
+def normal(key: PRNGKeyArray, shape: Shape, dtype: DTypeLike) -> Float[Array, "..."]:
+    """Standard normal numbers, drawn in float32."""
+    return jax.random.normal(key, shape, "float32").astype(dtype)
+
+
+def uniform(
+    key: PRNGKeyArray, shape: Shape, dtype: DTypeLike, *, bound: float
+) -> Float[Array, "..."]:
+    """Uniform numbers in [-bound, bound), drawn in float32."""
+    return jax.random.uniform(key, shape, "float32", -bound, bound).astype(dtype)
+
+
+def truncated_normal(
+    key: PRNGKeyArray, shape: Shape, dtype: DTypeLike, *, bound: float
+) -> Float[Array, "..."]:
+    """Standard normal numbers within [-bound, bound], drawn in float32."""
+    drawn = jax.random.truncated_normal(key, -bound, bound, shape, "float32")
+    return drawn.astype(dtype)
+
+
+def host_normal(key: PRNGKeyArray, shape: Shape) -> Float64[np.ndarray, "..."]:
+    """Standard normal numbers on the host, in float64 whatever JAX's flag."""
+    with jax.enable_x64(True):
+        return np.array(jax.random.normal(key, shape, "float64"))
+
+
+def host_uniform(
+    key: PRNGKeyArray, shape: Shape, low: float = 0.0, high: float = 1.0
+) -> Float64[np.ndarray, "..."]:
+    """Uniform numbers in [low, high) on the host, in float64 whatever JAX's flag."""
+    with jax.enable_x64(True):
+        return np.array(jax.random.uniform(key, shape, "float64", low, high))
