@@ -287,6 +287,31 @@ def test_a_run_stopped_between_two_records_goes_on_bit_for_bit(tmp_path, monkeyp
     assert [r["loss"] for r in resumed.records] == [r["loss"] for r in whole.records]
 
 
+def test_a_divergence_after_a_stop_goes_back_to_the_last_record(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "_LITTLE_WORK", 0.0)
+    monkeypatch.setattr(loop, "step_work", lambda *_: loop._MOST_WORK / 5)
+    seen = []
+
+    def measure(network):
+        seen.append(network)
+        return {"risk": np.inf if len(seen) == 2 else 1.0}
+
+    asked = iter([None] * 5 + [130])
+    watch = Watch(
+        checkpoint=Checkpointer(tmp_path / "c", every_seconds=1e9),
+        stop_requested=lambda: next(asked),
+    )
+    with pytest.raises(Interrupted, match="after 30 of 60 steps"):
+        train(training(measure=measure), PLAN, watch=watch)
+    resumed = train(
+        training(measure=measure),
+        PLAN,
+        watch=Watch(checkpoint=Checkpointer(tmp_path / "c")),
+    )
+    assert resumed.status == "diverged"
+    assert_array_equal(resumed.network.weights, seen[0].weights)
+
+
 def test_the_work_of_a_step_counts_its_products():
     given = training(width=64)
     member = _member(given, shares_stream=False)

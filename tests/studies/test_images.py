@@ -70,21 +70,18 @@ def test_every_method_trains_and_records_each_epoch(method):
     assert outcome.status == "finished"
     epochs = list(range(config.total_epochs + 1))
     assert list(outcome.metrics["epoch"]) == epochs
+    found = outcome.metrics
+    terms = found["data_term"][1:] + found["penalty_term"][1:]
+    np.testing.assert_allclose(found["loss"][1:], terms, rtol=1e-12)
     # The exact readout minimises the very loss on the images it is solved for.
     exact, own = outcome.metrics["fixed_loss_full"], outcome.metrics["fixed_loss"]
     assert (exact <= own * (1 + 1e-9)).all()
 
 
-@pytest.mark.parametrize("dynamics", ["varpro", "descent", "shampoo"])
-def test_the_loss_of_every_method_has_both_of_its_terms(dynamics):
-    changes = {"dynamics": dynamics, "augment": False, "batch_size": 40, "epochs": 1}
+def test_the_loss_of_descent_has_both_of_its_terms():
+    changes = {"dynamics": "descent", "augment": False, "batch_size": 40, "epochs": 1}
     config = Images(**(TINY | changes))
     found = run(config, Context()).metrics
-    assert "penalty" not in found
-    terms = found["data_term"][1] + found["penalty_term"][1]
-    assert found["loss"][1] == pytest.approx(terms, rel=1e-12)
-    if dynamics == "varpro":
-        return
     # One step on the whole part: its loss is that of the initial network.
     setup = Setup(config, load_parts(config))
     images, y = setup.parts.train.x, setup.parts.train.y

@@ -11,7 +11,7 @@ from ..store.read import StoredRun
 from ..studies.analyses import Subject
 from ..studies.features.efficiency import Splits, efficiency
 from ..studies.features.resample_options import ResampleOptions
-from ..studies.features.subject import inputs_of, network_at
+from ..studies.features.subject import fit_sample, inputs_of, network_at
 from .reproduction import Results, Scale
 
 
