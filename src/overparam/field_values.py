@@ -121,7 +121,7 @@ def unknown(name: str, names: Iterable[str], *, what: str) -> str:
     names = list(names)
     near = difflib.get_close_matches(name, names, n=1)
     hint = f", did you mean `{near[0]}`?" if near else "."
-    return f"There is no {what} `{name}`{hint} Valid are: {', '.join(names)}."
+    return f"There is no {what} {written(name)}{hint} Valid are: {', '.join(names)}."
 
 
 @functools.cache

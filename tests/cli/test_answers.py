@@ -2,12 +2,14 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from overparam.cli.main import run_command
+from overparam.cli.verbs import analyse
 from overparam.store import read_run
 
 
@@ -33,6 +35,15 @@ def folders(runs, analysis):
 
 def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_terminal_shows_the_first_rows_and_names_the_file(runs, capsys, monkeypatch):
+    run = the(runs, "planted")
+    capsys.readouterr()
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(analyse, "ROWS_OF_A_TERMINAL", 1)
+    assert run_command(["analyse", run.name, "balance"]) == 0
+    assert "rows more are in neurons.csv" in capsys.readouterr().err
 
 
 def test_an_analysis_with_other_options_lies_elsewhere(runs, capsys):

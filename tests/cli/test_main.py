@@ -80,6 +80,15 @@ def test_a_bad_value_is_one_sentence_and_code_2(runs, capsys, option, value, sen
     ("argv", "code", "sentence"),
     [
         (["fly"], 2, "There is no verb 'fly'"),
+        (["runn"], 2, "did you mean `run`?"),
+        (["run", "plantd"], 2, "did you mean `planted`?"),
+        (["run", "planted", "width=3"], 2, "write `--width 3`"),
+        (
+            ["sweep", "planted", "--width", "3"],
+            2,
+            "as `width=VALUE,...`, got `--width`",
+        ),
+        (["analyse", "balance"], 2, "takes at least 1 stored run, got 0: write"),
         (["run", "nonsense"], 2, "There is no study 'nonsense'"),
         (["run", "--force"], 2, "Name a study first"),
         (["reproduce"], 2, "Name a reproduction"),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from overparam.cli.main import run_command
+from overparam.cli.verbs.plot import Plotting
 from overparam.report.differences import unlike
 from overparam.store.record import RunRecord
 from overparam.store.run import open_run
@@ -67,6 +68,11 @@ def test_runs_of_other_lengths_are_lines(runs, plot):
     assert "each is a line" in said
 
 
+def test_the_columns_of_the_colours_are_in_the_file_name():
+    plotting = Plotting(study="planted", y="risk", by=("width", "seed"))
+    assert str(plotting.target) == "planted-risk-over-step-by-width-seed"
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -74,7 +80,7 @@ def test_runs_of_other_lengths_are_lines(runs, plot):
         (["--x", "optimiser"], "`optimiser` holds no numbers"),
         (["--y", "negative", "--log-y"], "`negative` has no positive value"),
         (["--by", "loss"], "`loss` changes along a run"),
-        (["--by", "nonsense"], "There is no column `nonsense`"),
+        (["--by", "nonsense"], "There is no column 'nonsense'"),
     ],
 )
 def test_what_cannot_be_drawn_is_a_sentence(runs, plot, options, sentence):

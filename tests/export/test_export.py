@@ -160,7 +160,7 @@ def test_every_extra_is_in_the_project():
 
 
 def test_an_unknown_target_is_one_sentence(tmp_path):
-    with pytest.raises(ConfigError, match="choose from tensorboard, mlflow, wandb"):
+    with pytest.raises(ConfigError, match="Valid are: tensorboard, mlflow, wandb"):
         export([], to="excel", folder=tmp_path / "out")
 
 

@@ -54,7 +54,7 @@ def test_values_have_the_type_of_their_field(text, values):
 @pytest.mark.parametrize(
     ("texts", "sentence"),
     [
-        (["widht=1"], "no field `widht`, did you mean `width`. Valid are: width, lea"),
+        (["widht=1"], "no field 'widht', did you mean `width`. Valid are: width, lea"),
         (["width"], "'width' sets nothing; write key=value"),
         (["width="], "`width` has no value"),
         (["width=1", "width=2"], "`width` is given twice"),
@@ -191,7 +191,7 @@ HEAD = '[sweep]\nstudy = "toy"\n'
         ("sweep = 1", "`sweep` must be a table"),
         ("[sweep\n", "It is no valid TOML.*line 1"),
         (HEAD + "[gird]", "no table `gird`, did you mean `grid`"),
-        (HEAD + "[grid]\nwidht = 1", "no field `widht`, did you mean `width`"),
+        (HEAD + "[grid]\nwidht = 1", "no field 'widht', did you mean `width`"),
         (HEAD + "[grid]\nwidth = [1, 'a']", "`width` must be a whole number, got 'a'"),
         (
             HEAD + "[grid]\nwidth = [1, true]",

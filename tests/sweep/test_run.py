@@ -204,6 +204,12 @@ def test_states_count_up_to_the_total(tmp_path):
     assert ended == sorted(ended)
 
 
+def test_the_first_state_is_told_before_any_run(tmp_path):
+    states = []
+    sweep(jobs(tmp_path, ["finish"]), work=work, report=states.append)
+    assert (states[0].done, states[-1].done) == (0, 1)
+
+
 def test_a_worker_keeps_to_one_shape(tmp_path):
     shapes = ["a", "b"] * 6
     sweep(jobs(tmp_path, ["finish"] * 12, shapes), work=work, n_jobs=2)

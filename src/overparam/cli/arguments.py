@@ -11,8 +11,8 @@ from typing import Any, NoReturn, TypeVar
 
 import tyro
 
-from ..checks import written
 from ..errors import ConfigError
+from ..field_values import unknown
 from ..studies.presets import Preset
 from .options import options, read
 
@@ -98,13 +98,10 @@ def _default(kind: type[Any]) -> Any:
 
 def take_name(argv: Sequence[str], *, what: str, choices: Sequence[str]) -> str:
     """The first word of `argv`, which must be one of `choices`."""
-    listed = ", ".join(choices)
     if not argv or argv[0].startswith("-"):
-        raise ConfigError(f"Name a {what} first: one of {listed}.")
+        raise ConfigError(f"Name a {what} first: one of {', '.join(choices)}.")
     if argv[0] not in choices:
-        raise ConfigError(
-            f"There is no {what} {written(argv[0])}; choose from {listed}."
-        )
+        raise ConfigError(unknown(argv[0], choices, what=what))
     return argv[0]
 
 

@@ -5,15 +5,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from ..checks import written
 from ..errors import ConfigError, Interrupted, OverparamError
+from ..field_values import unknown
 from ..last_resort import brief, last_words
 from .streams import NOBODY_READS, flush_output, give_output_up, is_of_a_stream
 
 
 VERBS: Mapping[str, str] = MappingProxyType(
     {
-        "list": "studies, reproductions, analyses, data sets",
+        "list": "studies, analyses and reproductions",
         "run": "run one study: overparam run planted --width 240",
         "describe": "facts of a study's problem before training",
         "sweep": "run a grid: overparam sweep planted width=60,120 seed=0..9",
@@ -87,8 +87,7 @@ def _run(argv: Sequence[str]) -> int:
         return 0
     verb, arguments = argv[0], list(argv[1:])
     if verb not in VERBS:
-        listed = ", ".join(VERBS)
-        raise ConfigError(f"There is no verb {written(verb)}; the verbs are {listed}.")
+        raise ConfigError(unknown(verb, VERBS, what="verb"))
     module = importlib.import_module(f".verbs.{verb}", __package__)
     try:
         return module.main(arguments)

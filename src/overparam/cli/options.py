@@ -88,7 +88,9 @@ def read(
     for option in known:
         if option.required and option not in given:
             wanted = described(option.kind)
-            raise ConfigError(f"{_called(option)} is missing: give {wanted}.")
+            raise ConfigError(
+                f"{_called(option)} is missing: give {wanted}, see `{prog} --help`."
+            )
     presets = [preset, *[()] * (len(kinds) - 1)]
     return [
         _instance(kind, given, own) for kind, own in zip(kinds, presets, strict=True)
@@ -160,7 +162,7 @@ def _assigned(
         if taken:
             yield option, taken
     if loose:
-        raise ConfigError(f"{written(loose[0])} has no place in `{prog}`.")
+        raise ConfigError(_no_place(loose[0], by_flag, prog))
 
 
 def _words(
@@ -197,6 +199,13 @@ def _spelled(flag: str) -> str:
 
 def _called(option: Option) -> str:
     return f"`{option.flags[0] if option.flags else option.name}`"
+
+
+def _no_place(word: str, by_flag: dict[str, Option], prog: str) -> str:
+    name, equals, value = word.partition("=")
+    flag = _spelled(f"--{name}")
+    hint = f": write `{flag} {value}`." if equals and flag in by_flag else "."
+    return f"{written(word)} has no place in `{prog}`{hint}"
 
 
 def _unknown(flag: str, by_flag: dict[str, Option], prog: str) -> str:

@@ -82,7 +82,7 @@ class Reporter:
         pace = self._pace(done)
         if pace is None:
             return ""
-        if pace > 1:
+        if pace > 0.1:
             return f"{pace:.1f} s per {self._unit}"
         return f"{1 / max(pace, 1e-9):,.0f} {self._unit}s/s"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ..errors import ConfigError, StoreError
+from ..field_values import unknown
 from ..store.files import writing
 from ..store.find import Unreadable
 from ..store.read import StoredRun
@@ -78,8 +79,7 @@ def export(
         StoreError: If the folder cannot be written, or every run is damaged.
     """
     if to not in TARGETS:
-        listed = ", ".join(TARGETS)
-        raise ConfigError(f"There is no export to {to!r}; choose from {listed}.")
+        raise ConfigError(unknown(to, TARGETS, what="tool to export to"))
     opening = _opening(to, TARGETS[to])
     whole, damaged = [], []
     for run in runs:

@@ -9,6 +9,7 @@ import polars as pl
 from matplotlib.axes import Axes
 
 from ..errors import ConfigError
+from ..field_values import unknown
 from .figure import COLOURS, band, legend
 
 
@@ -145,8 +146,7 @@ def _coloured(
 def _check_there(records: pl.DataFrame, names: Sequence[str]) -> None:
     for name in names:
         if name not in records.columns:
-            listed = ", ".join(records.columns)
-            raise ConfigError(f"There is no column `{name}`; the columns are {listed}.")
+            raise ConfigError(unknown(name, records.columns, what="column"))
 
 
 def _name(axes: Axes, *, x: str, y: str) -> None:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
+from ..field_values import unknown
 from ..studies.registry import load
 
 
@@ -134,6 +135,5 @@ def reproduction(name: str) -> "Reproduction":
         ConfigError: If there is none.
     """
     if name not in REPRODUCTIONS:
-        listed = ", ".join(REPRODUCTIONS)
-        raise ConfigError(f"There is no reproduction {name!r}; choose from {listed}.")
+        raise ConfigError(unknown(name, REPRODUCTIONS, what="reproduction"))
     return REPRODUCTIONS[name].reproduction()

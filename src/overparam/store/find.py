@@ -68,7 +68,10 @@ def look(root: Path | str, study: str | None = None) -> Looked:
     """
     root = Path(root)
     if not os.path.isdir(root):
-        raise StoreError(f"There is no folder of runs at `{root}`.")
+        raise StoreError(
+            f"There is no folder of runs at `{root}`: go to the folder that has it, or "
+            "name it."
+        )
     runs: list[Path] = []
     foreign: list[Unreadable] = []
     for folder in _folders(root):

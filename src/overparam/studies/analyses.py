@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import ConfigError
+from ..field_values import unknown
 from ..store.read import StoredRun
 from .registry import load
 
@@ -216,6 +217,5 @@ def analysis(name: str) -> Analysis:
         ConfigError: If there is none.
     """
     if name not in ANALYSES:
-        listed = ", ".join(ANALYSES)
-        raise ConfigError(f"There is no analysis {name!r}; choose from {listed}.")
+        raise ConfigError(unknown(name, ANALYSES, what="analysis"))
     return ANALYSES[name]

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import ConfigError
+from ..field_values import unknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,8 +165,7 @@ def study(name: str) -> Study:
         ConfigError: If there is none.
     """
     if name not in STUDIES:
-        listed = ", ".join(STUDIES)
-        raise ConfigError(f"There is no study {name!r}; the studies are {listed}.")
+        raise ConfigError(unknown(name, STUDIES, what="study"))
     return STUDIES[name]
 
 

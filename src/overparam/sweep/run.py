@@ -125,6 +125,10 @@ class _Sweep:
         self._workers = workers
         free = [_Place(worker) for worker in workers]
         graceful = False
+        if (
+            report is not None
+        ):  # The work of this process has its first word after a run.
+            report(self.state())
         try:
             while self._queue or self._running or self._waiting:
                 if (exit_code := stop_requested()) is not None:

@@ -1,6 +1,7 @@
 """`overparam analyse RUN [RUN ...] NAME`: look at stored networks."""
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -23,6 +24,10 @@ from .describe import Describing
 
 if TYPE_CHECKING:
     from ...studies.analyses import Findings
+
+
+ROWS_OF_A_TERMINAL = 30
+"""More rows would push the summary above them out of sight."""
 
 
 def forms() -> dict[str, list[type[Any]]]:
@@ -92,7 +97,12 @@ def _check_number(name: str, entry: Analysis, number: int) -> None:
         wanted = f"at least {entry.least_subjects}"
         if most is not None:
             wanted = f"{entry.least_subjects} to {most}"
-        raise ConfigError(f"`{name}` takes {wanted} stored runs, got {number}.")
+        runs = "run" if wanted.endswith(" 1") else "runs"
+        raise ConfigError(
+            f"`{name}` takes {wanted} stored {runs}, got {number}: write `overparam "
+            f"analyse RUN {name}`, where RUN is the folder of a run or the beginning "
+            "of its id."
+        )
 
 
 def _check_distinct(stored: Sequence[StoredRun]) -> None:
@@ -136,8 +146,11 @@ def _print(findings: "Findings", *, as_json: bool) -> None:
     else:
         if findings.summary:
             print_values(findings.summary)
-        for frame in list(findings.tables.values())[:1]:
-            print_table(frame.columns, frame.rows())
+        for name, frame in list(findings.tables.items())[:1]:
+            most = ROWS_OF_A_TERMINAL if sys.stdout.isatty() else len(frame)
+            print_table(frame.columns, frame.head(most).rows())
+            if len(frame) > most:
+                tell(f"{len(frame) - most} rows more are in {name}.csv.")
     for note in findings.notes:
         tell(f"note: {note}")
 

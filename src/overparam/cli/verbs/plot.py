@@ -45,14 +45,14 @@ class Plotting:
     log_y: bool = False
     """Logarithmic vertical axis."""
     out: Path | None = None
-    """File name without suffix (STUDY-Y-over-X); .png and .svg are written."""
+    """File name without suffix (STUDY-Y-over-X-by-BY); .png and .svg are written."""
 
     @property
     def target(self) -> Path:
         """Where to draw: by default each question has a file of its own."""
         if self.out is not None:
             return self.out
-        by = f"-by-{self.by}" if self.by else ""
+        by = f"-by-{'-'.join(self.by)}" if self.by else ""
         return Path(f"{self.study}-{self.y}-over-{self.x}{by}".replace("/", "_"))
 
 

@@ -110,7 +110,7 @@ def _print(executed: Executed, clock: CompileClock, *, as_json: bool) -> None:
     if not executed.fresh:
         tell("This run was stored before; --force runs it again.")
     elif clock.seconds:
-        tell(f"Of this, compilation took {duration(clock.seconds)}.")
+        tell(f"Of the seconds, compilation took {duration(clock.seconds)}.")
 
 
 def _help() -> str:

@@ -9,10 +9,12 @@ import tyro
 
 from ...checks import at_least, in_range
 from ...errors import ConfigError
+from ...field_values import field_names
 from ...studies.registry import STUDIES, study
 from ...sweep.grid import grid
 from ...sweep.plan import plan_from_toml
 from ..arguments import Storage, parse_all
+from ..options import flags
 from ..show import duration, print_json, tell
 from ..sweeping import FINISHED_WITH_FAILURES, jobs_of, print_failures, run_jobs
 from .run import study_of
@@ -63,6 +65,7 @@ def forms() -> dict[str, list[type[Any]]]:
 
 def main(argv: Sequence[str]) -> int:
     """Run a grid."""
+    _check_written_as_values(argv)
     sweeping, storage = parse_all(
         forms()[""],
         argv,
@@ -94,6 +97,21 @@ def main(argv: Sequence[str]) -> int:
         print_failures(result)
         return FINISHED_WITH_FAILURES
     return 0
+
+
+def _check_written_as_values(argv: Sequence[str]) -> None:
+    """A field is no option here: a sweep takes several values of it."""
+    if not argv or argv[0] not in STUDIES:
+        return
+    fields = set(field_names(study(argv[0]).config_class()))
+    for word in argv[1:]:
+        flag, _, value = word.partition("=")
+        name = flag.removeprefix("--").replace("-", "_")
+        if flag.startswith("--") and name in fields and flag not in flags(forms()[""]):
+            raise ConfigError(
+                "A sweep takes the values of a field as "
+                f"`{name}={value or 'VALUE,...'}`, got `{flag}`."
+            )
 
 
 def _settings(words: Sequence[str]) -> tuple[str, list[Mapping[str, Any]]]:
