@@ -99,6 +99,8 @@ def test_a_bad_value_is_one_sentence_and_code_2(runs, capsys, option, value, sen
         (["data", "fetch", "nonsense"], 2, "nonsense"),
         (["data", "shred"], 2, "choose list, fetch or verify"),
         (["analyse", "abc"], 2, "Name an analysis"),
+        (["analyse", "abc", "balanc"], 2, "did you mean `balance`?"),
+        (["analyse", "balance", "abc"], 2, "write `overparam analyse abc balance`"),
         (["analyse", "abc", "balance"], 1, "There is no folder of runs"),
         (["cite", "nonsense"], 2, "There is no name to cite"),
         (["completion", "tcsh"], 2, "There is no shell 'tcsh'"),
@@ -198,6 +200,19 @@ def test_a_missing_data_file_is_code_3(tmp_path, capsys, monkeypatch):
     )
     assert code == 3
     assert "missing" in error
+
+
+def test_a_terminal_shows_both_runs_of_a_comparison(runs, capsys, monkeypatch):
+    for seed in "01":
+        assert run_command(["run", "planted", *SMALL, "--seed", seed]) == 0
+    ids = [path.name for path in runs.glob("planted/*")]
+    capsys.readouterr()
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run_command(["compare", *ids]) == 0
+    out = capsys.readouterr().out
+    assert out.count(ids[0]) == out.count(ids[1]) > 0
+    assert max(map(len, out.splitlines())) <= 80
 
 
 def test_watch_and_compare_tell_of_stored_runs(runs, capsys):

@@ -38,6 +38,13 @@ def test_a_narrow_terminal_shows_whole_columns_and_names_the_others(
     assert columns < 14 or max(map(len, seen.out.splitlines())) <= columns
 
 
+def test_of_very_many_columns_left_out_the_first_are_named(terminal, capsys):
+    terminal(20)
+    seen = printed(capsys, [f"column_{i}" for i in range(100)], [range(100)])
+    assert "column_30" not in seen.err
+    assert seen.err.endswith(" more.\n")
+
+
 def test_sentences_are_wrapped_between_words(terminal, capsys):
     terminal(30)
     sentence = "Does width help to recover a planted teacher?"

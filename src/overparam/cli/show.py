@@ -14,6 +14,7 @@ from ..store.json_values import plain
 
 _GAP = "  "
 _LONGEST_WORD = 40
+_MOST_NAMED = 20
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -22,11 +23,7 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     On a terminal sentences are wrapped between words, and columns for which there is no
     room are left out and named; no id and no number is ever shortened.
     """
-    columns = [
-        [" ".join(shown(value).split()) for value in column]
-        for column in zip(headers, *rows, strict=True)
-    ]
-    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    columns, room = _columns(headers, rows), _room()
     kept = {i: columns[i] for i in _that_fit(columns, room)}
     widths = _widths(list(kept.values()), room)
     lines = list(zip(*kept.values(), strict=True))
@@ -37,7 +34,26 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
             print("-" * (sum(widths) + len(_GAP) * (len(widths) - 1)))
     left_out = [header for i, header in enumerate(headers) if i not in kept]
     if left_out:
+        if len(left_out) > _MOST_NAMED:
+            left_out[_MOST_NAMED:] = [f"and {len(left_out) - _MOST_NAMED} more"]
         tell(f"Too wide for this terminal, but whole in a pipe: {', '.join(left_out)}.")
+
+
+def fits(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> bool:
+    """Whether `print_table` has room for every column."""
+    columns = _columns(headers, rows)
+    return len(_that_fit(columns, _room())) == len(columns)
+
+
+def _columns(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[list[str]]:
+    return [
+        [" ".join(shown(value).split()) for value in column]
+        for column in zip(headers, *rows, strict=True)
+    ]
+
+
+def _room() -> int | None:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _that_fit(columns: Sequence[Sequence[str]], room: int | None) -> list[int]:

@@ -1,5 +1,6 @@
 """`overparam analyse RUN [RUN ...] NAME`: look at stored networks."""
 
+import difflib
 import os
 import sys
 from collections import Counter
@@ -8,7 +9,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...checks import shortened
 from ...errors import ConfigError, StoreError
+from ...field_values import unknown
 from ...store.files import write_sealed
 from ...store.identity import id_of
 from ...store.json_values import plain
@@ -74,7 +77,16 @@ def main(argv: Sequence[str]) -> int:
 def _split(argv: Sequence[str]) -> tuple[list[str], str, list[str]]:
     for index, word in enumerate(argv):
         if word in ANALYSES:
-            return list(argv[:index]), word, list(argv[index + 1 :])
+            runs, rest = list(argv[:index]), list(argv[index + 1 :])
+            if not runs and rest and not rest[0].startswith("-"):
+                raise ConfigError(
+                    "The runs come before the analysis: write `overparam analyse "
+                    f"{shortened(rest[0])} {word}`."
+                )
+            return runs, word, rest
+    for word in argv[1:]:
+        if difflib.get_close_matches(word, ANALYSES):
+            raise ConfigError(unknown(word, ANALYSES, what="analysis"))
     listed = ", ".join(ANALYSES)
     raise ConfigError(f"Name an analysis after the runs: one of {listed}.")
 

@@ -10,7 +10,7 @@ from ...errors import ConfigError
 from ...store.compare import Difference, compare
 from ...store.resolve import resolve_run
 from ..arguments import Storage, parse_all
-from ..show import print_json, print_table, tell
+from ..show import fits, print_json, print_table, tell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +56,17 @@ def main(argv: Sequence[str]) -> int:
     if comparing.json:
         print_json(kinds)
         return 0
+    names = [path.name for path in paths]
     rows = [(k, d.name, d.one, d.other) for k, ds in kinds.items() for d in ds]
-    print_table(["", "", *(path.name for path in paths)], rows)
+    if fits(["", "", *names], rows):
+        print_table(["", "", *names], rows)
+    else:  # One below the other: without its second run a comparison is none.
+        pairs = [
+            (f"{kind} {name}", *value)
+            for kind, name, *values in rows
+            for value in zip(names, values, strict=True)
+        ]
+        print_table(["", "run", "value"], pairs)
     if found.same_numbers:
         tell("Their numbers are the same to the last bit.")
     return 0

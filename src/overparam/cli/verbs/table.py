@@ -71,8 +71,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _printed(frame: "pl.DataFrame") -> list[str]:
-    """Columns for a person, what identifies a run first."""
-    first = [name for name in ("id",) if name in frame.columns]
+    """Columns for a person: what a run is and how it ended first, long text last."""
     # Columns that never change say nothing in a printed table.
-    varying = [c for c in frame.columns if frame.height < 2 or frame[c].n_unique() > 1]
-    return [*first, *(name for name in varying if name not in first)]
+    varying = [
+        name
+        for name in frame.columns
+        if name == "id" or frame.height < 2 or frame[name].n_unique() > 1
+    ]
+    ends = {"id": -3, "study": -2, "status": -1, "error": 1, "path": 2}
+    return sorted(varying, key=lambda name: ends.get(name, 0))
