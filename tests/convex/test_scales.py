@@ -275,6 +275,32 @@ def test_nearly_equal_columns_do_not_make_labels_unreachable(rng):
 
 
 @pytest.mark.parametrize("relaxation", RELAXATIONS)
+@pytest.mark.parametrize("network", ["plain", "skip"])
+@pytest.mark.parametrize("spread", [8, 16, 24])
+def test_labels_are_reachable_whatever_the_units_of_columns(
+    rng, relaxation, network, spread
+):
+    # So few patterns that the largest column alone does not reach the labels.
+    for _ in range(5):
+        x, y, gates = (rng.standard_normal(size) for size in ((6, 3), 6, (4, 3)))
+        patterns = patterns_of(x, gates)
+        maps = np.hstack([mask[:, None] * x for mask in patterns.masks])
+        if np.linalg.svd(maps, compute_uv=False)[5:].max(initial=0) < 1e-3:
+            continue
+        units = 10.0 ** np.array([-spread / 2, 0, spread / 2])
+        program = convex_program(
+            x * units,
+            y,
+            patterns=Patterns(patterns.masks, patterns.gates / units),
+            network=network,
+            relaxation=relaxation,
+        )
+        solution = solve(program)
+        assert solution.status != "infeasible"
+        assert solution.lower <= solution.primal
+
+
+@pytest.mark.parametrize("relaxation", RELAXATIONS)
 @pytest.mark.parametrize("network", ["plain", "skip", "normalised"])
 @pytest.mark.parametrize("factor", [1.0, -1.0, 0.3])
 def test_rows_of_one_direction_with_other_labels_are_infeasible(

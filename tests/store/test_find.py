@@ -62,6 +62,13 @@ def test_a_copy_under_any_other_name_is_passed_over_with_a_word(tmp_path, run):
             read_run(copied)
 
 
+def test_a_copy_of_the_folder_of_a_study_hides_no_id(tmp_path, run):
+    for name in (".hidden", run.parent.name + ".bak", "other"):
+        shutil.copytree(run.parent, tmp_path / name)
+    assert resolve_run(tmp_path, run.name) == run
+    assert resolve_run(tmp_path, run.name[:4]) == run
+
+
 def test_what_holds_no_run_is_passed_over(tmp_path, run):
     (tmp_path / "a file").write_text("x")
     (run.parent / "another file").write_text("x")

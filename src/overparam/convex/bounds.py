@@ -1,5 +1,6 @@
 """Certified numbers: feasible dual points, feasible primal points, infeasibility."""
 
+import dataclasses
 from typing import NamedTuple
 
 import numpy as np
@@ -7,7 +8,14 @@ from jaxtyping import Float
 from scipy.linalg import cho_factor, cho_solve, get_lapack_funcs
 
 from .bases import line_sizes
-from .groups import BasisGroups, Groups, PerGroup, PerSample, Weights
+from .groups import (
+    BasisGroups,
+    Groups,
+    MaskedGroups,
+    PerGroup,
+    PerSample,
+    Weights,
+)
 from .programs import Program
 from .rounding import gamma
 
@@ -192,8 +200,23 @@ class EqualityRepair:
 
         For any $l$ weights that fit have $\sum_g \|z_g\| \ge y^T l / \max_g \|A_g^T
         l\|$. It is a proof where this is as large as rounding lets it be: the
-        certificate is orthogonal to all predictions as far as float64 can tell.
+        certificate is orthogonal to all predictions as far as float64 can tell. The
+        units of columns do not change what is reached, but large columns hide small
+        ones from rounding: it must be a proof for columns of one size, too.
         """
+        proof = self._orthogonal()
+        groups = self._program.groups
+        if proof is None or not isinstance(groups, MaskedGroups):
+            return proof
+        sizes = line_sizes(groups.x, axis=0)
+        if (sizes == sizes[0]).all():
+            return proof
+        even = dataclasses.replace(groups, x=groups.x / sizes)
+        repair = EqualityRepair(dataclasses.replace(self._program, groups=even))
+        return repair._orthogonal()
+
+    def _orthogonal(self) -> Float[np.ndarray, " n"] | None:
+        """Multipliers that prove it in the units at hand."""
         if self.basis is None:
             return None
         program, lines = self._program, self._lines

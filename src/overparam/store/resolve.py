@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..errors import StoreError
 from .find import attempt_of, find_runs, is_run_name
+from .read import read_run
 
 
 def resolve_run(root: Path | str, text: str) -> Path:
@@ -27,7 +28,11 @@ def resolve_run(root: Path | str, text: str) -> Path:
     matching = [path for path in runs if path.name.startswith(beginning)]
     if number:
         matching = [path for path in matching if str(attempt_of(path)) == number]
-    meant = {(path.parent, path.name.partition(".")[0]) for path in matching}
+    meant = _meant(matching)
+    if len(meant) > 1:
+        # A copy of a study's folder under another name holds none of its own runs.
+        matching = [path for path in matching if _at_home(path)] or matching
+        meant = _meant(matching)
     if len(meant) == 1:
         return max(matching, key=attempt_of)
     if not matching:
@@ -39,3 +44,15 @@ def resolve_run(root: Path | str, text: str) -> Path:
     listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
     message = f"{text!r} is the beginning of {len(names)} ids ({listed}): give more."
     raise StoreError(message)
+
+
+def _meant(paths: list[Path]) -> set[tuple[Path, str]]:
+    """Folder and id, which all attempts at a run share."""
+    return {(path.parent, path.name.partition(".")[0]) for path in paths}
+
+
+def _at_home(path: Path) -> bool:
+    try:
+        return read_run(path).study == path.parent.name
+    except StoreError:
+        return False
