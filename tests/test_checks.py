@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from overparam.checks import MOST, at_least, in_range, positive
+from overparam.checks import MOST, at_least, in_range, one_of, positive
 from overparam.errors import ConfigError
 
 
@@ -21,6 +21,11 @@ def test_what_is_no_usable_number_is_refused_in_a_short_sentence(value):
         with pytest.raises(ConfigError, match=r"^`width` must .*, got .*\.$") as error:
             check()
         assert len(str(error.value)) < 120
+
+
+def test_the_nearest_choice_is_suggested():
+    with pytest.raises(ConfigError, match=r"got 'mnits' \(did you mean mnist\?\)\.$"):
+        one_of(["digits", "mnist"], dataset="mnits")
 
 
 def test_whole_numbers_end_where_64_bits_end():

@@ -3,6 +3,7 @@
 Only the standard library is imported here, so that the command line stays fast.
 """
 
+import difflib
 import math
 import numbers
 from collections.abc import Iterable, Iterator
@@ -105,4 +106,8 @@ def one_of(choices: Iterable[str], **values: str) -> None:
     for name, value in values.items():
         if value not in choices:
             listed = ", ".join(choices)
-            raise ConfigError(f"`{name}` must be one of {listed}; got {value!r}.")
+            near = difflib.get_close_matches(str(value), choices, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise ConfigError(
+                f"`{name}` must be one of {listed}; got {written(value)}{hint}."
+            )

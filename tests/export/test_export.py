@@ -173,7 +173,7 @@ def test_a_folder_that_holds_something_is_refused(runs, tmp_path, monkeypatch):
 
 
 @needs("tensorboardX")
-def test_the_verb_exports_what_is_readable(runs, tmp_path, capsys):
+def test_the_verb_exports_what_is_readable(runs, tmp_path, capsys, caplog):
     (stored(runs)[0].path / "status.json").unlink()
     out = str(tmp_path / "events")
     arguments = ["export", str(runs), "--to", "tensorboard", "--out", out]
@@ -182,6 +182,7 @@ def test_the_verb_exports_what_is_readable(runs, tmp_path, capsys):
     assert "is not finished" in told
     assert f"2 runs in {out}" in told
     assert f"tensorboard --logdir {out}" in told
+    assert not caplog.records
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Event files of TensorBoard: `FOLDER/STUDY/ID`, scalars by step and the settings."""
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from .series import ended, is_number, points, settings, summary_numbers
 @contextlib.contextmanager
 def opening(folder: Path) -> Iterator[Writer]:
     """A writer of runs as event files."""
+    # It warns of every value that is no number, without saying which.
+    logging.getLogger("tensorboardX.x2num").setLevel(logging.ERROR)
 
     def write(run: StoredRun) -> None:
         from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports]

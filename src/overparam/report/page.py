@@ -40,7 +40,8 @@ def page(material: Material, *, by: str | None = None) -> str:
     parts = _parts(material, gallery, by)
     script = _resource("script.js")
     digest = hashlib.sha256(script.encode()).digest()
-    title = " and ".join(study.name for study in material.studies)
+    names = [study.name for study in material.studies]
+    title = ", ".join([*names[:-2], " and ".join(names[-2:])])
     date = datetime.now(UTC).strftime("%d %B %Y").lstrip("0")
     return Template(_resource("page.html")).substitute(
         title=escaped(title),

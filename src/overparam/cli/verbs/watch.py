@@ -19,6 +19,7 @@ from ..show import duration, print_json
 class Watching:
     """Watch the runs of a folder: done, running, failed, rate, time left, best so far.
 
+    The runs are those of the sweep last started on the folder; without one, all.
     Reads small files only, and ends when nothing is left to do.
 
     Examples:

@@ -175,7 +175,7 @@ def _accuracy_against_ratio(axes: Axes, rows: Sequence[Row], colour: str) -> Non
 
 
 def _label(subject: Subject) -> str:
-    config, name = subject.run.config, subject.run.path.name[:6]
+    config, name = subject.run.config, subject.run.path.name
     # Other studies mean other things by `noise`.
     if subject.run.study != STUDY:
         return name
