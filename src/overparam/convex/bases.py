@@ -22,6 +22,8 @@ from .rounding import gamma
 
 # Sizes of columns below this have inverses whose squares overflow.
 _LEAST = 2.0**-500
+# Rounding of an orthonormal basis and of a product with it, in units of that of sums.
+_CANCELLED = 8
 
 
 class _Basis(NamedTuple):
@@ -72,7 +74,13 @@ def line_sizes(x: Float[np.ndarray, "n d"], axis: int) -> Float[np.ndarray, " li
 def _basis(
     block: Float[np.ndarray, "some d"], rows: Float[np.ndarray, "d rank"] | None
 ) -> _Basis:
-    inner = block if rows is None else block @ rows
+    inner = block
+    if rows is not None:
+        inner = block @ rows
+        # A column that cancels is zero but for rounding, of the basis itself too.
+        rounding = _CANCELLED * gamma(block.shape[1]) * np.abs(block).sum(axis=1)
+        sizes = np.linalg.norm(inner, axis=0)
+        inner = np.where(sizes > np.linalg.norm(rounding), inner, 0.0)
     right, singular, scale = _factored(inner)
     size = inner.shape[1]
     rank = _rank(singular, inner.shape)
