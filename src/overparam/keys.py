@@ -3,6 +3,7 @@
 import zlib
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
@@ -19,7 +20,7 @@ def seed_key(seed: int) -> PRNGKeyArray:
         ConfigError: If `seed` is no whole number from 0 to 2^63 - 1.
     """
     seeds(seed=seed)
-    words = np.array(divmod(int(seed), 2**32), np.uint32)
+    words = jnp.asarray(np.array(divmod(int(seed), 2**32), np.uint32))
     return jax.random.wrap_key_data(words, impl="threefry2x32")
 
 

@@ -28,7 +28,7 @@ def prepare_streams() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
     sys.stderr = io.TextIOWrapper(
-        io.BufferedWriter(_Forgiving(2, "w", closefd=False)),
+        io.BufferedWriter(_Forgiving(2, "w", closefd=False)),  # pyright: ignore[reportArgumentType]
         encoding=encoding,
         errors="backslashreplace",
         line_buffering=True,

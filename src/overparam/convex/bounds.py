@@ -267,6 +267,6 @@ def _left_singular(
     for first in range(0, groups.n_groups, count):
         some = groups.select(np.arange(first, min(first + count, groups.n_groups)))
         stacked = np.concatenate([triangle, some.stacked() / lines])
-        triangle = np.linalg.qr(stacked, mode="r")
+        triangle = np.asarray(np.linalg.qr(stacked, mode="r"))
     left, sizes, _ = np.linalg.svd(triangle.T)
     return left, np.pad(sizes, (0, n - len(sizes)))

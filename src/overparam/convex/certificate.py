@@ -141,6 +141,7 @@ def certify_network(
         )
         solution = solve(program)
         best = network_of(program, solution.weights)
+        assert isinstance(best, TwoLayer)  # The programme is exact.
         # Zero weights are a network, too.
         estimate = min(estimate, network_objective(best, x, y, **options))
         if own.complete:
@@ -197,6 +198,7 @@ def _proven(solution: Solution, own: Patterns, x: Float[np.ndarray, "n d"]) -> f
     resolved = kept and len(finer.masks) == len(own.masks)
     if program.network == "normalised":
         return solution.lower if resolved and np.array_equal(lined, x) else 0.0
+    assert solution.cone_dual is not None  # An exact programme has cones.
     cone_dual = np.maximum(solution.cone_dual, 0)
     weight = np.broadcast_to(np.abs(dual), (program.groups.n_groups, len(y))).copy()
     weight[program.n_skip :] += cone_dual

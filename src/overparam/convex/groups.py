@@ -196,7 +196,7 @@ class MaskedGroups(Groups):
         return np.asarray(rows)
 
     @cached_property
-    def row_sizes(self) -> PerSample:
+    def row_sizes(self) -> PerSample:  # pyright: ignore[reportIncompatibleMethodOverride]
         return np.linalg.norm(self.x, axis=1)[None]
 
     def distortion(self) -> PerGroup:
@@ -335,7 +335,7 @@ class BasisGroups(Groups):
         return self.distortions
 
     @cached_property
-    def row_sizes(self) -> PerSample:
+    def row_sizes(self) -> PerSample:  # pyright: ignore[reportIncompatibleMethodOverride]
         return np.linalg.norm(self.transforms, axis=2) @ np.abs(self.x).T
 
     def stacked(self) -> Float[np.ndarray, "groups_d n"]:

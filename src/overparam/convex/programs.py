@@ -190,7 +190,7 @@ def convex_program(
         raise ConfigError(
             f"the patterns are of {patterns.n_samples} samples, the data have {len(x)}."
         )
-    live = x.any(axis=1)
+    live = np.asarray(x.any(axis=1))
     patterns = _distinct(patterns, live)
     merged = False
     if network == "skip" and relaxation == "gated":

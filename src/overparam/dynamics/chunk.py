@@ -137,7 +137,13 @@ def step_work(member: Member, stream: Stream, batch_size: int) -> float:
         batch = stream.source.batch(jax.tree.map(lambda leaf: leaf[0], drawn))
         return member.dynamics.step(member.state, batch, key=member.key)
 
-    lowered = eqx.filter_jit(step).lower(member, stream).lowered
+    lowered = (
+        eqx.filter_jit(step)
+        .lower(  # pyright: ignore[reportFunctionMemberAccess]
+            member, stream
+        )
+        .lowered
+    )
     return lowered.cost_analysis()["flops"]
 
 

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int
 
@@ -10,7 +11,10 @@ from ..errors import ConfigError
 
 
 def check_labels(
-    labels: Int[Array, " n"], n_classes: int, *, n_samples: int | None = None
+    labels: Int[Array, " n"] | np.ndarray,
+    n_classes: int,
+    *,
+    n_samples: int | None = None,
 ) -> None:
     """`labels` is a vector of classes in 0..n_classes-1.
 
@@ -41,7 +45,7 @@ def check_labels(
         raise ConfigError(
             f"`labels` must be as many as the samples, {n_samples}, got {len(labels)}."
         )
-    if isinstance(labels, jax.core.Tracer):
+    if isinstance(labels, Tracer):
         return
     values = np.asarray(labels)
     wrong = np.flatnonzero((values < 0) | (values >= n_classes))
@@ -64,7 +68,7 @@ def one_hot(
     """
     check_labels(labels, n_classes)
     rows = jax.nn.one_hot(labels, n_classes, dtype=dtype)
-    if not isinstance(labels, jax.core.Tracer):
+    if not isinstance(labels, Tracer):
         return rows
     return jnp.where(_is_class(labels, n_classes)[:, None], rows, jnp.nan)
 

@@ -93,14 +93,17 @@ def claims(results: Results) -> Sequence[Claim]:
 
 def _same(pair: pl.DataFrame, space: str, decided: bool) -> Claim:
     row = _row(pair, space)
-    small = abs(row["rho"]) <= RESOLUTION
+    # Without a measurable distance travelled there is no effect size, and no verdict.
+    rho = row["rho"]
+    holds = row["p_upper"] >= 0.01 and (None if rho is None else abs(rho) <= RESOLUTION)
     return Claim(
         sentence=f"seeds 1234 and 5555 are not told apart ({space}): p >= .01 and "
         f"effect at most {RESOLUTION:g} of the distance travelled",
         published="left open",
         measured=f"p = {row['p_upper']:.3f}, M2 = {row['mmd']:.2e} "
-        f"[{row['low']:.1e}, {row['high']:.1e}], ratio {row['rho']:.1e}",
-        holds=(row["p_upper"] >= 0.01 and small) if decided else None,
+        f"[{row['low']:.1e}, {row['high']:.1e}], "
+        + ("no ratio" if rho is None else f"ratio {rho:.1e}"),
+        holds=holds if decided else None,
     )
 
 

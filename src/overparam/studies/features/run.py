@@ -47,7 +47,8 @@ def describe(config: Features) -> dict[str, Any]:
         ),
         "inputs and classes": (data.input_dim, data.n_classes),
         "steps per epoch": len(data.train.y) // config.batch_size,
-        "weights of the network": network.weights.size + network.readout.size,
+        "weights of the network": network.weights.size  # pyright: ignore[reportAttributeAccessIssue]
+        + network.readout.size,
         "penalty of the sum of squares of the first layer": coefficients["weights"],
         "penalty of the sum of squares of the readout": coefficients["readout"],
     }

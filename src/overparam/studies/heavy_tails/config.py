@@ -132,10 +132,10 @@ class HeavyTails:
     """Seed of data, initial weights, batches and noise, each by a key of its own."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.noise, str):
+            check_kind(self.noise)  # It translates the published names.
         typed(self)
         finite(
-            alpha=self.alpha,
-            sigma=self.sigma,
             decay_exponent=self.decay_exponent,
             target_train_accuracy=self.target_train_accuracy,
         )
@@ -146,7 +146,6 @@ class HeavyTails:
             and (self.n_train is not None or self.n_test is not None),
         )
         object.__setattr__(self, "subsets", rule)
-        check_kind(self.noise)
         if self.noise == "none":
             self._forget_noise()
         self._check_network()
