@@ -46,6 +46,15 @@ def seeds(**values: int | None) -> None:
             )
 
 
+def counts(**values: int) -> None:
+    """Every value is a whole number from 1 to 2^63 - 1, and no boolean."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+            message = f"`{name}` must be a whole number, got {written(value)}."
+            raise ConfigError(message)
+    at_least(1, **values)
+
+
 def finite(**values: float | None) -> None:
     """Every value is a finite number, below 2^63 if it is whole; `None` passes."""
     for name, value in _given(values):

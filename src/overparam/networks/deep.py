@@ -12,11 +12,12 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ..checks import at_least, one_of
+from ..checks import one_of
 from ..drawing import normal, uniform
 from ..errors import ConfigError
 from .activations import activation
 from .network import Network
+from .sizes import check_sizes
 
 
 Initialisation = Literal["uniform", "he", "lecun"]
@@ -88,14 +89,14 @@ def mlp(
         key: Random key.
 
     Raises:
-        ConfigError: If there is no hidden layer or a size is below 1.
+        ConfigError: If there is no hidden layer, or a size is below 1 or too large.
     """
     if len(sizes) < 3:
         raise ConfigError(
             "`depth` counts weight matrices and must be at least 2, got "
             f"{len(sizes) - 1}."
         )
-    at_least(1, **{f"sizes[{i}]": size for i, size in enumerate(sizes)})
+    check_sizes([(f"sizes[{i}]", size) for i, size in enumerate(sizes)], dtype)
     one_of(["uniform", "he", "lecun"], init=init)
     weights, biases = _draw_all(tuple(sizes), init, bias, jnp.dtype(dtype), key)
     return MLP(

@@ -7,7 +7,8 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from .. import drawing
-from ..checks import at_least, one_of
+from ..checks import one_of
+from .sizes import check_sizes
 
 
 FeatureLaw = Literal["truncated", "gaussian", "unit"]
@@ -48,7 +49,7 @@ def random_features(
     (`truncated`) and a co-author's second one (`unit`).
     """
     one_of(FEATURE_LAWS, law=law)
-    at_least(1, input_dim=input_dim, width=width)
+    check_sizes([("input_dim", input_dim), ("width", width)], dtype)
     if law == "truncated":
         return truncated_normal((input_dim, width), dtype=dtype, key=key)
     scale = 1.0 if law == "unit" else 1 / math.sqrt(input_dim)

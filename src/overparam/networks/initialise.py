@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..checks import at_least, one_of
 from ..drawing import normal
+from .sizes import check_sizes
 from .two_layer import TwoLayer
 
 
@@ -51,8 +52,13 @@ def two_layer(
         activation: Name of the activation.
         dtype: Floating type of the weights.
         key: Random key.
+
+    Raises:
+        ConfigError: If a size is no whole number from 1 on, or too large for the
+            memory, or another value is out of range.
     """
-    at_least(1, input_dim=input_dim, width=width, n_outputs=n_outputs)
+    sizes = [("input_dim", input_dim), ("width", width), ("n_outputs", n_outputs)]
+    check_sizes(sizes, dtype)
     at_least(0, init_scale=init_scale)
     readout_variance = init_scale / width if scaling == "standard" else init_scale
     weights, readout = _gaussian(

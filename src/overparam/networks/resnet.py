@@ -8,12 +8,13 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ..checks import at_least, in_range
+from ..checks import counts, in_range
 from ..drawing import uniform
 from ..errors import ConfigError
 from .batch_norm import BatchNorm, Moments, Normaliser, batch_norm
 from .convolution import check_images, conv1x1, conv3x3
 from .deep import check_chain
+from .sizes import check_sizes, multiplied
 from .stateful import Stateful
 
 
@@ -134,14 +135,17 @@ def resnet(
     Raises:
         ConfigError: If the depth is not 6n + 2 or a size is below 1.
     """
+    counts(depth=depth)
     if depth < 8 or depth % 6 != 2:
         raise ConfigError(
             f"`depth` must be 6n + 2 (8, 14, 20, 26, 32, ...), got {depth}."
         )
-    widths = tuple(round(width * multiplier) for width in STAGES)
-    at_least(1, n_outputs=n_outputs, channels=channels, narrowest_stage=widths[0])
-    sizes = (channels, *widths, n_outputs)
-    return _draw(sizes, depth // 6, jnp.dtype(dtype).name, key)
+    widths = multiplied(STAGES, multiplier)
+    sizes = [("channels", channels), *widths, ("n_outputs", n_outputs)]
+    check_sizes(sizes, dtype, n_taps=9, n_chains=depth // 6)
+    return _draw(
+        tuple(size for _, size in sizes), depth // 6, jnp.dtype(dtype).name, key
+    )
 
 
 @eqx.filter_jit

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ..checks import at_least
 from ..drawing import normal, uniform
 from ..errors import ConfigError
 from .convolution import check_images, conv3x3, max_pool2x2
 from .deep import check_chain
 from .network import Network
+from .sizes import check_sizes, multiplied
 
 
 WIDTHS = (64, 128, 256, 256, 512, 512, 512, 512)
@@ -81,9 +81,10 @@ def vgg11(
         dtype: Floating type of the weights.
         key: Random key.
     """
-    widths = tuple(round(width * multiplier) for width in WIDTHS)
-    at_least(1, n_outputs=n_outputs, channels=channels, narrowest_layer=min(widths))
-    return _draw((channels, *widths, n_outputs), jnp.dtype(dtype).name, key)
+    widths = multiplied(WIDTHS, multiplier)
+    sizes = [("channels", channels), *widths, ("n_outputs", n_outputs)]
+    check_sizes(sizes, dtype, n_taps=9)
+    return _draw(tuple(size for _, size in sizes), jnp.dtype(dtype).name, key)
 
 
 @eqx.filter_jit
