@@ -160,3 +160,10 @@ def test_a_damaged_description_is_no_description():
         assert "data-readings" not in root.attrib
     whole = shown(f"{HEAD}>{described.format('{}')}</svg>")
     assert whole.get("data-readings") == "{}"
+
+
+def test_a_number_of_any_length_is_read_once():
+    figure = f'{HEAD}><rect x="{"9" * 300_000}" y="-12.3456"/></svg>'
+    rect = shown(figure)[0]
+    assert rect.get("x") == "9" * 300_000
+    assert rect.get("y") == "-12.35"

@@ -47,7 +47,8 @@ _LOOKS = frozenset(
 _DEEPEST = 50
 """Levels of elements; figures have fewer than ten."""
 
-_NUMBER = re.compile(r"-?\d+\.\d{3,}")
+# From its first digit on: from each digit it would be looked for once more.
+_NUMBER = re.compile(r"(?<!\d)\d+\.\d{3,}")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
 _FONT = re.compile(r"font-family:[^;]*;?|font: ([\d.]+px)[^;]*")
 _REFERENCE = re.compile(r"url\(#", re.IGNORECASE)
