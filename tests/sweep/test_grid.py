@@ -1,4 +1,5 @@
 import math
+import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -227,3 +228,15 @@ def test_a_mistake_in_a_file_is_one_sentence_that_names_it(tmp_path, text, sente
 def test_a_missing_file_is_one_sentence(tmp_path):
     with pytest.raises(ConfigError, match=r"It cannot be read \(No such file"):
         plan_from_toml(tmp_path / "none.toml", lambda name: Toy)
+
+
+def test_a_file_of_no_end_is_one_sentence(tmp_path):
+    path = tmp_path / "sweep.toml"
+    path.write_text(HEAD)
+    os.truncate(path, 3_000_000_000)
+    with pytest.raises(ConfigError, match="It has 3000000000 bytes, at most"):
+        plan_from_toml(path, lambda name: Toy)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(ConfigError, match=r"It cannot be read \(it is no regular"):
+        plan_from_toml(path, lambda name: Toy)

@@ -13,9 +13,12 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..field_values import converted, field_kind, is_tuple, unknown
+from ..store.files import opened
 from .grid import at_most, once, product, values_of
 
 
+# A list of 100,000 values, which is the most, is smaller.
+_MOST_BYTES = 2**22
 _TABLES = ("sweep", "fixed", "grid", "cases")
 
 
@@ -54,7 +57,12 @@ def plan_from_toml(path: Path | str, config_of: Callable[[str], type]) -> Plan:
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        with opened(path) as (file, n_bytes):
+            if n_bytes > _MOST_BYTES:
+                raise ConfigError(
+                    f"It has {n_bytes} bytes, at most {_MOST_BYTES} are read."
+                )
+            content = tomllib.loads(file.read(n_bytes).decode())
     except OSError as error:
         raise ConfigError(f"It cannot be read ({error.strerror}).") from None
     except (ValueError, RecursionError) as error:  # Of tomllib, and of what it calls.
