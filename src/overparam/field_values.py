@@ -165,7 +165,8 @@ def _convert_one(value: Any, kind: Any) -> Any:
         return _number(value)
     if not isinstance(value, str):
         raise TypeError
-    value.encode()  # Half a surrogate could not be stored.
+    # Half a surrogate could not be stored, unless it stands for a byte of a path.
+    value.encode(errors="surrogateescape" if kind is Path else "strict")
     if kind is Path and not value:
         raise ValueError  # It would mean the current folder.
     return value if kind in (str, Any) else kind(value)

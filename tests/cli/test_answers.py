@@ -203,3 +203,32 @@ def tiny():
         tables=lambda results: {"runs": results.runs.select("seed", "risk")},
         claims=claims,
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "sentence"),
+    [
+        ("report runs --by widht", 2, "no config field `widht`, did you mean `width`?"),
+        ("table runs --study plantde", 0, "holds no stored run of 'plantde'"),
+        ("watch runs --once --best nothing", 0, "No finished run has a finite `nothin"),
+    ],
+)
+def test_a_name_that_nothing_has_is_said(runs, capsys, line, code, sentence):
+    assert run_command(line.split()) == code
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "table runs",
+        "plot runs --study planted --y risk",
+        "compare {planted} {recovery}",
+        "analyse {planted} surplus",
+        "export runs --to tensorboard --out exported",
+    ],
+)
+def test_what_is_made_of_unverified_runs_says_so(runs, capsys, line):
+    names = {name: the(runs, name).name for name in ("planted", "recovery")}
+    assert run_command(line.format(**names).split()) == 0
+    assert "of these runs are unverified" in capsys.readouterr().err

@@ -145,6 +145,17 @@ def test_a_file_without_a_stamp_is_read_up_to_a_length(tmp_path):
         read_file(path)
 
 
+@pytest.mark.parametrize("name", ["pipe", "link", "/dev/null", "/dev/stdout"])
+def test_a_device_or_a_pipe_keeps_its_place(name, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    path = tmp_path / name
+    before = os.lstat(path)
+    with pytest.raises(ConfigError, match="is a device or a pipe; name a file"):
+        write_file(path, b"")
+    assert os.lstat(path).st_ino == before.st_ino
+
+
 @pytest.mark.parametrize("path", [".", "..", "/", "a/..", "here"])
 def test_a_folder_is_no_file_to_write(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

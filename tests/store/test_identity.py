@@ -107,3 +107,10 @@ def test_what_the_command_line_imports_is_light(module):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("number", ["1e309", "-1e999", "1" + "0" * 309])
+def test_a_number_beyond_the_range_of_floats_is_none(number):
+    with pytest.raises(ValueError, match="beyond the range of floats"):
+        parsed(f'{{"x": [{number}]}}'.encode())
+    assert parsed(b"[1e308, 18446744073709551616]") == [1e308, 2**64]

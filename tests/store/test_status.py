@@ -171,7 +171,7 @@ def test_runs_of_schema_1_are_read_and_said_to_be_unverified(schema_1):
     gathered = gather(schema_1)
     assert gathered.frame["status"].to_list() == ["finished", "converged"]
     assert gathered.frame["verified"].to_list() == [False, False]
-    assert gathered.n_unverified == 2
+    assert [run.verified for run in gathered.runs] == [False, False]
     for run in gathered.runs:
         assert run.metrics.height > 0
         assert run.arrays

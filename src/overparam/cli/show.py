@@ -6,10 +6,11 @@ import math
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..store.json_values import plain
+from ..store.read import StoredRun
 
 
 _GAP = "  "
@@ -119,6 +120,19 @@ def printable(text: str) -> str:
 def tell(text: str) -> None:
     """Print a line for the person, on stderr."""
     print(printable(text), file=sys.stderr, flush=True)
+
+
+def tell_unverified(runs: Iterable[StoredRun]) -> None:
+    """Say how many of the runs hold nothing that a change of them would disagree with.
+
+    Whatever is made of runs says so.
+    """
+    number = sum(not run.verified for run in runs)
+    if number:
+        tell(
+            f"{number} of these runs are unverified: they are of schema 1, in which a "
+            "change of config or status leaves no trace."
+        )
 
 
 def shown(value: Any) -> str:

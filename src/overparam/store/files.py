@@ -45,12 +45,15 @@ def write_file(path: Path, content: bytes) -> Stamp:
     """Write a file so that it is whole or absent, even after a power cut.
 
     Raises:
-        ConfigError: If the path is that of a folder.
+        ConfigError: If the path is that of a folder, a device or a pipe.
         StoreError: If the disk is full, read-only or not permitted.
     """
     check_names_file(path)
     if path.is_dir():
         raise ConfigError(f"`{path}` is a folder; name a file in it.")
+    # A file would take the place of what every process of the machine writes to.
+    if _is_device(path):
+        raise ConfigError(f"`{path}` is a device or a pipe; name a file.")
     temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,6 +69,12 @@ def write_file(path: Path, content: bytes) -> Stamp:
                 temporary.unlink()
         _sync_folder(path.parent)
     return stamp_of(content)
+
+
+def _is_device(path: Path) -> bool:
+    """Whether this is no regular file, or one of the names of the streams in `/dev`."""
+    special = os.path.exists(path) and not os.path.isfile(path)
+    return special or os.path.realpath(path.parent) == "/dev"
 
 
 def check_names_file(path: Path) -> None:

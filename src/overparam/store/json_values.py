@@ -9,11 +9,14 @@ import enum
 import json
 import math
 import os
-from collections.abc import Mapping
-from typing import Any
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from ..errors import StoreError
 
+
+Number = TypeVar("Number", int, float)
 
 _FLOAT = "float"
 
@@ -69,11 +72,15 @@ def parsed(content: bytes) -> Any:
 
     Raises:
         ValueError: If it is no strict JSON in UTF-8: a name given twice, NaN, a number
-            of thousands of digits, or lists nested more than a hundred times.
+            beyond the range of floats, or lists nested more than a hundred times.
     """
     try:
         value = json.loads(
-            content.decode(), object_pairs_hook=_distinct, parse_constant=_refused
+            content.decode(),
+            object_pairs_hook=_distinct,
+            parse_constant=_refused,
+            parse_int=_in_range(int),
+            parse_float=_in_range(float),
         )
     except RecursionError:
         raise ValueError("It is nested too deeply.") from None
@@ -85,6 +92,17 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) < len(pairs):
         raise ValueError("A name is given twice.")
     return value
+
+
+def _in_range(kind: Callable[[str], Number]) -> Callable[[str], Number]:
+    def number(token: str) -> Number:
+        value = kind(token)
+        # Whatever reads it may make it a float, and an infinity has its own form.
+        if abs(value) > sys.float_info.max:
+            raise ValueError("A number is beyond the range of floats.")
+        return value
+
+    return number
 
 
 def _refused(token: str) -> None:

@@ -33,11 +33,6 @@ class Gathered:
     unreadable: tuple[Unreadable, ...]
     """Unfinished and damaged runs, and folders that only look like runs."""
 
-    @property
-    def n_unverified(self) -> int:
-        """How many of the runs are of schema 1, which has no digest of itself."""
-        return sum(not run.verified for run in self.runs)
-
 
 def gather(
     runs: Path | str | Iterable[Path | str],

@@ -21,7 +21,7 @@ from ...studies.analyses import ANALYSES, Analysis, Subject, analysis
 from ..arguments import Storage, overview, parse_all
 from ..platform import prepare_jax
 from ..progress import Reporter
-from ..show import print_json, print_table, print_values, tell
+from ..show import print_json, print_table, print_values, tell, tell_unverified
 from .describe import Describing
 
 
@@ -60,6 +60,7 @@ def main(argv: Sequence[str]) -> int:
     _check_number(name, entry, len(stored))
     _check_distinct(stored)
     _check_data(stored)
+    tell_unverified(stored)
     subjects = [Subject(run) for run in stored]
     with Reporter(name, unit="part") as reporter, _precision(stored):
         findings = entry.analyse()(subjects, options, reporter)

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import tyro
 
 from ...errors import ConfigError
 from ...store.compare import Difference, compare
+from ...store.read import read_run
 from ...store.resolve import resolve_run
 from ..arguments import Storage, parse_all
-from ..show import fits, print_json, print_table, tell
+from ..show import fits, print_json, print_table, tell, tell_unverified
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +24,9 @@ class Comparing:
       overparam compare 3f2a 3f2a.2 --json
     """
 
-    one: tyro.conf.Positional[str]
+    one: tyro.conf.Positional[Path]
     """Folder of a run, or the beginning of its id."""
-    other: tyro.conf.Positional[str]
+    other: tyro.conf.Positional[Path]
     """The other run."""
     json: bool = False
     """Print as JSON."""
@@ -43,9 +45,12 @@ def main(argv: Sequence[str]) -> int:
         prog="overparam compare",
         description=Comparing.__doc__ or "",
     )
-    paths = [resolve_run(storage.runs, t) for t in (comparing.one, comparing.other)]
+    paths = [
+        resolve_run(storage.runs, str(p)) for p in (comparing.one, comparing.other)
+    ]
     if paths[0].resolve() == paths[1].resolve():
         raise ConfigError(f"Both names mean the run `{paths[0]}`: name two runs.")
+    tell_unverified(read_run(path) for path in paths)
     found = compare(*paths)
     kinds: dict[str, tuple[Difference, ...]] = {
         "config": found.config,

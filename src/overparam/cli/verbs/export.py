@@ -10,7 +10,7 @@ import tyro
 
 from ...errors import StoreError
 from ..arguments import parse
-from ..show import tell
+from ..show import tell, tell_unverified
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,7 @@ def main(argv: Sequence[str]) -> int:
     left_out = [*gathered.unreadable, *damaged]
     for unreadable in left_out:
         tell(f"left out: {unreadable.reason}")
+    tell_unverified(gathered.runs)
     look = TARGETS[exporting.to].look.format(folder=exporting.out)
     tell(f"{number} runs in {exporting.out}; look at them with `{look}`.")
     return int(any(unreadable.damaged for unreadable in left_out))

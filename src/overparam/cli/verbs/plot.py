@@ -9,7 +9,7 @@ import tyro
 
 from ...errors import ConfigError
 from ..arguments import parse
-from ..show import shown, tell
+from ..show import shown, tell, tell_unverified
 
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def main(argv: Sequence[str]) -> int:
     gathered = gather(plotting.runs, study=plotting.study, metrics="records")
     for unreadable in gathered.unreadable:
         tell(f"left out: {unreadable.reason}")
+    tell_unverified(gathered.runs)
     records = gathered.frame
     if records.is_empty():
         raise ConfigError(

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from ...citations import CITATIONS
+from ...errors import ConfigError
+from ...field_values import unknown
 from ...studies.registry import STUDIES, defaults
 from ..arguments import parse
 from ..show import tell
 
 
 if TYPE_CHECKING:
-    from ...report.material import About
+    from ...report.material import About, Material
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,7 @@ def main(argv: Sequence[str]) -> int:
     from ...report.page import write_page
 
     material = collect(reporting.runs, about=_about, study=reporting.study)
+    _check_field(material, reporting.by)
     parts = ["report", reporting.study, reporting.by]
     out = reporting.out or Path("-".join(filter(None, parts)) + ".html")
     n_bytes = write_page(material, out, by=reporting.by)
@@ -62,6 +65,12 @@ def main(argv: Sequence[str]) -> int:
         )
     tell(f"{n_runs} runs in {out} ({n_bytes / 1e6:.1f} MB)")
     return 0
+
+
+def _check_field(material: "Material", by: str | None) -> None:
+    fields = dict.fromkeys(n for study in material.studies for n in study.fields())
+    if by is not None and by not in fields:
+        raise ConfigError(unknown(by, fields, what="config field"))
 
 
 def _about(name: str) -> "About":

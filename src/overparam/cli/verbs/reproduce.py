@@ -12,7 +12,7 @@ from ...errors import ConfigError, StoreError
 from ...reproductions.registry import REPRODUCTIONS, reproduction
 from ...store.files import write_sealed
 from ..arguments import Storage, parse_all
-from ..show import duration, print_json, print_table, tell
+from ..show import duration, print_json, print_table, tell, tell_unverified
 from ..sweeping import FINISHED_WITH_FAILURES, jobs_of, print_failures, run_jobs
 
 
@@ -82,7 +82,9 @@ def main(argv: Sequence[str]) -> int:
         print_failures(result)
         return FINISHED_WITH_FAILURES
     folder = storage.runs / "reproductions" / reproducing.name / reproducing.scale
-    claims = _answer(wanted, _results(jobs, reproducing.scale), folder)
+    results = _results(jobs, reproducing.scale)
+    tell_unverified(results.stored)
+    claims = _answer(wanted, results, folder)
     _print(wanted, claims, as_json=reproducing.json)
     return 0
 

@@ -12,7 +12,7 @@ from ..arguments import Storage, overview, parse_all, take_name
 from ..execute import Executed, execute
 from ..platform import STOP, CompileClock
 from ..progress import Reporter
-from ..show import duration, print_json, print_values, tell
+from ..show import duration, print_json, print_values, tell, tell_unverified
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +108,7 @@ def _print(executed: Executed, clock: CompileClock, *, as_json: bool) -> None:
     for note in run.notes:
         tell(f"note: {note}")
     if not executed.fresh:
+        tell_unverified([run])
         tell("This run was stored before; --force runs it again.")
     elif clock.seconds:
         tell(f"Of the seconds, compilation took {duration(clock.seconds)}.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tyro
 
 from ..arguments import parse
-from ..show import print_json, print_table, tell
+from ..show import print_json, print_table, tell, tell_unverified
 
 
 if TYPE_CHECKING:
@@ -52,13 +52,11 @@ def main(argv: Sequence[str]) -> int:
         metrics="summary" if tabulating.rows == "runs" else "records",
     )
     frame = gathered.frame
+    if tabulating.study is not None and frame.is_empty():
+        tell(f"`{tabulating.runs}` holds no stored run of {tabulating.study!r}.")
     for unreadable in gathered.unreadable:
         tell(f"left out: {unreadable.reason}")
-    if gathered.n_unverified:
-        tell(
-            f"{gathered.n_unverified} of these runs are unverified: they are of schema "
-            "1, in which a change of config or status leaves no trace."
-        )
+    tell_unverified(gathered.runs)
     if tabulating.out is not None:
         write_table(frame, tabulating.out)
         tell(f"{frame.height} rows in {tabulating.out}")

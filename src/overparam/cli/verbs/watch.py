@@ -12,7 +12,7 @@ import tyro
 from ...checks import in_range, positive
 from ...sweep.watch import Glance, glance
 from ..arguments import parse
-from ..show import duration, print_json
+from ..show import duration, print_json, tell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +52,8 @@ def main(argv: Sequence[str]) -> int:
     """Watch a folder of runs."""
     watching = parse(Watching, argv, prog="overparam watch")
     seen = glance(watching.runs, best=watching.best)
+    if watching.best is not None and seen.best is None and seen.done > 0:
+        tell(f"No finished run has a finite `{watching.best}` in its summary yet.")
     if watching.json:
         print_json(seen)
         return 0
