@@ -208,7 +208,7 @@ def tiny():
 @pytest.mark.parametrize(
     ("line", "code", "sentence"),
     [
-        ("report runs --by widht", 2, "no config field `widht`, did you mean `width`?"),
+        ("report runs --by widht", 2, "There is no config field 'widht'"),
         ("table runs --study plantde", 0, "holds no stored run of 'plantde'"),
         ("watch runs --once --best nothing", 0, "No finished run has a finite `nothin"),
     ],

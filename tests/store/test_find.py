@@ -132,3 +132,20 @@ def test_the_folder_that_one_is_in_is_a_run(run, monkeypatch, tmp_path):
 def test_a_text_that_means_no_run_is_one_sentence(tmp_path, run, text):
     with pytest.raises(StoreError, match="No run under"):
         resolve_run(tmp_path / "toy", text)
+
+
+def test_a_folder_whose_folders_are_closed_says_so(tmp_path, monkeypatch):
+    (tmp_path / "toy").mkdir()
+
+    def closed(path):
+        if os.fspath(path) != os.fspath(tmp_path):
+            raise PermissionError(errno.EACCES, "Permission denied", os.fspath(path))
+        return listed(path)
+
+    # As root nothing is closed: a folder without the right to search answers like this.
+    listed = os.scandir
+    monkeypatch.setattr(os, "scandir", closed)
+    monkeypatch.setattr(os.path, "isdir", lambda path: path == tmp_path)
+    (foreign,) = look(tmp_path).foreign
+    assert foreign.path == tmp_path / "toy"
+    assert "cannot be read (Permission denied)" in foreign.reason

@@ -167,6 +167,18 @@ def schema_1(tmp_path):
     return Path(shutil.copytree(SCHEMA_1, tmp_path / "runs"))
 
 
+def test_a_name_that_a_run_lacks_is_one_sentence(schema_1):
+    run = gather(schema_1).runs[0]
+    for held, file in (
+        (run.config, "config.json"),
+        (run.summary, "summary.json"),
+        (run.arrays, "arrays.safetensors"),
+    ):
+        assert held.get("nothing") is None
+        with pytest.raises(StoreError, match=f"has no `nothing` in its `{file}`"):
+            _ = held["nothing"]
+
+
 def test_runs_of_schema_1_are_read_and_said_to_be_unverified(schema_1):
     gathered = gather(schema_1)
     assert gathered.frame["status"].to_list() == ["finished", "converged"]

@@ -118,10 +118,18 @@ def _folders(folder: Path) -> Iterator[Path]:
     try:
         with os.scandir(folder) as found:
             for each in found:
-                if os.path.isdir(each.path):
+                if _is_folder(each):
                     yield Path(each.path)
     except OSError as error:
         raise _closed(folder, error) from None
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether this is a folder, even one that nobody may look into."""
+    try:
+        return entry.is_dir()
+    except OSError:  # A link that leads in a circle.
+        return False
 
 
 def _closed(folder: Path, error: OSError) -> StoreError:

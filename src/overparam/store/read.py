@@ -24,6 +24,23 @@ _MOST_VALUES = 10**8
 """In the records of a run: 0.8 GB of numbers."""
 
 
+class Named(dict[str, Any]):
+    """What a file of a run holds, by name; a name that it lacks is one sentence.
+
+    A run of another version or study may lack what is asked of it.
+    """
+
+    def __init__(self, path: Path, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self._path = path
+
+    def __missing__(self, name: str) -> Any:
+        raise StoreError(
+            f"The run `{self._path.parent}` has no `{name}` in its `{self._path.name}`:"
+            " it is of another version, or of another study."
+        )
+
+
 @dataclass(frozen=True)
 class StoredRun:
     """One stored run; its parts are read when first asked for, and then verified."""
@@ -47,7 +64,8 @@ class StoredRun:
 
     @functools.cached_property
     def _config(self) -> tuple[str, dict[str, Any]]:
-        return read_config(self.path, self._status)
+        study, config = read_config(self.path, self._status)
+        return study, Named(self.path / "config.json", config)
 
     @functools.cached_property
     def _summary(self) -> dict[str, Any]:
@@ -96,7 +114,7 @@ class StoredRun:
     @property
     def summary(self) -> dict[str, Any]:
         """Scalars of the whole run; empty if it failed."""
-        return self._summary["summary"]
+        return Named(self.path / "summary.json", self._summary["summary"])
 
     @property
     def notes(self) -> list[str]:
@@ -133,7 +151,8 @@ class StoredRun:
     @functools.cached_property
     def arrays(self) -> "dict[str, np.ndarray]":
         """Named arrays."""
-        return self._tensors("arrays.safetensors")
+        name = "arrays.safetensors"
+        return Named(self.path / name, self._tensors(name))
 
     @functools.cached_property
     def network(self) -> "tuple[dict[str, np.ndarray], Mapping[str, Any]] | None":

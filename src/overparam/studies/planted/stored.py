@@ -59,7 +59,8 @@ def kept_students(subject: Subject, what: str) -> dict[int, TwoLayer]:
     if "snapshot.steps" in run.arrays:
         per_epoch = run.config["samples_per_epoch"] // run.config["batch_size"]
         names = ("snapshot.steps", "snapshot.weights", "snapshot.readout")
-        for step, weights, readout in zip(*map(run.arrays.get, names), strict=True):
+        kept = zip(*(run.arrays[name] for name in names), strict=True)
+        for step, weights, readout in kept:
             parts = {"weights": jnp.asarray(weights), "readout": jnp.asarray(readout)}
             found[int(step) // per_epoch] = dataclasses.replace(last, **parts)
     return found | {run.metrics.height: last}
