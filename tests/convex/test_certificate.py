@@ -147,3 +147,29 @@ def test_a_network_that_diverged_is_refused(rng):
     network = TwoLayer(weights=jnp.full((2, 1), jnp.nan), readout=jnp.ones((1, 1)))
     with pytest.raises(DataError, match="diverged"):
         certify_network(network, x, y, penalty=0.1)
+
+
+@pytest.mark.parametrize("size", [1e-150, 1e-17, 1e-10, 1e10])
+def test_certificates_of_normalised_networks_know_no_units_of_columns(rng, size):
+    x, y = rng.standard_normal((6, 2)), rng.standard_normal(6)
+    network, units = random_network(rng, 2, 4), np.array([1.0, size])
+    scaled = dataclasses.replace(network, weights=network.weights / units[:, None])
+    options = {"penalty": 0.01, "normalised": True}
+    expected = certify_network(network, x, y, **options)
+    found = certify_network(scaled, x * units, y, **options)
+    assert found.tier == expected.tier == "certified"
+    assert found.n_patterns == expected.n_patterns
+    for name in ("objective", "lower", "best_known"):
+        assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=2e-5)
+
+
+def test_nearly_equal_columns_hide_no_cell_of_normalised_neurons(rng):
+    options = {"penalty": 0.01, "normalised": True}
+    mixing = np.array([[1, 1, 0], [0, 1e-12, 0], [0, 0, 1]])
+    for _ in range(8):
+        x, y = rng.standard_normal((6, 3)), rng.standard_normal(6)
+        network = random_network(rng, 3, 4)
+        best = certify_network(network, x, y, **options).best_known
+        # Weights that undo the mixing, up to 1e-4, give every network of `x`.
+        found = certify_network(network, x @ mixing, y, **options)
+        assert found.lower <= best * (1 + 1e-3)

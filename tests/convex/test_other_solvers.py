@@ -11,6 +11,7 @@ from overparam.convex.interior_point import solve
 from overparam.convex.path import largest_penalty, regularisation_path, screened
 from overparam.convex.patterns import Patterns, enumerate_patterns
 from overparam.convex.presolve import without_idle_rows
+from overparam.convex.programs import convex_program
 from overparam.convex.reference import solve_reference
 from overparam.errors import ConfigError
 
@@ -189,3 +190,34 @@ def test_screened_groups_are_zero_in_the_optimum(rng, network, relaxation):
         # At the optimum itself nearly all inactive groups are recognised.
         inactive = optimum.group_norms <= 1e-6 * largest
         assert screened(program, optimum).sum() >= 0.5 * inactive.sum()
+
+
+def test_a_path_needs_no_pattern_beside_the_skip_block():
+    x, y = np.array([[1.0], [2.0], [0.5]]), np.array([1.0, -1.0, 3.0])
+    patterns = enumerate_patterns(x)
+    program = convex_program(x, y, patterns=patterns, network="skip", penalty=1.0)
+    assert not len(program.patterns.masks)
+    # One coefficient: soft thresholding of x'y / x'x.
+    product, square = float(x[:, 0] @ y), float(x[:, 0] @ x[:, 0])
+    for found in regularisation_path(program, n_penalties=3, smallest=0.1):
+        expected = np.sign(product) * (abs(product) - found.program.penalty) / square
+        assert found.status == "optimal"
+        assert found.skip_weights == pytest.approx([expected], rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize("network", ["plain", "normalised"])
+@pytest.mark.parametrize("relaxation", ["gated", "exact"])
+def test_generated_columns_are_patterns_of_directions(rng, network, relaxation):
+    # No direction is on for all of these samples, as the zero one would be.
+    x = np.array([[1.0, 0.0], [-1.0, 1.0], [-1.0, -1.0]])
+    options = {"network": network, "relaxation": relaxation, "penalty": 0.01}
+    all_patterns = enumerate_patterns(x)
+    for labels in (np.eye(3), -np.eye(3)):
+        for y in labels:
+            start = convex_program(
+                x, y, patterns=all_patterns.subset(np.arange(6) < 1), **options
+            )
+            found = generate_columns(start, rng=rng).solution
+            assert found.program.patterns.gates.any(axis=1).all()
+            least = solve(convex_program(x, y, patterns=all_patterns, **options))
+            assert found.primal >= least.lower

@@ -27,7 +27,8 @@ from jaxtyping import Float
 from ..checks import positive
 from ..errors import ConfigError, DataError
 from ..networks.two_layer import TwoLayer
-from .arrangement import THIN, snapped_rows
+from .arrangement import THIN, snapped_rows, unit_rows
+from .bases import line_sizes
 from .bounds import relative_gap
 from .interior_point import solve
 from .maps import network_objective, network_of, network_patterns
@@ -35,7 +36,7 @@ from .patterns import (
     Patterns,
     enumerate_patterns,
     number_of_patterns,
-    with_directions,
+    patterns_of,
 )
 from .programs import Architecture, check_data, convex_program
 from .solution import INACCURATE, Solution
@@ -52,6 +53,9 @@ _COVERED = 10 * THIN
 _RESOLVED = 1e-12
 # Distance of unit rows that are put on one line, so that no cell between them is left.
 _SNAPPED = 1e-7
+# Least singular value of the unit rows, as a fraction of the largest, that is no null
+# direction yet hides no cell of normalised neurons.
+_SPREAD = 1e-6
 # Relative error of sums, norms and singular values.
 _ROUNDING = 1e-11
 
@@ -127,8 +131,11 @@ def certify_network(
             f"the objective of the network is {objective}; a network that diverged has "
             "no certificate."
         )
+    # A normalised neuron does not know the units of the columns; its cells do.
+    columns = _column_sizes(x) if normalised else np.ones(x.shape[1])
+    x = x / columns
     lined = snapped_rows(x, within=_SNAPPED)
-    own = _patterns_at_hand(network, lined, patterns)
+    own = _patterns_at_hand(network, lined, patterns, columns)
     estimate, proven, duals = 0.5 * float(y @ y), 0.0, [y]
     if len(x) and (architecture == "skip" or own.masks.any()):
         program = convex_program(
@@ -169,14 +176,28 @@ def certify_network(
     )
 
 
+def _column_sizes(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"]:
+    """Powers of two that bring the columns of the unit rows to about one size."""
+    columns = line_sizes(x, axis=0)
+    return columns * line_sizes(unit_rows(x / columns), axis=0)
+
+
 def _patterns_at_hand(
-    network: TwoLayer, x: Float[np.ndarray, "n d"], others: Patterns | None
+    network: TwoLayer,
+    x: Float[np.ndarray, "n d"],
+    others: Patterns | None,
+    columns: Float[np.ndarray, " d"],
 ) -> Patterns:
-    """All patterns of samples that are not zero if they are few, else some."""
+    """All patterns of samples that are not zero if they are few, else some.
+
+    The inputs were divided by `columns`, the directions were not.
+    """
     if not len(x) or number_of_patterns(x) <= MOST_ENUMERATED:
         return enumerate_patterns(x)
-    own = network_patterns(network, x)
-    return own if others is None else with_directions(own, x, others.gates)
+    gates = network_patterns(network, x * columns).gates
+    if others is not None:
+        gates = np.concatenate([others.gates, gates])
+    return patterns_of(x, gates * columns)
 
 
 def _proven(solution: Solution, own: Patterns, x: Float[np.ndarray, "n d"]) -> float:
@@ -189,7 +210,7 @@ def _proven(solution: Solution, own: Patterns, x: Float[np.ndarray, "n d"]) -> f
     \|x_k\|$. Without thin cells $\delta$ is rounding.
 
     Outputs of normalised neurons jump between cells: their bound is the solver's, and
-    no cell may be thin.
+    no cell may be thin, nor hidden because the columns are nearly dependent.
     """
     program, dual = solution.program, solution.dual
     lined, y = program.groups.x, program.y
@@ -197,7 +218,8 @@ def _proven(solution: Solution, own: Patterns, x: Float[np.ndarray, "n d"]) -> f
     finer = enumerate_patterns(lined, thin=_RESOLVED)
     resolved = kept and len(finer.masks) == len(own.masks)
     if program.network == "normalised":
-        return solution.lower if resolved and np.array_equal(lined, x) else 0.0
+        certain = resolved and np.array_equal(lined, x) and _independent(x)
+        return solution.lower if certain else 0.0
     assert solution.cone_dual is not None  # An exact programme has cones.
     cone_dual = np.maximum(solution.cone_dual, 0)
     weight = np.broadcast_to(np.abs(dual), (program.groups.n_groups, len(y))).copy()
@@ -207,6 +229,14 @@ def _proven(solution: Solution, own: Patterns, x: Float[np.ndarray, "n d"]) -> f
     sizes += outside * (weight @ np.linalg.norm(x, axis=1))
     sizes += np.abs(dual) @ np.linalg.norm(x - lined, axis=1)
     return _dual_value(y, dual, size=float((sizes / program.bounds).max()))
+
+
+def _independent(x: Float[np.ndarray, "n d"]) -> bool:
+    """Whether the unit rows span every direction well or, but for rounding, not."""
+    singular = np.linalg.svd(unit_rows(x), compute_uv=False)
+    rounding = max(x.shape) * np.finfo(float).eps * singular[0]
+    spanned = singular[singular > rounding]
+    return bool(spanned[-1] > _SPREAD * singular[0])
 
 
 def loose_bound(

@@ -102,6 +102,8 @@ def violating_directions(
         )
         ascent = signs[:, None] * blocks
         ascent /= np.maximum(np.linalg.norm(ascent, axis=1, keepdims=True), 1e-300)
+        # The zero direction is no direction: where nothing ascends, nothing moves.
+        ascent = np.where(ascent.any(axis=1, keepdims=True), ascent, u)
         u = u + 0.5 * (ascent - u) if program.exact else ascent
         u /= np.maximum(np.linalg.norm(u, axis=1, keepdims=True), 1e-300)
     bound = program.bounds[-1] * (1 + _EXCESS)

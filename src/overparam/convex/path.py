@@ -128,11 +128,11 @@ def _solve_screened(
 def _possible(
     program: Program, kept: Bool[np.ndarray, " groups"]
 ) -> Bool[np.ndarray, " patterns"]:
-    """Patterns with a group that may be non-zero, and at least one."""
-    copies = kept[program.n_skip :].reshape(-1, len(program.patterns.masks))
+    """Patterns with a group that may be non-zero, and at least one if there is one."""
+    copies = kept[program.n_skip :].reshape(2 if program.exact else 1, -1)
     patterns = np.asarray(copies.any(axis=0))
     if not patterns.any():
-        patterns[0] = True
+        patterns[:1] = True
     return patterns
 
 
