@@ -4,7 +4,9 @@ import math
 
 import pytest
 
-from overparam.checks import MOST, at_least, in_range, one_of, positive
+from overparam.checks import MOST, at_least, counts, in_range, one_of, positive
+from overparam.data.circle import lattice_inputs
+from overparam.dynamics.training import Plan
 from overparam.errors import ConfigError
 
 
@@ -15,12 +17,23 @@ HOSTILE = [math.nan, math.inf, -math.inf, 10**400, -(10**400), 10**5000, "3", Tr
 def test_what_is_no_usable_number_is_refused_in_a_short_sentence(value):
     for check in (
         lambda: at_least(1, width=value),
+        lambda: counts(width=value),
         lambda: positive(width=value),
         lambda: in_range(0, 1, width=value),
     ):
         with pytest.raises(ConfigError, match=r"^`width` must .*, got .*\.$") as error:
             check()
         assert len(str(error.value)) < 120
+
+
+@pytest.mark.parametrize("value", [2.5, 2.0, None, 0, -1])
+def test_what_counts_is_a_whole_number_from_one_on(value):
+    with pytest.raises(ConfigError, match=r"^`n` must be (a whole|at least 1)"):
+        counts(n=value)
+    with pytest.raises(ConfigError, match="`batch_size`"):
+        Plan(n_steps=1, batch_size=value, record_every=1)
+    with pytest.raises(ConfigError, match="`n_samples`"):
+        lattice_inputs(value)
 
 
 def test_the_nearest_choice_is_suggested():

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from ..checks import at_least
+from ..checks import counts
 from .nulls import PermutationTest, check_permutations, generator
 from .populations import Population
 
@@ -47,7 +47,7 @@ def slices(
 
     Where a neuron and its negative are the same, absolute projections are compared.
     """
-    at_least(1, n_directions=n_directions)
+    counts(n_directions=n_directions)
     points = np.concatenate([a.points, b.points]).astype(np.float64)
     weights = np.concatenate([a.shares, b.shares])
     directions = generator(key).standard_normal((n_directions, points.shape[1]))

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.optimize import linprog
 
-from ..checks import at_least, one_of
+from ..checks import counts, one_of
 from ..errors import ConfigError
 from .arrangement import (
     THIN,
@@ -85,7 +85,7 @@ def sample_gates(
     """Random directions: Gaussian, Gaussian on a random half of the features, or
     Gaussian combinations of the differences of pairs of samples.
     """
-    at_least(1, n_gates=n_gates)
+    counts(n_gates=n_gates)
     one_of(["dense", "sparse", "bisector"], sampler=sampler)
     n, d = x.shape
     if sampler == "bisector":

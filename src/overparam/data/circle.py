@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Complex, Float, PRNGKeyArray
 
-from ..checks import at_least
+from ..checks import counts
 from ..drawing import host_uniform
 from ..errors import ConfigError
 
@@ -96,7 +96,7 @@ def unit_vectors(theta: Angles) -> Float[np.ndarray, "n 2"]:
 
 def lattice_inputs(n: int) -> Float[np.ndarray, "n 2"]:
     """A Gaussian-like point set without randomness: Box-Muller on a golden lattice."""
-    at_least(1, n_samples=n)
+    counts(n_samples=n)
     i = np.arange(n)
     radius = np.sqrt(-2 * np.log((i + 0.5) / n))
     return radius[:, None] * unit_vectors(2 * math.pi * ((i * GOLDEN) % 1))

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from ..checks import at_least, one_of
+from ..checks import at_least, counts, one_of
 from ..errors import ConfigError
 
 
@@ -49,7 +49,7 @@ def design_matrix(
     Reference: Wang, Hua, Candès, Pilanci 2022 (arXiv 2209.15265), section 6.
     """
     one_of(_DESIGNS, design=design)
-    at_least(1, n_samples=n_samples, dimension=dimension)
+    counts(n_samples=n_samples, dimension=dimension)
     x = generator(key).standard_normal((n_samples, dimension)) / np.sqrt(n_samples)
     if design.endswith("cubic"):
         x = x**3
@@ -92,7 +92,7 @@ def planted_directions(
 
 def check_planted(planted: Planted, *, n_planted: int, dimension: int) -> None:
     """The number of planted neurons suits their kind."""
-    at_least(1, n_planted=n_planted)
+    counts(n_planted=n_planted)
     if planted == "axes" and n_planted > dimension:
         raise ConfigError(
             f"`n_planted`={n_planted} axes do not fit in dimension {dimension}."

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ..checks import at_least, positive
+from ..checks import counts, positive
 from ..drawing import normal
 from .source import Batch
 
@@ -48,7 +48,7 @@ def gaussian_mixture(
         separation: Half the distance s of the class means.
         key: Random key.
     """
-    at_least(1, n_train=n_train, n_test=n_test)
+    counts(n_train=n_train, n_test=n_test)
     positive(separation=separation)
     x, y = _draw(mean, n_train + n_test, separation, key)
     return Parts(Batch(x[:n_train], y[:n_train]), Batch(x[n_train:], y[n_train:]))

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from ..checks import at_least
+from ..checks import counts
 from ..drawing import host_uniform
 from .circle import GOLDEN, CircleTeacher, concentrate, uniform_angles
 
@@ -53,7 +53,7 @@ def sample_student(n: int, *, key: PRNGKeyArray) -> Points:
 
 def lattice_student(n: int) -> Points:
     """Evenly spread points without randomness."""
-    at_least(1, width=n)
+    counts(width=n)
     index = np.arange(n)[:, None] + 0.5
     return SIDE * ((index * PLASTIC) % 1) - SIDE / 2
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from ..checks import at_least
+from ..checks import at_least, counts
 from ..data.source import Source
 from ..errors import ConfigError
 from ..networks.network import Network
@@ -41,7 +41,7 @@ class Plan:
                 f"A training has at most 2^31 - 1 steps, got {self.n_steps}; lower the "
                 "number of steps or epochs."
             )
-        at_least(1, batch_size=self.batch_size, record_every=self.record_every)
+        counts(batch_size=self.batch_size, record_every=self.record_every)
 
 
 @dataclass(frozen=True, kw_only=True)
