@@ -14,7 +14,7 @@ from ..store.read import StoredRun
 
 
 _GAP = "  "
-_LONGEST_WORD = 40
+_LONGEST_WORD = 36
 _MOST_NAMED = 20
 
 
