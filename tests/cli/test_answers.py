@@ -232,3 +232,12 @@ def test_what_is_made_of_unverified_runs_says_so(runs, capsys, line):
     names = {name: the(runs, name).name for name in ("planted", "recovery")}
     assert run_command(line.format(**names).split()) == 0
     assert "of these runs are unverified" in capsys.readouterr().err
+
+
+def test_an_export_without_the_damaged_runs_says_so_with_its_code(runs, capsys):
+    (the(runs, "planted") / "summary.json").write_text("{}")
+    assert (
+        run_command(["export", "runs", "--to", "tensorboard", "--out", "exported"]) == 1
+    )
+    told = capsys.readouterr().err.splitlines()
+    assert told[-1] == "overparam: Left out for damage: 1 of the runs."

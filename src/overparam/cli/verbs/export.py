@@ -56,4 +56,7 @@ def main(argv: Sequence[str]) -> int:
     tell_unverified(gathered.runs)
     look = TARGETS[exporting.to].look.format(folder=exporting.out)
     tell(f"{number} runs in {exporting.out}; look at them with `{look}`.")
-    return int(any(unreadable.damaged for unreadable in left_out))
+    n_damaged = sum(unreadable.damaged for unreadable in left_out)
+    if n_damaged:
+        tell(f"overparam: Left out for damage: {n_damaged} of the runs.")
+    return int(n_damaged > 0)
