@@ -21,7 +21,8 @@ from .feature_cache import (
     kernel,
 )
 from .labels import one_hot
-from .shifted import ShiftedSolutions, solve_shifted
+from .ridge_spectrum import DIGITS, FitLeft, fit_left, float64_rows
+from .shifted import EIGEN_LIMIT, ShiftedSolutions, solve_shifted
 
 
 PENALTIES = tuple(10.0 ** (-5 + i / 2) for i in range(9))
@@ -36,10 +37,17 @@ class RidgePath(eqx.Module):
         readouts: Weights, shape `(n, width, n_outputs)`.
         intercepts: Unpenalised intercepts, shape `(n, n_outputs)`, or zeros.
         residuals: $\|(G + \lambda I) P - F^\top Y / N\|$ divided by $\|F^\top Y / N\|$,
-            computed from the features and not from the factorisation.
-        degrees_of_freedom: $\sum_i e_i / (e_i + \lambda)$ over the eigenvalues of $G$.
+            computed from the features and not from the factorisation. They do not
+            bound the error of the objective: `gap_bounds` do.
+        degrees_of_freedom: $\sum_i e_i / (e_i + \lambda)$ over the eigenvalues of $G$;
+            NaN where these are lost to rounding even in float64.
         cross_validation: Generalised cross-validation score,
-            $\frac{\|Y - \hat Y\|^2 / N}{(1 - \mathrm{df} / N)^2}$.
+            $\frac{\|Y - \hat Y\|^2 / N}{(1 - \mathrm{df} / N)^2}$; NaN where the
+            degrees of freedom are, and where none are left.
+        gap_bounds: Most by which the objective of `ridge_path` at a readout and its
+            intercept exceeds its minimum, $\|r\|^2 / \lambda$ plus the squared mean
+            error that an intercept would take: half the gradient is $r$, and the
+            objective is $2 \lambda$-strongly convex. Infinite without a penalty.
         centre: What `scores` takes from the features before a product, so that their
             means cost no digits; `None` without an intercept.
     """
@@ -50,7 +58,7 @@ class RidgePath(eqx.Module):
     residuals: Float[np.ndarray, " n"]
     degrees_of_freedom: Float[np.ndarray, " n"]
     cross_validation: Float[np.ndarray, " n"]
-
+    gap_bounds: Float[np.ndarray, " n"]
     centre: Float[np.ndarray, " width"] | None = None
 
     def scores(
@@ -93,7 +101,8 @@ def ridge_path(
     ($F F^\top$) is factorised in float64, whatever the type of the features. Its
     entries are sums in that type, of unit roundoff $u$: the readout is accurate to
     about $u (e_1 + \lambda) / (e_n + \lambda)$ with the largest and smallest eigenvalue
-    of the system, and `residuals` say what is reached.
+    of the system, and `gap_bounds` say what is reached. Degrees of freedom and losses
+    that these sums leave open are taken from the singular values of the features.
 
     Args:
         features: Features $F$ of the training samples.
@@ -173,7 +182,12 @@ def _primal(
     if means.any():
         G -= np.outer(means, means)
     resolution = float(jnp.finfo(matrix.dtype).eps)
-    return solve_shifted(G, _moment(matrix, targets), penalties, resolution=resolution)
+    solved = solve_shifted(
+        G, _moment(matrix, targets), penalties, resolution=resolution
+    )
+    # What is left of the samples and not of the columns.
+    n_samples, width = matrix.shape
+    return solved._replace(left=solved.left + (n_samples - width))
 
 
 def _dual(
@@ -185,13 +199,14 @@ def _dual(
     if means.any():
         system -= system.mean(axis=0)
         system -= system.mean(axis=1, keepdims=True)
-    dual = solve_shifted(system, targets / n_samples, penalties)
+    resolution = float(jnp.finfo(matrix.dtype).eps)
+    dual = solve_shifted(system, targets / n_samples, penalties, resolution=resolution)
     stacked = np.concatenate(list(dual.solutions), axis=1)
     back = _transposed_times(matrix, stacked.astype(matrix.dtype))
     readouts = np.array(back, np.float64)
     readouts -= np.outer(means, stacked.sum(axis=0))
     solutions = np.stack(np.split(readouts, len(penalties), axis=1))
-    return ShiftedSolutions(solutions, dual.degrees_of_freedom)
+    return dual._replace(solutions=solutions)
 
 
 def _moment(
@@ -208,7 +223,8 @@ def _with_diagnostics(
     solve: Callable[..., ShiftedSolutions],
 ) -> RidgePath:
     """The path on features and targets that are centred, or taken as they are."""
-    readouts, df = solve(matrix, targets, penalties)
+    solved = solve(matrix, targets, penalties)
+    readouts = solved.solutions
     n_samples, dtype = matrix.shape[0], matrix.dtype
     means = _means(matrix)
     intercepts = 0.0 - means @ readouts
@@ -226,15 +242,67 @@ def _with_diagnostics(
         residuals.append(np.linalg.norm(pull + penalty * readout) / moment)
         _check_residual(residuals[-1], penalty, dtype)
         losses.append(np.sum(error**2) / n_samples)
-    free = np.maximum(1 - df / n_samples, np.finfo(float).tiny)
+    spent, left, losses = _left_over(matrix, targets, penalties, solved, losses)
+    free = np.where(left > 0, left, np.nan) / n_samples
     return RidgePath(
         penalties=np.asarray(penalties, np.float64),
         readouts=readouts,
         intercepts=intercepts,
         residuals=np.array(residuals),
-        degrees_of_freedom=df,
-        cross_validation=np.array(losses) / free**2,
+        degrees_of_freedom=spent,
+        cross_validation=losses / free**2,
+        gap_bounds=_gap_bounds(matrix, targets, penalties, readouts, intercepts),
     )
+
+
+def _left_over(
+    matrix: FeatureMatrix,
+    targets: np.ndarray,
+    penalties: Sequence[float],
+    solved: ShiftedSolutions,
+    losses: Sequence[float],
+) -> FitLeft:
+    """Degrees of freedom and losses, once more where the products leave them open."""
+    n_samples = matrix.shape[0]
+    spent, left = solved.degrees_of_freedom.copy(), solved.left.copy()
+    kept = np.array(losses)
+    digits = float(jnp.finfo(matrix.dtype).eps) / DIGITS
+    noise = (digits * np.linalg.norm(targets)) ** 2 / n_samples
+    unsure = solved.doubts > DIGITS * np.minimum(np.maximum(spent, 1), left)
+    unsure |= kept < noise
+    unsure &= np.asarray(penalties) > 0
+    if unsure.any() and min(matrix.shape) <= EIGEN_LIMIT:
+        found = fit_left(matrix, targets, np.asarray(penalties)[unsure])
+        spent[unsure], left[unsure], kept[unsure] = found
+    return FitLeft(spent, left, kept)
+
+
+def _gap_bounds(
+    matrix: FeatureMatrix,
+    targets: np.ndarray,
+    penalties: Sequence[float],
+    readouts: np.ndarray,
+    intercepts: np.ndarray,
+) -> Float[np.ndarray, " n"]:
+    (n, width, k), n_samples = readouts.shape, matrix.shape[0]
+    stacked = np.hstack(list(readouts))
+    pull, mean, error_mean = np.zeros((width, n * k)), np.zeros(width), np.zeros(n * k)
+    for start, block in float64_rows(matrix):
+        wanted = np.tile(targets[start : start + len(block)], n)
+        errors = block @ stacked + intercepts.ravel() - wanted
+        pull += block.T @ errors / n_samples
+        mean += block.sum(axis=0) / n_samples
+        error_mean += errors.sum(axis=0) / n_samples
+    offsets = np.zeros(n)
+    if isinstance(matrix, Centred):
+        pull -= np.outer(mean, error_mean)
+        offsets = np.sum(error_mean.reshape(n, k) ** 2, axis=1)
+    shifts = np.asarray(penalties, np.float64)
+    pulls = np.stack(np.hsplit(pull, n)) + shifts[:, None, None] * readouts
+    positive = np.where(shifts > 0, shifts, 1.0)
+    with np.errstate(over="ignore"):  # an infinite bound is one
+        bounds = np.sum(pulls**2, axis=(1, 2)) / positive + offsets
+    return np.where(shifts > 0, bounds, np.inf)
 
 
 def _check_residual(residual: float, penalty: float, dtype: jnp.dtype) -> None:

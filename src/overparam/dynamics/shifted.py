@@ -21,10 +21,21 @@ class ShiftedSolutions(NamedTuple):
     Attributes:
         solutions: $P$ for each shift, shape `(n, width, k)`.
         degrees_of_freedom: $\mathrm{tr}\, G (G + \lambda I)^{-1}$ for each shift.
+        left: $\mathrm{tr}\, \lambda (G + \lambda I)^{-1}$ for each shift, the rest of
+            the width; not from a difference, which would cancel.
+        doubts: How far these may be off by errors of the entries of $G$; 0 at the shift
+            0, where they count directions, and from Cholesky factors, which know none.
     """
 
     solutions: Float[np.ndarray, "n width k"]
     degrees_of_freedom: Float[np.ndarray, " n"]
+    left: Float[np.ndarray, " n"]
+    doubts: Float[np.ndarray, " n"]
+
+
+def trace_left(values: Float[np.ndarray, " width"], shift: float) -> float:
+    r"""$\sum_i \lambda / (e_i + \lambda)$ for eigenvalues $e$ and a positive shift."""
+    return float(np.sum(shift / (values + shift)))
 
 
 def solve_shifted(
@@ -65,19 +76,27 @@ def _by_eigen(
     values = np.maximum(values, 0.0)
     rotated = vectors.T @ rhs
     # Without a penalty, directions that no feature spans get nothing.
-    kept = values > len(G) * resolution * values[-1]
-    solutions, df = [], []
+    error = len(G) * resolution * values[-1]
+    kept = values > error
+    low, high = np.maximum(values - error, 0.0), values + error
+    solutions, df, left, doubts = [], [], [], []
     for shift in shifts:
         shifted = np.where(kept | (shift > 0), values + shift, np.inf)
         solutions.append(vectors @ (rotated / shifted[:, None]))
         df.append(float(np.sum(values / shifted)))
-    return ShiftedSolutions(np.stack(solutions), np.array(df))
+        if shift > 0:
+            left.append(trace_left(values, shift))
+            doubts.append(trace_left(low, shift) - trace_left(high, shift))
+        else:
+            left.append(float(np.sum(~kept)))
+            doubts.append(0.0)
+    return ShiftedSolutions(np.stack(solutions), *map(np.array, (df, left, doubts)))
 
 
 def _by_cholesky(
     G: np.ndarray, rhs: np.ndarray, shifts: Sequence[float]
 ) -> ShiftedSolutions:
-    solutions, df = [], []
+    solutions, left = [], []
     diagonal = np.diag_indices_from(G)
     before = G[diagonal]
     (invert,) = scipy.linalg.get_lapack_funcs(["trtri"], [G])
@@ -95,5 +114,6 @@ def _by_cholesky(
         inverse, _ = invert(factor, lower=1, overwrite_c=1)
         # trace(G (G + s)^-1) = width - s trace((G + s)^-1) = width - s |L^-1|^2.
         # `norm` reads the matrix as it lies; `vdot` would copy it, 800 MB each time.
-        df.append(len(G) - shift * float(np.linalg.norm(inverse)) ** 2)
-    return ShiftedSolutions(np.stack(solutions), np.array(df))
+        left.append(shift * float(np.linalg.norm(inverse)) ** 2)
+    rest = np.array(left)
+    return ShiftedSolutions(np.stack(solutions), len(G) - rest, rest, 0.0 * rest)
