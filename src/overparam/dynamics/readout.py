@@ -40,7 +40,8 @@ class RidgePath(eqx.Module):
             computed from the features and not from the factorisation. They do not
             bound the error of the objective: `gap_bounds` do.
         degrees_of_freedom: $\sum_i e_i / (e_i + \lambda)$ over the eigenvalues of $G$;
-            NaN where these are lost to rounding even in float64.
+            NaN where these are lost to rounding even in float64. Beyond `EIGEN_LIMIT`
+            features and samples they are those of the products, to their rounding.
         cross_validation: Generalised cross-validation score,
             $\frac{\|Y - \hat Y\|^2 / N}{(1 - \mathrm{df} / N)^2}$; NaN where the
             degrees of freedom are, and where none are left.
