@@ -51,6 +51,14 @@ CASES = {
         lambda rng: (rng.standard_normal((30, 28)) + 1e5).astype("float32"),
         *(1e-3, True),
     ),
+    "two directions, centred": (
+        lambda rng: rng.standard_normal((6, 2)) @ rng.standard_normal((2, 13)),
+        *(3e-12, True),
+    ),
+    "interpolating, columns over decades": (
+        lambda rng: decades(rng, (6, 13), 1),
+        *(2e-6, False),
+    ),
     "large": (lambda rng: 1e17 * rng.standard_normal((20, 22)), *(1e19, True)),
     "interpolating": (lambda rng: 3e9 * rng.standard_normal((6, 33)), *(1.0, False)),
     "interpolating, centred": (

@@ -243,7 +243,10 @@ def _with_diagnostics(
         residuals.append(np.linalg.norm(pull + penalty * readout) / moment)
         _check_residual(residuals[-1], penalty, dtype)
         losses.append(np.sum(error**2) / n_samples)
-    spent, left, losses = _left_over(matrix, targets, penalties, solved, losses)
+    gap_bounds = _gap_bounds(matrix, targets, penalties, readouts, intercepts)
+    spent, left, losses = _left_over(
+        matrix, targets, penalties, solved, losses, gap_bounds
+    )
     free = np.where(left > 0, left, np.nan) / n_samples
     return RidgePath(
         penalties=np.asarray(penalties, np.float64),
@@ -252,7 +255,7 @@ def _with_diagnostics(
         residuals=np.array(residuals),
         degrees_of_freedom=spent,
         cross_validation=losses / free**2,
-        gap_bounds=_gap_bounds(matrix, targets, penalties, readouts, intercepts),
+        gap_bounds=gap_bounds,
     )
 
 
@@ -262,15 +265,14 @@ def _left_over(
     penalties: Sequence[float],
     solved: ShiftedSolutions,
     losses: Sequence[float],
+    gap_bounds: Float[np.ndarray, " n"],
 ) -> FitLeft:
     """Degrees of freedom and losses, once more where the products leave them open."""
-    n_samples = matrix.shape[0]
     spent, left = solved.degrees_of_freedom.copy(), solved.left.copy()
     kept = np.array(losses)
-    digits = float(jnp.finfo(matrix.dtype).eps) / DIGITS
-    noise = (digits * np.linalg.norm(targets)) ** 2 / n_samples
     unsure = solved.doubts > DIGITS * np.minimum(np.maximum(spent, 1), left)
-    unsure |= kept < noise
+    # Outputs of the readout are within the root of the gap of those of the minimiser.
+    unsure |= gap_bounds > DIGITS**2 * kept
     unsure &= np.asarray(penalties) > 0
     if unsure.any() and min(matrix.shape) <= EIGEN_LIMIT:
         found = fit_left(matrix, targets, np.asarray(penalties)[unsure])

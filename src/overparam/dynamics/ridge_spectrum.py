@@ -73,13 +73,15 @@ def _projections(
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Singular values, squared targets along their vectors, and the squared rest."""
     n_samples, width = matrix.shape
-    if width > n_samples:
+    if width >= n_samples:
         triangle = np.zeros((0, n_samples))
         for block in _columns(matrix):
             triangle = _triangle(triangle, block.T)
-        vectors, singular, _ = scipy.linalg.svd(triangle.T, full_matrices=False)
-        along = (vectors.T @ targets)[:rank]
-        return singular[:rank], np.sum(along**2, axis=1), 0.0
+        # Rows of an orthonormal basis, of what is orthogonal to ones where centred.
+        basis = scipy.linalg.helmert(n_samples, full=rank == n_samples)
+        vectors, singular, _ = scipy.linalg.svd(basis @ triangle.T)
+        along = vectors.T @ (basis @ targets)
+        return singular, np.sum(along**2, axis=1), 0.0
     triangle = np.zeros((0, width + targets.shape[1]))
     mean = sum(block.sum(axis=0) for _, block in float64_rows(matrix)) / n_samples
     if not isinstance(matrix, Centred):
@@ -90,7 +92,7 @@ def _projections(
     vectors, singular, _ = scipy.linalg.svd(triangle[:width, :width])
     along = vectors.T @ triangle[:width, width:]
     rest = float(np.sum(triangle[width:, width:] ** 2))
-    return singular[:rank], np.sum(along[:rank] ** 2, axis=1), rest
+    return singular, np.sum(along**2, axis=1), rest
 
 
 def _triangle(above: np.ndarray, block: np.ndarray) -> np.ndarray:
