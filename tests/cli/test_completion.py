@@ -46,9 +46,10 @@ def test_no_offered_flag_is_unknown_to_the_parser(verb, subject, capsys, monkeyp
     assert subject in module.forms()
     for word in completed()[verb][subject]:
         if word.startswith("--") and word != "--help":
-            # A second time it is refused for that, and nothing is run.
-            assert run_command([*arguments(verb, subject), word, "1", word, "1"]) == 2
-            assert "has no option" not in capsys.readouterr().err, word
+            # Then comes one that there is not, so that nothing is run.
+            line = [*arguments(verb, subject), word, "1", "--no-such-option"]
+            assert run_command(line) == 2
+            assert f"has no option {word!r}" not in capsys.readouterr().err, word
 
 
 def complete(script, *words):

@@ -282,9 +282,7 @@ def test_the_command_line_takes_the_published_spellings(tmp_path, capsys):
     (path,) = find_runs(tmp_path)
     stored = read_run(path).config
     assert (stored["penalty"], stored["width"], stored["steps"]) == (1e-2, 8, 20)
-    with pytest.raises(SystemExit) as stopped:
-        run_command(["run", "timescales", "--lamda", "1e-2"])
-    assert stopped.value.code == 2
+    assert run_command(["run", "timescales", "--lamda", "1e-2"]) == 2
     assert "--lambda" in capsys.readouterr().err
 
 

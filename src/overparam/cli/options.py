@@ -74,7 +74,7 @@ def read(
             that such a default has set can be taken back.
 
     Raises:
-        ConfigError: An option or a value is not valid, missing or given twice.
+        ConfigError: An option or a value is not valid or missing.
     """
     kinds = list(kinds)
     known = options(kinds)
@@ -82,8 +82,7 @@ def read(
         known += [_opposite(option) for option in known if option.sets is not None]
     given: dict[Option, Any] = {}
     for option, words in _assigned(argv, known, prog):
-        if option in given:
-            raise ConfigError(f"{_called(option)} is given twice; give it once.")
+        # Of several the last counts, as anywhere: a script adds to a line it was given.
         given[option] = option.sets if option.sets is not None else option.value(words)
     for option in known:
         if option.required and option not in given:
