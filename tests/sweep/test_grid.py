@@ -188,10 +188,10 @@ HEAD = '[sweep]\nstudy = "toy"\n'
     [
         ("", r"sweep\.toml`: It names no study"),
         ("[sweep]\nstudy = 1", "It names no study"),
-        ("[sweep]\nstudie = 'toy'", "no entry of .sweep. `studie`, did you mean"),
+        ("[sweep]\nstudie = 'toy'", "no entry of .sweep. 'studie', did you mean"),
         ("sweep = 1", "`sweep` must be a table"),
         ("[sweep\n", "It is no valid TOML.*line 1"),
-        (HEAD + "[gird]", "no table `gird`, did you mean `grid`"),
+        (HEAD + "[gird]", "no table 'gird', did you mean `grid`"),
         (HEAD + "[grid]\nwidht = 1", "no field 'widht', did you mean `width`"),
         (HEAD + "[grid]\nwidth = [1, 'a']", "`width` must be a whole number, got 'a'"),
         (

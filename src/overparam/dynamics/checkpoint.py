@@ -97,8 +97,12 @@ class Checkpointer:
         # The records in the header are as small as any description.
         most = MOST_BYTES + 2 * _bytes(states)
         content = io.BytesIO(_body(self.path, most))
-        about = json.loads(content.readline())
-        if about["owner"] != self.owner:
+        try:
+            about = json.loads(content.readline())
+            owner, header = about["owner"], about["header"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise _UnusableError("does not fit this version") from None
+        if owner != self.owner:
             raise _UnusableError("is that of another run, or of other data")
         try:
             found = before = eqx.tree_deserialise_leaves(content, states)
@@ -110,7 +114,7 @@ class Checkpointer:
             raise _UnusableError("has lost what was kept beside it") from error
         except Exception as error:  # Equinox and NumPy raise whatever they meet.
             raise _UnusableError("does not fit this version") from error
-        return found, before, about["header"]
+        return found, before, header
 
 
 def _bytes(states: PyTree) -> int:

@@ -300,9 +300,7 @@ class _Loop:
         if not (keeper and found):
             return False
         states, before, header = found
-        # Earlier versions kept whole intervals only.
-        part = header.get("part")
-        self.part = _Part(**part) if part else _Part.of(self.runs, header["step"])
+        self.part = _Part(**header["part"])
         same = {"batch_size", "record_every"}
         if self.part.n_pieces:
             same.add("n_steps")  # It may have shortened the interval.
