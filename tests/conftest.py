@@ -1,7 +1,9 @@
 """Strict numerics for every test; real data sets for those that ask for them."""
 
+import gc
 import os
 import signal
+from pathlib import Path
 
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -37,6 +39,20 @@ def precision():
     """The command line sets JAX's float64 flag and cache; give every test ours."""
     yield
     jax.config.update("jax_enable_x64", True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_programs():
+    """Compiled programs are given up in time.
+
+    Each holds pieces of memory, of which Linux gives a process 65,530; XLA crashes
+    where it gets no more.
+    """
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > 25_000:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture
