@@ -24,8 +24,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from overparam.cli.execute import work
 from overparam.cli.sweeping import jobs_of
-from overparam.sweep.clusters import cluster_workers
-from overparam.sweep.run import sweep
+from overparam.sweeping.clusters import cluster_workers
+from overparam.sweeping.run import sweep
 
 
 LEAST_GAIN = 1.8

@@ -17,18 +17,18 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.stats import levy_stable
 
-from overparam.analysis.pruning import counts_for_ratio
-from overparam.analysis.pruning_accuracy import scores_after_pruning
-from overparam.analysis.pruning_networks import pruning_curves
+from overparam.analysis.pruning.accuracy import scores_after_pruning
+from overparam.analysis.pruning.curves import counts_for_ratio
+from overparam.analysis.pruning.networks import pruning_curves
 from overparam.data.source import Table
 from overparam.dynamics.descent import BatchLoss, Descent
-from overparam.dynamics.loop import train
-from overparam.dynamics.losses import cross_entropy
-from overparam.dynamics.noise import HeavyTailNoise
 from overparam.dynamics.noisy_descent import NoisyDescent, torch_sgd
-from overparam.dynamics.stable import positive_stable, symmetric_stable
-from overparam.dynamics.training import Plan, Training, Watch
 from overparam.networks.deep import mlp
+from overparam.noise.heavy_tailed import HeavyTailNoise
+from overparam.noise.stable import positive_stable, symmetric_stable
+from overparam.objectives.losses import cross_entropy
+from overparam.training.loop import train
+from overparam.training.plan import Plan, Training, Watch
 
 
 TABLE = Path(__file__).parent.parent / "docs" / "benchmarks" / "heavy_tails.md"

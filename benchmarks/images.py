@@ -19,11 +19,11 @@ import optax
 
 from overparam.data.source import Batch
 from overparam.dynamics.descent import BatchLoss, Descent
-from overparam.dynamics.losses import cross_entropy
-from overparam.dynamics.readout_rules import Gram
 from overparam.dynamics.stochastic_varpro import StochasticVarPro
-from overparam.networks.resnet import resnet
-from overparam.networks.vgg import vgg11
+from overparam.networks.convolutional.resnet import resnet
+from overparam.networks.convolutional.vgg import vgg11
+from overparam.objectives.losses import cross_entropy
+from overparam.readouts.rules import Gram
 
 
 STEPS = 2

@@ -27,16 +27,16 @@ import optax
 
 from overparam.data.source import Table
 from overparam.dynamics.descent import BatchLoss, Descent
-from overparam.dynamics.feature_cache import StoredFeatures, cache_features
-from overparam.dynamics.logistic import NewtonSettings, logistic_readout
-from overparam.dynamics.loop import train
-from overparam.dynamics.losses import cross_entropy
-from overparam.dynamics.penalties import L2Penalty
-from overparam.dynamics.readout import one_hot_centred, ridge_path
-from overparam.dynamics.training import Plan, Training
 from overparam.networks.linear import LinearReadout
+from overparam.objectives.losses import cross_entropy
+from overparam.objectives.penalties import L2Penalty
+from overparam.readouts.feature_cache import StoredFeatures, cache_features
+from overparam.readouts.logistic import NewtonSettings, logistic_readout
+from overparam.readouts.ridge_path import one_hot_centred, ridge_path
 from overparam.studies.features.config import Features
 from overparam.studies.features.problem import frozen, images, initial_network
+from overparam.training.loop import train
+from overparam.training.plan import Plan, Training
 
 
 @dataclass

@@ -23,10 +23,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from overparam.convex.interior_point import solve
-from overparam.convex.patterns import patterns_of, with_directions
-from overparam.convex.programs import Program, convex_program
-from overparam.convex.reference import solve_reference
+from overparam.convex.programs.patterns import patterns_of, with_directions
+from overparam.convex.programs.program import Program, convex_program
+from overparam.convex.solvers.interior_point import solve
+from overparam.convex.solvers.reference import solve_reference
 
 
 TABLE = Path(__file__).parent.parent / "docs" / "benchmarks" / "recovery.md"

@@ -7,7 +7,7 @@
    thread, on one such process, and on one that may use all cores, alternately, every
    time from a cold start of the processes. The compilation cache is filled beforehand.
    Target: two processes do at least 1.7 times as many per second as one. (A process
-   that may use all cores draws its next samples on the second, `dynamics/draws.py`.)
+   that may use all cores draws its next samples on the second, `training/draws.py`.)
 """
 
 import argparse
@@ -26,7 +26,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from overparam.cli.sweeping import jobs_of
 from overparam.store.record import RunRecord
 from overparam.store.run import open_run
-from overparam.sweep.run import sweep
+from overparam.sweeping.run import sweep
 
 
 MOST_OVERHEAD = 0.05

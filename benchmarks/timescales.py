@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from scipy.integrate import solve_ivp
 
-from overparam.data.circle import CircleTeacher
+from overparam.data.sources.circle import CircleTeacher
 from overparam.dynamics.varpro import VarPro
 from overparam.limits.diffusion import ultra_fast
 from overparam.limits.diffusion_projected import projected

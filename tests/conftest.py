@@ -17,8 +17,8 @@ import jax
 import pytest
 
 from overparam.data.catalogue import load
-from overparam.data.locate import locate
-from overparam.data.official import OFFICIAL
+from overparam.data.files.locate import locate
+from overparam.data.files.official import OFFICIAL
 
 
 # A shell that starts the tests in the background has it ignored, and so would every

@@ -14,16 +14,20 @@ SOURCE = Path(overparam.__file__).parent
 # floor; rooms without science import no room of science at all.
 LEVEL = {
     "networks": 0,
-    "data": 0,
-    "dynamics": 1,
-    "convex": 1,
-    "limits": 1,
-    "analysis": 2,
-    "studies": 3,
-    "reproductions": 4,
-    "cli": 5,
+    "data": 1,
+    "objectives": 1,
+    "noise": 1,
+    "readouts": 2,
+    "dynamics": 3,
+    "convex": 3,
+    "limits": 3,
+    "training": 4,
+    "analysis": 5,
+    "studies": 6,
+    "reproductions": 7,
+    "cli": 8,
 }
-NO_SCIENCE = {"store", "sweep", "plots", "report", "export"}
+NO_SCIENCE = {"store", "sweeping", "plots", "report", "export"}
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 

@@ -8,14 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from overparam.data.normal import standard_normal
-from overparam.data.planted import PlantedStream
-from overparam.dynamics.compilation import compiler_options
-from overparam.dynamics.loop import train
-from overparam.dynamics.training import Plan, Watch
+from overparam.data.sources.normal import standard_normal
+from overparam.data.sources.planted import PlantedStream
 from overparam.studies.planted.config import Planted
 from overparam.studies.planted.run import Problem, run_together
 from overparam.studies.study import Context
+from overparam.training.compilation import compiler_options
+from overparam.training.loop import train
+from overparam.training.plan import Plan, Watch
 
 
 RATES = (1e-4, 1e-3, 1e-2, 1e-1)

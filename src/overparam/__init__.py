@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from .dynamics.descent import BatchLoss as BatchLoss
     from .dynamics.descent import Descent as Descent
     from .dynamics.dynamics import Dynamics as Dynamics
-    from .dynamics.loop import train as train
-    from .dynamics.loop import train_together as train_together
-    from .dynamics.training import Plan as Plan
-    from .dynamics.training import Training as Training
-    from .dynamics.training import Trajectory as Trajectory
-    from .dynamics.training import Watch as Watch
     from .networks.initialise import two_layer as two_layer
     from .networks.network import Network as Network
     from .networks.two_layer import NormalisedTwoLayer as NormalisedTwoLayer
     from .networks.two_layer import TwoLayer as TwoLayer
     from .store.read import read_run as read_run
     from .store.table import table as table
+    from .training.loop import train as train
+    from .training.loop import train_together as train_together
+    from .training.plan import Plan as Plan
+    from .training.plan import Training as Training
+    from .training.plan import Trajectory as Trajectory
+    from .training.plan import Watch as Watch
 
 
 __version__ = version("overparam")
@@ -41,12 +41,12 @@ _WHERE = {
     "BatchLoss": "dynamics.descent",
     "Descent": "dynamics.descent",
     "Dynamics": "dynamics.dynamics",
-    "Plan": "dynamics.training",
-    "Training": "dynamics.training",
-    "Trajectory": "dynamics.training",
-    "Watch": "dynamics.training",
-    "train": "dynamics.loop",
-    "train_together": "dynamics.loop",
+    "Plan": "training.plan",
+    "Training": "training.plan",
+    "Trajectory": "training.plan",
+    "Watch": "training.plan",
+    "train": "training.loop",
+    "train_together": "training.loop",
     "two_layer": "networks.initialise",
     "Network": "networks.network",
     "NormalisedTwoLayer": "networks.two_layer",

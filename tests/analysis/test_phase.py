@@ -5,12 +5,7 @@ import polars as pl
 import pytest
 from scipy.special import expit
 
-from overparam.analysis.phase import (
-    half_line,
-    on_grid,
-    read_reference,
-    success_rates,
-)
+from overparam.analysis.phase import half_line, on_grid, read_reference, success_rates
 from overparam.errors import ConfigError, DataError
 
 

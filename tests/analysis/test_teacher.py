@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from overparam.analysis.teacher import describe_teacher
-from overparam.data.planted import PlantedStream, teacher
+from overparam.data.sources.planted import PlantedStream, teacher
 from overparam.errors import ConfigError
 from overparam.limits.population import plateau_levels
 

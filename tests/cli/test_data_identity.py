@@ -12,7 +12,7 @@ from overparam.cli import execute as executing
 from overparam.cli.execute import execute
 from overparam.cli.main import run_command
 from overparam.cli.sweeping import jobs_of, run_jobs
-from overparam.data import fingerprint as fingerprints
+from overparam.data.files import fingerprint as fingerprints
 from overparam.errors import StoreError
 from overparam.store import RunRecord, read_run
 from overparam.studies.heavy_tails.config import HeavyTails

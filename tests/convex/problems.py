@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from overparam.convex.patterns import Patterns, patterns_of, with_directions
-from overparam.convex.programs import Program, convex_program
+from overparam.convex.programs.patterns import Patterns, patterns_of, with_directions
+from overparam.convex.programs.program import Program, convex_program
 
 
 class Problem:

@@ -5,13 +5,12 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from overparam.convex.certificate import (
+from overparam.convex.certificates.certificate import (
     certify_network,
     loose_activation,
     loose_bound,
 )
 from overparam.convex.gated_network import GatedTwoLayer
-from overparam.convex.interior_point import solve
 from overparam.convex.maps import (
     from_network,
     network_objective,
@@ -19,10 +18,11 @@ from overparam.convex.maps import (
     predict,
     to_network,
 )
-from overparam.convex.patterns import enumerate_patterns, with_directions
-from overparam.convex.programs import convex_program
+from overparam.convex.programs.patterns import enumerate_patterns, with_directions
+from overparam.convex.programs.program import convex_program
+from overparam.convex.solvers.interior_point import solve
 from overparam.errors import ConfigError
-from overparam.networks.serialise import from_arrays, to_arrays
+from overparam.networks.files.serialise import from_arrays, to_arrays
 from overparam.networks.two_layer import TwoLayer
 
 from .problems import Problem

@@ -5,14 +5,14 @@ import builtins
 import numpy as np
 import pytest
 
-from overparam.convex.admm import solve_admm
-from overparam.convex.column_generation import generate_columns
-from overparam.convex.interior_point import solve
-from overparam.convex.path import largest_penalty, regularisation_path, screened
-from overparam.convex.patterns import Patterns, enumerate_patterns
-from overparam.convex.presolve import without_idle_rows
-from overparam.convex.programs import convex_program
-from overparam.convex.reference import solve_reference
+from overparam.convex.programs.patterns import Patterns, enumerate_patterns
+from overparam.convex.programs.program import convex_program
+from overparam.convex.solvers.admm import solve_admm
+from overparam.convex.solvers.column_generation import generate_columns
+from overparam.convex.solvers.interior_point import solve
+from overparam.convex.solvers.path import largest_penalty, regularisation_path, screened
+from overparam.convex.solvers.presolve import without_idle_rows
+from overparam.convex.solvers.reference import solve_reference
 from overparam.errors import ConfigError
 
 from .problems import Problem, legacy_problem

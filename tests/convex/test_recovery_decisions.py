@@ -7,22 +7,26 @@ import pytest
 from scipy import stats
 
 from overparam.analysis.intervals import wilson
-from overparam.convex.decision import decide_recovery, distance_range
-from overparam.convex.interior_point import solve
-from overparam.convex.isometry import (
-    cluster_probability,
-    neural_isometry,
-    wendel_probability,
-)
-from overparam.convex.patterns import (
+from overparam.convex.programs.patterns import (
     Patterns,
     all_ones_direction,
     patterns_of,
     with_directions,
 )
-from overparam.convex.planted import plant
-from overparam.convex.programs import convex_program
-from overparam.convex.uniqueness import length_range, optimal_face, with_uniqueness
+from overparam.convex.programs.program import convex_program
+from overparam.convex.recovery.decision import decide_recovery, distance_range
+from overparam.convex.recovery.isometry import (
+    cluster_probability,
+    neural_isometry,
+    wendel_probability,
+)
+from overparam.convex.recovery.planted import plant
+from overparam.convex.recovery.uniqueness import (
+    length_range,
+    optimal_face,
+    with_uniqueness,
+)
+from overparam.convex.solvers.interior_point import solve
 from overparam.errors import ConfigError
 
 from .problems import Problem

@@ -5,12 +5,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from overparam.convex.admm import solve_admm
-from overparam.convex.interior_point import solve
 from overparam.convex.maps import network_objective, to_network
-from overparam.convex.patterns import Patterns, patterns_of
-from overparam.convex.programs import convex_program, with_bias
-from overparam.convex.reference import solve_reference
+from overparam.convex.programs.patterns import Patterns, patterns_of
+from overparam.convex.programs.program import convex_program, with_bias
+from overparam.convex.solvers.admm import solve_admm
+from overparam.convex.solvers.interior_point import solve
+from overparam.convex.solvers.reference import solve_reference
 from overparam.errors import ConfigError, DataError
 
 from .problems import Problem

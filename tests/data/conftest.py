@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from overparam.data.official import (
+from overparam.data.files.official import (
     CIFAR_10,
     CIFAR_100,
     ECG5000,

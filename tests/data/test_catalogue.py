@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from overparam.data.catalogue import entries, fetch, load, verify
-from overparam.data.official import OFFICIAL
+from overparam.data.files.official import OFFICIAL
 from overparam.errors import ConfigError, DataError
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overparam.data.dataset import Dataset, Split
-from overparam.data.official import Normalisation
+from overparam.data.files.official import Normalisation
 from overparam.errors import ConfigError
 
 

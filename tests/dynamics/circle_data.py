@@ -7,15 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from overparam.data.circle import (
+from overparam.data.source import Batch
+from overparam.data.sources.circle import (
     CircleTeacher,
     lattice_inputs,
     uniform_angles,
     unit_vectors,
 )
-from overparam.data.source import Batch
-from overparam.dynamics.circle_moments import SampledMoments
 from overparam.networks.two_layer import TwoLayer
+from overparam.readouts.circle.moments import SampledMoments
 
 
 def lattice(n_samples: int = 4096, teacher_width: int = 4096, gamma: float = 100.0):

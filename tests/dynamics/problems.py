@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from overparam.data.planted import PlantedStream, teacher
 from overparam.data.source import Table
+from overparam.data.sources.planted import PlantedStream, teacher
 from overparam.dynamics.descent import BatchLoss, Descent
-from overparam.dynamics.losses import half_squared_error
-from overparam.dynamics.training import Plan, Training
 from overparam.networks.initialise import two_layer
+from overparam.objectives.losses import half_squared_error
+from overparam.training.plan import Plan, Training
 
 
 PLAN = Plan(n_steps=60, batch_size=5, record_every=20)

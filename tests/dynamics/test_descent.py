@@ -9,11 +9,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from overparam.data.source import Batch
 from overparam.dynamics.descent import BatchLoss, Descent
-from overparam.dynamics.losses import accuracy, cross_entropy, half_squared_error
-from overparam.dynamics.penalties import L2Penalty
-from overparam.dynamics.schedules import StepDecay
+from overparam.dynamics.optimisers.schedules import StepDecay
 from overparam.errors import ConfigError
 from overparam.networks.initialise import two_layer
+from overparam.objectives.losses import accuracy, cross_entropy, half_squared_error
+from overparam.objectives.penalties import L2Penalty
 
 
 KEY = jax.random.key(0)

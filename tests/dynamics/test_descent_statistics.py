@@ -8,10 +8,10 @@ import pytest
 
 from overparam.data.source import Batch
 from overparam.dynamics.descent import BatchLoss, Descent
-from overparam.dynamics.losses import cross_entropy
 from overparam.errors import ConfigError
-from overparam.networks.resnet import resnet
+from overparam.networks.convolutional.resnet import resnet
 from overparam.networks.stateful import train_features
+from overparam.objectives.losses import cross_entropy
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ import pytest
 
 from overparam.data.source import Batch
 from overparam.dynamics.descent import BatchLoss, Descent
-from overparam.dynamics.losses import cross_entropy
-from overparam.dynamics.noise import HeavyTailNoise, add_noise, heavy_tail_noise
 from overparam.dynamics.noisy_descent import NoisyDescent, PowerDecay, torch_sgd
 from overparam.networks.deep import mlp
+from overparam.noise.heavy_tailed import HeavyTailNoise, add_noise, heavy_tail_noise
+from overparam.objectives.losses import cross_entropy
 
 
 RATE = 0.05

@@ -10,13 +10,13 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from overparam.data.source import Batch
-from overparam.dynamics.checkpoint import Checkpointer
 from overparam.dynamics.descent import BatchLoss, Descent
-from overparam.dynamics.loop import train, train_together
-from overparam.dynamics.losses import half_squared_error
 from overparam.dynamics.periodic import Periodic
-from overparam.dynamics.training import Watch
 from overparam.errors import Interrupted
+from overparam.objectives.losses import half_squared_error
+from overparam.training.checkpoint import Checkpointer
+from overparam.training.loop import train, train_together
+from overparam.training.plan import Watch
 
 from .problems import PLAN, training
 

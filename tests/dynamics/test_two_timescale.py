@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from overparam.dynamics.circle_problem import CircleProblem
 from overparam.dynamics.projection import Ridge, normalise
-from overparam.dynamics.readout_problem import DenseProblem
 from overparam.dynamics.two_timescale import (
     TwoTimescale,
     largest_stable_ratio,
@@ -16,6 +14,8 @@ from overparam.dynamics.two_timescale import (
 )
 from overparam.dynamics.varpro import VarPro
 from overparam.errors import ConfigError
+from overparam.readouts.circle.problem import CircleProblem
+from overparam.readouts.problem import DenseProblem
 
 from .circle_data import batch, even_student, lattice, moments, trace
 

@@ -9,19 +9,23 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from overparam.analysis.energy import circle_energy, torus_energy, torus_self_term
-from overparam.data.circle import CircleTeacher, lattice_inputs, unit_vectors
+from overparam.analysis.density.energy import (
+    circle_energy,
+    torus_energy,
+    torus_self_term,
+)
 from overparam.data.source import Batch
-from overparam.data.torus import lattice_student, lattice_teacher
-from overparam.dynamics.circle_moments import PopulationMoments
-from overparam.dynamics.circle_problem import CircleProblem, prefix_problem
+from overparam.data.sources.circle import CircleTeacher, lattice_inputs, unit_vectors
+from overparam.data.sources.torus import lattice_student, lattice_teacher
 from overparam.dynamics.projection import Ridge, normalise
-from overparam.dynamics.readout_problem import DenseProblem, blocked_problem
 from overparam.dynamics.varpro import VarPro
 from overparam.errors import ConfigError
 from overparam.networks.radial import KERNELS, RadialFeatures, wrap
 from overparam.networks.threshold import ThresholdReLU
 from overparam.networks.two_layer import TwoLayer
+from overparam.readouts.circle.moments import PopulationMoments
+from overparam.readouts.circle.problem import CircleProblem, prefix_problem
+from overparam.readouts.problem import DenseProblem, blocked_problem
 
 from .circle_data import batch, even_student, lattice, moments, student, trace
 

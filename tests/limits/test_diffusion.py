@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.integrate import solve_ivp
 
-from overparam.data.circle import CircleTeacher
-from overparam.data.torus import teacher_density
+from overparam.data.sources.circle import CircleTeacher
+from overparam.data.sources.torus import teacher_density
 from overparam.errors import ConfigError, SolverError
 from overparam.limits import diffusion
 from overparam.limits.diffusion import energy, ultra_fast

@@ -4,13 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from overparam.data.circle import CircleTeacher, uniform_angles
+from overparam.data.sources.circle import CircleTeacher, uniform_angles
 from overparam.errors import ConfigError, SolverError
-from overparam.limits.diffusion_projected import (
-    Galerkin,
-    projected,
-    visible_harmonics,
-)
+from overparam.limits.diffusion_projected import Galerkin, projected, visible_harmonics
 
 
 FOURIER = CircleTeacher(100.0).fourier

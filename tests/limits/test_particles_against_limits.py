@@ -5,24 +5,24 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.analysis.energy import circle_energy, uniform_floor
-from overparam.data.circle import (
+from overparam.analysis.density.energy import circle_energy, uniform_floor
+from overparam.data.source import Batch
+from overparam.data.sources.circle import (
     CircleTeacher,
     lattice_inputs,
     uniform_angles,
     unit_vectors,
 )
-from overparam.data.source import Batch
-from overparam.dynamics.circle_moments import SampledMoments
-from overparam.dynamics.circle_problem import CircleProblem
 from overparam.dynamics.projection import Ridge, normalise
-from overparam.dynamics.readout_problem import DenseProblem
 from overparam.dynamics.varpro import VarPro
 from overparam.limits.diffusion import ultra_fast
 from overparam.limits.diffusion_projected import projected
 from overparam.limits.finite_volumes import CircleGrid
 from overparam.networks.threshold import ThresholdReLU
 from overparam.networks.two_layer import TwoLayer
+from overparam.readouts.circle.moments import SampledMoments
+from overparam.readouts.circle.problem import CircleProblem
+from overparam.readouts.problem import DenseProblem
 
 
 TAU = 2.0**-10

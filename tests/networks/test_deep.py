@@ -7,7 +7,7 @@ from scipy import stats
 from overparam.errors import ConfigError
 from overparam.networks.activations import ACTIVATIONS
 from overparam.networks.deep import MLP, mlp
-from overparam.networks.serialise import from_arrays, to_arrays
+from overparam.networks.files.serialise import from_arrays, to_arrays
 
 
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))

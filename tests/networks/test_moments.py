@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.analysis.neurons import feature_moments
+from overparam.analysis.shallow import feature_moments
 from overparam.networks.standardised import StandardisedTwoLayer, with_moments
 from overparam.networks.two_layer import TwoLayer
 

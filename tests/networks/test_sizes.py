@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from overparam.errors import ConfigError
+from overparam.networks.convolutional.resnet import resnet
+from overparam.networks.convolutional.vgg import vgg11
 from overparam.networks.deep import mlp
 from overparam.networks.feature_laws import random_features
 from overparam.networks.initialise import two_layer
-from overparam.networks.resnet import resnet
-from overparam.networks.vgg import vgg11
 
 
 KEY = jax.random.key(0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from overparam.errors import ConfigError
-from overparam.networks.serialise import from_arrays, to_arrays
+from overparam.networks.files.serialise import from_arrays, to_arrays
 from overparam.networks.standardised import (
     StandardisedTwoLayer,
     with_moments,

@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from overparam.errors import ConfigError, StoreError
 from overparam.networks.activations import ACTIVATIONS, HOMOGENEOUS, activation
+from overparam.networks.files.serialise import from_arrays, to_arrays
 from overparam.networks.initialise import output_scale, two_layer
-from overparam.networks.serialise import from_arrays, to_arrays
 from overparam.networks.two_layer import NormalisedTwoLayer, TwoLayer
 
 

@@ -16,14 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from overparam.dynamics.noise import (
+from overparam.errors import ConfigError
+from overparam.networks.deep import mlp
+from overparam.noise.heavy_tailed import (
     HeavyTailNoise,
     add_noise,
     heavy_tail_noise,
     unit_shape,
 )
-from overparam.errors import ConfigError
-from overparam.networks.deep import mlp
 
 
 SEED = int(os.environ.get("OVERPARAM_TEST_SEED", "0"))

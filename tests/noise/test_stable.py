@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from overparam.dynamics.stable import (
+from overparam.errors import ConfigError
+from overparam.noise.stable import (
     Words,
     isotropic_factor,
     isotropic_stable,
@@ -22,7 +23,6 @@ from overparam.dynamics.stable import (
     symmetric_from_words,
     symmetric_stable,
 )
-from overparam.errors import ConfigError
 
 
 SEED = int(os.environ.get("OVERPARAM_TEST_SEED", "0"))

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from overparam.analysis.classification import classify, scored
-from overparam.analysis.pruning_accuracy import scores
-from overparam.analysis.refit import Sample, refit
-from overparam.analysis.resampling import draw
-from overparam.dynamics.class_loss import ClassSquares
-from overparam.dynamics.labels import check_labels, one_hot
-from overparam.dynamics.logistic import logistic_readout
-from overparam.dynamics.losses import cross_entropy
-from overparam.dynamics.readout import one_hot_centred
+from overparam.analysis.pruning.accuracy import scores
+from overparam.analysis.resampling.draws import draw
+from overparam.analysis.resampling.refit import Sample, refit
 from overparam.errors import ConfigError
 from overparam.networks.initialise import two_layer
+from overparam.objectives.class_loss import ClassSquares
+from overparam.objectives.labels import check_labels, one_hot
+from overparam.objectives.losses import cross_entropy
+from overparam.readouts.logistic import logistic_readout
+from overparam.readouts.ridge_path import one_hot_centred
 from overparam.studies.heavy_tails.losses import hinge
 
 

@@ -4,16 +4,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.dynamics import feature_cache
-from overparam.dynamics.feature_cache import (
+from overparam.errors import ConfigError
+from overparam.networks.initialise import two_layer
+from overparam.readouts import feature_cache
+from overparam.readouts.feature_cache import (
     StoredFeatures,
     StreamedFeatures,
     WithIntercept,
     cache_features,
     gram,
 )
-from overparam.errors import ConfigError
-from overparam.networks.initialise import two_layer
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from overparam.dynamics import feature_cache
-from overparam.dynamics.feature_cache import StoredFeatures, cache_features
-from overparam.dynamics.logistic import NewtonSettings, logistic_readout
 from overparam.errors import ConfigError
 from overparam.networks.initialise import two_layer
+from overparam.readouts import feature_cache
+from overparam.readouts.feature_cache import StoredFeatures, cache_features
+from overparam.readouts.logistic import NewtonSettings, logistic_readout
 
 
 def problem(seed, n_samples=150, width=8, n_classes=4):

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overparam.dynamics.newton import SMALLEST_STEP, conjugate_gradients, line_search
+from overparam.readouts.newton import SMALLEST_STEP, conjugate_gradients, line_search
 
 
 @settings(max_examples=10)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from overparam.dynamics.ridge import ridge_readout, solve_positive
+from overparam.readouts.ridge import ridge_readout, solve_positive
 
 
 @pytest.mark.parametrize("centre", [0.0, 1.0, -2.5])

@@ -5,9 +5,9 @@ import mpmath
 import numpy as np
 import pytest
 
-from overparam.dynamics import ridge_spectrum
-from overparam.dynamics.feature_cache import StoredFeatures, centred
-from overparam.dynamics.readout import ridge_path
+from overparam.readouts import ridge_spectrum
+from overparam.readouts.feature_cache import StoredFeatures, centred
+from overparam.readouts.ridge_path import ridge_path
 
 
 def exact(features, targets, penalty, intercept):

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.dynamics.readout_rules import EpochMean, Features, Gram, Running
 from overparam.errors import ConfigError
+from overparam.readouts.rules import EpochMean, Features, Gram, Running
 
 
 PENALTY = 1e-3

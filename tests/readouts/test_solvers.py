@@ -5,13 +5,13 @@ import jax.numpy as jnp
 import pytest
 from numpy.testing import assert_allclose
 
-from overparam.dynamics.circle_problem import CircleProblem
 from overparam.dynamics.projection import Ridge, normalise
-from overparam.dynamics.readout_problem import DenseProblem
-from overparam.dynamics.solvers import StaleConjugate, conjugate_gradients
 from overparam.dynamics.varpro import VarPro
+from overparam.readouts.circle.problem import CircleProblem
+from overparam.readouts.problem import DenseProblem
+from overparam.readouts.solvers import StaleConjugate, conjugate_gradients
 
-from .circle_data import batch, even_student, lattice, moments, trace
+from ..dynamics.circle_data import batch, even_student, lattice, moments, trace
 
 
 def test_conjugate_gradients_solve_in_as_many_steps_as_eigenvalues(key):

@@ -96,7 +96,7 @@ def test_a_value_that_json_cannot_hold_is_refused():
 
 @pytest.mark.parametrize(
     "module",
-    ["overparam.store.identity", "overparam.sweep.grid", "overparam.sweep.plan"],
+    ["overparam.store.identity", "overparam.sweeping.grid", "overparam.sweeping.plan"],
 )
 def test_what_the_command_line_imports_is_light(module):
     code = (

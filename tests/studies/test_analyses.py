@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.data.planted import decaying_covariance
+from overparam.data.sources.planted import decaying_covariance
 from overparam.errors import ConfigError, OverparamError
 from overparam.limits.population import risk
 from overparam.networks.deep import MLP
+from overparam.networks.files.serialise import to_arrays
 from overparam.networks.linear import LinearReadout
 from overparam.networks.radial import RadialFeatures
-from overparam.networks.serialise import to_arrays
 from overparam.networks.standardised import StandardisedTwoLayer
 from overparam.networks.threshold import ThresholdReLU
 from overparam.networks.two_layer import TwoLayer

@@ -10,9 +10,9 @@ import pytest
 from overparam.analysis.classification import classify
 from overparam.cli.execute import execute
 from overparam.cli.main import run_command
-from overparam.dynamics.penalties import L2Penalty
 from overparam.errors import ConfigError, StoreError
-from overparam.networks.serialise import from_arrays
+from overparam.networks.files.serialise import from_arrays
+from overparam.objectives.penalties import L2Penalty
 from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.store import find_runs, read_run
 from overparam.studies.analyses import Subject
@@ -285,7 +285,7 @@ def test_bad_options_are_told_in_a_sentence():
 
 
 def test_a_wide_first_layer_streams_when_memory_is_short(monkeypatch):
-    from overparam.dynamics import feature_cache
+    from overparam.readouts import feature_cache
     from overparam.studies.features import frozen_readout
 
     def small(network, x, **settings):

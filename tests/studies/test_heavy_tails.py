@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from overparam.cli.main import run_command
-from overparam.data.mixture import gaussian_mixture
+from overparam.data.sources.mixture import gaussian_mixture
 from overparam.errors import ConfigError, Interrupted
 from overparam.studies.heavy_tails import data as heavy_data
 from overparam.studies.heavy_tails.config import HeavyTails

@@ -15,12 +15,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from overparam.analysis.balance import conserved
+from overparam.analysis.balance.measures import conserved
 from overparam.cli.execute import execute
 from overparam.cli.main import run_command
-from overparam.data.planted import decaying_covariance
-from overparam.dynamics.loop import train
-from overparam.dynamics.training import Plan
+from overparam.data.sources.planted import decaying_covariance
 from overparam.errors import ConfigError, Interrupted
 from overparam.limits import population
 from overparam.reproductions.registry import REPRODUCTIONS
@@ -28,6 +26,8 @@ from overparam.store import find_runs, read_run
 from overparam.studies.planted.config import Planted
 from overparam.studies.planted.run import Problem, describe, run, run_together
 from overparam.studies.study import Context
+from overparam.training.loop import train
+from overparam.training.plan import Plan
 
 
 SMALL = {

@@ -18,11 +18,11 @@ from jaxtyping import Array
 
 from overparam.data.source import Batch
 from overparam.dynamics.descent import BatchLoss, Descent
-from overparam.dynamics.loop import train
-from overparam.dynamics.losses import half_squared_error
-from overparam.dynamics.training import Plan, Training
 from overparam.limits.population import plateau_levels, signal_power
 from overparam.networks.two_layer import TwoLayer
+from overparam.objectives.losses import half_squared_error
+from overparam.training.loop import train
+from overparam.training.plan import Plan, Training
 
 
 torch = pytest.importorskip(

@@ -11,8 +11,8 @@ import work_for_tests
 from work_for_tests import events, is_alive, jobs, started, stored, until, work
 
 from overparam.errors import ConfigError, OverparamError
-from overparam.sweep.clusters import cluster_workers
-from overparam.sweep.run import sweep
+from overparam.sweeping.clusters import cluster_workers
+from overparam.sweeping.run import sweep
 
 
 pytest.importorskip("distributed")
@@ -227,7 +227,7 @@ def test_a_cluster_that_does_not_exist_is_one_sentence(text, sentence):
 
 
 def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):
-    monkeypatch.setattr("overparam.sweep.clusters._SECONDS_TO_CONNECT", 0.2)
+    monkeypatch.setattr("overparam.sweeping.clusters._SECONDS_TO_CONNECT", 0.2)
     # Port 1 of loopback is reserved and closed.
     with (
         pytest.raises(OverparamError, match="No Dask scheduler answers at"),

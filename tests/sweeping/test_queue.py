@@ -1,8 +1,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overparam.sweep.jobs import Job
-from overparam.sweep.queue import ShapeQueue
+from overparam.sweeping.jobs import Job
+from overparam.sweeping.queue import ShapeQueue
 
 
 def job(number, shape):

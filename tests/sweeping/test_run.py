@@ -23,8 +23,8 @@ from work_for_tests import (
 
 from overparam.errors import ConfigError, Interrupted, OverparamError
 from overparam.store import find_runs, open_run, read_run
-from overparam.sweep.run import sweep
-from overparam.sweep.workers import Borrowed
+from overparam.sweeping.run import sweep
+from overparam.sweeping.workers import Borrowed
 
 
 def begin(root, n_jobs, actions):

@@ -4,9 +4,9 @@ from work_for_tests import DEFAULTS, jobs, work
 from overparam.errors import StoreError
 from overparam.store import RunRecord, open_run
 from overparam.store.files import write_sealed
-from overparam.sweep.record import latest_sweep
-from overparam.sweep.run import sweep
-from overparam.sweep.watch import glance
+from overparam.sweeping.record import latest_sweep
+from overparam.sweeping.run import sweep
+from overparam.sweeping.watch import glance
 
 
 def test_a_sweep_is_seen_while_it_runs(tmp_path):

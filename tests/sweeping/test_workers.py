@@ -3,8 +3,8 @@ import os
 import pytest
 
 from overparam.errors import OverparamError
-from overparam.sweep import workers
-from overparam.sweep.workers import InProcess, OwnProcess, local_workers
+from overparam.sweeping import workers
+from overparam.sweeping.workers import InProcess, OwnProcess, local_workers
 
 
 @pytest.mark.parametrize(("n_jobs", "share"), [(2, "4"), (3, "2"), (8, "1"), (9, "1")])

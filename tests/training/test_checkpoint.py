@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.dynamics.checkpoint import Checkpointer
-from overparam.dynamics.kept import Kept
+from overparam.training.checkpoint import Checkpointer
+from overparam.training.kept import Kept
 
 
 STATES = {"weights": jnp.arange(6.0).reshape(2, 3), "n": jnp.array(7)}
@@ -102,7 +102,7 @@ def test_states_of_any_size_are_loaded_and_files_longer_than_theirs_are_not(
     keeper = Checkpointer(tmp_path / "c")
     states = {"weights": jnp.arange(4096.0)}
     keeper.save(states, {})
-    monkeypatch.setattr("overparam.dynamics.checkpoint.MOST_BYTES", 2000)
+    monkeypatch.setattr("overparam.training.checkpoint.MOST_BYTES", 2000)
     found = keeper.load({"weights": jnp.zeros(4096)})
     assert found is not None
     np.testing.assert_array_equal(found[0]["weights"], states["weights"])

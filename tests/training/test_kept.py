@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from overparam.dynamics.kept import Kept
 from overparam.errors import StoreError
 from overparam.store import files
+from overparam.training.kept import Kept
 
 
 def test_arrays_are_found_again_in_the_order_of_their_numbers(tmp_path):

@@ -9,17 +9,17 @@ import optax
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from overparam.dynamics import draws, loop
-from overparam.dynamics.checkpoint import Checkpointer
-from overparam.dynamics.chunk import step_work
 from overparam.dynamics.descent import BatchLoss, Descent
-from overparam.dynamics.draws import largest_divisor
-from overparam.dynamics.loop import _member, train, train_together
-from overparam.dynamics.losses import half_squared_error
-from overparam.dynamics.training import Plan, Training, Watch, below
 from overparam.errors import ConfigError, Interrupted, StoreError
+from overparam.objectives.losses import half_squared_error
+from overparam.training import draws, loop
+from overparam.training.checkpoint import Checkpointer
+from overparam.training.chunk import step_work
+from overparam.training.draws import largest_divisor
+from overparam.training.loop import _member, train, train_together
+from overparam.training.plan import Plan, Training, Watch, below
 
-from .problems import PLAN, stream, table, training
+from ..dynamics.problems import PLAN, stream, table, training
 
 
 def by_hand(given: Training, plan: Plan, rate: float) -> tuple[np.ndarray, np.ndarray]:

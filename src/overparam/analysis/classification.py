@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ..dynamics.labels import check_labels
-from ..dynamics.losses import accuracy, cross_entropy
 from ..networks.network import Network
+from ..objectives.labels import check_labels
+from ..objectives.losses import accuracy, cross_entropy
 
 
 BLOCK_ROWS = 8192

@@ -13,12 +13,7 @@ from scipy.special import expit
 from ..errors import ConfigError, DataError
 from ..store.files import MOST_BYTES, opened
 from ..store.npy import array_of
-from .intervals import (
-    Interval,
-    percentile_interval,
-    resampled_units,
-    wilson,
-)
+from .intervals import Interval, percentile_interval, resampled_units, wilson
 
 
 _BOOTSTRAPS = 200

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from ..checks import at_least
-from ..data.planted import PlantedStream
+from ..data.sources.planted import PlantedStream
 from ..limits.population import PlateauLevels, plateau_levels, signal_power
 
 

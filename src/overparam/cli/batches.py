@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..store.json_values import plain
 from ..studies.registry import study
-from ..sweep.jobs import Job
+from ..sweeping.jobs import Job
 
 
 # More save nothing further: one of eight draws is an eighth of the cost already.

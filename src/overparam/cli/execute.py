@@ -163,7 +163,7 @@ def data_at_hand(config: Any) -> Mapping[str, str] | None:
     name = _data_set(config)
     if name is None:
         return {}
-    from ..data.fingerprint import fingerprint_at_hand
+    from ..data.files.fingerprint import fingerprint_at_hand
 
     return fingerprint_at_hand(name)
 
@@ -173,7 +173,7 @@ def _data(config: Any) -> Mapping[str, str]:
     name = _data_set(config)
     if name is None:
         return {}
-    from ..data.fingerprint import fingerprint
+    from ..data.files.fingerprint import fingerprint
 
     return fingerprint(name)
 
@@ -206,7 +206,7 @@ def _record(
 
 def _stored(outcome: "Outcome") -> RunRecord:
     """What is kept of an outcome."""
-    from ..networks.serialise import to_arrays
+    from ..networks.files.serialise import to_arrays
 
     network = None if outcome.network is None else to_arrays(outcome.network)
     return RunRecord(

@@ -37,7 +37,7 @@ def set_precision(config: Any) -> None:
 
 def compilation_cache() -> Path:
     """Where compiled programs are kept, beside fetched data sets."""
-    from ..data.locate import user_cache
+    from ..data.files.locate import user_cache
 
     return user_cache() / "compiled"
 

@@ -10,9 +10,9 @@ from typing import Any
 from ..store.identity import run_id
 from ..store.json_values import plain
 from ..studies.registry import defaults, study
-from ..sweep.clusters import cluster_workers
-from ..sweep.jobs import Job, SweepResult, SweepState
-from ..sweep.run import sweep
+from ..sweeping.clusters import cluster_workers
+from ..sweeping.jobs import Job, SweepResult, SweepState
+from ..sweeping.run import sweep
 from .batches import with_batches
 from .execute import data_at_hand, work
 from .platform import STOP, begin_worker

@@ -13,10 +13,10 @@ from ..errors import ConfigError
 from ..networks.network import Network
 from ..networks.two_layer import TwoLayer
 from .gated_network import GatedTwoLayer
-from .groups import PerGroup, Weights
-from .patterns import Patterns, patterns_of
-from .programs import Program
-from .solution import Solution
+from .programs.groups import PerGroup, Weights
+from .programs.patterns import Patterns, patterns_of
+from .programs.program import Program
+from .solvers.solution import Solution
 
 
 # The smallest neurons are left out up to this fraction of the sum of all norms.

@@ -6,14 +6,14 @@ from typing import Literal
 
 from ..checks import one_of
 from ..errors import DataError
-from . import download
-from .content import Found, read_checked
 from .dataset import Dataset
-from .ecg import NPY_LABELS, load_ecg5000, n_labels
-from .images import load_cifar, load_digits, load_idx
-from .locate import Place, locate, search
-from .official import OFFICIAL, Content, Official
-from .progress import Progress
+from .files import download
+from .files.content import Found, read_checked
+from .files.ecg import NPY_LABELS, load_ecg5000, n_labels
+from .files.images import load_cifar, load_digits, load_idx
+from .files.locate import Place, locate, search
+from .files.official import OFFICIAL, Content, Official
+from .files.progress import Progress
 
 
 _LOADERS = {

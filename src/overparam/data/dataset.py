@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int32, Shaped
 
 from ..errors import ConfigError
-from .official import Normalisation
+from .files.official import Normalisation
 
 
 @dataclass(frozen=True, eq=False)

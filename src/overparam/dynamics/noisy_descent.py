@@ -8,9 +8,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from ..data.source import Batch
 from ..networks.network import Network
+from ..noise.heavy_tailed import HeavyTailNoise, Scalar, add_noise
 from .descent import Descent, DescentInfo, DescentState
 from .dynamics import State
-from .noise import HeavyTailNoise, Scalar, add_noise
 
 
 class NoisyState(State):

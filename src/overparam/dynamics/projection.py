@@ -11,8 +11,8 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from ..errors import ConfigError
 from ..networks.network import Network
+from ..readouts.problem import ReadoutProblem
 from .dynamics import Info, State
-from .readout_problem import ReadoutProblem
 
 
 Retraction = Callable[[Array], Array]

@@ -13,12 +13,12 @@ from ..data.source import Batch
 from ..networks.layers import READOUT, STATISTICS, field_name
 from ..networks.network import Network
 from ..networks.stateful import train_features, with_statistics
-from .class_loss import check_class_penalty
+from ..objectives.class_loss import check_class_penalty
+from ..objectives.labels import one_hot
+from ..readouts.rules import Features, ReadoutRule, Running
 from .descent import Optimiser, as_leaves, transformation
 from .dynamics import Info, State
-from .labels import one_hot
 from .projection import as_leaf, with_readout
-from .readout_rules import Features, ReadoutRule, Running
 
 
 class StochasticState(State):

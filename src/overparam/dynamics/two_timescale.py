@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..checks import at_least, one_of, positive
 from ..networks.network import Network
+from ..readouts.problem import DenseProblem, MakeProblem, ReadoutProblem
 from .projection import (
     ProjectionInfo,
     ProjectionState,
@@ -19,7 +20,6 @@ from .projection import (
     stay,
     with_readout,
 )
-from .readout_problem import DenseProblem, MakeProblem, ReadoutProblem
 
 
 Inner = Literal["explicit", "implicit"]

@@ -7,6 +7,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..checks import in_range, positive
 from ..networks.network import Network
+from ..readouts.problem import DenseProblem, MakeProblem
+from ..readouts.solvers import Direct, Solver
 from .projection import (
     ProjectionInfo,
     ProjectionState,
@@ -17,8 +19,6 @@ from .projection import (
     stay,
     with_readout,
 )
-from .readout_problem import DenseProblem, MakeProblem
-from .solvers import Direct, Solver
 
 
 class VarPro(eqx.Module):

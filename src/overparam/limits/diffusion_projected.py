@@ -19,7 +19,7 @@ from scipy.integrate import RK23
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from ..checks import at_least
-from ..data.circle import uniform_angles
+from ..data.sources.circle import uniform_angles
 from ..errors import ConfigError, SolverError
 from .diffusion import check_times
 

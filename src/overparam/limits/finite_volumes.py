@@ -14,7 +14,7 @@ from jaxtyping import Float
 from scipy.linalg import get_lapack_funcs
 
 from ..checks import at_least
-from ..data.circle import uniform_angles
+from ..data.sources.circle import uniform_angles
 
 
 Field = Float[np.ndarray, " cells"]

@@ -60,5 +60,5 @@ _written_out.defjvp(_tangent, symbolic_zeros=True)
 
 def _kept(array: Array) -> Array:
     # Fused into the sum, what makes `x` and `g` would be computed for every weight;
-    # what uses the sum would compute it again. (See `dynamics/compilation.py`.)
+    # what uses the sum would compute it again. (See `training/compilation.py`.)
     return jax.lax.optimization_barrier(array)

@@ -13,14 +13,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from ..checks import one_of
 from ..networks.layers import hidden_layers, path_name
-from .noise_ranges import (
-    IsotropicScale,
-    Kind,
-    Unit,
-    check_exponent,
-    check_kind,
-    check_level,
-)
+from .ranges import IsotropicScale, Kind, Unit, check_exponent, check_kind, check_level
 from .stable import isotropic_blocks, symmetric_stable
 
 

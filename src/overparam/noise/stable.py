@@ -17,9 +17,9 @@ from jax.core import Tracer
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray, UInt, UInt32
 
-from ..data.normal import standard_normal
+from ..data.sources.normal import standard_normal
 from ..errors import ConfigError
-from .noise_ranges import check_exponent
+from .ranges import check_exponent
 
 
 Exponent = float | Float[Array, ""]

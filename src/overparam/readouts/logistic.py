@@ -11,14 +11,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..checks import at_least, positive
 from ..errors import ConfigError
-from .feature_cache import (
-    FeatureMatrix,
-    StoredFeatures,
-    WithIntercept,
-    centred,
-    gram,
-)
-from .labels import check_labels, one_hot
+from ..objectives.labels import check_labels, one_hot
+from .feature_cache import FeatureMatrix, StoredFeatures, WithIntercept, centred, gram
 from .newton import SMALLEST_STEP, conjugate_gradients, line_search
 
 

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from ..checks import at_least
 from ..errors import ConfigError, SolverError
+from ..objectives.labels import one_hot
 from .feature_cache import (
     Centred,
     FeatureMatrix,
@@ -20,7 +21,6 @@ from .feature_cache import (
     gram,
     kernel,
 )
-from .labels import one_hot
 from .ridge_spectrum import DIGITS, FitLeft, fit_left, float64_rows
 from .shifted import EIGEN_LIMIT, ShiftedSolutions, solve_shifted
 

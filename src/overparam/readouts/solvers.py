@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ..networks.network import Network
-from .readout_problem import ReadoutProblem
+from .problem import ReadoutProblem
 from .ridge import solve_positive
 
 

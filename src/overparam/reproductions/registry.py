@@ -30,99 +30,99 @@ REPRODUCTIONS: Mapping[str, Entry] = MappingProxyType(
     {
         "planted-learning-rate": Entry(
             "Four learning rates on a planted teacher (exercise, part c)",
-            "overparam.reproductions.planted_learning_rate:REPRODUCTION",
+            "overparam.reproductions.planted.learning_rate:REPRODUCTION",
         ),
         "planted-width": Entry(
             "Width against success and speed at a tuned step (exercise, part d)",
-            "overparam.reproductions.planted_width:REPRODUCTION",
+            "overparam.reproductions.planted.width:REPRODUCTION",
         ),
         "planted-livni": Entry(
             "The order of Livni et al. at a small step, and why (exercise, part e)",
-            "overparam.reproductions.planted_livni:REPRODUCTION",
+            "overparam.reproductions.planted.livni:REPRODUCTION",
         ),
         "heavy-tails-pruning": Entry(
             "Pruned fraction and accuracies per noise, with controls (Wan et al.)",
-            "overparam.reproductions.heavy_tails_pruning:REPRODUCTION",
+            "overparam.reproductions.heavy_tails.pruning:REPRODUCTION",
         ),
         "heavy-tails-width": Entry(
             "Pruned fraction against width (Wan et al.)",
-            "overparam.reproductions.heavy_tails_width:REPRODUCTION",
+            "overparam.reproductions.heavy_tails.width:REPRODUCTION",
         ),
         "heavy-tails-theorem": Entry(
             "Pruning error against width in the mean-field algorithm (Wan et al.)",
-            "overparam.reproductions.heavy_tails_theorem:REPRODUCTION",
+            "overparam.reproductions.heavy_tails.theorem:REPRODUCTION",
         ),
         "heavy-tails-vgg": Entry(
             "Heavy-tailed noise and filter pruning of VGG11 on CIFAR-10",
-            "overparam.reproductions.heavy_tails_vgg:REPRODUCTION",
+            "overparam.reproductions.heavy_tails.vgg:REPRODUCTION",
         ),
         "cifar-varpro": Entry(
             "Variable projection, SGD and Shampoo for a ResNet on CIFAR-10",
-            "overparam.reproductions.cifar_varpro:REPRODUCTION",
+            "overparam.reproductions.images.varpro:REPRODUCTION",
         ),
         "features-random": Entry(
             "Random against learned features: accuracy against width",
-            "overparam.reproductions.features_random:REPRODUCTION",
+            "overparam.reproductions.features.random:REPRODUCTION",
         ),
         "features-resampled": Entry(
             "Accuracy against the number of neurons kept, by way of drawing",
-            "overparam.reproductions.features_resampled:REPRODUCTION",
+            "overparam.reproductions.features.resampled:REPRODUCTION",
         ),
         "features-distribution": Entry(
             "Do two over-parameterised networks learn the same neurons?",
-            "overparam.reproductions.features_distribution:REPRODUCTION",
+            "overparam.reproductions.features.distribution:REPRODUCTION",
         ),
         "features-notes": Entry(
             "Every command of the notes behind Fang et al., printed and measured",
-            "overparam.reproductions.features_notes:REPRODUCTION",
+            "overparam.reproductions.features.notes:REPRODUCTION",
         ),
         "recovery-phase": Entry(
             "When a planted linear neuron is recovered (Wang et al., Figures 2, 4)",
-            "overparam.reproductions.recovery_phase:REPRODUCTION",
+            "overparam.reproductions.recovery.phase:REPRODUCTION",
         ),
         "timescales-width": Entry(
             "Widths on the circle, biased and unbiased penalty",
-            "overparam.reproductions.timescales_width:REPRODUCTION",
+            "overparam.reproductions.timescales.width:REPRODUCTION",
         ),
         "timescales-penalty": Entry(
             "Penalties on the circle, and which limit is approached",
-            "overparam.reproductions.timescales_penalty:REPRODUCTION",
+            "overparam.reproductions.timescales.penalty:REPRODUCTION",
         ),
         "timescales-gamma": Entry(
             "Concentrations of the teacher, and the spectral gap",
-            "overparam.reproductions.timescales_gamma:REPRODUCTION",
+            "overparam.reproductions.timescales.gamma:REPRODUCTION",
         ),
         "timescales-two": Entry(
             "Two-timescale descent against variable projection",
-            "overparam.reproductions.timescales_two:REPRODUCTION",
+            "overparam.reproductions.timescales.two:REPRODUCTION",
         ),
         "timescales-torus": Entry(
             "Radial features on the torus",
-            "overparam.reproductions.timescales_torus:REPRODUCTION",
+            "overparam.reproductions.timescales.torus:REPRODUCTION",
         ),
         "timescales-torus-limit": Entry(
             "Particles on the torus against the ultra-fast diffusion (ours)",
-            "overparam.reproductions.timescales_torus_limit:REPRODUCTION",
+            "overparam.reproductions.timescales.torus_limit:REPRODUCTION",
         ),
         "recovery-programs": Entry(
             "Gated against exact programme: two transitions (ours)",
-            "overparam.reproductions.recovery_programs:REPRODUCTION",
+            "overparam.reproductions.recovery.programs:REPRODUCTION",
         ),
         "recovery-noise": Entry(
             "Distance and test error under noise (Wang et al., Figures 7, 19-21)",
-            "overparam.reproductions.recovery_noise:NOISE",
+            "overparam.reproductions.recovery.noise:NOISE",
         ),
         "recovery-designs": Entry(
             "Recovery for four input distributions (Wang et al., Figures 6, 18)",
-            "overparam.reproductions.recovery_noise:DESIGN",
+            "overparam.reproductions.recovery.noise:DESIGN",
         ),
         "recovery-normalised": Entry(
             "Normalised neurons, k = 1, 2, 3 (Wang et al., Figures 5, 9, 10)",
-            "overparam.reproductions.recovery_normalised:REPRODUCTION",
+            "overparam.reproductions.recovery.normalised:REPRODUCTION",
         ),
         "recovery-training": Entry(
             "Gradient training against the optimum (Wang et al., Figure 8)",
-            "overparam.reproductions.recovery_training:REPRODUCTION",
+            "overparam.reproductions.recovery.training:REPRODUCTION",
         ),
     }
 )

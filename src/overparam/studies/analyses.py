@@ -68,8 +68,8 @@ class Subject:
         Raises:
             ConfigError: If a weight is not finite.
         """
+        from ..networks.files.serialise import from_arrays
         from ..networks.finite import check_finite
-        from ..networks.serialise import from_arrays
 
         assert self.run.network is not None
         network = from_arrays(arrays, self.run.network[1])

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..dynamics.checkpoint import Checkpointer
-from ..dynamics.kept import Kept
-from ..dynamics.training import Progress, Status, Watch, never, silent
 from ..networks.network import Network
+from ..training.checkpoint import Checkpointer
+from ..training.kept import Kept
+from ..training.plan import Progress, Status, Watch, never, silent
 
 
 @dataclass(frozen=True, kw_only=True)

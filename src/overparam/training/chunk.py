@@ -11,10 +11,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree
 
 from ..data.source import Source
+from ..dynamics.dynamics import Dynamics, Info, State
 from ..networks.network import Network
 from ..networks.product import is_small
 from .compilation import compiler_options
-from .dynamics import Dynamics, Info, State
 
 
 class Stream(eqx.Module):

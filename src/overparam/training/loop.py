@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
+from ..dynamics.dynamics import State
 from ..errors import ConfigError, Interrupted, StoreError
 from .chunk import (
     Extent,
@@ -24,16 +25,7 @@ from .chunk import (
     step_work,
 )
 from .draws import Draws, Piece, piece_extent
-from .dynamics import State
-from .training import (
-    Plan,
-    Record,
-    Status,
-    Training,
-    Trajectory,
-    Watch,
-    has_finite_losses,
-)
+from .plan import Plan, Record, Status, Training, Trajectory, Watch, has_finite_losses
 
 
 # One key for each purpose of a training.

@@ -10,10 +10,10 @@ from jaxtyping import PRNGKeyArray
 
 from ..checks import at_least, counts
 from ..data.source import Source
+from ..dynamics.dynamics import Dynamics
 from ..errors import ConfigError
 from ..networks.network import Network
 from .checkpoint import Checkpointer
-from .dynamics import Dynamics
 
 
 MOST_STEPS = 2**31 - 1

@@ -8,23 +8,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from overparam.analysis.balance import (
+from overparam.analysis.balance.measures import (
     balance,
     balance_residual,
     conserved,
     path_norm,
     rescale,
 )
-from overparam.analysis.penalties import (
+from overparam.analysis.balance.penalties import (
     L2,
     PowerPenalty,
     Unbalanced,
     largest_squared_norm,
     minimal_penalty,
 )
-from overparam.convex.interior_point import solve
-from overparam.convex.patterns import enumerate_patterns
-from overparam.convex.programs import convex_program
+from overparam.convex.programs.patterns import enumerate_patterns
+from overparam.convex.programs.program import convex_program
+from overparam.convex.solvers.interior_point import solve
 from overparam.errors import ConfigError
 from overparam.networks.two_layer import NormalisedTwoLayer, TwoLayer
 

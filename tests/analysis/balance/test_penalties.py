@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from overparam.analysis.penalties import (
+from overparam.analysis.balance.penalties import (
     L2,
     Norms,
     PowerPenalty,

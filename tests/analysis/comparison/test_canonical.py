@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overparam.analysis.balance import path_norm
-from overparam.analysis.canonical import canonical, sphere_measure
+from overparam.analysis.balance.measures import path_norm
+from overparam.analysis.comparison.canonical import canonical, sphere_measure
 from overparam.errors import ConfigError
 from overparam.networks.two_layer import TwoLayer
 

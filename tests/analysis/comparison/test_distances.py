@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overparam.analysis.distances import (
+from overparam.analysis.comparison.distances import (
     Pooled,
     alignment,
     energy_distance,
@@ -16,13 +16,13 @@ from overparam.analysis.distances import (
     squared_distances,
     wasserstein,
 )
-from overparam.analysis.nulls import (
+from overparam.analysis.comparison.nulls import (
     bootstrap_interval,
     halves,
     permutation_test,
 )
-from overparam.analysis.populations import Population, populations
-from overparam.analysis.sliced import sliced_wasserstein, slices
+from overparam.analysis.comparison.populations import Population, populations
+from overparam.analysis.comparison.sliced import sliced_wasserstein, slices
 from overparam.errors import ConfigError
 from overparam.networks.initialise import two_layer
 from overparam.networks.two_layer import TwoLayer

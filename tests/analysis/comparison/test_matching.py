@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overparam.analysis.matching import match_neurons
+from overparam.analysis.comparison.matching import match_neurons
 from overparam.errors import ConfigError
 from overparam.networks.two_layer import TwoLayer
 

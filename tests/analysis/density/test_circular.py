@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from overparam.analysis.circular import circle_w1, circle_w2
+from overparam.analysis.density.circular import circle_w1, circle_w2
 
 
 def draw(seed: int):

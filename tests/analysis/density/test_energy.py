@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from overparam.analysis.circular import circle_w1, circle_w2
-from overparam.analysis.energy import (
+from overparam.analysis.density.circular import circle_w1, circle_w2
+from overparam.analysis.density.energy import (
     circle_energy,
     grid_self_terms,
     torus_energy,
@@ -132,7 +132,7 @@ def test_blocks_give_the_same_sum(monkeypatch):
     rng = np.random.default_rng(4)
     x, y = rng.uniform(-2, 2, (30, 2)), rng.uniform(-2, 2, (20, 2))
     whole = torus_energy(x, y)
-    monkeypatch.setattr("overparam.analysis.energy._BLOCK_ENTRIES", 50)
+    monkeypatch.setattr("overparam.analysis.density.energy._BLOCK_ENTRIES", 50)
     assert_allclose(torus_energy(x, y), whole, rtol=1e-12)
 
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.optimize import linear_sum_assignment
 
-from overparam.analysis.torus_transport import torus_wasserstein
+from overparam.analysis.density.torus_transport import torus_wasserstein
 from overparam.errors import ConfigError
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overparam.analysis.pruning import (
+from overparam.analysis.pruning.curves import (
     PruningCurve,
     counts_for_error,
     counts_for_ratio,

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from overparam.analysis.pruning import PruningCurve
-from overparam.analysis.pruning_limits import (
+from overparam.analysis.pruning.curves import PruningCurve
+from overparam.analysis.pruning.limits import (
     finite_variance_error,
     gaussian_column_error,
     gaussian_column_ratio,
 )
-from overparam.analysis.pruning_networks import squared_sizes
-from overparam.dynamics.noise import HeavyTailNoise, add_noise
+from overparam.analysis.pruning.networks import squared_sizes
 from overparam.networks.deep import mlp
+from overparam.noise.heavy_tailed import HeavyTailNoise, add_noise
 
 
 SEED = int(os.environ.get("OVERPARAM_TEST_SEED", "0"))

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.analysis.pruning import counts_for_error, counts_for_ratio
-from overparam.analysis.pruning_networks import (
+from overparam.analysis.pruning.curves import counts_for_error, counts_for_ratio
+from overparam.analysis.pruning.networks import (
     ACTIVE_AT_ZERO,
     keep_units,
     masked,
@@ -19,11 +19,11 @@ from overparam.analysis.pruning_networks import (
 )
 from overparam.errors import ConfigError
 from overparam.networks.activations import ACTIVATIONS
+from overparam.networks.convolutional.vgg import vgg11
 from overparam.networks.deep import mlp
 from overparam.networks.initialise import two_layer
 from overparam.networks.network import Network
 from overparam.networks.two_layer import TwoLayer
-from overparam.networks.vgg import vgg11
 
 
 class SmallVGG(Network):

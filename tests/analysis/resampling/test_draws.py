@@ -7,9 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overparam.analysis.neurons import feature_moments, readout_norms
-from overparam.analysis.resampling import METHODS, corrected, draw, predicted_error
-from overparam.analysis.sampling_laws import (
+from overparam.analysis.resampling.draws import (
+    METHODS,
+    corrected,
+    draw,
+    predicted_error,
+)
+from overparam.analysis.resampling.laws import (
     LAWS,
     custom_law,
     effective_share,
@@ -17,6 +21,7 @@ from overparam.analysis.sampling_laws import (
     optimal_law,
     sampling_law,
 )
+from overparam.analysis.shallow import feature_moments, readout_norms
 from overparam.errors import ConfigError
 from overparam.networks.initialise import two_layer
 from overparam.networks.standardised import StandardisedTwoLayer, with_moments

@@ -4,11 +4,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.analysis.refit import Sample, refit
-from overparam.analysis.resampling import Draw
-from overparam.dynamics.logistic import NewtonSettings, logistic_readout
+from overparam.analysis.resampling.draws import Draw
+from overparam.analysis.resampling.refit import Sample, refit
 from overparam.errors import ConfigError
 from overparam.networks.standardised import StandardisedTwoLayer, with_moments
+from overparam.readouts.logistic import NewtonSettings, logistic_readout
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overparam.analysis.neurons import readout_norms
-from overparam.analysis.repopulation import even_counts, repopulate, split
-from overparam.analysis.sampling_laws import sampling_law
+from overparam.analysis.resampling.laws import sampling_law
+from overparam.analysis.resampling.repopulation import even_counts, repopulate, split
+from overparam.analysis.shallow import readout_norms
 from overparam.errors import ConfigError
 from overparam.networks.initialise import two_layer
 from overparam.networks.standardised import StandardisedTwoLayer, with_moments

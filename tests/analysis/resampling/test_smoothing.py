@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from overparam.analysis.smoothing import circle_density, torus_density
-from overparam.data.circle import uniform_angles
+from overparam.analysis.resampling.smoothing import circle_density, torus_density
+from overparam.data.sources.circle import uniform_angles
 from overparam.errors import ConfigError
 
 

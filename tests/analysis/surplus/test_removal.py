@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from overparam.analysis.surplus import heaviest, pruned_risks
+from overparam.analysis.surplus.removal import heaviest, pruned_risks
 from overparam.errors import ConfigError
 from overparam.limits.population import signal_power
 from overparam.networks.initialise import two_layer

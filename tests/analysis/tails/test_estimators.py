@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from overparam.analysis.tails import (
+from overparam.analysis.tails.estimators import (
     ASSUMPTIONS,
     ESTIMATORS,
     QUANTILE_RATIOS,

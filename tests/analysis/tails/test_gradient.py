@@ -3,12 +3,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.analysis.tails_gradient import gradient_noise
+from overparam.analysis.tails.gradient import gradient_noise
 from overparam.data.source import Batch
 from overparam.dynamics.descent import BatchLoss
-from overparam.dynamics.losses import half_squared_error
 from overparam.errors import ConfigError
 from overparam.networks.deep import mlp
+from overparam.objectives.losses import half_squared_error
 
 
 OBJECTIVE = BatchLoss(half_squared_error)

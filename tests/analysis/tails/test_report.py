@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from overparam.analysis.tails import ESTIMATORS
-from overparam.analysis.tails_report import FEWEST_UNITS, LARGEST_SAMPLE, tail_report
-from overparam.dynamics.noise import HeavyTailNoise
+from overparam.analysis.tails.estimators import ESTIMATORS
+from overparam.analysis.tails.report import FEWEST_UNITS, LARGEST_SAMPLE, tail_report
 from overparam.errors import ConfigError
+from overparam.noise.heavy_tailed import HeavyTailNoise
 
 
 def stable(alpha, n, seed=0):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from overparam.analysis.tails_spectrum import power_law, spectrum_exponent
+from overparam.analysis.tails.spectrum import power_law, spectrum_exponent
 from overparam.errors import ConfigError
 
 

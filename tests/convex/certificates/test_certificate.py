@@ -6,13 +6,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.convex import certificate
-from overparam.convex.certificate import certify_network
+from overparam.convex.certificates import certificate
+from overparam.convex.certificates.certificate import certify_network
 from overparam.convex.maps import network_objective
 from overparam.errors import DataError
 from overparam.networks.two_layer import TwoLayer
 
-from .test_maps import random_network, trained_network
+from ..test_maps import random_network, trained_network
 
 
 COLLINEAR = np.array([[-0.8, -1.3], [0.8, 1.3], [1.1, 0.1], [-0.6, -0.8], [0.7, 1.6]])

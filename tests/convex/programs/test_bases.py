@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from overparam.convex.bases import basis_groups
+from overparam.convex.programs.bases import basis_groups
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (3, 5), (4, 3), (1, 4)])

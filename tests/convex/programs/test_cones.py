@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from overparam.convex import cones
-from overparam.convex.centres import ConeLift, analytic_centres
-from overparam.convex.cones import Arrow
-from overparam.convex.presolve import without_idle_rows
+from overparam.convex.programs import cones
+from overparam.convex.programs.cones import Arrow
+from overparam.convex.solvers.centres import ConeLift, analytic_centres
+from overparam.convex.solvers.presolve import without_idle_rows
 
-from .problems import Problem
+from ..problems import Problem
 
 
 def interior(rng, count=6, d=4):

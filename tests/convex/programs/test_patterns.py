@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from overparam.convex.patterns import (
+from overparam.convex.programs.patterns import (
     all_ones_direction,
     enumerate_patterns,
     interior_gates,

@@ -5,14 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.convex.decomposition import decompose
-from overparam.convex.interior_point import solve
 from overparam.convex.maps import network_objective
-from overparam.convex.patterns import patterns_of
-from overparam.convex.programs import convex_program
+from overparam.convex.programs.patterns import patterns_of
+from overparam.convex.programs.program import convex_program
+from overparam.convex.solvers.decomposition import decompose
+from overparam.convex.solvers.interior_point import solve
 from overparam.errors import ConfigError
 
-from .problems import Problem
+from ..problems import Problem
 
 
 @pytest.mark.parametrize("network", ["plain", "skip"])

@@ -5,13 +5,13 @@ import itertools
 import numpy as np
 import pytest
 
-from overparam.convex.bounds import scaled_dual
-from overparam.convex.interior_point import solve, solve_outputs
-from overparam.convex.patterns import Patterns, patterns_of
-from overparam.convex.programs import convex_program, with_bias
+from overparam.convex.programs.patterns import Patterns, patterns_of
+from overparam.convex.programs.program import convex_program, with_bias
+from overparam.convex.solvers.bounds import scaled_dual
+from overparam.convex.solvers.interior_point import solve, solve_outputs
 from overparam.errors import ConfigError, DataError
 
-from .problems import Problem, legacy_problem
+from ..problems import Problem, legacy_problem
 
 
 NETWORKS = ["plain", "skip", "normalised"]
@@ -155,8 +155,8 @@ def test_a_planted_normalised_neuron_has_norm_one(shape):
 
 
 def test_penalised_planted_singular_vector_shrinks_by_its_singular_value(rng):
-    from overparam.convex.isometry import neural_isometry
-    from overparam.convex.planted import plant
+    from overparam.convex.recovery.isometry import neural_isometry
+    from overparam.convex.recovery.planted import plant
 
     problem, penalty = Problem(rng, 80, 8, noise=0.0), 1e-3
     _, sizes, right = np.linalg.svd(problem.x)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from overparam.convex.interior_point import solve
-from overparam.convex.presolve import without_idle_rows
-from overparam.convex.reference import solve_reference
+from overparam.convex.solvers.interior_point import solve
+from overparam.convex.solvers.presolve import without_idle_rows
+from overparam.convex.solvers.reference import solve_reference
 
-from .problems import Problem
+from ..problems import Problem
 
 
 def escaping_program(rng, penalty=None):

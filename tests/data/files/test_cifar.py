@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from overparam.data.cifar import parse_cifar
-from overparam.data.content import DamageError
+from overparam.data.files.cifar import parse_cifar
+from overparam.data.files.content import DamageError
 
 
 @pytest.mark.parametrize("n_labels", [1, 2])

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from overparam.data.archive import contents
-from overparam.data.content import DamageError, Found
-from overparam.data.official import Archive, Content
+from overparam.data.files.archive import contents
+from overparam.data.files.content import DamageError, Found
+from overparam.data.files.official import Archive, Content
 
 
 CONTENT = Content(name="table.txt")
@@ -39,7 +39,7 @@ def as_file(folder: Path, raw: bytes) -> Found:
 
 @pytest.fixture(autouse=True)
 def most(monkeypatch):
-    monkeypatch.setattr("overparam.data.content.MOST_BYTES", 1000)
+    monkeypatch.setattr("overparam.data.files.content.MOST_BYTES", 1000)
 
 
 @pytest.mark.parametrize("write", [as_gzip, as_zip, as_file])

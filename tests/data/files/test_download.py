@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from overparam.data import download
 from overparam.data.catalogue import load
-from overparam.data.official import Official
+from overparam.data.files import download
+from overparam.data.files.official import Official
 from overparam.errors import DataError
 
 
@@ -70,7 +70,7 @@ def test_a_set_that_is_nowhere_is_downloaded_unpacked_and_kept(
     small = request.getfixturevalue(name)
     publish(served(small, server))
     if name == "small_ecg":
-        from overparam.data.ecg import load_ecg5000
+        from overparam.data.files.ecg import load_ecg5000
 
         dataset = load_ecg5000(official=served(small, server))
     else:

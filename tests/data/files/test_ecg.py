@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from overparam.data.catalogue import load
-from overparam.data.ecg import load_ecg5000
+from overparam.data.files.ecg import load_ecg5000
 from overparam.errors import ConfigError, DataError
 
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from overparam.data.content import DamageError
-from overparam.data.idx import parse_idx
+from overparam.data.files.content import DamageError
+from overparam.data.files.idx import parse_idx
 
 
 def written(array: np.ndarray) -> bytes:

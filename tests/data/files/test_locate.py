@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from overparam.cli.platform import compilation_cache
-from overparam.data.ecg import load_ecg5000
-from overparam.data.locate import cache_folder, locate, search
+from overparam.data.files.ecg import load_ecg5000
+from overparam.data.files.locate import cache_folder, locate, search
 from overparam.errors import DataError
 
 

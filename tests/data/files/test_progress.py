@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from overparam.data.progress import report_on_stderr
+from overparam.data.files.progress import report_on_stderr
 
 
 class Terminal(io.StringIO):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from overparam.data.augment import RESNET_NORMALISATION, Images, crop_and_flip
 from overparam.data.dataset import Split
+from overparam.data.sources.augment import RESNET_NORMALISATION, Images, crop_and_flip
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from overparam.data.circle import (
+from overparam.data.sources.circle import (
     SHIFT,
     CircleTeacher,
     lattice_inputs,

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from overparam.data.designs import (
+from overparam.data.sources.designs import (
     design_matrix,
     draw_alive,
     label_noise,

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from overparam.data.mixture import direction, gaussian_mixture
+from overparam.data.sources.mixture import direction, gaussian_mixture
 
 
 def test_the_best_classifier_has_its_known_accuracy(key):

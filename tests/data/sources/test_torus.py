@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from overparam.data.torus import (
+from overparam.data.sources.torus import (
     lattice_student,
     lattice_teacher,
     sample_student,

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from overparam.dynamics.decoupled import decoupled
+from overparam.dynamics.optimisers.decoupled import decoupled
 from overparam.networks.linear import LinearReadout
 
 

@@ -4,7 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from overparam.networks.batch_norm import BatchNorm, Moments, Normaliser, batch_norm
+from overparam.networks.convolutional.batch_norm import (
+    BatchNorm,
+    Moments,
+    Normaliser,
+    batch_norm,
+)
 
 
 def test_training_normalises_with_the_moments_of_the_batch(key):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from overparam.errors import ConfigError
-from overparam.networks.convolution import (
+from overparam.networks.convolutional.convolution import (
     _by_windows,
     check_images,
     conv1x1,

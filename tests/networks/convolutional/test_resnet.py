@@ -8,9 +8,9 @@ import pytest
 from jax.extend.core import jaxprs_in_params
 
 from overparam.errors import ConfigError
+from overparam.networks.convolutional.resnet import resnet
+from overparam.networks.files.serialise import from_arrays, to_arrays
 from overparam.networks.layers import hidden_layers, parameters
-from overparam.networks.resnet import resnet
-from overparam.networks.serialise import from_arrays, to_arrays
 from overparam.networks.stateful import train_features, with_statistics
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from overparam.errors import ConfigError
+from overparam.networks.convolutional.vgg import vgg11
 from overparam.networks.layers import hidden_layers
-from overparam.networks.vgg import vgg11
 
 
 def test_the_wide_form_has_the_published_weights(key):

@@ -14,17 +14,17 @@ import pytest
 import overparam
 from overparam.convex.gated_network import GatedTwoLayer
 from overparam.errors import StoreError
+from overparam.networks.convolutional.resnet import resnet
+from overparam.networks.convolutional.vgg import vgg11
 from overparam.networks.deep import mlp
+from overparam.networks.files.registered import CLASSES, class_named, name_of
+from overparam.networks.files.serialise import from_arrays, to_arrays
 from overparam.networks.linear import LinearReadout
 from overparam.networks.network import Network
 from overparam.networks.radial import RadialFeatures
-from overparam.networks.registered import CLASSES, class_named, name_of
-from overparam.networks.resnet import resnet
-from overparam.networks.serialise import from_arrays, to_arrays
 from overparam.networks.standardised import StandardisedTwoLayer
 from overparam.networks.threshold import ThresholdReLU
 from overparam.networks.two_layer import NormalisedTwoLayer, TwoLayer
-from overparam.networks.vgg import vgg11
 from overparam.studies.recovery.network import SkipNeuron
 
 
@@ -125,7 +125,7 @@ def test_registered_names_are_those_of_their_classes():
 
 REFUSED = {
     "a function of the package": {
-        "class": "overparam.sweep.run:_attempt",
+        "class": "overparam.sweeping.run:_attempt",
         "fields": {
             "work": {
                 "class": "overparam.studies.registry:load",
@@ -139,7 +139,7 @@ REFUSED = {
         "fields": {},
     },
     "another class of a module of networks": {
-        "class": "overparam.networks.batch_norm:Normaliser",
+        "class": "overparam.networks.convolutional.batch_norm:Normaliser",
         "fields": {"statistics": [], "training": True},
     },
     "an abstract network": {

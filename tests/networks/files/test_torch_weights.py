@@ -6,20 +6,20 @@ import numpy as np
 import optax
 import pytest
 
-from overparam.data.augment import RESNET_NORMALISATION, Images
 from overparam.data.source import Batch
+from overparam.data.sources.augment import RESNET_NORMALISATION, Images
 from overparam.dynamics.descent import BatchLoss, Descent
-from overparam.dynamics.losses import cross_entropy
 from overparam.errors import ConfigError
-from overparam.networks.resnet import resnet
-from overparam.networks.stateful import train_features
-from overparam.networks.torch_weights import (
+from overparam.networks.convolutional.resnet import resnet
+from overparam.networks.convolutional.vgg import vgg11
+from overparam.networks.files.torch_weights import (
     from_torch,
     load_torch,
     save_torch,
     to_torch,
 )
-from overparam.networks.vgg import vgg11
+from overparam.networks.stateful import train_features
+from overparam.objectives.losses import cross_entropy
 
 
 torch = pytest.importorskip("torch")

@@ -11,21 +11,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from overparam.data.circle import CircleTeacher, uniform_angles
-from overparam.dynamics.circle_moments import (
+from overparam.data.sources.circle import CircleTeacher, uniform_angles
+from overparam.dynamics.projection import Ridge
+from overparam.dynamics.varpro import VarPro
+from overparam.errors import ConfigError, DataError
+from overparam.networks.two_layer import TwoLayer
+from overparam.readouts.circle.moments import (
     PopulationMoments,
     SampledMoments,
     half_cosine_fourier,
 )
-from overparam.dynamics.circle_problem import CircleProblem, prefix_problem
-from overparam.dynamics.projection import Ridge
-from overparam.dynamics.readout_problem import DenseProblem
-from overparam.dynamics.solvers import StaleConjugate
-from overparam.dynamics.varpro import VarPro
-from overparam.errors import ConfigError, DataError
-from overparam.networks.two_layer import TwoLayer
+from overparam.readouts.circle.problem import CircleProblem, prefix_problem
+from overparam.readouts.problem import DenseProblem
+from overparam.readouts.solvers import StaleConjugate
 
-from .circle_data import batch, even_student, lattice, moments, student, trace
+from ...dynamics.circle_data import (
+    batch,
+    even_student,
+    lattice,
+    moments,
+    student,
+    trace,
+)
 
 
 def random_case(seed: int, width: int, n: int):

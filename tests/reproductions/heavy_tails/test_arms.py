@@ -2,10 +2,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from overparam.reproductions import heavy_tails_pruning as pruning
-from overparam.reproductions import heavy_tails_theorem as theorem
-from overparam.reproductions import heavy_tails_width as width
-from overparam.reproductions.heavy_tails_arms import (
+from overparam.reproductions.heavy_tails import pruning, theorem, width
+from overparam.reproductions.heavy_tails.arms import (
     Arm,
     differences,
     higher,

@@ -11,11 +11,11 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..errors import ConfigError
-from ..networks.activations import HOMOGENEOUS
-from ..networks.finite import check_finite
-from ..networks.network import Network
-from ..networks.two_layer import TwoLayer
+from ...errors import ConfigError
+from ...networks.activations import HOMOGENEOUS
+from ...networks.finite import check_finite
+from ...networks.network import Network
+from ...networks.two_layer import TwoLayer
 from .penalties import PowerPenalty
 
 

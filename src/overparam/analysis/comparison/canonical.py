@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Float
 from scipy.sparse.csgraph import connected_components
 
-from ..checks import positive
-from ..errors import ConfigError
-from ..networks.finite import check_finite
-from ..networks.two_layer import TwoLayer
-from .balance import check_homogeneous
+from ...checks import positive
+from ...errors import ConfigError
+from ...networks.finite import check_finite
+from ...networks.two_layer import TwoLayer
+from ..balance.measures import check_homogeneous
 from .distances import squared_distances
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
 
-from ..checks import at_least
-from ..errors import ConfigError
+from ...checks import at_least
+from ...errors import ConfigError
 from .populations import Points, Population
 
 

@@ -6,11 +6,11 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..checks import in_range
-from ..errors import ConfigError
-from ..networks.activations import ODD
-from ..networks.finite import check_finite
-from ..networks.two_layer import TwoLayer
+from ...checks import in_range
+from ...errors import ConfigError
+from ...networks.activations import ODD
+from ...networks.finite import check_finite
+from ...networks.two_layer import TwoLayer
 
 
 FOUND = 0.99

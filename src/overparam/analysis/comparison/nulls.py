@@ -7,9 +7,9 @@ import jax
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from ..errors import ConfigError
+from ...errors import ConfigError
+from ..intervals import Interval
 from .distances import Pooled
-from .intervals import Interval
 from .populations import Population
 
 

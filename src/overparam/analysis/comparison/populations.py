@@ -7,10 +7,10 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..checks import one_of
-from ..dynamics.feature_cache import StoredFeatures, wide_gram
-from ..errors import ConfigError
-from .neurons import Shallow, feature_moments, readout_norms
+from ...checks import one_of
+from ...errors import ConfigError
+from ...readouts.feature_cache import StoredFeatures, wide_gram
+from ..shallow import Shallow, feature_moments, readout_norms
 
 
 Representation = Literal["raw", "preactivation", "function", "joint"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from ..checks import counts
+from ...checks import counts
 from .nulls import PermutationTest, check_permutations, generator
 from .populations import Population
 

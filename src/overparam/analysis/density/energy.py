@@ -13,8 +13,8 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from ..data.torus import SIDE, wrap_torus
-from ..errors import DataError
+from ...data.sources.torus import SIDE, wrap_torus
+from ...errors import DataError
 
 
 Angles = Float[np.ndarray, " n"]

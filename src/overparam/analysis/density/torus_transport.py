@@ -5,8 +5,8 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from ..data.torus import wrap_torus
-from ..errors import ConfigError
+from ...data.sources.torus import wrap_torus
+from ...errors import ConfigError
 from .energy import Weights, normalised
 
 

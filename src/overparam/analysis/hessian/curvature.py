@@ -14,11 +14,11 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-from ..checks import at_least
-from ..errors import ConfigError, SolverError
-from ..limits.population import Covariance, population_loss
-from ..networks.finite import check_finite
-from ..networks.two_layer import TwoLayer
+from ...checks import at_least
+from ...errors import ConfigError, SolverError
+from ...limits.population import Covariance, population_loss
+from ...networks.finite import check_finite
+from ...networks.two_layer import TwoLayer
 
 
 Vector = Float[np.ndarray, " n_weights"]

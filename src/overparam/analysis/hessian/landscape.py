@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import minimize
 
-from ..checks import at_least, in_range
-from ..limits.population import Covariance
-from ..networks.two_layer import TwoLayer
+from ...checks import at_least, in_range
+from ...limits.population import Covariance
+from ...networks.two_layer import TwoLayer
 from .curvature import Surface
 
 

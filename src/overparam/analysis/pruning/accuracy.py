@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Array, Float, Float64, Int
 from numpy import ndarray
 
-from ..dynamics.labels import check_labels
-from ..dynamics.losses import accuracy, cross_entropy
-from ..errors import ConfigError
-from ..networks.layers import READOUT
-from ..networks.network import Network
-from .pruning import PruningCurve
-from .pruning_networks import Part, chain, masked
+from ...errors import ConfigError
+from ...networks.layers import READOUT
+from ...networks.network import Network
+from ...objectives.labels import check_labels
+from ...objectives.losses import accuracy, cross_entropy
+from .curves import PruningCurve
+from .networks import Part, chain, masked
 
 
 Loss = Callable[[Array, Array], Float[Array, ""]]

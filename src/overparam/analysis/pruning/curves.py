@@ -16,8 +16,8 @@ import numpy as np
 from jaxtyping import Float64, Int
 from numpy import ndarray
 
-from ..checks import in_range, one_of
-from ..errors import ConfigError
+from ...checks import in_range, one_of
+from ...errors import ConfigError
 
 
 Metric = Literal["squared", "plain"]

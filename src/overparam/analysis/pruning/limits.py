@@ -5,7 +5,7 @@ from jaxtyping import Float64
 from numpy import ndarray
 from scipy import stats
 
-from .pruning import PruningCurve, check_error
+from .curves import PruningCurve, check_error
 
 
 def gaussian_column_ratio(eps: float, *, fan_in: int) -> float:

@@ -12,15 +12,15 @@ import numpy as np
 from jaxtyping import Array, Float, Float64, Int
 from numpy import ndarray
 
-from ..checks import one_of
-from ..dynamics.noise import unit_shape
-from ..errors import ConfigError
-from ..networks.deep import MLP
-from ..networks.layers import READOUT, hidden_layers, parameters, path_name
-from ..networks.network import Network
-from ..networks.two_layer import TwoLayer
-from ..networks.vgg import VGG
-from .pruning import PruningCurve
+from ...checks import one_of
+from ...errors import ConfigError
+from ...networks.convolutional.vgg import VGG
+from ...networks.deep import MLP
+from ...networks.layers import READOUT, hidden_layers, parameters, path_name
+from ...networks.network import Network
+from ...networks.two_layer import TwoLayer
+from ...noise.heavy_tailed import unit_shape
+from .curves import PruningCurve
 
 
 Part = Literal["filter", "kernel", "entry", "singular-value"]

@@ -11,17 +11,11 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from ..checks import one_of, positive
-from ..errors import ConfigError
-from ..networks.network import Network
-from .neurons import (
-    Shallow,
-    feature_moments,
-    readout_norms,
-    select_neurons,
-    shallow,
-)
-from .sampling_laws import Probabilities, custom_law
+from ...checks import one_of, positive
+from ...errors import ConfigError
+from ...networks.network import Network
+from ..shallow import Shallow, feature_moments, readout_norms, select_neurons, shallow
+from .laws import Probabilities, custom_law
 
 
 Method = Literal["with-replacement", "without-replacement", "systematic", "top-k"]

@@ -5,10 +5,10 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..dynamics.feature_cache import cache_features, wide_gram
-from ..errors import ConfigError
-from ..networks.network import Network
-from .neurons import (
+from ...errors import ConfigError
+from ...networks.network import Network
+from ...readouts.feature_cache import cache_features, wide_gram
+from ..shallow import (
     FeatureMoments,
     Shallow,
     feature_moments,

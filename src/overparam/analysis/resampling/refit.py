@@ -9,13 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ..checks import positive
-from ..dynamics.feature_cache import StoredFeatures
-from ..dynamics.labels import check_labels
-from ..dynamics.logistic import NewtonSettings, logistic_readout
-from ..dynamics.losses import accuracy
-from .neurons import Shallow, select_neurons
-from .resampling import Draw
+from ...checks import positive
+from ...objectives.labels import check_labels
+from ...objectives.losses import accuracy
+from ...readouts.feature_cache import StoredFeatures
+from ...readouts.logistic import NewtonSettings, logistic_readout
+from ..shallow import Shallow, select_neurons
+from .draws import Draw
 
 
 class Sample(NamedTuple):

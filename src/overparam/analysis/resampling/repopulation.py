@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from ..checks import at_least
-from ..drawing import normal
-from ..errors import ConfigError
-from ..networks.network import Network
-from .neurons import Shallow, select_neurons, shallow
-from .resampling import draw
+from ...checks import at_least
+from ...drawing import normal
+from ...errors import ConfigError
+from ...networks.network import Network
+from ..shallow import Shallow, select_neurons, shallow
+from .draws import draw
 
 
 def repopulate(

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from ..checks import positive
+from ...checks import positive
 
 
 _DEVIATIONS = 9.0

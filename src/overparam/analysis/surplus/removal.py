@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from ..checks import in_range
-from ..dynamics.training import Progress, silent
-from ..limits.population import Covariance, risk
-from ..networks.two_layer import TwoLayer
-from .matching import neuron_masses
-from .neurons import select_neurons
+from ...checks import in_range
+from ...limits.population import Covariance, risk
+from ...networks.two_layer import TwoLayer
+from ...training.plan import Progress, silent
+from ..comparison.matching import neuron_masses
+from ..shallow import select_neurons
 
 
 def heaviest(network: TwoLayer, count: int) -> TwoLayer:

@@ -16,7 +16,7 @@ from jaxtyping import Float, Float64
 from numpy import ndarray
 from scipy.interpolate import PchipInterpolator
 
-from ..errors import ConfigError
+from ...errors import ConfigError
 
 
 Sample = Float[ndarray, " n"]

@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Array, Float, Float64, Int, PRNGKeyArray
 from numpy import ndarray
 
-from ..data.source import Batch
-from ..errors import ConfigError
-from ..networks.layers import parameters
-from ..networks.network import Network
+from ...data.source import Batch
+from ...errors import ConfigError
+from ...networks.layers import parameters
+from ...networks.network import Network
 
 
 def gradient_noise(

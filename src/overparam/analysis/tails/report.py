@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Float, Float64, Shaped
 from numpy import ndarray
 
-from ..checks import at_least, in_range, one_of, seeds
-from ..errors import ConfigError
-from .intervals import percentile_interval, resampled_units
-from .tails import ASSUMPTIONS, ESTIMATORS, check_sample
+from ...checks import at_least, in_range, one_of, seeds
+from ...errors import ConfigError
+from ..intervals import percentile_interval, resampled_units
+from .estimators import ASSUMPTIONS, ESTIMATORS, check_sample
 
 
 LARGEST_SAMPLE = 20_000
@@ -66,7 +66,7 @@ def tail_report(
     Args:
         x: Sample, of any shape.
         units: Label of the unit of every value; `None` makes each value its own.
-        estimators: Names from `overparam.analysis.tails.ESTIMATORS`; empty for all.
+        estimators: Names of `analysis.tails.estimators.ESTIMATORS`; empty for all.
         n_resamples: Number of bootstrap resamples.
         level: Level of the percentile interval.
         seed: Seed of order, resamples and control.

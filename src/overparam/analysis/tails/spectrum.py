@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 from numpy import ndarray
 
-from ..errors import ConfigError
+from ...errors import ConfigError
 
 
 MIN_TAIL = 10

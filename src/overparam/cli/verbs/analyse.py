@@ -135,7 +135,7 @@ def _precision(stored: Sequence[StoredRun]) -> AbstractContextManager[object]:
 
 def _check_data(stored: Sequence[StoredRun]) -> None:
     """An analysis that measures on data reads those that are there: say if others."""
-    from ...data.fingerprint import fingerprint_at_hand
+    from ...data.files.fingerprint import fingerprint_at_hand
 
     for run in stored:
         for name in {file.partition("/")[0] for file in run.data}:

@@ -19,7 +19,7 @@ from ..sweeping import FINISHED_WITH_FAILURES, jobs_of, print_failures, run_jobs
 if TYPE_CHECKING:
     from ...reproductions.reproduction import Claim, Reproduction, Results
     from ...store.table import Gathered, Rows
-    from ...sweep.jobs import Job
+    from ...sweeping.jobs import Job
 
 
 @dataclass(frozen=True, kw_only=True)

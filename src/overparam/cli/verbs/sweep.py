@@ -11,8 +11,8 @@ from ...checks import at_least, in_range
 from ...errors import ConfigError
 from ...field_values import field_names
 from ...studies.registry import STUDIES, study
-from ...sweep.grid import grid
-from ...sweep.plan import plan_from_toml
+from ...sweeping.grid import grid
+from ...sweeping.plan import plan_from_toml
 from ..arguments import Storage, parse_all
 from ..options import flags
 from ..show import duration, print_json, tell

@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 
 from ...checks import in_range, positive
-from ...sweep.watch import Glance, glance
+from ...sweeping.watch import Glance, glance
 from ..arguments import parse
 from ..show import duration, print_json, tell
 

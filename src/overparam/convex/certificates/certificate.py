@@ -24,22 +24,22 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
-from ..checks import positive
-from ..errors import ConfigError, DataError
-from ..networks.two_layer import TwoLayer
-from .arrangement import THIN, snapped_rows, unit_rows
-from .bases import line_sizes
-from .bounds import relative_gap
-from .interior_point import solve
-from .maps import network_objective, network_of, network_patterns
-from .patterns import (
+from ...checks import positive
+from ...errors import ConfigError, DataError
+from ...networks.two_layer import TwoLayer
+from ..maps import network_objective, network_of, network_patterns
+from ..programs.arrangement import THIN, snapped_rows, unit_rows
+from ..programs.bases import line_sizes
+from ..programs.patterns import (
     Patterns,
     enumerate_patterns,
     number_of_patterns,
     patterns_of,
 )
-from .programs import Architecture, check_data, convex_program
-from .solution import INACCURATE, Solution
+from ..programs.program import Architecture, check_data, convex_program
+from ..solvers.bounds import relative_gap
+from ..solvers.interior_point import solve
+from ..solvers.solution import INACCURATE, Solution
 
 
 Tier = Literal["certified", "certified-loose", "estimate"]

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..errors import DataError
+from ...errors import DataError
 from .groups import BasisGroups, PerSample
 from .rounding import gamma
 

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.optimize import linprog
 
-from ..checks import counts, one_of
-from ..errors import ConfigError
+from ...checks import counts, one_of
+from ...errors import ConfigError
 from .arrangement import (
     THIN,
     cells,

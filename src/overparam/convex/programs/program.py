@@ -22,8 +22,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..checks import one_of, positive
-from ..errors import ConfigError, DataError
+from ...checks import one_of, positive
+from ...errors import ConfigError, DataError
 from .bases import basis_groups, line_sizes
 from .cones import norms
 from .groups import BasisGroups, Groups, MaskedGroups, PerGroup, PerSample, Weights

@@ -5,10 +5,10 @@ from typing import Literal
 import equinox as eqx
 import numpy as np
 
-from ..errors import ConfigError
+from ...errors import ConfigError
+from ..solvers.solution import Solution, assess
 from .isometry import STRICT, Isometry, neural_isometry
 from .planted import PlantedWeights
-from .solution import Solution, assess
 from .uniqueness import OptimalFace, length_range, optimal_face, tied_face
 
 

@@ -22,9 +22,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import norm
 
-from .groups import Samples
+from ..programs.groups import Samples
+from ..programs.program import Program
 from .planted import PlantedWeights
-from .programs import Program
 
 
 # Singular values of the planted blocks below this fraction of the largest are zero.

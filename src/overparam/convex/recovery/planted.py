@@ -4,10 +4,10 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..errors import ConfigError
-from .cones import norms
-from .groups import Weights
-from .programs import Program
+from ...errors import ConfigError
+from ..programs.cones import norms
+from ..programs.groups import Weights
+from ..programs.program import Program
 
 
 class PlantedWeights(eqx.Module):

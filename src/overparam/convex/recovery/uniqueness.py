@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.optimize import linprog
 
-from .cones import norms
-from .groups import PerGroup, Weights
-from .solution import Solution
+from ..programs.cones import norms
+from ..programs.groups import PerGroup, Weights
+from ..solvers.solution import Solution
 
 
 _RANK_TOLERANCE = 1e-8

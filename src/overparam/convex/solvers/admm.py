@@ -18,13 +18,13 @@ import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from ..checks import at_least, positive
-from ..errors import ConfigError
+from ...checks import at_least, positive
+from ...errors import ConfigError
+from ..programs.groups import MaskedGroups
+from ..programs.program import Program
 from .bounds import EqualityRepair, relative_gap
 from .centres import ConeLift
-from .groups import MaskedGroups
 from .interior_point import infeasible
-from .programs import Program
 from .solution import Solution, assess
 from .units import Units, in_units
 

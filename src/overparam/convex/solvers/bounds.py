@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import cho_factor, cho_solve, get_lapack_funcs
 
-from .bases import line_sizes
-from .groups import (
+from ..programs.bases import line_sizes
+from ..programs.groups import (
     BasisGroups,
     Groups,
     MaskedGroups,
@@ -16,8 +16,8 @@ from .groups import (
     PerSample,
     Weights,
 )
-from .programs import Program
-from .rounding import gamma
+from ..programs.program import Program
+from ..programs.rounding import gamma
 
 
 # Reciprocal condition number of sum A A^T above which its Cholesky factor is used.

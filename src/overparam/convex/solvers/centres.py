@@ -11,9 +11,9 @@ times smaller.
 import numpy as np
 from jaxtyping import Float
 
-from .cones import dots, norms
-from .groups import Groups, PerGroup, PerSample, Weights
-from .programs import Program
+from ..programs.cones import dots, norms
+from ..programs.groups import Groups, PerGroup, PerSample, Weights
+from ..programs.program import Program
 
 
 _MAX_STEPS = 100

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..checks import at_least
+from ...checks import at_least
+from ..programs.patterns import patterns_of, with_directions
+from ..programs.program import Program, over_patterns
 from .interior_point import solve
-from .patterns import patterns_of, with_directions
-from .programs import Program, over_patterns
 from .solution import Solution
 
 

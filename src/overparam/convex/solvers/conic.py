@@ -19,13 +19,13 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import get_lapack_funcs
 
-from . import cones
+from ..programs import cones
+from ..programs.cones import Arrow
+from ..programs.groups import PerGroup, PerSample, Samples, Weights
+from ..programs.program import Program
 from .bounds import EqualityRepair, scaled_dual
 from .centres import analytic_centres
-from .cones import Arrow
-from .groups import PerGroup, PerSample, Samples, Weights
 from .newton import Candidate, newton_solver
-from .programs import Program
 from .solution import Solution
 
 

@@ -14,13 +14,13 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
-from ..errors import ConfigError
-from ..networks.network import Network
+from ...errors import ConfigError
+from ...networks.network import Network
+from ..maps import network_of
+from ..programs.groups import Weights
+from ..programs.program import Program, convex_program, over_patterns
 from .centres import ConeLift
-from .groups import Weights
 from .interior_point import solve
-from .maps import network_of
-from .programs import Program, convex_program, over_patterns
 from .solution import Solution
 
 

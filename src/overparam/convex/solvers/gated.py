@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import cones
+from ..programs import cones
+from ..programs.cones import Arrow
+from ..programs.groups import Samples
+from ..programs.program import Program
 from .bounds import EqualityRepair, best_multiple
-from .cones import Arrow
-from .groups import Samples
 from .newton import Candidate, newton_solver
-from .programs import Program
 from .solution import Solution
 
 

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ..checks import at_least, positive
-from ..errors import ConfigError
+from ...checks import at_least, positive
+from ...errors import ConfigError
+from ..programs.program import Program, check_data
 from .bounds import EqualityRepair
 from .conic import ConicMethod
 from .gated import GatedMethod
 from .newton import Method, Run, iterate
 from .presolve import without_idle_rows
-from .programs import Program, check_data
 from .solution import Solution, assess
 from .units import Units, in_units
 

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import cho_factor, cho_solve
 
+from ..programs.groups import PerSample, Samples, Square, Weights
 from .bounds import relative_gap
-from .groups import PerSample, Samples, Square, Weights
 from .solution import Solution
 
 

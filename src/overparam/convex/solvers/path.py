@@ -13,12 +13,12 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool, Int
 
-from ..checks import at_least
-from ..errors import ConfigError
+from ...checks import at_least
+from ...errors import ConfigError
+from ..programs.program import Program
 from .bounds import dual_sizes, scaled_dual
 from .interior_point import default_tolerance, solve
 from .presolve import without_idle_rows
-from .programs import Program
 from .solution import Solution, assess
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.optimize import linprog
 
-from .groups import BasisGroups, Weights
-from .programs import Program
+from ..programs.groups import BasisGroups, Weights
+from ..programs.program import Program
 
 
 _RANK_TOLERANCE = 1e-10

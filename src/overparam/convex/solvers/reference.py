@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, SolverError
-from .groups import BasisGroups, MaskedGroups
-from .programs import Program
+from ...errors import ConfigError, SolverError
+from ..programs.groups import BasisGroups, MaskedGroups
+from ..programs.program import Program
 from .solution import Solution, assess
 from .units import Units, in_units
 

@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from ..programs.cones import norms
+from ..programs.groups import PerSample, Weights
+from ..programs.program import Program
+from ..programs.rounding import gamma
 from .bounds import relative_gap, scaled_dual
-from .cones import norms
-from .groups import PerSample, Weights
-from .programs import Program
-from .rounding import gamma
 
 
 Status = Literal["optimal", "inaccurate", "infeasible", "non-unique", "max_iterations"]

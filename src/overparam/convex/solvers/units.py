@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import ConfigError
-from .groups import MaskedGroups
-from .programs import Program
+from ...errors import ConfigError
+from ..programs.groups import MaskedGroups
+from ..programs.program import Program
 from .solution import Solution
 
 

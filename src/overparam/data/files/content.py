@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import DataError
-from ..store.files import opened
+from ...errors import DataError
+from ...store.files import opened
 from .official import OFFICIAL, Content, Official
 
 

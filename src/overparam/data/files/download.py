@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError
+from ...errors import DataError
 from .archive import contents
 from .content import MOST_BYTES, DamageError, Found, check_content, check_digest
 from .locate import VARIABLE, Place, cache_folder, given_folders, locate, search

@@ -11,11 +11,11 @@ from typing import Literal
 
 import numpy as np
 
-from ..checks import one_of, seeds
-from ..errors import DataError
-from ..store.npy import array_of
+from ...checks import one_of, seeds
+from ...errors import DataError
+from ...store.npy import array_of
+from ..dataset import Dataset, Split
 from .content import DamageError, Found, read_checked
-from .dataset import Dataset, Split
 from .download import obtain
 from .locate import Place
 from .official import ECG5000, Content, Official
@@ -40,7 +40,7 @@ def load_ecg5000(
     labels 0, 1, ... and no pickled objects.
 
     Args:
-        folder: Where the files are; see `overparam.data.locate`.
+        folder: Where the files are; see `overparam.data.files.locate`.
         labels: "five" keeps the classes (0, ..., 4); "normal-vs-rest" makes the first
             one 0 and all others 1: our reading of "binary" in arXiv 2306.08125.
         split: "official" (500 training, 4500 test series) or "shuffled": pooled,

@@ -5,7 +5,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from ..errors import DataError
+from ...errors import DataError
 from .content import DamageError, Found
 from .download import obtain
 from .locate import Place, locate

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int32, UInt8
 
+from ..dataset import Dataset, Split
 from .cifar import Records, parse_cifar
 from .content import DamageError, read_checked
-from .dataset import Dataset, Split
 from .download import obtain
 from .idx import parse_idx
 from .official import DIGITS, Official

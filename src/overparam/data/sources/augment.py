@@ -8,10 +8,10 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, UInt8
 
-from ..checks import at_least
-from .dataset import Split
-from .official import Normalisation
-from .source import Batch, Table
+from ...checks import at_least
+from ..dataset import Split
+from ..files.official import Normalisation
+from ..source import Batch, Table
 
 
 RESNET_NORMALISATION = Normalisation(

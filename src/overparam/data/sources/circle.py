@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Complex, Float, PRNGKeyArray
 
-from ..checks import counts
-from ..drawing import host_uniform
-from ..errors import ConfigError
+from ...checks import counts
+from ...drawing import host_uniform
+from ...errors import ConfigError
 
 
 SHIFT = 0.4 * math.pi

@@ -10,8 +10,8 @@ import jax
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from ..checks import at_least, counts, one_of
-from ..errors import ConfigError
+from ...checks import at_least, counts, one_of
+from ...errors import ConfigError
 
 
 Design = Literal["gaussian", "cubic", "whitened-gaussian", "whitened-cubic"]

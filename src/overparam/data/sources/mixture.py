@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ..checks import counts, positive
-from ..drawing import normal
-from .source import Batch
+from ...checks import counts, positive
+from ...drawing import normal
+from ..source import Batch
 
 
 class Parts(NamedTuple):

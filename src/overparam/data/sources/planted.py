@@ -7,11 +7,11 @@ import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from ..errors import ConfigError
-from ..networks.initialise import two_layer
-from ..networks.two_layer import TwoLayer
+from ...errors import ConfigError
+from ...networks.initialise import two_layer
+from ...networks.two_layer import TwoLayer
+from ..source import Batch
 from .normal import standard_normal
-from .source import Batch
 
 
 # One normal call for 500 to 2000 samples, and for 50 steps where that fits, is the

@@ -5,8 +5,8 @@ import math
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from ..checks import counts
-from ..drawing import host_uniform
+from ...checks import counts
+from ...drawing import host_uniform
 from .circle import GOLDEN, CircleTeacher, concentrate, uniform_angles
 
 

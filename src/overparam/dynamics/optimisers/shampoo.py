@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from ..checks import at_least, one_of, positive
+from ...checks import at_least, one_of, positive
 
 
 Variant = Literal["paper", "torch-optimizer"]

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..errors import ConfigError
+from ...errors import ConfigError
 
 
 WINDOW = 3

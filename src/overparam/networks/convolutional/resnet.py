@@ -8,14 +8,14 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ..checks import counts, in_range
-from ..drawing import uniform
-from ..errors import ConfigError
+from ...checks import counts, in_range
+from ...drawing import uniform
+from ...errors import ConfigError
+from ..deep import check_chain
+from ..sizes import check_sizes, multiplied
+from ..stateful import Stateful
 from .batch_norm import BatchNorm, Moments, Normaliser, batch_norm
 from .convolution import check_images, conv1x1, conv3x3
-from .deep import check_chain
-from .sizes import check_sizes, multiplied
-from .stateful import Stateful
 
 
 STAGES = (16, 32, 64)

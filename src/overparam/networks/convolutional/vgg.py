@@ -8,12 +8,12 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ..drawing import normal, uniform
-from ..errors import ConfigError
+from ...drawing import normal, uniform
+from ...errors import ConfigError
+from ..deep import check_chain
+from ..network import Network
+from ..sizes import check_sizes, multiplied
 from .convolution import check_images, conv3x3, max_pool2x2
-from .deep import check_chain
-from .network import Network
-from .sizes import check_sizes, multiplied
 
 
 WIDTHS = (64, 128, 256, 256, 512, 512, 512, 512)

@@ -21,12 +21,30 @@ CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "radial-features": ("overparam.networks.radial:RadialFeatures",),
         "linear-readout": ("overparam.networks.linear:LinearReadout",),
         "mlp": ("overparam.networks.deep:MLP",),
-        "vgg": ("overparam.networks.vgg:VGG",),
-        "resnet": ("overparam.networks.resnet:ResNet",),
-        "resnet-block": ("overparam.networks.resnet:Block",),
-        "resnet-shortcut": ("overparam.networks.resnet:Shortcut",),
-        "batch-norm": ("overparam.networks.batch_norm:BatchNorm",),
-        "moments": ("overparam.networks.batch_norm:Moments",),
+        "vgg": (
+            "overparam.networks.convolutional.vgg:VGG",
+            "overparam.networks.vgg:VGG",
+        ),
+        "resnet": (
+            "overparam.networks.convolutional.resnet:ResNet",
+            "overparam.networks.resnet:ResNet",
+        ),
+        "resnet-block": (
+            "overparam.networks.convolutional.resnet:Block",
+            "overparam.networks.resnet:Block",
+        ),
+        "resnet-shortcut": (
+            "overparam.networks.convolutional.resnet:Shortcut",
+            "overparam.networks.resnet:Shortcut",
+        ),
+        "batch-norm": (
+            "overparam.networks.convolutional.batch_norm:BatchNorm",
+            "overparam.networks.batch_norm:BatchNorm",
+        ),
+        "moments": (
+            "overparam.networks.convolutional.batch_norm:Moments",
+            "overparam.networks.batch_norm:Moments",
+        ),
         "gated-two-layer": ("overparam.convex.gated_network:GatedTwoLayer",),
         "skip-neuron": ("overparam.studies.recovery.network:SkipNeuron",),
     }

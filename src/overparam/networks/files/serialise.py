@@ -21,9 +21,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import AbstractArray
 
-from ..errors import ConfigError, StoreError
-from .layers import path_name
-from .network import Network
+from ...errors import ConfigError, StoreError
+from ..layers import path_name
+from ..network import Network
 from .registered import class_named, name_of
 
 

@@ -16,10 +16,10 @@ import numpy as np
 from jaxtyping import Array
 from safetensors.numpy import load_file, save_file
 
-from ..errors import ConfigError
-from .layers import path_name
-from .resnet import ResNet
-from .vgg import POOLED, VGG
+from ...errors import ConfigError
+from ..convolutional.resnet import ResNet
+from ..convolutional.vgg import POOLED, VGG
+from ..layers import path_name
 
 
 N = TypeVar("N", ResNet, VGG)

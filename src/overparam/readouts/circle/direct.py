@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax.lax.linalg import triangular_solve
 from jaxtyping import Array, Float
 
-from .circle_folded import Folded, times
+from .folded import Folded, times
 
 
 BLOCK = 32

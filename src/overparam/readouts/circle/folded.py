@@ -12,7 +12,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from .circle_moments import CircleMoments, Rows
+from .moments import CircleMoments, Rows
 
 
 class Folded(eqx.Module):

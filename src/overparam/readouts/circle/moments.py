@@ -14,8 +14,8 @@ import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from ..data.circle import CircleTeacher
-from ..errors import DataError
+from ...data.sources.circle import CircleTeacher
+from ...errors import DataError
 
 
 Rows = Float[Array, "n 5"]

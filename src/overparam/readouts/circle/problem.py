@@ -8,14 +8,14 @@ import jax.custom_batching
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ..errors import ConfigError
-from ..networks.network import Network
-from ..networks.two_layer import TwoLayer
-from . import circle_direct
-from .circle_folded import Folded
-from .circle_moments import CircleMoments, SampledMoments
-from .readout_problem import ReadoutProblem, movable
-from .ridge import solve_positive
+from ...errors import ConfigError
+from ...networks.network import Network
+from ...networks.two_layer import TwoLayer
+from ..problem import ReadoutProblem, movable
+from ..ridge import solve_positive
+from . import direct as circle_direct
+from .folded import Folded
+from .moments import CircleMoments, SampledMoments
 
 
 _SURE = 1e4

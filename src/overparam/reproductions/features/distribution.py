@@ -10,19 +10,13 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ..plots.figure import COLOURS, panels
-from ..store.read import StoredRun
-from ..studies.analyses import Subject
-from ..studies.features.compare_analysis import analyse
-from ..studies.features.compare_options import CompareOptions
-from .features_sources import (
-    CONCENTRATING_PENALTY,
-    DEFAULT_PENALTY,
-    SEEDS,
-    caption,
-    source,
-)
-from .reproduction import Claim, Reproduction, Results, Scale
+from ...plots.figure import COLOURS, panels
+from ...store.read import StoredRun
+from ...studies.analyses import Subject
+from ...studies.features.compare_analysis import analyse
+from ...studies.features.compare_options import CompareOptions
+from ..reproduction import Claim, Reproduction, Results, Scale
+from .sources import CONCENTRATING_PENALTY, DEFAULT_PENALTY, SEEDS, caption, source
 
 
 SPACES = ("raw", "preactivation", "function", "joint")

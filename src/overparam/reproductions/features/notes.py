@@ -8,13 +8,13 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ..analysis.intervals import mean_interval
-from ..plots.figure import COLOURS, panels
-from ..store.read import StoredRun
-from ..studies.features.config import Features
-from ..studies.features.resample_options import ResampleOptions
-from .features_sources import KEPT, efficiency_of
-from .reproduction import Claim, Reproduction, Results, Scale
+from ...analysis.intervals import mean_interval
+from ...plots.figure import COLOURS, panels
+from ...store.read import StoredRun
+from ...studies.features.config import Features
+from ...studies.features.resample_options import ResampleOptions
+from ..reproduction import Claim, Reproduction, Results, Scale
+from .sources import KEPT, efficiency_of
 
 
 WIDE = 10_000

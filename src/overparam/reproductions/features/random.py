@@ -6,10 +6,10 @@ from typing import Any
 import polars as pl
 from matplotlib.figure import Figure
 
-from ..analysis.intervals import mean_interval
-from ..plots.figure import COLOURS, panels
-from .features_sources import caption, source
-from .reproduction import Claim, Reproduction, Results, Scale
+from ...analysis.intervals import mean_interval
+from ...plots.figure import COLOURS, panels
+from ..reproduction import Claim, Reproduction, Results, Scale
+from .sources import caption, source
 
 
 RIDGE = 1e-4

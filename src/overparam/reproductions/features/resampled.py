@@ -9,19 +9,19 @@ import polars as pl
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from ..analysis.intervals import Interval, mean_interval
-from ..plots.figure import COLOURS, panels
-from ..store.read import StoredRun
-from ..studies.features.efficiency import summarise
-from ..studies.features.resample_options import ResampleOptions
-from .features_sources import (
+from ...analysis.intervals import Interval, mean_interval
+from ...plots.figure import COLOURS, panels
+from ...store.read import StoredRun
+from ...studies.features.efficiency import summarise
+from ...studies.features.resample_options import ResampleOptions
+from ..reproduction import Claim, Reproduction, Results, Scale
+from .sources import (
     CONCENTRATING_PENALTY,
     DEFAULT_PENALTY,
     caption,
     efficiency_of,
     source,
 )
-from .reproduction import Claim, Reproduction, Results, Scale
 
 
 PENALTIES = (DEFAULT_PENALTY, CONCENTRATING_PENALTY)

@@ -6,13 +6,13 @@ from typing import Any
 
 import polars as pl
 
-from ..analysis.refit import Sample
-from ..store.read import StoredRun
-from ..studies.analyses import Subject
-from ..studies.features.efficiency import Splits, efficiency
-from ..studies.features.resample_options import ResampleOptions
-from ..studies.features.subject import fit_sample, inputs_of, network_at
-from .reproduction import Results, Scale
+from ...analysis.resampling.refit import Sample
+from ...store.read import StoredRun
+from ...studies.analyses import Subject
+from ...studies.features.efficiency import Splits, efficiency
+from ...studies.features.resample_options import ResampleOptions
+from ...studies.features.subject import fit_sample, inputs_of, network_at
+from ..reproduction import Results, Scale
 
 
 SEEDS = (1234, 5555, 1, 2, 3, 4)

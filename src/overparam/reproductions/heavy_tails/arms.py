@@ -7,8 +7,8 @@ import polars as pl
 from jaxtyping import Float64
 from numpy import ndarray
 
-from ..analysis.intervals import mean_interval, sign_test
-from .reproduction import Claim, Results
+from ...analysis.intervals import mean_interval, sign_test
+from ..reproduction import Claim, Results
 
 
 SIGNIFICANT = 0.05

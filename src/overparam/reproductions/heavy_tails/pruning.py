@@ -8,10 +8,10 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..plots.figure import COLOURS, panels
-from ..studies.heavy_tails.pruned import COLUMNS
-from .heavy_tails_arms import Arm, caption, differences, higher, sign_claim
-from .reproduction import Claim, Reproduction, Results, Scale
+from ...plots.figure import COLOURS, panels
+from ...studies.heavy_tails.pruned import COLUMNS
+from ..reproduction import Claim, Reproduction, Results, Scale
+from .arms import Arm, caption, differences, higher, sign_claim
 
 
 KINDS = ("shared", "entrywise", "isotropic")

@@ -11,13 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy import ndarray
 
-from ..analysis.pruning import PruningCurve
-from ..analysis.pruning_limits import finite_variance_error
-from ..analysis.pruning_networks import squared_sizes
-from ..plots.figure import COLOURS, band, panels
-from ..studies.heavy_tails.data import MIXTURE_DIM
-from .heavy_tails_arms import Arm, matched_sigma, sign_claim
-from .reproduction import Claim, Reproduction, Results, Scale
+from ...analysis.pruning.curves import PruningCurve
+from ...analysis.pruning.limits import finite_variance_error
+from ...analysis.pruning.networks import squared_sizes
+from ...plots.figure import COLOURS, band, panels
+from ...studies.heavy_tails.data import MIXTURE_DIM
+from ..reproduction import Claim, Reproduction, Results, Scale
+from .arms import Arm, matched_sigma, sign_claim
 
 
 ALPHAS = (1.5, 2.0)

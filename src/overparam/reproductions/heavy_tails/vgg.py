@@ -7,12 +7,12 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ..analysis.intervals import mean_interval
-from ..plots.curves import curves
-from ..plots.figure import COLOURS, panels
-from ..studies.heavy_tails.pruned import COLUMNS
-from .heavy_tails_arms import matched_sigma
-from .reproduction import Claim, Reproduction, Results, Scale
+from ...analysis.intervals import mean_interval
+from ...plots.curves import curves
+from ...plots.figure import COLOURS, panels
+from ...studies.heavy_tails.pruned import COLUMNS
+from ..reproduction import Claim, Reproduction, Results, Scale
+from .arms import matched_sigma
 
 
 # Kernels start Gaussian with standard deviation sqrt(2 / (9 filters)), about 0.03 in

@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ..plots.figure import COLOURS, band, panels
-from .heavy_tails_arms import Arm, caption, differences, sign_claim
-from .reproduction import Claim, Reproduction, Results, Scale
+from ...plots.figure import COLOURS, band, panels
+from ..reproduction import Claim, Reproduction, Results, Scale
+from .arms import Arm, caption, differences, sign_claim
 
 
 KINDS = ("shared", "isotropic")

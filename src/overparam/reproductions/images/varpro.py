@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ..analysis.intervals import mean_interval
-from ..plots.curves import curves
-from ..plots.figure import panels
-from .reproduction import Claim, Reproduction, Results, Scale
+from ...analysis.intervals import mean_interval
+from ...plots.curves import curves
+from ...plots.figure import panels
+from ..reproduction import Claim, Reproduction, Results, Scale
 
 
 METHODS: Mapping[str, Mapping[str, Any]] = {

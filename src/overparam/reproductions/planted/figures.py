@@ -4,8 +4,8 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from ..plots.curves import curves
-from .reproduction import Results
+from ...plots.curves import curves
+from ..reproduction import Results
 
 
 PLATEAUS = {

@@ -7,10 +7,10 @@ from typing import Any
 import polars as pl
 from matplotlib.figure import Figure
 
-from ..analysis.intervals import median_interval
-from ..plots.figure import panels
-from .planted_figures import at_epoch, caption, risk_curves
-from .reproduction import Claim, Reproduction, Results, Scale
+from ...analysis.intervals import median_interval
+from ...plots.figure import panels
+from ..reproduction import Claim, Reproduction, Results, Scale
+from .figures import at_epoch, caption, risk_curves
 
 
 RATES = (1e-4, 1e-3, 1e-2, 1e-1)

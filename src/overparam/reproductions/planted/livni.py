@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ..analysis.intervals import mean_interval
-from ..plots.figure import panels
-from .planted_figures import caption, risk_curves
-from .reproduction import Claim, Reproduction, Results, Scale
+from ...analysis.intervals import mean_interval
+from ...plots.figure import panels
+from ..reproduction import Claim, Reproduction, Results, Scale
+from .figures import caption, risk_curves
 
 
 WIDTHS = (60, 120, 240, 480)

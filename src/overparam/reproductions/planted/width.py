@@ -9,10 +9,10 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..analysis.intervals import Interval, median_interval, wilson
-from ..plots.figure import COLOURS, panels
-from .planted_figures import caption, objective_axes
-from .reproduction import Claim, Reproduction, Results, Scale
+from ...analysis.intervals import Interval, median_interval, wilson
+from ...plots.figure import COLOURS, panels
+from ..reproduction import Claim, Reproduction, Results, Scale
+from .figures import caption, objective_axes
 
 
 # r/r0 with its epochs and its seeds. The exercise has 1, 2, 4 and 8 with one seed each;

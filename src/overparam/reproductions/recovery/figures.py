@@ -7,12 +7,12 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 
-from ..analysis.intervals import Interval, wilson
-from ..analysis.phase import half_line, on_grid, success_rates
-from ..convex.isometry import wendel_probability
-from ..errors import ConfigError
-from ..plots.figure import COLOURS, legend
-from .reproduction import Results, Scale
+from ...analysis.intervals import Interval, wilson
+from ...analysis.phase import half_line, on_grid, success_rates
+from ...convex.recovery.isometry import wendel_probability
+from ...errors import ConfigError
+from ...plots.figure import COLOURS, legend
+from ..reproduction import Results, Scale
 
 
 CORNERS: Mapping[Scale, tuple[range, range, int]] = {

@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ..analysis.intervals import median_interval
-from ..plots.figure import panels
-from .recovery_figures import caption, phase_diagram, phase_grid, rates
-from .reproduction import Claim, Reproduction, Results, Scale
+from ...analysis.intervals import median_interval
+from ...plots.figure import panels
+from ..reproduction import Claim, Reproduction, Results, Scale
+from .figures import caption, phase_diagram, phase_grid, rates
 
 
 NOISES = (0.0, 0.05, 0.1, 0.2)

@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 from matplotlib.figure import Figure
 
-from ..plots.figure import panels
-from .recovery_figures import caption, fitted_half, phase_diagram, phase_grid, rates
-from .reproduction import Claim, Reproduction, Results, Scale
+from ...plots.figure import panels
+from ..reproduction import Claim, Reproduction, Results, Scale
+from .figures import caption, fitted_half, phase_diagram, phase_grid, rates
 
 
 NEURONS = (1, 2, 3)

@@ -6,9 +6,10 @@ from typing import Any
 import polars as pl
 from matplotlib.figure import Figure
 
-from ..analysis.intervals import Interval, wilson
-from ..plots.figure import COLOURS, legend, panels
-from .recovery_figures import (
+from ...analysis.intervals import Interval, wilson
+from ...plots.figure import COLOURS, legend, panels
+from ..reproduction import Claim, Reproduction, Results, Scale
+from .figures import (
     caption,
     fitted_half,
     phase_diagram,
@@ -17,7 +18,6 @@ from .recovery_figures import (
     ratio_curve,
     wendel_curve,
 )
-from .reproduction import Claim, Reproduction, Results, Scale
 
 
 PLANTED = ("gaussian", "smallest-singular")

@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 from matplotlib.figure import Figure
 
-from ..plots.figure import COLOURS, legend, panels
-from .recovery_figures import fitted_half, rates, ratio_curve, wendel_curve
-from .reproduction import Claim, Reproduction, Results, Scale
+from ...plots.figure import COLOURS, legend, panels
+from ..reproduction import Claim, Reproduction, Results, Scale
+from .figures import fitted_half, rates, ratio_curve, wendel_curve
 
 
 PROGRAMS = ("gated", "exact")

@@ -6,10 +6,10 @@ from typing import Any
 import polars as pl
 from matplotlib.figure import Figure
 
-from ..analysis.intervals import median_interval
-from ..plots.curves import curves
-from ..plots.figure import panels
-from .reproduction import Claim, Reproduction, Results, Scale
+from ...analysis.intervals import median_interval
+from ...plots.curves import curves
+from ...plots.figure import panels
+from ..reproduction import Claim, Reproduction, Results, Scale
 
 
 SHAPES: Mapping[Scale, tuple[int, int, int, int]] = {

@@ -8,10 +8,10 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from ..analysis.intervals import Interval, median_interval
-from ..plots.curves import aligned, shown
-from ..plots.figure import COLOURS
-from .reproduction import Results, Scale
+from ...analysis.intervals import Interval, median_interval
+from ...plots.curves import aligned, shown
+from ...plots.figure import COLOURS
+from ..reproduction import Results, Scale
 
 
 TINY: Mapping[str, Any] = {

@@ -8,10 +8,10 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..data.circle import CircleTeacher, uniform_angles
-from ..plots.figure import COLOURS, panels
-from .reproduction import Claim, Reproduction, Results, Scale
-from .timescales_curves import (
+from ...data.sources.circle import CircleTeacher, uniform_angles
+from ...plots.figure import COLOURS, panels
+from ..reproduction import Claim, Reproduction, Results, Scale
+from .curves import (
     at_time,
     caption,
     configs,

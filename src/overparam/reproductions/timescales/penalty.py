@@ -10,9 +10,9 @@ from typing import Any
 import polars as pl
 from matplotlib.figure import Figure
 
-from ..plots.figure import panels
-from .reproduction import Claim, Reproduction, Results, Scale
-from .timescales_curves import (
+from ...plots.figure import panels
+from ..reproduction import Claim, Reproduction, Results, Scale
+from .curves import (
     at_time,
     caption,
     configs,

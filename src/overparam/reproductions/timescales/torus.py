@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ..data.torus import teacher_density
-from ..plots.figure import panels
-from .reproduction import Claim, Reproduction, Results, Scale
-from .timescales_curves import caption, configs, decreasing, draw, final, listed
+from ...data.sources.torus import teacher_density
+from ...plots.figure import panels
+from ..reproduction import Claim, Reproduction, Results, Scale
+from .curves import caption, configs, decreasing, draw, final, listed
 
 
 WIDTHS = {"smoke": (8, 16), "laptop": (32, 128), "paper": (32, 128, 512, 1024)}

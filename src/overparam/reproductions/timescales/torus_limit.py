@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ..analysis.energy import torus_energy
-from ..plots.figure import panels
-from .reproduction import Claim, Reproduction, Results, Scale
-from .timescales_curves import TINY, at_time, configs, draw
+from ...analysis.density.energy import torus_energy
+from ...plots.figure import panels
+from ..reproduction import Claim, Reproduction, Results, Scale
+from .curves import TINY, at_time, configs, draw
 
 
 WIDTHS = {"smoke": (8, 16), "laptop": (64, 128, 256), "paper": (64, 128, 256, 1024)}

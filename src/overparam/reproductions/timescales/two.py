@@ -7,17 +7,9 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ..plots.figure import panels
-from .reproduction import Claim, Reproduction, Results, Scale
-from .timescales_curves import (
-    at_time,
-    caption,
-    configs,
-    draw,
-    draw_floor,
-    listed,
-    log_time,
-)
+from ...plots.figure import panels
+from ..reproduction import Claim, Reproduction, Results, Scale
+from .curves import at_time, caption, configs, draw, draw_floor, listed, log_time
 
 
 PENALTIES = {

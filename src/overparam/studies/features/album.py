@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...dynamics.kept import Kept
+from ...networks.files.serialise import to_arrays
 from ...networks.network import Network
-from ...networks.serialise import to_arrays
+from ...training.kept import Kept
 
 
 @dataclass

@@ -9,14 +9,14 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...analysis.distances import pooled
-from ...analysis.neurons import Shallow
-from ...analysis.nulls import PermutationTest, generator, permutation_test
-from ...analysis.populations import populations
-from ...dynamics.training import Progress, silent
+from ...analysis.comparison.distances import pooled
+from ...analysis.comparison.nulls import PermutationTest, generator, permutation_test
+from ...analysis.comparison.populations import populations
+from ...analysis.shallow import Shallow
 from ...errors import ConfigError
 from ...keys import purpose_key
 from ...plots.figure import COLOURS, panels
+from ...training.plan import Progress, silent
 from ..analyses import Findings, Subject
 from .compare_options import CompareOptions
 from .pairs import View, alignments, compare, noise_floor, travelled

@@ -10,17 +10,17 @@ import polars as pl
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ...analysis.intervals import mean_interval
-from ...analysis.neurons import FeatureMoments, Shallow, feature_moments
-from ...analysis.refit import Refitted, Sample, refit
-from ...analysis.resampling import Draw, corrected, draw, predicted_error
-from ...analysis.sampling_laws import sampling_law
-from ...dynamics.logistic import NewtonSettings
-from ...dynamics.training import Progress, silent
+from ...analysis.resampling.draws import Draw, corrected, draw, predicted_error
+from ...analysis.resampling.laws import sampling_law
+from ...analysis.resampling.refit import Refitted, Sample, refit
+from ...analysis.shallow import FeatureMoments, Shallow, feature_moments
 from ...errors import ConfigError
 from ...keys import purpose_key
 from ...networks.feature_laws import random_features
 from ...networks.standardised import StandardisedTwoLayer, with_moments
 from ...networks.two_layer import TwoLayer
+from ...readouts.logistic import NewtonSettings
+from ...training.plan import Progress, silent
 from .resample_options import ResampleOptions
 
 

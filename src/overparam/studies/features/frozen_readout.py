@@ -10,19 +10,19 @@ from jaxtyping import Array, Float
 
 from ...analysis.classification import classify, scored
 from ...data.source import Table
-from ...dynamics.feature_cache import (
+from ...keys import purpose_key
+from ...networks.linear import LinearReadout
+from ...networks.network import Network
+from ...readouts.feature_cache import (
     FeatureMatrix,
     StoredFeatures,
     StreamedFeatures,
     cache_features,
 )
-from ...dynamics.logistic import logistic_readout
-from ...dynamics.loop import train
-from ...dynamics.readout import one_hot_centred, ridge_path
-from ...dynamics.training import Plan, Record, Status, Training, has_finite_losses
-from ...keys import purpose_key
-from ...networks.linear import LinearReadout
-from ...networks.network import Network
+from ...readouts.logistic import logistic_readout
+from ...readouts.ridge_path import one_hot_centred, ridge_path
+from ...training.loop import train
+from ...training.plan import Plan, Record, Status, Training, has_finite_losses
 from ..study import Context
 from .config import Features
 from .measures import neuron_measures

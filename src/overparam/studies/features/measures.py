@@ -3,10 +3,10 @@
 import numpy as np
 
 from ...analysis.classification import classify
-from ...analysis.neurons import carried_moments, feature_moments, readout_norms
-from ...analysis.sampling_laws import effective_share
-from ...dynamics.training import Record
+from ...analysis.resampling.laws import effective_share
+from ...analysis.shallow import carried_moments, feature_moments, readout_norms
 from ...networks.network import Network
+from ...training.plan import Record
 from .problem import Images
 
 

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ...analysis.distances import BANDWIDTHS, alignment, pooled, wasserstein
-from ...analysis.neurons import Shallow
-from ...analysis.nulls import (
+from ...analysis.comparison.distances import BANDWIDTHS, alignment, pooled, wasserstein
+from ...analysis.comparison.nulls import (
     PermutationTest,
     bootstrap_interval,
     halves,
     permutation_test,
 )
-from ...analysis.populations import Population, populations, responses
-from ...analysis.sliced import sliced_wasserstein
+from ...analysis.comparison.populations import Population, populations, responses
+from ...analysis.comparison.sliced import sliced_wasserstein
+from ...analysis.shallow import Shallow
 from .compare_options import CompareOptions
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...analysis.neurons import feature_moments
-from ...analysis.refit import Sample
-from ...dynamics.training import Progress, silent
+from ...analysis.resampling.refit import Sample
+from ...analysis.shallow import feature_moments
 from ...errors import ConfigError
 from ...memory import Need, check_memory
 from ...plots.figure import COLOURS, logarithmic, panels
+from ...training.plan import Progress, silent
 from ..analyses import Findings, Subject
 from .efficiency import Splits, efficiency, sampling_errors, summarise
 from .resample_options import ResampleOptions

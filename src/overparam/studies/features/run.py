@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...dynamics.training import Record, Status
+from ...training.plan import Record, Status
 from ..study import Context, Outcome
 from .config import Features
 from .frozen_readout import fit_readout

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ...analysis.neurons import Shallow, shallow
-from ...analysis.refit import Sample
+from ...analysis.resampling.refit import Sample
+from ...analysis.shallow import Shallow, shallow
 from ...data.dataset import Split
 from ...data.parts import take
 from ...drawing import normal

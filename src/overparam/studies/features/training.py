@@ -7,18 +7,18 @@ from typing import Any
 import jax
 import optax
 
-from ...analysis.repopulation import repopulate
-from ...analysis.sampling_laws import sampling_law
+from ...analysis.resampling.laws import sampling_law
+from ...analysis.resampling.repopulation import repopulate
 from ...data.source import Table
-from ...dynamics.decoupled import decoupled
 from ...dynamics.descent import BatchLoss, Descent
-from ...dynamics.loop import train
-from ...dynamics.losses import cross_entropy
-from ...dynamics.penalties import L2Penalty
-from ...dynamics.schedules import StepDecay
-from ...dynamics.training import Plan, Record, Status, Training, Trajectory
+from ...dynamics.optimisers.decoupled import decoupled
+from ...dynamics.optimisers.schedules import StepDecay
 from ...keys import purpose_key
 from ...networks.network import Network
+from ...objectives.losses import cross_entropy
+from ...objectives.penalties import L2Penalty
+from ...training.loop import train
+from ...training.plan import Plan, Record, Status, Training, Trajectory
 from ..study import Context
 from .album import Album
 from .config import Features

@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 from ...checks import at_least, finite, in_range, positive, seeds, written
 from ...data.subset_rules import SORTED_BY_CLASS, SubsetRule, resolved_rule
-from ...dynamics.noise_ranges import check_exponent, check_kind, check_level
 from ...errors import ConfigError
 from ...field_values import typed
+from ...noise.ranges import check_exponent, check_kind, check_level
 
 
 MOST_LAYERS = 1000

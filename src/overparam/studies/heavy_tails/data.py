@@ -7,10 +7,10 @@ import numpy as np
 
 from ...data.catalogue import load
 from ...data.dataset import Dataset, Split
-from ...data.ecg import load_ecg5000
-from ...data.mixture import direction, gaussian_mixture
+from ...data.files.ecg import load_ecg5000
 from ...data.parts import check_classes, take
 from ...data.source import Batch
+from ...data.sources.mixture import direction, gaussian_mixture
 from ...errors import ConfigError
 from ...keys import purpose_key
 from ...memory import Need, check_memory, itemsize

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ...dynamics.labels import of_classes
-from ...dynamics.losses import cross_entropy
+from ...objectives.labels import of_classes
+from ...objectives.losses import cross_entropy
 
 
 def hinge(

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from ...analysis.pruning_accuracy import scores
-from ...analysis.pruning_networks import pruning_curves
-from ...analysis.tails import Estimator, block_index, characteristic_index
-from ...analysis.tails_report import LARGEST_SAMPLE
-from ...dynamics.training import Record
+from ...analysis.pruning.accuracy import scores
+from ...analysis.pruning.networks import pruning_curves
+from ...analysis.tails.estimators import Estimator, block_index, characteristic_index
+from ...analysis.tails.report import LARGEST_SAMPLE
 from ...errors import ConfigError
 from ...networks.layers import parameters
 from ...networks.network import Network
+from ...training.plan import Record
 from .config import HeavyTails
 from .data import Data
 from .losses import LOSSES

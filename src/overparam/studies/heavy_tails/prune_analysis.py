@@ -10,13 +10,13 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...analysis.pruning import PruningCurve, counts_for_error
-from ...analysis.pruning_limits import gaussian_column_ratio
-from ...analysis.pruning_networks import pruning_curves, pruning_ratios
-from ...dynamics.training import Progress, silent
+from ...analysis.pruning.curves import PruningCurve, counts_for_error
+from ...analysis.pruning.limits import gaussian_column_ratio
+from ...analysis.pruning.networks import pruning_curves, pruning_ratios
 from ...networks.layers import parameters
 from ...networks.network import Network
 from ...plots.figure import COLOURS, panels
+from ...training.plan import Progress, silent
 from ..analyses import Findings, Subject, networks_of
 from .config import HeavyTails
 from .data import Data, load_data

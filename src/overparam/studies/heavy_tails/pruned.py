@@ -6,11 +6,11 @@ from typing import Any
 
 from jaxtyping import Array, Float
 
-from ...analysis.pruning import PruningCurve, counts_for_error, counts_for_ratio
-from ...analysis.pruning_accuracy import scores_after_pruning
-from ...analysis.pruning_networks import pruning_curves, pruning_ratios
-from ...dynamics.losses import cross_entropy
+from ...analysis.pruning.accuracy import scores_after_pruning
+from ...analysis.pruning.curves import PruningCurve, counts_for_error, counts_for_ratio
+from ...analysis.pruning.networks import pruning_curves, pruning_ratios
 from ...networks.network import Network
+from ...objectives.losses import cross_entropy
 from .data import Data
 from .prune_options import PruneOptions
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from ...dynamics.noise_ranges import KINDS
+from ...noise.ranges import KINDS
 from ...store.read import StoredRun
 
 

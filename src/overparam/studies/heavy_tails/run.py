@@ -13,10 +13,17 @@ from numpy import ndarray
 
 from ...data.source import Table
 from ...dynamics.descent import BatchLoss, Descent
-from ...dynamics.loop import train
-from ...dynamics.noise import HeavyTailNoise, add_noise
 from ...dynamics.noisy_descent import NoisyDescent, PowerDecay, torch_sgd
-from ...dynamics.training import (
+from ...keys import purpose_key
+from ...memory import Need, check_memory, itemsize
+from ...networks.convolutional.vgg import vgg11
+from ...networks.deep import mlp
+from ...networks.initialise import two_layer
+from ...networks.layers import hidden_layers, parameters
+from ...networks.network import Network
+from ...noise.heavy_tailed import HeavyTailNoise, add_noise
+from ...training.loop import train
+from ...training.plan import (
     Plan,
     Record,
     Status,
@@ -24,13 +31,6 @@ from ...dynamics.training import (
     Trajectory,
     has_finite_losses,
 )
-from ...keys import purpose_key
-from ...memory import Need, check_memory, itemsize
-from ...networks.deep import mlp
-from ...networks.initialise import two_layer
-from ...networks.layers import hidden_layers, parameters
-from ...networks.network import Network
-from ...networks.vgg import vgg11
 from ..study import Context, Outcome
 from . import measure
 from .config import HeavyTails

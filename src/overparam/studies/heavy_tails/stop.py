@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from ...dynamics.training import Record, Status
+from ...training.plan import Record, Status
 from .config import HeavyTails
 
 

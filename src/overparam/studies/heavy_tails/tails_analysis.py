@@ -10,17 +10,17 @@ import polars as pl
 from matplotlib.figure import Figure
 from numpy import ndarray
 
-from ...analysis.pruning_networks import layer_weights, squared_sizes
-from ...analysis.tails import CHARACTERISTIC_POINTS, hill_plot, survival
-from ...analysis.tails_gradient import gradient_noise
-from ...analysis.tails_report import TailIndex, tail_report
-from ...analysis.tails_spectrum import spectrum_exponent
+from ...analysis.pruning.networks import layer_weights, squared_sizes
+from ...analysis.tails.estimators import CHARACTERISTIC_POINTS, hill_plot, survival
+from ...analysis.tails.gradient import gradient_noise
+from ...analysis.tails.report import TailIndex, tail_report
+from ...analysis.tails.spectrum import spectrum_exponent
 from ...dynamics.descent import BatchLoss
-from ...dynamics.training import Progress, silent
 from ...errors import ConfigError
 from ...keys import seed_key
 from ...networks.layers import READOUT
 from ...plots.figure import COLOURS, legend, panels
+from ...training.plan import Progress, silent
 from ..analyses import Findings, Subject
 from .losses import LOSSES
 from .prune_analysis import data_of

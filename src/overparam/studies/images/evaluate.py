@@ -8,12 +8,12 @@ import numpy as np
 from jaxtyping import Array, Float, Float64
 from numpy import ndarray
 
-from ...data.augment import Pixels
 from ...data.dataset import Split
 from ...data.parts import take
-from ...dynamics.labels import check_labels
-from ...dynamics.training import Record
+from ...data.sources.augment import Pixels
 from ...networks.network import Network
+from ...objectives.labels import check_labels
+from ...training.plan import Record
 from .setup import Setup
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from ...dynamics.loop import train
-from ...dynamics.training import Plan, Training, Trajectory
 from ...keys import purpose_key
+from ...training.loop import train
+from ...training.plan import Plan, Training, Trajectory
 from ..study import Context, Outcome
 from .config import Images
 from .evaluate import measure

@@ -5,22 +5,22 @@ from functools import cached_property
 
 import optax
 
-from ...data.augment import RESNET_NORMALISATION
-from ...data.augment import Images as ImageSource
 from ...data.catalogue import load
 from ...data.dataset import Split
 from ...data.parallel import over_devices
 from ...data.source import Source
-from ...dynamics.class_loss import ClassSquares, readout_penalty
+from ...data.sources.augment import RESNET_NORMALISATION
+from ...data.sources.augment import Images as ImageSource
 from ...dynamics.descent import BatchLoss, Descent
-from ...dynamics.readout_rules import EpochMean, Gram, ReadoutRule, Running
-from ...dynamics.schedules import Tail
-from ...dynamics.shampoo import Shampoo
+from ...dynamics.optimisers.schedules import Tail
+from ...dynamics.optimisers.shampoo import Shampoo
 from ...dynamics.stochastic_varpro import StochasticVarPro
 from ...errors import ConfigError
 from ...keys import purpose_key
 from ...memory import Need, check_memory, itemsize
-from ...networks.resnet import ResNet, resnet
+from ...networks.convolutional.resnet import ResNet, resnet
+from ...objectives.class_loss import ClassSquares, readout_penalty
+from ...readouts.rules import EpochMean, Gram, ReadoutRule, Running
 from .config import Images
 
 

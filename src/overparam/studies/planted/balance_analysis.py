@@ -6,17 +6,17 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...analysis.balance import (
+from ...analysis.balance.measures import (
     balance,
     balance_residual,
     check_homogeneous,
     conserved,
     path_norm,
 )
-from ...analysis.penalties import PowerPenalty, minimal_penalty
-from ...dynamics.training import Progress, silent
+from ...analysis.balance.penalties import PowerPenalty, minimal_penalty
 from ...networks.two_layer import TwoLayer
 from ...plots.figure import COLOURS, legend, panels
+from ...training.plan import Progress, silent
 from ..analyses import Findings, Subject, networks_of
 from .balance_options import BalanceOptions
 

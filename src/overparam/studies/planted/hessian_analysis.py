@@ -9,13 +9,13 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...analysis.curvature import Curvatures, smallest_curvatures
-from ...analysis.landscape import escape, settle, split_neuron
-from ...analysis.matching import match_neurons, neuron_masses
-from ...dynamics.training import Progress, silent
+from ...analysis.comparison.matching import match_neurons, neuron_masses
+from ...analysis.hessian.curvature import Curvatures, smallest_curvatures
+from ...analysis.hessian.landscape import escape, settle, split_neuron
 from ...limits.population import Covariance, risk
 from ...networks.two_layer import TwoLayer
 from ...plots.figure import COLOURS, panels
+from ...training.plan import Progress, silent
 from ..analyses import Findings, Subject
 from .hessian_options import HessianOptions
 from .stored import stored_covariance, stored_student, stored_teacher

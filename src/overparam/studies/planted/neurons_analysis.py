@@ -8,9 +8,9 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...analysis.matching import Matching, match_neurons, neuron_masses
-from ...dynamics.training import Progress, silent
+from ...analysis.comparison.matching import Matching, match_neurons, neuron_masses
 from ...plots.figure import COLOURS, legend, panels
+from ...training.plan import Progress, silent
 from ..analyses import Findings, Subject, nearest_note
 from .neurons_options import NeuronsOptions
 from .stored import kept_students, stored_teacher

@@ -7,19 +7,19 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from ...analysis import balance
-from ...analysis.penalties import L2
-from ...data.planted import decaying_covariance
+from ...analysis.balance import measures as balance
+from ...analysis.balance.penalties import L2
 from ...data.source import Batch
+from ...data.sources.planted import decaying_covariance
 from ...dynamics.descent import BatchLoss, Descent
-from ...dynamics.losses import half_squared_error
-from ...dynamics.penalties import L2Penalty
+from ...dynamics.optimisers.schedules import StepDecay
 from ...dynamics.periodic import Periodic
-from ...dynamics.schedules import StepDecay
 from ...limits import population
 from ...limits.population import Covariance
 from ...networks.network import Network
 from ...networks.two_layer import TwoLayer
+from ...objectives.losses import half_squared_error
+from ...objectives.penalties import L2Penalty
 from .config import Planted
 
 

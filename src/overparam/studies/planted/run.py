@@ -10,13 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ...analysis import balance
-from ...analysis.matching import match_neurons
+from ...analysis.balance import measures as balance
+from ...analysis.comparison.matching import match_neurons
 from ...analysis.teacher import describe_teacher
-from ...data.planted import PlantedStream, decaying_covariance, teacher
 from ...data.source import Empty
-from ...dynamics.loop import train, train_together
-from ...dynamics.training import Plan, Record, Training, Trajectory, below
+from ...data.sources.planted import PlantedStream, decaying_covariance, teacher
 from ...keys import purpose_key
 from ...limits import population
 from ...memory import check_memory
@@ -24,6 +22,8 @@ from ...networks import initialise
 from ...networks.activations import HOMOGENEOUS
 from ...networks.network import Network
 from ...networks.two_layer import TwoLayer
+from ...training.loop import train, train_together
+from ...training.plan import Plan, Record, Training, Trajectory, below
 from ..study import Context, Outcome
 from .config import Planted
 from .rule import training_rule

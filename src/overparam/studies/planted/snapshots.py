@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ...dynamics.kept import Kept
-from ...dynamics.training import Record, Status, Training
 from ...networks.network import Network
 from ...networks.two_layer import TwoLayer
+from ...training.kept import Kept
+from ...training.plan import Record, Status, Training
 
 
 @dataclass(kw_only=True)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ...data.planted import decaying_covariance
+from ...data.sources.planted import decaying_covariance
 from ...errors import ConfigError
 from ...networks.two_layer import TwoLayer
 from ..analyses import Subject

@@ -6,12 +6,12 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...analysis.canonical import canonical
-from ...analysis.matching import neuron_masses
-from ...analysis.surplus import pruned_risks
-from ...dynamics.training import Progress, silent
+from ...analysis.comparison.canonical import canonical
+from ...analysis.comparison.matching import neuron_masses
+from ...analysis.surplus.removal import pruned_risks
 from ...limits.population import risk
 from ...plots.figure import COLOURS, legend, logarithmic, panels
+from ...training.plan import Progress, silent
 from ..analyses import Findings, Subject
 from .stored import stored_covariance, stored_student, stored_teacher
 from .surplus_options import SurplusOptions

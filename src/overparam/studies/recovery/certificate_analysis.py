@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from ...convex.certificate import NetworkCertificate, certify_network
-from ...convex.patterns import Patterns
-from ...dynamics.training import Progress, silent
+from ...convex.certificates.certificate import NetworkCertificate, certify_network
+from ...convex.programs.patterns import Patterns
 from ...errors import ConfigError
 from ...networks.two_layer import TwoLayer
+from ...training.plan import Progress, silent
 from ..analyses import Findings, Subject
 from .certificate_options import CertificateOptions
 

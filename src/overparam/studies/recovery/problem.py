@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ...convex.patterns import (
+from ...convex.programs.patterns import (
     Patterns,
     all_ones_direction,
     enumerate_patterns,
@@ -13,10 +13,10 @@ from ...convex.patterns import (
     sample_gates,
     with_directions,
 )
-from ...convex.planted import PlantedWeights, plant
-from ...convex.programs import Program, convex_program, with_bias
-from ...data.designs import design_matrix, draw_alive, generator, label_noise
-from ...data.designs import planted_directions as draw_directions
+from ...convex.programs.program import Program, convex_program, with_bias
+from ...convex.recovery.planted import PlantedWeights, plant
+from ...data.sources.designs import design_matrix, draw_alive, generator, label_noise
+from ...data.sources.designs import planted_directions as draw_directions
 from ...keys import purpose_key
 from ...memory import check_memory
 from .config import Recovery

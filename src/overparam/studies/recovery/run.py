@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from ...convex.decision import Decision, decide_recovery, distance_range
-from ...convex.decomposition import Decomposition, decompose
-from ...convex.interior_point import solve
-from ...convex.isometry import Isometry, neural_isometry, wendel_probability
 from ...convex.maps import predict, to_network
-from ...convex.planted import PlantedWeights
-from ...convex.programs import Program
-from ...convex.reference import solve_reference
-from ...convex.solution import Solution, assess
-from ...convex.uniqueness import with_uniqueness
+from ...convex.programs.program import Program
+from ...convex.recovery.decision import Decision, decide_recovery, distance_range
+from ...convex.recovery.isometry import Isometry, neural_isometry, wendel_probability
+from ...convex.recovery.planted import PlantedWeights
+from ...convex.recovery.uniqueness import with_uniqueness
+from ...convex.solvers.decomposition import Decomposition, decompose
+from ...convex.solvers.interior_point import solve
+from ...convex.solvers.reference import solve_reference
+from ...convex.solvers.solution import Solution, assess
 from ...errors import SolverError
 from ..study import Context, Outcome
 from .config import Recovery
@@ -117,11 +117,11 @@ def _solve(
         options.pop("max_iterations", None)
         return with_uniqueness(solve_reference(program, **options))
     if config.solver == "admm":
-        from ...convex.admm import solve_admm
+        from ...convex.solvers.admm import solve_admm
 
         return solve_admm(program, dtype=config.precision, **options)
     if config.patterns == "column-generation":
-        from ...convex.column_generation import generate_columns
+        from ...convex.solvers.column_generation import generate_columns
 
         rng = np.random.default_rng(config.seed)
         return generate_columns(program, rng=rng, **options).solution

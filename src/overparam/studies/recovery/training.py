@@ -9,16 +9,16 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ...convex.certificate import certify_network
+from ...convex.certificates.certificate import certify_network
 from ...data.source import Table
 from ...drawing import host_uniform
 from ...dynamics.descent import BatchLoss, Descent
-from ...dynamics.loop import train
-from ...dynamics.penalties import L2Penalty
-from ...dynamics.training import Plan, Record, Training
 from ...keys import purpose_key
 from ...networks.network import Network
 from ...networks.two_layer import NormalisedTwoLayer, TwoLayer
+from ...objectives.penalties import L2Penalty
+from ...training.loop import train
+from ...training.plan import Plan, Record, Training
 from ..study import Context, Outcome
 from .network import SkipNeuron
 from .problem import Trial

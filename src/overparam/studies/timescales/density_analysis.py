@@ -8,14 +8,14 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 
-from ...analysis.circular import circle_w2
-from ...analysis.smoothing import circle_density, torus_density
-from ...analysis.torus_transport import torus_wasserstein
-from ...data.circle import CircleTeacher, uniform_angles
-from ...dynamics.training import Progress, silent
+from ...analysis.density.circular import circle_w2
+from ...analysis.density.torus_transport import torus_wasserstein
+from ...analysis.resampling.smoothing import circle_density, torus_density
+from ...data.sources.circle import CircleTeacher, uniform_angles
 from ...errors import ConfigError
 from ...plots.animation import animate
 from ...plots.figure import COLOURS, panels
+from ...training.plan import Progress, silent
 from ..analyses import Findings, Subject, nearest_note
 from .density_options import DensityOptions
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ...analysis.energy import circle_energy, grid_self_terms, torus_energy
-from ...data.circle import CircleTeacher
-from ...data.torus import teacher_density
+from ...analysis.density.energy import circle_energy, grid_self_terms, torus_energy
+from ...data.sources.circle import CircleTeacher
+from ...data.sources.torus import teacher_density
 from ...limits.diffusion import DiffusionPath, ultra_fast
 from ...limits.diffusion_projected import ProjectedPath, projected
 from ...limits.finite_volumes import CircleGrid, TorusGrid

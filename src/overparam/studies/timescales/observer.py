@@ -9,19 +9,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...analysis.circular import circle_w1, circle_w2
-from ...analysis.energy import (
+from ...analysis.density.circular import circle_w1, circle_w2
+from ...analysis.density.energy import (
     circle_energy,
     torus_energy,
     torus_self_term,
     uniform_floor,
 )
-from ...dynamics.circle_problem import CircleProblem
-from ...dynamics.kept import Kept
-from ...dynamics.training import Record, Status
 from ...dynamics.two_timescale import TwoTimescale
 from ...dynamics.varpro import VarPro
 from ...networks.network import Network
+from ...readouts.circle.problem import CircleProblem
+from ...training.kept import Kept
+from ...training.plan import Record, Status
 from .limits import Limits
 from .setup import Setup
 

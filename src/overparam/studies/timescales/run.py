@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...data.whole import Whole
-from ...dynamics.kept import Kept
-from ...dynamics.loop import train
-from ...dynamics.training import Plan, Training, Trajectory
 from ...dynamics.two_timescale import TwoTimescale, largest_stable_ratio
 from ...errors import ConfigError, SolverError
 from ...keys import purpose_key
 from ...networks.network import Network
+from ...training.kept import Kept
+from ...training.loop import train
+from ...training.plan import Plan, Training, Trajectory
 from ..study import Context, Outcome
 from .config import LEAST_PENALTY, SLOW_RATIO, Timescales
 from .limits import Limits

@@ -7,20 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ...data import torus
-from ...data.circle import (
+from ...data.source import Batch
+from ...data.sources import torus
+from ...data.sources.circle import (
     CircleTeacher,
     lattice_inputs,
     uniform_angles,
     unit_vectors,
 )
-from ...data.source import Batch
 from ...drawing import host_normal, host_uniform
-from ...dynamics.circle_moments import PopulationMoments, SampledMoments
-from ...dynamics.circle_problem import CircleProblem, prefix_problem
 from ...dynamics.projection import Ridge, normalise
-from ...dynamics.readout_problem import MakeProblem, blocked_problem
-from ...dynamics.solvers import Direct, Solver, StaleConjugate
 from ...dynamics.two_timescale import TwoTimescale
 from ...dynamics.varpro import VarPro
 from ...keys import purpose_key
@@ -29,6 +25,10 @@ from ...networks.network import Network
 from ...networks.radial import RadialFeatures, wrap
 from ...networks.threshold import ThresholdReLU
 from ...networks.two_layer import TwoLayer
+from ...readouts.circle.moments import PopulationMoments, SampledMoments
+from ...readouts.circle.problem import CircleProblem, prefix_problem
+from ...readouts.problem import MakeProblem, blocked_problem
+from ...readouts.solvers import Direct, Solver, StaleConjugate
 from .config import Timescales
 
 

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ...dynamics.circle_moments import half_cosine_fourier
-from ...dynamics.readout_problem import MakeProblem
 from ...networks.network import Network
+from ...readouts.circle.moments import half_cosine_fourier
+from ...readouts.problem import MakeProblem
 
 
 def largest_eigenvalue(

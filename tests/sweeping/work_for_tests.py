@@ -11,8 +11,8 @@ from pathlib import Path
 
 from overparam.errors import Interrupted
 from overparam.store import RunRecord, gather, open_run, read_run, run_id
-from overparam.sweep.jobs import Job
-from overparam.sweep.run import sweep
+from overparam.sweeping.jobs import Job
+from overparam.sweeping.run import sweep
 
 
 DEFAULTS = {"number": 0, "action": "finish"}

@@ -1,0 +1,1 @@
+"""How the weight of a network is shared between its layers."""

@@ -1,0 +1,1 @@
+"""Do two networks learn the same neurons?"""

@@ -1,0 +1,1 @@
+"""Where neurons are: densities, distances to a limit."""

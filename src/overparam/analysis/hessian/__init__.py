@@ -1,0 +1,1 @@
+"""Curvature of the loss, and ways out of where training ended."""

@@ -1,0 +1,1 @@
+"""Small networks drawn from the neurons of a wide one."""

@@ -1,0 +1,1 @@
+"""Which neurons of a wide student can go."""

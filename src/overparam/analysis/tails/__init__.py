@@ -1,0 +1,1 @@
+"""How heavy the tails of weights and gradients are."""

@@ -1,0 +1,1 @@
+"""Convex programmes of two-layer ReLU networks, and activation patterns."""

@@ -1,0 +1,1 @@
+"""When the optimum is the planted model: conditions and decisions."""

@@ -1,0 +1,1 @@
+"""Solvers of the programmes, and the bounds of what they return."""

@@ -1,0 +1,1 @@
+"""Official files: found, downloaded, checked and read."""

@@ -1,0 +1,1 @@
+"""Streams of samples, planted data and designs."""

@@ -1,0 +1,1 @@
+"""Residual and VGG networks, and the layers that they are made of."""

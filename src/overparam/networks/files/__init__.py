@@ -1,0 +1,1 @@
+"""Networks on disk: descriptions, the classes they may name, PyTorch weights."""

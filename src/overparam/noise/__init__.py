@@ -1,0 +1,1 @@
+"""Alpha-stable laws, and heavy-tailed noise on weights."""

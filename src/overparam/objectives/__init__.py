@@ -1,0 +1,1 @@
+"""Losses, penalties, and the labels that they take."""

@@ -1,0 +1,1 @@
+"""Exact linear readouts: ridge, its path, logistic regression."""

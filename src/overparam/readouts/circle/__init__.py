@@ -1,0 +1,1 @@
+"""The exact ridge readout of ReLU networks on the circle in O(M)."""

@@ -1,0 +1,1 @@
+"""Figures and tables of Fang, Dong and Zhang (2019)."""

@@ -1,0 +1,1 @@
+"""Figures and tables of Wan et al. (2024)."""

@@ -1,0 +1,1 @@
+"""ResNets on CIFAR-10 (Barboni et al. 2025)."""

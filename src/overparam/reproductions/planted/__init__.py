@@ -1,0 +1,1 @@
+"""The exercise on Livni et al. (2014)."""

@@ -1,0 +1,1 @@
+"""Figures of Wang et al. (2022)."""

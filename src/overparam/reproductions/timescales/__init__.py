@@ -1,0 +1,1 @@
+"""Figures of Barboni et al. (2025)."""

@@ -1,0 +1,1 @@
+"""The loop: compiled pieces of steps, records, checkpoints."""
