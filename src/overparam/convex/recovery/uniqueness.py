@@ -15,6 +15,7 @@ from ..programs.groups import PerGroup, Weights
 from ..solvers.solution import Solution
 
 
+# Least relative singular value of independent columns whose directions are exact.
 _RANK_TOLERANCE = 1e-8
 # Largest relative distance of a dual constraint to equality for an active group.
 _TIGHT = 1e-5
@@ -52,7 +53,11 @@ def optimal_face(solution: Solution) -> OptimalFace:
     lengths = solution.group_norms
     largest = max(lengths.max(initial=0), np.finfo(float).tiny)
     slack = 1 - program.group_norms(blocks) / program.bounds
-    return _face(solution, blocks, (lengths / largest > slack) & (slack < _TIGHT))
+    active = (lengths / largest > slack) & (slack < _TIGHT)
+    # At the optimum the slack of active groups is 0: what is left of it is the error of
+    # the multipliers, and of the directions that follow from them.
+    error = max(_RANK_TOLERANCE, slack[active].max(initial=0))
+    return _face(solution, blocks, active, error)
 
 
 def tied_face(solution: Solution, *, slack: float) -> OptimalFace:
@@ -63,11 +68,14 @@ def tied_face(solution: Solution, *, slack: float) -> OptimalFace:
     program = solution.program
     blocks = program.dual_blocks(solution.dual, solution.cone_dual)
     tight = program.group_norms(blocks) >= (1 - slack) * program.bounds
-    return _face(solution, blocks, tight)
+    return _face(solution, blocks, tight, max(_RANK_TOLERANCE, slack))
 
 
 def _face(
-    solution: Solution, blocks: Weights, active: Bool[np.ndarray, " groups"]
+    solution: Solution,
+    blocks: Weights,
+    active: Bool[np.ndarray, " groups"],
+    error: float,
 ) -> OptimalFace:
     lengths = solution.group_norms
     directions = np.where(active[:, None], blocks, 0)
@@ -77,7 +85,7 @@ def _face(
     sizes = np.linalg.norm(columns, axis=0)
     columns_of_one = columns / np.where(sizes > 0, sizes, 1)
     singular = np.linalg.svd(columns_of_one, compute_uv=False)
-    rank = np.count_nonzero(singular > _RANK_TOLERANCE * singular.max(initial=0))
+    rank = np.count_nonzero(singular > error * singular.max(initial=0))
     unique = bool(rank == distinct.sum()) or not _movable(columns, lengths[distinct])
     return OptimalFace(directions, active, lengths, unique)
 

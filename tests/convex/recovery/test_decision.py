@@ -29,7 +29,7 @@ from overparam.convex.recovery.uniqueness import (
 from overparam.convex.solvers.interior_point import solve
 from overparam.errors import ConfigError
 
-from .problems import Problem
+from ..problems import Problem
 
 
 def with_all_ones(problem):
@@ -300,6 +300,21 @@ def test_decisions_do_not_depend_on_units(rng, inputs, labels):
             statuses.append(with_uniqueness(solution).status)
         assert verdicts[0] == verdicts[1]
         assert statuses[0] == statuses[1]
+
+
+@pytest.mark.parametrize("seed", [43, 59])
+def test_columns_that_differ_by_the_error_of_the_solver_count_once(seed):
+    """The planted line sits in the skip connection and in the all-ones pattern."""
+    rng = np.random.default_rng(seed)
+    x = np.abs(rng.standard_normal((12, 3)))
+    patterns = with_directions(
+        patterns_of(x, rng.standard_normal((20, 3))), x, np.ones((1, 3))
+    )
+    y = x @ np.array([1.0, 0.5, 0.2])
+    program = convex_program(
+        x, y, patterns=patterns, network="skip", relaxation="exact"
+    )
+    assert with_uniqueness(solve(program)).status == "non-unique"
 
 
 def test_lengths_of_other_optima_scale_with_the_labels(rng):
