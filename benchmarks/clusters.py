@@ -22,8 +22,8 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from overparam.cli.execute import work
-from overparam.cli.sweeping import jobs_of
+from overparam.running.execute import work
+from overparam.running.grid import jobs_of
 from overparam.sweeping.clusters import cluster_workers
 from overparam.sweeping.run import sweep
 

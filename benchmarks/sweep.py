@@ -23,7 +23,7 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from overparam.cli.sweeping import jobs_of
+from overparam.running.grid import jobs_of
 from overparam.store.record import RunRecord
 from overparam.store.run import open_run
 from overparam.sweeping.run import sweep

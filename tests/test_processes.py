@@ -9,7 +9,7 @@ import pytest
 
 INSTALLED = """
 import signal, sys, time
-from overparam.cli.platform import STOP
+from overparam.processes import STOP
 
 def now():
     print("a signal may come", flush=True)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from overparam.cli import progress
-from overparam.cli.progress import Reporter
+from overparam import progress
+from overparam.progress import Reporter
 
 
 @pytest.mark.parametrize(

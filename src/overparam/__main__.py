@@ -15,7 +15,7 @@ def main() -> None:
 
     # Before any file is opened that could take the number of a closed stream.
     prepare_streams()
-    from .cli.platform import STOP
+    from .processes import STOP
 
     # Before anything heavy is imported, so that a signal never meets an import.
     STOP.install(signal.SIGINT, signal.SIGTERM)

@@ -1,4 +1,8 @@
-"""The only place that touches process-wide state: JAX's flags and signals."""
+"""What a process of ours does to itself: signals, and where compiled programs are kept.
+
+The command line is such a process, and so are the workers that it or a Python program
+starts; a process of the user's own is left as it is.
+"""
 
 import contextlib
 import os
@@ -9,54 +13,29 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 
-def prepare_jax() -> None:
-    """Switch the persistent compilation cache on, unless the user chose one."""
-    import jax
+def keep_compiled() -> None:
+    """Keep compiled programs on disk, unless the user chose where; before JAX loads.
 
+    Processes that this one starts inherit it.
+    """
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
     folder = compilation_cache()
     with contextlib.suppress(OSError):  # JAX would warn of every program.
         folder.mkdir(parents=True, exist_ok=True)
     if os.access(folder, os.W_OK):
-        jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-
-
-def set_precision(config: Any) -> None:
-    """Set JAX's float64 flag as the config asks (`precision`)."""
-    import jax
-
-    wants = getattr(config, "precision", "float32") == "float64"
-    jax.config.update("jax_enable_x64", wants)
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+        os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 
 def compilation_cache() -> Path:
     """Where compiled programs are kept, beside fetched data sets."""
-    from ..data.files.locate import user_cache
+    from .data.files.locate import user_cache
 
     return user_cache() / "compiled"
-
-
-class CompileClock:
-    """Adds up the seconds that XLA spends compiling in this process."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def listen(self) -> None:
-        """Begin to listen."""
-        import jax
-
-        jax.monitoring.register_event_duration_secs_listener(self._hear)
-
-    def _hear(self, event: str, duration_secs: float, **_: str | int) -> None:
-        if event.startswith("/jax/core/compile/"):
-            self.seconds += duration_secs
 
 
 class StopRequest:
@@ -141,6 +120,7 @@ STOP = StopRequest()
 def begin_worker() -> None:
     """First thing in a worker of a sweep: its parent or a batch system ends it."""
     STOP.install(signal.SIGTERM, quiet=True)
+    keep_compiled()
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:

@@ -1,13 +1,15 @@
-"""Progress on stderr: a live line on a terminal, else one plain line per 10 %."""
+"""Progress: a live line on a terminal or in a notebook, else a line per 10 %."""
 
+import html
 import sys
 import time
+from collections.abc import Mapping
 from types import TracebackType
+from typing import Any, Protocol
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from .show import duration
+# A notebook redraws for each update, and sends it over a network.
+_SECONDS_BETWEEN_UPDATES = 0.2
 
 
 class Reporter:
@@ -16,51 +18,29 @@ class Reporter:
     Args:
         what: What is being done, a word or two.
         unit: What is counted ("step", "run").
+        shown: Whether anything is shown at all.
     """
 
-    def __init__(self, what: str, *, unit: str = "step") -> None:
-        self._what, self._unit = what, unit
+    def __init__(self, what: str, *, unit: str = "step", shown: bool = True) -> None:
+        self._unit = unit
         self._origin: tuple[float, int] | None = None
-        self._tenth = 0
-        self._live: Progress | None = None
-        if sys.stderr.isatty():
-            self._live = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TextColumn("{task.completed}/{task.total}"),
-                TextColumn("{task.fields[rate]}"),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[values]}"),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self._task = self._live.add_task(what, total=None, rate="", values="")
+        self._face = _face(what) if shown else None
 
     def __call__(self, done: int, total: int, **values: float) -> None:
         """Report `done` of `total`, and the latest numbers."""
         if self._origin is None:
             # Rates count from the first report on: what came before is compilation.
             self._origin = time.perf_counter(), done
-        if self._live is not None:
-            self._live.update(
-                self._task,
-                completed=done,
-                total=total,
-                rate=self._rate(done),
-                values=_numbers(values),
-            )
-            return
-        tenth = 10 * done // max(total, 1)
-        if tenth > self._tenth:
-            self._tenth = tenth
-            parts = [f"{10 * tenth} % ({done}/{total})", self._rate(done)]
-            parts += [self._left(done, total), _numbers(values)]
-            line = ", ".join(part for part in parts if part)
-            print(f"{self._what}: {line}", file=sys.stderr, flush=True)
+        if self._face is not None:
+            told = [self._rate(done), self._left(done, total), _numbers(values)]
+            self._face.show(done, total, [part for part in told if part])
+
+    def say(self, sentence: str) -> None:
+        """A sentence for the person, beside the progress."""
+        if self._face is not None:
+            print(sentence, file=sys.stderr, flush=True)
 
     def __enter__(self) -> "Reporter":
-        if self._live is not None:
-            self._live.start()
         return self
 
     def __exit__(
@@ -69,8 +49,8 @@ class Reporter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._live is not None:
-            self._live.stop()
+        if self._face is not None:
+            self._face.close()
 
     def _pace(self, done: int) -> float | None:
         """Seconds for one unit."""
@@ -93,6 +73,100 @@ class Reporter:
         return f"{duration(pace * (total - done))} left"
 
 
-def _numbers(values: dict[str, float]) -> str:
+def duration(seconds: float) -> str:
+    """Seconds as a person reads them."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")  # A kernel has it loaded.
+    shell = None if ipython is None else ipython.get_ipython()
+    return getattr(shell, "kernel", None) is not None
+
+
+class _Face(Protocol):
+    """How progress looks; `parts` are words such as a rate."""
+
+    def show(self, done: int, total: int, parts: list[str]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def _face(what: str) -> _Face:
+    if in_notebook():
+        return _Notebook(what)
+    return _Terminal(what) if sys.stderr.isatty() else _Lines(what)
+
+
+class _Terminal:
+    def __init__(self, what: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._live = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total}"),
+            TextColumn("{task.fields[told]}"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._live.add_task(what, total=None, told="")
+        self._live.start()
+
+    def show(self, done: int, total: int, parts: list[str]) -> None:
+        told = "  ".join(parts)
+        self._live.update(self._task, completed=done, total=total, told=told)
+
+    def close(self) -> None:
+        self._live.stop()
+
+
+class _Notebook:
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._display: Any = None
+        self._due = 0.0
+
+    def show(self, done: int, total: int, parts: list[str]) -> None:
+        from IPython.display import HTML, display
+
+        now = time.perf_counter()
+        if now < self._due and done < total:
+            return
+        self._due = now + _SECONDS_BETWEEN_UPDATES
+        told = html.escape(", ".join([f"{self._what}: {done}/{total}", *parts]))
+        bar = HTML(f'<progress value="{done}" max="{total}"></progress> {told}')
+        if self._display is None:
+            self._display = display(bar, display_id=True)
+        else:
+            self._display.update(bar)
+
+    def close(self) -> None:
+        pass
+
+
+class _Lines:
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._tenth = 0
+
+    def show(self, done: int, total: int, parts: list[str]) -> None:
+        tenth = 10 * done // max(total, 1)
+        if tenth > self._tenth:
+            self._tenth = tenth
+            line = ", ".join([f"{10 * tenth} % ({done}/{total})", *parts])
+            print(f"{self._what}: {line}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        pass
+
+
+def _numbers(values: Mapping[str, float]) -> str:
     chosen = ("loss", "accuracy", "test_accuracy", "risk", "failed")
     return "  ".join(f"{n} {values[n]:.3g}" for n in chosen if n in values)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from overparam.cli import execute as executing
-from overparam.cli.batches import with_batches
-from overparam.cli.execute import work
-from overparam.cli.sweeping import jobs_of, run_jobs
 from overparam.errors import Interrupted
+from overparam.running import execute as executing
+from overparam.running.batches import with_batches
+from overparam.running.execute import work
+from overparam.running.grid import jobs_of, run_jobs
 from overparam.store import open_run, read_run
 from overparam.store.run import attempts
 from overparam.studies.planted.config import Planted
@@ -44,7 +44,7 @@ def test_a_batch_stores_what_separate_runs_store(tmp_path, changes):
     """The program is another one, so that sums may round in another order: some
     hundred steps of float32, whose precision is 1e-7, agree to 1e-4."""
     jobs = grid(tmp_path / "together", **changes)
-    result = run_jobs("test", jobs, n_jobs=1)
+    result = run_jobs(jobs, n_jobs=1)
     assert result.statuses == {"finished": 3}
     separate = alone(tmp_path / "alone", **changes)
     for one, other in zip(stored(jobs), separate, strict=True):
@@ -109,7 +109,7 @@ def test_what_is_finished_or_held_by_others_is_left_out(tmp_path):
 def test_one_that_diverges_does_so_alone(tmp_path):
     settings = [SMALL | {"learning_rate": rate} for rate in (0.1, 1e6)]
     jobs = jobs_of("planted", settings, tmp_path)
-    result = run_jobs("test", jobs, n_jobs=1)
+    result = run_jobs(jobs, n_jobs=1)
     assert result.statuses == {"finished": 1, "diverged": 1}
 
 
@@ -119,7 +119,7 @@ def test_a_batch_that_fails_is_done_one_by_one(tmp_path, monkeypatch):
 
     monkeypatch.setattr("overparam.studies.planted.run.run_together", broken)
     jobs = grid(tmp_path)
-    result = run_jobs("test", jobs, n_jobs=1)
+    result = run_jobs(jobs, n_jobs=1)
     assert result.statuses == {"finished": 3}
 
 

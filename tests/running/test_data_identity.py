@@ -8,12 +8,12 @@ import os
 import numpy as np
 import pytest
 
-from overparam.cli import execute as executing
-from overparam.cli.execute import execute
 from overparam.cli.main import run_command
-from overparam.cli.sweeping import jobs_of, run_jobs
 from overparam.data.files import fingerprint as fingerprints
 from overparam.errors import StoreError
+from overparam.running import execute as executing
+from overparam.running.execute import execute
+from overparam.running.grid import jobs_of, run_jobs
 from overparam.store import RunRecord, read_run
 from overparam.studies.heavy_tails.config import HeavyTails
 
@@ -88,7 +88,7 @@ def test_a_sweep_does_not_count_runs_of_other_data(tmp_path, data, owners):
     for seed, stored in ((0, 1), (1, 0)):
         write(data, seed=seed)
         jobs = jobs_of("heavy-tails", [FIELDS], tmp_path / "runs")
-        result = run_jobs("test", jobs, n_jobs=1)
+        result = run_jobs(jobs, n_jobs=1)
         assert result.state.stored == stored
         assert all("of another content" in f.sentence for f in result.failures)
         assert len(result.failures) == 1 - stored

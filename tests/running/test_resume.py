@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from overparam.cli.execute import execute
 from overparam.errors import Interrupted
+from overparam.running.execute import execute
 from overparam.store import read_run
 from overparam.studies.planted.config import Planted
 

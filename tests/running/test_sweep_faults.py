@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from overparam.cli.execute import work
-from overparam.cli.sweeping import jobs_of
+from overparam.running.execute import work
+from overparam.running.grid import jobs_of
 from overparam.store import read_run
 from overparam.store.run import attempts
 

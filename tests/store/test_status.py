@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from storing import DEFAULTS, store
 
-from overparam.cli.execute import execute
 from overparam.errors import StoreError
+from overparam.running.execute import execute
 from overparam.store import gather, open_run, read_run, run_id, run_status
 from overparam.store.files import stamp_of
 from overparam.studies import registry

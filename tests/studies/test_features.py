@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from overparam.analysis.classification import classify
-from overparam.cli.execute import execute
 from overparam.cli.main import run_command
 from overparam.errors import ConfigError, StoreError
 from overparam.networks.files.serialise import from_arrays
 from overparam.objectives.penalties import L2Penalty
 from overparam.reproductions.registry import REPRODUCTIONS
+from overparam.running.execute import execute
 from overparam.store import find_runs, read_run
 from overparam.studies.analyses import Subject
 from overparam.studies.features.album import Album

@@ -16,12 +16,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from overparam.analysis.balance.measures import conserved
-from overparam.cli.execute import execute
 from overparam.cli.main import run_command
 from overparam.data.sources.planted import decaying_covariance
 from overparam.errors import ConfigError, Interrupted
 from overparam.limits import population
 from overparam.reproductions.registry import REPRODUCTIONS
+from overparam.running.execute import execute
 from overparam.store import find_runs, read_run
 from overparam.studies.planted.config import Planted
 from overparam.studies.planted.run import Problem, describe, run, run_together

@@ -144,12 +144,3 @@ def shown(value: Any) -> str:
     if isinstance(value, tuple | list):
         return ", ".join(shown(item) for item in value)
     return printable(str(value))
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person reads them."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Interrupted
+from ..processes import STOP, keep_compiled
 from ..store.lock import RunLockedError
 from ..store.read import read_run
 from ..store.record import RunRecord
 from ..store.run import RunDirectory, open_run
 from ..studies import registry
-from .platform import STOP, prepare_jax, set_precision
+from .precision import precision
 
 
 if TYPE_CHECKING:
@@ -85,7 +86,6 @@ def work(
         OverparamError: If the run failed.
     """
     with STOP.listening() as stop:
-        prepare_jax()
         kind = registry.study(study).config_class()
         if batch:
             configs = [kind(**fields) for fields in batch]
@@ -95,6 +95,17 @@ def work(
             # The request came too late for this run, but not for the next one.
             raise Interrupted("Stopped between two runs.", exit_code=exit_code)
     return done.status
+
+
+def work_elsewhere(
+    study: str,
+    config: Mapping[str, Any],
+    root: str,
+    batch: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """The same in a process of a cluster, in which nothing of ours has run yet."""
+    keep_compiled()
+    return work(study, config, root, batch)
 
 
 def execute_together(
@@ -128,8 +139,6 @@ def _together(
         mine = [(config, folder) for config, folder in entered if folder is not None]
         if len(mine) < 2:
             return
-        prepare_jax()
-        set_precision(configs[0])
         from ..studies.study import Context
 
         # Only the very same runs may go on from it.
@@ -140,10 +149,12 @@ def _together(
         )
         start = time.perf_counter()
         run = registry.load(registry.study(name).run_together or "")
-        outcomes = run([config for config, _ in mine], context)
+        with precision(dataclasses.asdict(configs[0])):
+            outcomes = run([config for config, _ in mine], context)
+            records = [_stored(outcome) for outcome in outcomes]
         seconds = (time.perf_counter() - start) / len(mine)
-        for (_, folder), outcome in zip(mine, outcomes, strict=True):
-            folder.write(dataclasses.replace(_stored(outcome), seconds=seconds))
+        for (_, folder), record in zip(mine, records, strict=True):
+            folder.write(dataclasses.replace(record, seconds=seconds))
 
 
 def _enter(
@@ -190,9 +201,7 @@ def _record(
     progress: Callable[..., None] | None,
     stop_requested: Callable[[], int | None] | None,
 ) -> RunRecord:
-    # Only here does JAX load; and precision must be set before arrays are made.
-    prepare_jax()
-    set_precision(config)
+    # Only here does JAX load: a run that is found finished needs none.
     from ..studies.study import Context
 
     given = {"progress": progress, "stop_requested": stop_requested}
@@ -201,7 +210,8 @@ def _record(
         owner=owner,
         **{key: value for key, value in given.items() if value is not None},
     )
-    return _stored(registry.study(name).function()(config, context))
+    with precision(dataclasses.asdict(config)):
+        return _stored(registry.study(name).function()(config, context))
 
 
 def _stored(outcome: "Outcome") -> RunRecord:

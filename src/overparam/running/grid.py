@@ -1,12 +1,14 @@
-"""A grid of configs through the sweep, as `sweep` and `reproduce` need it."""
+"""A grid of configs as runs, on processes of this machine or on a cluster."""
 
 import contextlib
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..processes import begin_worker
+from ..progress import Reporter, duration
 from ..store.identity import run_id
 from ..store.json_values import plain
 from ..studies.registry import defaults, study
@@ -14,14 +16,7 @@ from ..sweeping.clusters import cluster_workers
 from ..sweeping.jobs import Job, SweepResult, SweepState
 from ..sweeping.run import sweep
 from .batches import with_batches
-from .execute import data_at_hand, work
-from .platform import STOP, begin_worker
-from .progress import Reporter
-from .show import duration, print_table, tell
-
-
-FINISHED_WITH_FAILURES = 4
-"""Exit code of a grid of which some runs failed."""
+from .execute import data_at_hand, work, work_elsewhere
 
 
 def jobs_of(name: str, settings: Sequence[Mapping[str, Any]], root: Path) -> list[Job]:
@@ -52,49 +47,56 @@ def jobs_of(name: str, settings: Sequence[Mapping[str, Any]], root: Path) -> lis
 
 
 def run_jobs(
-    what: str,
     jobs: Sequence[Job],
     *,
-    n_jobs: int | None,
+    n_jobs: int | None = None,
     n_threads: int | None = None,
     cluster: str | None = None,
+    reporter: Reporter | None = None,
+    stop_requested: Callable[[], int | None] = lambda: None,
 ) -> SweepResult:
-    """Run jobs on `n_jobs` processes, or on a cluster, with progress on stderr."""
+    """Run jobs on `n_jobs` processes of this machine, or of a cluster.
+
+    Args:
+        jobs: What to run.
+        n_jobs: Number of processes (1), or of runs at a time on a cluster (all it has).
+        n_threads: Threads of each process; their share of the cores if `None`.
+        cluster: Where to run instead, as `cluster_workers` reads it.
+        reporter: Told how many runs have ended.
+        stop_requested: Exit code to stop with, or `None`.
+    """
     with contextlib.ExitStack() as stack:
-        reporter = stack.enter_context(Reporter(what, unit="run"))
-        waiting = _Waiting()
         workers = None
         if cluster is None:
             jobs = with_batches(jobs, n_jobs=n_jobs or 1)
         else:
             workers = stack.enter_context(cluster_workers(cluster, n_jobs=n_jobs))
-
-        def report(state: SweepState) -> None:
-            ended = state.stored + state.done + state.failed
-            reporter(ended, state.total, failed=state.failed)
-            waiting.look(state)
-
         return sweep(
             jobs,
-            work=work,
+            work=work if cluster is None else work_elsewhere,
             n_jobs=n_jobs or 1,
             n_threads=n_threads,
             workers=workers,
-            report=report,
-            stop_requested=stack.enter_context(STOP.listening()),
+            report=None if reporter is None else _Report(reporter),
+            stop_requested=stop_requested,
             prepare=begin_worker,
         )
 
 
-class _Waiting:
-    """Says that a cluster has no worker, and for how long; ever more rarely."""
+class _Report:
+    """Tells a reporter the state of a sweep.
 
-    def __init__(self) -> None:
+    Also that a cluster has no worker, and for how long; ever more rarely.
+    """
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
         self._since: float | None = None
         self._due = 0.0
 
-    def look(self, state: SweepState) -> None:
-        """Say it if it is so and due."""
+    def __call__(self, state: SweepState) -> None:
+        ended = state.stored + state.done + state.failed
+        self._reporter(ended, state.total, failed=state.failed)
         if state.alive:
             self._since, self._due = None, 0.0
             return
@@ -102,16 +104,7 @@ class _Waiting:
         seconds = state.seconds - self._since
         if seconds >= self._due:
             self._due = max(10.0, 2 * seconds)
-            tell(
+            self._reporter.say(
                 f"The cluster has no live worker; waiting for one ({duration(seconds)} "
                 "so far) until it comes or you stop, which loses nothing."
             )
-
-
-def print_failures(result: SweepResult) -> None:
-    """Print the table of what failed."""
-    rows = [
-        (failure.job.id, json.dumps(plain(failure.job.config)), failure.sentence)
-        for failure in result.failures
-    ]
-    print_table(["run", "config", "what happened"], rows)

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from overparam.cli.platform import compilation_cache
 from overparam.data.files.ecg import load_ecg5000
 from overparam.data.files.locate import cache_folder, locate, search
 from overparam.errors import DataError
+from overparam.processes import compilation_cache
 
 
 def test_the_cache_follows_the_platform(home: Path) -> None:

@@ -5,13 +5,15 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...checks import shortened
 from ...errors import ConfigError, StoreError
 from ...field_values import unknown
+from ...processes import keep_compiled
+from ...progress import Reporter
+from ...running.precision import precision
 from ...store.files import write_sealed
 from ...store.identity import id_of
 from ...store.json_values import plain
@@ -19,8 +21,6 @@ from ...store.read import StoredRun, read_run, read_runs
 from ...store.resolve import resolve_run
 from ...studies.analyses import ANALYSES, Analysis, Subject, analysis
 from ..arguments import Storage, overview, parse_all
-from ..platform import prepare_jax
-from ..progress import Reporter
 from ..show import print_json, print_table, print_values, tell, tell_unverified
 from .describe import Describing
 
@@ -55,14 +55,17 @@ def main(argv: Sequence[str]) -> int:
         prog=f"overparam analyse RUN {name}",
         description=kind.__doc__ or "",
     )
-    prepare_jax()
+    keep_compiled()
     stored = [run for text in runs for run in _stored(storage.runs, text, entry)]
     _check_number(name, entry, len(stored))
     _check_distinct(stored)
     _check_data(stored)
     tell_unverified(stored)
     subjects = [Subject(run) for run in stored]
-    with Reporter(name, unit="part") as reporter, _precision(stored):
+    with (
+        Reporter(name, unit="part") as reporter,
+        precision(*(run.config for run in stored)),
+    ):
         findings = entry.analyse()(subjects, options, reporter)
     _print(findings, as_json=printing.json)
     question = {
@@ -123,14 +126,6 @@ def _check_distinct(stored: Sequence[StoredRun]) -> None:
     for path, number in times.items():
         if number > 1:
             raise ConfigError(f"The run `{path.name}` is named {number} times.")
-
-
-def _precision(stored: Sequence[StoredRun]) -> AbstractContextManager[object]:
-    """JAX as wide as the widest run: else its weights would be rounded."""
-    import jax
-
-    wide = any(run.config.get("precision") == "float64" for run in stored)
-    return jax.enable_x64(wide)
 
 
 def _check_data(stored: Sequence[StoredRun]) -> None:

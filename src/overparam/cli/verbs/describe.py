@@ -1,11 +1,13 @@
 """`overparam describe STUDY`: facts of the problem, known before training."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...processes import keep_compiled
+from ...running.precision import precision
 from ...studies.registry import STUDIES, load, study
 from ..arguments import overview
-from ..platform import prepare_jax, set_precision
 from ..show import print_json, print_values
 from .run import forms, parse_run
 
@@ -28,9 +30,9 @@ def main(argv: Sequence[str]) -> int:
         return 0 if argv else 2
     # The command line of `run`, so that a verb is all there is to change.
     name, (config, running, *_) = parse_run("describe", argv)
-    prepare_jax()
-    set_precision(config)
-    facts = load(study(name).describe)(config)
+    keep_compiled()
+    with precision(dataclasses.asdict(config)):
+        facts = load(study(name).describe)(config)
     print_json(facts) if running.json else print_values(facts)
     return 0
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from ...cores import n_cores, n_threads
 from ...errors import DataError
+from ...processes import compilation_cache, keep_compiled
 from ..arguments import Storage, parse_all
-from ..platform import compilation_cache, prepare_jax
 from ..show import print_json, print_values
 
 
@@ -75,7 +75,7 @@ def _version(name: str) -> str:
 
 
 def _machine() -> dict[str, Any]:
-    prepare_jax()
+    keep_compiled()
     import jax
 
     devices = [f"{device.platform}:{device.device_kind}" for device in jax.devices()]

@@ -2,24 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
 from ...checks import at_least
-from ...errors import ConfigError, StoreError
+from ...errors import ConfigError
+from ...processes import STOP, keep_compiled
+from ...progress import Reporter, duration
 from ...reproductions.registry import REPRODUCTIONS, reproduction
-from ...store.files import write_sealed
+from ...running.grid import jobs_of, run_jobs
+from ...running.reproducing import answer
 from ..arguments import Storage, parse_all
-from ..show import duration, print_json, print_table, tell, tell_unverified
-from ..sweeping import FINISHED_WITH_FAILURES, jobs_of, print_failures, run_jobs
+from ..failures import print_failures
+from ..show import print_json, print_table, tell, tell_unverified
 
 
 if TYPE_CHECKING:
-    from ...reproductions.reproduction import Claim, Reproduction, Results
-    from ...store.table import Gathered, Rows
-    from ...sweeping.jobs import Job
+    from ...reproductions.reproduction import Claim, Reproduction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,75 +71,29 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigError("Name a reproduction; `overparam reproduce --list` has all.")
     wanted = reproduction(reproducing.name)
     jobs = jobs_of(wanted.study, wanted.grid(reproducing.scale), storage.runs)
-    result = run_jobs(
-        reproducing.name,
-        jobs,
-        n_jobs=reproducing.jobs,
-        cluster=reproducing.cluster,
-    )
+    keep_compiled()
+    with Reporter(reproducing.name, unit="run") as reporter, STOP.listening() as stop:
+        result = run_jobs(
+            jobs,
+            n_jobs=reproducing.jobs,
+            cluster=reproducing.cluster,
+            reporter=reporter,
+            stop_requested=stop,
+        )
     tell(f"{result.state.total} runs in {duration(result.state.seconds)}.")
     if result.failures:
-        print_failures(result)
-        return FINISHED_WITH_FAILURES
+        return print_failures(result)
     folder = storage.runs / "reproductions" / reproducing.name / reproducing.scale
-    results = _results(jobs, reproducing.scale)
-    tell_unverified(results.stored)
-    claims = _answer(wanted, results, folder)
-    _print(wanted, claims, as_json=reproducing.json)
-    return 0
-
-
-def _results(
-    jobs: Sequence["Job"], scale: Literal["smoke", "laptop", "paper"]
-) -> "Results":
-    from ...reproductions.reproduction import Results
-    from ...store.run import attempts
-
-    paths = list(dict.fromkeys(attempts(job.path)[-1] for job in jobs))
-    runs = _whole(paths, "summary")
-    return Results(
-        scale=scale,
-        runs=runs.frame,
-        records=_whole(paths, "records").frame,
-        stored=runs.runs,
+    reproduced = answer(
+        reproducing.name, scale=reproducing.scale, jobs=jobs, folder=folder
     )
-
-
-def _whole(paths: Sequence[Path], rows: "Rows") -> "Gathered":
-    """The table of all runs: an answer from fewer would be one to another question."""
-    from ...store.table import gather
-
-    gathered = gather(paths, metrics=rows)
-    for unreadable in gathered.unreadable:
-        raise StoreError(unreadable.reason)
-    return gathered
-
-
-def _answer(
-    wanted: "Reproduction", results: "Results", folder: Path
-) -> Sequence["Claim"]:
-    from ...plots.figure import save
-    from ...store.table import write_table
-
-    # All of it first: what a damaged run stops leaves the stored answer as it was.
-    tables, figures = wanted.tables(results), wanted.figures(results)
-    claims = wanted.claims(results)
-    for name, frame in tables.items():
-        write_table(frame, folder / f"{name}.csv")
+    tell_unverified(reproduced.runs)
+    for name in reproduced.tables:
         tell(f"table: {folder / name}.csv")
-    for name, figure in figures.items():
-        for path in save(figure, folder / name):
-            tell(f"figure: {path}")
-    content = {
-        "title": wanted.title,
-        "source": wanted.source,
-        "study": wanted.study,
-        "scale": results.scale,
-        "runs": [run.reference for run in results.stored],
-        "claims": claims,
-    }
-    write_sealed(folder / "claims.json", content)
-    return claims
+    for name in reproduced.figures:
+        tell(f"figure: {folder / name}.png, .svg")
+    _print(wanted, reproduced.claims, as_json=reproducing.json)
+    return 0
 
 
 def _print(wanted: "Reproduction", claims: Sequence["Claim"], *, as_json: bool) -> None:

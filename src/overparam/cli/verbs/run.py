@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from ...processes import STOP, keep_compiled
+from ...progress import Reporter, duration
+from ...running.execute import Executed, execute
 from ...store.read import read_run
 from ...studies.presets import Preset
 from ...studies.registry import STUDIES, load, study
 from ..arguments import Storage, overview, parse_all, take_name
-from ..execute import Executed, execute
-from ..platform import STOP, CompileClock
-from ..progress import Reporter
-from ..show import duration, print_json, print_values, tell, tell_unverified
+from ..compile_clock import CompileClock
+from ..show import print_json, print_values, tell, tell_unverified
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,7 @@ def main(argv: Sequence[str]) -> int:
         print(_help())
         return 0 if argv else 2
     name, (config, running, storage, *_) = parse_run("run", argv)
+    keep_compiled()
     clock = CompileClock()
     clock.listen()
     with Reporter(name) as reporter, STOP.listening() as stop:

@@ -10,13 +10,16 @@ import tyro
 from ...checks import at_least, in_range
 from ...errors import ConfigError
 from ...field_values import field_names
+from ...processes import STOP, keep_compiled
+from ...progress import Reporter, duration
+from ...running.grid import jobs_of, run_jobs
 from ...studies.registry import STUDIES, study
 from ...sweeping.grid import grid
 from ...sweeping.plan import plan_from_toml
 from ..arguments import Storage, parse_all
+from ..failures import print_failures
 from ..options import flags
-from ..show import duration, print_json, tell
-from ..sweeping import FINISHED_WITH_FAILURES, jobs_of, print_failures, run_jobs
+from ..show import print_json, tell
 from .run import study_of
 
 
@@ -78,13 +81,16 @@ def main(argv: Sequence[str]) -> int:
         missing = sum(not (job.path / "status.json").exists() for job in jobs)
         tell(f"{len(jobs)} runs, {missing} of them not stored yet.")
         return 0
-    result = run_jobs(
-        name,
-        jobs,
-        n_jobs=sweeping.jobs,
-        n_threads=sweeping.threads,
-        cluster=sweeping.cluster,
-    )
+    keep_compiled()
+    with Reporter(name, unit="run") as reporter, STOP.listening() as stop:
+        result = run_jobs(
+            jobs,
+            n_jobs=sweeping.jobs,
+            n_threads=sweeping.threads,
+            cluster=sweeping.cluster,
+            reporter=reporter,
+            stop_requested=stop,
+        )
     state = result.state
     if sweeping.json:
         print_json({"statuses": result.statuses, "seconds": state.seconds})
@@ -93,10 +99,7 @@ def main(argv: Sequence[str]) -> int:
         f"{state.total} runs ({state.stored} stored before): {counts}; "
         f"{duration(state.seconds)}. See `overparam table {storage.runs}`."
     )
-    if result.failures:
-        print_failures(result)
-        return FINISHED_WITH_FAILURES
-    return 0
+    return print_failures(result) if result.failures else 0
 
 
 def _check_written_as_values(argv: Sequence[str]) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import tyro
 
 from ...checks import in_range, positive
+from ...progress import duration
 from ...sweeping.watch import Glance, glance
 from ..arguments import parse
-from ..show import duration, print_json, tell
+from ..show import print_json, tell
 
 
 @dataclass(frozen=True, kw_only=True)

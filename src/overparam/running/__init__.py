@@ -1,0 +1,1 @@
+"""From a config to a stored outcome; nothing is printed here."""

@@ -1,0 +1,102 @@
+"""The answer of a reproduction: made from the stored runs of its grid, and stored."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import StoreError
+from ..reproductions.registry import reproduction
+from ..store.files import write_sealed
+from ..store.read import StoredRun
+from ..store.run import attempts
+from ..sweeping.jobs import Job
+from .precision import precision
+
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.figure import Figure
+
+    from ..reproductions.reproduction import Claim, Reproduction, Scale
+    from ..store.table import Gathered, Rows
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reproduced:
+    """What came out of a reproduction."""
+
+    reproduction: "Reproduction"
+    scale: "Scale"
+    claims: "Sequence[Claim]"
+    """What holds and what does not."""
+    tables: "Mapping[str, pl.DataFrame]"
+    figures: "Mapping[str, Figure]"
+    runs: Sequence[StoredRun]
+    """The stored runs that it was made from."""
+    folder: Path
+    """Where all of this is stored."""
+
+
+def answer(
+    name: str, *, scale: "Scale", jobs: Sequence[Job], folder: Path
+) -> Reproduced:
+    """Answer a reproduction from the runs of its grid, and store the answer.
+
+    Args:
+        name: Of the reproduction.
+        scale: Of the grid.
+        jobs: The runs, all of them done.
+        folder: Where to store tables, figures and claims.
+
+    Raises:
+        StoreError: If a run is damaged; the answer that was stored stays as it was.
+    """
+    from ..reproductions.reproduction import Results
+
+    wanted = reproduction(name)
+    paths = list(dict.fromkeys(attempts(job.path)[-1] for job in jobs))
+    runs, records = _whole(paths, "summary"), _whole(paths, "records").frame
+    results = Results(scale=scale, runs=runs.frame, records=records, stored=runs.runs)
+    with precision(*(run.config for run in runs.runs)):
+        reproduced = Reproduced(
+            reproduction=wanted,
+            scale=scale,
+            tables=wanted.tables(results),
+            figures=wanted.figures(results),
+            claims=wanted.claims(results),
+            runs=runs.runs,
+            folder=folder,
+        )
+    _store(reproduced)
+    return reproduced
+
+
+def _whole(paths: Sequence[Path], rows: "Rows") -> "Gathered":
+    """The table of all runs: an answer from fewer would be one to another question."""
+    from ..store.table import gather
+
+    gathered = gather(paths, metrics=rows)
+    for unreadable in gathered.unreadable:
+        raise StoreError(unreadable.reason)
+    return gathered
+
+
+def _store(reproduced: Reproduced) -> None:
+    from ..plots.figure import save
+    from ..store.table import write_table
+
+    folder, wanted = reproduced.folder, reproduced.reproduction
+    for name, frame in reproduced.tables.items():
+        write_table(frame, folder / f"{name}.csv")
+    for name, figure in reproduced.figures.items():
+        save(figure, folder / name)
+    content = {
+        "title": wanted.title,
+        "source": wanted.source,
+        "study": wanted.study,
+        "scale": reproduced.scale,
+        "runs": [run.reference for run in reproduced.runs],
+        "claims": reproduced.claims,
+    }
+    write_sealed(folder / "claims.json", content)
