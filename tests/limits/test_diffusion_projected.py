@@ -13,7 +13,7 @@ FOURIER = CircleTeacher(100.0).fourier
 
 
 def test_the_documented_energies():
-    # ../shared/studies/timescales.md, section 7B.
+    # Of an independent implementation.
     path = projected(FOURIER, [0, 0.05, 0.1, 0.25, 0.5, 1, 2], particles=1024)
     assert_allclose(path.energies[0], 0.7887699806, rtol=1e-5)
     documented = [0.45837, 0.39231, 0.30346, 0.25171, 0.20645, 0.18275]

@@ -29,7 +29,7 @@ TAU = 2.0**-10
 TIMES = (0.1, 0.25, 0.5, 1.0)
 TEACHER = CircleTeacher(100.0)
 
-# ../shared/studies/timescales.md, section 7C: width, penalty, then the distance to the
+# Of an independent implementation: width, penalty, then the distance to the
 # ultra-fast and to the projected diffusion at the four times; tolerance 10 %.
 RELU = {
     (256, 1e-2): ([0.0456, 0.0536, 0.0616, 0.0718], [0.0392, 0.0475, 0.0580, 0.0843]),
