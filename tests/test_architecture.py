@@ -1,6 +1,9 @@
 """The rooms: imports run one way, and files stay small enough to read."""
 
 import ast
+import importlib
+import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,59 +13,135 @@ import overparam
 
 SOURCE = Path(overparam.__file__).parent
 
-# A room may import from itself, from rooms of a lower number, and from the ground
-# floor; rooms without science import no room of science at all.
-LEVEL = {
-    "networks": 0,
-    "data": 1,
-    "objectives": 1,
-    "noise": 1,
-    "readouts": 2,
-    "dynamics": 3,
-    "convex": 3,
-    "limits": 3,
-    "training": 4,
-    "analysis": 5,
-    "studies": 6,
-    "reproductions": 7,
-    "running": 8,
-    "cli": 9,
-}
+# A room may import from itself, from the levels before its own, from its neighbours on
+# the same level where no cycle comes of it, from the rooms without science, and from
+# the ground floor: the modules that lie beside the rooms, which import no room.
+LEVELS = (
+    {"networks"},
+    {"data", "objectives", "noise"},
+    {"readouts"},
+    {"dynamics", "convex", "limits"},
+    {"training"},
+    {"analysis"},
+    {"studies"},
+    {"reproductions"},
+    {"running"},
+    {"estimators", "cli"},
+)
 NO_SCIENCE = {"store", "sweeping", "plots", "report", "export"}
+LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
+
+# The doors of the house lead into every room.
+DOORS = {SOURCE / "__init__.py", SOURCE / "__main__.py"}
 MODULES = sorted(SOURCE.rglob("*.py"))
+FOLDERS = sorted({path.parent for path in MODULES})
+REFERENCE = re.compile(r"overparam((?:\.\w+)+)(?::\w+)?")
 
 
-def room(path: Path) -> str:
-    parts = path.relative_to(SOURCE).parts
-    return parts[0] if len(parts) > 1 else ""
+def place(path: Path) -> tuple[str, ...]:
+    """The parts of a module's name below `overparam`."""
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" else parts
 
 
-def imported_rooms(path: Path) -> set[str]:
-    """The rooms that a module imports, at its top or inside its functions."""
-    depth = len(path.relative_to(SOURCE).parts)
-    rooms = set()
+NAMES = {place(path) for path in MODULES}
+
+
+def references(path: Path) -> set[tuple[str, ...]]:
+    """What a module imports of the package, or names in a string, wherever it does.
+
+    A string counts if it names a module that exists: stored files hold former places.
+    """
+    found = set()
+    package = path.relative_to(SOURCE).parent.parts
     for node in ast.walk(ast.parse(path.read_text())):
-        if not isinstance(node, ast.ImportFrom) or node.level < 2:
-            continue
-        if node.level == depth:
-            names = [node.module] if node.module else [a.name for a in node.names]
-            rooms |= {name.split(".")[0] for name in names}
-    return rooms & (LEVEL.keys() | NO_SCIENCE)
+        match node:
+            case ast.ImportFrom(module=module, names=names, level=level):
+                own = ("overparam", *package)[: len(package) + 2 - level]
+                start = (*(own if level else ()), *(module or "").split("."))
+                parts = tuple(part for part in start if part)
+                if parts[0] == "overparam":
+                    found |= {(*parts[1:], name.name) for name in names}
+            case ast.Import(names=names):
+                parts = (tuple(name.name.split(".")) for name in names)
+                found |= {part[1:] for part in parts if part[0] == "overparam"}
+            case ast.Constant(value=str(text)) if match := REFERENCE.fullmatch(text):
+                name = tuple(match[1].split(".")[1:])
+                found |= {name} & NAMES
+    return {name for name in found if name}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(SOURCE)))
-def test_imports_run_one_way(path):
-    own = room(path)
-    for other in imported_rooms(path) - {own}:
-        if own in NO_SCIENCE:
-            assert other in NO_SCIENCE, f"{own} must not import {other}"
-        elif own in LEVEL and other in LEVEL:
-            assert LEVEL[other] <= LEVEL[own], f"{own} must not import {other}"
+def arrows(paths: list[Path]) -> dict[str, set[str]]:
+    """Per room or module of the ground floor, those that it imports."""
+    graph: dict[str, set[str]] = {}
+    for path in paths:
+        own = place(path)[0]
+        others = {name[0] for name in references(path)}
+        graph.setdefault(own, set()).update(others - {own})
+    return graph
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(SOURCE)))
-def test_no_module_is_longer_than_400_lines(path):
-    assert len(path.read_text().splitlines()) <= 400
+GRAPH = arrows([path for path in MODULES if path not in DOORS])
+
+
+def test_every_room_is_known():
+    rooms = {folder.name for folder in FOLDERS if folder.parent == SOURCE}
+    assert rooms - LEVEL.keys() - NO_SCIENCE == set()
+
+
+def test_no_rooms_import_each_other_in_a_circle():
+    TopologicalSorter(GRAPH).prepare()
+
+
+@pytest.mark.parametrize("room", sorted(GRAPH))
+def test_imports_run_one_way(room):
+    rooms = {other for other in GRAPH[room] if other in LEVEL.keys() | NO_SCIENCE}
+    if room in LEVEL:
+        above = {other for other in rooms if LEVEL.get(other, -1) > LEVEL[room]}
+    elif room in NO_SCIENCE:
+        above = rooms - NO_SCIENCE
+    else:
+        above = rooms
+    assert not above, f"{room} must not import {', '.join(sorted(above))}"
+
+
+def test_the_reading_of_imports_finds_each_kind(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "SOURCE", tmp_path)
+    (tmp_path / "noise").mkdir()
+    module = tmp_path / "noise" / "module.py"
+    module.write_text(
+        "import overparam.cli.main\n"
+        "from overparam.studies import registry\n"
+        "from overparam import plots\n"
+        "from .. import store\n"
+        "from ..networks.network import Network\n"
+        "from .ranges import Range\n"
+        "import numpy\n"
+        "PLACES = ('overparam.running.execute:execute', 'overparam.gone.away:Name')\n"
+        "def inside():\n"
+        "    from ..errors import ConfigError\n"
+    )
+    found = {"cli", "studies", "plots", "store", "networks", "errors", "running"}
+    assert arrows([module]) == {"noise": found}
+
+
+def test_no_module_is_longer_than_400_lines():
+    assert not [p for p in MODULES if len(p.read_text().splitlines()) > 400]
+
+
+def test_no_folder_has_more_than_20_modules():
+    counts = {
+        str(f): sum(p.stem != "__init__" for p in f.glob("*.py")) for f in FOLDERS
+    }
+    assert not {folder: n for folder, n in counts.items() if n > 20}
+
+
+def test_no_exported_name_is_that_of_a_submodule():
+    """The module would take the place of the name once something imports it."""
+    for folder in FOLDERS:
+        parts = ("overparam", *folder.relative_to(SOURCE).parts)
+        exported = getattr(importlib.import_module(".".join(parts)), "__all__", ())
+        assert not {path.stem for path in folder.iterdir()} & set(exported), folder
 
 
 def test_no_module_has_a_name_that_says_nothing():

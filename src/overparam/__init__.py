@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .networks.two_layer import NormalisedTwoLayer as NormalisedTwoLayer
     from .networks.two_layer import TwoLayer as TwoLayer
     from .store.read import read_run as read_run
-    from .store.table import table as table
+    from .store.tables import table as table
     from .training.loop import train as train
     from .training.loop import train_together as train_together
     from .training.plan import Plan as Plan
@@ -52,7 +52,7 @@ _WHERE = {
     "NormalisedTwoLayer": "networks.two_layer",
     "TwoLayer": "networks.two_layer",
     "read_run": "store.read",
-    "table": "store.table",
+    "table": "store.tables",
 }
 
 __all__ = ["__version__", *_WHERE]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -33,7 +33,7 @@ def keep_compiled() -> None:
 
 def compilation_cache() -> Path:
     """Where compiled programs are kept, beside fetched data sets."""
-    from .data.files.locate import user_cache
+    from .cache import user_cache
 
     return user_cache() / "compiled"
 

@@ -10,7 +10,6 @@ from overparam.convex.certificates.certificate import (
     loose_activation,
     loose_bound,
 )
-from overparam.convex.gated_network import GatedTwoLayer
 from overparam.convex.maps import (
     from_network,
     network_objective,
@@ -23,6 +22,7 @@ from overparam.convex.programs.program import convex_program
 from overparam.convex.solvers.interior_point import solve
 from overparam.errors import ConfigError
 from overparam.networks.files.serialise import from_arrays, to_arrays
+from overparam.networks.gated import GatedTwoLayer
 from overparam.networks.two_layer import TwoLayer
 
 from .problems import Problem

@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ..errors import ConfigError
+from ..networks.gated import GatedTwoLayer
 from ..networks.network import Network
 from ..networks.two_layer import TwoLayer
-from .gated_network import GatedTwoLayer
 from .programs.groups import PerGroup, Weights
 from .programs.patterns import Patterns, patterns_of
 from .programs.program import Program

@@ -275,7 +275,7 @@ def _left_over(
     unsure |= gap_bounds > DIGITS**2 * kept
     unsure &= np.asarray(penalties) > 0
     if unsure.any() and min(matrix.shape) <= EIGEN_LIMIT:
-        found = fit_left(matrix, targets, np.asarray(penalties)[unsure])
+        found = fit_left(matrix, targets, np.asarray(penalties)[unsure].tolist())
         spent[unsure], left[unsure], kept[unsure] = found
     return FitLeft(spent, left, kept)
 

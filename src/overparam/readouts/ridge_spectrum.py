@@ -8,6 +8,7 @@ through from directions that are empty.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 from jaxtyping import Float
@@ -97,7 +98,8 @@ def _projections(
 
 def _triangle(above: np.ndarray, block: np.ndarray) -> np.ndarray:
     stacked = np.vstack([above, block])
-    return scipy.linalg.qr(stacked, mode="r", check_finite=False)[0][: stacked.shape[1]]
+    factor = np.asarray(scipy.linalg.qr(stacked, mode="r", check_finite=False)[0])
+    return factor[: stacked.shape[1]]
 
 
 def float64_rows(matrix: FeatureMatrix) -> Iterator[tuple[int, np.ndarray]]:
@@ -105,7 +107,7 @@ def float64_rows(matrix: FeatureMatrix) -> Iterator[tuple[int, np.ndarray]]:
     base, shift = _parts(matrix)
     for start in range(0, matrix.shape[0], _ROWS):
         size = min(_ROWS, matrix.shape[0] - start)
-        yield start, np.asarray(base.rows(np.int32(start), size), np.float64) - shift
+        yield start, np.asarray(base.rows(jnp.int32(start), size), np.float64) - shift
 
 
 def _columns(matrix: FeatureMatrix) -> Iterator[np.ndarray]:

@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import StoreError
 from ..store.find import Unreadable
 from ..store.read import StoredRun
-from ..store.table import gather
+from ..store.tables import gather
 from .answers import Answer, answers
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..reproductions.reproduction import Claim, Reproduction, Scale
-    from ..store.table import Gathered, Rows
+    from ..store.tables import Gathered, Rows
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ def answer(
 
 def _whole(paths: Sequence[Path], rows: "Rows") -> "Gathered":
     """The table of all runs: an answer from fewer would be one to another question."""
-    from ..store.table import gather
+    from ..store.tables import gather
 
     gathered = gather(paths, metrics=rows)
     for unreadable in gathered.unreadable:
@@ -84,7 +84,7 @@ def _whole(paths: Sequence[Path], rows: "Rows") -> "Gathered":
 
 def _store(reproduced: Reproduced) -> None:
     from ..plots.figure import save
-    from ..store.table import write_table
+    from ..store.tables import write_table
 
     folder, wanted = reproduced.folder, reproduced.reproduction
     for name, frame in reproduced.tables.items():

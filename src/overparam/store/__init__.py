@@ -11,7 +11,7 @@ from .read import StoredRun, read_run
 from .record import RunRecord
 from .resolve import resolve_run
 from .run import RunDirectory, open_run, run_status
-from .table import gather, table, write_table
+from .tables import gather, table, write_table
 
 
 __all__ = [

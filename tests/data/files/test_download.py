@@ -242,7 +242,7 @@ def test_a_full_disk_is_named(small_mnist, server, home: Path, monkeypatch) -> N
 
 FETCH = """
 import os, pickle, sys, time
-from overparam.data import download
+from overparam.data.files import download
 
 if sys.argv[2] == "unpacking":
     def stall(_):

@@ -165,7 +165,7 @@ def _print(findings: "Findings", *, as_json: bool) -> None:
 
 def _write(findings: "Findings", question: Mapping[str, Any], folder: Path) -> None:
     from ...plots.figure import save
-    from ...store.table import write_table
+    from ...store.tables import write_table
 
     said = {"summary": findings.summary, "notes": list(findings.notes)}
     write_sealed(folder / "analysis.json", {**question, **said})

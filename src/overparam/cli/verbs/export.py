@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
     """Export runs."""
     exporting = parse(Exporting, argv, prog="overparam export")
     from ...export.export import TARGETS, export
-    from ...store.table import gather
+    from ...store.tables import gather
 
     gathered = gather(exporting.runs, study=exporting.study)
     if gathered.frame.is_empty():

@@ -70,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
     from ...plots.figure import panels, save
     from ...report.differences import unlike
     from ...store.read import read_run
-    from ...store.table import gather
+    from ...store.tables import gather
 
     gathered = gather(plotting.runs, study=plotting.study, metrics="records")
     for unreadable in gathered.unreadable:

@@ -44,7 +44,7 @@ def forms() -> dict[str, list[type[Any]]]:
 def main(argv: Sequence[str]) -> int:
     """Gather runs into a table."""
     tabulating = parse(Tabulating, argv, prog="overparam table")
-    from ...store.table import gather, write_table
+    from ...store.tables import gather, write_table
 
     gathered = gather(
         tabulating.runs,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...cache import user_cache
 from ...errors import DataError
 from .content import UNPACKING, Found
 from .official import Content, Official
@@ -84,13 +85,6 @@ def given_folders(folder: str | Path | None = None) -> list[Path]:
         whose = "" if folder else f" that {VARIABLE} names"
         raise DataError(f"The data folder `{path}`{whose} does not exist; create it.")
     return [path]
-
-
-def user_cache() -> Path:
-    """The user's folder for all that can be made or fetched again."""
-    import pooch
-
-    return Path(pooch.os_cache("overparam"))
 
 
 def cache_folder() -> Path:

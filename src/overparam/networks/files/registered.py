@@ -45,8 +45,14 @@ CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "overparam.networks.convolutional.batch_norm:Moments",
             "overparam.networks.batch_norm:Moments",
         ),
-        "gated-two-layer": ("overparam.convex.gated_network:GatedTwoLayer",),
-        "skip-neuron": ("overparam.studies.recovery.network:SkipNeuron",),
+        "gated-two-layer": (
+            "overparam.networks.gated:GatedTwoLayer",
+            "overparam.convex.gated_network:GatedTwoLayer",
+        ),
+        "skip-neuron": (
+            "overparam.networks.skip_neuron:SkipNeuron",
+            "overparam.studies.recovery.network:SkipNeuron",
+        ),
     }
 )
 """Per stored name, where its class is, then where it was: stored files say either."""

@@ -15,12 +15,12 @@ from ...drawing import host_uniform
 from ...dynamics.descent import BatchLoss, Descent
 from ...keys import purpose_key
 from ...networks.network import Network
+from ...networks.skip_neuron import SkipNeuron
 from ...networks.two_layer import NormalisedTwoLayer, TwoLayer
 from ...objectives.penalties import L2Penalty
 from ...training.loop import train
 from ...training.plan import Plan, Record, Training
 from ..study import Context, Outcome
-from .network import SkipNeuron
 from .problem import Trial
 
 

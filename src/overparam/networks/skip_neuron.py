@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ...errors import ConfigError
-from ...networks.network import Network
+from ..errors import ConfigError
+from .network import Network
 
 
 class SkipNeuron(Network):

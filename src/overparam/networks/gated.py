@@ -5,8 +5,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..errors import ConfigError
-from ..networks.network import Network
-from ..networks.two_layer import check_shapes
+from .network import Network
+from .two_layer import check_shapes
 
 
 class GatedTwoLayer(Network):
