@@ -1,4 +1,4 @@
-"""The trained skip network: its linear neuron is a product of two layers."""
+"""A skip connection that is trained as one linear neuron: a product of two layers."""
 
 import equinox as eqx
 import jax

@@ -17,6 +17,7 @@ from ...keys import purpose_key
 from ...networks.network import Network
 from ...networks.skip_neuron import SkipNeuron
 from ...networks.two_layer import NormalisedTwoLayer, TwoLayer
+from ...networks.view import two_layer_view
 from ...objectives.penalties import L2Penalty
 from ...training.loop import train
 from ...training.plan import Plan, Record, Training
@@ -51,7 +52,7 @@ def train_trial(trial: Trial, context: Context) -> Outcome:
         record_every=max(1, config.n_steps // _RECORDS),
     )
     trajectory = train(training, plan, watch=context.watch())
-    trained = as_two_layer(trajectory.network, trial.x)
+    trained = two_layer_view(trajectory.network, trial.x).plain()
     return Outcome(
         status=trajectory.status,
         metrics=trajectory.columns(),
@@ -73,26 +74,6 @@ def half_sum_of_squares(
 ) -> Float[Array, ""]:
     r"""$\tfrac12 \|f - y\|^2$: summed, as in the convex programme."""
     return 0.5 * jnp.sum((outputs - targets) ** 2)
-
-
-def as_two_layer(network: Network, x: Float[np.ndarray, "n d"]) -> TwoLayer:
-    """The trained network in the form every other study knows.
-
-    A product of two linear layers becomes skip weights; norms over the training data go
-    to the readout, so that predictions do not depend on the batch.
-    """
-    if isinstance(network, SkipNeuron):
-        width = network.weights.shape[1]
-        skip = network.skip_weights * network.readout[width:]
-        readout = jnp.concatenate([network.readout[:width], skip])
-        return TwoLayer(weights=network.weights, readout=readout, skip=True)
-    if isinstance(network, NormalisedTwoLayer):
-        hidden = jax.nn.relu(jnp.asarray(x, network.weights.dtype) @ network.weights)
-        norms = jnp.linalg.norm(hidden, axis=0)[:, None]
-        readout = jnp.where(norms > 0, network.readout / norms, 0)
-        return TwoLayer(weights=network.weights, readout=readout)
-    assert isinstance(network, TwoLayer)
-    return network
 
 
 def _initial(trial: Trial, *, key: PRNGKeyArray) -> Network:
@@ -175,7 +156,7 @@ def sign_descent(learning_rate: float) -> optax.GradientTransformation:
 
 
 def _measure(trial: Trial, network: Network) -> Record:
-    trained = as_two_layer(network, trial.x)
+    trained = two_layer_view(network, trial.x).plain()
     inputs = trial.test_inputs()
     outputs = np.asarray(
         trained(jnp.asarray(inputs, trained.readout.dtype))[:, 0], np.float64

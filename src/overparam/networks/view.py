@@ -1,0 +1,198 @@
+"""One form for every network whose neurons can be told apart: a two-layer view."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ..errors import ConfigError
+from .activations import activation
+from .deep import MLP
+from .network import Network
+from .product import product
+from .radial import RadialFeatures
+from .skip_neuron import SkipNeuron
+from .standardised import VARIANCE_FLOOR, StandardisedTwoLayer, with_moments
+from .threshold import ThresholdReLU
+from .two_layer import NormalisedTwoLayer, TwoLayer
+
+
+class TwoLayerView(eqx.Module):
+    r"""$f(x) = s \left(\psi(x W + b)\, U + x A + c\right)$, what a network computes.
+
+    Neuron j is column j of `weights`, entry j of `bias` and row j of `readout`. A view
+    is a pure function of each input, whatever the batch.
+
+    Attributes:
+        weights: Input weights $W$, shape `(input_dim, width)`; of radial features the
+            points.
+        readout: Output weights $U$ of the neurons, shape `(width, n_outputs)`.
+        bias: Hidden biases $b$, shape `(width,)`, or `None` for none.
+        skip: Skip weights $A$, shape `(input_dim, n_outputs)`, or `None`.
+        output_bias: Output bias $c$, shape `(n_outputs,)`, or `None`.
+        activation: Name of $\psi$; of radial features that of the kernel.
+        scale: Output scale $s$.
+        length: Length of the kernel of radial features, `None` for other neurons.
+    """
+
+    weights: Float[Array, "input_dim width"]
+    readout: Float[Array, "width n_outputs"]
+    bias: Float[Array, " width"] | None = None
+    skip: Float[Array, "input_dim n_outputs"] | None = None
+    output_bias: Float[Array, " n_outputs"] | None = None
+    activation: str = eqx.field(static=True, default="relu")
+    scale: float = eqx.field(static=True, default=1.0)
+    length: float | None = eqx.field(static=True, default=None)
+
+    def features(self, x: Float[Array, "batch *input"]) -> Float[Array, "batch width"]:
+        """The neurons alone on a batch of inputs."""
+        x = x.reshape(x.shape[0], -1)
+        if self.length is not None:
+            return RadialFeatures(
+                weights=self.weights,
+                readout=self.readout,
+                kernel=self.activation,
+                length=self.length,
+            ).features(x)
+        inner = product(x, self.weights)
+        if self.bias is not None:
+            inner = inner + self.bias[None]
+        return activation(self.activation)(inner)
+
+    def __call__(
+        self, x: Float[Array, "batch *input"]
+    ) -> Float[Array, "batch n_outputs"]:
+        """Outputs of a batch of inputs."""
+        outputs = product(self.features(x), self.readout)
+        if self.skip is not None:
+            outputs = outputs + product(x.reshape(x.shape[0], -1), self.skip)
+        if self.output_bias is not None:
+            outputs = outputs + self.output_bias[None]
+        return self.scale * outputs
+
+    @property
+    def biased(self) -> bool:
+        """Whether neurons or outputs have biases."""
+        return self.bias is not None or self.output_bias is not None
+
+    def inputs(self, x: Float[Array, "batch *input"]) -> Float[Array, "batch _"]:
+        """What `plain` takes: vectors, with a last column of ones if biased."""
+        flat = x.reshape(len(x), -1)
+        if not self.biased:
+            return flat
+        return jnp.concatenate([flat, jnp.ones_like(flat[:, :1])], axis=1)
+
+    def plain(self) -> TwoLayer:
+        """The same function as a network without biases of `inputs(x)`.
+
+        Raises:
+            ConfigError: If the neurons are radial.
+        """
+        if self.length is not None:
+            raise ConfigError(
+                f"Radial neurons ({self.activation}) are points; what is asked needs "
+                "neurons that are an activation of an inner product."
+            )
+        weights, readout, skip = self.weights, self.readout, self.skip
+        if self.biased:
+            weights = _with_row(weights, self.bias)
+        if self.output_bias is not None or (skip is not None and self.biased):
+            linear = jnp.zeros_like(readout, shape=(len(weights) - 1, readout.shape[1]))
+            skip = _with_row(linear if skip is None else skip, self.output_bias)
+        if skip is not None:
+            readout = jnp.concatenate([readout, skip])
+        return TwoLayer(
+            weights=weights,
+            readout=readout,
+            activation=self.activation,
+            scale=self.scale,
+            skip=skip is not None,
+        )
+
+
+def two_layer_view(
+    network: Network, x: Float[Array, "n_samples *input"] | np.ndarray | None = None
+) -> TwoLayerView:
+    r"""A network as neurons with input weights, bias and output weights.
+
+    Constants of neurons are folded into the weights, exactly but for rounding: of
+    standardised neurons $(h_j - \mu_j) / \sigma_j$ the $1/\sigma_j$ goes to the readout
+    and $-\sum_j \mu_j u_j / \sigma_j$ to the output bias, of normalised neurons the
+    norms to the readout, a fixed threshold is a bias, a linear neuron that is a product
+    of two layers becomes skip weights.
+
+    Args:
+        network: A network with one hidden layer.
+        x: Samples whose moments or norms are taken where a network depends on its
+            batch; others need none.
+
+    Raises:
+        ConfigError: If the network has no such view, or needs `x` and there is none.
+    """
+    if isinstance(network, StandardisedTwoLayer):
+        return _standardised(network, x)
+    name = getattr(network, "activation", "relu")
+    parts: dict[str, Any] = {"activation": name, "scale": network.scale}
+    match network:
+        case TwoLayer(weights=weights, skip=skip):
+            parts["skip"] = network.readout[weights.shape[1] :] if skip else None
+        case MLP(layers=(weights,), biases=biases):
+            parts["bias"] = biases[0] if biases else None
+        case ThresholdReLU(weights=weights, threshold=threshold):
+            parts["bias"] = jnp.full_like(weights, threshold, shape=weights.shape[1:])
+        case SkipNeuron(weights=weights, skip_weights=linear):
+            parts["skip"] = linear * network.readout[weights.shape[1] :]
+        case RadialFeatures(weights=weights, kernel=kernel, length=length):
+            parts |= {"activation": kernel, "length": length}
+        case NormalisedTwoLayer(weights=weights, readout=readout):
+            plain = TwoLayerView(weights, readout, activation=network.activation)
+            hidden = plain.features(_samples(network, x))
+            norms = jnp.linalg.norm(hidden, axis=0)[:, None]
+            # A neuron that is off on all of `x` has no norm, and gives nothing there.
+            parts["readout"] = jnp.where(norms > 0, readout / norms, 0)
+        case MLP(layers=layers):
+            raise _none(network, f"it has {len(layers)} hidden layers")
+        case _:
+            raise _none(network, "its neurons are no activation of one linear layer")
+    parts.setdefault("readout", network.readout[: weights.shape[1]])
+    return TwoLayerView(weights=weights, **parts)
+
+
+def _standardised(
+    network: StandardisedTwoLayer, x: Array | np.ndarray | None
+) -> TwoLayerView:
+    if network.mean is None or network.std is None:
+        network = with_moments(network, _samples(network, x))
+    mean, std, readout = (
+        np.asarray(part, np.float64)
+        for part in (network.mean, network.std, network.readout)
+    )
+    # In float64: means may be large where deviations are small.
+    folded = readout / np.sqrt(std**2 + VARIANCE_FLOOR)[:, None]
+    return TwoLayerView(
+        weights=network.weights,
+        readout=jnp.asarray(folded, network.readout.dtype),
+        output_bias=jnp.asarray(-mean @ folded, network.readout.dtype),
+        activation=network.activation,
+        scale=network.scale,
+    )
+
+
+def _none(network: Network, reason: str) -> ConfigError:
+    return ConfigError(f"{type(network).__name__} has no two-layer view: {reason}.")
+
+
+def _with_row(matrix: Array, row: Array | None) -> Array:
+    last = jnp.zeros_like(matrix[:1]) if row is None else row[None]
+    return jnp.concatenate([matrix, last])
+
+
+def _samples(network: Network, x: Array | np.ndarray | None) -> Array:
+    if x is None:
+        raise ConfigError(
+            f"{type(network).__name__} depends on its batch; give the samples whose "
+            "moments it takes."
+        )
+    return jnp.asarray(x, network.readout.dtype)
