@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -38,6 +40,22 @@ def test_a_revived_worker_works():
     assert worker.revive(OSError())
     assert worker.submit(os.getpid).result() != first
     worker.stop(now=True)
+
+
+def test_a_script_that_guards_nothing_is_not_run_again_by_its_workers(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os\n"
+        "from overparam.sweeping.workers import OwnProcess\n"
+        "print('begun', flush=True)\n"
+        "worker = OwnProcess(1)\n"
+        "assert worker.submit(os.getpid).result() != os.getpid()\n"
+        "worker.stop(now=False)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "begun\n", "")
 
 
 def test_a_machine_that_gives_no_semaphores_is_one_sentence(monkeypatch):

@@ -3,11 +3,13 @@
 import contextlib
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from types import ModuleType
 from typing import Any, Protocol
 
 from ..cores import THREADS, n_cores
@@ -117,7 +119,8 @@ class OwnProcess:
         self._start()
 
     def submit(self, task: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        return self._pool.submit(task, *arguments)
+        with _main_left_out():  # The first task starts the process.
+            return self._pool.submit(task, *arguments)
 
     def revive(self, error: BaseException) -> bool:
         self.stop(now=True)
@@ -174,6 +177,21 @@ def local_workers(
     check_memory(Need("processes", [("`jobs`", n_jobs)], _BYTES_OF_A_PROCESS))
     share = n_threads or max(1, n_cores() // n_jobs)
     return [OwnProcess(share, prepare) for _ in range(n_jobs)]
+
+
+@contextlib.contextmanager
+def _main_left_out() -> Iterator[None]:
+    """A block in which a process is spawned that does not import the caller's script.
+
+    Python would run the script again in every worker, and a script that starts a sweep
+    where nothing guards it would start another one there.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 def _begin(
