@@ -21,8 +21,13 @@ if TYPE_CHECKING:
     from .networks.network import Network as Network
     from .networks.two_layer import NormalisedTwoLayer as NormalisedTwoLayer
     from .networks.two_layer import TwoLayer as TwoLayer
+    from .running.front import open as open
+    from .running.front import reproduce as reproduce
+    from .running.front import run as run
+    from .running.front import sweep as sweep
     from .store.read import read_run as read_run
     from .store.tables import table as table
+    from .store.tables import to_pandas as to_pandas
     from .training.loop import train as train
     from .training.loop import train_together as train_together
     from .training.plan import Plan as Plan
@@ -51,8 +56,13 @@ _WHERE = {
     "Network": "networks.network",
     "NormalisedTwoLayer": "networks.two_layer",
     "TwoLayer": "networks.two_layer",
+    "open": "running.front",
     "read_run": "store.read",
+    "reproduce": "running.front",
+    "run": "running.front",
+    "sweep": "running.front",
     "table": "store.tables",
+    "to_pandas": "store.tables",
 }
 
 __all__ = ["__version__", *_WHERE]  # pyright: ignore[reportUnsupportedDunderAll]

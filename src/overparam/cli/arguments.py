@@ -13,6 +13,7 @@ import tyro
 
 from ..errors import ConfigError
 from ..field_values import unknown
+from ..store.find import runs_folder
 from ..studies.presets import Preset
 from .options import options, read
 
@@ -30,7 +31,7 @@ class Storage:
     @staticmethod
     def default() -> "Storage":
         """The folder the environment names, or `runs`."""
-        return Storage(runs=Path(os.environ.get("OVERPARAM_RUNS") or "runs"))
+        return Storage(runs=runs_folder())
 
 
 def parse(kind: type[T], argv: Sequence[str], *, prog: str) -> T:

@@ -47,6 +47,13 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+class ShownFigure(Figure):
+    """A figure that a notebook shows; Matplotlib's own is shown by pyplot only."""
+
+    def _repr_png_(self) -> bytes:
+        return rendered(self, "png")
+
+
 def panels(
     n_rows: int = 1,
     n_columns: int = 1,
@@ -66,7 +73,7 @@ def panels(
     """
     lines = textwrap.wrap(caption, int(_LETTERS_PER_INCH * width * n_columns))
     with mpl.rc_context(_STYLE):
-        figure = Figure(
+        figure = ShownFigure(
             figsize=(width * n_columns, height * n_rows + 0.15 * (len(lines) + 1)),
             layout="constrained",
         )

@@ -1,11 +1,12 @@
 """The answer of a reproduction: made from the stored runs of its grid, and stored."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import StoreError
+from ..report import notebook
 from ..reproductions.registry import reproduction
 from ..store.files import write_sealed
 from ..store.read import StoredRun
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ..store.tables import Gathered, Rows
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Reproduced:
     """What came out of a reproduction."""
 
@@ -37,17 +38,41 @@ class Reproduced:
     folder: Path
     """Where all of this is stored."""
 
+    def __repr__(self) -> str:
+        holding = sum(claim.holds is True for claim in self.claims)
+        told = f"{holding} of {len(self.claims)} claims hold"
+        return f"Reproduced({self.reproduction.title!r}, {self.scale}, {told})"
 
-def answer(
-    name: str, *, scale: "Scale", jobs: Sequence[Job], folder: Path
-) -> Reproduced:
+    @property
+    def verdicts(self) -> list[tuple[str, str, str, str]]:
+        """What is claimed, what was published and measured, and whether it holds."""
+        undecided = "not decided at this scale"
+        words = {True: "holds", False: "does not hold", None: undecided}
+        return [
+            (c.sentence, c.published, c.measured, words[c.holds]) for c in self.claims
+        ]
+
+    @property
+    def headings(self) -> tuple[str, str, str, str]:
+        """What stands above the verdicts."""
+        return f"claim ({self.reproduction.source})", "published", "measured", ""
+
+    def _repr_html_(self) -> str:
+        return notebook.joined(
+            notebook.tag("b", self.reproduction.title),
+            notebook.table(self.headings, self.verdicts),
+            *map(notebook.image, self.figures.values()),
+        )
+
+
+def answer(name: str, *, scale: "Scale", jobs: Sequence[Job], root: Path) -> Reproduced:
     """Answer a reproduction from the runs of its grid, and store the answer.
 
     Args:
         name: Of the reproduction.
         scale: Of the grid.
         jobs: The runs, all of them done.
-        folder: Where to store tables, figures and claims.
+        root: Folder of all runs; the answer lies in its `reproductions`.
 
     Raises:
         StoreError: If a run is damaged; the answer that was stored stays as it was.
@@ -66,7 +91,7 @@ def answer(
             figures=wanted.figures(results),
             claims=wanted.claims(results),
             runs=runs.runs,
-            folder=folder,
+            folder=root / "reproductions" / name / scale,
         )
     _store(reproduced)
     return reproduced

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,22 @@ def no_run_name(path: Path) -> str:
 def attempt_of(path: Path) -> int:
     """The number of the attempt: 1 for `<id>`, 2 for `<id>.2`."""
     return int(path.name.partition(".")[2] or 1)
+
+
+def runs_folder() -> Path:
+    """The folder of all runs: that of the variable OVERPARAM_RUNS, or `runs`."""
+    return Path(os.environ.get("OVERPARAM_RUNS") or "runs")
+
+
+def latest(paths: Iterable[Path]) -> list[Path]:
+    """The latest stored attempt of each run, or the latest where none is stored."""
+    chosen: dict[tuple[Path, str], tuple[bool, int, Path]] = {}
+    for path in paths:
+        name = path.name.partition(".")[0]
+        ranked = (os.path.exists(path / "status.json"), attempt_of(path), path)
+        key = (path.parent, name)
+        chosen[key] = max(chosen.get(key, ranked), ranked)
+    return [path for _, _, path in chosen.values()]
 
 
 def find_runs(root: Path | str, study: str | None = None) -> list[Path]:

@@ -7,11 +7,11 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import StoreError
 from .files import Stamp, check_size, read_file, read_json, stamp_of
-from .find import Unreadable, attempt_of, has, is_run_name, look, no_run_name
+from .find import Unreadable, attempt_of, has, is_run_name, latest, look, no_run_name
 from .status import Status, entry, read_config, read_status
 
 
@@ -209,15 +209,21 @@ class StoredRun:
         return read_json(self.path / name, expected=self._stamp(name))
 
 
-def read_runs(root: Path | str) -> tuple[list[StoredRun], list[Unreadable]]:
-    """Every stored run under `root`, all attempts, and what cannot be read.
+def read_runs(
+    root: Path | str, *, attempts: Literal["latest", "all"] = "all"
+) -> tuple[list[StoredRun], list[Unreadable]]:
+    """Every stored run under `root`, and what cannot be read.
+
+    Args:
+        root: Folder of all runs.
+        attempts: The latest stored attempt at each run, or all.
 
     Raises:
         StoreError: If there is no such folder.
     """
     looked = look(root)
     runs, unreadable = [], [*looked.foreign]
-    for path in looked.runs:
+    for path in looked.runs if attempts == "all" else latest(looked.runs):
         try:
             runs.append(read_run(path))
         except StoreError as error:

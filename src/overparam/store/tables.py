@@ -1,7 +1,6 @@
 """Many runs as one tidy frame: a row per run, or a row per record."""
 
 import json
-import os
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import ConfigError, StoreError
 from .files import write_file
-from .find import Unreadable, attempt_of, look
+from .find import Unreadable, latest, look
 from .json_values import encodable
 from .read import StoredRun, read_run
 
 
 if TYPE_CHECKING:
+    import pandas as pd
     import polars as pl
 
 
@@ -124,25 +124,37 @@ def write_table(frame: "pl.DataFrame", path: Path | str) -> None:
     write_file(path, writers[path.suffix](frame))
 
 
+def to_pandas(frame: "pl.DataFrame") -> "pd.DataFrame":
+    """A frame of Polars as one of pandas; unlike Polars' own this needs no pyarrow.
+
+    Numbers stay what they are; a column of numbers that lacks some has NaN there.
+
+    Raises:
+        ConfigError: If pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError:
+        message = "pandas is not installed: pip install pandas."
+        raise ConfigError(message) from None
+    return pd.DataFrame(
+        {
+            column.name: column.to_list()
+            if column.null_count() or not column.dtype.is_numeric()
+            else column.to_numpy()
+            for column in frame
+        }
+    )
+
+
 def _folders(
     runs: Path | str | Iterable[Path | str], study: str | None, attempts: str
 ) -> tuple[Sequence[Path], Sequence[Unreadable]]:
     if not isinstance(runs, Path | str):
         return [Path(path) for path in runs], []
     looked = look(runs, study)
-    paths = looked.runs if attempts == "all" else _latest(looked.runs)
+    paths = looked.runs if attempts == "all" else latest(looked.runs)
     return paths, looked.foreign
-
-
-def _latest(paths: Iterable[Path]) -> list[Path]:
-    """The latest stored attempt of each run, or the latest where none is stored."""
-    chosen: dict[tuple[Path, str], tuple[bool, int, Path]] = {}
-    for path in paths:
-        name = path.name.partition(".")[0]
-        ranked = (os.path.exists(path / "status.json"), attempt_of(path), path)
-        key = (path.parent, name)
-        chosen[key] = max(chosen.get(key, ranked), ranked)
-    return [path for _, _, path in chosen.values()]
 
 
 def _ended(run: StoredRun) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import tyro
 
@@ -16,10 +16,6 @@ from ...running.reproducing import answer
 from ..arguments import Storage, parse_all
 from ..failures import print_failures
 from ..show import print_json, print_table, tell, tell_unverified
-
-
-if TYPE_CHECKING:
-    from ...reproductions.reproduction import Claim, Reproduction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,23 +79,18 @@ def main(argv: Sequence[str]) -> int:
     tell(f"{result.state.total} runs in {duration(result.state.seconds)}.")
     if result.failures:
         return print_failures(result)
-    folder = storage.runs / "reproductions" / reproducing.name / reproducing.scale
     reproduced = answer(
-        reproducing.name, scale=reproducing.scale, jobs=jobs, folder=folder
+        reproducing.name, scale=reproducing.scale, jobs=jobs, root=storage.runs
     )
     tell_unverified(reproduced.runs)
+    folder = reproduced.folder
     for name in reproduced.tables:
         tell(f"table: {folder / name}.csv")
     for name in reproduced.figures:
         tell(f"figure: {folder / name}.png, .svg")
-    _print(wanted, reproduced.claims, as_json=reproducing.json)
+    if reproducing.json:
+        about = {"title": wanted.title, "source": wanted.source}
+        print_json(about | {"claims": reproduced.claims})
+    else:
+        print_table(reproduced.headings, reproduced.verdicts)
     return 0
-
-
-def _print(wanted: "Reproduction", claims: Sequence["Claim"], *, as_json: bool) -> None:
-    if as_json:
-        print_json({"title": wanted.title, "source": wanted.source, "claims": claims})
-        return
-    words = {True: "holds", False: "does not hold", None: "not decided at this scale"}
-    rows = [(c.sentence, c.published, c.measured, words[c.holds]) for c in claims]
-    print_table([f"claim ({wanted.source})", "published", "measured", ""], rows)

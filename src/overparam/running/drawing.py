@@ -1,0 +1,78 @@
+"""A column of the records of many runs: median and band, or a line for each."""
+
+from collections.abc import Sequence
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from ..errors import ConfigError
+from ..plots.curves import check_columns, draw
+from ..plots.figure import panels
+from ..report.differences import Spread, unlike
+from ..report.values import shown
+from ..store.json_values import encodable
+from ..store.tables import Gathered
+
+
+def draw_records(
+    gathered: Gathered,
+    *,
+    x: str,
+    y: str,
+    by: Sequence[str] = (),
+    log_x: bool = False,
+    log_y: bool = False,
+) -> tuple[Figure, list[str]]:
+    """Draw `y` against `x`, and say in sentences what is not as one might expect.
+
+    Args:
+        gathered: Runs with their records.
+        x: Column of the horizontal axis.
+        y: Column of the vertical axis.
+        by: Columns whose values get a colour each.
+        log_x: Whether the horizontal axis is logarithmic.
+        log_y: Whether the vertical axis is logarithmic.
+
+    Raises:
+        ConfigError: If a column is missing or holds nothing to draw, or runs of one
+            colour differ in more than their seeds.
+    """
+    records = gathered.frame
+    check_columns(records, x=x, y=y, by=by)
+    finite = pl.all_horizontal(pl.col(x, y).cast(pl.Float64).is_finite())
+    drawn = records.filter(finite)
+    for name, is_log in ((x, log_x), (y, log_y)):
+        if drawn.is_empty():
+            raise ConfigError(f"`{name}` has no finite value to draw.")
+        if is_log and not (drawn[name] > 0).any():
+            raise ConfigError(
+                f"`{name}` has no positive value: draw it without a logarithmic axis."
+            )
+    runs = drawn.unique("path", maintain_order=True)
+    configs = {encodable(str(run.path)): run.config for run in gathered.runs}
+    colours = runs.select(by).rows() if by else [None] * len(runs)
+    if differing := unlike([configs[path] for path in runs["path"]], colours):
+        raise ConfigError(_no_median(differing))
+    studies = ", ".join(runs["study"].unique(maintain_order=True))
+    figure, axes = panels(width=6, height=4, caption=f"{studies}: stored runs")
+    pooled = draw(axes[0, 0], drawn, x=x, y=y, by=by, alike=True)
+    axes[0, 0].set_xscale("log" if log_x else "linear")
+    axes[0, 0].set_yscale("log" if log_y else "linear")
+    notes = []
+    if left_out := len(records) - len(drawn):
+        notes.append(f"{left_out} records without a finite number are left out.")
+    if not pooled and len(runs) > 1:
+        notes.append("The runs end at different places: each is a line.")
+    return figure, notes
+
+
+def _no_median(differing: Sequence[Spread]) -> str:
+    told = [
+        f"`{spread.name}` ({', '.join(shown(value) for value, _ in spread.values[:4])}"
+        f"{', ...' if len(spread.values) > 4 else ''})"
+        for spread in differing
+    ]
+    return (
+        f"Runs of one colour differ in {', '.join(told)}, and a median is over seeds "
+        "only: name these columns in `by`, or take fewer runs."
+    )

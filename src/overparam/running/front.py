@@ -1,0 +1,195 @@
+"""Run, sweep and open from Python; the command line does the same."""
+
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..checks import at_least
+from ..errors import ConfigError, OverparamError
+from ..field_values import field_kind
+from ..progress import Reporter
+from ..reproductions.registry import reproduction
+from ..store.find import runs_folder
+from ..store.read import read_run, read_runs
+from ..store.run import attempts
+from ..studies.registry import study as study_called
+from ..sweeping.grid import once, product
+from ..sweeping.jobs import SweepResult
+from .execute import execute
+from .grid import jobs_of, run_jobs
+from .reproducing import Reproduced, answer
+from .runs import Run, Runs, alternatives
+
+
+if TYPE_CHECKING:
+    from ..reproductions.reproduction import Scale
+
+
+def run(
+    study: str,
+    /,
+    *,
+    runs: Path | str | None = None,
+    force: bool = False,
+    progress: bool = True,
+    **fields: Any,
+) -> Run:
+    """Run a study and store the outcome, or find it where it is stored.
+
+    A run that was cut off goes on where it was.
+
+    Args:
+        study: Name of the study.
+        runs: Folder of all runs; that of OVERPARAM_RUNS, or `runs`, if `None`.
+        force: Run again into a new attempt if the outcome is stored already.
+        progress: Whether to show how far it is.
+        fields: Fields of the study's config.
+
+    Raises:
+        ConfigError: If there is no such study or field, or a value is not valid.
+        OverparamError: Whatever the study raised; it is stored with the run.
+
+    Example:
+        `overparam.run("planted", width=240, seed=3).frame`
+    """
+    kind = study_called(study).config_class()
+    _check_names(kind, fields)
+    with Reporter(study, shown=progress) as reporter:
+        done = execute(
+            study, kind(**fields), _root(runs), force=force, progress=reporter
+        )
+    return Run(read_run(done.path))
+
+
+def sweep(
+    study: str,
+    /,
+    *,
+    runs: Path | str | None = None,
+    jobs: int | None = None,
+    threads: int | None = None,
+    cluster: str | None = None,
+    progress: bool = True,
+    **values: Any,
+) -> Runs:
+    """Run every combination of values; what is stored is not run again.
+
+    Args:
+        study: Name of the study.
+        runs: Folder of all runs; that of OVERPARAM_RUNS, or `runs`, if `None`.
+        jobs: Number of processes (1), or of runs at a time on a cluster (all it has).
+        threads: Threads of each process; their share of the cores if `None`.
+        cluster: Run on a cluster instead: `dask:ADDRESS` or `slurm`.
+        progress: Whether to show how far it is.
+        values: Of the fields of the study's config: a list, a range or an array holds
+            several, a tuple is one value.
+
+    Returns:
+        The runs in the order of the grid, whose last field varies fastest. Of those
+        that failed a warning tells.
+
+    Raises:
+        ConfigError: If a config is not valid; nothing has been run.
+
+    Example:
+        `overparam.sweep("planted", width=[60, 120], seed=range(10), jobs=2).table`
+    """
+    at_least(1, jobs=jobs, threads=threads)
+    _check_names(study_called(study).config_class(), values)
+    axes = {name: once(alternatives(value)) for name, value in values.items()}
+    for name, axis in axes.items():
+        if not axis:
+            raise ConfigError(f"`{name}` has no value; give some, such as [1, 2].")
+    made = jobs_of(study, product(axes), _root(runs))
+    with Reporter(study, unit="run", shown=progress) as reporter:
+        result = run_jobs(
+            made, n_jobs=jobs, n_threads=threads, cluster=cluster, reporter=reporter
+        )
+    if result.failures:
+        warnings.warn(_failed(result), stacklevel=2)
+    stored = (path for job in made for path in attempts(job.path)[-1:])
+    ended = [path for path in stored if (path / "status.json").exists()]
+    return Runs(Run(read_run(path)) for path in ended)
+
+
+def open(runs: Path | str | None = None, /) -> Runs:
+    """The stored runs of a folder, of each the latest attempt.
+
+    Args:
+        runs: Folder of all runs; that of OVERPARAM_RUNS, or `runs`, if `None`.
+
+    Raises:
+        StoreError: If there is no such folder.
+
+    Example:
+        `overparam.open("runs").where(study="planted", width=120)[0].network`
+    """
+    found, left_out = read_runs(_root(runs), attempts="latest")
+    if left_out:
+        warnings.warn(
+            f"{len(left_out)} runs are left out, the first of them: "
+            f"{left_out[0].reason}",
+            stacklevel=2,
+        )
+    return Runs(map(Run, found))
+
+
+def reproduce(
+    name: str,
+    /,
+    *,
+    scale: "Scale" = "laptop",
+    runs: Path | str | None = None,
+    jobs: int | None = None,
+    cluster: str | None = None,
+    progress: bool = True,
+) -> Reproduced:
+    """Run the grid of a published figure, draw it, and check its claims.
+
+    Args:
+        name: Name of the reproduction.
+        scale: `smoke` takes seconds, `laptop` about a minute on two cores, `paper` has
+            the published sizes.
+        runs: Folder of all runs; that of OVERPARAM_RUNS, or `runs`, if `None`.
+        jobs: Number of processes (1), or of runs at a time on a cluster (all it has).
+        cluster: Run on a cluster instead: `dask:ADDRESS` or `slurm`.
+        progress: Whether to show how far it is.
+
+    Raises:
+        ConfigError: If there is no such reproduction or scale.
+        OverparamError: If runs failed.
+
+    Example:
+        `overparam.reproduce("planted-width", scale="laptop").claims`
+    """
+    from ..reproductions.reproduction import SCALES
+
+    wanted, root = reproduction(name), _root(runs)
+    if scale not in SCALES:
+        listed = ", ".join(SCALES)
+        raise ConfigError(f"`scale` must be one of {listed}, got {scale!r}.")
+    at_least(1, jobs=jobs)
+    made = jobs_of(wanted.study, wanted.grid(scale), root)
+    with Reporter(name, unit="run", shown=progress) as reporter:
+        result = run_jobs(made, n_jobs=jobs, cluster=cluster, reporter=reporter)
+    if result.failures:
+        raise OverparamError(_failed(result))
+    return answer(name, scale=scale, jobs=made, root=root)
+
+
+def _root(runs: Path | str | None) -> Path:
+    return runs_folder() if runs is None else Path(runs)
+
+
+def _check_names(kind: type[Any], names: Iterable[str]) -> None:
+    for name in names:
+        field_kind(kind, name)
+
+
+def _failed(result: SweepResult) -> str:
+    first = result.failures[0]
+    return (
+        f"{len(result.failures)} of {result.state.total} runs failed, the first of "
+        f"them (`{first.job.path}`): {first.sentence}"
+    )

@@ -1,0 +1,226 @@
+"""Python's own way to run, sweep and open studies: what the command line does."""
+
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+
+import overparam as op
+from overparam.errors import ConfigError, OverparamError
+from overparam.networks.network import Network
+from overparam.progress import Reporter
+from overparam.running import front
+from overparam.running.runs import Run, Runs
+from overparam.store import read_run
+from overparam.sweeping.jobs import SweepResult
+from overparam.training.checkpoint import Checkpointer
+
+
+SMALL = {"input_dim": 6, "n_outputs": 2, "teacher_width": 2, "width": 4, "epochs": 2}
+SMALL |= {"samples_per_epoch": 200}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def run(root):
+    return op.run("planted", runs=root, progress=False, **SMALL)
+
+
+@pytest.fixture(scope="module")
+def runs(root):
+    return op.sweep(
+        "planted", runs=root, progress=False, **SMALL | {"width": [4, 5]}, seed=range(2)
+    )
+
+
+def test_a_run_has_records_summary_config_and_a_network(run):
+    assert (run.study, run.status, run.config["width"]) == ("planted", "finished", 4)
+    assert run.frame["risk"][-1] == pytest.approx(run.summary["risk"])
+    assert isinstance(run.network, Network)
+    x = np.ones((3, 6), np.float32)
+    np.testing.assert_array_equal(run.network(x), run.network(x[:1]).repeat(3, axis=0))
+
+
+def test_a_run_is_the_stored_one_and_is_found_again(run, root):
+    assert run.stored.path == root / "planted" / run.stored.id
+    again = op.run("planted", runs=root, progress=False, **SMALL)
+    assert again.stored.seconds == run.stored.seconds
+    forced = op.run("planted", runs=root, progress=False, force=True, **SMALL)
+    assert forced.stored.path.name == f"{run.stored.id}.2"
+    assert forced.frame.drop("seconds").equals(run.frame.drop("seconds"))
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_precision_is_of_the_run_and_not_of_the_process(tmp_path, precision):
+    """Tests have x64 on; a user has not."""
+    for flag in (False, True):
+        with jax.enable_x64(flag):
+            made = op.run(
+                "planted",
+                runs=tmp_path / str(flag),
+                progress=False,
+                precision=precision,
+                **SMALL,
+            )
+            assert jax.numpy.zeros(()).dtype == ("float64" if flag else "float32")
+        weights, _ = made.stored.network
+        assert weights["readout"].dtype == precision
+        runs = [read_run(p.parent) for p in tmp_path.rglob("status.json")]
+    one, other = (r.metrics.drop("seconds") for r in runs)
+    assert one.equals(other)
+
+
+def test_a_sweep_gives_the_runs_in_the_order_of_the_grid(runs):
+    given = [(run.config["width"], run.config["seed"]) for run in runs]
+    assert given == [(4, 0), (4, 1), (5, 0), (5, 1)]
+    assert all(run.status == "finished" for run in runs)
+
+
+def test_frames_hold_records_and_a_row_for_each_run(run, runs):
+    assert runs.table.height == 4
+    assert set(runs.frame["path"]) == {str(run.stored.path) for run in runs}
+    assert runs.frame.height == sum(run.frame.height for run in runs)
+
+
+def test_frames_become_pandas_without_pyarrow(run, runs):
+    assert "pyarrow" not in sys.modules
+    frame = run.to_pandas()
+    assert list(frame.columns) == run.frame.columns
+    np.testing.assert_array_equal(frame["risk"], run.frame["risk"])
+    table = op.to_pandas(runs.table)
+    assert isinstance(table, pd.DataFrame)
+    assert list(table["width"]) == [4, 4, 5, 5]
+    assert table["width"].dtype.kind == "i"
+    assert pd.isna(op.to_pandas(runs.table)["input_decay"]).sum() == sum(
+        value is None for value in runs.table["input_decay"]
+    )
+
+
+def test_runs_are_chosen_by_their_fields(root, run, runs):
+    stored = op.open(root)
+    assert len(stored) == 4
+    assert [r.stored.id for r in stored.where(width=5, seed=1)] == [runs[3].stored.id]
+    assert len(stored.where(study="planted", seed=[0, 1], status="finished")) == 4
+    assert len(stored.where(width=range(9))[1:3]) == 2
+    assert len(stored.where(width=(4, 5))) == 0
+    with pytest.raises(ConfigError, match=r"no field 'widht'.*`?width"):
+        stored.where(widht=5)
+
+
+def test_a_figure_has_a_line_for_each_value(runs):
+    figure = runs.plot("risk", by="width", log_y=True)
+    labels = [line.get_label() for line in figure.axes[0].lines]
+    assert labels == ["width 4", "width 5"]
+    with pytest.raises(ConfigError, match="differ in `width`"):
+        runs.plot("risk")
+    assert len(runs[0].plot("risk").axes[0].lines) == 1
+
+
+def test_objects_say_what_they_are_in_a_line(run, runs):
+    assert repr(run) == f"Run(planted/{run.stored.id}, finished)"
+    assert repr(runs) == "Runs(4 planted finished)"
+    assert "risk" in run._repr_html_()
+    assert "width" in runs._repr_html_()
+    assert runs.plot("risk", by="width")._repr_png_().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: op.run("plante"), "`planted`"),
+        (lambda: op.run("planted", widht=3), "'widht'.*`width`"),
+        (lambda: op.run("planted", width=0), "`width` must be at least 1, got 0"),
+        (lambda: op.run("planted", width="3"), "got text"),
+        (lambda: op.sweep("planted", width=(3, 4)), "`width` must be a whole number"),
+        (lambda: op.sweep("planted", width=[]), "`width` has no value"),
+        (lambda: op.sweep("planted", jobs=0), "`jobs` must be at least 1"),
+        (lambda: op.reproduce("planted-widht"), "`planted-width`"),
+        (lambda: op.reproduce("planted-width", scale="huge"), "`scale` must be one of"),
+        (lambda: op.open("nowhere"), "no folder of runs at `nowhere`"),
+    ],
+)
+def test_what_is_wrong_is_a_sentence(tmp_path, monkeypatch, call, sentence):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OverparamError, match=sentence) as raised:
+        call()
+    assert str(raised.value).endswith(".")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_tuple_is_one_value_and_a_list_holds_several(tmp_path, monkeypatch):
+    asked = []
+
+    def run_jobs(jobs, **_):
+        asked.extend(job.config["limits"] for job in jobs)
+        return SweepResult(state=None)
+
+    monkeypatch.setattr(front, "run_jobs", run_jobs)
+    both = ("ultra-fast", "projected")
+    op.sweep("timescales", runs=tmp_path, limits=both)
+    op.sweep("timescales", runs=tmp_path, limits=[both, ()])
+    op.sweep("timescales", runs=tmp_path, limits=[both, list(both)], seed=np.arange(2))
+    assert asked == [both, both, (), both, both]
+
+
+def test_runs_that_fail_are_told_of_and_the_others_come_back(tmp_path, monkeypatch):
+    from overparam.studies.planted import run as study
+
+    def run(config, context):
+        if config.seed:
+            raise RuntimeError("It broke.")
+        return made(config, context)
+
+    made = study.run
+    monkeypatch.setattr(study, "run", run)
+    with pytest.warns(UserWarning, match="1 of 2 runs failed"):
+        runs = op.sweep("planted", runs=tmp_path, progress=False, **SMALL, seed=[0, 1])
+    assert [run.status for run in runs] == ["finished", "failed"]
+    assert isinstance(runs[1], Run)
+    assert isinstance(runs[:1], Runs)
+
+
+def test_an_interrupt_keeps_the_checkpoint(tmp_path, monkeypatch, run):
+    class Impatient(Reporter):
+        def __call__(self, done, total, **values):
+            # The first report comes before the first checkpoint.
+            if done > 10:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpointer, "due", lambda self: True)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(front, "Reporter", Impatient)
+        op.run("planted", runs=tmp_path, progress=False, **SMALL)
+    assert len(list(tmp_path.rglob("training.checkpoint"))) == 1
+    again = op.run("planted", runs=tmp_path, progress=False, **SMALL)
+    assert again.frame.drop("seconds").equals(run.frame.drop("seconds"))
+
+
+def test_progress_is_silent_if_asked(tmp_path, capsys):
+    op.run("planted", runs=tmp_path, **SMALL)
+    assert "planted: 100 %" in capsys.readouterr().err
+    op.run("planted", runs=tmp_path, **SMALL | {"width": 5}, progress=False)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_script_without_a_guard_sweeps_on_two_processes(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import overparam as op\n"
+        f"runs = op.sweep('planted', seed=range(3), jobs=2, **{SMALL})\n"
+        "print(len(runs), {run.status for run in runs})\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (0, "3 {'finished'}\n"), ended.stderr
