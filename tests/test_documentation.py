@@ -19,6 +19,7 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+NOTEBOOK = "python.md"  # Executed as one by its own test.
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 
 
@@ -26,7 +27,9 @@ def blocks(page: Path, language: str) -> list[str]:
     return [code for kind, code in BLOCK.findall(page.read_text()) if kind == language]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if p.name != NOTEBOOK], ids=lambda page: page.name
+)
 def test_python_blocks_run(page, tmp_path, monkeypatch):
     import jax
 
