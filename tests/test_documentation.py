@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from overparam.analysis.catalogue import ANALYSES
 from overparam.cli.main import VERBS
 from overparam.reproductions.registry import REPRODUCTIONS
-from overparam.studies.analyses import ANALYSES
 from overparam.studies.registry import STUDIES
 
 

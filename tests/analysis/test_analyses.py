@@ -7,6 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from overparam.analysis.catalogue import ANALYSES
+from overparam.analysis.declaration import Findings
+from overparam.analysis.subject import networks_of
 from overparam.data.sources.planted import decaying_covariance
 from overparam.errors import ConfigError, OverparamError
 from overparam.limits.population import risk
@@ -21,7 +24,7 @@ from overparam.store.read import StoredRun, read_run
 from overparam.store.record import RunRecord
 from overparam.store.run import open_run
 from overparam.studies import registry
-from overparam.studies.analyses import ANALYSES, Findings, Subject, networks_of
+from overparam.studies.contract import as_subject
 
 
 def shallow(width, *, size=1.0, n_outputs=2, seed=0):
@@ -108,8 +111,8 @@ def stored(root, network, study="planted", **changes) -> StoredRun:
 
 def analysed(name, runs, **options) -> Findings:
     entry = ANALYSES[name]
-    chosen = entry.options_class()(**OPTIONS.get(name, {}) | options)
-    return entry.analyse()([Subject(run) for run in runs], chosen)
+    chosen = entry.options(**OPTIONS.get(name, {}) | options)
+    return entry.analyse()([as_subject(run) for run in runs], chosen)
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
@@ -131,7 +134,7 @@ def test_runs_without_a_usable_network_are_left_out_of_many(tmp_path):
         stored(tmp_path, NETWORKS[kind], seed=seed)
         for seed, kind in enumerate(["plain", "nan", "no neuron"])
     ]
-    subjects = [Subject(run) for run in runs]
+    subjects = [as_subject(run) for run in runs]
     kept, _, notes = networks_of(subjects, lambda subject: subject.network)
     assert kept == [subjects[0], subjects[2]]
     assert len(notes) == 1
@@ -169,7 +172,7 @@ def test_pruning_the_readout_counts_it_once(tmp_path):
 )
 def test_options_that_would_have_no_effect_are_refused(name, options, sentence):
     with pytest.raises(ConfigError, match=sentence):
-        ANALYSES[name].options_class()(**options)
+        ANALYSES[name].options(**options)
 
 
 def test_draws_without_replacement_are_at_most_the_neurons_that_vary(tmp_path):

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from overparam.analysis.classification import classify
+from overparam.analysis.comparison.options import CompareOptions
+from overparam.analysis.resampling.options import ResampleOptions
+from overparam.analysis.shallow import shallow_at_rest
 from overparam.cli.main import run_command
 from overparam.errors import ConfigError, StoreError
 from overparam.networks.files.serialise import from_arrays
@@ -15,14 +18,11 @@ from overparam.objectives.penalties import L2Penalty
 from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.running.execute import execute
 from overparam.store import find_runs, read_run
-from overparam.studies.analyses import Subject
+from overparam.studies.contract import as_subject
 from overparam.studies.features.album import Album
-from overparam.studies.features.compare_options import CompareOptions
 from overparam.studies.features.config import Features
 from overparam.studies.features.problem import images, initial_network
-from overparam.studies.features.resample_options import ResampleOptions
 from overparam.studies.features.run import run
-from overparam.studies.features.subject import inputs_of, network_at
 from overparam.studies.features.training import penalties
 from overparam.studies.study import Context
 
@@ -216,7 +216,7 @@ def test_networks_of_other_studies_can_be_analysed(tmp_path):
     flags = ["--dataset", "gaussian", "--n-features", "3", "--n-draws", "3"]
     flags += ["--runs", str(tmp_path)]
     assert run_command(["analyse", path, "resample", *flags]) == 0
-    assert run_command(["analyse", path, "resample", "--runs", str(tmp_path)]) == 2
+    assert run_command(["analyse", path, "resample", *flags[2:]]) == 0
 
 
 @pytest.mark.parametrize(
@@ -232,19 +232,18 @@ def test_every_reproduction_runs_at_smoke_scale(name, tmp_path, capsys):
 
 
 def test_sources_of_another_kind_are_refused_in_a_sentence(tmp_path):
-    subject = Subject(read_run(execute("features", SMALL, tmp_path).path))
-    inputs = inputs_of(subject, None)
+    subject = as_subject(read_run(execute("features", SMALL, tmp_path).path))
+    x = subject.data().train.x
     with pytest.raises(StoreError, match="has no stored epoch 1; stored: 0, 2"):
-        network_at(subject, 1, inputs)
-    other = dataclasses.replace(inputs, x=jnp.zeros((4, 3072), jnp.float32))
+        subject.kept(1)
+    other = jnp.zeros((4, 3072), jnp.float32)
     with pytest.raises(
         ConfigError, match="source network takes 64 inputs, the data have 3072"
     ):
-        network_at(subject, None, other)
+        shallow_at_rest(subject.network, other)
     stored = from_arrays(*subject.run.network)
-    np.testing.assert_array_equal(
-        network_at(subject, 2, inputs).readout, stored.readout
-    )
+    at_rest = shallow_at_rest(subject.kept(2), x)
+    np.testing.assert_array_equal(at_rest.readout, stored.readout)
 
 
 @pytest.mark.parametrize(

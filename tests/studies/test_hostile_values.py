@@ -6,14 +6,14 @@ import typing
 
 import pytest
 
+from overparam.analysis.catalogue import ANALYSES
 from overparam.errors import ConfigError
 from overparam.field_values import is_number, is_tuple
-from overparam.studies.analyses import ANALYSES
 from overparam.studies.registry import STUDIES
 
 
 CLASSES = [entry.config_class() for entry in STUDIES.values()]
-CLASSES += [entry.options_class() for entry in ANALYSES.values()]
+CLASSES += [entry.options for entry in ANALYSES.values()]
 FIELDS = [
     (kind, name, hint)
     for kind in CLASSES

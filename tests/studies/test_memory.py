@@ -3,8 +3,9 @@
 import pytest
 
 from overparam import memory
+from overparam.catalogue import load
 from overparam.errors import ConfigError, DataError
-from overparam.studies.registry import STUDIES, load
+from overparam.studies.registry import STUDIES
 
 
 SIZES = {

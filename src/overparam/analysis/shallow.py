@@ -1,5 +1,6 @@
 """Hidden neurons of two-layer networks: picked, measured, compared."""
 
+import dataclasses
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,7 +12,11 @@ from jaxtyping import Array, Float, Int
 from ..errors import ConfigError
 from ..networks.moments import block_moments
 from ..networks.network import Network
-from ..networks.standardised import VARIANCE_FLOOR, StandardisedTwoLayer
+from ..networks.standardised import (
+    VARIANCE_FLOOR,
+    StandardisedTwoLayer,
+    with_moments,
+)
 from ..networks.two_layer import NormalisedTwoLayer, TwoLayer
 
 
@@ -53,6 +58,38 @@ def shallow(network: Network) -> Shallow:
             "Neurons are drawn from networks without skip connection only."
         )
     return network
+
+
+def shallow_at_rest(network: Network, x: Float[Array, "n input_dim"]) -> Shallow:
+    """A two-layer network as a function of one input, as it is on the samples `x`.
+
+    A network that standardises or normalises by the batch has the moments of `x`.
+
+    Raises:
+        ConfigError: If the network has other structure, or other inputs.
+    """
+    found = shallow(network)
+    if found.weights.shape[0] != x.shape[1]:
+        raise ConfigError(
+            f"The source network takes {found.weights.shape[0]} inputs, the data have "
+            f"{x.shape[1]}."
+        )
+    if isinstance(found, StandardisedTwoLayer) and found.std is None:
+        return with_moments(found, x)
+    return _folded(found, x) if isinstance(found, NormalisedTwoLayer) else found
+
+
+def _folded(network: NormalisedTwoLayer, x: Float[Array, "n d"]) -> TwoLayer:
+    """The plain network that agrees with a batch-normalised one on `x`."""
+    plain = TwoLayer(
+        weights=network.weights,
+        readout=network.readout,
+        activation=network.activation,
+        scale=network.scale,
+    )
+    norms = np.linalg.norm(np.asarray(plain.features(x), np.float64), axis=0)
+    rows = np.asarray(network.readout) / np.where(norms > 0, norms, 1.0)[:, None]
+    return dataclasses.replace(plain, readout=jnp.asarray(rows, network.readout.dtype))
 
 
 def select_neurons(

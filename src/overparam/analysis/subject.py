@@ -1,150 +1,299 @@
-"""Stored runs of any study as two-layer networks with inputs to look at them."""
+"""What an analysis is given: a network, and what it was trained on, how and from where.
 
-import dataclasses
-from dataclasses import dataclass
+An analysis asks for the views it needs and for nothing else. Each gives the thing or
+refuses in one sentence, which is then the reason why the analysis does not apply.
+"""
 
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float
 
-from ...analysis.resampling.refit import Sample
-from ...analysis.shallow import Shallow, shallow
-from ...data.dataset import Split
-from ...data.parts import take
-from ...drawing import normal
-from ...errors import ConfigError, StoreError
-from ...keys import purpose_key
-from ...networks.network import Network
-from ...networks.standardised import StandardisedTwoLayer, with_moments
-from ...networks.two_layer import NormalisedTwoLayer, TwoLayer
-from ...store.read import StoredRun
-from ..analyses import Subject
-from .config import Features
-from .problem import images
+from ..data.catalogue import load
+from ..data.parts import hold_out
+from ..data.source import Batch
+from ..data.train_test import TrainTest
+from ..drawing import normal
+from ..errors import ConfigError, StoreError
+from ..keys import purpose_key
+from ..networks.files.serialise import from_arrays
+from ..networks.finite import check_finite
+from ..networks.layers import parameters
+from ..networks.network import Network
+from ..networks.two_layer import TwoLayer
+from ..store.read import StoredRun
+from ..training.plan import Plan, Training
 
 
 GAUSSIAN = "gaussian"
-"""Name of standard normal inputs, for networks that were trained on no data set."""
-_N_GAUSSIAN = 20_000
+"""Name of standard normal inputs without targets, for any network of vectors."""
+N_GAUSSIAN = 20_000
+
+Found = TypeVar("Found")
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """Inputs to look at a network; labels and test samples where there are any."""
+@dataclass(frozen=True, kw_only=True)
+class Teacher:
+    """What was planted.
 
-    x: Float[Array, "n input_dim"]
-    y: Int[Array, " n"] | None = None
-    test_x: Float[Array, "n_test input_dim"] | None = None
-    test_y: Int[Array, " n_test"] | None = None
+    Attributes:
+        network: The network that labels.
+        covariance: Of the inputs; `None` is the identity.
+        gaussian: Whether inputs are Gaussian without mean, so that risks are exact.
+    """
 
-
-def fit_sample(inputs: Inputs, n: int) -> Sample:
-    """At most `n` labelled samples to fit readouts on, of all classes."""
-    assert inputs.y is not None
-    if n >= len(inputs.y):
-        return Sample(inputs.x, inputs.y)
-    numbered = Split(np.arange(len(inputs.y)), np.asarray(inputs.y))
-    chosen = take(numbered, n, what="fitted").x
-    return Sample(inputs.x[chosen], inputs.y[chosen])
+    network: TwoLayer
+    covariance: Float[np.ndarray, "input_dim input_dim"] | None = None
+    gaussian: bool = True
 
 
-def inputs_of(subject: Subject, dataset: str | None) -> Inputs:
-    """The data of a run, or those of a named data set.
+@dataclass(frozen=True, kw_only=True)
+class Contract:
+    """What a study gives back of one of its runs; `None` where there is no such thing.
+
+    Each is a function without arguments: nothing is drawn or read before it is asked.
+    """
+
+    data: Callable[[], TrainTest] | None = None
+    """What was trained on and tested with."""
+    teacher: Callable[[], Teacher] | None = None
+    """What was planted, where its exact risk is known."""
+    objective: Callable[[], Any] | None = None
+    """What was minimised."""
+    training: Callable[[], tuple[Training, Plan]] | None = None
+    """The training itself, to be done again beside the run."""
+    limit: Callable[[], Any] | None = None
+    """Where the run goes as its width grows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A stored run under analysis, with what its study says of it."""
+
+    run: StoredRun
+    contract: Contract = field(default_factory=Contract)
+
+    @property
+    def name(self) -> str:
+        """Which run it is, in tables."""
+        return self.run.path.name
+
+    @property
+    def title(self) -> str:
+        """Which run it is, for captions."""
+        return f"run {self.name} of {self.run.study}"
+
+    @cached_property
+    def network(self) -> Network:
+        """The trained network, all its weights finite.
+
+        Raises:
+            ConfigError: If the run kept none, or one with other weights.
+        """
+        if self.run.network is None:
+            raise ConfigError(f"The run `{self.run.path}` holds no network to analyse.")
+        return self._rebuilt(self.run.network[0])
+
+    def matrices(self) -> dict[str, Float[np.ndarray, "rows columns"]]:
+        """Every weight matrix by name, a convolution as fan-in times filters."""
+        found = parameters(self.network)
+        return {
+            name: np.asarray(leaf).reshape(-1, leaf.shape[-1])
+            for name, leaf in found.items()
+            if leaf.ndim >= 2
+        }
+
+    def function(self) -> Network:
+        """The trained network as a function of inputs."""
+        return self.network
+
+    def neurons(self) -> TwoLayer:
+        """The trained network as two layers.
+
+        Raises:
+            ConfigError: If it has no such form.
+        """
+        network = self.network
+        if not isinstance(network, TwoLayer):
+            raise ConfigError(
+                f"A {type(network).__name__} has no two-layer form in which neurons "
+                "can be told apart."
+            )
+        return network
+
+    def data(self, dataset: str | None = None) -> TrainTest:
+        """The data of the run, or those of a named data set.
+
+        Args:
+            dataset: A data set of the catalogue, scaled and flat, of which the last
+                twelfth of the training samples is left out as where one validates;
+                `gaussian` for standard normal inputs; `None` for the run's own.
+
+        Raises:
+            ConfigError: If the run has none and none is named.
+        """
+        if dataset is None or dataset == self.run.config.get("dataset"):
+            return self._data
+        network = self.network
+        dtype = network.readout.dtype
+        if dataset == GAUSSIAN:
+            shape = (N_GAUSSIAN, input_dim(network))
+            x = normal(purpose_key(0, "gaussian inputs"), shape, dtype)
+            return TrainTest(Batch(x, x[:, :0]))
+        return named_data(dataset, str(dtype))
+
+    def teacher(self) -> Teacher:
+        """What was planted.
+
+        Raises:
+            ConfigError: If nothing was.
+        """
+        return self._given(self.contract.teacher, "planted teacher")
+
+    def objective(self) -> Any:
+        """What was minimised.
+
+        Raises:
+            ConfigError: If nothing is known to have been.
+        """
+        return self._given(self.contract.objective, "objective")
+
+    def training(self) -> tuple[Training, Plan]:
+        """The training of the run, to be done again beside it.
+
+        Raises:
+            ConfigError: If there was none.
+        """
+        return self._given(self.contract.training, "training to be done again")
+
+    def limit(self) -> Any:
+        """Where the run goes as its width grows.
+
+        Raises:
+            ConfigError: If that is not known.
+        """
+        return self._given(self.contract.limit, "limit equation")
+
+    @property
+    def epochs(self) -> list[int]:
+        """The epochs whose networks were kept."""
+        names = (name for name in self.run.arrays if name.startswith("epoch_"))
+        return sorted({int(n.split(".")[0].removeprefix("epoch_")) for n in names})
+
+    def kept(self, epoch: int) -> Network:
+        """The network of a kept epoch.
+
+        Raises:
+            StoreError: If it was not kept.
+        """
+        if epoch not in self.epochs or self.run.network is None:
+            listed = ", ".join(map(str, self.epochs)) or "none"
+            raise StoreError(
+                f"Run {self.run.id} has no stored epoch {epoch}; stored: {listed}."
+            )
+        prefix = f"epoch_{epoch}."
+        return self._rebuilt(
+            {
+                name.removeprefix(prefix): value
+                for name, value in self.run.arrays.items()
+                if name.startswith(prefix)
+            }
+        )
+
+    def start(self) -> Network:
+        """The network before training.
+
+        Raises:
+            StoreError: If it was not kept.
+        """
+        return self.kept(0)
+
+    @cached_property
+    def _data(self) -> TrainTest:
+        if self.contract.data is None:
+            raise ConfigError(
+                f"The run {self.run.id} names no data set: give `--dataset`, "
+                f"`{GAUSSIAN}` for standard normal inputs."
+            )
+        return self._given(self.contract.data, "data")
+
+    def _given(self, give: Callable[[], Found] | None, what: str) -> Found:
+        if give is None:
+            raise ConfigError(f"The run `{self.run.path}` has no {what}.")
+        # What is drawn in float64 needs JAX's flag; float32 may be drawn under either.
+        wide = self.run.config.get("precision") == "float64"
+        with jax.enable_x64(True) if wide else contextlib.nullcontext():
+            return give()
+
+    def _rebuilt(self, arrays: Mapping[str, np.ndarray]) -> Network:
+        """The network with these weights in the place of its last ones."""
+        assert self.run.network is not None
+        network = from_arrays(arrays, self.run.network[1])
+        check_finite(network, name=f"the network of {self.title}")
+        return network
+
+
+def networks_of(
+    subjects: Sequence[Subject], find: Callable[[Subject], Found]
+) -> tuple[list[Subject], list[Found], list[str]]:
+    """What is found in every run that has it, those runs, and a note of each other.
 
     Raises:
-        ConfigError: If the run names no data set and none is given.
+        ConfigError: If there is no such run.
     """
-    run = subject.run
-    name = dataset or run.config.get("dataset")
-    if name is None:
-        raise ConfigError(
-            f"The run {run.id} names no data set: give `--dataset`, `{GAUSSIAN}` for "
-            "standard normal inputs."
-        )
-    network = subject.network
-    if name == GAUSSIAN:
-        weights = shallow_weights(network)
-        key = purpose_key(0, "gaussian inputs")
-        shape = (_N_GAUSSIAN, weights.shape[0])
-        return Inputs(normal(key, shape, weights.dtype))
-    found = images(_config_of(run, name, str(network.readout.dtype)))
-    return Inputs(found.train.x, found.train.y, found.test.x, found.test.y)
+    kept, found, notes = [], [], []
+    for subject in subjects:
+        try:
+            found.append(find(subject))
+            kept.append(subject)
+        except ConfigError as error:
+            if len(subjects) == 1:
+                raise
+            notes.append(f"Left out is {subject.title}: {error}")
+    if not kept:
+        raise ConfigError(f"None of the {len(subjects)} runs can be used. {notes[0]}")
+    return kept, found, notes
 
 
-def network_at(subject: Subject, epoch: int | None, inputs: Inputs) -> Shallow:
-    """The two-layer network of a stored epoch, as a function of one input.
+def nearest_note(what: str, asked: Sequence[float], kept: Sequence[float]) -> list[str]:
+    """Which moments of a run were asked for and are not stored, in a sentence."""
+    absent = [str(moment) for moment in asked if moment not in kept]
+    if not absent:
+        return []
+    listed = ", ".join(absent)
+    return [f"The run kept no network of the {what} {listed}: the nearest are shown."]
+
+
+def input_dim(network: Network) -> int:
+    """Number of inputs of a network of vectors.
 
     Raises:
-        ConfigError: If the network has other structure, or other inputs.
-        StoreError: If the epoch was not kept.
+        ConfigError: If it takes images.
     """
-    network = subject.network if epoch is None else _stored(subject, epoch)
-    weights = shallow_weights(network)
-    if weights.shape[0] != inputs.x.shape[1]:
+    first = next(iter(parameters(network).values()))
+    if first.ndim != 2:
         raise ConfigError(
-            f"The source network takes {weights.shape[0]} inputs, the data have "
-            f"{inputs.x.shape[1]}."
+            f"A {type(network).__name__} takes images; give a data set that holds them."
         )
-    if isinstance(network, StandardisedTwoLayer) and network.std is None:
-        return with_moments(network, inputs.x)
-    if isinstance(network, NormalisedTwoLayer):
-        return _folded(network, inputs.x)
-    return shallow(network)
+    return first.shape[0]
 
 
-def has_epoch(run: StoredRun, epoch: int) -> bool:
-    """Whether the network of this epoch was kept."""
-    return f"epoch_{epoch}.weights" in run.arrays
+def named_data(name: str, dtype: str) -> TrainTest:
+    """A data set as vectors in [0, 1], a twelfth of its training part left out.
 
-
-def shallow_weights(network: Network) -> Float[Array, "input_dim width"]:
-    """The input weights of a two-layer network."""
-    return shallow(network).weights
-
-
-def _stored(subject: Subject, epoch: int) -> Network:
-    run = subject.run
-    if not has_epoch(run, epoch) or run.network is None:
-        names = [name for name in run.arrays if name.startswith("epoch_")]
-        kept = sorted(
-            {int(name.split(".")[0].removeprefix("epoch_")) for name in names}
-        )
-        listed = ", ".join(map(str, kept)) or "none"
-        raise StoreError(f"Run {run.id} has no stored epoch {epoch}; stored: {listed}.")
-    prefix = f"epoch_{epoch}."
-    arrays = {
-        name.removeprefix(prefix): value
-        for name, value in run.arrays.items()
-        if name.startswith(prefix)
-    }
-    return subject.rebuilt(arrays)
-
-
-def _folded(network: NormalisedTwoLayer, x: Float[Array, "n d"]) -> TwoLayer:
-    """The plain network that agrees with a batch-normalised one on `x`."""
-    plain = TwoLayer(
-        weights=network.weights,
-        readout=network.readout,
-        activation=network.activation,
-        scale=network.scale,
-    )
-    norms = np.linalg.norm(np.asarray(plain.features(x), np.float64), axis=0)
-    rows = np.asarray(network.readout) / np.where(norms > 0, norms, 1.0)[:, None]
-    return dataclasses.replace(plain, readout=jnp.asarray(rows, network.readout.dtype))
-
-
-def _config_of(run: StoredRun, dataset: str, precision: str) -> Features:
-    if run.study == "features" and run.config["dataset"] == dataset:
-        # Labels permuted as a check stay out of an analysis.
-        return Features(
-            dataset=run.config["dataset"],
-            n_train=run.config["n_train"],
-            n_validation=run.config["n_validation"],
-            # Runs of versions without the rule took the first.
-            subsets=run.config.get("subsets", "first"),
-            batch_size=1,
-            precision=run.config["precision"],
-        )
-    if precision not in ("float32", "float64"):
-        raise ConfigError(f"Networks in {precision} cannot be analysed.")
-    return Features(dataset=dataset, batch_size=1, precision=precision)  # pyright: ignore
+    Raises:
+        ConfigError: If there is no data set of that name.
+    """
+    dataset = load(name).scaled().flat()
+    train, _ = hold_out(dataset.train, len(dataset.train) // 12, what="training")
+    parts = [
+        Batch(jnp.asarray(part.x, dtype), jnp.asarray(part.y))
+        for part in (train, dataset.test)
+    ]
+    return TrainTest(*parts, n_classes=dataset.n_classes)

@@ -17,6 +17,13 @@ def half_squared_error(
     return 0.5 * jnp.mean(jnp.sum((outputs - targets) ** 2, axis=1))
 
 
+def half_sum_of_squares(
+    outputs: Float[Array, "batch n_outputs"], targets: Float[Array, "batch n_outputs"]
+) -> Float[Array, ""]:
+    r"""$\tfrac12 \|f - y\|^2$: summed over samples, as in a convex programme."""
+    return 0.5 * jnp.sum((outputs - targets) ** 2)
+
+
 def cross_entropy(
     outputs: Float[Array, "batch n_classes"], targets: Int[Array, " batch"]
 ) -> Float[Array, ""]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from ..catalogue import load
 from ..errors import ConfigError
 from ..field_values import unknown
-from ..studies.registry import load
 
 
 if TYPE_CHECKING:

@@ -1,12 +1,12 @@
 """The studies by name; nothing heavy is imported until one is asked for."""
 
 import dataclasses
-import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from ..catalogue import load
 from ..errors import ConfigError
 from ..field_values import unknown
 
@@ -29,6 +29,21 @@ class Study:
     """`module:function` of the run."""
     describe: str
     """`module:function` from a config to facts known before training."""
+    data: str | None = None
+    """`module:function` from a config and the stored arrays to a `TrainTest`."""
+    teacher: str | None = None
+    """`module:function` from both to a `Teacher`, where one was planted."""
+    objective: str | None = None
+    """`module:function` from a config to the `Objective`."""
+    training: str | None = None
+    """`module:function` from a config to a `Training` and its `Plan`."""
+    limit: str | None = None
+    """`module:function` from a config and the stored arrays to the limit."""
+    absent: Mapping[str, Any] = field(default_factory=dict)
+    """Values of fields for stored runs that lack them, where not today's defaults."""
+    published_tables: Mapping[str, str] = field(default_factory=dict)
+    """By analysis, `module:function` from runs of this study and its first table to
+    the table that a published script writes."""
     published: str | None = None
     """`module:name` of the `Preset` with the defaults of a published script, if any."""
     shapes: tuple[str, ...] = ()
@@ -55,6 +70,10 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             config="overparam.studies.planted.config:Planted",
             run="overparam.studies.planted.run:run",
             describe="overparam.studies.planted.run:describe",
+            data="overparam.studies.planted.problem:data",
+            teacher="overparam.studies.planted.problem:teacher",
+            objective="overparam.studies.planted.problem:objective",
+            training="overparam.studies.planted.problem:training",
             shapes=(
                 "input_dim",
                 "n_outputs",
@@ -81,6 +100,10 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             run="overparam.studies.features.run:run",
             describe="overparam.studies.features.run:describe",
             published="overparam.studies.features.published:PUBLISHED",
+            data="overparam.studies.features.problem:data",
+            objective="overparam.studies.features.problem:objective",
+            # Runs of versions without the rule took the first.
+            absent={"subsets": "first"},
             shapes=("dataset", "width", "n_train", "n_validation", "batch_size"),
         ),
         "heavy-tails": Study(
@@ -90,6 +113,13 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             run="overparam.studies.heavy_tails.run:run",
             published="overparam.studies.heavy_tails.published:PUBLISHED",
             describe="overparam.studies.heavy_tails.run:describe",
+            data="overparam.studies.heavy_tails.problem:data",
+            objective="overparam.studies.heavy_tails.problem:objective",
+            training="overparam.studies.heavy_tails.problem:training",
+            absent={"subsets": "first"},
+            published_tables={
+                "prune": "overparam.studies.heavy_tails.reference:reference_table"
+            },
             shapes=(
                 "dataset",
                 "labels",
@@ -114,6 +144,9 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             config="overparam.studies.timescales.config:Timescales",
             run="overparam.studies.timescales.run:run",
             describe="overparam.studies.timescales.run:describe",
+            data="overparam.studies.timescales.problem:data",
+            teacher="overparam.studies.timescales.problem:teacher",
+            objective="overparam.studies.timescales.problem:objective",
             shapes=(
                 "problem",
                 "feature",
@@ -135,6 +168,8 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             run="overparam.studies.images.run:run",
             published="overparam.studies.images.published:PUBLISHED",
             describe="overparam.studies.images.run:describe",
+            data="overparam.studies.images.problem:data",
+            objective="overparam.studies.images.problem:objective",
             shapes=(
                 "problem",
                 "network",
@@ -152,6 +187,9 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             config="overparam.studies.recovery.config:Recovery",
             run="overparam.studies.recovery.run:run",
             describe="overparam.studies.recovery.run:describe",
+            data="overparam.studies.recovery.problem:data",
+            teacher="overparam.studies.recovery.problem:teacher",
+            objective="overparam.studies.recovery.problem:objective",
             shapes=("n_samples", "dimension", "network", "program", "method", "width"),
         ),
     }
@@ -176,9 +214,3 @@ def defaults(config_class: type[Any]) -> dict[str, Any]:
         for field in dataclasses.fields(config_class)
         if field.default is not dataclasses.MISSING
     }
-
-
-def load(reference: str) -> Any:
-    """What `module:name` refers to."""
-    module, _, name = reference.partition(":")
-    return getattr(importlib.import_module(module), name)

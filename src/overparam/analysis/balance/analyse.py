@@ -6,19 +6,20 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...analysis.balance.measures import (
+from ...networks.two_layer import TwoLayer
+from ...plots.figure import COLOURS, legend, panels
+from ...training.plan import Progress, silent
+from ..declaration import Findings
+from ..subject import Subject, networks_of
+from .measures import (
     balance,
     balance_residual,
     check_homogeneous,
     conserved,
     path_norm,
 )
-from ...analysis.balance.penalties import PowerPenalty, minimal_penalty
-from ...networks.two_layer import TwoLayer
-from ...plots.figure import COLOURS, legend, panels
-from ...training.plan import Progress, silent
-from ..analyses import Findings, Subject, networks_of
-from .balance_options import BalanceOptions
+from .options import BalanceOptions
+from .penalties import PowerPenalty, minimal_penalty
 
 
 NORMS = ("epoch", "readout_norm", "weights_norm", "path_norm")
@@ -38,7 +39,7 @@ def analyse(
     )
     penalty = PowerPenalty(p=options.p, q=options.q, mu=options.mu, nu=options.nu)
     neurons = [_neurons(network, penalty) for network in networks]
-    names = [subject.run.path.name for subject in subjects]
+    names = [subject.name for subject in subjects]
     tables = {"neurons": _named(names, neurons)}
     figures = {"neurons": _figure(names, neurons)}
     courses = [_along(subject, penalty) for subject in subjects]
@@ -57,6 +58,12 @@ def analyse(
             for key, value in found.items()
         }
     return Findings(tables=tables, figures=figures, summary=summary, notes=notes)
+
+
+def check(subject: Subject, options: BalanceOptions) -> None:
+    """Refuse a network that is not two-layer and homogeneous."""
+    del options
+    check_homogeneous(subject.network, "balance")
 
 
 def _neurons(network: TwoLayer, penalty: PowerPenalty) -> pl.DataFrame:

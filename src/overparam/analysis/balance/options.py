@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ...checks import positive
+from ..declaration import Analysis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,3 +31,12 @@ class BalanceOptions:
 
     def __post_init__(self) -> None:
         positive(p=self.p, q=self.q, mu=self.mu, nu=self.nu)
+
+
+ANALYSIS = Analysis(
+    name="balance",
+    question="Is every neuron balanced, and how much penalty would it save?",
+    options=BalanceOptions,
+    code="overparam.analysis.balance.analyse",
+    most_subjects=None,
+)

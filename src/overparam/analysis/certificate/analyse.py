@@ -10,8 +10,9 @@ from ...convex.programs.patterns import Patterns
 from ...errors import ConfigError
 from ...networks.two_layer import TwoLayer
 from ...training.plan import Progress, silent
-from ..analyses import Findings, Subject
-from .certificate_options import CertificateOptions
+from ..declaration import Findings
+from ..subject import Subject
+from .options import CertificateOptions
 
 
 SENTENCES = {
@@ -64,6 +65,16 @@ def analyse(
         },
         notes=[f"{tier}: {SENTENCES[tier]}." for tier in _table(found)["tier"]],
     )
+
+
+def check(subject: Subject, options: CertificateOptions) -> None:
+    """Refuse a network whose optimum is not bounded."""
+    del options
+    if not isinstance(subject.network, TwoLayer):
+        raise ConfigError(
+            "the certificate needs a two-layer ReLU network, got "
+            f"{type(subject.network).__name__}."
+        )
 
 
 def _table(found: NetworkCertificate) -> pl.DataFrame:

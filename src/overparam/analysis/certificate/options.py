@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ...checks import positive
+from ..declaration import Analysis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,3 +19,11 @@ class CertificateOptions:
 
     def __post_init__(self) -> None:
         positive(penalty=self.penalty)
+
+
+ANALYSIS = Analysis(
+    name="certificate",
+    question="How far is a ReLU network from the optimum of its problem?",
+    options=CertificateOptions,
+    code="overparam.analysis.certificate.analyse",
+)

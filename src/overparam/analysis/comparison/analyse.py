@@ -9,18 +9,18 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...analysis.comparison.distances import pooled
-from ...analysis.comparison.nulls import PermutationTest, generator, permutation_test
-from ...analysis.comparison.populations import populations
-from ...analysis.shallow import Shallow
 from ...errors import ConfigError
 from ...keys import purpose_key
 from ...plots.figure import COLOURS, panels
 from ...training.plan import Progress, silent
-from ..analyses import Findings, Subject
-from .compare_options import CompareOptions
+from ..declaration import Findings
+from ..shallow import Shallow, shallow_at_rest
+from ..subject import Subject
+from .distances import pooled
+from .nulls import PermutationTest, generator, permutation_test
+from .options import CompareOptions
 from .pairs import View, alignments, compare, noise_floor, travelled
-from .subject import has_epoch, inputs_of, network_at
+from .populations import populations
 
 
 SIGNIFICANT = 0.01
@@ -36,14 +36,14 @@ def analyse(
         ConfigError: If two networks are one, or cannot be compared.
     """
     _check_data(subjects, options)
-    inputs = inputs_of(subjects[0], options.dataset)
-    networks = [network_at(subject, options.epoch, inputs) for subject in subjects]
-    names = [subject.run.path.name for subject in subjects]
+    x = subjects[0].data(options.dataset).train.x
+    networks = [_network_at(subject, options.epoch, x) for subject in subjects]
+    names = [subject.name for subject in subjects]
     _check_outputs(networks)
     _check_different(networks, names)
-    view = _view(inputs.x, options)
+    view = _view(x, options)
     starts = [
-        network_at(subject, 0, inputs) if has_epoch(subject.run, 0) else None
+        _network_at(subject, 0, x) if 0 in subject.epochs else None
         for subject in subjects
     ]
     rows: list[dict[str, Any]] = []
@@ -71,8 +71,18 @@ def analyse(
             "alignment": aligned,
         },
         figures={"null": _null_figure(networks[:2], view)},
-        notes=_notes(table, rows, len(inputs.x), options),
+        notes=_notes(table, rows, len(x), options),
     )
+
+
+def check(subject: Subject, options: CompareOptions) -> None:
+    """Refuse a network without neurons to compare, or without inputs for it."""
+    _network_at(subject, options.epoch, subject.data(options.dataset).train.x)
+
+
+def _network_at(subject: Subject, epoch: int | None, x: Any) -> Shallow:
+    network = subject.network if epoch is None else subject.kept(epoch)
+    return shallow_at_rest(network, x)
 
 
 def _with_ratio(

@@ -5,6 +5,7 @@ from typing import Literal
 
 from ...checks import MOST_REPETITIONS, at_least, finite, in_range, seeds
 from ...errors import ConfigError
+from ..declaration import Analysis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,3 +57,13 @@ class CompareOptions:
         in_range(1, MOST_REPETITIONS, n_permutations=self.n_permutations)
         at_least(0, epoch=self.epoch)
         seeds(seed=self.seed)
+
+
+ANALYSIS = Analysis(
+    name="compare",
+    question="Did independently trained networks learn the same neurons?",
+    options=CompareOptions,
+    code="overparam.analysis.comparison.analyse",
+    most_subjects=None,
+    least_subjects=2,
+)

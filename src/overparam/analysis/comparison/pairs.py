@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ...analysis.comparison.distances import BANDWIDTHS, alignment, pooled, wasserstein
-from ...analysis.comparison.nulls import (
+from ..shallow import Shallow
+from .distances import BANDWIDTHS, alignment, pooled, wasserstein
+from .nulls import (
     PermutationTest,
     bootstrap_interval,
     halves,
     permutation_test,
 )
-from ...analysis.comparison.populations import Population, populations, responses
-from ...analysis.comparison.sliced import sliced_wasserstein
-from ...analysis.shallow import Shallow
-from .compare_options import CompareOptions
+from .options import CompareOptions
+from .populations import Population, populations, responses
+from .sliced import sliced_wasserstein
 
 
 LARGEST_ASSIGNMENT = 2000

@@ -8,16 +8,17 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 
-from ...analysis.density.circular import circle_w2
-from ...analysis.density.torus_transport import torus_wasserstein
-from ...analysis.resampling.smoothing import circle_density, torus_density
 from ...data.sources.circle import CircleTeacher, uniform_angles
 from ...errors import ConfigError
 from ...plots.animation import animate
 from ...plots.figure import COLOURS, panels
 from ...training.plan import Progress, silent
-from ..analyses import Findings, Subject, nearest_note
-from .density_options import DensityOptions
+from ..declaration import Findings
+from ..resampling.smoothing import circle_density, torus_density
+from ..subject import Subject, nearest_note
+from .circular import circle_w2
+from .options import DensityOptions
+from .torus_transport import torus_wasserstein
 
 
 GRID = uniform_angles(512)
@@ -33,10 +34,8 @@ def analyse(
     Raises:
         ConfigError: If the run has no snapshots of features.
     """
-    subjects[0].must_be_of("timescales", "density")
+    check(subjects[0], options)
     run = subjects[0].run
-    if "snapshot.weights" not in run.arrays:
-        raise ConfigError(f"The run `{run.path}` holds no snapshots of features.")
     snapshots = Snapshots(run.config, run.arrays)
     steps = snapshots.steps
     indices = [int(np.argmin(np.abs(steps - step))) for step in options.steps]
@@ -63,6 +62,16 @@ def analyse(
         summary={"snapshots": len(steps), "last time": float(snapshots.times[-1])},
         notes=notes,
     )
+
+
+def check(subject: Subject, options: DensityOptions) -> None:
+    """Refuse a run without snapshots of features that are points of the plane."""
+    del options
+    names = {"snapshot.steps", "snapshot.weights", "teacher"}
+    if not names <= set(subject.run.arrays):
+        raise ConfigError(
+            f"The run `{subject.run.path}` holds no snapshots of features in the plane."
+        )
 
 
 class Snapshots:

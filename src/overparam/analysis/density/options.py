@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ...checks import at_least, positive
 from ...errors import ConfigError
+from ..declaration import Analysis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,3 +42,11 @@ class DensityOptions:
         for name in ("animation_bandwidth", "frames_per_second"):
             if self.animation is None and getattr(self, name) is not None:
                 raise ConfigError(f"`{name}` is for an animation: give `--animation`.")
+
+
+ANALYSIS = Analysis(
+    name="density",
+    question="How does the distribution of features move beside its limits?",
+    options=DensityOptions,
+    code="overparam.analysis.density.analyse",
+)

@@ -9,16 +9,16 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...analysis.comparison.matching import match_neurons, neuron_masses
-from ...analysis.hessian.curvature import Curvatures, smallest_curvatures
-from ...analysis.hessian.landscape import escape, settle, split_neuron
 from ...limits.population import Covariance, risk
 from ...networks.two_layer import TwoLayer
 from ...plots.figure import COLOURS, panels
 from ...training.plan import Progress, silent
-from ..analyses import Findings, Subject
-from .hessian_options import HessianOptions
-from .stored import stored_covariance, stored_student, stored_teacher
+from ..comparison.matching import match_neurons, neuron_masses
+from ..declaration import Findings
+from ..subject import Subject
+from .curvature import Curvatures, smallest_curvatures
+from .landscape import escape, settle, split_neuron
+from .options import HessianOptions
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ def analyse(
         ConfigError: If the run has no planted teacher or the student no such neuron.
     """
     subject = subjects[0]
-    student = stored_student(subject, "hessian")
-    teacher = stored_teacher(subject, "hessian")
-    covariance = stored_covariance(subject)
+    student = subject.neurons()
+    planted = subject.teacher()
+    teacher, covariance = planted.network, planted.covariance
     with jax.enable_x64(True):
         stages = _stages(student, teacher, covariance, options, progress)
     table = pl.DataFrame([_row(stage, teacher, covariance) for stage in stages])
@@ -55,6 +55,13 @@ def analyse(
             "risk after splitting a neuron as well": table["risk"][3],
         },
     )
+
+
+def check(subject: Subject, options: HessianOptions) -> None:
+    """Refuse a run without two-layer student or teacher."""
+    del options
+    subject.teacher()
+    subject.neurons()
 
 
 def _stages(

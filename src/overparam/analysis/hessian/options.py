@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ...checks import at_least, positive
+from ..declaration import Analysis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,3 +32,11 @@ class HessianOptions:
         at_least(1, count=self.count, n_steps=self.n_steps)
         at_least(0, neuron=self.neuron)
         positive(step=self.step)
+
+
+ANALYSIS = Analysis(
+    name="hessian",
+    question="Is a student stuck in a minimum of the exact risk?",
+    options=HessianOptions,
+    code="overparam.analysis.hessian.analyse",
+)

@@ -1,19 +1,22 @@
 """The analysis `neurons`: stored students against their planted teacher."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...analysis.comparison.matching import Matching, match_neurons, neuron_masses
+from ...networks.two_layer import TwoLayer
 from ...plots.figure import COLOURS, legend, panels
 from ...training.plan import Progress, silent
-from ..analyses import Findings, Subject, nearest_note
-from .neurons_options import NeuronsOptions
-from .stored import kept_students, stored_teacher
+from ..comparison.matching import Matching, match_neurons, neuron_masses
+from ..declaration import Findings
+from ..subject import Subject, nearest_note
+from .options import NeuronsOptions
 
 
 PANELS = 4
@@ -46,8 +49,7 @@ def analyse(
         ConfigError: If the run has no planted teacher.
     """
     subject = subjects[0]
-    students = kept_students(subject, "neurons")
-    teacher = stored_teacher(subject, "neurons")
+    students, teacher = _students(subject), subject.teacher().network
     matchings = {}
     for epoch, student in sorted(students.items()):
         progress(len(matchings), len(students))
@@ -69,8 +71,29 @@ def analyse(
         tables=tables,
         figures=figures,
         summary=summary,
-        notes=nearest_note("epochs", options.epochs, matchings),
+        notes=nearest_note("epochs", options.epochs, list(matchings)),
     )
+
+
+def check(subject: Subject, options: NeuronsOptions) -> None:
+    """Refuse a run without two-layer student or teacher."""
+    del options
+    subject.teacher()
+    subject.neurons()
+
+
+def _students(subject: Subject) -> dict[int, TwoLayer]:
+    """The students kept along the run and the last one, by epochs trained."""
+    run, last = subject.run, subject.neurons()
+    found = {}
+    if "snapshot.readout" in run.arrays:
+        per_epoch = run.config["samples_per_epoch"] // run.config["batch_size"]
+        names = ("snapshot.steps", "snapshot.weights", "snapshot.readout")
+        kept = zip(*(run.arrays[name] for name in names), strict=True)
+        for step, weights, readout in kept:
+            parts = {"weights": jnp.asarray(weights), "readout": jnp.asarray(readout)}
+            found[int(step) // per_epoch] = dataclasses.replace(last, **parts)
+    return found | {run.metrics.height: last}
 
 
 def _epochs(course: _Course, options: NeuronsOptions) -> list[int]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ...checks import at_least, in_range
+from ..declaration import Analysis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,3 +30,11 @@ class NeuronsOptions:
         for epoch in self.epochs:
             at_least(0, epochs=epoch)
         in_range(-1, 1, threshold=self.threshold)
+
+
+ANALYSIS = Analysis(
+    name="neurons",
+    question="Which planted neurons has a student found, which are lost?",
+    options=NeuronsOptions,
+    code="overparam.analysis.neurons.analyse",
+)

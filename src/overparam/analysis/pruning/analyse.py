@@ -1,32 +1,27 @@
 """The analysis `prune`: stored networks at every pruning level."""
 
-import contextlib
 import math
 from collections.abc import Mapping, Sequence
 
-import jax
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...analysis.pruning.curves import PruningCurve, counts_for_error
-from ...analysis.pruning.limits import gaussian_column_ratio
-from ...analysis.pruning.networks import pruning_curves, pruning_ratios
+from ...errors import ConfigError
 from ...networks.layers import parameters
 from ...networks.network import Network
 from ...plots.figure import COLOURS, panels
 from ...training.plan import Progress, silent
-from ..analyses import Findings, Subject, networks_of
-from .config import HeavyTails
-from .data import Data, load_data
-from .losses import LOSSES
-from .prune_options import PruneOptions
-from .pruned import Row, pruning_rows
-from .reference import reference_table
+from ..declaration import Findings
+from ..subject import Subject, networks_of
+from .curves import PruningCurve, counts_for_error
+from .limits import gaussian_column_ratio
+from .networks import pruning_curves, pruning_ratios
+from .options import PruneOptions
+from .table import Row, pruning_rows
 
 
-STUDY = "heavy-tails"
 LABELS = ("noise", "alpha", "sigma", "width", "depth", "dataset", "seed")
 """Config fields that stand beside the levels in the table."""
 
@@ -55,35 +50,27 @@ def analyse(
         # Other studies give other types to fields of one name.
         how="diagonal_relaxed",
     )
-    tables = {"pruning": frame}
-    runs = [subject.run for subject in subjects]
-    if all(run.study == STUDY for run in runs):
-        tables["reference"] = reference_table(runs, rows)
     return Findings(
-        tables=tables,
+        tables={"pruning": frame},
         figures={"pruning": _figure(subjects, networks, curves, rows, options)},
         summary={"runs": len(subjects), "part": options.part, "scope": options.scope},
         notes=notes,
     )
 
 
-def data_of(subject: Subject) -> Data | None:
-    """The data of a run of this study; `None` for other studies."""
-    if subject.run.study != STUDY:
-        return None
-    # Runs of versions without the rule took the first samples of a file.
-    config = HeavyTails(**{"subsets": "first", **subject.run.config})
-    # Data in float64 need JAX's flag.
-    wide = config.precision == "float64"
-    with jax.enable_x64(True) if wide else contextlib.nullcontext():
-        return load_data(config)
+def check(subject: Subject, options: PruneOptions) -> None:
+    """Refuse a network without a layer to prune."""
+    pruning_curves(subject.network, part=options.part, layers=options.patterns)
 
 
 def _rows(subject: Subject, network: Network, options: PruneOptions) -> list[Row]:
-    loss = "cross-entropy"
-    if subject.run.study == STUDY:
-        loss = subject.run.config["loss"]
-    return pruning_rows(network, data_of(subject), options, loss=LOSSES[loss])
+    try:
+        data, objective = subject.data(), subject.objective()
+    except ConfigError:
+        return pruning_rows(network, {}, options)
+    if data.n_classes is None:
+        return pruning_rows(network, {}, options)
+    return pruning_rows(network, data.parts, options, loss=objective.loss)
 
 
 def _labelled(subject: Subject, rows: Sequence[Row]) -> pl.DataFrame:
@@ -175,12 +162,11 @@ def _accuracy_against_ratio(axes: Axes, rows: Sequence[Row], colour: str) -> Non
 
 
 def _label(subject: Subject) -> str:
-    config, name = subject.run.config, subject.run.path.name
-    # Other studies mean other things by `noise`.
-    if subject.run.study != STUDY:
-        return name
-    if config["noise"] == "none":
+    config, name = subject.run.config, subject.name
+    if config.get("noise") == "none":
         return f"{name}: no noise"
+    if not {"noise", "alpha"} <= set(config):
+        return name
     return f"{name}: {config['noise']}, alpha {config['alpha']:g}"
 
 

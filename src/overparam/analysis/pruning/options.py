@@ -5,6 +5,7 @@ from typing import Literal
 
 from ...checks import finite, in_range
 from ...errors import ConfigError
+from ..declaration import Analysis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,3 +51,12 @@ class PruneOptions:
     def patterns(self) -> tuple[str, ...]:
         """The patterns of `layers`."""
         return tuple(p.strip() for p in self.layers.split(",") if p.strip())
+
+
+ANALYSIS = Analysis(
+    name="prune",
+    question="How much can be removed, and what does it cost?",
+    options=PruneOptions,
+    code="overparam.analysis.pruning.analyse",
+    most_subjects=None,
+)

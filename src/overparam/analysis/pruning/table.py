@@ -1,18 +1,17 @@
 """The pruning table of a network: every level with its ratios and accuracies."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jaxtyping import Array, Float
-
-from ...analysis.pruning.accuracy import scores_after_pruning
-from ...analysis.pruning.curves import PruningCurve, counts_for_error, counts_for_ratio
-from ...analysis.pruning.networks import pruning_curves, pruning_ratios
+from ...data.source import Batch
 from ...networks.network import Network
 from ...objectives.losses import cross_entropy
-from .data import Data
-from .prune_options import PruneOptions
+from ...objectives.objective import Loss
+from .accuracy import scores_after_pruning
+from .curves import PruningCurve, counts_for_error, counts_for_ratio
+from .networks import pruning_curves, pruning_ratios
+from .options import PruneOptions
 
 
 SUMMARISED = 0.1
@@ -36,14 +35,14 @@ Row = dict[str, float]
 
 def pruning_rows(
     network: Network,
-    data: Data | None,
+    parts: Mapping[str, Batch],
     options: PruneOptions | None = None,
     *,
-    loss: Callable[[Array, Array], Float[Array, ""]] = cross_entropy,
+    loss: Loss = cross_entropy,
 ) -> list[Row]:
     """One row per level: by allowed error, then by fraction.
 
-    Losses and accuracies are left out without data.
+    Losses and accuracies are of the parts of the data that are given.
     """
     options = options or PruneOptions()
     part = options.part
@@ -66,7 +65,6 @@ def pruning_rows(
                 else found.removed,
             }
         )
-    parts = {} if data is None else {"train": data.train, "test": data.test}
     for name, batch in parts.items():
         scores = scores_after_pruning(
             network, curves, levels, data=batch, part=part, loss=loss

@@ -6,16 +6,17 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...analysis.resampling.refit import Sample
-from ...analysis.shallow import feature_moments
+from ...data.train_test import TrainTest
 from ...errors import ConfigError
 from ...memory import Need, check_memory
 from ...plots.figure import COLOURS, logarithmic, panels
 from ...training.plan import Progress, silent
-from ..analyses import Findings, Subject
+from ..declaration import Findings
+from ..shallow import Shallow, feature_moments, shallow_at_rest
+from ..subject import Subject
 from .efficiency import Splits, efficiency, sampling_errors, summarise
-from .resample_options import ResampleOptions
-from .subject import Inputs, fit_sample, inputs_of, network_at
+from .options import ResampleOptions
+from .refit import Sample, fit_sample
 
 
 N_ERROR_INPUTS = 2000
@@ -32,15 +33,16 @@ def analyse(
             zero on the data.
     """
     (subject,) = subjects
-    inputs = inputs_of(subject, options.dataset)
-    network = network_at(subject, options.epoch, inputs)
-    _check_size(network.weights.shape[0], len(inputs.x), options)
-    moments = feature_moments(network, inputs.x[: options.n_fit])
+    data = subject.data(options.dataset)
+    x = data.train.x
+    network = _network(subject, data, options)
+    _check_size(network.weights.shape[0], len(x), options)
+    moments = feature_moments(network, x[: options.n_fit])
     varying = int(np.count_nonzero(moments.std > 0))
-    notes = _notes(len(moments.std), varying, inputs, options)
-    errors = sampling_errors(network, inputs.x[:N_ERROR_INPUTS], options)
+    notes = _notes(len(moments.std), varying, data, options)
+    errors = sampling_errors(network, x[:N_ERROR_INPUTS], options)
     tables, figures = {}, {"error": error_figure(errors)}
-    splits = _splits(inputs, options)
+    splits = _splits(data, options)
     if splits is not None:
         frame = efficiency(network, splits, options, progress)
         table = summarise(frame)
@@ -54,6 +56,17 @@ def analyse(
     return Findings(tables=tables | {"error": errors}, figures=figures, notes=notes)
 
 
+def check(subject: Subject, options: ResampleOptions) -> None:
+    """Refuse a network without neurons to draw, or without inputs for it."""
+    _network(subject, subject.data(options.dataset), options)
+
+
+def _network(subject: Subject, data: TrainTest, options: ResampleOptions) -> Shallow:
+    epoch = options.epoch
+    network = subject.network if epoch is None else subject.kept(epoch)
+    return shallow_at_rest(network, data.train.x)
+
+
 def _check_size(input_dim: int, n_inputs: int, options: ResampleOptions) -> None:
     drawn = ("`n_features`", max(options.n_features))
     rows = ("`n_fit`", min(options.n_fit, n_inputs))
@@ -65,7 +78,7 @@ def _check_size(input_dim: int, n_inputs: int, options: ResampleOptions) -> None
 
 
 def _notes(
-    width: int, varying: int, inputs: Inputs, options: ResampleOptions
+    width: int, varying: int, data: TrainTest, options: ResampleOptions
 ) -> list[str]:
     """What was asked for and is not there; a draw that cannot be made is refused."""
     too_many = [k for k in options.n_features if k > varying]
@@ -75,16 +88,17 @@ def _notes(
             f"{varying} of the {width} neurons vary on the data: without replacement "
             f"`n_features` can be at most that, got {listed}."
         )
+    n_fit = len(data.train.x)
     told = {
         f"{width - varying} constant features were kept out of the draws.": (
             varying < width
         ),
         f"There is no top-k of {listed} features: {varying} vary.": bool(too_many),
         "Without labels only the error of the corrected readout is given.": (
-            inputs.y is None
+            data.n_classes is None
         ),
-        f"The readout is solved on the {len(inputs.x)} training samples there are.": (
-            len(inputs.x) < options.n_fit
+        f"The readout is solved on the {n_fit} training samples there are.": (
+            n_fit < options.n_fit
         ),
         "The error without refit is that of draws with replacement.": (
             options.method != "with-replacement"
@@ -127,8 +141,8 @@ def error_figure(errors: pl.DataFrame) -> Figure:
     return figure
 
 
-def _splits(inputs: Inputs, options: ResampleOptions) -> Splits | None:
-    if inputs.y is None or inputs.test_x is None or inputs.test_y is None:
+def _splits(data: TrainTest, options: ResampleOptions) -> Splits | None:
+    if data.n_classes is None or data.test is None:
         return None
-    fit = fit_sample(inputs, options.n_fit)
-    return Splits(fit, Sample(inputs.test_x, inputs.test_y))
+    fit = fit_sample(Sample(*data.train), options.n_fit)
+    return Splits(fit, Sample(*data.test))

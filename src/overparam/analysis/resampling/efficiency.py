@@ -9,11 +9,6 @@ import numpy as np
 import polars as pl
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ...analysis.intervals import mean_interval
-from ...analysis.resampling.draws import Draw, corrected, draw, predicted_error
-from ...analysis.resampling.laws import sampling_law
-from ...analysis.resampling.refit import Refitted, Sample, refit
-from ...analysis.shallow import FeatureMoments, Shallow, feature_moments
 from ...errors import ConfigError
 from ...keys import purpose_key
 from ...networks.feature_laws import random_features
@@ -21,7 +16,12 @@ from ...networks.standardised import StandardisedTwoLayer, with_moments
 from ...networks.two_layer import TwoLayer
 from ...readouts.logistic import NewtonSettings
 from ...training.plan import Progress, silent
-from .resample_options import ResampleOptions
+from ..intervals import mean_interval
+from ..shallow import FeatureMoments, Shallow, feature_moments
+from .draws import Draw, corrected, draw, predicted_error
+from .laws import sampling_law
+from .options import ResampleOptions
+from .refit import Refitted, Sample, refit
 
 
 @dataclass(frozen=True)

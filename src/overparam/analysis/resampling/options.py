@@ -5,6 +5,7 @@ from typing import Literal
 
 from ...checks import at_least, finite, positive, seeds
 from ...errors import ConfigError
+from ..declaration import Analysis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,3 +80,11 @@ class ResampleOptions:
             raise ConfigError(
                 f"`n_features` must hold numbers from 1, got {self.n_features}."
             )
+
+
+ANALYSIS = Analysis(
+    name="resample",
+    question="How few neurons drawn from a wide network are enough?",
+    options=ResampleOptions,
+    code="overparam.analysis.resampling.analyse",
+)

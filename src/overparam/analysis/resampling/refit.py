@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ...checks import positive
+from ...data.dataset import Split
+from ...data.parts import take
 from ...objectives.labels import check_labels
 from ...objectives.losses import accuracy
 from ...readouts.feature_cache import StoredFeatures
@@ -23,6 +25,15 @@ class Sample(NamedTuple):
 
     x: Float[Array, "n input_dim"]
     y: Int[Array, " n"]
+
+
+def fit_sample(sample: Sample, n: int) -> Sample:
+    """At most `n` of the samples to fit readouts on, of all classes."""
+    if n >= len(sample.y):
+        return sample
+    numbered = Split(np.arange(len(sample.y)), np.asarray(sample.y))
+    chosen = take(numbered, n, what="fitted").x
+    return Sample(sample.x[chosen], sample.y[chosen])
 
 
 @dataclass(frozen=True, kw_only=True)

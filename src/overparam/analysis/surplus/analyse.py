@@ -6,15 +6,15 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...analysis.comparison.canonical import canonical
-from ...analysis.comparison.matching import neuron_masses
-from ...analysis.surplus.removal import pruned_risks
 from ...limits.population import risk
 from ...plots.figure import COLOURS, legend, logarithmic, panels
 from ...training.plan import Progress, silent
-from ..analyses import Findings, Subject
-from .stored import stored_covariance, stored_student, stored_teacher
-from .surplus_options import SurplusOptions
+from ..comparison.canonical import canonical
+from ..comparison.matching import neuron_masses
+from ..declaration import Findings
+from ..subject import Subject
+from .options import SurplusOptions
+from .removal import pruned_risks
 
 
 def analyse(
@@ -27,12 +27,12 @@ def analyse(
             are to be merged.
     """
     subject = subjects[0]
-    student = stored_student(subject, "surplus")
-    teacher = stored_teacher(subject, "surplus")
+    student = subject.neurons()
+    planted = subject.teacher()
+    teacher, covariance = planted.network, planted.covariance
     merged = canonical(student, tolerance=options.merge) if options.merge else student
     counts = np.arange(merged.readout.shape[0], -1, -1)
     masses = np.sort(neuron_masses(merged))
-    covariance = stored_covariance(subject)
     risks = pruned_risks(
         merged, teacher, counts.tolist(), covariance=covariance, progress=progress
     )
@@ -64,6 +64,13 @@ def analyse(
         summary=summary,
         notes=notes,
     )
+
+
+def check(subject: Subject, options: SurplusOptions) -> None:
+    """Refuse a run without two-layer student or teacher."""
+    del options
+    subject.teacher()
+    subject.neurons()
 
 
 def _figure(table: pl.DataFrame, planted: int, full: float, subject: Subject) -> Figure:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ...checks import at_least
+from ..declaration import Analysis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,3 +25,11 @@ class SurplusOptions:
 
     def __post_init__(self) -> None:
         at_least(0, merge=self.merge, slack=self.slack)
+
+
+ANALYSIS = Analysis(
+    name="surplus",
+    question="How many neurons of a student does its function need?",
+    options=SurplusOptions,
+    code="overparam.analysis.surplus.analyse",
+)

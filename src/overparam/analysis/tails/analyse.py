@@ -10,21 +10,20 @@ import polars as pl
 from matplotlib.figure import Figure
 from numpy import ndarray
 
-from ...analysis.pruning.networks import layer_weights, squared_sizes
-from ...analysis.tails.estimators import CHARACTERISTIC_POINTS, hill_plot, survival
-from ...analysis.tails.gradient import gradient_noise
-from ...analysis.tails.report import TailIndex, tail_report
-from ...analysis.tails.spectrum import spectrum_exponent
 from ...dynamics.descent import BatchLoss
 from ...errors import ConfigError
 from ...keys import seed_key
 from ...networks.layers import READOUT
 from ...plots.figure import COLOURS, legend, panels
 from ...training.plan import Progress, silent
-from ..analyses import Findings, Subject
-from .losses import LOSSES
-from .prune_analysis import data_of
-from .tails_options import TailsOptions
+from ..declaration import Findings
+from ..pruning.networks import layer_weights, squared_sizes
+from ..subject import Subject
+from .estimators import CHARACTERISTIC_POINTS, hill_plot, survival
+from .gradient import gradient_noise
+from .options import TailsOptions
+from .report import TailIndex, tail_report
+from .spectrum import spectrum_exponent
 
 
 BATCH_SIZE = 100
@@ -72,6 +71,14 @@ def analyse(
         summary={"of": options.of} | exponents,
         notes=[*_notes(options), *notes],
     )
+
+
+def check(subject: Subject, options: TailsOptions) -> None:
+    """Refuse a network without such layers, or without the data of its gradients."""
+    layer_weights(subject.network, layers=_split(options.layers))
+    if options.of == "gradient-noise":
+        subject.data()
+        subject.objective()
 
 
 def _each(
@@ -133,17 +140,11 @@ def _samples(
     if options.of == "column-norms":
         norms = {name: np.sqrt(squared_sizes(w)) for name, w in weights.items()}
         return {n: _Sample(v, np.arange(v.size)) for n, v in norms.items()}
-    data = data_of(subject)
-    if data is None:
-        raise ConfigError(
-            f"The data of a run of {subject.run.study} are not known to this analysis; "
-            "gradient-noise needs a run of heavy-tails."
-        )
     n_batches = options.n_batches or N_BATCHES
     found = gradient_noise(
         subject.network,
-        data.train,
-        objective=BatchLoss(LOSSES[subject.run.config["loss"]]),
+        subject.data().train,
+        objective=BatchLoss(subject.objective().loss),
         batch_size=options.batch_size or BATCH_SIZE,
         n_batches=n_batches,
         key=seed_key(options.seed),

@@ -5,6 +5,7 @@ from typing import Literal
 
 from ...checks import MOST_REPETITIONS, at_least, in_range, seeds
 from ...errors import ConfigError
+from ..declaration import Analysis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,3 +51,11 @@ class TailsOptions:
                 raise ConfigError(
                     f"`{name}` is for `--of gradient-noise`, got `--of {self.of}`."
                 )
+
+
+ANALYSIS = Analysis(
+    name="tails",
+    question="How heavy are the tails of the hidden weights?",
+    options=TailsOptions,
+    code="overparam.analysis.tails.analyse",
+)

@@ -1,13 +1,17 @@
 """`overparam analyse RUN [RUN ...] NAME`: look at stored networks."""
 
+import dataclasses
 import difflib
 import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ...analysis.catalogue import ANALYSES, analysis
+from ...analysis.declaration import Analysis, Findings
+from ...catalogue import load
 from ...checks import shortened
 from ...errors import ConfigError, StoreError
 from ...field_values import unknown
@@ -19,14 +23,10 @@ from ...store.identity import id_of
 from ...store.json_values import plain
 from ...store.read import StoredRun, read_run, read_runs
 from ...store.resolve import resolve_run
-from ...studies.analyses import ANALYSES, Analysis, Subject, analysis
+from ...studies.registry import STUDIES
 from ..arguments import Storage, overview, parse_all
 from ..show import print_json, print_table, print_values, tell, tell_unverified
 from .describe import Describing
-
-
-if TYPE_CHECKING:
-    from ...studies.analyses import Findings
 
 
 ROWS_OF_A_TERMINAL = 30
@@ -36,8 +36,7 @@ ROWS_OF_A_TERMINAL = 30
 def forms() -> dict[str, list[type[Any]]]:
     """The options of the verb, by its subject."""
     return {
-        name: [entry.options_class(), Describing, Storage]
-        for name, entry in ANALYSES.items()
+        name: [entry.options, Describing, Storage] for name, entry in ANALYSES.items()
     }
 
 
@@ -48,25 +47,28 @@ def main(argv: Sequence[str]) -> int:
         return 0 if argv else 2
     runs, name, rest = _split(argv)
     entry = analysis(name)
-    kind = entry.options_class()
+    kind = entry.options
     options, printing, storage = parse_all(
         forms()[name],
         rest,
         prog=f"overparam analyse RUN {name}",
         description=kind.__doc__ or "",
     )
+    from ...studies.contract import as_subject
+
     keep_compiled()
     stored = [run for text in runs for run in _stored(storage.runs, text, entry)]
     _check_number(name, entry, len(stored))
     _check_distinct(stored)
     _check_data(stored)
     tell_unverified(stored)
-    subjects = [Subject(run) for run in stored]
+    subjects = [as_subject(run) for run in stored]
     with (
         Reporter(name, unit="part") as reporter,
         precision(*(run.config for run in stored)),
     ):
         findings = entry.analyse()(subjects, options, reporter)
+    findings = _with_published(name, findings, stored)
     _print(findings, as_json=printing.json)
     question = {
         "analysis": name,
@@ -76,6 +78,20 @@ def main(argv: Sequence[str]) -> int:
     folder = storage.runs / "analyses" / name / _label(stored, question)
     _write(findings, question, folder)
     return 0
+
+
+def _with_published(
+    name: str, findings: Findings, stored: Sequence[StoredRun]
+) -> Findings:
+    """The findings with the table that a published script writes of such runs."""
+    studies = {run.study for run in stored}
+    entry = STUDIES.get(studies.pop()) if len(studies) == 1 else None
+    places = {} if entry is None else entry.published_tables
+    if name not in places:
+        return findings
+    (first, *_) = findings.tables.values()
+    tables = {**findings.tables, "reference": load(places[name])(stored, first)}
+    return dataclasses.replace(findings, tables=tables)
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], str, list[str]]:
@@ -147,7 +163,7 @@ def _label(stored: Sequence[StoredRun], question: Mapping[str, Any]) -> str:
     return f"{told}-{id_of('analysis', question)}"
 
 
-def _print(findings: "Findings", *, as_json: bool) -> None:
+def _print(findings: Findings, *, as_json: bool) -> None:
     tables = {name: frame.to_dicts() for name, frame in findings.tables.items()}
     if as_json:
         print_json({"summary": findings.summary, "tables": tables})
@@ -163,7 +179,7 @@ def _print(findings: "Findings", *, as_json: bool) -> None:
         tell(f"note: {note}")
 
 
-def _write(findings: "Findings", question: Mapping[str, Any], folder: Path) -> None:
+def _write(findings: Findings, question: Mapping[str, Any], folder: Path) -> None:
     from ...plots.figure import save
     from ...store.tables import write_table
 

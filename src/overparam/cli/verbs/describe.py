@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...catalogue import load
 from ...processes import keep_compiled
 from ...running.precision import precision
-from ...studies.registry import STUDIES, load, study
+from ...studies.registry import STUDIES, study
 from ..arguments import overview
 from ..show import print_json, print_values
 from .run import forms, parse_run

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...analysis.catalogue import ANALYSES
 from ...reproductions.registry import REPRODUCTIONS
-from ...studies.analyses import ANALYSES
 from ...studies.registry import STUDIES
 from ..arguments import parse
 from ..show import print_json, print_table

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from ...catalogue import load
 from ...processes import STOP, keep_compiled
 from ...progress import Reporter, duration
 from ...running.execute import Executed, execute
 from ...store.read import read_run
 from ...studies.presets import Preset
-from ...studies.registry import STUDIES, load, study
+from ...studies.registry import STUDIES, study
 from ..arguments import Storage, overview, parse_all, take_name
 from ..compile_clock import CompileClock
 from ..show import print_json, print_values, tell, tell_unverified

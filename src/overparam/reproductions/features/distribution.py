@@ -10,11 +10,11 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
+from ...analysis.comparison.analyse import analyse
+from ...analysis.comparison.options import CompareOptions
 from ...plots.figure import COLOURS, panels
 from ...store.read import StoredRun
-from ...studies.analyses import Subject
-from ...studies.features.compare_analysis import analyse
-from ...studies.features.compare_options import CompareOptions
+from ...studies.contract import as_subject
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .sources import CONCENTRATING_PENALTY, DEFAULT_PENALTY, SEEDS, caption, source
 
@@ -207,7 +207,7 @@ def _distances(
         options = dataclasses.replace(
             options, n_permutations=99, n_bootstrap=20, n_probes=50, n_inputs=200
         )
-    return analyse([Subject(a), Subject(b)], options).tables["distances"]
+    return analyse([as_subject(a), as_subject(b)], options).tables["distances"]
 
 
 REPRODUCTION = Reproduction(

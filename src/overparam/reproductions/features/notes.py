@@ -9,10 +9,10 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from ...analysis.intervals import mean_interval
+from ...analysis.resampling.options import ResampleOptions
 from ...plots.figure import COLOURS, panels
 from ...store.read import StoredRun
 from ...studies.features.config import Features
-from ...studies.features.resample_options import ResampleOptions
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .sources import KEPT, efficiency_of
 

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from ...analysis.intervals import Interval, mean_interval
+from ...analysis.resampling.efficiency import summarise
+from ...analysis.resampling.options import ResampleOptions
 from ...plots.figure import COLOURS, panels
 from ...store.read import StoredRun
-from ...studies.features.efficiency import summarise
-from ...studies.features.resample_options import ResampleOptions
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .sources import (
     CONCENTRATING_PENALTY,

@@ -6,12 +6,13 @@ from typing import Any
 
 import polars as pl
 
-from ...analysis.resampling.refit import Sample
+from ...analysis.resampling.efficiency import Splits, efficiency
+from ...analysis.resampling.options import ResampleOptions
+from ...analysis.resampling.refit import Sample, fit_sample
+from ...analysis.shallow import shallow_at_rest
+from ...analysis.subject import Subject
 from ...store.read import StoredRun
-from ...studies.analyses import Subject
-from ...studies.features.efficiency import Splits, efficiency
-from ...studies.features.resample_options import ResampleOptions
-from ...studies.features.subject import fit_sample, inputs_of, network_at
+from ...studies.contract import as_subject
 from ..reproduction import Results, Scale
 
 
@@ -40,7 +41,7 @@ def subject_of(results: Results, **wanted: Any) -> Subject:
     """
     for run in results.stored:
         if all(run.config[name] == value for name, value in wanted.items()):
-            return Subject(run)
+            return as_subject(run)
     raise LookupError(f"No run of the reproduction has {wanted}.")
 
 
@@ -49,15 +50,13 @@ def efficiency_of(
     run: StoredRun, epoch: int | None, options: ResampleOptions
 ) -> pl.DataFrame:
     """Accuracy against k for one stored network; computed once per process."""
-    subject = Subject(run)
-    inputs = inputs_of(subject, None)
-    network = network_at(subject, epoch, inputs)
-    assert inputs.y is not None
-    assert inputs.test_x is not None
-    assert inputs.test_y is not None
-    fit = fit_sample(inputs, options.n_fit)
-    test = Sample(inputs.test_x, inputs.test_y)
-    return efficiency(network, Splits(fit, test), options)
+    subject = as_subject(run)
+    data = subject.data()
+    assert data.test is not None
+    trained = subject.network if epoch is None else subject.kept(epoch)
+    network = shallow_at_rest(trained, data.train.x)
+    fit = fit_sample(Sample(*data.train), options.n_fit)
+    return efficiency(network, Splits(fit, Sample(*data.test)), options)
 
 
 def caption(results: Results, what: str) -> str:

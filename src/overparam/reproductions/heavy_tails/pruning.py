@@ -8,8 +8,8 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ...analysis.pruning.table import COLUMNS
 from ...plots.figure import COLOURS, panels
-from ...studies.heavy_tails.pruned import COLUMNS
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .arms import Arm, caption, differences, higher, sign_claim
 

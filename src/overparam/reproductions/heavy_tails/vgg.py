@@ -8,9 +8,9 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from ...analysis.intervals import mean_interval
+from ...analysis.pruning.table import COLUMNS
 from ...plots.curves import curves
 from ...plots.figure import COLOURS, panels
-from ...studies.heavy_tails.pruned import COLUMNS
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .arms import matched_sigma
 

@@ -1,5 +1,6 @@
 """Images and initial network of one run of the study `features`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import equinox as eqx
@@ -11,6 +12,8 @@ from jaxtyping import Array, Float, Int
 from ...data.catalogue import load
 from ...data.dataset import Dataset, Split
 from ...data.parts import check_classes, hold_out, take
+from ...data.source import Batch
+from ...data.train_test import TrainTest
 from ...errors import ConfigError
 from ...keys import purpose_key
 from ...memory import Need, check_memory, itemsize
@@ -19,6 +22,8 @@ from ...networks.initialise import output_scale
 from ...networks.network import Network
 from ...networks.standardised import StandardisedTwoLayer, with_moments
 from ...networks.two_layer import TwoLayer
+from ...objectives.losses import cross_entropy
+from ...objectives.objective import Objective
 from .config import Features
 
 
@@ -66,6 +71,29 @@ def images(config: Features) -> Images:
         test = replace(test, y=np.asarray(jax.random.permutation(key, test.y)))
     parts = [_on_device(split, config.precision) for split in (train, validation, test)]
     return Images(*parts, n_classes=dataset.n_classes)
+
+
+def data(config: Features, stored: Mapping[str, np.ndarray]) -> TrainTest:
+    """The images; labels that were permuted as a check are as they were."""
+    del stored
+    found = images(replace(config, shuffle_test_labels=False))
+    train, test = (Batch(part.x, part.y) for part in (found.train, found.test))
+    return TrainTest(train, test, found.n_classes)
+
+
+def objective(config: Features) -> Objective:
+    """Cross-entropy, and the penalties of the layers that move."""
+    scale = output_scale(config.scaling, config.width)
+    n_classes = images(config).n_classes
+    penalties = {
+        "weights": config.feature_penalty / config.width,
+        "readout": config.readout_penalty * scale**2 / n_classes,
+    }
+    if config.exact:
+        penalties = {"readout": (config.ridge or 0) * scale**2 / 2}
+    return Objective(
+        loss=cross_entropy, name="cross-entropy", penalty="l2", penalties=penalties
+    )
 
 
 def initial_network(config: Features, input_dim: int, n_classes: int) -> Network:

@@ -30,6 +30,11 @@ class Data(NamedTuple):
     test: Batch
     n_classes: int
 
+    @property
+    def parts(self) -> dict[str, Batch]:
+        """Both parts by name."""
+        return {"train": self.train, "test": self.test}
+
 
 def load_data(config: HeavyTails) -> Data:
     """The data of a run, inputs as vectors for mlp and as images for vgg11.

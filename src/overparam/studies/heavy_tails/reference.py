@@ -39,19 +39,17 @@ MODELS = {"mlp": "fcn", "vgg11": "vgg11", "vgg11-wide": "vgg11_wide"}
 SORTED_BY = ("model", "width", "lr", "it_noise", "it_noise_alpha", "it_noise_scale")
 
 
-def reference_table(
-    runs: Sequence[StoredRun], rows: Sequence[Sequence[Mapping[str, float]]]
-) -> pl.DataFrame:
+def reference_table(runs: Sequence[StoredRun], pruning: pl.DataFrame) -> pl.DataFrame:
     """Pruned runs of this study in the published form.
 
     Args:
         runs: Stored runs of heavy-tails.
-        rows: The pruning rows of each run.
+        pruning: What the analysis `prune` found of them.
     """
+    found = {run.path.name: run for run in runs}
     records = [
-        {**_run_columns(run), **_row_columns(row)}
-        for run, found in zip(runs, rows, strict=True)
-        for row in found
+        {**_run_columns(found[row["run"]]), **_row_columns(row)}
+        for row in pruning.to_dicts()
     ]
     return pl.DataFrame(records).select(COLUMNS).sort(SORTED_BY, maintain_order=True)
 
@@ -80,12 +78,12 @@ def _run_columns(run: StoredRun) -> dict[str, Any]:
     }
 
 
-def _row_columns(row: Mapping[str, float]) -> dict[str, Any]:
+def _row_columns(row: Mapping[str, Any]) -> dict[str, Any]:
     # Level 0 means the network as it is, where ours removes columns of zeros.
     unpruned = row["level"] == 0
     return {
         "criterion_ratio": row["level"],
-        "pruning_criterion": "parameter_ratio" if row["by_ratio"] else "mce",
+        "pruning_criterion": row["criterion"].replace("-", "_"),
         "train_loss": row["train_loss"],
         "train_acc": 100 * row["train_accuracy"],
         "test_loss": row["test_loss"],

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
+from ...analysis.pruning.table import COLUMNS, pruning_rows, summary_of
 from ...data.source import Table
 from ...dynamics.descent import BatchLoss, Descent
 from ...dynamics.noisy_descent import NoisyDescent, PowerDecay, torch_sgd
@@ -36,7 +37,6 @@ from . import measure
 from .config import HeavyTails
 from .data import Data, load_data
 from .losses import LOSSES
-from .pruned import COLUMNS, pruning_rows, summary_of
 from .stop import stop_rule
 
 
@@ -49,7 +49,7 @@ def run(config: HeavyTails, context: Context) -> Outcome:
     status = trajectory.status
     if not has_finite_losses(final):
         network, status = trajectory.network, "diverged"
-    rows = pruning_rows(network, problem.data, loss=LOSSES[config.loss])
+    rows = pruning_rows(network, problem.data.parts, loss=LOSSES[config.loss])
     measured: dict[str, Any] = final | summary_of(rows)
     if status == "diverged":
         measured = dict.fromkeys(measured)
@@ -309,7 +309,7 @@ def describe(config: HeavyTails) -> dict[str, Any]:
         "scale accumulated by max_steps": _accumulated(problem),
         "standard deviation of initial entries": entries,
         "pruning ratio of the initial network": summary_of(
-            pruning_rows(problem.network, None)
+            pruning_rows(problem.network, {})
         )["pruning_ratio"],
     }
 

@@ -40,7 +40,7 @@ def run(config: Planted, context: Context) -> Outcome:
     kept = Snapshots.of(config.snapshot_steps, context.checkpoints)
     training = kept.watching(problem.training())
     watch = context.watch(kept=[kept.kept])
-    return _outcome(problem, train(training, _plan(config), watch=watch), kept)
+    return _outcome(problem, train(training, plan(config), watch=watch), kept)
 
 
 def run_together(configs: Sequence[Planted], context: Context) -> list[Outcome]:
@@ -62,13 +62,14 @@ def run_together(configs: Sequence[Planted], context: Context) -> list[Outcome]:
             snapshots.watching(replace(training, **same))
             for training, snapshots in zip(trainings, kept, strict=True)
         ],
-        _plan(configs[0]),
+        plan(configs[0]),
         watch=context.watch(kept=[snapshots.kept for snapshots in kept]),
     )
     return [_outcome(*each) for each in zip(problems, trajectories, kept, strict=True)]
 
 
-def _plan(config: Planted) -> Plan:
+def plan(config: Planted) -> Plan:
+    """How long to train and how often to look."""
     return Plan(
         n_steps=config.epochs * config.steps_per_epoch,
         batch_size=config.batch_size,
@@ -195,7 +196,7 @@ def _sizes(network: TwoLayer, initial: TwoLayer) -> dict[str, Float[Array, ""]]:
 
 def describe(config: Planted) -> dict[str, Any]:
     """Facts of the data set that are known before training."""
-    _plan(config)  # Refuses what could not be trained.
+    plan(config)  # Refuses what could not be trained.
     problem = Problem.of(config)
     key = purpose_key(config.seed, "description")
     report = describe_teacher(problem.stream(), key=key)

@@ -1,10 +1,13 @@
 """Data, planted model and activation patterns of one trial."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from ...analysis.subject import Teacher
 from ...convex.programs.patterns import (
     Patterns,
     all_ones_direction,
@@ -15,10 +18,15 @@ from ...convex.programs.patterns import (
 )
 from ...convex.programs.program import Program, convex_program, with_bias
 from ...convex.recovery.planted import PlantedWeights, plant
+from ...data.source import Batch
 from ...data.sources.designs import design_matrix, draw_alive, generator, label_noise
 from ...data.sources.designs import planted_directions as draw_directions
+from ...data.train_test import TrainTest
 from ...keys import purpose_key
 from ...memory import check_memory
+from ...networks.two_layer import TwoLayer
+from ...objectives.losses import half_sum_of_squares
+from ...objectives.objective import Objective
 from .config import Recovery
 
 
@@ -110,3 +118,53 @@ def _design(config: Recovery, purpose: str, n: int) -> Float[np.ndarray, "n d"]:
         key=purpose_key(config.seed, purpose),
     )
     return with_bias(x) if config.bias else x
+
+
+def data(config: Recovery, stored: Mapping[str, np.ndarray]) -> TrainTest:
+    """The samples that the run stored, and fresh ones without noise."""
+    trial = Trial.of(config)
+    x, y = (stored.get(name, getattr(trial, name)) for name in ("x", "y"))
+    inputs = trial.test_inputs()
+    train, test = (
+        Batch(
+            jnp.asarray(inputs, config.precision),
+            jnp.asarray(labels.reshape(-1, 1), config.precision),
+        )
+        for inputs, labels in ((x, y), (inputs, trial.target(inputs)))
+    )
+    return TrainTest(train, test)
+
+
+def teacher(config: Recovery, stored: Mapping[str, np.ndarray]) -> Teacher:
+    """The planted neurons, under Gaussian inputs of variance 1/n."""
+    trial = Trial.of(config)
+    directions = np.asarray(stored.get("planted", trial.directions)).T
+    readout = np.ones((directions.shape[1], 1))
+    if config.network == "normalised":
+        hidden = np.maximum(trial.x @ directions, 0)
+        readout = 1 / np.linalg.norm(hidden, axis=0)[:, None]
+    if config.network == "skip":
+        directions, readout = np.zeros((len(directions), 0)), directions
+    return Teacher(
+        network=TwoLayer(
+            weights=jnp.asarray(directions, config.precision),
+            readout=jnp.asarray(readout, config.precision),
+            skip=config.network == "skip",
+        ),
+        covariance=np.eye(trial.x.shape[1]) / config.n_samples,
+        gaussian=config.design == "gaussian" and not config.bias,
+    )
+
+
+def objective(config: Recovery) -> Objective:
+    """Half the sum of squares, and half the penalty times that of all weights."""
+    beta = config.beta or 0.0
+    fields = ("weights", "readout", "skip_weights")
+    normalised = config.network == "normalised"
+    return Objective(
+        loss=half_sum_of_squares,
+        name="squared",
+        sums=True,
+        penalty="none" if not beta else "output-norms" if normalised else "l2",
+        penalties={} if normalised else dict.fromkeys(fields, beta / 2),
+    )

@@ -18,6 +18,7 @@ from ...networks.network import Network
 from ...networks.skip_neuron import SkipNeuron
 from ...networks.two_layer import NormalisedTwoLayer, TwoLayer
 from ...networks.view import two_layer_view
+from ...objectives.losses import half_sum_of_squares
 from ...objectives.penalties import L2Penalty
 from ...training.loop import train
 from ...training.plan import Plan, Record, Training
@@ -67,13 +68,6 @@ def train_trial(trial: Trial, context: Context) -> Outcome:
         arrays={"x": trial.x, "y": trial.y, "planted": trial.directions},
         network=trained,
     )
-
-
-def half_sum_of_squares(
-    outputs: Float[Array, "batch 1"], targets: Float[Array, "batch 1"]
-) -> Float[Array, ""]:
-    r"""$\tfrac12 \|f - y\|^2$: summed, as in the convex programme."""
-    return 0.5 * jnp.sum((outputs - targets) ** 2)
 
 
 def _initial(trial: Trial, *, key: PRNGKeyArray) -> Network:

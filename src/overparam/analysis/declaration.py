@@ -1,0 +1,57 @@
+"""What an analysis declares beside its code; the standard library only."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..catalogue import load
+
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What an analysis found."""
+
+    tables: "Mapping[str, pl.DataFrame]"
+    """Tables by name; the first one is printed."""
+    figures: "Mapping[str, Figure]" = field(default_factory=dict)
+    """Figures by name."""
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    """Scalars worth reading first."""
+    notes: Sequence[str] = ()
+    """Sentences to read with them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """One question to any network: where its code is, and what is said of it.
+
+    The module `code` holds `analyse(subjects, options, progress) -> Findings` and
+    `check(subject, options)`, which refuses in one sentence what it cannot look at,
+    before any long work.
+    """
+
+    name: str
+    """As on the command line."""
+    question: str
+    """The question in one line."""
+    options: type[Any]
+    """The class of its options."""
+    code: str
+    """The module of its code."""
+    most_subjects: int | None = 1
+    """How many runs it takes at most; `None` takes any number."""
+    least_subjects: int = 1
+    """How many runs it needs."""
+
+    def analyse(self) -> Callable[..., Findings]:
+        """The function `analyse(subjects, options, progress)`."""
+        return load(f"{self.code}:analyse")
+
+    def check(self) -> Callable[..., None]:
+        """The function `check(subject, options)`."""
+        return load(f"{self.code}:check")

@@ -1,0 +1,1 @@
+"""Which neurons of a teacher a student has found."""
