@@ -1,8 +1,13 @@
-"""One compiled chunk of steps for one network or for many."""
+"""One compiled chunk of steps for one network or for many.
+
+Everything here is traced by JAX once and then runs without Python. Trees of a network
+hold arrays beside what is static (activations, scales); control flow of JAX carries
+arrays alone, hence the partitions before it and the combinations after it.
+"""
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -74,7 +79,9 @@ class Group(eqx.Module):
 
     def at(self, part: PyTree, index: int) -> PyTree:
         """Entry `index` of a part of the group (states, infos)."""
-        return part if self.size == 1 else _entry(part, index)
+        if self.size == 1:
+            return part
+        return jax.tree.map(lambda a: a[index] if eqx.is_array(a) else a, part)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,12 +123,17 @@ def advance(
     Returns:
         States of each group after the chunk, and what there is to tell of them.
     """
-    small = all(_is_small(group, extent) for group in groups)
-    return _compiled(one_core=small)(groups, shared, first_step, extent)
+    # The option is one of the whole program: no part of it may need more cores.
+    one_core = all(
+        is_small(extent.batch_size, n_weights(group.member) // group.size)
+        for group in groups
+    )
+    return _compiled(one_core=one_core)(groups, shared, first_step, extent)
 
 
 @functools.cache
 def _compiled(*, one_core: bool) -> Any:
+    # Kept by option: a new `filter_jit` would compile everything again.
     on_cpu = jax.default_backend() == "cpu"
     options = compiler_options(one_core=one_core) if on_cpu else None
     return eqx.filter_jit(  # pyright: ignore[reportCallIssue]
@@ -137,24 +149,14 @@ def step_work(member: Member, stream: Stream, batch_size: int) -> float:
         batch = stream.source.batch(jax.tree.map(lambda leaf: leaf[0], drawn))
         return member.dynamics.step(member.state, batch, key=member.key)
 
-    lowered = (
-        eqx.filter_jit(step)
-        .lower(  # pyright: ignore[reportFunctionMemberAccess]
-            member, stream
-        )
-        .lowered
-    )
-    return lowered.cost_analysis()["flops"]
+    jitted: Any = eqx.filter_jit(step)
+    return jitted.lower(member, stream).lowered.cost_analysis()["flops"]
 
 
 def n_weights(member: Member) -> int:
     """Number of weights of a network in training."""
     leaves = jax.tree.leaves(eqx.filter(member.state.network, eqx.is_array))
     return sum(leaf.size for leaf in leaves)
-
-
-def _is_small(group: Group, extent: Extent) -> bool:
-    return is_small(extent.batch_size, n_weights(group.member) // group.size)
 
 
 def _advance(
@@ -164,43 +166,43 @@ def _advance(
     extent: Extent,
 ) -> tuple[tuple[State, ...], tuple[Moved, ...]]:
     def block(
-        states: tuple[State, ...], index: Int[Array, ""], drawn: PyTree
+        states: tuple[State, ...], inputs: tuple[Int[Array, ""], PyTree]
     ) -> tuple[tuple[State, ...], tuple[Info, ...]]:
+        index, drawn = inputs
         step = first_step + index * extent.n_steps
 
         def run(member: Member) -> tuple[State, Info]:
             if member.stream is not None:
+                # Drawn in here a block at a time, so that only one block of samples of
+                # each member is in memory.
                 own = _draw(member.stream, step, extent)
                 return _steps(member, member.stream.source, own, step)
             assert shared is not None
             return _steps(member, shared.source, drawn, step)
 
         moved = [
-            _for_each(run, _with_state(group.member, state), group.size)
+            _for_each(run, dataclasses.replace(group.member, state=state), group.size)
             for group, state in zip(groups, states, strict=True)
         ]
         return tuple(state for state, _ in moved), tuple(info for _, info in moved)
 
-    dynamic, static = eqx.partition(tuple(g.member.state for g in groups), eqx.is_array)
-
-    def body(carry: PyTree, inputs: tuple[Int[Array, ""], Any]) -> tuple[PyTree, Any]:
-        states, infos = block(eqx.combine(carry, static), *inputs)
-        return eqx.filter(states, eqx.is_array), infos
-
     indices = jnp.arange(extent.n_blocks, dtype=jnp.int32)
     drawn = None if shared is None else shared.drawn
-    dynamic, infos = jax.lax.scan(body, dynamic, (indices, drawn))
-    means = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), infos)
-    states = eqx.combine(dynamic, static)
-    moved = [
+    before = tuple(group.member.state for group in groups)
+    # All groups go through one scan: XLA may then overlap what they do.
+    states, means = _scan(block, before, (indices, drawn))
+    moved = tuple(
         Moved(mean, _finite(state.network, group.size))
         for group, state, mean in zip(groups, states, means, strict=True)
-    ]
-    return states, tuple(moved)
+    )
+    return states, moved
 
 
 def _finite(network: Network, size: int) -> Bool[Array, "..."]:
-    """Whether all weights are finite, for each member of a group."""
+    """Whether all weights are finite, for each member of a group.
+
+    Found inside the program: one flag comes back to Python instead of all weights.
+    """
     leaves = jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array))
     first = 0 if size == 1 else 1
     flags = [jnp.all(jnp.isfinite(a), axis=tuple(range(first, a.ndim))) for a in leaves]
@@ -218,7 +220,10 @@ def group(members: Sequence[Member]) -> Group:
 
 
 def signature(member: Member) -> Any:
-    """Equal for two members that can be stacked: same structure, shapes and types."""
+    """Equal for two members that can be stacked: same structure, shapes and types.
+
+    What is static must be equal too, since a program holds it once for the group.
+    """
     dynamic, static = eqx.partition(member, eqx.is_array)
     leaves, structure = jax.tree.flatten(dynamic)
     kept, static_structure = jax.tree.flatten(static)
@@ -230,20 +235,16 @@ def _draw(stream: Stream, step: Int[Array, ""], extent: Extent) -> Any:
     return stream.source.draw(stream.key, step, extent.n_steps, extent.batch_size)
 
 
-def _entry(part: PyTree, index: int) -> PyTree:
-    return jax.tree.map(lambda leaf: leaf[index] if eqx.is_array(leaf) else leaf, part)
-
-
-def _with_state(member: Member, state: State) -> Member:
-    return dataclasses.replace(member, state=state)
-
-
-def _for_each(run: Any, stacked: Member, size: int) -> tuple[State, Info]:
+def _for_each(
+    run: Callable[[Member], tuple[State, Info]], stacked: Member, size: int
+) -> tuple[State, Info]:
+    """What `run` makes of every member of a group, stacked as the group is."""
     if size == 1:
         return run(stacked)
     dynamic, static = eqx.partition(stacked, eqx.is_array)
 
     def guarded(leaves: PyTree) -> PyTree:
+        """A member that has stopped costs nothing: its state passes, infos are NaN."""
         member = eqx.combine(leaves, static)
         moved = jax.eval_shape(lambda: eqx.filter(run(member), eqx.is_array))
         held = jax.tree.map(lambda a: jnp.full(a.shape, jnp.nan, a.dtype), moved[1])
@@ -253,29 +254,42 @@ def _for_each(run: Any, stacked: Member, size: int) -> tuple[State, Info]:
             lambda: (eqx.filter(member.state, eqx.is_array), held),
         )
 
-    on_cpu = jax.default_backend() == "cpu"
-    moved = (
-        jax.lax.map(guarded, dynamic) if on_cpu else eqx.filter_vmap(guarded)(dynamic)
-    )
-    return eqx.combine(moved[0], static.state), moved[1]
+    # Under `vmap` the condition becomes a selection: what a member that has stopped
+    # would do is computed with the others, and dropped.
+    if jax.default_backend() == "cpu":
+        state, infos = jax.lax.map(guarded, dynamic)
+    else:
+        state, infos = eqx.filter_vmap(guarded)(dynamic)
+    return eqx.combine(state, static.state), infos
 
 
 def _steps(
-    member: Member, source: Source, drawn: Any, first: Int[Array, ""]
+    member: Member, source: Source, drawn: PyTree, first: Int[Array, ""]
 ) -> tuple[State, Info]:
-    dynamic, static = eqx.partition(member.state, eqx.is_array)
-    n_steps = jax.tree.leaves(drawn)[0].shape[0]
+    """One member trained on the batches of one draw."""
 
-    def body(carry: PyTree, inputs: tuple[Int[Array, ""], Any]) -> tuple[PyTree, Info]:
+    def step(state: State, inputs: tuple[Int[Array, ""], PyTree]) -> tuple[State, Info]:
         offset, piece = inputs
-        state, info = member.dynamics.step(
-            eqx.combine(carry, static),
-            source.batch(piece),
-            key=jax.random.fold_in(member.key, first + offset),
-        )
+        # The key follows from the number of the step alone: a resumed run, whose chunks
+        # begin elsewhere, gets the same.
+        key = jax.random.fold_in(member.key, first + offset)
+        return member.dynamics.step(state, source.batch(piece), key=key)
+
+    n_steps = jax.tree.leaves(drawn)[0].shape[0]
+    offsets = jnp.arange(n_steps, dtype=jnp.int32)
+    return _scan(step, member.state, (offsets, drawn))
+
+
+def _scan(
+    step: Callable[[Any, Any], tuple[Any, Any]], state: Any, inputs: PyTree
+) -> tuple[Any, Any]:
+    """The state after `step` on each input in turn, and the means of its infos."""
+    dynamic, static = eqx.partition(state, eqx.is_array)
+
+    def body(carry: PyTree, each: PyTree) -> tuple[PyTree, Any]:
+        state, info = step(eqx.combine(carry, static), each)
         return eqx.filter(state, eqx.is_array), info
 
-    offsets = jnp.arange(n_steps, dtype=jnp.int32)
-    dynamic, infos = jax.lax.scan(body, dynamic, (offsets, drawn))
+    dynamic, infos = jax.lax.scan(body, dynamic, inputs)
     means = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), infos)
     return eqx.combine(dynamic, static), means
