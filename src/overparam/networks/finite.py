@@ -3,12 +3,12 @@
 import jax
 import numpy as np
 from jax.core import Tracer
+from jaxtyping import PyTree
 
 from ..errors import ConfigError
-from .network import Network
 
 
-def check_finite(network: Network, *, name: str = "network") -> None:
+def check_finite(network: PyTree, *, name: str = "network") -> None:
     """Every weight of `network` is finite.
 
     Inside a JAX transformation weights have no values yet and nothing is checked.

@@ -1,11 +1,12 @@
 """One form for every network whose neurons can be told apart: a two-layer view."""
 
+import dataclasses
 from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from ..errors import ConfigError
 from .activations import activation
@@ -77,6 +78,18 @@ class TwoLayerView(eqx.Module):
         """Whether neurons or outputs have biases."""
         return self.bias is not None or self.output_bias is not None
 
+    def select(
+        self,
+        chosen: Int[np.ndarray, " k"],
+        *,
+        readout: Float[Array, "k n_outputs"] | None = None,
+    ) -> "TwoLayerView":
+        """The view of some neurons, in this order, with their readout or a new one."""
+        bias = None if self.bias is None else self.bias[chosen]
+        readout = self.readout[chosen] if readout is None else readout
+        weights = self.weights[:, chosen]
+        return dataclasses.replace(self, weights=weights, bias=bias, readout=readout)
+
     def inputs(self, x: Float[Array, "batch *input"]) -> Float[Array, "batch _"]:
         """What `plain` takes: vectors, with a last column of ones if biased."""
         flat = x.reshape(len(x), -1)
@@ -113,7 +126,8 @@ class TwoLayerView(eqx.Module):
 
 
 def two_layer_view(
-    network: Network, x: Float[Array, "n_samples *input"] | np.ndarray | None = None
+    network: Network | TwoLayerView,
+    x: Float[Array, "n_samples *input"] | np.ndarray | None = None,
 ) -> TwoLayerView:
     r"""A network as neurons with input weights, bias and output weights.
 
@@ -124,13 +138,15 @@ def two_layer_view(
     of two layers becomes skip weights.
 
     Args:
-        network: A network with one hidden layer.
+        network: A network with one hidden layer; a view is its own.
         x: Samples whose moments or norms are taken where a network depends on its
             batch; others need none.
 
     Raises:
         ConfigError: If the network has no such view, or needs `x` and there is none.
     """
+    if isinstance(network, TwoLayerView):
+        return network
     if isinstance(network, StandardisedTwoLayer):
         return _standardised(network, x)
     name = getattr(network, "activation", "relu")
@@ -156,7 +172,8 @@ def two_layer_view(
             raise _none(network, f"it has {len(layers)} hidden layers")
         case _:
             raise _none(network, "its neurons are no activation of one linear layer")
-    parts.setdefault("readout", network.readout[: weights.shape[1]])
+    readout, width = network.readout, weights.shape[1]
+    parts.setdefault("readout", readout if len(readout) == width else readout[:width])
     return TwoLayerView(weights=weights, **parts)
 
 

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from overparam.analysis.comparison.matching import match_neurons
 from overparam.errors import ConfigError
+from overparam.networks.linear import LinearReadout
+from overparam.networks.radial import RadialFeatures
 from overparam.networks.two_layer import TwoLayer
+from overparam.networks.view import TwoLayerView
 
 
 SEEDS = st.integers(0, 2**31 - 1)
@@ -105,9 +108,60 @@ def test_networks_that_cannot_be_matched_are_refused():
         match_neurons(teacher, broken)
     with pytest.raises(ConfigError, match=r"`threshold` must lie in \[-1, 1\], got 2"):
         match_neurons(teacher, teacher, threshold=2)
-    skipping = TwoLayer(teacher.weights, jnp.ones((9, 3)), skip=True)
-    with pytest.raises(ConfigError, match="without skip connection"):
-        match_neurons(teacher, skipping)
+    with pytest.raises(ConfigError, match="both have radial neurons or neither"):
+        match_neurons(teacher, RadialFeatures(teacher.weights, teacher.readout))
+    with pytest.raises(ConfigError, match="LinearReadout has no two-layer view"):
+        match_neurons(teacher, LinearReadout(teacher.readout))
+
+
+def test_skip_weights_are_linear_neurons_that_come_last():
+    rng = np.random.default_rng(0)
+    teacher = _network(rng, 2)
+    linear = jnp.asarray(rng.normal(size=(6, 3)))
+    both = TwoLayer(
+        teacher.weights, jnp.concatenate([teacher.readout, linear]), skip=True
+    )
+    # Output 1 has its sign turned, output 2 is twice as strong.
+    moved = linear * jnp.asarray([[1.0, -1.0, 2.0]])
+    student = TwoLayer(
+        teacher.weights,
+        jnp.concatenate([teacher.readout, moved]),
+        scale=0.5,
+        skip=True,
+    )
+    matching = match_neurons(both, student)
+    np.testing.assert_allclose(matching.cover, [1, 1, 1, 0, 1], atol=1e-14)
+    sizes = np.linalg.norm(linear, axis=0)
+    np.testing.assert_allclose(matching.masses[2:], sizes)
+    assert matching.surplus_mass == pytest.approx(0.5 * sizes[1])
+    # A student without skip weights has no such neuron; its others are matched.
+    np.testing.assert_allclose(
+        match_neurons(both, teacher).cover, [1, 1, 0, 0, 0], atol=1e-14
+    )
+    assert match_neurons(teacher, student).lost.size == 0
+
+
+def test_a_hidden_bias_is_one_more_input_weight():
+    weights, readout = jnp.eye(2), jnp.ones((2, 1))
+    biases = jnp.asarray([1.0, 0.0])
+    teacher = TwoLayerView(weights, readout, bias=biases)
+    plain = match_neurons(teacher, TwoLayerView(weights, readout))
+    np.testing.assert_allclose(plain.cover, [np.sqrt(0.5), 1])
+    scaled = TwoLayerView(3 * weights, readout, bias=3 * biases)
+    np.testing.assert_allclose(match_neurons(teacher, scaled).cover, 1)
+    np.testing.assert_allclose(plain.masses, [np.sqrt(2), 1])
+
+
+def test_points_on_the_torus_are_compared_around_it():
+    points = jnp.asarray([[-1.9, 0.0], [1.0, 0.5]])
+    teacher = RadialFeatures(points, jnp.asarray([[1.0], [-2.0]]), scale=0.5)
+    turned = RadialFeatures(points + 4.0, jnp.ones((2, 1)))
+    matching = match_neurons(teacher, turned)
+    np.testing.assert_allclose(np.diag(matching.cosines), 1)
+    np.testing.assert_allclose(matching.masses, [0.5, 1])
+    # By hand: the mean over coordinates of cos(pi/2 times the offset).
+    apart = np.cos(np.pi / 2 * np.array([1.9, 0.5])).mean()
+    assert matching.cosines[0, 1] == pytest.approx(apart)
 
 
 @pytest.mark.parametrize(("activation", "lost"), [("relu", 3), ("tanh", 0)])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from overparam.analysis.hessian.curvature import smallest_curvatures
+from overparam.analysis.hessian.curvature import ExactRisk, smallest_curvatures
 from overparam.analysis.hessian.landscape import escape, settle, split_neuron
 from overparam.errors import ConfigError
 from overparam.limits.population import risk
@@ -38,7 +38,7 @@ def test_settling_near_the_teacher_finds_it(seed):
     near = jax.tree.map(
         lambda w: w + 0.01 * jnp.asarray(rng.normal(size=w.shape)), teacher
     )
-    settled = settle(near, teacher)
+    settled = settle(near, ExactRisk(teacher))
     # The floor is the rounding of the signal power, 1e-16 times a few.
     assert settled.risk <= 1e-13 < risk(near, teacher)
     assert risk(settled.network, teacher) <= 1e-13
@@ -47,7 +47,7 @@ def test_settling_near_the_teacher_finds_it(seed):
 def test_descent_that_is_cut_short_has_lowered_the_risk():
     teacher = two_layer(6, 3, 2, dtype="float64", key=jax.random.key(0))
     student = two_layer(6, 3, 2, dtype="float64", key=jax.random.key(1))
-    settled = settle(student, teacher, n_steps=3)
+    settled = settle(student, ExactRisk(teacher), n_steps=3)
     assert settled.n_steps == 3
     assert settled.gradient_norm > 1e-6
     assert settled.risk < risk(student, teacher)
@@ -57,17 +57,17 @@ def test_splitting_opens_the_way_out_of_a_local_minimum():
     """One neuron for two orthogonal ones settles between them; split, it finds both."""
     teacher = TwoLayer(jnp.eye(4)[:, :2], jnp.ones((2, 1)))
     start = TwoLayer(jnp.asarray([[1.0, 0.8, 0.1, 0.0]]).T, jnp.ones((1, 1)))
-    settled = settle(start, teacher)
-    stuck = smallest_curvatures(settled.network, teacher, count=2)
+    settled = settle(start, ExactRisk(teacher))
+    stuck = smallest_curvatures(settled.network, ExactRisk(teacher), count=2)
     assert settled.risk > 1e-2
     assert stuck.gradient_norm < 1e-6
     assert stuck.values[0] > -1e-8  # A minimum; 0 is the rescaling of its neuron.
-    back = escape(settled.network, stuck.direction, teacher)
+    back = escape(settled.network, stuck.direction, ExactRisk(teacher))
     assert back.risk == pytest.approx(settled.risk)
     split = split_neuron(settled.network, 0)
-    way_out = smallest_curvatures(split, teacher, count=1)
+    way_out = smallest_curvatures(split, ExactRisk(teacher), count=1)
     assert way_out.values[0] < -1e-3
-    assert escape(split, way_out.direction, teacher).risk <= 1e-13
+    assert escape(split, way_out.direction, ExactRisk(teacher)).risk <= 1e-13
 
 
 def test_a_neuron_that_is_not_there_cannot_be_split():

@@ -2,14 +2,17 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from overparam.analysis.surplus.removal import heaviest, pruned_risks
+from overparam.analysis.surplus.removal import heaviest, pruned_losses, pruned_risks
 from overparam.errors import ConfigError
 from overparam.limits.population import signal_power
 from overparam.networks.initialise import two_layer
 from overparam.networks.two_layer import TwoLayer
+from overparam.networks.view import TwoLayerView
+from overparam.objectives.losses import cross_entropy, half_squared_error
 
 
 def test_the_heaviest_neurons_are_kept_in_their_order():
@@ -37,3 +40,30 @@ def test_more_neurons_than_there_are_cannot_be_kept():
     network = two_layer(6, 3, 1, key=jax.random.key(0))
     with pytest.raises(ConfigError, match=r"`count` must lie in \[0, 3\], got 4."):
         heaviest(network, 4)
+
+
+def test_losses_over_samples_are_those_of_the_pruned_networks():
+    rng = np.random.default_rng(0)
+    network = TwoLayerView(
+        weights=jnp.asarray(rng.normal(size=(3, 6))),
+        readout=jnp.asarray(rng.normal(size=(6, 2))),
+        bias=jnp.asarray(rng.normal(size=6)),
+        skip=jnp.asarray(rng.normal(size=(3, 2))),
+        output_bias=jnp.asarray(rng.normal(size=2)),
+        scale=0.5,
+    )
+    x, y = (jnp.asarray(rng.normal(size=shape)) for shape in ((20, 3), (20, 2)))
+    counts = [6, 0, 4, 1]
+    found = pruned_losses(network, counts, x, y, loss=half_squared_error)
+    expected = [half_squared_error(heaviest(network, k)(x), y) for k in counts]
+    assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_losses_of_classes_are_those_of_the_pruned_networks():
+    network = two_layer(6, 3, 4, key=jax.random.key(0))
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(20, 6)), jnp.float32)
+    y = jnp.arange(20) % 4
+    found = pruned_losses(network, [3, 2], x, y, loss=cross_entropy)
+    expected = [cross_entropy(heaviest(network, k)(x), y) for k in (3, 2)]
+    # Single precision on both sides.
+    assert_allclose(found, expected, rtol=1e-5)

@@ -10,7 +10,9 @@ from ...checks import in_range
 from ...errors import ConfigError
 from ...networks.activations import ODD
 from ...networks.finite import check_finite
-from ...networks.two_layer import TwoLayer
+from ...networks.network import Network
+from ...networks.radial import SIDE
+from ...networks.view import TwoLayerView, two_layer_view
 
 
 FOUND = 0.99
@@ -23,12 +25,15 @@ class Matching:
 
     cosines: Float[np.ndarray, "teacher_width width"]
     """Cosine of each teacher neuron with each student neuron; 0 for a zero neuron."""
+    masses: Float[np.ndarray, " teacher_width"]
+    """Mass of each teacher neuron: norm of the output weights times that of the input
+    weights."""
     cover: Float[np.ndarray, " teacher_width"]
     """Largest cosine over the student's neurons."""
     lost: Int[np.ndarray, " n_lost"]
     """Teacher neurons that no student neuron covers."""
     lost_masses: Float[np.ndarray, " n_lost"]
-    """Masses (norm of the output weights times norm of the input weights) of these."""
+    """Masses of these."""
     surplus_mass: float
     """Total mass of student neurons whose best cosine is below the threshold."""
 
@@ -46,12 +51,17 @@ class Matching:
 
 
 def match_neurons(
-    teacher: TwoLayer, student: TwoLayer, *, threshold: float = FOUND
+    teacher: Network | TwoLayerView,
+    student: Network | TwoLayerView,
+    *,
+    threshold: float = FOUND,
 ) -> Matching:
     """Match the neurons of a student with those of its teacher.
 
     Where the activation is odd, opposite input weights make the same neuron, and
-    cosines are taken without their signs.
+    cosines are taken without their signs. A hidden bias is one more input weight, and
+    points of radial features are compared on the torus. Skip weights are one linear
+    neuron per output, which comes last and can be found in those of the same output.
 
     Args:
         teacher: Network whose neurons are looked for.
@@ -59,49 +69,103 @@ def match_neurons(
         threshold: Cosine from which a neuron counts as found.
 
     Raises:
-        ConfigError: If input dimensions differ or weights are not finite.
+        ConfigError: If input dimensions or kinds of neurons differ, a network has no
+            two-layer view, or weights are not finite.
     """
     in_range(-1, 1, threshold=threshold)
-    _check(teacher, student)
-    cosines = _directions(teacher).T @ _directions(student)
-    if teacher.activation in ODD:
+    check_finite(teacher)
+    check_finite(student)
+    views = two_layer_view(teacher), two_layer_view(student)
+    _check(*views)
+    biased = any(view.bias is not None for view in views)
+    planted, found = (_directions(view, biased) for view in views)
+    cosines = planted.T @ found
+    if views[0].activation in ODD:
         cosines = np.abs(cosines)
+    cosines = _with_linear(cosines, *views)
+    masses, surplus_masses = (_masses(view) for view in views)
     cover = cosines.max(axis=1, initial=-1)
     lost = np.flatnonzero(cover < threshold)
     surplus = cosines.max(axis=0, initial=-1) < threshold
     return Matching(
         cosines=cosines,
+        masses=masses,
         cover=cover,
         lost=lost,
-        lost_masses=neuron_masses(teacher)[lost],
-        surplus_mass=float(neuron_masses(student)[surplus].sum()),
+        lost_masses=masses[lost],
+        surplus_mass=float(surplus_masses[surplus].sum()),
     )
 
 
-def neuron_masses(network: TwoLayer) -> Float[np.ndarray, " width"]:
-    r"""$\|u_j\| \|v_j\|$ of every neuron, times the output scale."""
-    readout = np.asarray(network.readout, np.float64)
-    weights = np.asarray(network.weights, np.float64)
-    norms = np.linalg.norm(readout, axis=1) * np.linalg.norm(weights, axis=0)
-    return float(network.scale) * norms
+def neuron_masses(network: Network | TwoLayerView) -> Float[np.ndarray, " width"]:
+    r"""$\|u_j\| \|v_j\|$ of every neuron, times the output scale.
+
+    A hidden bias belongs to the input weights; a radial neuron has no size but that of
+    its output weights.
+    """
+    view = two_layer_view(network)
+    readout = np.asarray(view.readout, np.float64)
+    norms = np.linalg.norm(readout, axis=1)
+    if view.length is None:
+        weights = _weights(view, view.bias is not None)
+        norms = norms * np.linalg.norm(weights, axis=0)
+    return float(view.scale) * norms
 
 
-def _directions(network: TwoLayer) -> Float[np.ndarray, "input_dim width"]:
-    weights = np.asarray(network.weights, np.float64)
-    norms = np.linalg.norm(weights, axis=0)
-    return weights / np.where(norms > 0, norms, 1)
+def _masses(view: TwoLayerView) -> Float[np.ndarray, " n_neurons"]:
+    """Masses of the hidden neurons, then those of the linear ones."""
+    linear = float(view.scale) * np.linalg.norm(_linear(view), axis=0)
+    return np.concatenate([neuron_masses(view), linear])
 
 
-def _check(teacher: TwoLayer, student: TwoLayer) -> None:
-    for network in (teacher, student):
-        if network.skip:
-            raise ConfigError(
-                "Neurons are matched for networks without skip connection only."
-            )
-        check_finite(network)
+def _weights(view: TwoLayerView, biased: bool) -> Float[np.ndarray, "_ width"]:
+    weights = np.asarray(view.weights, np.float64)
+    if not biased:
+        return weights
+    bias = np.zeros(weights.shape[1]) if view.bias is None else view.bias
+    return np.concatenate([weights, np.asarray(bias, np.float64)[None]])
+
+
+def _linear(view: TwoLayerView) -> Float[np.ndarray, "input_dim n_linear"]:
+    if view.skip is None:
+        return np.zeros((view.weights.shape[0], 0))
+    return np.asarray(view.skip, np.float64)
+
+
+def _directions(view: TwoLayerView, biased: bool) -> Float[np.ndarray, "_ width"]:
+    if view.length is None:
+        return _unit(_weights(view, biased))
+    # A point of the torus is a point on one circle per coordinate.
+    angles = 2 * np.pi / SIDE * np.asarray(view.weights, np.float64)
+    return _unit(np.concatenate([np.cos(angles), np.sin(angles)]))
+
+
+def _unit(vectors: Float[np.ndarray, "dim n"]) -> Float[np.ndarray, "dim n"]:
+    norms = np.linalg.norm(vectors, axis=0)
+    return vectors / np.where(norms > 0, norms, 1)
+
+
+def _with_linear(
+    cosines: Float[np.ndarray, "n m"], teacher: TwoLayerView, student: TwoLayerView
+) -> Float[np.ndarray, "n_all m_all"]:
+    planted, found = _unit(_linear(teacher)), _unit(_linear(student))
+    n, m = cosines.shape
+    whole = np.zeros((n + planted.shape[1], m + found.shape[1]))
+    whole[:n, :m] = cosines
+    if planted.shape == found.shape:
+        whole[n:, m:] = np.diag(np.sum(planted * found, axis=0))
+    return whole
+
+
+def _check(teacher: TwoLayerView, student: TwoLayerView) -> None:
     dimensions = student.weights.shape[0], teacher.weights.shape[0]
     if dimensions[0] != dimensions[1]:
         raise ConfigError(
             "Student and teacher must share the input dimension, "
             f"got {dimensions[0]} and {dimensions[1]}."
+        )
+    if (teacher.length is None) != (student.length is None):
+        raise ConfigError(
+            "Student and teacher must both have radial neurons or neither, got "
+            f"{student.activation} and {teacher.activation}."
         )

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import numpy as np
@@ -16,7 +15,7 @@ from ...training.plan import Progress, silent
 from ..comparison.matching import match_neurons, neuron_masses
 from ..declaration import Findings
 from ..subject import Subject
-from .curvature import Curvatures, smallest_curvatures
+from .curvature import Curvatures, ExactRisk, smallest_curvatures
 from .landscape import escape, settle, split_neuron
 from .options import HessianOptions
 
@@ -43,7 +42,8 @@ def analyse(
     planted = subject.teacher()
     teacher, covariance = planted.network, planted.covariance
     with jax.enable_x64(True):
-        stages = _stages(student, teacher, covariance, options, progress)
+        exact = ExactRisk(teacher, covariance)
+        stages = _stages(student, exact, options, progress)
     table = pl.DataFrame([_row(stage, teacher, covariance) for stage in stages])
     return Findings(
         tables={"stages": table, "curvatures": _spectra(stages)},
@@ -65,31 +65,25 @@ def check(subject: Subject, options: HessianOptions) -> None:
 
 
 def _stages(
-    student: TwoLayer,
-    teacher: TwoLayer,
-    covariance: Covariance | None,
-    options: HessianOptions,
-    progress: Progress,
+    student: TwoLayer, exact: ExactRisk, options: HessianOptions, progress: Progress
 ) -> list[_Stage]:
     def stage(number: int, name: str, at: TwoLayer) -> _Stage:
         progress(number, 4)
-        curvatures = smallest_curvatures(
-            at, teacher, covariance=covariance, count=options.count
-        )
+        curvatures = smallest_curvatures(at, exact, count=options.count)
         return _Stage(name, at, curvatures)
 
     neuron = options.neuron
     if neuron is not None:
         split_neuron(student, neuron)  # Refused before the long work.
-    descent: dict[str, Any] = {"covariance": covariance, "n_steps": options.n_steps}
+    n_steps = options.n_steps
     stored = stage(0, "stored", student)
-    settled = settle(student, teacher, **descent).network
+    settled = settle(student, exact, n_steps=n_steps).network
     if neuron is None:
         neuron = int(np.argmax(neuron_masses(settled)))
     settled_stage = stage(1, "settled", settled)
     split = stage(2, "split", split_neuron(settled, neuron))
     direction = split.curvatures.direction
-    beyond = escape(split.student, direction, teacher, step=options.step, **descent)
+    beyond = escape(split.student, direction, exact, step=options.step, n_steps=n_steps)
     return [stored, settled_stage, split, stage(3, "beyond", beyond.network)]
 
 

@@ -1,12 +1,14 @@
-"""The exact population risk as a function of one flat vector, and its curvatures.
+"""A risk as a function of one flat vector of weights, and its curvatures.
 
-ReLU kinks are averaged out: the risk under Gaussian inputs is twice differentiable
-wherever no neuron is zero, so that its Hessian tells local minima from saddles.
+Under Gaussian inputs ReLU kinks are averaged out: the exact risk is twice
+differentiable wherever no neuron is zero, so that its Hessian tells local minima from
+saddles. The loss over samples has a Hessian off its kinks.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,8 +19,12 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from ...checks import at_least
 from ...errors import ConfigError, SolverError
 from ...limits.population import Covariance, population_loss
+from ...memory import Need, check_memory
 from ...networks.finite import check_finite
+from ...networks.network import Network
 from ...networks.two_layer import TwoLayer
+from ...networks.view import TwoLayerView
+from ...objectives.losses import Loss
 
 
 Vector = Float[np.ndarray, " n_weights"]
@@ -28,46 +34,80 @@ _DENSE = 400
 _LANCZOS_VECTORS = 60
 
 
+Student = Network | TwoLayerView
+"""A function whose floating arrays are its weights."""
+
+
+class ExactRisk(eqx.Module):
+    """The population risk of a `TwoLayer` student under Gaussian inputs.
+
+    Attributes:
+        teacher: The network that labels.
+        covariance: Covariance of the inputs; `None` is the identity.
+    """
+
+    teacher: TwoLayer
+    covariance: Covariance | None = None
+
+    def __call__(self, student: Student) -> Float[Array, ""]:
+        assert isinstance(student, TwoLayer)
+        return population_loss(student, self.teacher, covariance=self.covariance)
+
+
+class EmpiricalLoss(eqx.Module):
+    """The loss of any student over samples, without penalty.
+
+    Attributes:
+        x: Inputs.
+        y: Targets: numbers, or classes.
+        loss: Loss of outputs and targets.
+    """
+
+    x: Float[Array, "n *input"]
+    y: Array
+    loss: Loss = eqx.field(static=True)
+
+    def __call__(self, student: Student) -> Float[Array, ""]:
+        return self.loss(student(self.x), self.y)
+
+
+Risk = ExactRisk | EmpiricalLoss
+
+
 @dataclass(frozen=True, kw_only=True)
 class Curvatures:
-    """The lower end of the spectrum of the Hessian of the risk."""
+    """The lower end of the spectrum of the Hessian of a risk."""
 
     values: Float[np.ndarray, " count"]
     """Smallest eigenvalues, ascending; rescaling leaves a 0 per neuron at a minimum."""
-    direction: TwoLayer
+    direction: Any
     """Eigenvector of the smallest one, of norm 1, in the shape of the student."""
     gradient_norm: float
     """Norm of the gradient: curvatures decide only where it is small."""
 
 
 def smallest_curvatures(
-    student: TwoLayer,
-    teacher: TwoLayer,
-    *,
-    covariance: Covariance | None = None,
-    count: int = 6,
-    tolerance: float = 1e-5,
+    student: Student, risk: Risk, *, count: int = 6, tolerance: float = 1e-5
 ) -> Curvatures:
-    r"""The smallest eigenvalues of the Hessian of the population risk.
+    r"""The smallest eigenvalues of the Hessian of a risk, in float64.
 
-    The Hessian is that of `population_loss` by automatic differentiation; of large
-    students only products with it are formed (Lanczos).
+    The Hessian is that of automatic differentiation; of large students only products
+    with it are formed (Lanczos).
 
     Args:
         student: Where the Hessian is taken, in all its weights.
-        teacher: The network that labels.
-        covariance: Covariance of the Gaussian inputs; `None` is the identity.
+        risk: What is differentiated.
         count: Number of eigenvalues, less than that of weights.
         tolerance: Largest residual of the eigenvectors, relative to the largest
             eigenvalue; the error of an eigenvalue is of its square.
 
     Raises:
-        ConfigError: As `risk`.
+        ConfigError: As the risk, or if Lanczos vectors do not fit into memory.
         SolverError: If Lanczos iterations do not converge.
     """
     at_least(1, count=count)
     with jax.enable_x64(True):
-        surface = Surface(student, teacher, covariance)
+        surface = Surface(student, risk)
         if count >= surface.size:
             raise ConfigError(
                 f"`count` must be below the {surface.size} weights, got {count}."
@@ -82,21 +122,16 @@ def smallest_curvatures(
 
 
 class Surface:
-    """The risk of a teacher as a function of all weights of a student, in float64."""
+    """A risk as a function of all weights of a student, in float64."""
 
-    def __init__(
-        self,
-        student: TwoLayer,
-        teacher: TwoLayer,
-        covariance: Covariance | None = None,
-    ) -> None:
+    def __init__(self, student: Student, risk: Risk) -> None:
         check_finite(student)
-        self._fixed = _doubled((student, teacher, covariance))
+        self._fixed = _doubled((student, risk))
         start, self._unravel = ravel_pytree(self._fixed[0])
         self.start: Vector = np.asarray(start)
         self.size = self.start.size
 
-    def network(self, flat: Vector) -> TwoLayer:
+    def network(self, flat: Vector) -> Any:
         """The student of these weights."""
         return self._unravel(jnp.asarray(flat))
 
@@ -122,11 +157,8 @@ class Surface:
 
 
 # Of `like` the shapes are used alone; a module-level `jit` compiles once for them.
-def _risk(
-    flat: Array, like: TwoLayer, teacher: TwoLayer, covariance: Array | None
-) -> Float[Array, ""]:
-    student = ravel_pytree(like)[1](flat)
-    return population_loss(student, teacher, covariance=covariance)
+def _risk(flat: Array, like: Student, risk: Risk) -> Float[Array, ""]:
+    return risk(ravel_pytree(like)[1](flat))
 
 
 _both = jax.jit(jax.value_and_grad(_risk))
@@ -140,7 +172,13 @@ def _product(flat: Array, vector: Array, *fixed: Any) -> Array:
 
 
 def _doubled(tree: PyTree) -> PyTree:
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), tree)
+    """Every number in float64; classes stay whole."""
+
+    def double(leaf: Array) -> Array:
+        exact = jnp.issubdtype(leaf.dtype, jnp.integer)
+        return jnp.asarray(leaf, None if exact else jnp.float64)
+
+    return jax.tree.map(double, tree)
 
 
 def _lowest(
@@ -149,6 +187,8 @@ def _lowest(
     if surface.size <= _DENSE:
         values, vectors = np.linalg.eigh(surface.matrix())
         return values[:count], vectors[:, :count]
+    n_vectors = ("Lanczos vectors", max(4 * count, _LANCZOS_VECTORS))
+    check_memory(Need("the Hessian", (("weights", surface.size), n_vectors), 8))
     try:
         # ARPACK's accuracy is relative to an eigenvalue: shifted, none is near 0.
         shift = 1.1 * abs(float(_lanczos(surface, 0.0, 1, "LM", 0.01)[0][0]))

@@ -1,7 +1,8 @@
-"""Noise-free descent of the exact population risk, and ways out of where it ends."""
+"""Noise-free descent of a risk, and ways out of where it ends."""
 
 import dataclasses
 from dataclasses import dataclass
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -9,22 +10,24 @@ import numpy as np
 from scipy.optimize import minimize
 
 from ...checks import at_least, in_range
-from ...limits.population import Covariance
 from ...networks.two_layer import TwoLayer
-from .curvature import Surface
+from ...networks.view import TwoLayerView
+from .curvature import Risk, Student, Surface
 
 
 _LBFGS_PAIRS = 20
+
+Neurons = TypeVar("Neurons", TwoLayer, TwoLayerView)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settled:
     """Where noise-free descent ends."""
 
-    network: TwoLayer
+    network: Any
     """The student in float64."""
     risk: float
-    """Its exact risk."""
+    """Its risk."""
     gradient_norm: float
     """Norm of the gradient that is left."""
     n_steps: int
@@ -32,25 +35,19 @@ class Settled:
 
 
 def settle(
-    student: TwoLayer,
-    teacher: TwoLayer,
-    *,
-    covariance: Covariance | None = None,
-    n_steps: int = 1000,
-    tolerance: float = 1e-9,
+    student: Student, risk: Risk, *, n_steps: int = 1000, tolerance: float = 1e-9
 ) -> Settled:
-    """Descend the exact risk without noise (L-BFGS) until the gradient vanishes.
+    """Descend a risk without noise (L-BFGS) until the gradient vanishes.
 
     Args:
         student: Where to start.
-        teacher: The network that labels.
-        covariance: Covariance of the Gaussian inputs; `None` is the identity.
+        risk: What is descended.
         n_steps: Most steps.
         tolerance: Largest entry of the gradient at which to stop.
     """
     at_least(1, n_steps=n_steps)
     with jax.enable_x64(True):
-        surface = Surface(student, teacher, covariance)
+        surface = Surface(student, risk)
         found = minimize(
             surface.value_and_gradient,
             surface.start,
@@ -72,13 +69,13 @@ def settle(
         )
 
 
-def split_neuron(network: TwoLayer, neuron: int, *, share: float = 0.5) -> TwoLayer:
+def split_neuron(network: Neurons, neuron: int, *, share: float = 0.5) -> Neurons:
     r"""The same function with one more neuron: $u \to (1 - c) u$ and a copy with $c u$.
 
     A minimum can be a saddle of the wider network, where the two may part.
 
     Args:
-        network: A two-layer network without skip connection.
+        network: A two-layer network without skip connection, or a view.
         neuron: Which neuron; the copy becomes the last one.
         share: Part $c$ of its output weights that the copy takes.
 
@@ -90,19 +87,23 @@ def split_neuron(network: TwoLayer, neuron: int, *, share: float = 0.5) -> TwoLa
     output = network.readout[neuron]
     readout = network.readout.at[neuron].set((1 - share) * output)
     copy = network.weights[:, neuron : neuron + 1]
+    more = {}
+    if isinstance(network, TwoLayerView) and network.bias is not None:
+        bias = network.bias
+        more["bias"] = jnp.concatenate([bias, bias[neuron : neuron + 1]])
     return dataclasses.replace(
         network,
         weights=jnp.concatenate([network.weights, copy], axis=1),
         readout=jnp.concatenate([readout, (share * output)[None]], axis=0),
+        **more,
     )
 
 
 def escape(
-    student: TwoLayer,
-    direction: TwoLayer,
-    teacher: TwoLayer,
+    student: Student,
+    direction: Student,
+    risk: Risk,
     *,
-    covariance: Covariance | None = None,
     step: float = 0.1,
     n_steps: int = 1000,
 ) -> Settled:
@@ -111,8 +112,7 @@ def escape(
     Args:
         student: A saddle or minimum, such as a split one.
         direction: That of its smallest curvature (`Curvatures.direction`).
-        teacher: The network that labels.
-        covariance: Covariance of the Gaussian inputs; `None` is the identity.
+        risk: What is descended.
         step: Length of the step along the direction.
         n_steps: Most steps of the descent after it.
 
@@ -121,12 +121,9 @@ def escape(
     """
     with jax.enable_x64(True):
         starts = [_moved(student, direction, by) for by in (-step, step)]
-        ends = [
-            settle(start, teacher, covariance=covariance, n_steps=n_steps)
-            for start in starts
-        ]
+        ends = [settle(start, risk, n_steps=n_steps) for start in starts]
         return min(ends, key=lambda end: end.risk)
 
 
-def _moved(network: TwoLayer, direction: TwoLayer, by: float) -> TwoLayer:
+def _moved(network: Student, direction: Student, by: float) -> Student:
     return jax.tree.map(lambda w, d: w.astype(d.dtype) + by * d, network, direction)

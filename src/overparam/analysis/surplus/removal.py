@@ -1,42 +1,43 @@
-"""Students without their surplus neurons, judged by the exact risk."""
+"""Networks without their surplus neurons, nothing retrained."""
 
 from collections.abc import Sequence
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float, Int
 
 from ...checks import in_range
 from ...limits.population import Covariance, risk
+from ...networks.network import Network
 from ...networks.two_layer import TwoLayer
+from ...networks.view import TwoLayerView, two_layer_view
+from ...objectives.losses import Loss
 from ...training.plan import Progress, silent
 from ..comparison.matching import neuron_masses
-from ..shallow import select_neurons
 
 
-def heaviest(network: TwoLayer, count: int) -> TwoLayer:
+def heaviest(network: Network | TwoLayerView, count: int) -> TwoLayerView:
     r"""The `count` neurons of largest mass $\|u_j\| \|v_j\|$, in their order.
 
     Args:
-        network: A two-layer network without skip connection.
+        network: A network with a two-layer view; what is no neuron of it stays.
         count: How many to keep.
     """
-    in_range(0, network.weights.shape[1], count=count)
-    order = np.argsort(neuron_masses(network), kind="stable")[::-1]
-    chosen = np.sort(order[:count])
-    kept = select_neurons(network, chosen, readout=network.readout[chosen])
-    assert isinstance(kept, TwoLayer)
-    return kept
+    view = two_layer_view(network)
+    in_range(0, view.weights.shape[1], count=count)
+    return view.select(np.sort(_by_mass(view)[:count]))
 
 
 def pruned_risks(
-    student: TwoLayer,
+    student: Network | TwoLayerView,
     teacher: TwoLayer,
     counts: Sequence[int],
     *,
     covariance: Covariance | None = None,
     progress: Progress = silent,
 ) -> Float[np.ndarray, " n_counts"]:
-    """The exact risk of the heaviest neurons of a student, nothing retrained.
+    """The exact risk of the heaviest neurons of a student.
 
     Args:
         student: The network that is pruned.
@@ -48,6 +49,51 @@ def pruned_risks(
     risks = []
     for done, count in enumerate(counts):
         progress(done, len(counts))
-        kept = heaviest(student, count)
+        kept = heaviest(student, count).plain()
         risks.append(risk(kept, teacher, covariance=covariance))
     return np.array(risks)
+
+
+def pruned_losses(
+    network: Network | TwoLayerView,
+    counts: Sequence[int],
+    x: Float[Array, "n *input"],
+    y: Array,
+    *,
+    loss: Loss,
+    progress: Progress = silent,
+) -> Float[np.ndarray, " n_counts"]:
+    """The loss over samples of the heaviest neurons of a network.
+
+    Neurons join one by one, so that all counts together cost what the whole network
+    does; outputs are summed in float64.
+
+    Args:
+        network: A network with a two-layer view.
+        counts: Numbers of neurons to keep.
+        x: Inputs.
+        y: Targets, numbers or classes.
+        loss: Loss of outputs and targets.
+        progress: Told before every count.
+    """
+    view = two_layer_view(network)
+    width = view.weights.shape[1]
+    order = _by_mass(view)
+    features = np.asarray(view.features(x), np.float64)
+    readout = float(view.scale) * np.asarray(view.readout, np.float64)
+    none = np.zeros(0, int)
+    outputs = np.asarray(view.select(none)(x), np.float64)
+    evaluate = jax.jit(loss)
+    losses, kept = {}, 0
+    for done, count in enumerate(sorted(set(counts))):
+        progress(done, len(set(counts)))
+        in_range(0, width, count=count)
+        joining = order[kept:count]
+        outputs = outputs + features[:, joining] @ readout[joining]
+        kept = count
+        losses[count] = float(evaluate(jnp.asarray(outputs, view.readout.dtype), y))
+    return np.array([losses[count] for count in counts])
+
+
+def _by_mass(view: TwoLayerView) -> Int[np.ndarray, " width"]:
+    return np.argsort(neuron_masses(view), kind="stable")[::-1]
