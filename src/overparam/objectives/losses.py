@@ -1,6 +1,5 @@
 """Losses of a batch: functions of outputs and targets, averaged over the batch."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,10 +8,6 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from .labels import of_classes
-
-
-Loss = Callable[[Array, Array], Float[Array, ""]]
-"""Of outputs and targets of a batch."""
 
 
 def half_squared_error(

@@ -24,7 +24,7 @@ from ...networks.finite import check_finite
 from ...networks.network import Network
 from ...networks.two_layer import TwoLayer
 from ...networks.view import TwoLayerView
-from ...objectives.losses import Loss
+from ...objectives.objective import Loss
 
 
 Vector = Float[np.ndarray, " n_weights"]

@@ -12,7 +12,7 @@ from ...limits.population import Covariance, risk
 from ...networks.network import Network
 from ...networks.two_layer import TwoLayer
 from ...networks.view import TwoLayerView, two_layer_view
-from ...objectives.losses import Loss
+from ...objectives.objective import Loss
 from ...training.plan import Progress, silent
 from ..comparison.matching import neuron_masses
 
