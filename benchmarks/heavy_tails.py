@@ -21,12 +21,11 @@ from overparam.analysis.pruning.accuracy import scores_after_pruning
 from overparam.analysis.pruning.curves import counts_for_ratio
 from overparam.analysis.pruning.networks import pruning_curves
 from overparam.data.source import Table
-from overparam.dynamics.descent import BatchLoss, Descent
+from overparam.dynamics.descent import Descent
 from overparam.dynamics.noisy_descent import NoisyDescent, torch_sgd
 from overparam.networks.deep import mlp
 from overparam.noise.heavy_tailed import HeavyTailNoise
 from overparam.noise.stable import positive_stable, symmetric_stable
-from overparam.objectives.losses import cross_entropy
 from overparam.training.loop import train
 from overparam.training.plan import Plan, Training, Watch
 
@@ -134,9 +133,7 @@ def our_iteration(
     """Wall and CPU seconds per step of the training loop as users run it."""
     x, y = _flat(*data)
     noise = HeavyTailNoise(kind, 1.75, 0.003)
-    descent = Descent(
-        BatchLoss(cross_entropy), torch_sgd, settings={"learning_rate": 0.01}
-    )
+    descent = Descent("cross-entropy", torch_sgd, learning_rate=0.01)
     training = Training(
         dynamics=NoisyDescent(descent, noise, 0.01, jax.random.key(1)),
         network=mlp((784, width, 10), key=jax.random.key(0)),

@@ -18,11 +18,10 @@ import numpy as np
 import optax
 
 from overparam.data.source import Batch
-from overparam.dynamics.descent import BatchLoss, Descent
+from overparam.dynamics.descent import Descent
 from overparam.dynamics.stochastic_varpro import StochasticVarPro
 from overparam.networks.convolutional.resnet import resnet
 from overparam.networks.convolutional.vgg import vgg11
-from overparam.objectives.losses import cross_entropy
 from overparam.readouts.rules import Gram
 
 
@@ -51,9 +50,9 @@ def ours(name: str, batch_size: int, dynamics: str) -> Callable[[], Any]:
     }
     network = networks[name]()
     settings = {"learning_rate": 0.01, "momentum": 0.9}
-    rule = Descent(BatchLoss(cross_entropy), optax.sgd, settings=settings)
+    rule = Descent("cross-entropy", optax.sgd, **settings)
     if dynamics == "varpro":
-        rule = StochasticVarPro(1e-3, Gram(), settings=settings)
+        rule = StochasticVarPro(1e-3, Gram(), **settings)
     shape = (STEPS * batch_size, 32, 32, 3)
     x = jax.random.normal(key, shape, jnp.float32)
     y = jnp.arange(shape[0], dtype=jnp.int32) % 10

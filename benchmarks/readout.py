@@ -26,9 +26,8 @@ import numpy as np
 import optax
 
 from overparam.data.source import Table
-from overparam.dynamics.descent import BatchLoss, Descent
+from overparam.dynamics.descent import Descent
 from overparam.networks.linear import LinearReadout
-from overparam.objectives.losses import cross_entropy
 from overparam.objectives.penalties import L2Penalty
 from overparam.readouts.feature_cache import StoredFeatures, cache_features
 from overparam.readouts.logistic import NewtonSettings, logistic_readout
@@ -94,9 +93,9 @@ def adam(given: Problem, n_epochs: int) -> tuple[jax.Array, float]:
     per_epoch = source.steps_per_epoch(128)
     training = Training(
         dynamics=Descent(
-            BatchLoss(cross_entropy),
+            "cross-entropy",
             optax.adam,
-            settings={"learning_rate": 1e-3},
+            learning_rate=1e-3,
             penalty=L2Penalty({"readout": given.ridge / 2}),
         ),
         network=LinearReadout(readout=jnp.zeros((width, n_classes), jnp.float32)),

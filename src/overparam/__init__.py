@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from .data.source import Batch as Batch
     from .data.source import Source as Source
     from .data.source import Table as Table
-    from .dynamics.descent import BatchLoss as BatchLoss
     from .dynamics.descent import Descent as Descent
     from .dynamics.dynamics import Dynamics as Dynamics
     from .networks.initialise import two_layer as two_layer
     from .networks.network import Network as Network
     from .networks.two_layer import NormalisedTwoLayer as NormalisedTwoLayer
     from .networks.two_layer import TwoLayer as TwoLayer
+    from .objectives.batch_loss import BatchLoss as BatchLoss
     from .running.front import open as open
     from .running.front import reproduce as reproduce
     from .running.front import run as run
@@ -43,7 +43,7 @@ _WHERE = {
     "Batch": "data.source",
     "Source": "data.source",
     "Table": "data.source",
-    "BatchLoss": "dynamics.descent",
+    "BatchLoss": "objectives.batch_loss",
     "Descent": "dynamics.descent",
     "Dynamics": "dynamics.dynamics",
     "Plan": "training.plan",

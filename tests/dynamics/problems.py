@@ -6,9 +6,8 @@ import optax
 
 from overparam.data.source import Table
 from overparam.data.sources.planted import PlantedStream, teacher
-from overparam.dynamics.descent import BatchLoss, Descent
+from overparam.dynamics.descent import Descent
 from overparam.networks.initialise import two_layer
-from overparam.objectives.losses import half_squared_error
 from overparam.training.plan import Plan, Training
 
 
@@ -28,9 +27,7 @@ def training(
     *, width: int = 7, rate: float = 0.05, seed: int = 2, **kwargs
 ) -> Training:
     given = {
-        "dynamics": Descent(
-            BatchLoss(half_squared_error), optax.sgd, settings={"learning_rate": rate}
-        ),
+        "dynamics": Descent("half-squared-error", optax.sgd, learning_rate=rate),
         "network": two_layer(6, width, 2, dtype="float64", key=jax.random.key(seed)),
         "source": stream(),
         "key": jax.random.key(seed),

@@ -8,10 +8,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from overparam.data.source import Batch
-from overparam.dynamics.descent import BatchLoss, Descent
+from overparam.dynamics.descent import Descent
 from overparam.dynamics.optimisers.schedules import StepDecay
 from overparam.errors import ConfigError
 from overparam.networks.initialise import two_layer
+from overparam.objectives.batch_loss import BatchLoss
 from overparam.objectives.losses import accuracy, cross_entropy, half_squared_error
 from overparam.objectives.penalties import L2Penalty
 
@@ -45,7 +46,7 @@ def one_step(descent, network, batch):
 def test_the_step_follows_central_differences(batch, activation):
     network = two_layer(5, 4, 3, activation=activation, dtype="float64", key=KEY)
     penalty = L2Penalty({"weights": 0.3, "readout": 0.1})
-    descent = Descent(LOSS, optax.sgd, settings={"learning_rate": 1.0}, penalty=penalty)
+    descent = Descent(LOSS, optax.sgd, learning_rate=1.0, penalty=penalty)
     moved, _ = one_step(descent, network, batch)
 
     def objective(weights):
@@ -63,17 +64,15 @@ def test_the_step_follows_central_differences(batch, activation):
 
 
 def test_only_the_trained_part_moves(network, batch):
-    descent = Descent(
-        LOSS, optax.adam, settings={"learning_rate": 0.1}, trained=("readout",)
-    )
+    descent = Descent(LOSS, optax.adam, learning_rate=0.1, trained=("readout",))
     moved, _ = one_step(descent, network, batch)
     assert_array_equal(moved.weights, network.weights)
     assert not np.allclose(moved.readout, network.readout)
 
 
 def test_rates_scale_the_update_of_a_part(network, batch):
-    plain = Descent(LOSS, settings={"learning_rate": 0.1})
-    scaled = Descent(LOSS, settings={"learning_rate": 0.1}, rates={"readout": 3.0})
+    plain = Descent(LOSS, learning_rate=0.1)
+    scaled = Descent(LOSS, learning_rate=0.1, rates={"readout": 3.0})
     one, other = (one_step(d, network, batch)[0] for d in (plain, scaled))
     assert_array_equal(one.weights, other.weights)
     change = other.readout - network.readout
@@ -82,7 +81,7 @@ def test_rates_scale_the_update_of_a_part(network, batch):
 
 def test_the_loss_is_before_the_update_and_without_the_penalty(network, batch):
     penalty = L2Penalty({"readout": 0.5})
-    descent = Descent(LOSS, settings={"learning_rate": 0.1}, penalty=penalty)
+    descent = Descent(LOSS, learning_rate=0.1, penalty=penalty)
     _, info = one_step(descent, network, batch)
     assert_allclose(info.loss, LOSS(network, batch))
     assert_allclose(info.penalty, 0.5 * np.sum(np.square(network.readout)))
@@ -92,7 +91,7 @@ def test_float32_weights_stay_float32_under_x64(batch):
     network = two_layer(5, 4, 3, key=KEY)
     batch = Batch(batch.x.astype(jnp.float32), batch.y.astype(jnp.float32))
     for settings in ({"learning_rate": 0.1}, {"learning_rate": StepDecay(0.1, 0.5, 3)}):
-        descent = Descent(LOSS, optax.sgd, settings=settings)
+        descent = Descent(LOSS, optax.sgd, **settings)
         assert one_step(descent, network, batch)[0].weights.dtype == jnp.float32
 
 
@@ -105,9 +104,7 @@ def test_step_decay_multiplies_after_every_interval():
 
 def test_a_part_that_does_not_exist_is_named(network, batch):
     with pytest.raises(ConfigError, match="no part `bias` to train"):
-        Descent(LOSS, settings={"learning_rate": 0.1}, trained=("bias",)).init(
-            network, key=KEY
-        )
+        Descent(LOSS, learning_rate=0.1, trained=("bias",)).init(network, key=KEY)
     with pytest.raises(ConfigError, match="no part `bias` to penalise"):
         L2Penalty({"bias": 1.0})(network)
 
@@ -125,3 +122,19 @@ def test_losses_against_numpy():
         half_squared_error(jnp.asarray(outputs), jnp.zeros((7, 4))),
         0.5 * np.mean(np.sum(outputs**2, axis=1)),
     )
+
+
+def test_a_loss_is_found_by_its_name(network, batch):
+    named, given = (
+        Descent(loss, learning_rate=0.1) for loss in ("half-squared-error", LOSS)
+    )
+    one, other = (one_step(d, network, batch)[0] for d in (named, given))
+    assert_array_equal(one.weights, other.weights)
+    with pytest.raises(ConfigError, match="`loss` must be one of half-squared-error"):
+        Descent("l1", learning_rate=0.1)
+
+
+def test_settings_in_a_mapping_still_count():
+    with pytest.warns(DeprecationWarning, match="by keyword"):
+        descent = Descent(LOSS, settings={"learning_rate": 0.1})
+    assert float(descent.settings["learning_rate"]) == 0.1

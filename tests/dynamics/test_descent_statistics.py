@@ -7,11 +7,10 @@ import optax
 import pytest
 
 from overparam.data.source import Batch
-from overparam.dynamics.descent import BatchLoss, Descent
+from overparam.dynamics.descent import Descent
 from overparam.errors import ConfigError
 from overparam.networks.convolutional.resnet import resnet
 from overparam.networks.stateful import train_features
-from overparam.objectives.losses import cross_entropy
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +21,10 @@ def network():
 def test_an_optimiser_with_decay_leaves_statistics_to_the_batches(network, key):
     batch = Batch(jax.random.normal(key, (4, 8, 8, 3)), np.arange(4, dtype=np.int32))
     descent = Descent(
-        BatchLoss(cross_entropy),
+        "cross-entropy",
         optax.adamw,
-        settings={"learning_rate": 0.1, "weight_decay": 1.0},
+        learning_rate=0.1,
+        weight_decay=1.0,
     )
     state = descent.init(network, key=key)
     moved, _ = eqx.filter_jit(descent.step)(state, batch, key=key)
@@ -37,6 +37,6 @@ def test_an_optimiser_with_decay_leaves_statistics_to_the_batches(network, key):
 
 
 def test_objectives_that_cannot_move_statistics_are_refused(network, key):
-    descent = Descent(lambda network, batch: 0.0, settings={"learning_rate": 0.1})
+    descent = Descent(lambda network, batch: 0.0, learning_rate=0.1)
     with pytest.raises(ConfigError, match="running statistics, which only the obj"):
         descent.init(network, key=key)

@@ -8,7 +8,7 @@ import optax
 import pytest
 
 from overparam.data.source import Batch
-from overparam.dynamics.descent import BatchLoss, Descent
+from overparam.dynamics.descent import Descent
 from overparam.dynamics.noisy_descent import NoisyDescent, PowerDecay, torch_sgd
 from overparam.networks.deep import mlp
 from overparam.noise.heavy_tailed import HeavyTailNoise, add_noise, heavy_tail_noise
@@ -25,9 +25,7 @@ def batches(n_steps, dtype):
 
 
 def noisy(noise, **settings):
-    descent = Descent(
-        BatchLoss(cross_entropy), torch_sgd, settings={"learning_rate": RATE} | settings
-    )
+    descent = Descent("cross-entropy", torch_sgd, learning_rate=RATE, **settings)
     return NoisyDescent(descent, noise, RATE, jax.random.key(5))
 
 

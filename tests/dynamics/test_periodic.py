@@ -10,10 +10,9 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from overparam.data.source import Batch
-from overparam.dynamics.descent import BatchLoss, Descent
+from overparam.dynamics.descent import Descent
 from overparam.dynamics.periodic import Periodic
 from overparam.errors import Interrupted
-from overparam.objectives.losses import half_squared_error
 from overparam.training.checkpoint import Checkpointer
 from overparam.training.loop import train, train_together
 from overparam.training.plan import Watch
@@ -29,15 +28,11 @@ class Halved(eqx.Module):
 
 
 def still():
-    return Descent(
-        BatchLoss(half_squared_error), optax.sgd, settings={"learning_rate": 0.0}
-    )
+    return Descent("half-squared-error", optax.sgd, learning_rate=0.0)
 
 
 def moving():
-    return Descent(
-        BatchLoss(half_squared_error), optax.adam, settings={"learning_rate": 0.01}
-    )
+    return Descent("half-squared-error", optax.adam, learning_rate=0.01)
 
 
 def test_the_network_changes_after_every_third_step_alone():

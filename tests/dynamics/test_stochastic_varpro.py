@@ -43,7 +43,7 @@ def reduced_loss(network, batch):
 
 
 def test_without_average_a_step_follows_the_gradient_through_the_solve(network, batch):
-    varpro = StochasticVarPro(PENALTY, Running(0.0), settings={"learning_rate": 1.0})
+    varpro = StochasticVarPro(PENALTY, Running(0.0), learning_rate=1.0)
     state = varpro.init(network, key=jax.random.key(0))
     step = eqx.filter_jit(lambda s: varpro.step(s, batch, key=jax.random.key(0)))
     moved, info = step(state)
@@ -64,7 +64,7 @@ def test_without_average_a_step_follows_the_gradient_through_the_solve(network, 
 
 
 def test_running_statistics_move_once_per_step(network, batch):
-    varpro = StochasticVarPro(PENALTY, settings={"learning_rate": 0.0})
+    varpro = StochasticVarPro(PENALTY, learning_rate=0.0)
     step = eqx.filter_jit(lambda s: varpro.step(s, batch, key=jax.random.key(0)))
     state = varpro.init(network, key=jax.random.key(0))
     _, once = train_features(network, batch.x)
@@ -83,9 +83,7 @@ def test_the_loss_falls_with_several_rules_and_momentum(network, batch):
     from overparam.readouts.rules import EpochMean, Gram
 
     for rule in (Gram(), EpochMean(4), Running(0.5)):
-        varpro = StochasticVarPro(
-            PENALTY, rule, settings={"learning_rate": 0.05, "momentum": 0.5}
-        )
+        varpro = StochasticVarPro(PENALTY, rule, learning_rate=0.05, momentum=0.5)
         state = varpro.init(network, key=jax.random.key(0))
         step = eqx.filter_jit(
             lambda s, varpro=varpro: varpro.step(s, batch, key=jax.random.key(0))
@@ -101,4 +99,4 @@ def test_a_penalty_of_zero_is_refused():
     with pytest.raises(
         ConfigError, match=r"must be positive, got 0\.0: the loss is div"
     ):
-        StochasticVarPro(0.0, settings={"learning_rate": 1.0})
+        StochasticVarPro(0.0, learning_rate=1.0)

@@ -13,10 +13,9 @@ from overparam.errors import ConfigError
 from overparam.networks.initialise import two_layer
 from overparam.objectives.class_loss import ClassSquares
 from overparam.objectives.labels import check_labels, one_hot
-from overparam.objectives.losses import cross_entropy
+from overparam.objectives.losses import cross_entropy, hinge
 from overparam.readouts.logistic import logistic_readout
 from overparam.readouts.ridge_path import one_hot_centred
-from overparam.studies.heavy_tails.losses import hinge
 
 
 N, K = 6, 3

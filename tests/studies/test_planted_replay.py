@@ -17,10 +17,9 @@ import pytest
 from jaxtyping import Array
 
 from overparam.data.source import Batch
-from overparam.dynamics.descent import BatchLoss, Descent
+from overparam.dynamics.descent import Descent
 from overparam.limits.population import plateau_levels, signal_power
 from overparam.networks.two_layer import TwoLayer
-from overparam.objectives.losses import half_squared_error
 from overparam.training.loop import train
 from overparam.training.plan import Plan, Training
 
@@ -112,9 +111,9 @@ def test_the_first_epoch_objective_is_the_printed_one(
 ):
     student, source = student_and_source
     dynamics = Descent(
-        BatchLoss(half_squared_error),
+        "half-squared-error",
         optax.sgd,
-        settings={"learning_rate": learning_rate},
+        learning_rate=learning_rate,
     )
     n_steps = SAMPLES_PER_EPOCH // BATCH_SIZE
     plan = Plan(n_steps=n_steps, batch_size=BATCH_SIZE, record_every=n_steps)

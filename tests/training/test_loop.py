@@ -9,9 +9,8 @@ import optax
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from overparam.dynamics.descent import BatchLoss, Descent
+from overparam.dynamics.descent import Descent
 from overparam.errors import ConfigError, Interrupted, StoreError
-from overparam.objectives.losses import half_squared_error
 from overparam.training import draws, loop
 from overparam.training.checkpoint import Checkpointer
 from overparam.training.chunk import step_work
@@ -192,9 +191,7 @@ def test_a_plan_that_is_no_multiple_of_the_interval_ends_at_the_last_step():
 
 @pytest.mark.parametrize("optimiser", [optax.sgd, optax.adam])
 def test_a_stopped_run_goes_on_bit_for_bit(tmp_path, optimiser):
-    dynamics = Descent(
-        BatchLoss(half_squared_error), optimiser, settings={"learning_rate": 0.01}
-    )
+    dynamics = Descent("half-squared-error", optimiser, learning_rate=0.01)
     given = training(dynamics=dynamics, until=below("loss", 0.0))
     whole = train(given, PLAN)
     asked = iter([None, 143])

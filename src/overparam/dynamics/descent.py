@@ -1,5 +1,6 @@
 """Gradient descent by any optax optimiser, on all parts of a network or on some."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -15,34 +16,13 @@ from ..data.source import Batch
 from ..errors import ConfigError
 from ..networks.layers import STATISTICS, field_name
 from ..networks.network import Network
-from ..networks.product import product
-from ..networks.stateful import Stateful, train_features, with_statistics
+from ..networks.stateful import Stateful, with_statistics
+from ..objectives.batch_loss import BatchLoss, BatchObjective
+from ..objectives.losses import loss_named
 from .dynamics import Info, State
 
 
-Objective = Callable[[Network, Batch], Float[Array, ""]]
 Optimiser = Callable[..., optax.GradientTransformation]
-
-
-class BatchLoss(eqx.Module):
-    r"""The objective $\ell(f(x), y)$ of supervised training.
-
-    Attributes:
-        loss: Loss of outputs and targets, averaged over the batch.
-    """
-
-    loss: Callable[[Array, Array], Float[Array, ""]] = eqx.field(static=True)
-
-    def __call__(self, network: Network, batch: Batch) -> Float[Array, ""]:
-        return self.loss(network(batch.x), batch.y)
-
-    def in_training(
-        self, network: Network, batch: Batch
-    ) -> tuple[Float[Array, ""], PyTree[Array] | None]:
-        """The loss of the features in training, and the new running statistics."""
-        features, statistics = train_features(network, batch.x)
-        outputs = network.scale * product(features, network.readout)
-        return self.loss(outputs, batch.y), statistics
 
 
 class DescentState(State):
@@ -63,16 +43,18 @@ class Descent(eqx.Module):
     r"""$\theta \leftarrow \theta - \text{optimiser}(\nabla_\theta [\ell + P])$.
 
     Attributes:
-        objective: Loss $\ell$ of a network on a batch, such as `BatchLoss`.
+        objective: Loss $\ell$ of a network on a batch, such as `BatchLoss`; a name of
+            `overparam.objectives.LOSSES` is the objective of that loss.
         optimiser: Any optax factory, such as `optax.sgd` or `optax.adam`.
-        settings: Arguments of the factory. Numbers and schedules become array leaves:
-            they can change without a new compilation and can be batched.
+        settings: Arguments of the factory, given by keyword: `learning_rate=0.1`.
+            Numbers and schedules become array leaves: they can change without a new
+            compilation and can be batched.
         penalty: Penalty $P$, a function of the network; `None` adds nothing.
         rates: Factors of the update, by field of the network; 1 where none is given.
         trained: Names of the fields of the network that move; empty for all of them.
     """
 
-    objective: Objective
+    objective: BatchObjective
     optimiser: Optimiser = eqx.field(static=True)
     settings: dict[str, Any]
     penalty: Callable[[Network], Float[Array, ""]] | None
@@ -81,14 +63,24 @@ class Descent(eqx.Module):
 
     def __init__(
         self,
-        objective: Objective,
+        objective: BatchObjective | str,
         optimiser: Optimiser = optax.sgd,
         *,
-        settings: Mapping[str, Any],
         penalty: Callable[[Network], Float[Array, ""]] | None = None,
         rates: Mapping[str, float] = MappingProxyType({}),
         trained: tuple[str, ...] = (),
+        **settings: Any,
     ) -> None:
+        if isinstance(objective, str):
+            objective = BatchLoss(loss_named(objective))
+        if "settings" in settings:
+            warnings.warn(
+                "`Descent(settings={...})` is deprecated: give the arguments of the "
+                "optimiser by keyword, such as `learning_rate=0.1`.",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            settings |= settings.pop("settings")
         self.objective = objective
         self.optimiser = optimiser
         self.settings = as_leaves(settings)

@@ -1,6 +1,5 @@
 """Variable projection on mini-batches of classes, for networks with statistics too."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
@@ -50,7 +49,7 @@ class StochasticVarPro(eqx.Module):
         penalty: $\lambda$.
         rule: Which readout a step uses and keeps.
         optimiser: Any optax factory, for the features.
-        settings: Arguments of the factory; numbers become array leaves.
+        settings: Arguments of the factory, by keyword; numbers become array leaves.
 
     Reference: Barboni, Peyré, Vialard, arXiv 2504.18208, section 6.2.
     """
@@ -66,7 +65,7 @@ class StochasticVarPro(eqx.Module):
         rule: ReadoutRule | None = None,
         *,
         optimiser: Optimiser = optax.sgd,
-        settings: Mapping[str, Any],
+        **settings: Any,
     ) -> None:
         check_class_penalty(penalty)
         self.penalty = as_leaf(penalty)

@@ -12,12 +12,15 @@ difference of large numbers; `population_loss` is the same formula in JAX.
 import math
 from dataclasses import dataclass
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from ..checks import at_least
+from ..data.source import Batch
 from ..errors import ConfigError
+from ..networks.network import Network
 from ..networks.two_layer import TwoLayer
 from .neurons import Neurons, difference, neurons
 
@@ -88,6 +91,30 @@ def population_loss(
     """
     both = difference(student, teacher, covariance=covariance, xp=jnp)
     return both.power() / 2 + _noise_risk(teacher, label_noise)
+
+
+class PopulationRisk(eqx.Module):
+    """`population_loss` as the objective of a descent: no batch, no noise.
+
+    Attributes:
+        teacher: The network that labels.
+        covariance: Covariance of the Gaussian inputs; `None` is the identity.
+        label_noise: Standard deviation of the label noise, per output.
+    """
+
+    teacher: TwoLayer
+    covariance: Covariance | None
+    label_noise: float = eqx.field(static=True)
+
+    def __call__(self, network: Network, batch: Batch) -> Float[Array, ""]:
+        del batch
+        assert isinstance(network, TwoLayer)
+        return population_loss(
+            network,
+            self.teacher,
+            covariance=self.covariance,
+            label_noise=self.label_noise,
+        )
 
 
 def risk_gradient(

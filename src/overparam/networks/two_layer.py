@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..errors import ConfigError
-from .activations import activation
+from .activations import HOMOGENEOUS, activation
 from .network import Network
 from .product import product
 
@@ -90,3 +90,18 @@ def check_shapes(weights: Array, readout: Array, *, skip: bool) -> None:
             f"`readout` must have {expected} rows for `weights` of shape "
             f"{weights.shape}, got shape {readout.shape}."
         )
+
+
+def check_homogeneous(network: Network, what: str) -> TwoLayer:
+    """`network` itself, if it is plain, two-layer and its neurons can be rescaled."""
+    if not isinstance(network, TwoLayer) or network.skip:
+        raise ConfigError(
+            f"`{what}` needs a `TwoLayer` network without skip connection, got "
+            f"{type(network).__name__}."
+        )
+    if network.activation not in HOMOGENEOUS:
+        raise ConfigError(
+            f"`{what}` needs a positively homogeneous activation (relu, leaky-relu), "
+            f"got {network.activation}."
+        )
+    return network

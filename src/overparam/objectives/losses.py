@@ -1,5 +1,7 @@
-"""Losses of a batch: functions of outputs and targets, averaged over the batch."""
+"""Losses of a batch: functions of outputs and targets, found by name."""
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -7,7 +9,11 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
 
+from ..checks import one_of
 from .labels import of_classes
+
+
+Loss = Callable[[Array, Array], Float[Array, ""]]
 
 
 def half_squared_error(
@@ -20,7 +26,7 @@ def half_squared_error(
 def half_sum_of_squares(
     outputs: Float[Array, "batch n_outputs"], targets: Float[Array, "batch n_outputs"]
 ) -> Float[Array, ""]:
-    r"""$\tfrac12 \|f - y\|^2$: summed over samples, as in a convex programme."""
+    r"""$\tfrac12 \|f - y\|^2$: summed over the batch too, as in a convex programme."""
     return 0.5 * jnp.sum((outputs - targets) ** 2)
 
 
@@ -31,6 +37,40 @@ def cross_entropy(
     with jax.numpy_dtype_promotion("standard"):
         losses: Any = optax.softmax_cross_entropy_with_integer_labels(outputs, targets)
     return jnp.mean(of_classes(losses, targets, outputs.shape[1]))
+
+
+def hinge(
+    outputs: Float[Array, "batch n_classes"], targets: Int[Array, " batch"]
+) -> Float[Array, ""]:
+    r"""$\mathrm{mean}_i \max(0, 1 + \max_{c \ne y_i} f_c - f_{y_i})$.
+
+    Reference: Crammer, Singer, JMLR 2 (2001), eq. 2.
+    """
+    is_target = jax.nn.one_hot(targets, outputs.shape[1], dtype=bool)
+    own = jnp.sum(jnp.where(is_target, outputs, 0), axis=1)
+    best_other = jnp.max(jnp.where(is_target, -jnp.inf, outputs), axis=1)
+    losses = jax.nn.relu(1 + best_other - own)
+    return jnp.mean(of_classes(losses, targets, outputs.shape[1]))
+
+
+LOSSES: Mapping[str, Loss] = MappingProxyType(
+    {
+        "half-squared-error": half_squared_error,
+        "half-sum-of-squares": half_sum_of_squares,
+        "cross-entropy": cross_entropy,
+        "hinge": hinge,
+    }
+)
+
+
+def loss_named(name: str) -> Loss:
+    """The loss called `name`.
+
+    Raises:
+        ConfigError: If there is none; the names are listed.
+    """
+    one_of(LOSSES, loss=name)
+    return LOSSES[name]
 
 
 def accuracy(

@@ -1,13 +1,10 @@
 """What a training minimises: a loss of outputs and targets, and what is added to it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from jaxtyping import Array, Float
-
-
-Loss = Callable[[Array, Array], Float[Array, ""]]
+from .losses import Loss
 
 
 @dataclass(frozen=True, kw_only=True)

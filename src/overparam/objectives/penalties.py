@@ -9,6 +9,8 @@ from jaxtyping import Array, Float
 
 from ..errors import ConfigError
 from ..networks.network import Network
+from ..networks.two_layer import TwoLayer
+from .norms import path_norm
 
 
 class L2Penalty(eqx.Module):
@@ -34,3 +36,25 @@ class L2Penalty(eqx.Module):
             for leaf in jax.tree.leaves(getattr(network, name)):
                 total += coefficient.astype(leaf.dtype) * jnp.sum(leaf**2)
         return total
+
+
+class ReadoutNorm(eqx.Module):
+    r"""$c \sum_{jk} |U_{jk}|$, the penalty of neurons whose features have norm one.
+
+    The minimum over the factors $\alpha a = u$ of $(\alpha^2 + a^2)/2$ is $|u|$.
+    """
+
+    coefficient: float = eqx.field(static=True)
+
+    def __call__(self, network: Network) -> Float[Array, ""]:
+        return self.coefficient * jnp.sum(jnp.abs(network.readout))
+
+
+class PathNorm(eqx.Module):
+    r"""$c \sum_j \|u_j\| \|v_j\|$, the group lasso to which L2 training amounts."""
+
+    coefficient: float = eqx.field(static=True)
+
+    def __call__(self, network: Network) -> Float[Array, ""]:
+        assert isinstance(network, TwoLayer)
+        return self.coefficient * path_norm(network)

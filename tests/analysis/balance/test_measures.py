@@ -12,21 +12,21 @@ from overparam.analysis.balance.measures import (
     balance,
     balance_residual,
     conserved,
-    path_norm,
     rescale,
-)
-from overparam.analysis.balance.penalties import (
-    L2,
-    PowerPenalty,
-    Unbalanced,
-    largest_squared_norm,
-    minimal_penalty,
 )
 from overparam.convex.programs.patterns import enumerate_patterns
 from overparam.convex.programs.program import convex_program
 from overparam.convex.solvers.interior_point import solve
 from overparam.errors import ConfigError
 from overparam.networks.two_layer import NormalisedTwoLayer, TwoLayer
+from overparam.objectives.norms import path_norm
+from overparam.objectives.power_penalties import (
+    L2,
+    PowerPenalty,
+    Unbalanced,
+    largest_squared_norm,
+    minimal_penalty,
+)
 
 
 SEEDS = st.integers(0, 2**31 - 1)

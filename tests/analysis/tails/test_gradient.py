@@ -5,9 +5,9 @@ import pytest
 
 from overparam.analysis.tails.gradient import gradient_noise
 from overparam.data.source import Batch
-from overparam.dynamics.descent import BatchLoss
 from overparam.errors import ConfigError
 from overparam.networks.deep import mlp
+from overparam.objectives.batch_loss import BatchLoss
 from overparam.objectives.losses import half_squared_error
 
 

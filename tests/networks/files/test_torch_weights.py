@@ -8,7 +8,7 @@ import pytest
 
 from overparam.data.source import Batch
 from overparam.data.sources.augment import RESNET_NORMALISATION, Images
-from overparam.dynamics.descent import BatchLoss, Descent
+from overparam.dynamics.descent import Descent
 from overparam.errors import ConfigError
 from overparam.networks.convolutional.resnet import resnet
 from overparam.networks.convolutional.vgg import vgg11
@@ -19,7 +19,6 @@ from overparam.networks.files.torch_weights import (
     to_torch,
 )
 from overparam.networks.stateful import train_features
-from overparam.objectives.losses import cross_entropy
 
 
 torch = pytest.importorskip("torch")
@@ -149,15 +148,16 @@ def test_five_steps_of_momentum_are_those_of_pytorch(images):
     module, network = pair("resnet", "float64")
     x, y = images
     descent = Descent(
-        BatchLoss(cross_entropy),
+        "cross-entropy",
         optax.sgd,
-        settings={"learning_rate": 0.05, "momentum": 0.9},
+        learning_rate=0.05,
+        momentum=0.9,
     )
     # Ours moves U where f = U Phi / 64, theirs moves U / 64: rates differ by 64^2.
     descent_rates = Descent(
         descent.objective,
         optax.sgd,
-        settings=descent.settings,
+        **descent.settings,
         rates={"readout": 64.0**2},
     )
     state_ = descent_rates.init(network, key=jax.random.key(0))

@@ -6,7 +6,9 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...networks.two_layer import TwoLayer
+from ...networks.two_layer import TwoLayer, check_homogeneous
+from ...objectives.norms import path_norm
+from ...objectives.power_penalties import PowerPenalty, minimal_penalty
 from ...plots.figure import COLOURS, legend, panels
 from ...training.plan import Progress, silent
 from ..declaration import Findings
@@ -14,12 +16,9 @@ from ..subject import Subject, networks_of
 from .measures import (
     balance,
     balance_residual,
-    check_homogeneous,
     conserved,
-    path_norm,
 )
 from .options import BalanceOptions
-from .penalties import PowerPenalty, minimal_penalty
 
 
 NORMS = ("epoch", "readout_norm", "weights_norm", "path_norm")

@@ -11,12 +11,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ...errors import ConfigError
-from ...networks.activations import HOMOGENEOUS
 from ...networks.finite import check_finite
-from ...networks.network import Network
-from ...networks.two_layer import TwoLayer
-from .penalties import PowerPenalty
+from ...networks.two_layer import TwoLayer, check_homogeneous
+from ...objectives.norms import neuron_norms, safe_norm
+from ...objectives.power_penalties import PowerPenalty
 
 
 class BalanceResidual(eqx.Module):
@@ -26,17 +24,6 @@ class BalanceResidual(eqx.Module):
     """Relative gap of the two sides of the balance equation; 0 for a zero neuron."""
     maximum: Float[Array, ""]
     """Largest of them: 0 at every stationary point of a penalised loss."""
-
-
-def path_norm(network: TwoLayer) -> Float[Array, ""]:
-    r"""$C = \sum_j a_j b_j$, without the output scale.
-
-    Differentiable, so that it can be a penalty: it is the group lasso to which L2
-    training amounts.
-    """
-    check_homogeneous(network, "path_norm")
-    readout, weights = _norms(network)
-    return jnp.sum(readout * weights)
 
 
 def rescale(network: TwoLayer, factors: Float[Array, " width"]) -> TwoLayer:
@@ -68,7 +55,7 @@ def balance(network: TwoLayer, penalty: PowerPenalty) -> TwoLayer:
     """
     check_homogeneous(network, "balance")
     check_finite(network)
-    readout, weights = _norms(network)
+    readout, weights = neuron_norms(network)
     alive = (readout > 0) & (weights > 0)
     a, b = (jnp.where(alive, norms, 1) for norms in (readout, weights))
     # Roots one by one: the product of two norms may underflow where neither does.
@@ -92,7 +79,7 @@ def balance_residual(network: TwoLayer, penalty: PowerPenalty) -> BalanceResidua
         ConfigError: If the activation is not homogeneous.
     """
     check_homogeneous(network, "balance_residual")
-    readout, weights = _norms(network)
+    readout, weights = neuron_norms(network)
     size, shares = _parts(readout)
     other, others = _parts(weights)
     # Powers of norms may leave the range of their type: only their ratio matters.
@@ -118,25 +105,6 @@ def conserved(network: TwoLayer) -> Float[Array, " width"]:
     return readout - jnp.sum(network.weights**2, axis=0)
 
 
-def check_homogeneous(network: Network, what: str) -> TwoLayer:
-    """`network` itself, if it is plain, two-layer and its neurons can be rescaled."""
-    if not isinstance(network, TwoLayer) or network.skip:
-        raise ConfigError(
-            f"`{what}` needs a `TwoLayer` network without skip connection, got "
-            f"{type(network).__name__}."
-        )
-    if network.activation not in HOMOGENEOUS:
-        raise ConfigError(
-            f"`{what}` needs a positively homogeneous activation (relu, leaky-relu), "
-            f"got {network.activation}."
-        )
-    return network
-
-
-def _norms(network: TwoLayer) -> tuple[Float[Array, " width"], Float[Array, " width"]]:
-    return _safe_norm(network.readout, 1), _safe_norm(network.weights, 0)
-
-
 def _best_ratio(
     readout: Float[Array, " width"],
     weights: Float[Array, " width"],
@@ -150,19 +118,10 @@ def _best_ratio(
     return factor * total ** (penalty.q * power - 1)
 
 
-def _safe_norm(array: Float[Array, "_ _"], axis: int) -> Float[Array, " width"]:
-    # Divided by the largest entry against underflow; derivative 0 at a zero neuron.
-    largest = jnp.max(jnp.abs(array), axis=axis, keepdims=True, initial=0)
-    unit = jnp.where(largest > 0, largest, 1)
-    scaled = jnp.sum((array / unit) ** 2, axis=axis)
-    root = jnp.sqrt(jnp.where(scaled > 0, scaled, 1))
-    return jnp.where(scaled > 0, root * jnp.squeeze(unit, axis), 0)
-
-
 def _parts(
     norms: Float[Array, " width"],
 ) -> tuple[Float[Array, ""], Float[Array, " width"]]:
     """Logarithm of the norm of `norms`, 0 without one, and shares of its square."""
-    whole = _safe_norm(norms[None], 1)[0]
+    whole = safe_norm(norms[None], 1)[0]
     whole = jnp.where(whole > 0, whole, 1)
     return jnp.log(whole), (norms / whole) ** 2

@@ -14,8 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from ...checks import positive
 from ...errors import ConfigError
 from ...networks.finite import check_finite
-from ...networks.two_layer import TwoLayer
-from ..balance.measures import check_homogeneous
+from ...networks.two_layer import TwoLayer, check_homogeneous
 from .distances import squared_distances
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 from ...data.source import Batch
 from ...networks.network import Network
-from ...objectives.losses import cross_entropy
-from ...objectives.objective import Loss
+from ...objectives.losses import Loss, cross_entropy
 from .accuracy import scores_after_pruning
 from .curves import PruningCurve, counts_for_error, counts_for_ratio
 from .networks import pruning_curves, pruning_ratios

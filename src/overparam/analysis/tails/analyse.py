@@ -10,10 +10,10 @@ import polars as pl
 from matplotlib.figure import Figure
 from numpy import ndarray
 
-from ...dynamics.descent import BatchLoss
 from ...errors import ConfigError
 from ...keys import seed_key
 from ...networks.layers import READOUT
+from ...objectives.batch_loss import BatchLoss
 from ...plots.figure import COLOURS, legend, panels
 from ...training.plan import Progress, silent
 from ..declaration import Findings

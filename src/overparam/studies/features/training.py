@@ -10,12 +10,11 @@ import optax
 from ...analysis.resampling.laws import sampling_law
 from ...analysis.resampling.repopulation import repopulate
 from ...data.source import Table
-from ...dynamics.descent import BatchLoss, Descent
+from ...dynamics.descent import Descent
 from ...dynamics.optimisers.decoupled import decoupled
 from ...dynamics.optimisers.schedules import StepDecay
 from ...keys import purpose_key
 from ...networks.network import Network
-from ...objectives.losses import cross_entropy
 from ...objectives.penalties import L2Penalty
 from ...training.loop import train
 from ...training.plan import Plan, Record, Status, Training, Trajectory
@@ -148,11 +147,11 @@ def descent(
         settings["coefficients"] = dict(penalty.coefficients)
         penalty = None
     return Descent(
-        BatchLoss(cross_entropy),
+        "cross-entropy",
         optimiser,
-        settings=settings,
         penalty=penalty,
         trained=parts,
+        **settings,
     )
 
 

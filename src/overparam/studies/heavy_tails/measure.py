@@ -9,10 +9,10 @@ from ...analysis.tails.report import LARGEST_SAMPLE
 from ...errors import ConfigError
 from ...networks.layers import parameters
 from ...networks.network import Network
+from ...objectives.losses import LOSSES
 from ...training.plan import Record
 from .config import HeavyTails
 from .data import Data
-from .losses import LOSSES
 
 
 RECORDED_ERROR = 0.1

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from ...data.train_test import TrainTest
+from ...objectives.losses import LOSSES
 from ...objectives.objective import Objective
 from ...training.plan import Plan, Training
 from .config import HeavyTails
 from .data import load_data
-from .losses import LOSSES
 from .run import Problem
 
 

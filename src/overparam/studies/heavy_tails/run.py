@@ -13,7 +13,7 @@ from numpy import ndarray
 
 from ...analysis.pruning.table import COLUMNS, pruning_rows, summary_of
 from ...data.source import Table
-from ...dynamics.descent import BatchLoss, Descent
+from ...dynamics.descent import Descent
 from ...dynamics.noisy_descent import NoisyDescent, PowerDecay, torch_sgd
 from ...keys import purpose_key
 from ...memory import Need, check_memory, itemsize
@@ -23,6 +23,7 @@ from ...networks.initialise import two_layer
 from ...networks.layers import hidden_layers, parameters
 from ...networks.network import Network
 from ...noise.heavy_tailed import HeavyTailNoise, add_noise
+from ...objectives.losses import LOSSES
 from ...training.loop import train
 from ...training.plan import (
     Plan,
@@ -36,7 +37,6 @@ from ..study import Context, Outcome
 from . import measure
 from .config import HeavyTails
 from .data import Data, load_data
-from .losses import LOSSES
 from .stop import stop_rule
 
 
@@ -144,12 +144,12 @@ class Problem:
         mean_field = config.parametrisation == "mean-field"
         extras = {"momentum": config.momentum, "weight_decay": config.weight_decay}
         descent = Descent(
-            BatchLoss(LOSSES[config.loss]),
+            config.loss,
             torch_sgd,
-            settings={"learning_rate": self.rate}
-            | {name: value for name, value in extras.items() if value},
             rates={"weights": config.width} if mean_field else {},
             trained=("weights",) if mean_field else (),
+            learning_rate=self.rate,
+            **{name: value for name, value in extras.items() if value},
         )
         if config.noise == "none" or config.noise_when == "after":
             return descent

@@ -11,7 +11,7 @@ from ...data.parallel import over_devices
 from ...data.source import Source
 from ...data.sources.augment import RESNET_NORMALISATION
 from ...data.sources.augment import Images as ImageSource
-from ...dynamics.descent import BatchLoss, Descent
+from ...dynamics.descent import Descent
 from ...dynamics.optimisers.schedules import Tail
 from ...dynamics.optimisers.shampoo import Shampoo
 from ...dynamics.stochastic_varpro import StochasticVarPro
@@ -19,6 +19,7 @@ from ...errors import ConfigError
 from ...keys import purpose_key
 from ...memory import Need, check_memory, itemsize
 from ...networks.convolutional.resnet import ResNet, resnet
+from ...objectives.batch_loss import BatchLoss
 from ...objectives.class_loss import ClassSquares, readout_penalty
 from ...readouts.rules import EpochMean, Gram, ReadoutRule, Running
 from .config import Images
@@ -117,13 +118,13 @@ class Setup:
             "momentum": config.weight_momentum,
         }
         if config.dynamics == "varpro":
-            return StochasticVarPro(config.penalty, self._rule(), settings=settings)
+            return StochasticVarPro(config.penalty, self._rule(), **settings)
         shampoo = Shampoo(config.shampoo, update_every=config.update_every)
         return Descent(
             BatchLoss(ClassSquares(config.penalty)),
             shampoo if config.dynamics == "shampoo" else optax.sgd,
-            settings=settings,
             penalty=readout_penalty(self.network),
+            **settings,
         )
 
     def _rule(self) -> ReadoutRule:

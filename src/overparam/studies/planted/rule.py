@@ -5,50 +5,18 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
 
 from ...analysis.balance import measures as balance
-from ...analysis.balance.penalties import L2
-from ...data.source import Batch
 from ...data.sources.planted import decaying_covariance
-from ...dynamics.descent import BatchLoss, Descent
+from ...dynamics.descent import Descent
 from ...dynamics.optimisers.schedules import StepDecay
 from ...dynamics.periodic import Periodic
-from ...limits import population
-from ...limits.population import Covariance
-from ...networks.network import Network
-from ...networks.two_layer import TwoLayer
-from ...objectives.losses import half_squared_error
-from ...objectives.penalties import L2Penalty
+from ...limits.population import PopulationRisk
+from ...networks.two_layer import TwoLayer, check_homogeneous
+from ...objectives.batch_loss import BatchObjective
+from ...objectives.penalties import L2Penalty, PathNorm
+from ...objectives.power_penalties import L2
 from .config import Planted
-
-
-class PopulationRisk(eqx.Module):
-    """The objective of noise-free descent: the exact risk, which needs no batch."""
-
-    teacher: TwoLayer
-    covariance: Covariance | None
-    label_noise: float = eqx.field(static=True)
-
-    def __call__(self, network: Network, batch: Batch) -> Float[Array, ""]:
-        del batch
-        assert isinstance(network, TwoLayer)
-        return population.population_loss(
-            network,
-            self.teacher,
-            covariance=self.covariance,
-            label_noise=self.label_noise,
-        )
-
-
-class PathNorm(eqx.Module):
-    """The path norm as a penalty."""
-
-    coefficient: float = eqx.field(static=True)
-
-    def __call__(self, network: Network) -> Float[Array, ""]:
-        assert isinstance(network, TwoLayer)
-        return self.coefficient * balance.path_norm(network)
 
 
 class BalancedForL2(eqx.Module):
@@ -69,12 +37,12 @@ def training_rule(
     descent, every = _descent(config, teacher), config.balance_every
     if every is None:
         return descent
-    balance.check_homogeneous(student, "balance")
+    check_homogeneous(student, "balance")
     return Periodic(descent, BalancedForL2(), every * config.steps_per_epoch)
 
 
 def _descent(config: Planted, teacher: TwoLayer) -> Descent:
-    objective = BatchLoss(half_squared_error)
+    objective: BatchObjective | str = "half-squared-error"
     if config.dynamics == "flow":
         covariance = decaying_covariance(config.input_dim, config.input_decay)
         if covariance is not None:
@@ -87,10 +55,10 @@ def _descent(config: Planted, teacher: TwoLayer) -> Descent:
     return Descent(
         objective,
         {"sgd": optax.sgd, "adam": optax.adam}[config.optimiser],
-        settings=settings,
         penalty=_penalty(config),
         rates={"readout": config.readout_rate} if config.readout_rate != 1 else {},
         trained=parts[config.train],
+        **settings,
     )
 
 

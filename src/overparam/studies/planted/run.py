@@ -190,8 +190,7 @@ def _sizes(network: TwoLayer, initial: TwoLayer) -> dict[str, Float[Array, ""]]:
     if network.activation not in HOMOGENEOUS:
         return norms
     drift = jnp.abs(balance.conserved(network) - balance.conserved(initial))
-    path_norm = balance.path_norm(network)
-    return norms | {"path_norm": path_norm, "balance_drift": drift.max()}
+    return norms | {"path_norm": path_norm(network), "balance_drift": drift.max()}
 
 
 def describe(config: Planted) -> dict[str, Any]:

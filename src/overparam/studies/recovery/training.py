@@ -7,19 +7,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, PRNGKeyArray
 
 from ...convex.certificates.certificate import certify_network
 from ...data.source import Table
 from ...drawing import host_uniform
-from ...dynamics.descent import BatchLoss, Descent
+from ...dynamics.descent import Descent
 from ...keys import purpose_key
 from ...networks.network import Network
 from ...networks.skip_neuron import SkipNeuron
 from ...networks.two_layer import NormalisedTwoLayer, TwoLayer
 from ...networks.view import two_layer_view
-from ...objectives.losses import half_sum_of_squares
-from ...objectives.penalties import L2Penalty
+from ...objectives.penalties import L2Penalty, ReadoutNorm
 from ...training.loop import train
 from ...training.plan import Plan, Record, Training
 from ..study import Context, Outcome
@@ -99,36 +98,18 @@ def _initial(trial: Trial, *, key: PRNGKeyArray) -> Network:
 
 def _descent(trial: Trial) -> Descent:
     config = trial.config
-    objective = BatchLoss(half_sum_of_squares)
+    loss, rate = "half-sum-of-squares", config.learning_rate
     if config.legacy:
-        return Descent(
-            objective, sign_descent, settings={"learning_rate": config.learning_rate}
-        )
+        return Descent(loss, sign_descent, learning_rate=rate)
     beta = config.beta or 0.0
     parts = ["weights", "readout"]
     if config.network == "skip":
         parts.append("skip_weights")
     penalty: Any = L2Penalty(dict.fromkeys(parts, beta / 2))
     if config.network == "normalised":
-        # The minimum over the factors alpha a = u of (alpha^2 + a^2) / 2 is |u|; input
-        # weights are not penalised, because their scale has no effect.
-        penalty = _ReadoutNorm(beta)
-    return Descent(
-        objective,
-        optax.adam,
-        settings={"learning_rate": config.learning_rate},
-        penalty=penalty,
-    )
-
-
-class _ReadoutNorm:
-    """The penalty of normalised neurons: the sum of the sizes of their outputs."""
-
-    def __init__(self, coefficient: float) -> None:
-        self.coefficient = coefficient
-
-    def __call__(self, network: Network) -> Float[Array, ""]:
-        return self.coefficient * jnp.sum(jnp.abs(network.readout))
+        # Input weights are not penalised, because their scale has no effect.
+        penalty = ReadoutNorm(beta)
+    return Descent(loss, optax.adam, penalty=penalty, learning_rate=rate)
 
 
 def sign_descent(learning_rate: float) -> optax.GradientTransformation:

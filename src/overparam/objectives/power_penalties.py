@@ -13,9 +13,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ...checks import at_least, positive
-from ...errors import ConfigError
-from ...networks.two_layer import TwoLayer
+from ..checks import at_least, positive
+from ..errors import ConfigError
+from ..networks.two_layer import TwoLayer
 
 
 class PowerPenalty(eqx.Module):

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from overparam.analysis.balance.penalties import (
+from overparam.errors import ConfigError
+from overparam.networks.two_layer import TwoLayer
+from overparam.objectives.power_penalties import (
     L2,
     Norms,
     PowerPenalty,
@@ -18,8 +20,6 @@ from overparam.analysis.balance.penalties import (
     optimal_common_scale,
     optimal_norms,
 )
-from overparam.errors import ConfigError
-from overparam.networks.two_layer import TwoLayer
 
 
 FEW = settings(max_examples=20)

@@ -1,0 +1,36 @@
+"""The loss of a network on a batch, which training makes small."""
+
+from collections.abc import Callable
+
+import equinox as eqx
+from jaxtyping import Array, Float, PyTree
+
+from ..data.source import Batch
+from ..networks.network import Network
+from ..networks.product import product
+from ..networks.stateful import train_features
+from .losses import Loss
+
+
+BatchObjective = Callable[[Network, Batch], Float[Array, ""]]
+
+
+class BatchLoss(eqx.Module):
+    r"""The objective $\ell(f(x), y)$ of supervised training.
+
+    Attributes:
+        loss: Loss of outputs and targets, averaged over the batch.
+    """
+
+    loss: Loss = eqx.field(static=True)
+
+    def __call__(self, network: Network, batch: Batch) -> Float[Array, ""]:
+        return self.loss(network(batch.x), batch.y)
+
+    def in_training(
+        self, network: Network, batch: Batch
+    ) -> tuple[Float[Array, ""], PyTree[Array] | None]:
+        """The loss of the features in training, and the new running statistics."""
+        features, statistics = train_features(network, batch.x)
+        outputs = network.scale * product(features, network.readout)
+        return self.loss(outputs, batch.y), statistics
