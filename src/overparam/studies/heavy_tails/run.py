@@ -142,14 +142,16 @@ class Problem:
         """SGD, with noise where there is any."""
         config = self.config
         mean_field = config.parametrisation == "mean-field"
-        extras = {"momentum": config.momentum, "weight_decay": config.weight_decay}
+        settings: dict[str, Any] = {"learning_rate": self.rate}
+        for name in ("momentum", "weight_decay"):
+            if value := getattr(config, name):
+                settings[name] = value
         descent = Descent(
             config.loss,
             torch_sgd,
             rates={"weights": config.width} if mean_field else {},
             trained=("weights",) if mean_field else (),
-            learning_rate=self.rate,
-            **{name: value for name, value in extras.items() if value},
+            **settings,
         )
         if config.noise == "none" or config.noise_when == "after":
             return descent

@@ -22,6 +22,7 @@ from ...networks import initialise
 from ...networks.activations import HOMOGENEOUS
 from ...networks.network import Network
 from ...networks.two_layer import TwoLayer
+from ...objectives.norms import path_norm
 from ...training.loop import train, train_together
 from ...training.plan import Plan, Record, Training, Trajectory, below
 from ..study import Context, Outcome
