@@ -19,7 +19,6 @@ from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.running.execute import execute
 from overparam.store import find_runs, read_run
 from overparam.studies.contract import as_subject
-from overparam.studies.features.album import Album
 from overparam.studies.features.config import Features
 from overparam.studies.features.problem import images, initial_network
 from overparam.studies.features.run import run

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from overparam.networks.linear import LinearReadout
 from overparam.training.checkpoint import Checkpointer
 from overparam.training.kept import Kept
 
@@ -18,14 +19,26 @@ FRESH = {"weights": jnp.zeros((2, 3)), "n": jnp.array(0)}
 HEADER = {"step": 40, "records": [[{"loss": float("nan")}]]}
 
 
+class Keeping(Checkpointer):
+    """A checkpointer with one network kept beside the states."""
+
+    def beside(self):
+        folder = self.folder_of_kept(0)
+        return Kept(folder, lambda: LinearReadout(readout=jnp.zeros(2), scale=1.0))
+
+    def load(self, states, *, kept=()):
+        self.found = self.beside()
+        return super().load(states, kept=[self.found])
+
+
 @pytest.fixture
 def keeper(tmp_path):
-    """A checkpointer that has written a checkpoint, and an array kept beside it."""
-    kept = Kept(tmp_path, "students")
-    kept.keep(20, {"weights": np.ones(2)})
-    keeper = Checkpointer(tmp_path / "c", owner="this run", kept=[kept])
-    keeper.save(STATES, HEADER)
-    return replace(keeper, kept=[Kept(tmp_path, "students")])
+    """A checkpointer that has written a checkpoint, and a network kept beside it."""
+    keeper = Keeping(tmp_path / "c", owner="this run")
+    kept = keeper.beside()
+    kept.keep(20, LinearReadout(readout=jnp.ones(2), scale=1.0))
+    keeper.save(STATES, HEADER, kept=[kept])
+    return keeper
 
 
 def test_what_was_saved_is_loaded(keeper):
@@ -33,11 +46,11 @@ def test_what_was_saved_is_loaded(keeper):
     assert eqx.tree_equal(states, STATES)
     assert eqx.tree_equal(before, STATES)
     assert repr(header) == repr(HEADER)
-    np.testing.assert_array_equal(keeper.kept[0].all()[20]["weights"], 1.0)
+    np.testing.assert_array_equal(keeper.found.networks[20].readout, 1.0)
 
 
 def test_states_to_go_back_to_are_loaded_where_they_are_others(keeper):
-    keeper.save(STATES, HEADER, before=FRESH)
+    keeper.save(STATES, HEADER, before=FRESH, kept=[keeper.beside()])
     states, before, _ = keeper.load(FRESH)
     assert eqx.tree_equal(states, STATES)
     assert eqx.tree_equal(before, FRESH)
@@ -46,7 +59,7 @@ def test_states_to_go_back_to_are_loaded_where_they_are_others(keeper):
 def refused(keeper, caplog, states=FRESH):
     """The sentence with which a checkpoint is refused."""
     assert keeper.load(states) is None
-    assert all(each.all() == {} for each in keeper.kept)
+    assert keeper.found.networks == {}
     [record] = caplog.records
     assert record.getMessage().endswith("the run starts from its beginning.")
     return record.getMessage()
@@ -80,7 +93,7 @@ def test_a_checkpoint_of_other_shapes_is_not_believed(keeper, caplog):
 
 
 def test_a_checkpoint_without_what_was_kept_beside_it_is_not_believed(keeper, caplog):
-    shutil.rmtree(keeper.path.parent / "students")
+    shutil.rmtree(keeper.folder_of_kept(0))
     assert "lost what was kept" in refused(keeper, caplog)
 
 
@@ -88,7 +101,7 @@ def test_a_checkpoint_of_schema_1_cannot_be_verified(tmp_path, caplog):
     stored = Path(__file__).parents[1] / "store" / "schema_1"
     [path] = stored.rglob("training.checkpoint")
     copied = shutil.copy(path, tmp_path)
-    assert "older version" in refused(Checkpointer(Path(copied)), caplog)
+    assert "older version" in refused(Keeping(Path(copied)), caplog)
 
 
 def test_where_nothing_is_stored_a_run_begins_without_a_word(tmp_path, caplog):
@@ -99,9 +112,9 @@ def test_where_nothing_is_stored_a_run_begins_without_a_word(tmp_path, caplog):
 def test_states_of_any_size_are_loaded_and_files_longer_than_theirs_are_not(
     tmp_path, caplog, monkeypatch
 ):
-    keeper = Checkpointer(tmp_path / "c")
+    keeper = Keeping(tmp_path / "c")
     states = {"weights": jnp.arange(4096.0)}
-    keeper.save(states, {})
+    keeper.save(states, {}, kept=[keeper.beside()])
     monkeypatch.setattr("overparam.training.checkpoint.MOST_BYTES", 2000)
     found = keeper.load({"weights": jnp.zeros(4096)})
     assert found is not None

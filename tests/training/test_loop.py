@@ -1,6 +1,7 @@
 """The loop: what it computes, what it records, when it stops."""
 
 import os
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ import optax
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from overparam import memory
 from overparam.dynamics.descent import Descent
 from overparam.errors import ConfigError, Interrupted, StoreError
 from overparam.training import draws, loop
@@ -131,13 +133,13 @@ def test_a_step_that_is_too_large_is_a_status_and_keeps_the_finite_records():
 def test_a_measured_loss_that_is_not_finite_is_a_divergence(name, value):
     seen = []
 
-    def measure(network):
+    def observe(step, network):
         seen.append(network)
         return {name: value if len(seen) == 2 else 1.0, "tail": np.nan}
 
     converges = lambda records: "converged" if len(records) == 2 else None  # noqa: E731
     run, other = train_together(
-        [training(measure=measure, until=converges), training(seed=1)], PLAN
+        [training(observe=observe, until=converges), training(seed=1)], PLAN
     )
     assert (run.status, other.status) == ("diverged", "finished")
     assert len(run.records) == 2
@@ -147,7 +149,7 @@ def test_a_measured_loss_that_is_not_finite_is_a_divergence(name, value):
 
 
 def test_a_start_of_infinite_loss_has_diverged_before_the_first_step():
-    given = training(measure=lambda network: {"risk": np.inf}, record_start=True)
+    given = training(observe=lambda step, network: {"risk": np.inf}, record_start=True)
     run = train(given, PLAN)
     assert (run.status, len(run.records)) == ("diverged", 1)
     assert_array_equal(run.network.readout, given.network.readout)
@@ -155,13 +157,17 @@ def test_a_start_of_infinite_loss_has_diverged_before_the_first_step():
 
 def test_a_final_value_is_the_last_finite_one_of_a_run_that_did_not_diverge():
     values = iter([3.0, 2.0, np.nan])
-    run = train(training(measure=lambda network: {"distance": next(values)}), PLAN)
+    run = train(
+        training(observe=lambda step, network: {"distance": next(values)}), PLAN
+    )
     assert run.final("distance") == 2.0
     assert run.final("absent") is None
 
 
 def test_records_hold_step_mean_loss_and_measures():
-    given = training(measure=lambda network: {"width": float(network.readout.shape[0])})
+    given = training(
+        observe=lambda step, network: {"width": float(network.readout.shape[0])}
+    )
     columns = train(given, PLAN).columns()
     assert columns["step"].tolist() == [20, 40, 60]
     assert columns["width"].tolist() == [7, 7, 7]
@@ -177,11 +183,63 @@ def test_the_recorded_loss_is_the_mean_over_the_interval():
 
 
 def test_a_record_before_the_first_step_measures_the_initial_network():
-    norm = lambda network: {"norm": float(jnp.linalg.norm(network.readout))}  # noqa: E731
-    given = training(measure=norm, record_start=True)
+    def observe(step, network):
+        return {"at": step, "norm": float(jnp.linalg.norm(network.readout))}
+
+    given = training(observe=observe, record_start=True)
     run = train(given, PLAN)
-    assert run.records[0]["norm"] == norm(given.network)["norm"]
+    assert run.records[0]["norm"] == observe(0, given.network)["norm"]
+    assert [r["at"] for r in run.records] == [0, 20, 40, 60]
     assert np.isnan(run.columns()["loss"][0])
+
+
+def test_networks_of_chosen_steps_are_kept_as_they_were_observed():
+    seen = {}
+    given = training(
+        observe=lambda step, network: seen.update({step: network}) or {},
+        keep_steps=(0, 40, 60),
+    )
+    run = train(given, PLAN)
+    assert list(run.kept) == [0, 40, 60]
+    assert_array_equal(run.kept[0].readout, given.network.readout)
+    assert_array_equal(run.kept[40].readout, seen[40].readout)
+    assert_array_equal(run.kept[60].readout, run.network.readout)
+
+
+def test_what_is_kept_may_be_the_network_in_another_form():
+    given = training(
+        keep_steps=[20], keep_as=lambda network: replace(network, scale=2.0)
+    )
+    assert train(given, PLAN).kept[20].scale == 2.0
+
+
+@pytest.mark.parametrize("step", [-20, 10, 80])
+def test_a_step_without_a_record_cannot_be_kept(step):
+    with pytest.raises(ConfigError, match=f"step {step} cannot be kept"):
+        train(training(keep_steps=[step]), PLAN)
+
+
+def test_more_networks_than_the_memory_holds_are_refused_before_training(monkeypatch):
+    monkeypatch.setattr(memory, "memory", lambda: 10)
+    with pytest.raises(ConfigError, match="kept networks"):
+        train(training(keep_steps=[20, 40, 60]), PLAN)
+
+
+def test_kept_networks_outlive_an_interruption(tmp_path):
+    given = training(keep_steps=(0, 20, 40))
+    whole = train(given, PLAN)
+    asked = iter([None, 130])
+    watch = Watch(
+        checkpoint=Checkpointer(tmp_path / "c", every_seconds=1e9),
+        stop_requested=lambda: next(asked, 130),
+    )
+    with pytest.raises(Interrupted):
+        train(given, PLAN, watch=watch)
+    again = Watch(checkpoint=Checkpointer(tmp_path / "c"))
+    resumed = train(given, PLAN, watch=again)
+    assert list(resumed.kept) == list(whole.kept)
+    for step, network in whole.kept.items():
+        assert_array_equal(resumed.kept[step].weights, network.weights)
 
 
 def test_a_plan_that_is_no_multiple_of_the_interval_ends_at_the_last_step():
@@ -289,7 +347,7 @@ def test_a_divergence_after_a_stop_goes_back_to_the_last_record(tmp_path, monkey
     monkeypatch.setattr(loop, "step_work", lambda *_: loop._MOST_WORK / 5)
     seen = []
 
-    def measure(network):
+    def observe(step, network):
         seen.append(network)
         return {"risk": np.inf if len(seen) == 2 else 1.0}
 
@@ -299,9 +357,9 @@ def test_a_divergence_after_a_stop_goes_back_to_the_last_record(tmp_path, monkey
         stop_requested=lambda: next(asked),
     )
     with pytest.raises(Interrupted, match="after 30 of 60 steps"):
-        train(training(measure=measure), PLAN, watch=watch)
+        train(training(observe=observe), PLAN, watch=watch)
     resumed = train(
-        training(measure=measure),
+        training(observe=observe),
         PLAN,
         watch=Watch(checkpoint=Checkpointer(tmp_path / "c")),
     )

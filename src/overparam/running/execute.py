@@ -225,5 +225,6 @@ def _stored(outcome: "Outcome") -> RunRecord:
         summary=outcome.summary,
         arrays=outcome.arrays,
         network=network,
+        kept={step: to_arrays(kept) for step, kept in outcome.kept.items()},
         notes=outcome.notes,
     )

@@ -25,6 +25,15 @@ def contents(record: "RunRecord") -> "Iterator[tuple[str, bytes]]":
         content = {"schema": SCHEMA, "network": plain(description)}
         yield "network.safetensors", tensors(weights)
         yield "network.json", json.dumps(content, indent=1).encode()
+    if record.kept:
+        steps = {str(step): plain(about) for step, (_, about) in record.kept.items()}
+        weights = {
+            f"{step}.{name}": array
+            for step, (arrays, _) in record.kept.items()
+            for name, array in arrays.items()
+        }
+        yield "kept.safetensors", tensors(weights)
+        yield "kept.json", json.dumps({"schema": SCHEMA, "steps": steps}).encode()
 
 
 def _parquet(columns: Mapping[str, Any]) -> bytes:

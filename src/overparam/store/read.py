@@ -4,7 +4,7 @@ import contextlib
 import functools
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -163,6 +163,38 @@ class StoredRun:
         description = entry(self.path / "network.json", content, "network", dict)
         return self._tensors("network.safetensors"), description
 
+    @functools.cached_property
+    def kept_steps(self) -> tuple[int, ...]:
+        """Steps whose networks were kept, in order; 0 is the start."""
+        return tuple(sorted(self._kept))
+
+    def kept(self, step: int) -> "tuple[dict[str, np.ndarray], Mapping[str, Any]]":
+        """Named weights and the description of the network of a kept step.
+
+        Raises:
+            StoreError: If it was not kept.
+        """
+        if step not in self._kept:
+            raise StoreError(
+                f"The run `{self.path}` kept no network of step {step}; it has "
+                f"{_listed(self.kept_steps)}."
+            )
+        return self._kept[step]
+
+    @functools.cached_property
+    def _kept(self) -> "dict[int, tuple[dict[str, np.ndarray], Mapping[str, Any]]]":
+        if not self._wrote("kept.json"):
+            return kept_before(self)
+        path = self.path / "kept.json"
+        described = entry(path, self._json("kept.json"), "steps", dict)
+        weights = self._tensors("kept.safetensors")
+        if not all(step.isdecimal() for step in described):
+            raise StoreError(f"`{path}` is damaged: its steps are no numbers.")
+        return {
+            int(step): (_under(f"{step}.", weights), entry(path, described, step, dict))
+            for step in described
+        }
+
     def check_files(self) -> None:
         """See that every file is there with its size; contents are for when it is read.
 
@@ -207,6 +239,50 @@ class StoredRun:
 
     def _json(self, name: str) -> dict[str, Any]:
         return read_json(self.path / name, expected=self._stamp(name))
+
+
+def _under(prefix: str, arrays: "Mapping[str, np.ndarray]") -> "dict[str, np.ndarray]":
+    """The arrays whose names begin with `prefix`, by the rest of their names."""
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+def _listed(steps: Sequence[int]) -> str:
+    """A few of many steps, in words."""
+    if not steps:
+        return "none"
+    few = [*map(str, steps[:10])]
+    return ", ".join(few) + (f", ... up to {steps[-1]}" if len(steps) > 10 else "")
+
+
+def kept_before(
+    run: StoredRun,
+) -> "dict[int, tuple[dict[str, np.ndarray], Mapping[str, Any]]]":
+    """Networks along a run of a version that stored them among the arrays of the run.
+
+    Those of epochs are named `epoch_5.weights`; those of steps are stacked, with the
+    steps beside them.
+    """
+    if run.network is None or not run.arrays:
+        return {}
+    description, arrays = run.network[1], run.arrays
+    found = {}
+    epochs = {name.partition(".")[0] for name in arrays if name.startswith("epoch_")}
+    if epochs and {"epoch", "step"} <= set(run.metrics.columns):
+        step_of = dict(run.metrics.select("epoch", "step").iter_rows())
+        for name in epochs:
+            epoch = float(name.removeprefix("epoch_"))
+            if epoch in step_of:
+                found[round(step_of[epoch])] = (_under(f"{name}.", arrays), description)
+    if {"snapshot.steps", "snapshot.readout"} <= arrays.keys():
+        stacked = _under("snapshot.", arrays)
+        for index, step in enumerate(stacked.pop("steps")):
+            each = {name: values[index] for name, values in stacked.items()}
+            found[int(step)] = (each, description)
+    return found
 
 
 def read_runs(

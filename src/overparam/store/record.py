@@ -23,6 +23,10 @@ class RunRecord:
     """Named arrays."""
     network: "tuple[Mapping[str, np.ndarray], Mapping[str, Any]] | None" = None
     """Named weights and the description that rebuilds the network from them."""
+    kept: "Mapping[int, tuple[Mapping[str, np.ndarray], Mapping[str, Any]]]" = field(
+        default_factory=dict
+    )
+    """The same of networks along the run, by step."""
     notes: Sequence[str] = ()
     """Sentences to read with the result."""
     seconds: float | None = None

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..networks.network import Network
 from ..training.checkpoint import Checkpointer
-from ..training.kept import Kept
 from ..training.plan import Progress, Status, Watch, never, silent
 
 
@@ -29,19 +28,12 @@ class Context:
     owner: str = ""
     """What checkpoints are of; those of another owner are not gone on from."""
 
-    def watch(self, name: str = "training", *, kept: Sequence[Kept] = ()) -> Watch:
-        """What the loop needs, with a checkpoint file called `name`.
-
-        Args:
-            name: Of the file.
-            kept: What the run keeps beside its states.
-        """
+    def watch(self, name: str = "training") -> Watch:
+        """What the loop needs, with a checkpoint file called `name`."""
         keeper = None
         if self.checkpoints is not None:
             path = self.checkpoints / f"{name}.checkpoint"
-            keeper = Checkpointer(
-                path, self.checkpoint_seconds, owner=self.owner, kept=kept
-            )
+            keeper = Checkpointer(path, self.checkpoint_seconds, owner=self.owner)
         return Watch(
             progress=self.progress,
             checkpoint=keeper,
@@ -63,5 +55,7 @@ class Outcome:
     """Named arrays worth keeping."""
     network: Network | None = None
     """The trained network."""
+    kept: Mapping[int, Network] = field(default_factory=dict)
+    """Networks of steps along the training, the start (step 0) among them."""
     notes: Sequence[str] = ()
     """Sentences the user should read with the result."""

@@ -36,16 +36,23 @@ class Checkpointer:
     every_seconds: float = 20.0
     owner: str = ""
     """Whose states these are: the run, and the data that it reads."""
-    kept: Sequence[Kept] = ()
-    """What is kept beside the states."""
     _written: float = field(default_factory=time.monotonic)
 
     def due(self) -> bool:
         """Whether the last write is long enough ago."""
         return time.monotonic() - self._written >= self.every_seconds
 
+    def folder_of_kept(self, index: int) -> Path:
+        """Where the networks lie that the training of this index keeps."""
+        return self.path.with_suffix(f".kept-{index}")
+
     def save(
-        self, states: PyTree, header: dict[str, Any], *, before: PyTree = None
+        self,
+        states: PyTree,
+        header: dict[str, Any],
+        *,
+        before: PyTree = None,
+        kept: Sequence[Kept] = (),
     ) -> None:
         """Replace the checkpoint: two lines of JSON, then the leaves of the states.
 
@@ -54,12 +61,13 @@ class Checkpointer:
             header: What else it needs, as JSON.
             before: States of the same structure to which a divergence would go back,
                 where they are others.
+            kept: What lies beside the states, one of each training.
         """
-        kept = {
-            each.name: {n: dataclasses.asdict(s) for n, s in each.stamps().items()}
-            for each in self.kept
-        }
-        about = {"owner": self.owner, "kept": kept, "header": header}
+        stamps = [
+            {step: dataclasses.asdict(stamp) for step, stamp in each.stamps.items()}
+            for each in kept
+        ]
+        about = {"owner": self.owner, "kept": stamps, "header": header}
         about["has_before"] = before is not None
         content = io.BytesIO()
         content.write(json.dumps(about).encode() + b"\n")
@@ -72,7 +80,9 @@ class Checkpointer:
         write_file(self.path, first + b"\n" + body)
         self._written = time.monotonic()
 
-    def load(self, states: PyTree) -> tuple[PyTree, PyTree, dict[str, Any]] | None:
+    def load(
+        self, states: PyTree, *, kept: Sequence[Kept] = ()
+    ) -> tuple[PyTree, PyTree, dict[str, Any]] | None:
         """The stored states, those before and the header; `None` where a run begins.
 
         That is where nothing is stored, and where what is stored is damaged, of
@@ -80,11 +90,12 @@ class Checkpointer:
 
         Args:
             states: States of the same structure, as `init` gives them.
+            kept: Gets back what lay beside them.
         """
         if not self.path.exists():
             return None
         try:
-            return self._load(states)
+            return self._load(states, kept)
         except _UnusableError as error:
             logging.getLogger("overparam").warning(
                 "The checkpoint `%s` %s: the run starts from its beginning.",
@@ -93,7 +104,9 @@ class Checkpointer:
             )
             return None
 
-    def _load(self, states: PyTree) -> tuple[PyTree, PyTree, dict[str, Any]]:
+    def _load(
+        self, states: PyTree, kept: Sequence[Kept]
+    ) -> tuple[PyTree, PyTree, dict[str, Any]]:
         # The records in the header are as small as any description.
         most = MOST_BYTES + 2 * _bytes(states)
         content = io.BytesIO(_body(self.path, most))
@@ -108,8 +121,8 @@ class Checkpointer:
             found = before = eqx.tree_deserialise_leaves(content, states)
             if about.get("has_before"):
                 before = eqx.tree_deserialise_leaves(content, states)
-            for each in self.kept:
-                each.restore(_stamps(about["kept"].get(each.name, {})))
+            for each, stamps in zip(kept, about["kept"], strict=True):
+                each.restore(_stamps(stamps))
         except StoreError as error:
             raise _UnusableError("has lost what was kept beside it") from error
         except Exception as error:  # Equinox and NumPy raise whatever they meet.

@@ -1,52 +1,46 @@
-"""Arrays of chosen moments of a run, which a resumed run finds again."""
+"""Networks of chosen steps of a training, which a resumed run finds again."""
 
-from collections.abc import Mapping
+import io
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import numpy as np
+import equinox as eqx
 
-from ..store.encode import tensors
-from ..store.files import Stamp, write_file
-from ..store.read import read_tensors
+from ..errors import StoreError
+from ..networks.network import Network
+from ..store.files import Stamp, read_file, write_file
 
 
 class Kept:
-    """Named arrays by number (of a step, of an epoch).
+    """Networks by step.
 
-    They also lie beside the checkpoint, each moment a file that is whole or absent:
-    the checkpoint holds the state of the last moment alone. It also holds the stamps of
-    these files, and a resumed run believes those and no others.
+    They also lie beside the checkpoint, each a file that is whole or absent: the
+    checkpoint holds the last state alone. It also holds the stamps of these files, and
+    a resumed run believes those and no others.
     """
 
-    def __init__(self, checkpoints: Path | None, name: str) -> None:
+    def __init__(self, folder: Path | None, like: Callable[[], Network]) -> None:
         """Keep nothing yet.
 
         Args:
-            checkpoints: Folder of the checkpoints; `None` keeps arrays in memory.
-            name: Folder of these arrays in it.
+            folder: Where the files are; `None` keeps networks in memory.
+            like: Makes a network of the same structure, into which files are read.
         """
-        self.name = name
-        self._folder = None if checkpoints is None else checkpoints / name
-        self._found: dict[int, dict[str, np.ndarray]] = {}
-        self._stamps: dict[int, Stamp] = {}
+        self.networks: dict[int, Network] = {}
+        self.stamps: dict[int, Stamp] = {}
+        self._folder, self._like = folder, like
 
-    def keep(self, number: int, arrays: Mapping[str, np.ndarray]) -> None:
-        """Keep the arrays of one moment, in the place of what it had.
+    def keep(self, step: int, network: Network) -> None:
+        """Keep the network of a step, in the place of the one it had.
 
         Raises:
-            StoreError: If they cannot be written.
+            StoreError: If it cannot be written.
         """
-        self._found[number] = dict(arrays)
+        self.networks[step] = network
         if self._folder is not None:
-            self._stamps[number] = write_file(self._file(number), tensors(arrays))
-
-    def all(self) -> dict[int, dict[str, np.ndarray]]:
-        """Everything kept, in the order of the numbers."""
-        return dict(sorted(self._found.items()))
-
-    def stamps(self) -> dict[int, Stamp]:
-        """Size and digest of the file of each moment."""
-        return dict(self._stamps)
+            content = io.BytesIO()
+            eqx.tree_serialise_leaves(content, network)
+            self.stamps[step] = write_file(self._file(step), content.getvalue())
 
     def restore(self, stamps: Mapping[int, Stamp]) -> None:
         """Find again what an interrupted run has kept.
@@ -55,13 +49,20 @@ class Kept:
             StoreError: If a file is missing or not as it was written; then nothing is
                 restored.
         """
-        found = {
-            number: read_tensors(self._file(number), expected=stamp)
-            for number, stamp in stamps.items()
+        if self._folder is None and stamps:
+            raise StoreError("The networks that were kept lie in no folder.")
+        contents = {
+            step: io.BytesIO(read_file(self._file(step), expected=stamp))
+            for step, stamp in stamps.items()
         }
-        self._found |= found
-        self._stamps |= stamps
+        like = self._like() if contents else None
+        found = {
+            step: eqx.tree_deserialise_leaves(content, like)
+            for step, content in contents.items()
+        }
+        self.networks |= found
+        self.stamps |= stamps
 
-    def _file(self, number: int) -> Path:
+    def _file(self, step: int) -> Path:
         assert self._folder is not None
-        return self._folder / f"{number}.safetensors"
+        return self._folder / f"{step}.leaves"

@@ -13,6 +13,7 @@ from jaxtyping import PRNGKeyArray
 
 from ..dynamics.dynamics import State
 from ..errors import ConfigError, Interrupted, StoreError
+from ..memory import Need, check_memory
 from .chunk import (
     Extent,
     Member,
@@ -25,6 +26,7 @@ from .chunk import (
     step_work,
 )
 from .draws import Draws, Piece, piece_extent
+from .kept import Kept
 from .plan import Plan, Record, Status, Training, Trajectory, Watch, has_finite_losses
 
 
@@ -87,6 +89,7 @@ class _Run:
 
     training: Training
     member: Member
+    kept: Kept
     records: list[Record] = field(default_factory=list)
     status: Status | None = None
     finite: bool = True
@@ -98,26 +101,37 @@ class _Run:
         record = {"step": float(step)} | means
         finite = all(math.isfinite(value) for value in means.values())
         if finite and self.finite:
-            self._measure(record, seconds=seconds)
+            self._observe(record, seconds=seconds)
         else:
             self.records.append(record | {"seconds": seconds})
             self.status = "diverged"
         if self.status == "diverged":
             self.member = dataclasses.replace(self.member, state=self.before)
 
-    def record_start(self) -> None:
-        """Measure the network before the first step."""
-        self._measure({"step": 0.0}, seconds=0.0)
+    def start(self) -> None:
+        """Look at the network before the first step, where the training asks to."""
+        if self.training.record_start:
+            self._observe({"step": 0.0}, seconds=0.0)
+        else:
+            self._keep(0)
 
-    def _measure(self, record: Record, *, seconds: float) -> None:
-        measured = self.training.measure(self.member.state.network)
-        self.records.append(record | measured | {"seconds": seconds})
+    def _observe(self, record: Record, *, seconds: float) -> None:
+        step, network = round(record["step"]), self.member.state.network
+        observed = self.training.observe(step, network)
+        self.records.append(record | observed | {"seconds": seconds})
         told = self.training.until(self.records)
-        self.status = told if has_finite_losses(measured) else "diverged"
+        self.status = told if has_finite_losses(observed) else "diverged"
+        self._keep(step)
+
+    def _keep(self, step: int) -> None:
+        if step in self.training.keep_steps:
+            self.kept.keep(step, self.training.keep_as(self.member.state.network))
 
     def trajectory(self) -> Trajectory:
         status = self.status or "finished"
-        return Trajectory(records=self.records, status=status, state=self.member.state)
+        kept = dict(sorted(self.kept.networks.items()))
+        state = self.member.state
+        return Trajectory(records=self.records, status=status, state=state, kept=kept)
 
 
 @dataclass
@@ -144,19 +158,28 @@ class _Loop:
     def __init__(self, trainings: Sequence[Training], plan: Plan, watch: Watch) -> None:
         self.plan, self.watch = plan, watch
         self.stream = _shared_stream(trainings)
+        shared, keeper = self.stream is not None, watch.checkpoint
         self.runs = [
-            _Run(training, _member(training, self.stream is not None))
-            for training in trainings
+            _Run(
+                training,
+                _member(training, shared),
+                Kept(
+                    keeper and keeper.folder_of_kept(index),
+                    lambda training=training: training.keep_as(training.network),
+                ),
+            )
+            for index, training in enumerate(trainings)
         ]
+        _check_kept(self.runs, plan)
         self.groups = _equal_shapes([run.member for run in self.runs])
         self.extents: dict[int, Extent] = {}
         self.step = 0
         self.part = _Part.of(self.runs, 0)
 
     def run(self) -> list[Trajectory]:
-        resumed = self._resume()
-        if not resumed:
-            self._record_start()
+        if not self._resume():
+            for run in self.runs:
+                run.start()
         draws = None if self.stream is None else Draws(self.stream)
         try:
             while self.step < self.plan.n_steps and self._active():
@@ -169,11 +192,6 @@ class _Loop:
 
     def _active(self) -> list[_Run]:
         return [run for run in self.runs if run.status is None]
-
-    def _record_start(self) -> None:
-        for run in self.runs:
-            if run.training.record_start:
-                run.record_start()
 
     def _chunk(self, draws: Draws | None) -> None:
         """Train up to the next record, and record; a stop is obeyed between pieces."""
@@ -278,7 +296,8 @@ class _Loop:
             states, before = tuple(run.member.state for run in self.runs), None
             if self.part.n_pieces:
                 before = tuple(run.before for run in self.runs)
-            keeper.save(states, header, before=before)
+            kept = [run.kept for run in self.runs]
+            keeper.save(states, header, before=before, kept=kept)
         if exit_code is not None and unfinished:
             raise Interrupted(
                 f"The run was stopped after {self.step} of {self.plan.n_steps} steps; "
@@ -288,7 +307,10 @@ class _Loop:
 
     def _resume(self) -> bool:
         keeper = self.watch.checkpoint
-        found = keeper and keeper.load(tuple(run.member.state for run in self.runs))
+        found = keeper and keeper.load(
+            tuple(run.member.state for run in self.runs),
+            kept=[run.kept for run in self.runs],
+        )
         if not (keeper and found):
             return False
         states, before, header = found
@@ -309,6 +331,24 @@ class _Loop:
             run.records = header["records"][index]
             run.status = header["statuses"][index]
         return True
+
+
+def _check_kept(runs: Sequence[_Run], plan: Plan) -> None:
+    kept = sum(
+        len(run.training.keep_steps) * n_weights(run.member)
+        for run in runs
+        if len(run.training.keep_steps) > 1
+    )
+    check_memory(Need("kept networks", (("weights of all kept steps", kept),)))
+    for training in (run.training for run in runs):
+        for step in training.keep_steps:
+            inside = 0 <= step <= plan.n_steps
+            if not inside or (step % plan.record_every and step != plan.n_steps):
+                raise ConfigError(
+                    f"The network of step {step} cannot be kept: `keep_steps` takes "
+                    f"multiples of `record_every` ({plan.record_every}) up to "
+                    f"{plan.n_steps}."
+                )
 
 
 def _shared_stream(trainings: Sequence[Training]) -> Stream | None:

@@ -1,7 +1,7 @@
 """What the loop is given and what it gives: a training, a plan, a trajectory."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -55,12 +55,16 @@ class Training:
     """Key of the training; the batches use `data_key`."""
     data_key: PRNGKeyArray | None = None
     """Key of the batches; trainings that share it see the same batches."""
-    measure: Callable[[Network], Record] = lambda network: {}
-    """Further columns of each record, computed between chunks."""
+    observe: Callable[[int, Network], Record] = lambda step, network: {}
+    """Further columns of the record of a step, computed between chunks."""
     until: Callable[[Sequence[Record]], Status | None] = lambda records: None
     """Stop rule: given all records so far, a status to stop with, or `None`."""
     record_start: bool = False
     """Whether a record is made before the first step (its losses are NaN)."""
+    keep_steps: Collection[int] = ()
+    """Steps whose networks are kept: those of records, and 0 for the start."""
+    keep_as: Callable[[Network], Network] = lambda network: network
+    """What is kept of a network: itself, or what it is outside training."""
 
 
 LOSS_WORDS = frozenset({"loss", "risk", "objective"})
@@ -113,11 +117,13 @@ class Trajectory:
             weight was not finite) or `stopped` (another stop rule).
         state: Last state; after a divergence that before the last interval, the last
             one whose weights and losses were finite.
+        kept: The networks that were to be kept, by step.
     """
 
     records: list[Record]
     status: Status
     state: Any
+    kept: Mapping[int, Network]
 
     @property
     def network(self) -> Network:

@@ -7,6 +7,7 @@ from ...checks import at_least, in_range, positive, seeds
 from ...data.subset_rules import SORTED_BY_CLASS, SubsetRule, resolved_rule
 from ...errors import ConfigError
 from ...field_values import typed
+from ...keeping import recorded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,9 @@ class Features:
     jitter: float = 0.0
     """Standard deviation of the step each copy then gets, relative to the root mean
     square of its weights."""
+    keep: str = ""
+    """Epochs whose networks are kept: `5,10,20`, `every 5`, or a number of evenly
+    spaced ones; the start and the end of training all layers are always kept."""
     keep_epochs: tuple[int, ...] = ()
     """Epochs whose networks are kept besides the first and the last one."""
     n_train: int | None = None
@@ -119,6 +123,7 @@ class Features:
         self._check_readout()
         if not self.first_all or self.exact:
             object.__setattr__(self, "epochs_include_first", False)
+        _ = self.kept_epochs  # Refuses what could not be kept.
         for epoch in self.keep_epochs:
             at_least(0, keep_epochs=epoch)
             if epoch > self.epochs_of_all:
@@ -163,6 +168,12 @@ class Features:
     def epochs_before_readout(self) -> int:
         """Epochs that count as passed when training of the readout alone begins."""
         return self.first_all if self.epochs_include_first else 0
+
+    @property
+    def kept_epochs(self) -> frozenset[int]:
+        """The epochs whose networks are kept."""
+        last = self.epochs_of_all
+        return recorded(self.keep, last, 1) | {last, *self.keep_epochs}
 
     @property
     def epochs_of_all(self) -> int:

@@ -161,7 +161,7 @@ def _train(
         source=source,
         key=purpose_key(config.seed, "readout training"),
         data_key=purpose_key(config.seed, "batches"),
-        measure=measure,
+        observe=lambda step, network: measure(network),
         record_start=True,
     )
     plan = Plan(

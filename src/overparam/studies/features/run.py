@@ -18,7 +18,7 @@ def run(config: Features, context: Context) -> Outcome:
     """Train or solve one network and measure it on all splits."""
     data = images(config)
     start = initial_network(config, data.input_dim, data.n_classes)
-    trajectory, album = train_all(config, data, start, context)
+    trajectory = train_all(config, data, start, context)
     records = [{"phase": 0.0} | record for record in trajectory.records]
     network, status, facts = trajectory.network, trajectory.status, {}
     network = frozen(network, data.train.x)
@@ -30,8 +30,8 @@ def run(config: Features, context: Context) -> Outcome:
         status=status,
         metrics=_columns(records, len(data.train.y) // config.batch_size),
         summary=_summary(records, status, facts),
-        arrays=album.arrays(),
         network=network,
+        kept=trajectory.kept,
         notes=_notes(config, records, status, facts),
     )
 

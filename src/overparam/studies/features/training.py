@@ -1,6 +1,6 @@
 """All layers trained by descent, with per-layer penalties in either form."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,9 +17,8 @@ from ...keys import purpose_key
 from ...networks.network import Network
 from ...objectives.penalties import L2Penalty
 from ...training.loop import train
-from ...training.plan import Plan, Record, Status, Training, Trajectory
+from ...training.plan import Plan, Training, Trajectory
 from ..study import Context
-from .album import Album
 from .config import Features
 from .measures import measures
 from .problem import Images, frozen
@@ -30,7 +29,7 @@ OPTIMISERS = {"adam": optax.adam, "sgd": optax.sgd}
 
 def train_all(
     config: Features, images: Images, network: Network, context: Context
-) -> tuple[Trajectory, Album]:
+) -> Trajectory:
     """Train all layers for `config.epochs_of_all` epochs, with a record after each.
 
     Args:
@@ -40,21 +39,20 @@ def train_all(
         context: Progress and checkpoints.
 
     Returns:
-        The trajectory, and the networks of the epochs that are kept.
+        All records and all kept networks, and the last state.
     """
-    epochs = frozenset({0, config.epochs_of_all, *config.keep_epochs})
-    album = Album.of(epochs, context.checkpoints)
     first, *others = _stages(config)
-    trajectory = _train_stage(config, images, network, context, first, album)
-    records = list(trajectory.records)
+    trajectory = _train_stage(config, images, network, context, first)
+    records, kept = list(trajectory.records), dict(trajectory.kept)
     for number, stage in enumerate(others, start=1):
         if trajectory.status == "diverged":
             break
         drawn = _repopulated(config, images, trajectory.network, number)
-        trajectory = _train_stage(config, images, drawn, context, stage, album)
+        trajectory = _train_stage(config, images, drawn, context, stage)
         moved = stage.start * _per_epoch(config, images)
         records += [r | {"step": r["step"] + moved} for r in trajectory.records]
-    return replace(trajectory, records=records), album
+        kept |= {step + moved: found for step, found in trajectory.kept.items()}
+    return replace(trajectory, records=records, kept=kept)
 
 
 @dataclass(frozen=True)
@@ -89,20 +87,16 @@ def _train_stage(
     network: Network,
     context: Context,
     stage: _Stage,
-    album: Album,
 ) -> Trajectory:
     source = Table(images.train.x, images.train.y)
     per_epoch = source.steps_per_epoch(config.batch_size)
 
-    def measure(network: Network) -> Record:
-        at_rest = frozen(network, images.train.x)
-        album.see(at_rest)
-        return measures(at_rest, images)
+    def at_rest(network: Network) -> Network:
+        return frozen(network, images.train.x)
 
-    def keep(records: Sequence[Record]) -> Status | None:
-        album.keep(stage.start + int(records[-1]["step"]) // per_epoch)
-        return None
-
+    # The start of a later stage is the end of the one before, with neurons drawn anew.
+    first = stage.start + (stage.start > 0)
+    epochs = [e for e in config.kept_epochs if first <= e <= stage.stop]
     batches = purpose_key(config.seed, "batches")
     if stage.start:
         batches = jax.random.fold_in(batches, stage.start)
@@ -112,9 +106,10 @@ def _train_stage(
         source=source,
         key=purpose_key(config.seed, "training"),
         data_key=batches,
-        measure=measure,
-        until=keep,
+        observe=lambda step, network: measures(at_rest(network), images),
         record_start=stage.start == 0,
+        keep_steps=[(epoch - stage.start) * per_epoch for epoch in epochs],
+        keep_as=at_rest,
     )
     plan = Plan(
         n_steps=(stage.stop - stage.start) * per_epoch,
@@ -122,7 +117,7 @@ def _train_stage(
         record_every=per_epoch,
     )
     name = f"training-{stage.start}" if stage.start else "training"
-    return train(training, plan, watch=context.watch(name, kept=[album.kept]))
+    return train(training, plan, watch=context.watch(name))
 
 
 def _per_epoch(config: Features, images: Images) -> int:

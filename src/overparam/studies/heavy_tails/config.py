@@ -7,6 +7,7 @@ from ...checks import at_least, finite, in_range, positive, seeds, written
 from ...data.subset_rules import SORTED_BY_CLASS, SubsetRule, resolved_rule
 from ...errors import ConfigError
 from ...field_values import typed
+from ...keeping import recorded
 from ...noise.ranges import check_exponent, check_kind, check_level
 
 
@@ -128,6 +129,9 @@ class HeavyTails:
     """Floating type of weights, data and noise."""
     keep_outputs: bool = False
     """Whether the outputs on both parts are stored, in data order, with labels."""
+    keep: str = ""
+    """Steps whose networks are kept, those of the nearest records: `5,10,20`,
+    `every 5`, or a number of evenly spaced ones; the start is always kept."""
     seed: int = 0
     """Seed of data, initial weights, batches and noise, each by a key of its own."""
 
@@ -213,6 +217,7 @@ class HeavyTails:
         )
         at_least(0, weight_decay=self.weight_decay)
         seeds(seed=self.seed)
+        _ = self.keep_steps  # Refuses what could not be kept.
         in_range(0, 1, momentum=self.momentum)
         if not 0 <= self.decay_exponent < 1:
             raise ConfigError(
@@ -230,6 +235,16 @@ class HeavyTails:
     def data_set(self) -> str | None:
         """Name of the data set whose files are read; `mixture` is drawn."""
         return None if self.dataset == "mixture" else self.dataset
+
+    @property
+    def record_every(self) -> int:
+        """Steps between two records."""
+        return min(self.evaluate_every, self.max_steps)
+
+    @property
+    def keep_steps(self) -> frozenset[int]:
+        """The steps whose networks are kept."""
+        return recorded(self.keep, self.max_steps, self.record_every)
 
     @property
     def patterns(self) -> tuple[str, ...]:

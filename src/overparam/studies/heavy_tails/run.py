@@ -66,6 +66,7 @@ def run(config: HeavyTails, context: Context) -> Outcome:
             **(_outputs(network, problem.data) if config.keep_outputs else {}),
         },
         network=network,
+        kept=trajectory.kept,
         notes=problem.notes(status, trajectory, final),
     )
 
@@ -167,7 +168,8 @@ class Problem:
             source=Table(*self.data.train),
             key=purpose_key(config.seed, "training"),
             data_key=purpose_key(config.seed, "batches"),
-            measure=self._measure,
+            observe=self._observe,
+            keep_steps=config.keep_steps,
             until=stop_rule(config, self.data.n_classes),
             record_start=True,
         )
@@ -179,7 +181,7 @@ class Problem:
         return Plan(
             n_steps=config.max_steps,
             batch_size=batch_size,
-            record_every=min(config.evaluate_every, config.max_steps),
+            record_every=config.record_every,
         )
 
     def final_network(self, trajectory: Trajectory) -> Network:
@@ -240,7 +242,7 @@ class Problem:
             )
         return notes
 
-    def _measure(self, network: Network) -> Record:
+    def _observe(self, step: int, network: Network) -> Record:
         return measure.fit(network, self.data, self.config) | measure.layers(network)
 
     def _shaken(self, trajectory: Trajectory) -> Network:

@@ -8,6 +8,7 @@ from tyro.conf import arg
 from ...checks import at_least, finite, positive, seeds
 from ...errors import ConfigError
 from ...field_values import typed
+from ...keeping import recorded
 
 
 TIME_SCALES = {"varpro": 1e-3, "descent": 1e-3, "shampoo": 1e-2}
@@ -82,6 +83,9 @@ class Images:
     """Most training images (without augmentation) for the exact readout."""
     precision: Literal["float32", "float64"] = "float32"
     """Floating type of weights and images."""
+    keep: str = ""
+    """Epochs whose networks are kept: `5,10,20`, `every 5`, or a number of evenly
+    spaced ones; the start is always kept."""
     seed: int = 0
     """Seed of initial weights, order and augmentation."""
 
@@ -109,6 +113,7 @@ class Images:
             final_factor=self.final_factor,
             multiplier=self.multiplier,
         )
+        _ = self.kept_epochs  # Refuses what could not be kept.
         finite(penalty=self.penalty, readout_average=self.readout_average)
         if not self.penalty > 0:
             raise ConfigError(
@@ -124,6 +129,11 @@ class Images:
     def data_set(self) -> str:
         """Name of the data set whose files are read."""
         return {"cifar10": "cifar-10", "cifar100": "cifar-100"}[self.problem]
+
+    @property
+    def kept_epochs(self) -> frozenset[int]:
+        """The epochs whose networks are kept."""
+        return recorded(self.keep, self.total_epochs, 1)
 
     @property
     def total_epochs(self) -> int:

@@ -30,8 +30,9 @@ def run(config: Images, context: Context) -> Outcome:
             source=setup.source(),
             key=purpose_key(config.seed, "training"),
             data_key=purpose_key(config.seed, "batches"),
-            measure=lambda network: measure(setup, network),
+            observe=lambda step, network: measure(setup, network),
             record_start=True,
+            keep_steps=[epoch * setup.steps_per_epoch for epoch in config.kept_epochs],
         ),
         _plan(setup),
         watch=context.watch(),
@@ -43,6 +44,7 @@ def run(config: Images, context: Context) -> Outcome:
         metrics=columns,
         summary=_summary(config, trajectory, columns),
         network=trajectory.network,
+        kept=trajectory.kept,
         notes=_notes(config, trajectory, setup),
     )
 

@@ -6,6 +6,7 @@ from typing import Literal
 from ...checks import at_least, finite, positive, seeds
 from ...errors import ConfigError
 from ...field_values import typed
+from ...keeping import recorded
 from ...memory import Need, itemsize
 
 
@@ -74,7 +75,10 @@ class Planted:
     teacher_seed: int | None = None
     """Seed of the teacher; `none` takes `seed`."""
     snapshot_every: int | None = None
-    """Epochs between two kept students, for `neurons`; `none` keeps the last only."""
+    """Epochs between two kept students: the same as `keep` every N."""
+    keep: str = ""
+    """Epochs whose students are kept: `5,10,20`, `every 5`, or a number of evenly
+    spaced ones; the start is always kept."""
 
     def __post_init__(self) -> None:
         typed(self)
@@ -101,6 +105,7 @@ class Planted:
         seeds(seed=self.seed, teacher_seed=self.teacher_seed)
         self._check_epochs()
         self._check_steps()
+        _ = self.keep_steps  # Refuses what could not be kept.
 
     def _check_epochs(self) -> None:
         finite(halve_every=self.halve_every)
@@ -167,8 +172,11 @@ class Planted:
         return self.samples_per_epoch // self.batch_size
 
     @property
-    def snapshot_steps(self) -> int | None:
-        """Number of steps between two kept students; `None` keeps none."""
-        if self.snapshot_every is None:
-            return None
-        return self.snapshot_every * self.steps_per_epoch
+    def keep_steps(self) -> frozenset[int]:
+        """The steps whose students are kept."""
+        forms = [
+            self.keep,
+            f"every {self.snapshot_every}" if self.snapshot_every else "",
+        ]
+        epochs = frozenset().union(*(recorded(keep, self.epochs, 1) for keep in forms))
+        return frozenset(epoch * self.steps_per_epoch for epoch in epochs)

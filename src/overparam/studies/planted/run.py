@@ -28,7 +28,6 @@ from ...training.plan import Plan, Record, Training, Trajectory, below
 from ..study import Context, Outcome
 from .config import Planted
 from .rule import training_rule
-from .snapshots import Snapshots
 
 
 THRESHOLDS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
@@ -38,10 +37,8 @@ THRESHOLDS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 def run(config: Planted, context: Context) -> Outcome:
     """Train one student and measure it after every epoch."""
     problem = Problem.of(config)
-    kept = Snapshots.of(config.snapshot_steps, context.checkpoints)
-    training = kept.watching(problem.training())
-    watch = context.watch(kept=[kept.kept])
-    return _outcome(problem, train(training, plan(config), watch=watch), kept)
+    watch = context.watch()
+    return _outcome(problem, train(problem.training(), plan(config), watch=watch))
 
 
 def run_together(configs: Sequence[Planted], context: Context) -> list[Outcome]:
@@ -53,20 +50,13 @@ def run_together(configs: Sequence[Planted], context: Context) -> list[Outcome]:
     """
     problems = [Problem.of(config) for config in configs]
     trainings = [problem.training() for problem in problems]
-    kept = [
-        Snapshots.of(config.snapshot_steps, context.checkpoints, name=f"students-{i}")
-        for i, config in enumerate(configs)
-    ]
     same = {"source": trainings[0].source, "data_key": trainings[0].data_key}
     trajectories = train_together(
-        [
-            snapshots.watching(replace(training, **same))
-            for training, snapshots in zip(trainings, kept, strict=True)
-        ],
+        [replace(training, **same) for training in trainings],
         plan(configs[0]),
-        watch=context.watch(kept=[snapshots.kept for snapshots in kept]),
+        watch=context.watch(),
     )
-    return [_outcome(*each) for each in zip(problems, trajectories, kept, strict=True)]
+    return list(map(_outcome, problems, trajectories))
 
 
 def plan(config: Planted) -> Plan:
@@ -78,7 +68,7 @@ def plan(config: Planted) -> Plan:
     )
 
 
-def _outcome(problem: "Problem", trajectory: Trajectory, kept: Snapshots) -> Outcome:
+def _outcome(problem: "Problem", trajectory: Trajectory) -> Outcome:
     config = problem.config
     return Outcome(
         status=trajectory.status,
@@ -87,9 +77,9 @@ def _outcome(problem: "Problem", trajectory: Trajectory, kept: Snapshots) -> Out
         arrays={
             "teacher.weights": np.asarray(problem.teacher.weights),
             "teacher.readout": np.asarray(problem.teacher.readout),
-            **kept.arrays(),
         },
         network=trajectory.network,
+        kept=trajectory.kept,
         notes=_notes(config, trajectory),
     )
 
@@ -148,7 +138,8 @@ class Problem:
             source=Empty() if self.config.dynamics == "flow" else self.stream(),
             key=purpose_key(self.config.seed, "training"),
             data_key=purpose_key(self.config.seed, "data"),
-            measure=self._measure,
+            observe=self._observe,
+            keep_steps=self.config.keep_steps,
             until=below("loss", self.config.stop_below),
         )
 
@@ -169,7 +160,7 @@ class Problem:
             label_noise=self.config.label_noise,
         )
 
-    def _measure(self, network: Network) -> Record:
+    def _observe(self, step: int, network: Network) -> Record:
         assert isinstance(network, TwoLayer)
         matching = match_neurons(self.teacher, network)
         sizes = _sizes(network, self.student)

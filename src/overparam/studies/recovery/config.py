@@ -6,9 +6,12 @@ from typing import Literal
 from ...checks import at_least, positive, seeds
 from ...errors import ConfigError
 from ...field_values import typed
+from ...keeping import recorded
 from ...memory import Need
 
 
+# Records of a training.
+_RECORDS = 100
 # Samples above which `auto` takes admm.
 _ADMM_ABOVE = 5000
 
@@ -84,6 +87,9 @@ class Recovery:
     """Training: sign steps, no effective penalty, as the published code trains."""
     precision: Literal["float32", "float64"] = "float64"
     """Floating type of training and admm; the interior-point method needs float64."""
+    keep: str = ""
+    """Steps of training whose networks are kept, those of the nearest records:
+    `5,10,20`, `every 5`, or a number of evenly spaced ones; the start always is."""
     seed: int = 0
     """Seed of the data, the planted model, the gates and the initial network."""
 
@@ -106,6 +112,7 @@ class Recovery:
         self._check_fit()
         self._check_planted()
         self._check_method()
+        _ = self.keep_steps  # Refuses what could not be kept.
 
     @property
     def solver(self) -> str:
@@ -153,6 +160,16 @@ class Recovery:
             Need("trained weights", (inputs, neurons), 8 * trained, 4),
             Need("trained neurons on the samples", (samples, neurons), 8 * trained, 2),
         ]
+
+    @property
+    def record_every(self) -> int:
+        """Steps of training between two records."""
+        return max(1, self.n_steps // _RECORDS)
+
+    @property
+    def keep_steps(self) -> frozenset[int]:
+        """The steps of training whose networks are kept."""
+        return recorded(self.keep, self.n_steps, self.record_every)
 
     @property
     def n_gates(self) -> int:

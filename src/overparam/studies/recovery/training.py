@@ -25,7 +25,6 @@ from ..study import Context, Outcome
 from .problem import Trial
 
 
-_RECORDS = 100
 # The published code: AdamW whose state is made anew every epoch, so that each step is
 # the learning rate times the sign of the gradient, and decay has no effect.
 _LEGACY_DECAY = 1e-6
@@ -38,21 +37,27 @@ def train_trial(trial: Trial, context: Context) -> Outcome:
     network = _initial(trial, key=purpose_key(config.seed, "initialisation"))
     dtype = network.readout.dtype
     table = Table(jnp.asarray(trial.x, dtype), jnp.asarray(trial.y[:, None], dtype))
+
+    def at_rest(current: Network) -> TwoLayer:
+        return two_layer_view(current, trial.x).plain()
+
     training = Training(
         dynamics=_descent(trial),
         network=network,
         source=table,
         key=purpose_key(config.seed, "training"),
-        measure=lambda current: _measure(trial, current),
+        observe=lambda step, current: _measure(trial, current),
         record_start=True,
+        keep_steps=config.keep_steps,
+        keep_as=at_rest,
     )
     plan = Plan(
         n_steps=config.n_steps,
         batch_size=config.n_samples,
-        record_every=max(1, config.n_steps // _RECORDS),
+        record_every=config.record_every,
     )
     trajectory = train(training, plan, watch=context.watch())
-    trained = two_layer_view(trajectory.network, trial.x).plain()
+    trained = at_rest(trajectory.network)
     return Outcome(
         status=trajectory.status,
         metrics=trajectory.columns(),
@@ -66,6 +71,7 @@ def train_trial(trial: Trial, context: Context) -> Outcome:
         | ({} if trajectory.status == "diverged" else _optimality(trial, trained)),
         arrays={"x": trial.x, "y": trial.y, "planted": trial.directions},
         network=trained,
+        kept=trajectory.kept,
     )
 
 

@@ -9,6 +9,7 @@ from tyro.conf import arg
 from ...checks import at_least, finite, positive, seeds
 from ...errors import ConfigError
 from ...field_values import typed
+from ...keeping import moments
 from ...memory import Need
 
 
@@ -82,7 +83,10 @@ class Timescales:
     records: int = 1001
     """Records along the run, the first at step 0."""
     snapshots: int = 101
-    """Evenly spaced records at which all features are stored."""
+    """Evenly spaced records whose networks are kept."""
+    keep: str = ""
+    """Further steps whose networks are kept, those of the nearest records: `5,10,20`,
+    `every 5`, or a number of evenly spaced ones."""
     limits: tuple[Literal["ultra-fast", "projected"], ...] = ("ultra-fast", "projected")
     """Limit equations to compare with (`projected` for ReLU on the circle only)."""
     cells: int = 4096
@@ -131,6 +135,7 @@ class Timescales:
             projected_until=self.projected_until,
         )
         seeds(seed=self.seed)
+        moments(self.keep, self.steps)  # Refuses what could not be kept.
         finite(penalty=self.penalty, centre=self.centre, threshold=self.threshold)
         if not self.penalty > 0:
             raise ConfigError(

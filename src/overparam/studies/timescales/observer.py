@@ -20,7 +20,6 @@ from ...dynamics.two_timescale import TwoTimescale
 from ...dynamics.varpro import VarPro
 from ...networks.network import Network
 from ...readouts.circle.problem import CircleProblem
-from ...training.kept import Kept
 from ...training.plan import Record, Status
 from .limits import Limits
 from .setup import Setup
@@ -32,45 +31,25 @@ BLOWN_UP = 100.0
 
 @dataclass(kw_only=True)
 class Observer:
-    """Columns of every record.
-
-    The loop shows the network to `measure` and the finished record to `until`; what
-    depends on the time is therefore added in `until`, which sees both.
-    """
+    """Columns of every record."""
 
     setup: Setup
     dynamics: VarPro | TwoTimescale
     limits: Limits
-    snapshot_steps: frozenset[int]
-    snapshots: Kept
-    _network: Network | None = None
     _self_term: float | None = None
 
-    def measure(self, network: Network) -> Record:
-        """Risk with the network's own optimal readout, and what the readout is like."""
-        self._network = network
+    def observe(self, step: int, network: Network) -> Record:
+        """Risk with the network's own optimal readout, readout and distances."""
         found = _projected_record(self.dynamics, network, self.setup.batch)
-        return {name: float(value) for name, value in found.items()}
+        points = np.asarray(network.weights.T, np.float64)  # pyright: ignore
+        time = step * self.setup.config.time_step
+        projected = {name: float(value) for name, value in found.items()}
+        return projected | {"time": time} | self._distances(points, time)
 
     def until(self, records: Sequence[Record]) -> Status | None:
-        """Complete the last record; stop when the risk has blown up."""
-        record = records[-1]
-        assert self._network is not None
-        points = np.asarray(self._network.weights.T, np.float64)  # pyright: ignore
-        step = round(record["step"])
-        time = step * self.setup.config.time_step
-        record |= {"time": time} | self._distances(points, time)
-        if step in self.snapshot_steps:
-            self.snapshots.keep(step, {"weights": points})
-        if record["risk"] > BLOWN_UP * max(records[0]["risk"], 1.0):
-            return "diverged"
-        return None
-
-    def stored_snapshots(self) -> tuple[np.ndarray, np.ndarray]:
-        """Steps and features of all snapshots, also of those before a resumption."""
-        found = self.snapshots.all()
-        points = [each["weights"] for each in found.values()]
-        return np.array(list(found), np.int64), np.array(points, np.float32)
+        """Stop when the risk has blown up."""
+        blown_up = records[-1]["risk"] > BLOWN_UP * max(records[0]["risk"], 1.0)
+        return "diverged" if blown_up else None
 
     def _distances(self, points: np.ndarray, time: float) -> dict[str, float]:
         teacher = self.setup.teacher

@@ -9,9 +9,9 @@ import numpy as np
 from ...data.whole import Whole
 from ...dynamics.two_timescale import TwoTimescale, largest_stable_ratio
 from ...errors import ConfigError, SolverError
+from ...keeping import moments
 from ...keys import purpose_key
 from ...networks.network import Network
-from ...training.kept import Kept
 from ...training.loop import train
 from ...training.plan import Plan, Training, Trajectory
 from ..study import Context, Outcome
@@ -40,33 +40,31 @@ def run(config: Timescales, context: Context) -> Outcome:
     steps = record_steps(config)
     # The limits come first: a fault in them must not cost a training.
     limits = Limits.of(config, steps)
-    observer = Observer(
-        setup=setup,
-        dynamics=dynamics,
-        limits=limits,
-        snapshot_steps=snapshot_steps(config, steps),
-        snapshots=Kept(context.checkpoints, "snapshots"),
-    )
+    observer = Observer(setup=setup, dynamics=dynamics, limits=limits)
     trajectory = train(
         Training(
             dynamics=dynamics,
             network=start,
             source=Whole(setup.batch),
             key=purpose_key(config.seed, "training"),
-            measure=observer.measure,
+            observe=observer.observe,
             until=observer.until,
             record_start=True,
+            keep_steps=keep_steps(config, steps),
+            keep_as=lambda network: project(dynamics, network, setup.batch),
         ),
         _plan(config),
-        watch=context.watch(kept=[observer.snapshots]),
+        watch=context.watch(),
     )
     columns = trajectory.columns()
     return Outcome(
         status=trajectory.status,
         metrics=columns,
         summary=_summary(config, trajectory, limits),
-        arrays=_arrays(setup, observer, limits, steps),
+        arrays={"teacher": setup.teacher.astype(np.float32)}
+        | limits.arrays(np.searchsorted(np.asarray(steps), list(trajectory.kept))),
         network=project(dynamics, trajectory.network, setup.batch),
+        kept=trajectory.kept,
         notes=[*_notes(config, trajectory, start), *limits.notes()],
     )
 
@@ -91,11 +89,16 @@ def record_steps(config: Timescales) -> list[int]:
     return [*steps, config.steps]
 
 
-def snapshot_steps(config: Timescales, steps: list[int]) -> frozenset[int]:
-    """Records at which features are kept: evenly spaced, and the paper's."""
+def keep_steps(config: Timescales, steps: list[int]) -> frozenset[int]:
+    """Records whose networks are kept: those asked for, and the paper's."""
     # Twice as many as there are records meet every one of them.
     even = np.linspace(0, config.steps, min(config.snapshots, 2 * len(steps)))
-    wanted = [*even, *PAPER_SNAPSHOTS, config.steps]
+    wanted = [
+        *even,
+        *PAPER_SNAPSHOTS,
+        *moments(config.keep, config.steps),
+        config.steps,
+    ]
     grid = np.asarray(steps)
     return frozenset(
         int(grid[np.argmin(np.abs(grid - step))])
@@ -180,17 +183,6 @@ def _summary(
         "spectral_gap": limits.grid.gap() if limits.grid else None,
         "time_ratio": config.time_ratio if config.dynamics != "varpro" else None,
     }
-
-
-def _arrays(
-    setup: Setup, observer: Observer, limits: Limits, steps: list[int]
-) -> dict[str, np.ndarray]:
-    kept, snapshots = observer.stored_snapshots()
-    return {
-        "snapshot.steps": kept,
-        "snapshot.weights": snapshots,
-        "teacher": setup.teacher.astype(np.float32),
-    } | limits.arrays(np.searchsorted(np.asarray(steps), kept))
 
 
 def _notes(config: Timescales, trajectory: Trajectory, start: Network) -> list[str]:

@@ -1,0 +1,70 @@
+"""Which moments of a run keep their network, as a config says it.
+
+Standard library only, as every config imports this.
+"""
+
+from .errors import ConfigError
+
+
+MOST = 100_000
+"""Networks that a run keeps at most: a typing slip must not fill the memory."""
+
+FORMS = "`5,10,20`, `every 5`, or a number of evenly spaced ones such as `11`"
+
+
+def moments(keep: str, last: int) -> list[float]:
+    """The moments that `keep` names, in its unit, between 0 and `last`.
+
+    Args:
+        keep: Moments with commas (`5,` is a single one), `every N`, or how many evenly
+            spaced ones; empty for none.
+        last: The end of the run.
+
+    Raises:
+        ConfigError: If it is of none of these forms, or names a moment outside the run.
+    """
+    text = keep.strip()
+    try:
+        if not text:
+            return []
+        if "," in text:
+            found = [float(int(part)) for part in text.split(",") if part.strip()]
+        elif text.startswith("every"):
+            step = int(text.removeprefix("every"))
+            if step < 1:
+                raise ValueError
+            found = [float(m) for m in range(0, last + 1, step)[: MOST + 1]]
+        else:
+            number = int(text)
+            if number < 1:
+                raise ValueError
+            # More than there are moments are all of them.
+            number = min(number, last + 1, MOST + 1)
+            found = [last * i / max(number - 1, 1) for i in range(number)]
+    except ValueError:
+        raise ConfigError(f"`keep` must be {FORMS}, got '{keep}'.") from None
+    if len(found) > MOST:
+        raise ConfigError(f"`keep` '{keep}' names more than {MOST} moments of the run.")
+    outside = [moment for moment in found if not 0 <= moment <= last]
+    if outside:
+        raise ConfigError(
+            f"`keep` names {outside[0]:g}, which is not between 0 and {last}, the end "
+            "of the run."
+        )
+    return found
+
+
+def recorded(keep: str, last: int, every: int) -> frozenset[int]:
+    """The start, and the records nearest to what `keep` names.
+
+    Args:
+        keep: As in `moments`.
+        last: The end of the run.
+        every: Moments between two records; the end is one too.
+    """
+    found = {0}
+    for moment in moments(keep, last):
+        below = int(moment // every) * every
+        above = min(below + every, last)
+        found.add(below if moment - below <= above - moment else above)
+    return frozenset(found)
