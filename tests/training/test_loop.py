@@ -220,9 +220,10 @@ def test_a_step_without_a_record_cannot_be_kept(step):
 
 
 def test_more_networks_than_the_memory_holds_are_refused_before_training(monkeypatch):
+    given = training(keep_steps=[20, 40, 60])
     monkeypatch.setattr(memory, "memory", lambda: 10)
     with pytest.raises(ConfigError, match="kept networks"):
-        train(training(keep_steps=[20, 40, 60]), PLAN)
+        train(given, PLAN)
 
 
 def test_kept_networks_outlive_an_interruption(tmp_path):
