@@ -98,7 +98,7 @@ class Subject:
         """
         if self.run.network is None:
             raise ConfigError(f"The run `{self.run.path}` holds no network to analyse.")
-        return self._rebuilt(self.run.network[0])
+        return self._rebuilt(*self.run.network)
 
     def matrices(self) -> dict[str, Float[np.ndarray, "rows columns"]]:
         """Every weight matrix by name, a convolution as fan-in times filters."""
@@ -113,13 +113,13 @@ class Subject:
         """The trained network as a function of inputs."""
         return self.network
 
-    def neurons(self) -> TwoLayer:
-        """The trained network as two layers.
+    def neurons(self, moment: int | None = None) -> TwoLayer:
+        """The network of a moment as two layers; `None` is the trained one.
 
         Raises:
             ConfigError: If it has no such form.
         """
-        network = self.network
+        network = self.at(moment)
         if not isinstance(network, TwoLayer):
             raise ConfigError(
                 f"A {type(network).__name__} has no two-layer form in which neurons "
@@ -180,31 +180,46 @@ class Subject:
         """
         return self._given(self.contract.limit, "limit equation")
 
-    @property
-    def epochs(self) -> list[int]:
-        """The epochs whose networks were kept."""
-        names = (name for name in self.run.arrays if name.startswith("epoch_"))
-        return sorted({int(n.split(".")[0].removeprefix("epoch_")) for n in names})
+    @cached_property
+    def moments(self) -> dict[int, int]:
+        """Steps of the kept networks by moment: epochs where a run has them, or steps.
 
-    def kept(self, epoch: int) -> Network:
-        """The network of a kept epoch.
+        A run counts the epochs of its records; a single record is that of one epoch.
+        """
+        steps, metrics = self.run.kept_steps, self.run.metrics
+        per_moment = 1.0
+        if {"epoch", "step"} <= set(metrics.columns):
+            epochs, at = metrics["epoch"].to_list(), metrics["step"].to_list()
+            ahead = [i for i, epoch in enumerate(epochs) if epoch > epochs[0]]
+            if ahead:
+                first = ahead[0]
+                per_moment = (at[first] - at[0]) / (epochs[first] - epochs[0])
+            else:
+                per_moment = at[0] or 1.0
+        return {round(step / per_moment): step for step in steps}
+
+    def at(self, moment: int | None) -> Network:
+        """The network of a kept moment; `None` is the trained one.
 
         Raises:
             StoreError: If it was not kept.
         """
-        if epoch not in self.epochs or self.run.network is None:
-            listed = ", ".join(map(str, self.epochs)) or "none"
+        if moment is None:
+            return self.network
+        if moment not in self.moments:
+            listed = ", ".join(map(str, self.moments)) or "none"
             raise StoreError(
-                f"Run {self.run.id} has no stored epoch {epoch}; stored: {listed}."
+                f"Run {self.run.id} kept no network of epoch {moment}; kept: {listed}."
             )
-        prefix = f"epoch_{epoch}."
-        return self._rebuilt(
-            {
-                name.removeprefix(prefix): value
-                for name, value in self.run.arrays.items()
-                if name.startswith(prefix)
-            }
-        )
+        return self.kept(self.moments[moment])
+
+    def kept(self, step: int) -> Network:
+        """The network of a kept step.
+
+        Raises:
+            StoreError: If it was not kept.
+        """
+        return self._rebuilt(*self.run.kept(step))
 
     def start(self) -> Network:
         """The network before training.
@@ -231,10 +246,10 @@ class Subject:
         with jax.enable_x64(True) if wide else contextlib.nullcontext():
             return give()
 
-    def _rebuilt(self, arrays: Mapping[str, np.ndarray]) -> Network:
-        """The network with these weights in the place of its last ones."""
-        assert self.run.network is not None
-        network = from_arrays(arrays, self.run.network[1])
+    def _rebuilt(
+        self, arrays: Mapping[str, np.ndarray], description: Mapping[str, Any]
+    ) -> Network:
+        network = from_arrays(arrays, description)
         check_finite(network, name=f"the network of {self.title}")
         return network
 

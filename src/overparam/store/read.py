@@ -272,7 +272,9 @@ def kept_before(
     found = {}
     epochs = {name.partition(".")[0] for name in arrays if name.startswith("epoch_")}
     if epochs and {"epoch", "step"} <= set(run.metrics.columns):
-        step_of = dict(run.metrics.select("epoch", "step").iter_rows())
+        # A second training, of the readout, counts its epochs on from the first.
+        rows = run.metrics.select("epoch", "step").rows()
+        step_of = dict(reversed(rows))
         for name in epochs:
             epoch = float(name.removeprefix("epoch_"))
             if epoch in step_of:

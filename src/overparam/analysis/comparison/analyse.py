@@ -43,7 +43,7 @@ def analyse(
     _check_different(networks, names)
     view = _view(x, options)
     starts = [
-        _network_at(subject, 0, x) if 0 in subject.epochs else None
+        _network_at(subject, 0, x) if 0 in subject.moments else None
         for subject in subjects
     ]
     rows: list[dict[str, Any]] = []
@@ -81,8 +81,7 @@ def check(subject: Subject, options: CompareOptions) -> None:
 
 
 def _network_at(subject: Subject, epoch: int | None, x: Any) -> Shallow:
-    network = subject.network if epoch is None else subject.kept(epoch)
-    return shallow_at_rest(network, x)
+    return shallow_at_rest(subject.at(epoch), x)
 
 
 def _with_ratio(

@@ -12,6 +12,7 @@ from ...data.sources.circle import CircleTeacher, uniform_angles
 from ...errors import ConfigError
 from ...plots.animation import animate
 from ...plots.figure import COLOURS, panels
+from ...store.read import StoredRun
 from ...training.plan import Progress, silent
 from ..declaration import Findings
 from ..resampling.smoothing import circle_density, torus_density
@@ -36,7 +37,7 @@ def analyse(
     """
     check(subjects[0], options)
     run = subjects[0].run
-    snapshots = Snapshots(run.config, run.arrays)
+    snapshots = Snapshots(run)
     steps = snapshots.steps
     indices = [int(np.argmin(np.abs(steps - step))) for step in options.steps]
     indices = list(dict.fromkeys(indices))
@@ -67,28 +68,38 @@ def analyse(
 def check(subject: Subject, options: DensityOptions) -> None:
     """Refuse a run without snapshots of features that are points of the plane."""
     del options
-    names = {"snapshot.steps", "snapshot.weights", "teacher"}
-    if not names <= set(subject.run.arrays):
+    if "teacher" not in subject.run.arrays or not len(kept_steps(subject.run)):
         raise ConfigError(
             f"The run `{subject.run.path}` holds no snapshots of features in the plane."
         )
 
 
-class Snapshots:
-    """The stored snapshots of a run, ready to be drawn."""
+def kept_steps(run: StoredRun) -> np.ndarray:
+    """Steps whose features were kept."""
+    return np.asarray(run.arrays.get("snapshot.steps", run.kept_steps))
 
-    def __init__(
-        self, config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
-    ) -> None:
-        self.config, self.arrays = config, arrays
-        self.steps = np.asarray(arrays["snapshot.steps"])
-        self.times = self.steps * config["time_step"]
-        self.on_torus = config["problem"] == "torus"
-        self.has_limit = "limit.ultra_fast" in arrays
+
+def kept_points(run: StoredRun, index: int) -> np.ndarray:
+    """Features of the kept step of this index, a row each, in single precision."""
+    if "snapshot.weights" in run.arrays:
+        return np.asarray(run.arrays["snapshot.weights"][index], float)
+    weights, _ = run.kept(run.kept_steps[index])
+    return weights["weights"].T.astype(np.float32).astype(float)
+
+
+class Snapshots:
+    """The kept features of a run, ready to be drawn."""
+
+    def __init__(self, run: StoredRun) -> None:
+        self.run, self.config, self.arrays = run, run.config, run.arrays
+        self.steps = kept_steps(run)
+        self.times = self.steps * self.config["time_step"]
+        self.on_torus = self.config["problem"] == "torus"
+        self.has_limit = "limit.ultra_fast" in self.arrays
 
     def points(self, index: int) -> np.ndarray:
-        """Features of a snapshot."""
-        return np.asarray(self.arrays["snapshot.weights"][index], float)
+        """Features of a kept step, in single precision."""
+        return kept_points(self.run, index)
 
     def draw(self, axes: Axes, index: int, *, bandwidth: float | None) -> None:
         """One snapshot: curves on the circle, a map on the torus."""

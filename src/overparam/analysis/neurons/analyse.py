@@ -1,10 +1,8 @@
 """The analysis `neurons`: stored students against their planted teacher."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import jax.numpy as jnp
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
@@ -84,16 +82,8 @@ def check(subject: Subject, options: NeuronsOptions) -> None:
 
 def _students(subject: Subject) -> dict[int, TwoLayer]:
     """The students kept along the run and the last one, by epochs trained."""
-    run, last = subject.run, subject.neurons()
-    found = {}
-    if "snapshot.readout" in run.arrays:
-        per_epoch = run.config["samples_per_epoch"] // run.config["batch_size"]
-        names = ("snapshot.steps", "snapshot.weights", "snapshot.readout")
-        kept = zip(*(run.arrays[name] for name in names), strict=True)
-        for step, weights, readout in kept:
-            parts = {"weights": jnp.asarray(weights), "readout": jnp.asarray(readout)}
-            found[int(step) // per_epoch] = dataclasses.replace(last, **parts)
-    return found | {run.metrics.height: last}
+    found = {moment: subject.neurons(moment) for moment in subject.moments}
+    return found | {subject.run.metrics.height: subject.neurons()}
 
 
 def _epochs(course: _Course, options: NeuronsOptions) -> list[int]:

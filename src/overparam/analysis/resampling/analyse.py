@@ -62,9 +62,7 @@ def check(subject: Subject, options: ResampleOptions) -> None:
 
 
 def _network(subject: Subject, data: TrainTest, options: ResampleOptions) -> Shallow:
-    epoch = options.epoch
-    network = subject.network if epoch is None else subject.kept(epoch)
-    return shallow_at_rest(network, data.train.x)
+    return shallow_at_rest(subject.at(options.epoch), data.train.x)
 
 
 def _check_size(input_dim: int, n_inputs: int, options: ResampleOptions) -> None:

@@ -53,8 +53,7 @@ def efficiency_of(
     subject = as_subject(run)
     data = subject.data()
     assert data.test is not None
-    trained = subject.network if epoch is None else subject.kept(epoch)
-    network = shallow_at_rest(trained, data.train.x)
+    network = shallow_at_rest(subject.at(epoch), data.train.x)
     fit = fit_sample(Sample(*data.train), options.n_fit)
     return efficiency(network, Splits(fit, Sample(*data.test)), options)
 

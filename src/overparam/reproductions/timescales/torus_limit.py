@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
+from ...analysis.density.analyse import kept_points, kept_steps
 from ...analysis.density.energy import torus_energy
 from ...plots.figure import panels
 from ..reproduction import Claim, Reproduction, Results, Scale
@@ -86,14 +87,14 @@ def _control(results: Results) -> tuple[np.ndarray, np.ndarray]:
     arrays = run.arrays
     distances = [
         torus_energy(
-            np.asarray(arrays["snapshot.weights"][0], float),
+            kept_points(run, 0),
             np.asarray(arrays["limit.points"], float),
             second_weights=np.asarray(density, float),
             chordal=True,
         )
         for density in arrays["limit.ultra_fast"]
     ]
-    times = np.asarray(arrays["snapshot.steps"]) * run.config["time_step"]
+    times = kept_steps(run) * run.config["time_step"]
     return times, np.array(distances)
 
 
