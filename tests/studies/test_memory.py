@@ -40,13 +40,13 @@ def test_a_size_beyond_memory_is_a_sentence_with_the_bytes(
 
 
 def test_snapshots_beyond_the_records_cost_nothing():
-    from overparam.studies.timescales.run import record_steps, snapshot_steps
+    from overparam.studies.timescales.run import keep_steps, record_steps
 
     config = STUDIES["timescales"].config_class()(
         steps=10, records=6, snapshots=10**12, limits=()
     )
     steps = record_steps(config)
-    assert snapshot_steps(config, steps) == frozenset(steps)
+    assert keep_steps(config, steps) == frozenset(steps)
 
 
 def test_a_training_has_no_more_steps_than_its_counter():

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -129,14 +130,10 @@ def test_kept_students_survive_an_interruption(tmp_path):
     with pytest.raises(Interrupted):
         run(config, Context(checkpoints=tmp_path, stop_requested=lambda: next(asked)))
     resumed = run(config, Context(checkpoints=tmp_path))
-    assert_array_equal(whole.arrays["snapshot.steps"], [0, 50, 100, 150, 200])
-    for name in ("steps", "weights", "readout"):
-        one, other = (r.arrays[f"snapshot.{name}"] for r in (whole, resumed))
-        assert_array_equal(one, other)
-    start = Problem.of(config).student
-    assert_array_equal(whole.arrays["snapshot.weights"][0], start.weights)
-    last = whole.network.weights  # pyright: ignore
-    assert_array_equal(whole.arrays["snapshot.weights"][-1], last)
+    assert list(whole.kept) == list(resumed.kept) == [0, 50, 100, 150, 200]
+    assert eqx.tree_equal(whole.kept, resumed.kept)
+    assert eqx.tree_equal(whole.kept[0], Problem.of(config).student)
+    assert eqx.tree_equal(whole.kept[200], whole.network)
 
 
 def test_runs_trained_together_keep_their_own_students(tmp_path):
@@ -145,8 +142,19 @@ def test_runs_trained_together_keep_their_own_students(tmp_path):
     ]
     together = run_together(configs, Context(checkpoints=tmp_path))
     for config, found in zip(configs, together, strict=True):
-        alone = run(config, Context()).arrays["snapshot.weights"]
-        assert_allclose(found.arrays["snapshot.weights"], alone, rtol=1e-5, atol=1e-6)
+        alone = run(config, Context()).kept
+        assert list(found.kept) == list(alone)
+        for step, student in alone.items():
+            assert_allclose(
+                found.kept[step].weights, student.weights, rtol=1e-5, atol=1e-6
+            )
+
+
+@pytest.mark.parametrize("keep", ["every 2", "0,2,4", "3"])
+def test_students_are_kept_at_the_epochs_asked_for(keep):
+    config = Planted(**SMALL, keep=keep)
+    assert config.keep_steps == {0, 100, 200}
+    assert config.keep_steps == Planted(**SMALL, snapshot_every=2).keep_steps
 
 
 def test_balance_along_a_run_is_that_of_its_records(tmp_path, capsys):

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import re
 
+import equinox as eqx
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -16,7 +17,7 @@ from overparam.store import find_runs, read_run
 from overparam.studies.study import Context
 from overparam.studies.timescales.config import Timescales
 from overparam.studies.timescales.limits import Limits
-from overparam.studies.timescales.run import describe, record_steps, run, snapshot_steps
+from overparam.studies.timescales.run import describe, keep_steps, record_steps, run
 
 
 SMALL = {
@@ -139,13 +140,17 @@ def test_two_time_scales_tell_their_ratio():
         outcome(dynamics="two-timescale", ratio=50.0)
 
 
-def test_snapshots_are_kept_at_records(plain):
+def test_networks_are_kept_at_records(plain):
     steps = record_steps(config())
-    kept = snapshot_steps(config(), steps)
+    kept = keep_steps(config(), steps)
     assert kept <= set(steps)
     assert {0, 40} <= kept
-    assert_array_equal(plain.arrays["snapshot.steps"], sorted(kept))
-    assert plain.arrays["snapshot.weights"].shape == (len(kept), 16, 2)
+    assert keep_steps(config(keep="17,"), steps) == kept | {
+        min(steps, key=lambda step: abs(step - 17))
+    }
+    assert list(plain.kept) == sorted(kept)
+    # As the trained network, they have the readout that is best for their features.
+    assert eqx.tree_equal(plain.kept[40], plain.network)
     assert plain.arrays["limit.ultra_fast"].shape == (len(kept), 64)
 
 
@@ -161,9 +166,7 @@ def test_a_resumed_run_is_the_uninterrupted_one(tmp_path, plain):
     resumed = run(config(), dataclasses.replace(context, stop_requested=lambda: None))
     for name in set(plain.metrics) - {"seconds"}:
         assert_array_equal(resumed.metrics[name], plain.metrics[name])
-    assert_array_equal(
-        resumed.arrays["snapshot.weights"], plain.arrays["snapshot.weights"]
-    )
+    assert eqx.tree_equal(resumed.kept, plain.kept)
 
 
 def test_a_description_tells_the_stable_step_before_training():
@@ -247,7 +250,7 @@ def test_torus_runs_are_compared_with_the_ultra_fast_diffusion(tmp_path, capsys)
     assert arrays["limit.ultra_fast"].shape == (3, 256)
     # Particles move with the diffusion: those that stay where they were end further.
     still = torus_energy(
-        arrays["snapshot.weights"][0].astype(float),
+        run.kept(0)[0]["weights"].T,
         arrays["limit.points"],
         second_weights=arrays["limit.ultra_fast"][-1].astype(float),
         chordal=True,
