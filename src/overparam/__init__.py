@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .networks.two_layer import NormalisedTwoLayer as NormalisedTwoLayer
     from .networks.two_layer import TwoLayer as TwoLayer
     from .objectives.batch_loss import BatchLoss as BatchLoss
+    from .running.front import analyse as analyse
     from .running.front import open as open
     from .running.front import reproduce as reproduce
     from .running.front import run as run
@@ -56,6 +57,7 @@ _WHERE = {
     "Network": "networks.network",
     "NormalisedTwoLayer": "networks.two_layer",
     "TwoLayer": "networks.two_layer",
+    "analyse": "running.front",
     "open": "running.front",
     "read_run": "store.read",
     "reproduce": "running.front",

@@ -106,3 +106,10 @@ def test_the_original_stays_as_it_was() -> None:
 def test_normalising_twice_is_refused() -> None:
     with pytest.raises(ConfigError, match="normalised already"):
         images(CHANNELS).scaled().standardised()
+
+
+def test_a_data_set_is_shown_by_its_sizes() -> None:
+    whole = images(CHANNELS)
+    shapes = "5 + 2 samples of shape (4, 5, 3)"
+    assert repr(whole) == f"Dataset(noise: {shapes}, 1 classes)"
+    assert repr(whole.test) == "Split(2 samples of shape (4, 5, 3))"

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import overparam as op
-from overparam.errors import ConfigError, OverparamError
+from overparam.errors import ConfigError, OverparamError, StoreError
 from overparam.networks.network import Network
 from overparam.progress import Reporter
 from overparam.running import front
@@ -46,6 +46,17 @@ def test_a_run_has_records_summary_config_and_a_network(run):
     assert isinstance(run.network, Network)
     x = np.ones((3, 6), np.float32)
     np.testing.assert_array_equal(run.network(x), run.network(x[:1]).repeat(3, axis=0))
+
+
+def test_a_run_has_the_networks_that_it_kept(tmp_path):
+    fields = SMALL | {"keep": "1,2"}
+    run = op.run("planted", runs=tmp_path, progress=False, **fields)
+    assert run.kept_steps == (0, 20, 40)
+    x = np.ones((3, 6), np.float32)
+    np.testing.assert_array_equal(run.kept(40)(x), run.network(x))
+    assert not np.array_equal(run.kept(20)(x), run.network(x))
+    with pytest.raises(StoreError, match="no network of step 3"):
+        run.kept(3)
 
 
 def test_a_run_is_the_stored_one_and_is_found_again(run, root):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Findings:
     """What an analysis found."""
 
@@ -24,6 +24,21 @@ class Findings:
     """Scalars worth reading first."""
     notes: Sequence[str] = ()
     """Sentences to read with them."""
+
+    def __repr__(self) -> str:
+        tables, figures = ", ".join(self.tables), ", ".join(self.figures)
+        return f"Findings(tables: {tables}; figures: {figures or 'none'})"
+
+    def _repr_html_(self) -> str:
+        from ..report import notebook
+
+        first = [*self.tables.values()][:1]
+        return notebook.joined(
+            notebook.values("", self.summary),
+            *map(notebook.frame, first),
+            *map(notebook.image, self.figures.values()),
+            *(notebook.tag("p", note) for note in self.notes),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

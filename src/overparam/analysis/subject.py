@@ -8,11 +8,13 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import polars as pl
 from jaxtyping import Float
 
 from ..data.catalogue import load
@@ -73,10 +75,36 @@ class Contract:
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
-    """A stored run under analysis, with what its study says of it."""
+class Unstored:
+    """A network that no run has stored, in the place of one."""
 
-    run: StoredRun
+    network: Network
+    path: Path = Path("network")
+    id: str = "network"
+    study: str = "no study"
+    config: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    kept_steps: tuple[int, ...] = ()
+
+    @property
+    def metrics(self) -> pl.DataFrame:
+        """It has no records."""
+        return pl.DataFrame()
+
+    def kept(self, step: int) -> tuple[dict[str, np.ndarray], Mapping[str, Any]]:
+        """It was kept at no step.
+
+        Raises:
+            StoreError: Always.
+        """
+        raise StoreError(f"A network alone has none of step {step}: give a run.")
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A network under analysis: of a stored run, with what its study says, or any."""
+
+    run: StoredRun | Unstored
     contract: Contract = field(default_factory=Contract)
 
     @property
@@ -96,9 +124,13 @@ class Subject:
         Raises:
             ConfigError: If the run kept none, or one with other weights.
         """
-        if self.run.network is None:
+        kept = self.run.network
+        if kept is None:
             raise ConfigError(f"The run `{self.run.path}` holds no network to analyse.")
-        return self._rebuilt(*self.run.network)
+        if isinstance(kept, Network):
+            check_finite(kept)
+            return kept
+        return self._rebuilt(*kept)
 
     def matrices(self) -> dict[str, Float[np.ndarray, "rows columns"]]:
         """Every weight matrix by name, a convolution as fan-in times filters."""

@@ -25,6 +25,9 @@ class Split:
     def __len__(self) -> int:
         return len(self.y)
 
+    def __repr__(self) -> str:
+        return f"Split({len(self)} samples of shape {self.x.shape[1:]})"
+
     def subset(self, n: int) -> "Split":
         """The first `n` samples."""
         self._has(n)
@@ -123,6 +126,10 @@ class Dataset:
     test: Split
     n_classes: int
     normalisation: Normalisation
+
+    def __repr__(self) -> str:
+        sizes = f"{len(self.train)} + {len(self.test)} samples of shape {self.shape}"
+        return f"Dataset({self.name}: {sizes}, {self.n_classes} classes)"
 
     @property
     def shape(self) -> tuple[int, ...]:

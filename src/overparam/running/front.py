@@ -5,9 +5,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..analysis.catalogue import analysis
+from ..analysis.declaration import Findings
 from ..checks import at_least
 from ..errors import ConfigError, OverparamError
-from ..field_values import field_kind
+from ..field_values import field_kind, field_value
+from ..networks.network import Network
 from ..progress import Reporter
 from ..reproductions.registry import reproduction
 from ..store.find import runs_folder
@@ -16,6 +19,7 @@ from ..store.run import attempts
 from ..studies.registry import study as study_called
 from ..sweeping.grid import once, product
 from ..sweeping.jobs import SweepResult
+from .analysing import analyse_runs, analyse_subjects, as_subject, keep_findings
 from .execute import execute
 from .grid import jobs_of, run_jobs
 from .reproducing import Reproduced, answer
@@ -23,6 +27,8 @@ from .runs import Run, Runs, alternatives
 
 
 if TYPE_CHECKING:
+    from ..data.dataset import Dataset
+    from ..data.train_test import TrainTest
     from ..reproductions.reproduction import Scale
 
 
@@ -135,6 +141,47 @@ def open(runs: Path | str | None = None, /) -> Runs:
     return Runs(map(Run, found))
 
 
+def analyse(
+    subject: "Run | Network | Iterable[Run | Network]",
+    name: str,
+    /,
+    *,
+    data: "Dataset | TrainTest | None" = None,
+    store: bool = True,
+    progress: bool = True,
+    **options: Any,
+) -> Findings:
+    """Look at a network: of a stored run, or any other.
+
+    Args:
+        subject: A run or a network; several where the analysis takes several.
+        name: Name of the analysis.
+        data: What to score with instead of the run's own data.
+        store: Whether findings in stored runs are kept beside them, in a folder of
+            their question; where `data` is given they are not.
+        progress: Whether to show how far it is.
+        options: Of the analysis, as on the command line.
+
+    Raises:
+        ConfigError: If there is no such analysis or option, or it refuses the network.
+
+    Example:
+        `overparam.analyse(network, "prune", data=dataset).tables["prune"]`
+    """
+    kind = analysis(name).options
+    chosen = kind(**{n: field_value(kind, n, value) for n, value in options.items()})
+    subjects = [subject] if isinstance(subject, Run | Network) else [*subject]
+    stored = [each.stored for each in subjects if isinstance(each, Run)]
+    with Reporter(name, unit="part", shown=progress) as reporter:
+        if data is not None or len(stored) < len(subjects):
+            given = [as_subject(each, data) for each in subjects]
+            return analyse_subjects(name, given, chosen, reporter)
+        findings = analyse_runs(name, stored, chosen, reporter)
+    if store:
+        keep_findings(findings, name, stored, chosen, stored[0].path.parents[1])
+    return findings
+
+
 def reproduce(
     name: str,
     /,
@@ -175,7 +222,7 @@ def reproduce(
         result = run_jobs(made, n_jobs=jobs, cluster=cluster, reporter=reporter)
     if result.failures:
         raise OverparamError(_failed(result))
-    return answer(name, scale=scale, jobs=made, root=root)
+    return answer(name, wanted, scale=scale, jobs=made, root=root)
 
 
 def _root(runs: Path | str | None) -> Path:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from ..errors import StoreError
 from ..report import notebook
-from ..reproductions.registry import reproduction
 from ..store.files import write_sealed
 from ..store.read import StoredRun
 from ..store.run import attempts
@@ -65,11 +64,19 @@ class Reproduced:
         )
 
 
-def answer(name: str, *, scale: "Scale", jobs: Sequence[Job], root: Path) -> Reproduced:
+def answer(
+    name: str,
+    wanted: "Reproduction",
+    *,
+    scale: "Scale",
+    jobs: Sequence[Job],
+    root: Path,
+) -> Reproduced:
     """Answer a reproduction from the runs of its grid, and store the answer.
 
     Args:
         name: Of the reproduction.
+        wanted: The reproduction itself.
         scale: Of the grid.
         jobs: The runs, all of them done.
         root: Folder of all runs; the answer lies in its `reproductions`.
@@ -79,7 +86,6 @@ def answer(name: str, *, scale: "Scale", jobs: Sequence[Job], root: Path) -> Rep
     """
     from ..reproductions.reproduction import Results
 
-    wanted = reproduction(name)
     paths = list(dict.fromkeys(attempts(job.path)[-1] for job in jobs))
     runs, records = _whole(paths, "summary"), _whole(paths, "records").frame
     results = Results(scale=scale, runs=runs.frame, records=records, stored=runs.runs)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
     from matplotlib.figure import Figure
 
+    from ..analysis.declaration import Findings
     from ..networks.network import Network
 
 
@@ -75,9 +76,30 @@ class Run:
 
         return from_arrays(*self.stored.network)
 
+    @property
+    def kept_steps(self) -> Sequence[int]:
+        """Steps whose networks were kept."""
+        return self.stored.kept_steps
+
+    def kept(self, step: int) -> "Network":
+        """The network of a kept step; 0 is the start.
+
+        Raises:
+            StoreError: If it was not kept.
+        """
+        from ..networks.files.serialise import from_arrays
+
+        return from_arrays(*self.stored.kept(step))
+
     def to_pandas(self) -> "pd.DataFrame":
         """The records as a frame of pandas."""
         return to_pandas(self.frame)
+
+    def analyse(self, name: str, /, **options: Any) -> "Findings":
+        """Look at the network; the options are those of `overparam.analyse`."""
+        from .front import analyse
+
+        return analyse(self, name, **options)
 
     def plot(self, y: str, **options: Any) -> "Figure":
         """Draw a column of the records; the options are those of `Runs.plot`."""
@@ -178,6 +200,12 @@ class Runs(Sequence[Run]):
             raise ConfigError(f"There is nothing to draw in {self!r}.")
         by = [by] if isinstance(by, str) else list(by)
         return draw_records(gathered, x=x, y=y, by=by, log_x=log_x, log_y=log_y)[0]
+
+    def analyse(self, name: str, /, **options: Any) -> "Findings":
+        """Look at the networks; the options are those of `overparam.analyse`."""
+        from .front import analyse
+
+        return analyse(self, name, **options)
 
     def __repr__(self) -> str:
         kinds = Counter(f"{run.study} {run.status}" for run in self)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from ...errors import ConfigError
 from ...networks.layers import parameters
 from ...networks.network import Network
+from ...objectives.losses import cross_entropy
 from ...plots.figure import COLOURS, panels
 from ...training.plan import Progress, silent
 from ..declaration import Findings
@@ -65,12 +66,15 @@ def check(subject: Subject, options: PruneOptions) -> None:
 
 def _rows(subject: Subject, network: Network, options: PruneOptions) -> list[Row]:
     try:
-        data, objective = subject.data(), subject.objective()
+        data = subject.data()
     except ConfigError:
         return pruning_rows(network, {}, options)
     if data.n_classes is None:
         return pruning_rows(network, {}, options)
-    return pruning_rows(network, data.parts, options, loss=objective.loss)
+    # A network of no run is scored as classes are, whatever it was trained on.
+    alone = subject.contract.objective is None
+    loss = cross_entropy if alone else subject.objective().loss
+    return pruning_rows(network, data.parts, options, loss=loss)
 
 
 def _labelled(subject: Subject, rows: Sequence[Row]) -> pl.DataFrame:

@@ -1,29 +1,22 @@
 """`overparam analyse RUN [RUN ...] NAME`: look at stored networks."""
 
-import dataclasses
 import difflib
 import os
 import sys
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ...analysis.catalogue import ANALYSES, analysis
 from ...analysis.declaration import Analysis, Findings
-from ...catalogue import load
 from ...checks import shortened
-from ...errors import ConfigError, StoreError
+from ...errors import ConfigError
 from ...field_values import unknown
 from ...processes import keep_compiled
 from ...progress import Reporter
-from ...running.precision import precision
-from ...store.files import write_sealed
-from ...store.identity import id_of
-from ...store.json_values import plain
+from ...running.analysing import analyse_runs, keep_findings
 from ...store.read import StoredRun, read_run, read_runs
 from ...store.resolve import resolve_run
-from ...studies.registry import STUDIES
 from ..arguments import Storage, overview, parse_all
 from ..show import print_json, print_table, print_values, tell, tell_unverified
 from .describe import Describing
@@ -54,44 +47,15 @@ def main(argv: Sequence[str]) -> int:
         prog=f"overparam analyse RUN {name}",
         description=kind.__doc__ or "",
     )
-    from ...studies.contract import as_subject
-
     keep_compiled()
     stored = [run for text in runs for run in _stored(storage.runs, text, entry)]
-    _check_number(name, entry, len(stored))
-    _check_distinct(stored)
-    _check_data(stored)
     tell_unverified(stored)
-    subjects = [as_subject(run) for run in stored]
-    with (
-        Reporter(name, unit="part") as reporter,
-        precision(*(run.config for run in stored)),
-    ):
-        findings = entry.analyse()(subjects, options, reporter)
-    findings = _with_published(name, findings, stored)
+    with Reporter(name, unit="part") as reporter:
+        findings = analyse_runs(name, stored, options, reporter)
     _print(findings, as_json=printing.json)
-    question = {
-        "analysis": name,
-        "options": plain(options),
-        "runs": [run.reference for run in stored],
-    }
-    folder = storage.runs / "analyses" / name / _label(stored, question)
-    _write(findings, question, folder)
+    folder = keep_findings(findings, name, stored, options, storage.runs)
+    tell(f"tables and figures: {folder}")
     return 0
-
-
-def _with_published(
-    name: str, findings: Findings, stored: Sequence[StoredRun]
-) -> Findings:
-    """The findings with the table that a published script writes of such runs."""
-    studies = {run.study for run in stored}
-    entry = STUDIES.get(studies.pop()) if len(studies) == 1 else None
-    places = {} if entry is None else entry.published_tables
-    if name not in places:
-        return findings
-    (first, *_) = findings.tables.values()
-    tables = {**findings.tables, "reference": load(places[name])(stored, first)}
-    return dataclasses.replace(findings, tables=tables)
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], str, list[str]]:
@@ -123,46 +87,6 @@ def _stored(root: Path, text: str, entry: Analysis) -> list[StoredRun]:
     return [read_run(resolve_run(root, text))]
 
 
-def _check_number(name: str, entry: Analysis, number: int) -> None:
-    most = entry.most_subjects
-    if number < entry.least_subjects or (most is not None and number > most):
-        wanted = f"at least {entry.least_subjects}"
-        if most is not None:
-            wanted = f"{entry.least_subjects} to {most}"
-        runs = "run" if wanted.endswith(" 1") else "runs"
-        raise ConfigError(
-            f"`{name}` takes {wanted} stored {runs}, got {number}: write `overparam "
-            f"analyse RUN {name}`, where RUN is the folder of a run or the beginning "
-            "of its id."
-        )
-
-
-def _check_distinct(stored: Sequence[StoredRun]) -> None:
-    times = Counter(run.path.resolve() for run in stored)
-    for path, number in times.items():
-        if number > 1:
-            raise ConfigError(f"The run `{path.name}` is named {number} times.")
-
-
-def _check_data(stored: Sequence[StoredRun]) -> None:
-    """An analysis that measures on data reads those that are there: say if others."""
-    from ...data.files.fingerprint import fingerprint_at_hand
-
-    for run in stored:
-        for name in {file.partition("/")[0] for file in run.data}:
-            try:
-                run.check_data(fingerprint_at_hand(name))
-            except StoreError as error:
-                tell(f"note: {error}")
-
-
-def _label(stored: Sequence[StoredRun], question: Mapping[str, Any]) -> str:
-    """A folder for one question: the runs as a person reads them, and a digest."""
-    names = [run.path.name for run in stored]
-    told = "-".join(names) if len(names) <= 3 else f"{names[0]}-and-{len(names) - 1}"
-    return f"{told}-{id_of('analysis', question)}"
-
-
 def _print(findings: Findings, *, as_json: bool) -> None:
     tables = {name: frame.to_dicts() for name, frame in findings.tables.items()}
     if as_json:
@@ -177,19 +101,6 @@ def _print(findings: Findings, *, as_json: bool) -> None:
                 tell(f"{len(frame) - most} rows more are in {name}.csv.")
     for note in findings.notes:
         tell(f"note: {note}")
-
-
-def _write(findings: Findings, question: Mapping[str, Any], folder: Path) -> None:
-    from ...plots.figure import save
-    from ...store.tables import write_table
-
-    said = {"summary": findings.summary, "notes": list(findings.notes)}
-    write_sealed(folder / "analysis.json", {**question, **said})
-    for name, frame in findings.tables.items():
-        write_table(frame, folder / f"{name}.csv")
-    for name, figure in findings.figures.items():
-        save(figure, folder / name)
-    tell(f"tables and figures: {folder}")
 
 
 def _help() -> str:

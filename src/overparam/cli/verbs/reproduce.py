@@ -80,7 +80,7 @@ def main(argv: Sequence[str]) -> int:
     if result.failures:
         return print_failures(result)
     reproduced = answer(
-        reproducing.name, scale=reproducing.scale, jobs=jobs, root=storage.runs
+        reproducing.name, wanted, scale=reproducing.scale, jobs=jobs, root=storage.runs
     )
     tell_unverified(reproduced.runs)
     folder = reproduced.folder

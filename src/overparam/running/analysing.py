@@ -1,0 +1,193 @@
+"""An analysis of runs, or of any network, from its options to stored findings."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..analysis.catalogue import analysis
+from ..analysis.declaration import Analysis, Findings
+from ..catalogue import load
+from ..errors import ConfigError, StoreError
+from ..store.files import write_sealed
+from ..store.identity import id_of
+from ..store.json_values import plain
+from ..store.read import StoredRun
+from ..studies.registry import STUDIES
+from .precision import precision
+from .runs import Run
+
+
+if TYPE_CHECKING:
+    from ..analysis.subject import Subject
+    from ..data.dataset import Dataset, Split
+    from ..data.train_test import TrainTest
+    from ..networks.network import Network
+
+
+def analyse_runs(
+    name: str,
+    stored: Sequence[StoredRun],
+    options: Any,
+    progress: Callable[..., None],
+) -> Findings:
+    """What an analysis finds in stored runs, with the notes that these ask for.
+
+    Args:
+        name: Of the analysis.
+        stored: The runs, each once.
+        options: Of the analysis' own class.
+        progress: Told how far it is.
+
+    Raises:
+        ConfigError: If the runs are too few or too many, or the analysis refuses them.
+    """
+    from ..studies.contract import as_subject
+
+    _check_distinct(stored)
+    notes = _other_data(stored)
+    subjects = [as_subject(run) for run in stored]
+    findings = analyse_subjects(name, subjects, options, progress)
+    tables = {**findings.tables, **_published(name, findings, stored)}
+    return replace(findings, tables=tables, notes=[*notes, *findings.notes])
+
+
+def analyse_subjects(
+    name: str,
+    subjects: "Sequence[Subject]",
+    options: Any,
+    progress: Callable[..., None],
+) -> Findings:
+    """The same of subjects, which need not be stored."""
+    entry = analysis(name)
+    _check_number(name, entry, len(subjects))
+    with precision(*(subject.run.config for subject in subjects)):
+        return entry.analyse()(subjects, options, progress)
+
+
+def keep_findings(
+    findings: Findings,
+    name: str,
+    stored: Sequence[StoredRun],
+    options: Any,
+    root: Path,
+) -> Path:
+    """Store findings in a folder of their own question; the folder."""
+    from ..plots.figure import save
+    from ..store.tables import write_table
+
+    question = {
+        "analysis": name,
+        "options": plain(options),
+        "runs": [run.reference for run in stored],
+    }
+    folder = root / "analyses" / name / _label(stored, question)
+    said = {"summary": findings.summary, "notes": list(findings.notes)}
+    write_sealed(folder / "analysis.json", {**question, **said})
+    for table, frame in findings.tables.items():
+        write_table(frame, folder / f"{table}.csv")
+    for title, figure in findings.figures.items():
+        save(figure, folder / title)
+    return folder
+
+
+def as_subject(
+    network: "Run | Network", data: "Dataset | TrainTest | None" = None
+) -> "Subject":
+    """A run, or any network, as an analysis looks at it.
+
+    Args:
+        network: A run with what its study says of it, or a network alone.
+        data: What to score with, inputs as the network takes them, in the place of a
+            run's own; what it was trained to minimise was on those, and is left out.
+
+    Raises:
+        ConfigError: If the inputs of `data` are whole numbers, as in the files.
+    """
+    import jax.numpy as jnp
+
+    from ..analysis.subject import Subject, Unstored
+    from ..data.source import Batch
+    from ..data.train_test import TrainTest
+    from ..studies.contract import as_subject
+
+    if isinstance(network, Run):
+        subject = as_subject(network.stored)
+    else:
+        # Its weights would be rounded in a narrower precision.
+        precision = {"precision": str(network.readout.dtype)}
+        subject = Subject(Unstored(network, config=precision))
+    if data is None:
+        return subject
+    if data.train.x.dtype.kind != "f":
+        raise ConfigError(
+            f"The inputs of `data` are of type {data.train.x.dtype}; give "
+            "`data.scaled()`, or floating numbers."
+        )
+
+    def given() -> TrainTest:
+        dtype = subject.network.readout.dtype
+
+        def part(of: "Split | Batch") -> Batch:
+            return Batch(jnp.asarray(of.x, dtype), jnp.asarray(of.y))
+
+        test = None if data.test is None else part(data.test)
+        return TrainTest(part(data.train), test, n_classes=data.n_classes)
+
+    contract = replace(subject.contract, data=given, objective=None)
+    return replace(subject, contract=contract)
+
+
+def _check_number(name: str, entry: Analysis, number: int) -> None:
+    most = entry.most_subjects
+    if number < entry.least_subjects or (most is not None and number > most):
+        wanted = f"at least {entry.least_subjects}"
+        if most is not None:
+            wanted = f"{entry.least_subjects} to {most}"
+        runs = "run" if wanted.endswith(" 1") else "runs"
+        raise ConfigError(
+            f"`{name}` takes {wanted} stored {runs}, got {number}: write `overparam "
+            f"analyse RUN {name}`, where RUN is the folder of a run or the beginning "
+            "of its id."
+        )
+
+
+def _check_distinct(stored: Sequence[StoredRun]) -> None:
+    times = Counter(run.path.resolve() for run in stored)
+    for path, number in times.items():
+        if number > 1:
+            raise ConfigError(f"The run `{path.name}` is named {number} times.")
+
+
+def _other_data(stored: Sequence[StoredRun]) -> list[str]:
+    """An analysis that measures on data reads those that are there: say if others."""
+    from ..data.files.fingerprint import fingerprint_at_hand
+
+    notes = []
+    for run in stored:
+        for name in {file.partition("/")[0] for file in run.data}:
+            try:
+                run.check_data(fingerprint_at_hand(name))
+            except StoreError as error:
+                notes.append(str(error))
+    return notes
+
+
+def _published(
+    name: str, findings: Findings, stored: Sequence[StoredRun]
+) -> Mapping[str, Any]:
+    """The table that a published script writes of such runs, if there is one."""
+    studies = {run.study for run in stored}
+    entry = STUDIES.get(studies.pop()) if len(studies) == 1 else None
+    if entry is None or name not in entry.published_tables:
+        return {}
+    (first, *_) = findings.tables.values()
+    return {"reference": load(entry.published_tables[name])(stored, first)}
+
+
+def _label(stored: Sequence[StoredRun], question: Mapping[str, Any]) -> str:
+    """A folder for one question: the runs as a person reads them, and a digest."""
+    names = [run.path.name for run in stored]
+    told = "-".join(names) if len(names) <= 3 else f"{names[0]}-and-{len(names) - 1}"
+    return f"{told}-{id_of('analysis', question)}"

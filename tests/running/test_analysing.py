@@ -1,0 +1,157 @@
+"""Analyses from Python: of stored runs as on the command line, and of any network."""
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jaxtyping import Array, Float
+
+import overparam as op
+from overparam.cli.main import run_command
+from overparam.data.dataset import Dataset, Split
+from overparam.data.files.official import Normalisation
+from overparam.data.source import Batch
+from overparam.data.train_test import TrainTest
+from overparam.errors import ConfigError
+from overparam.networks.network import Network
+
+
+SMALL = {"input_dim": 6, "n_outputs": 2, "teacher_width": 2, "width": 4, "epochs": 2}
+SMALL |= {"samples_per_epoch": 200}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    root = tmp_path_factory.mktemp("runs")
+    return op.run("planted", runs=root, progress=False, **SMALL)
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    """Two classes that the sign of the first input tells apart."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 6)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(np.int32)
+    return Dataset(
+        name="signs",
+        train=Split(x[:40], y[:40]),
+        test=Split(x[40:], y[40:]),
+        n_classes=2,
+        normalisation=Normalisation(),
+    )
+
+
+class OfSigns(Network):
+    """A network of no class of ours, that has the first input as its only neuron."""
+
+    weights: Float[Array, "input_dim width"]
+    readout: Float[Array, "width n_outputs"]
+    scale: float = eqx.field(static=True, default=1.0)
+
+    def features(self, x):
+        return x @ self.weights
+
+
+@pytest.fixture
+def network():
+    weights = jnp.zeros((6, 1), jnp.float32).at[0].set(1.0)
+    return OfSigns(weights, jnp.asarray([[-1.0, 1.0]], jnp.float32))
+
+
+def test_a_run_has_the_findings_of_the_command_line(run, capsys):
+    findings = run.analyse("surplus", progress=False)
+    root = run.stored.path.parents[1]
+    [folder] = (root / "analyses" / "surplus").iterdir()
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    command = ["analyse", run.stored.id, "surplus", "--runs", str(root)]
+    assert run_command(command) == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert f"{next(iter(findings.summary))} " in capsys.readouterr().out
+    assert set(findings.figures) == {"surplus"}
+
+
+def test_findings_need_not_be_stored(run):
+    root = run.stored.path.parents[1]
+    assert run.analyse("balance", store=False, progress=False).tables
+    assert not (root / "analyses" / "balance").exists()
+
+
+def test_a_network_of_ones_own_is_scored_on_ones_own_data(network, dataset):
+    findings = op.analyse(network, "prune", data=dataset, progress=False)
+    table = findings.tables["pruning"]
+    untouched = table.filter(criterion="parameter-ratio", level=0.0)
+    assert untouched["test_accuracy"].item() == 1.0
+    emptied = table.filter(criterion="parameter-ratio", level=1.0)
+    # Without its neuron all outputs are zero, and the first class is taken.
+    assert emptied["test_accuracy"].item() == pytest.approx(
+        np.mean(dataset.test.y == 0)
+    )
+
+
+def test_a_network_is_looked_at_in_its_own_precision():
+    """Of weights 1 + 1e-12 n float32 would see one value only, which has no tail."""
+    with jax.enable_x64(True):
+        weights = 1 + 1e-12 * jax.random.normal(jax.random.key(0), (6, 20))
+        wide = OfSigns(weights, jnp.ones((20, 2)))
+    with jax.enable_x64(False):
+        findings = op.analyse(wide, "tails", n_resamples=2, progress=False)
+        assert jnp.zeros(()).dtype == jnp.float32
+    assert findings.tables["tails"].height > 0
+
+
+def test_data_may_be_given_in_the_place_of_those_of_a_run(run, dataset):
+    """A run of planted has no classes; with such data it is scored, and not stored."""
+    findings = run.analyse("prune", data=dataset, progress=False)
+    scores = findings.tables["pruning"]["test_accuracy"]
+    x, y = dataset.test.x, dataset.test.y
+    hits = np.mean(np.argmax(np.asarray(run.network(x)), axis=1) == y)
+    assert scores[0] == pytest.approx(hits)
+    assert not (run.stored.path.parents[1] / "analyses" / "prune").exists()
+
+
+def test_inputs_of_whole_numbers_are_refused(network, dataset):
+    train = Batch(np.ones((3, 6), np.uint8), np.zeros(3, np.int32))
+    data = TrainTest(train, n_classes=2)
+    with pytest.raises(ConfigError, match=r"of type uint8; give `data\.scaled\(\)`"):
+        op.analyse(network, "prune", data=data, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "sentence"),
+    [
+        ("prun", {}, "`prune`"),
+        ("prune", {"rati": 3}, "`ratios`"),
+        ("prune", {"ratios": (2.0,)}, "`ratios` must lie"),
+        ("compare", {}, "takes at least 2 stored runs, got 1"),
+        ("neurons", {}, "has no planted teacher"),
+    ],
+)
+def test_what_cannot_be_is_a_sentence(name, options, sentence):
+    network = op.two_layer(6, 3, 2, scaling="ntk", key=jax.random.key(0))
+    with pytest.raises(ConfigError, match=sentence):
+        op.analyse(network, name, progress=False, **options)
+
+
+def test_several_networks_are_compared(run):
+    networks = [
+        op.two_layer(6, 16, 2, scaling="ntk", key=jax.random.key(seed))
+        for seed in range(2)
+    ]
+    findings = op.analyse(networks, "prune", progress=False)
+    assert findings.summary["runs"] == 2
+    with pytest.raises(ConfigError, match="is named 2 times"):
+        op.analyse([run, run], "compare", progress=False)
+
+
+def test_findings_say_what_they_are_in_a_line(run):
+    findings = run.analyse("surplus", store=False, progress=False)
+    assert repr(findings).startswith("Findings(tables: ")
+    html = findings._repr_html_()
+    assert "data:image/png" in html
+    for name in findings.summary:
+        assert name in html
+    empty = dataclasses.replace(findings, figures={}, notes=["Read <this>."])
+    assert "Read &lt;this&gt;." in empty._repr_html_()
