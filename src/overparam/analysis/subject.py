@@ -100,11 +100,15 @@ class Unstored:
         raise StoreError(f"A network alone has none of step {step}: give a run.")
 
 
+AnyRun = StoredRun | Unstored
+"""What is looked at."""
+
+
 @dataclass(frozen=True, eq=False)
 class Subject:
     """A network under analysis: of a stored run, with what its study says, or any."""
 
-    run: StoredRun | Unstored
+    run: AnyRun
     contract: Contract = field(default_factory=Contract)
 
     @property

@@ -12,11 +12,10 @@ from ...data.sources.circle import CircleTeacher, uniform_angles
 from ...errors import ConfigError
 from ...plots.animation import animate
 from ...plots.figure import COLOURS, panels
-from ...store.read import StoredRun
 from ...training.plan import Progress, silent
 from ..declaration import Findings
 from ..resampling.smoothing import circle_density, torus_density
-from ..subject import Subject, nearest_note
+from ..subject import AnyRun, Subject, nearest_note
 from .circular import circle_w2
 from .options import DensityOptions
 from .torus_transport import torus_wasserstein
@@ -74,12 +73,12 @@ def check(subject: Subject, options: DensityOptions) -> None:
         )
 
 
-def kept_steps(run: StoredRun) -> np.ndarray:
+def kept_steps(run: AnyRun) -> np.ndarray:
     """Steps whose features were kept."""
     return np.asarray(run.arrays.get("snapshot.steps", run.kept_steps))
 
 
-def kept_points(run: StoredRun, index: int) -> np.ndarray:
+def kept_points(run: AnyRun, index: int) -> np.ndarray:
     """Features of the kept step of this index, a row each, in single precision."""
     if "snapshot.weights" in run.arrays:
         return np.asarray(run.arrays["snapshot.weights"][index], float)
@@ -90,7 +89,7 @@ def kept_points(run: StoredRun, index: int) -> np.ndarray:
 class Snapshots:
     """The kept features of a run, ready to be drawn."""
 
-    def __init__(self, run: StoredRun) -> None:
+    def __init__(self, run: AnyRun) -> None:
         self.run, self.config, self.arrays = run, run.config, run.arrays
         self.steps = kept_steps(run)
         self.times = self.steps * self.config["time_step"]
