@@ -3,6 +3,9 @@
 Standard library only, as every config imports this.
 """
 
+from collections.abc import Sequence
+
+from .checks import written
 from .errors import ConfigError
 
 
@@ -12,7 +15,7 @@ MOST = 100_000
 FORMS = "`5,10,20`, `every 5`, or a number of evenly spaced ones such as `11`"
 
 
-def moments(keep: str, last: int) -> list[float]:
+def moments(keep: str, last: int) -> Sequence[float]:
     """The moments that `keep` names, in its unit, between 0 and `last`.
 
     Args:
@@ -28,12 +31,12 @@ def moments(keep: str, last: int) -> list[float]:
         if not text:
             return []
         if "," in text:
-            found = [float(int(part)) for part in text.split(",") if part.strip()]
+            found = [int(part) for part in text.split(",") if part.strip()]
         elif text.startswith("every"):
             step = int(text.removeprefix("every"))
             if step < 1:
                 raise ValueError
-            found = [float(m) for m in range(0, last + 1, step)[: MOST + 1]]
+            found = [*range(0, last + 1, step)[: MOST + 1]]
         else:
             number = int(text)
             if number < 1:
@@ -42,14 +45,16 @@ def moments(keep: str, last: int) -> list[float]:
             number = min(number, last + 1, MOST + 1)
             found = [last * i / max(number - 1, 1) for i in range(number)]
     except ValueError:
-        raise ConfigError(f"`keep` must be {FORMS}, got '{keep}'.") from None
+        raise ConfigError(f"`keep` must be {FORMS}, got {written(keep)}.") from None
     if len(found) > MOST:
-        raise ConfigError(f"`keep` '{keep}' names more than {MOST} moments of the run.")
+        raise ConfigError(
+            f"`keep` names more than {MOST} moments of the run, got {written(keep)}."
+        )
     outside = [moment for moment in found if not 0 <= moment <= last]
     if outside:
         raise ConfigError(
-            f"`keep` names {outside[0]:g}, which is not between 0 and {last}, the end "
-            "of the run."
+            f"`keep` names {written(outside[0])}, which is not between 0 and {last}, "
+            "the end of the run."
         )
     return found
 

@@ -1,5 +1,6 @@
 """Networks kept along a run: of this format, and of runs stored before it."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ from numpy.testing import assert_array_equal
 from storing import record, store
 
 from overparam.errors import StoreError
+from overparam.store.identity import run_id
 from overparam.store.read import StoredRun, read_run
+from overparam.studies import registry
 
 
 SCHEMA_2 = Path(__file__).parent / "schema_2"
@@ -66,3 +69,16 @@ def test_networks_of_epochs_among_the_arrays_are_found_by_their_steps():
 
 def test_features_without_readouts_are_no_networks():
     assert old("timescales").kept_steps == ()
+
+
+@pytest.mark.parametrize("study", ["planted", "features", "timescales"])
+def test_runs_that_kept_networks_before_are_found_again(study):
+    run = old(study)
+    kind = registry.study(study).config_class()
+    fields = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in run.config.items()
+    }
+    config = dataclasses.asdict(kind(**fields))
+    assert run.verified
+    assert run_id(study, config, registry.defaults(kind)) == run.id

@@ -187,12 +187,16 @@ class StoredRun:
             return kept_before(self)
         path = self.path / "kept.json"
         described = entry(path, self._json("kept.json"), "steps", dict)
-        weights = self._tensors("kept.safetensors")
-        if not all(step.isdecimal() for step in described):
+        weights: dict[str, dict[str, Any]] = {step: {} for step in described}
+        # One pass, as there may be very many steps.
+        for name, array in self._tensors("kept.safetensors").items():
+            step, _, rest = name.partition(".")
+            weights.setdefault(step, {})[rest] = array
+        if not all(step.isdecimal() for step in weights):
             raise StoreError(f"`{path}` is damaged: its steps are no numbers.")
         return {
-            int(step): (_under(f"{step}.", weights), entry(path, described, step, dict))
-            for step in described
+            int(step): (arrays, entry(path, described, step, dict))
+            for step, arrays in weights.items()
         }
 
     def check_files(self) -> None:

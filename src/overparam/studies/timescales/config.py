@@ -203,7 +203,7 @@ class Timescales:
             Need("the Gram matrix", (width, width), 8 * dense, 2),
             Need("features", (width, plane), 8, 4),
             Need("records", (records,), 1024),
-            Need("snapshots of features", (kept, width, plane), 4),
+            Need("kept networks", (kept, width, ("coordinates and outputs", 3)), 8),
             Need("cells of the ultra-fast limit", (("`cells`", self.cells),), 8 * 64),
             Need("snapshots of a limit", (kept, ("`cells`", self.cells)), 4),
             Need(
