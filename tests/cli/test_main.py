@@ -177,6 +177,7 @@ def test_a_sweep_with_a_failing_run_finishes_the_others_with_code_4(
     out = capsys.readouterr()
     assert "2 finished" in out.err
     assert "boom" in out.out
+    assert "\noverparam: 1 of 3 runs failed: " in out.err
     monkeypatch.undo()
     monkeypatch.setenv("OVERPARAM_RUNS", str(runs))
     assert run_command(command) == 0

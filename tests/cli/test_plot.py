@@ -54,6 +54,14 @@ def test_runs_that_differ_in_more_than_seeds_have_no_median(runs, plot):
     assert plot("--by", "optimiser", "width")[0] == 0
 
 
+@pytest.mark.parametrize("name", ["figure", "figure.png", "figure.svg"])
+def test_a_suffix_is_not_doubled(runs, plot, tmp_path, name):
+    store(runs)
+    assert plot("--out", str(tmp_path / name))[0] == 0
+    drawn = {path.name for path in tmp_path.glob("figure*")}
+    assert drawn == {"figure.png", "figure.svg"}
+
+
 def test_a_field_may_be_missing_in_some_runs(runs, plot):
     store(runs)
     store(runs, n_train=5)

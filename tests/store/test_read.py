@@ -1,10 +1,14 @@
+import dataclasses
 import json
 
+import polars as pl
 import pytest
 from storing import DEFAULTS, record, store
 
 from overparam.errors import StoreError
 from overparam.store import find_runs, open_run, read_run, resolve_run
+from overparam.store.files import stamp_of
+from overparam.store.status import read_status, write_status
 
 
 PARTS = {
@@ -46,6 +50,22 @@ def test_damage_is_one_sentence_that_names_the_file(tmp_path, name, damage):
     assert name in sentence
     assert "\n" not in sentence
     assert sentence.endswith(".")
+
+
+@pytest.mark.parametrize("values", [["2", "1"], [[2.0], [1.0]], [b"2", b"1"]])
+def test_records_that_are_no_numbers_are_refused_whatever_their_digest(
+    tmp_path, values
+):
+    path = store(tmp_path)
+    file = path / "metrics.parquet"
+    pl.DataFrame({"risk": values}).write_parquet(file)
+    status = read_status(path)
+    forged = dict(status.files) | {file.name: stamp_of(file.read_bytes())}
+    write_status(path, dataclasses.replace(status, files=forged))
+    with pytest.raises(StoreError, match=r"metrics\.parquet.*`risk` holds no numbers"):
+        _ = read_run(path).metrics
+    with pytest.raises(StoreError, match="numbers, got"):
+        store(tmp_path, width=3, outcome=record(metrics={"risk": ["2", "1"]}))
 
 
 def test_the_other_parts_of_a_damaged_run_are_readable(tmp_path):

@@ -1,6 +1,7 @@
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from storing import DEFAULTS, record, snapshot, store
 
 from overparam.errors import StoreError
 from overparam.store import RunLockedError, open_run, read_run, run_id, run_status
+from overparam.store.run import attempts
 
 
 def test_a_stored_run_reads_back_as_it_was(tmp_path):
@@ -73,6 +75,16 @@ def test_force_makes_new_attempts_and_overwrites_nothing(tmp_path):
     with open_run(tmp_path, "toy", DEFAULTS, DEFAULTS) as run:
         assert run.finished
         assert run.path == paths[-1]
+
+
+def test_attempts_are_found_beyond_one_that_was_deleted(tmp_path):
+    first, second, third = store(tmp_path), *(store(tmp_path, force=True) for _ in "23")
+    shutil.rmtree(second)
+    assert attempts(first) == [first, third]
+    assert store(tmp_path, force=True).name == f"{first.name}.4"
+    shutil.rmtree(first)
+    assert attempts(first) == [third, first.with_name(f"{first.name}.4")]
+    assert attempts(tmp_path / "toy" / ("0" * 12)) == []
 
 
 def test_a_forced_attempt_that_was_cut_off_is_gone_on_with(tmp_path):

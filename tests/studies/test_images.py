@@ -1,6 +1,7 @@
 """The study images, end to end on real images, and what bad input gets."""
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -16,7 +17,7 @@ from overparam.networks.stateful import train_features
 from overparam.store.read import read_run
 from overparam.studies.images.config import Images
 from overparam.studies.images.evaluate import exact_readout, scored
-from overparam.studies.images.run import run
+from overparam.studies.images.run import describe, run
 from overparam.studies.images.setup import Setup, load_parts
 from overparam.studies.study import Context
 
@@ -162,7 +163,7 @@ def test_two_devices_give_the_numbers_of_one(tmp_path):
         jax.config.update("jax_enable_x64", True)
         import numpy as np
         from overparam.studies.images.config import Images
-        from overparam.studies.images.run import run
+        from overparam.studies.images.run import describe, run
         from overparam.studies.study import Context
 
         config = Images(network="resnet8", multiplier=0.25, train_per_class=4,
@@ -192,3 +193,8 @@ def test_two_devices_give_the_numbers_of_one(tmp_path):
 def test_reproductions_run_at_smoke_scale(name, tmp_path):
     words = ["reproduce", name, "--scale", "smoke", "--jobs", "1"]
     assert run_command([*words, "--runs", str(tmp_path)]) == 0
+
+
+def test_the_time_that_is_foretold_has_a_unit_of_its_size():
+    foretold = describe(Images(**TINY))["time on two CPU cores, roughly"]
+    assert re.fullmatch(r"\d+\.\d s", foretold)

@@ -1,3 +1,7 @@
+import errno
+import os
+import shutil
+
 import pytest
 from work_for_tests import DEFAULTS, jobs, work
 
@@ -62,6 +66,26 @@ def test_a_damaged_run_is_unreadable_and_hides_no_other(tmp_path):
     sweep(jobs(tmp_path, ["finish"] * 2), work=work)
     next(tmp_path.glob("toy/*/status.json")).write_text("{")
     assert glance(tmp_path).statuses == {"finished": 1, "unreadable": 1}
+
+
+def test_a_closed_folder_is_counted_and_nothing_waits_for_it(tmp_path, monkeypatch):
+    def refuse(path, *arguments, **options):
+        if str(path).startswith(f"{closed}/"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return stat(path, *arguments, **options)
+
+    stat = os.stat
+    for sweeps in ("one", "none"):
+        sweep(jobs(tmp_path, ["finish"] * 2), work=work)
+        if sweeps == "none":
+            shutil.rmtree(tmp_path / "sweeps")
+        with monkeypatch.context() as patch:
+            # Modes do not bind the superuser, whom tests may run as.
+            closed = next(tmp_path.glob("toy/*"))
+            patch.setattr(os, "stat", refuse)
+            look = glance(tmp_path)
+        assert look.statuses == {"finished": 1, "unreadable": 1}
+        assert (look.total, look.done, look.unreadable, look.left) == (2, 1, 1, 0)
 
 
 def test_a_folder_that_does_not_exist_is_one_sentence(tmp_path):

@@ -113,13 +113,15 @@ def logarithmic(axes: Axes) -> None:
 
 
 def save(figure: Figure, path: Path) -> list[Path]:
-    """Write `path`.png and `path`.svg; a file is whole or absent.
+    """Write `path`.png and `path`.svg, also where it names one of them.
 
     Raises:
         ConfigError: If the path is that of a folder.
         StoreError: If the disk refuses.
     """
     check_names_file(path)
+    if path.suffix in (".png", ".svg"):
+        path = path.with_suffix("")
     written = []
     for suffix in ("png", "svg"):
         target = path.with_name(f"{path.name}.{suffix}")

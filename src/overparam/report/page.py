@@ -37,28 +37,6 @@ def write_page(material: Material, out: Path, *, by: str | None = None) -> int:
 def page(material: Material, *, by: str | None = None) -> str:
     """The report of runs as HTML."""
     gallery = Gallery()
-    parts = _parts(material, gallery, by)
-    script = _resource("script.js")
-    digest = hashlib.sha256(script.encode()).digest()
-    names = [study.name for study in material.studies]
-    title = ", ".join([*names[:-2], " and ".join(names[-2:])])
-    date = datetime.now(UTC).strftime("%d %B %Y").lstrip("0")
-    return Template(_resource("page.html")).substitute(
-        title=escaped(title),
-        made=escaped(f"overparam {version('overparam')}, {date}"),
-        # Only our own script may run, and nothing may be fetched.
-        script_digest=base64.b64encode(digest).decode(),
-        style=_resource("style.css"),
-        script=script,
-        overview=sections.overview(material),
-        contents=_contents(parts),
-        body="".join(_section(name, content) for name, content in parts.items()),
-    )
-
-
-def _parts(
-    material: Material, gallery: Gallery, by: str | None
-) -> dict[str, list[Markup]]:
     runs = [run for study in material.studies for run in study.runs]
     results = [sections.answer_section(a, gallery) for a in material.answers]
     studies = [sections.study_section(s, gallery, by) for s in material.studies]
@@ -72,18 +50,30 @@ def _parts(
         "Environment": [sections.environment_section(runs)],
         "Citations": [sections.citations_section(material)],
     }
-    return {name: content for name, content in parts.items() if content}
+    parts = {name: content for name, content in parts.items() if content}
+    script = _resource("script.js")
+    digest = hashlib.sha256(script.encode()).digest()
+    names = [study.name for study in material.studies]
+    title = ", ".join([*names[:-2], " and ".join(names[-2:])])
+    date = datetime.now(UTC).strftime("%d %B %Y").lstrip("0")
+    links = (tag("a", name, href=f"#{_anchor(name)}") for name in parts)
+    items = (tag("li", link) for link in links)
+    return Template(_resource("page.html")).substitute(
+        title=escaped(title),
+        made=escaped(f"overparam {version('overparam')}, {date}"),
+        # Only our own script may run, and nothing may be fetched.
+        script_digest=base64.b64encode(digest).decode(),
+        style=_resource("style.css"),
+        script=script,
+        overview=sections.overview(material),
+        contents=tag("nav", tag("ul", *items), aria_label="Contents"),
+        body="".join(_section(name, content) for name, content in parts.items()),
+    )
 
 
 def _section(name: str, content: list[Markup]) -> Markup:
     heading = tag("h2", name, id=_anchor(name))
     return tag("section", heading, *content, aria_labelledby=_anchor(name))
-
-
-def _contents(parts: dict[str, list[Markup]]) -> Markup:
-    links = (tag("a", name, href=f"#{_anchor(name)}") for name in parts)
-    items = (tag("li", link) for link in links)
-    return tag("nav", tag("ul", *items), aria_label="Contents")
 
 
 def _anchor(name: str) -> str:

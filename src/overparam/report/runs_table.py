@@ -25,8 +25,25 @@ def runs_table(study: StudyRuns) -> Markup:
     if len(rows) == 1:
         columns = [s for s in spreads(rows) if s.values[0][0] is not None]
     name = f"runs-{study.name}"
+    # What may be typed into the filter, in terms of these runs.
+    words = [study.runs[0].status]
+    for field in differing_fields(study)[:1]:
+        words.append(f"{field.name}={shown(field.values[0][0])}")
+    # What the rows do not show, as JSON; what all runs share is there once.
+    shared = {s.name: shown(s.values[0][0]) for s in spreads(rows) if not s.varies}
+    runs = {
+        run.path.name: {
+            "values": {n: shown(v) for n, v in row.items() if n not in shared},
+            "command": command_of(run, study.about.defaults),
+            "notes": run.notes,
+            "date": environment_of(run).get("date", ""),
+        }
+        for run, row in zip(study.runs, rows, strict=True)
+    }
+    content = {"shared": shared, "runs": runs}
+    # `<` must not end the element that holds it.
     return joined(
-        _filter(name, len(rows), _hint(study)),
+        _filter(name, len(rows), (f"for example: {' '.join(words)}")),
         tag(
             "div",
             _table(name, study, rows, [s.name for s in columns]),
@@ -37,7 +54,11 @@ def runs_table(study: StudyRuns) -> Markup:
         ),
         tag(
             "script",
-            _details(study, rows),
+            Markup(
+                json.dumps(plain(content), separators=(",", ":")).replace(
+                    "<", "\\u003c"
+                )
+            ),
             type="application/json",
             data_details=name,
         ),
@@ -52,14 +73,6 @@ def _row(run: StoredRun) -> dict[str, Any]:
     last = {"seconds": run.seconds}
     last |= {"error": run.error} if run.error is not None else {}
     return {"status": run.status} | run.config | summary | last
-
-
-def _hint(study: StudyRuns) -> str:
-    """What may be typed into the filter, in terms of these runs."""
-    words = [study.runs[0].status]
-    for field in differing_fields(study)[:1]:
-        words.append(f"{field.name}={shown(field.values[0][0])}")
-    return f"for example: {' '.join(words)}"
 
 
 def _filter(name: str, n_runs: int, hint: str) -> Markup:
@@ -120,25 +133,6 @@ def _opener(run: StoredRun) -> Markup:
     name = run.path.name
     button = tag("button", name, type="button", data_run=name, aria_haspopup="dialog")
     return tag("th", button, scope="row")
-
-
-def _details(study: StudyRuns, rows: Sequence[Mapping[str, Any]]) -> Markup:
-    """What the rows do not show, as JSON; what all runs share is there once."""
-    shared = {s.name: shown(s.values[0][0]) for s in spreads(rows) if not s.varies}
-    runs = {
-        run.path.name: {
-            "values": {n: shown(v) for n, v in row.items() if n not in shared},
-            "command": command_of(run, study.about.defaults),
-            "notes": run.notes,
-            "date": environment_of(run).get("date", ""),
-        }
-        for run, row in zip(study.runs, rows, strict=True)
-    }
-    content = {"shared": shared, "runs": runs}
-    # `<` must not end the element that holds it.
-    return Markup(
-        json.dumps(plain(content), separators=(",", ":")).replace("<", "\\u003c")
-    )
 
 
 def differing_fields(study: StudyRuns) -> list[Spread]:

@@ -109,17 +109,23 @@ def _csv_table(path: Path) -> Markup:
     note = f" (first {_MOST_ROWS} rows, all are in {path})" if shortened else ""
     head = tag("tr", *(tag("th", n.replace("_", " "), scope="col") for n in rows[0]))
     body = [
-        tag("tr", *(tag("td", _rounded(text), class_=_kind(text)) for text in row))
+        tag(
+            "tr",
+            *(
+                tag(
+                    "td",
+                    _rounded(text),
+                    class_=(None if _number(text) is None else "number"),
+                )
+                for text in row
+            ),
+        )
         for row in rows[1 : _MOST_ROWS + 1]
     ]
     caption = f"Table {path.stem}{note}"
     table = _scroll(caption, tag("thead", head), tag("tbody", *body))
     name = path.stem.replace("_", " ")
     return tag("details", tag("summary", f"Table: {name}"), table)
-
-
-def _kind(text: str) -> str | None:
-    return None if _number(text) is None else "number"
 
 
 def _rounded(text: str) -> str:
@@ -199,16 +205,22 @@ def environment_section(runs: Sequence[StoredRun]) -> Markup:
     """With what the runs were made."""
     found = spreads([dict(_environment(run)) for run in runs])
     rows = [
-        tag("tr", tag("th", _spaced(s.name), scope="row"), _values(s, len(runs)))
+        tag(
+            "tr",
+            tag(
+                "th",
+                s.name.replace("versions.", "")
+                .replace("machine.", "")
+                .replace("threads.", ""),
+                scope="row",
+            ),
+            _values(s, len(runs)),
+        )
         for s in sorted(found, key=lambda s: s.name.startswith("versions."))
     ]
     head = tag("tr", tag("th", "what", scope="col"), tag("th", "value", scope="col"))
     caption = "Where and with what the runs were made"
     return _scroll(caption, tag("thead", head), tag("tbody", *rows))
-
-
-def _spaced(name: str) -> str:
-    return name.replace("versions.", "").replace("machine.", "").replace("threads.", "")
 
 
 def _environment(run: StoredRun) -> Iterator[tuple[str, Any]]:

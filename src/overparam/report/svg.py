@@ -73,8 +73,15 @@ def inline(content: bytes, *, prefix: str, label: str) -> Markup:
     """
     root = _parsed(content)
     description = _description(root)
-    copied = _copied(root)
-    width = _pixels(root.get("width", ""))
+    # What may be copied: shapes, as copies of copies would be drawn for ever.
+    ids = Counter(element.get("id") for element in root.iter())
+    shapes = (element.get("id") for element in root.iter() if element.tag in _SHAPES)
+    # Of two with one id the first is copied, whatever it is.
+    copied = {f"#{id}" for id in shapes if ids[id] == 1}
+    length = root.get("width", "")
+    match = _LENGTH.fullmatch(length) or _LENGTH.fullmatch("432pt")
+    assert match is not None
+    width = float(match[1]) * (_POINTS_TO_PIXELS if match[2] == "pt" else 1)
     _clean(root, prefix, copied, depth=1)
     for name in ("width", "height", "version"):
         root.attrib.pop(name, None)
@@ -102,14 +109,6 @@ def _parsed(content: bytes) -> ElementTree.Element:
     if root.tag != f"{{{_SVG}}}svg":
         raise StoreError("A figure is no SVG: draw it again.")
     return root
-
-
-def _copied(root: ElementTree.Element) -> set[str]:
-    """What may be copied: shapes, as copies of copies would be drawn for ever."""
-    ids = Counter(element.get("id") for element in root.iter())
-    shapes = (element.get("id") for element in root.iter() if element.tag in _SHAPES)
-    # Of two with one id the first is copied, whatever it is.
-    return {f"#{id}" for id in shapes if ids[id] == 1}
 
 
 def _description(root: ElementTree.Element) -> str | None:
@@ -151,33 +150,25 @@ def _attributes(
             elif element.tag == f"{{{_SVG}}}image" and _PICTURE.fullmatch(value):
                 yield _LINK, value
         elif name == "style":
-            yield name, _styled(value, prefix)
+            value = _FONT.sub(lambda m: f"font-size: {m[1]};" if m[1] else "", value)
+            pairs = (part.partition(":") for part in value.split(";"))
+            kept = [
+                f"{name.strip()}: {_REFERENCE.sub(lambda match: match[0] + prefix, said)}"
+                for name, _, said in pairs
+                if name.strip() in _LOOKS and _stays(said)
+            ]
+            yield name, _COLOUR.sub(lambda match: _ink(match[0]), "; ".join(kept))
         elif name in _PLACES | _LOOKS and _stays(value):
-            yield name, _rewritten(name, value, prefix)
-
-
-def _styled(value: str, prefix: str) -> str:
-    value = _FONT.sub(lambda m: f"font-size: {m[1]};" if m[1] else "", value)
-    pairs = (part.partition(":") for part in value.split(";"))
-    kept = [
-        f"{name.strip()}: {_REFERENCE.sub(lambda match: match[0] + prefix, said)}"
-        for name, _, said in pairs
-        if name.strip() in _LOOKS and _stays(said)
-    ]
-    return _COLOUR.sub(lambda match: _ink(match[0]), "; ".join(kept))
+            if name in ("d", "x", "y", "transform", "points"):
+                # A hundredth of a point is below what a screen or a printer resolves.
+                value = _NUMBER.sub(lambda match: f"{float(match[0]):.2f}", value)
+                value = " ".join(value.split())
+            yield name, _REFERENCE.sub(lambda match: match[0] + prefix, value)
 
 
 def _stays(value: str) -> bool:
     """Whether a value has no address but one in the figure itself."""
     return bool(_PLAIN.fullmatch(value)) and not _AWAY.search(value)
-
-
-def _rewritten(name: str, value: str, prefix: str) -> str:
-    if name in ("d", "x", "y", "transform", "points"):
-        # A hundredth of a point is below what a screen or a printer resolves.
-        value = _NUMBER.sub(lambda match: f"{float(match[0]):.2f}", value)
-        value = " ".join(value.split())
-    return _REFERENCE.sub(lambda match: match[0] + prefix, value)
 
 
 def _ink(colour: str) -> str:
@@ -192,9 +183,3 @@ def _ink(colour: str) -> str:
         if red <= most:
             return f"var(--{name})"
     return "var(--paper)"
-
-
-def _pixels(length: str) -> float:
-    match = _LENGTH.fullmatch(length) or _LENGTH.fullmatch("432pt")
-    assert match is not None
-    return float(match[1]) * (_POINTS_TO_PIXELS if match[2] == "pt" else 1)

@@ -44,6 +44,11 @@ def _parquet(columns: Mapping[str, Any]) -> bytes:
     shapes = {name: column.shape for name, column in values.items()}
     if len(set(shapes.values())) > 1 or any(len(s) != 1 for s in shapes.values()):
         raise StoreError(f"Metrics must be columns of one length, got shapes {shapes}.")
+    for name, column in values.items():
+        if column.dtype.kind not in "biuf":
+            raise StoreError(
+                f"Metrics must be numbers, got {column.dtype} in `{name}`."
+            )
     buffer = io.BytesIO()
     pl.DataFrame(values).write_parquet(buffer)
     return buffer.getvalue()

@@ -146,7 +146,11 @@ class StoredRun:
             n_columns = len(pl.read_parquet_schema(io.BytesIO(content)))
             if n_rows.item() * n_columns > _MOST_VALUES:
                 raise ValueError(f"it unpacks to {n_rows.item()} rows")
-            return pl.read_parquet(io.BytesIO(content))
+            records = pl.read_parquet(io.BytesIO(content))
+            for name, kind in records.schema.items():
+                if not (kind.is_numeric() or kind == pl.Boolean):
+                    raise ValueError(f"its column `{name}` holds no numbers: {kind}")
+            return records
 
     @functools.cached_property
     def arrays(self) -> "dict[str, np.ndarray]":

@@ -6,7 +6,6 @@ never written a second time.
 """
 
 import contextlib
-import itertools
 import os
 import shutil
 import traceback
@@ -29,7 +28,7 @@ from .files import (
     write_json,
     writing,
 )
-from .find import attempt_of
+from .find import attempt_of, has
 from .identity import canonical, differing, id_of
 from .lock import Lock, is_locked
 from .read import StoredRun
@@ -39,6 +38,9 @@ from .status import Status, entry, write_status
 
 FAILED = "failed"
 """Status of a run that raised; every other status is an answer and is kept."""
+
+_WIDEST_GAP = 10
+"""How many attempts in a row someone may have deleted; each costs a look at the disk."""
 
 
 class RunDirectory:
@@ -155,12 +157,11 @@ def open_run(
 def attempts(first: Path) -> list[Path]:
     """Folders of the attempts at a run, oldest first."""
     # By name, as listing the folder for each of its runs would be quadratic.
-    found = [first] * os.path.isdir(first)
-    for number in itertools.count(2):
+    found, number = [first] * os.path.isdir(first), 2
+    while number <= (attempt_of(found[-1]) if found else 1) + _WIDEST_GAP:
         path = first.with_name(f"{first.name}.{number}")
-        if not os.path.isdir(path):
-            break
-        found.append(path)
+        found += [path] * os.path.isdir(path)
+        number += 1
     return found
 
 
@@ -168,9 +169,9 @@ def run_status(path: Path) -> str:
     """The stored status, or `running` or `unfinished` where there is none yet.
 
     Raises:
-        StoreError: If `status.json` or `config.json` is damaged.
+        StoreError: If `status.json` or `config.json` is damaged, or the folder closed.
     """
-    if os.path.exists(path / "status.json"):
+    if has(path, "status.json"):
         run = StoredRun(path)
         _ = run.config  # Verified together.
         return run.status

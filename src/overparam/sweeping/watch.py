@@ -1,7 +1,6 @@
 """How far the runs of a folder are, from any machine that sees the folder."""
 
 import math
-import os
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
-from ..store.find import find_runs
+from ..store.find import has, look
 from ..store.read import read_run
 from ..store.run import FAILED, attempts, run_status
 from .record import SweepRecord, latest_sweep
@@ -47,6 +46,11 @@ class Glance:
         return self.statuses[FAILED]
 
     @property
+    def unreadable(self) -> int:
+        """Runs and folders that are damaged, closed or only look like runs."""
+        return self.statuses["unreadable"]
+
+    @property
     def done(self) -> int:
         """Runs with an answer."""
         return sum(self.statuses[status] for status in self.statuses if _answer(status))
@@ -54,8 +58,12 @@ class Glance:
     @property
     def seconds_left(self) -> float | None:
         """Time left at this rate; `None` as long as nothing was finished."""
-        left = self.total - self.done - self.failed
-        return left / self.rate if self.rate > 0 else None
+        return self.left / self.rate if self.rate > 0 else None
+
+    @property
+    def left(self) -> int:
+        """Runs that may still end: an unreadable one does not by itself."""
+        return self.total - self.done - self.failed - self.unreadable
 
 
 def glance(root: Path | str, *, best: str | None = None) -> Glance:
@@ -68,26 +76,28 @@ def glance(root: Path | str, *, best: str | None = None) -> Glance:
     Raises:
         StoreError: If the folder does not exist.
     """
-    begun = find_runs(root)
-    sweep = latest_sweep(root)
-    runs = begun if sweep is None else [_latest(path) for path in sweep.runs]
-    statuses = {path: _status(path) for path in runs if os.path.exists(path)}
+    looked, sweep = look(root), latest_sweep(root)
+    if sweep is None:
+        runs = looked.runs
+        closed = {each.path: "unreadable" for each in looked.foreign}
+    else:
+        runs = [(attempts(first) or [first])[-1] for first in sweep.runs]
+        closed = {}
+    found = ((path, _status(path)) for path in runs)
+    statuses = closed | {path: status for path, status in found if status}
     done = [path for path, status in statuses.items() if _answer(status)]
     return Glance(
         statuses=Counter(statuses.values()),
-        total=len(runs),
+        total=len(runs) + len(closed),
         rate=_rate(done, sweep),
         best=None if best is None else _best(done, best),
     )
 
 
-def _latest(first: Path) -> Path:
-    return (attempts(first) or [first])[-1]
-
-
-def _status(path: Path) -> str:
+def _status(path: Path) -> str | None:
+    """How a run ended or where it is; `None` if it was not begun."""
     try:
-        return run_status(path)
+        return run_status(path) if has(path.parent, path.name) else None
     except StoreError:
         return "unreadable"
 

@@ -62,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
     while True:
         # On a terminal the line renews itself; elsewhere each look is a line.
         print(f"\r\033[K{_line(seen)}" if live else _line(seen), end="", flush=True)
-        if watching.once or seen.done + seen.failed >= seen.total:
+        if watching.once or seen.left <= 0:
             print()
             return 0
         print("" if live else "\n", end="")
@@ -74,6 +74,8 @@ def _line(seen: Glance) -> str:
     parts = [f"{seen.done} of {seen.total} done", f"{seen.running} running"]
     if seen.failed:
         parts.append(f"{seen.failed} failed")
+    if seen.unreadable:
+        parts.append(f"{seen.unreadable} unreadable")
     if seen.rate > 0:
         parts.append(f"{60 * seen.rate:.3g} per minute")
     if seen.seconds_left:

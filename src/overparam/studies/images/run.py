@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from ...keys import purpose_key
+from ...progress import duration
 from ...training.loop import train
 from ...training.plan import Plan, Training, Trajectory
 from ..study import Context, Outcome
@@ -79,7 +80,7 @@ def describe(config: Images) -> dict[str, Any]:
         ),
         "steps per epoch": setup.steps_per_epoch,
         "first step size": config.time_scale * setup.network.readout.shape[0],
-        "hours on two CPU cores, roughly": images * SECONDS_PER_IMAGE / 3600,
+        "time on two CPU cores, roughly": duration(images * SECONDS_PER_IMAGE),
     }
 
 
