@@ -5,7 +5,6 @@ import importlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -80,11 +79,23 @@ def export(
     """
     if to not in TARGETS:
         raise ConfigError(unknown(to, TARGETS, what="tool to export to"))
-    opening = _opening(to, TARGETS[to])
+    target = TARGETS[to]
+    absent = missing(target)
+    if absent is not None:
+        raise ConfigError(
+            f"Exporting to {to} needs `{absent}`, which is not installed: "
+            f'pip install "overparam[{target.extra}]".'
+        )
+    module, function = target.opening.split(":")
+    opening = getattr(importlib.import_module(module), function)
     whole, damaged = [], []
     for run in runs:
         try:
-            _read(run)
+            # All that is exported: damage is better noticed before a run is begun.
+            _ = run.summary, run.notes
+            ended(run)
+            for _ in points(run):
+                pass
             whole.append(run)
         except StoreError as error:
             damaged.append(Unreadable(run.path, str(error)))
@@ -94,14 +105,6 @@ def export(
         for run in whole:
             write(run)
     return len(whole), damaged
-
-
-def _read(run: StoredRun) -> None:
-    """Read all that is exported: a damaged run is better noticed before it is begun."""
-    _ = run.summary, run.notes
-    ended(run)
-    for _ in points(run):
-        pass
 
 
 @contextlib.contextmanager
@@ -128,16 +131,3 @@ def missing(target: Target) -> str | None:
         except ImportError:
             return name
     return None
-
-
-def _opening(
-    name: str, target: Target
-) -> Callable[[Path], AbstractContextManager[Writer]]:
-    absent = missing(target)
-    if absent is not None:
-        raise ConfigError(
-            f"Exporting to {name} needs `{absent}`, which is not installed: "
-            f'pip install "overparam[{target.extra}]".'
-        )
-    module, function = target.opening.split(":")
-    return getattr(importlib.import_module(module), function)

@@ -8,7 +8,6 @@ import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from ..store.json_values import encodable
 from ..store.read import StoredRun
@@ -27,6 +26,7 @@ _NOT_IN_NAMES = re.compile(r"[^\w.\- /]")
 @contextlib.contextmanager
 def opening(folder: Path) -> Iterator[Writer]:
     """A writer of runs into a database."""
+    from mlflow.entities import Metric, Param  # pyright: ignore[reportMissingImports]
     from mlflow.tracking import MlflowClient  # pyright: ignore[reportMissingImports]
 
     client = MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
@@ -38,39 +38,36 @@ def opening(folder: Path) -> Iterator[Writer]:
             experiments[run.study] = client.create_experiment(
                 run.study, artifact_location=artifacts
             )
-        _write(client, experiments[run.study], run)
+        end = round(1000 * ended(run))
+        begin = end - round(1000 * (run.seconds or 0))
+        tags = {
+            "status": run.status,
+            "run": encodable(str(run.path)),
+            "notes": "\n".join(run.notes),
+        }
+        tags |= {"error": run.error} if run.error else {}
+        tags = {name: value[:_MOST_LETTERS] for name, value in tags.items()}
+        made = client.create_run(
+            experiments[run.study],
+            start_time=begin,
+            run_name=run.path.name,
+            tags=tags,
+        )
+        name = made.info.run_id
+        fields = [Param(n, v[:_MOST_LETTERS]) for n, v in settings(run).items()]
+        for start in range(0, len(fields), _MOST_PARAMETERS):
+            client.log_batch(name, params=fields[start : start + _MOST_PARAMETERS])
+        numbers = [Metric(_name(p.name), p.value, end, p.step) for p in points(run)]
+        numbers += [
+            Metric(f"summary/{_name(n)}", value, end, 0)
+            for n, value in summary_numbers(run).items()
+        ]
+        for start in range(0, len(numbers), _MOST_METRICS):
+            client.log_batch(name, metrics=numbers[start : start + _MOST_METRICS])
+        failed = run.error is not None
+        client.set_terminated(name, "FAILED" if failed else "FINISHED", end_time=end)
 
     yield write
-
-
-def _write(client: Any, experiment: str, run: StoredRun) -> None:
-    from mlflow.entities import Metric, Param  # pyright: ignore[reportMissingImports]
-
-    end = round(1000 * ended(run))
-    begin = end - round(1000 * (run.seconds or 0))
-    tags = {
-        "status": run.status,
-        "run": encodable(str(run.path)),
-        "notes": "\n".join(run.notes),
-    }
-    tags |= {"error": run.error} if run.error else {}
-    tags = {name: value[:_MOST_LETTERS] for name, value in tags.items()}
-    made = client.create_run(
-        experiment, start_time=begin, run_name=run.path.name, tags=tags
-    )
-    name = made.info.run_id
-    fields = [Param(n, v[:_MOST_LETTERS]) for n, v in settings(run).items()]
-    for start in range(0, len(fields), _MOST_PARAMETERS):
-        client.log_batch(name, params=fields[start : start + _MOST_PARAMETERS])
-    numbers = [Metric(_name(p.name), p.value, end, p.step) for p in points(run)]
-    numbers += [
-        Metric(f"summary/{_name(n)}", value, end, 0)
-        for n, value in summary_numbers(run).items()
-    ]
-    for start in range(0, len(numbers), _MOST_METRICS):
-        client.log_batch(name, metrics=numbers[start : start + _MOST_METRICS])
-    failed = run.error is not None
-    client.set_terminated(name, "FAILED" if failed else "FINISHED", end_time=end)
 
 
 def _name(text: str) -> str:

@@ -4,7 +4,6 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from ..store.read import StoredRun
 from .export import Writer
@@ -19,6 +18,9 @@ def opening(folder: Path) -> Iterator[Writer]:
 
     def write(run: StoredRun) -> None:
         from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports]
+        from tensorboardX.summary import (  # pyright: ignore[reportMissingImports]
+            hparams,
+        )
 
         place = folder / run.study / run.path.name
         with SummaryWriter(str(place), write_to_disk=True) as events:
@@ -29,19 +31,14 @@ def opening(folder: Path) -> Iterator[Writer]:
             events.add_text("config", f"| field | value |\n|-|-|\n{rows}", 0, when)
             told = "\n\n".join([run.status, *filter(None, [run.error]), *run.notes])
             events.add_text("status", told, 0, when)
-            _compare(events, run, when)
+            # What the page of hyper-parameters shows, in the same file as the rest.
+            results = {f"summary/{n}": v for n, v in summary_numbers(run).items()}
+            numbers = {n: v for n, v in run.config.items() if is_number(v)}
+            words = {n: v for n, v in settings(run).items() if n not in numbers}
+            assert events.file_writer is not None
+            for summary in hparams(numbers | words, results):
+                events.file_writer.add_summary(summary, 0, when)
+            for name, value in results.items():
+                events.add_scalar(name, value, 0, when)
 
     yield write
-
-
-def _compare(events: Any, run: StoredRun, when: float) -> None:
-    """What the page of hyper-parameters shows, in the same file as the rest."""
-    from tensorboardX.summary import hparams  # pyright: ignore[reportMissingImports]
-
-    results = {f"summary/{n}": v for n, v in summary_numbers(run).items()}
-    numbers = {n: v for n, v in run.config.items() if is_number(v)}
-    words = {n: v for n, v in settings(run).items() if n not in numbers}
-    for summary in hparams(numbers | words, results):
-        events.file_writer.add_summary(summary, 0, when)
-    for name, value in results.items():
-        events.add_scalar(name, value, 0, when)

@@ -127,7 +127,9 @@ class _Stepper:
                 self.step = step * shorter
                 if self._rejections <= _MAX_REJECTIONS:
                     continue
-                density = self._implicit_euler(step)
+                # Positive, exact in mass and decreasing in energy for any step.
+                p = self._newton(step, self.density, self.grid.mobility / self.density)
+                density = self.density - step * self.grid.apply(p)
                 if not np.all(np.isfinite(density)) or self.time + step == self.time:
                     raise SolverError(
                         f"The diffusion stopped at time {self.time:.3g}: no step of "
@@ -166,11 +168,6 @@ class _Stepper:
             return old, math.inf
         scaled = np.abs(error) / ((np.abs(new) + 1e-12) * self.tolerance)
         return new, float(np.max(scaled))
-
-    def _implicit_euler(self, step: float) -> Field:
-        """Positive, exact in mass and decreasing in energy for any step."""
-        p = self._newton(step, self.density, self.grid.mobility / self.density)
-        return self.density - step * self.grid.apply(p)
 
     def _newton(self, factor: float, right: Field, start: Field) -> Field:
         r"""Solve $\nu/p + a\,\mathrm{div}(\nu\nabla p)$ = right for p > 0."""

@@ -133,20 +133,7 @@ def projected(
 
     end = max(float(times[-1]), 1e-12)
     solver = RK23(velocity, 0.0, angles, end, rtol=1e-6, atol=1e-8)
-    rows = _at_times(solver, angles, times)
-    energies = np.array([galerkin.solve(row)[2] for row in rows])
-    return ProjectedPath(times, rows, energies, solver.nfev)
-
-
-def visible_harmonics(highest: int) -> np.ndarray:
-    """0, 1 and the even numbers up to `highest`: what ReLU on the circle sees."""
-    return np.concatenate([[0, 1], np.arange(2, highest + 1, 2)])
-
-
-def _at_times(
-    solver: RK23, initial: Angles, times: np.ndarray
-) -> Float[np.ndarray, "times particles"]:
-    rows = [initial] * int(np.searchsorted(times, 0.0, side="right"))
+    rows = [angles] * int(np.searchsorted(times, 0.0, side="right"))
     while len(rows) < len(times):
         message = solver.step()
         if solver.status == "failed":
@@ -159,4 +146,11 @@ def _at_times(
         while len(rows) < len(times) and times[len(rows)] <= solver.t:
             dense = dense or solver.dense_output()
             rows.append(dense(times[len(rows)]))
-    return np.array(rows).reshape(len(times), -1)
+    path = np.array(rows).reshape(len(times), -1)
+    energies = np.array([galerkin.solve(row)[2] for row in path])
+    return ProjectedPath(times, path, energies, solver.nfev)
+
+
+def visible_harmonics(highest: int) -> np.ndarray:
+    """0, 1 and the even numbers up to `highest`: what ReLU on the circle sees."""
+    return np.concatenate([[0, 1], np.arange(2, highest + 1, 2)])

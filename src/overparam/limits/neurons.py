@@ -82,7 +82,16 @@ def difference(
     """The neurons of the network `student - teacher`, those of the student first."""
     _check(student)
     _check(teacher)
-    _check_pair(student, teacher)
+    pairs = {
+        "input dimension": (student.weights.shape[-2], teacher.weights.shape[-2]),
+        "number of outputs": (student.readout.shape[-1], teacher.readout.shape[-1]),
+        "activation": (student.activation, teacher.activation),
+    }
+    for what, (first, second) in pairs.items():
+        if first != second:
+            raise ConfigError(
+                f"Student and teacher must share the {what}, got {first} and {second}."
+            )
     weights, readout = _arrays(student, xp)
     planted, target = _arrays(teacher, xp)
     # In JAX the dtype of the student rules: the teacher is data.
@@ -120,16 +129,3 @@ def _check(network: TwoLayer) -> None:
         )
     moments(network.activation)
     check_finite(network)
-
-
-def _check_pair(student: TwoLayer, teacher: TwoLayer) -> None:
-    pairs = {
-        "input dimension": (student.weights.shape[-2], teacher.weights.shape[-2]),
-        "number of outputs": (student.readout.shape[-1], teacher.readout.shape[-1]),
-        "activation": (student.activation, teacher.activation),
-    }
-    for what, (first, second) in pairs.items():
-        if first != second:
-            raise ConfigError(
-                f"Student and teacher must share the {what}, got {first} and {second}."
-            )

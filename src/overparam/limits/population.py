@@ -22,7 +22,7 @@ from ..data.source import Batch
 from ..errors import ConfigError
 from ..networks.network import Network
 from ..networks.two_layer import TwoLayer
-from .neurons import Neurons, difference, neurons
+from .neurons import difference, neurons
 
 
 Covariance = Float[Array, "input_dim input_dim"] | Float[np.ndarray, "input_dim _"]
@@ -137,7 +137,17 @@ def risk_gradient(
     both = difference(student, teacher, covariance=covariance, xp=np)
     width = student.weights.shape[-1]
     readout = float(student.scale) * (both.kernel() @ both.readout)
-    weights = _weight_gradient(both)
+    # The kernel's derivative splits: a part along each neuron, and parts along others.
+    norms = np.sqrt(both.squares)
+    alive = norms > 0
+    inverse = np.divide(1.0, norms, where=alive, out=np.zeros_like(norms))
+    cosines = np.clip(both.gram * inverse[:, None] * inverse, -1, 1)
+    # A zero neuron has psi'(0) = 0 on either side of the kernel.
+    pairs = (both.readout @ both.readout.T) * (alive[:, None] & alive)
+    sines = np.sqrt((1 - cosines) * (1 + cosines))
+    own = inverse * ((pairs * sines) @ norms)
+    others = both.weights @ (pairs * (math.pi - np.arccos(cosines)))
+    weights = (both.weights * own + others) / (2 * math.pi)
     if covariance is not None:
         weights = np.asarray(covariance, np.float64) @ weights
     return RiskGradient(weights=weights[:, :width], readout=readout[:width])
@@ -183,19 +193,6 @@ def plateau_levels(
     linear = zero - float((best * image).sum()) / 2
     affine = linear - float(mean @ mean) / 2
     return PlateauLevels(zero=zero, linear=linear, affine=affine)
-
-
-def _weight_gradient(both: Neurons) -> Float[np.ndarray, "input_dim n_neurons"]:
-    norms = np.sqrt(both.squares)
-    alive = norms > 0
-    inverse = np.divide(1.0, norms, where=alive, out=np.zeros_like(norms))
-    cosines = np.clip(both.gram * inverse[:, None] * inverse, -1, 1)
-    # A zero neuron has psi'(0) = 0 on either side of the kernel.
-    pairs = (both.readout @ both.readout.T) * (alive[:, None] & alive)
-    sines = np.sqrt((1 - cosines) * (1 + cosines))
-    own = inverse * ((pairs * sines) @ norms)
-    others = both.weights @ (pairs * (math.pi - np.arccos(cosines)))
-    return (both.weights * own + others) / (2 * math.pi)
 
 
 def _noise_risk(teacher: TwoLayer, label_noise: float) -> float:

@@ -193,7 +193,8 @@ def symmetric_from_words(
     power = _constant((1 - alpha) / alpha, dtype) * (
         jnp.log(jnp.sin(c + slope * near) / _exponential(words.exponential, dtype))
     ) - _constant(1 / alpha, dtype) * jnp.log(jnp.sin(near))
-    return _signed(first * jnp.exp(power), words.angle)
+    magnitude = first * jnp.exp(power)
+    return jnp.where((words.angle & 1).astype(bool), -magnitude, magnitude)
 
 
 def log_positive_from_words(
@@ -277,9 +278,3 @@ def _exponential(
     v = (jnp.minimum(word, ~word).astype(dtype) + 0.5) * 2.0**-bits
     upper = (word >> (bits - 1)).astype(bool)
     return jnp.where(upper, -jnp.log1p(-v), -jnp.log(v))
-
-
-def _signed(
-    magnitude: Float[Array, "*shape"], word: UInt[Array, "*shape"]
-) -> Float[Array, "*shape"]:
-    return jnp.where((word & 1).astype(bool), -magnitude, magnitude)

@@ -30,21 +30,17 @@ def readings(figure: Figure) -> str:
             axes.set_gid(name)
             # The second of two axes in one place has no background of its own.
             frame = frames.setdefault(axes.get_position().bounds, name)
-            described[name] = {"frame": frame} | _axes(axes, name)
+            series = {}
+            for number, (artist, label) in enumerate(_series(axes), start=1):
+                artist.set_gid(f"{name}.series_{number}")
+                series[f"{name}.series_{number}"] = label
+            described[name] = {"frame": frame} | {
+                "title": axes.get_title(),
+                "x": _axis(axes.get_xlabel(), axes.get_xlim(), axes.get_xscale()),
+                "y": _axis(axes.get_ylabel(), axes.get_ylim(), axes.get_yscale()),
+                "series": series,
+            }
     return json.dumps(described)
-
-
-def _axes(axes: Axes, name: str) -> dict[str, object]:
-    series = {}
-    for number, (artist, label) in enumerate(_series(axes), start=1):
-        artist.set_gid(f"{name}.series_{number}")
-        series[f"{name}.series_{number}"] = label
-    return {
-        "title": axes.get_title(),
-        "x": _axis(axes.get_xlabel(), axes.get_xlim(), axes.get_xscale()),
-        "y": _axis(axes.get_ylabel(), axes.get_ylim(), axes.get_yscale()),
-        "series": series,
-    }
 
 
 def _axis(label: str, limits: tuple[float, float], scale: str) -> dict[str, object]:

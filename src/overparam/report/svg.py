@@ -141,6 +141,10 @@ def _attributes(
     element: ElementTree.Element, prefix: str, copied: set[str]
 ) -> Iterator[tuple[str, str]]:
     """The attributes that are known and lead nowhere else."""
+
+    def referring(value: str) -> str:
+        return _REFERENCE.sub(lambda match: match[0] + prefix, value)
+
     for name, value in element.attrib.items():
         if name == "id":
             yield name, prefix + value
@@ -153,9 +157,9 @@ def _attributes(
             value = _FONT.sub(lambda m: f"font-size: {m[1]};" if m[1] else "", value)
             pairs = (part.partition(":") for part in value.split(";"))
             kept = [
-                f"{name.strip()}: {_REFERENCE.sub(lambda match: match[0] + prefix, said)}"
-                for name, _, said in pairs
-                if name.strip() in _LOOKS and _stays(said)
+                f"{look.strip()}: {referring(said)}"
+                for look, _, said in pairs
+                if look.strip() in _LOOKS and _stays(said)
             ]
             yield name, _COLOUR.sub(lambda match: _ink(match[0]), "; ".join(kept))
         elif name in _PLACES | _LOOKS and _stays(value):
@@ -163,7 +167,7 @@ def _attributes(
                 # A hundredth of a point is below what a screen or a printer resolves.
                 value = _NUMBER.sub(lambda match: f"{float(match[0]):.2f}", value)
                 value = " ".join(value.split())
-            yield name, _REFERENCE.sub(lambda match: match[0] + prefix, value)
+            yield name, referring(value)
 
 
 def _stays(value: str) -> bool:

@@ -51,8 +51,10 @@ def write_file(path: Path, content: bytes) -> Stamp:
     check_names_file(path)
     if path.is_dir():
         raise ConfigError(f"`{path}` is a folder; name a file in it.")
-    # A file would take the place of what every process of the machine writes to.
-    if _is_device(path):
+    # A file would take the place of what every process of the machine writes to: a
+    # device, a pipe, or one of the names of the streams in `/dev`.
+    special = os.path.exists(path) and not os.path.isfile(path)
+    if special or os.path.realpath(path.parent) == "/dev":
         raise ConfigError(f"`{path}` is a device or a pipe; name a file.")
     temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
     with writing(path):
@@ -67,14 +69,14 @@ def write_file(path: Path, content: bytes) -> Stamp:
             # A stump on a full disk would keep the space that the next try needs.
             with contextlib.suppress(OSError):
                 temporary.unlink()
-        _sync_folder(path.parent)
+        # The rename itself is durable only once the folder is; some systems refuse.
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
     return stamp_of(content)
-
-
-def _is_device(path: Path) -> bool:
-    """Whether this is no regular file, or one of the names of the streams in `/dev`."""
-    special = os.path.exists(path) and not os.path.isfile(path)
-    return special or os.path.realpath(path.parent) == "/dev"
 
 
 def check_names_file(path: Path) -> None:
@@ -245,13 +247,3 @@ def damaged(path: Path, what: str) -> StoreError:
         f"The run `{path.parent}` is damaged: `{path.name}` {what}; run it again with "
         "--force, or delete the folder."
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    # The rename itself is durable only once the folder is; some systems refuse.
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -40,10 +40,6 @@ def plain(value: Any) -> Any:
         return int(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else {_FLOAT: repr(float(value))}
-    return _plain_compound(value)
-
-
-def _plain_compound(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {encodable(str(name)): plain(item) for name, item in value.items()}
     if isinstance(value, tuple | list):

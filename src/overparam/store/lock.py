@@ -61,9 +61,6 @@ class Lock:
         except BaseException:
             os.close(self._descriptor)
             raise
-        self._sign()
-
-    def _sign(self) -> None:
         # For the message only: a full disk does not matter here.
         with contextlib.suppress(OSError):
             os.ftruncate(self._descriptor, 0)

@@ -139,7 +139,9 @@ class StoredRun:
         """One row per record."""
         import polars as pl
 
-        content = self._bytes("metrics.parquet")
+        content = read_file(
+            self.path / "metrics.parquet", expected=self._stamp("metrics.parquet")
+        )
         with _readable(self.path / "metrics.parquet"):
             # A few bytes can stand for any number of equal values.
             n_rows = pl.scan_parquet(io.BytesIO(content)).select(pl.len()).collect()
@@ -241,9 +243,6 @@ class StoredRun:
             message = f"The run `{self.path}` ({self.status}) has no `{name}`: {why}"
             raise StoreError(message)
         return self._status.files[name]
-
-    def _bytes(self, name: str) -> bytes:
-        return read_file(self.path / name, expected=self._stamp(name))
 
     def _json(self, name: str) -> dict[str, Any]:
         return read_json(self.path / name, expected=self._stamp(name))

@@ -40,7 +40,7 @@ FAILED = "failed"
 """Status of a run that raised; every other status is an answer and is kept."""
 
 _WIDEST_GAP = 10
-"""How many attempts in a row someone may have deleted; each costs a look at the disk."""
+"""How many attempts in a row someone may have deleted; each costs a look."""
 
 
 class RunDirectory:
@@ -207,23 +207,19 @@ def _enter(first: Path, asked: _Asked, *, force: bool) -> RunDirectory:
             # Another process finished it between our look and our lock.
             lock.release()
             return _enter(first, asked, force=force)
-        _prepare(path, asked)
+        remove_temporaries(path)
+        if os.path.exists(path / "config.json"):
+            _same_config(path, asked.config)
+        else:
+            content = {"study": asked.study, "config": asked.config}
+            write_json(path / "config.json", content)
+        with writing(path):
+            _keep_failure(path)
+            (path / "checkpoints").mkdir(exist_ok=True)
     except BaseException:
         lock.release()
         raise
     return RunDirectory(path, asked, lock=lock)
-
-
-def _prepare(path: Path, asked: _Asked) -> None:
-    remove_temporaries(path)
-    if os.path.exists(path / "config.json"):
-        _same_config(path, asked.config)
-    else:
-        content = {"study": asked.study, "config": asked.config}
-        write_json(path / "config.json", content)
-    with writing(path):
-        _keep_failure(path)
-        (path / "checkpoints").mkdir(exist_ok=True)
 
 
 def _keep_failure(path: Path) -> None:

@@ -69,7 +69,7 @@ def gather(
                 continue
             row = _row(run)
             if metrics == "records":
-                if not _ended(run):
+                if run.error is not None:
                     continue
                 tables.append(run.metrics)
         except StoreError as error:
@@ -155,10 +155,6 @@ def _folders(
     looked = look(runs, study)
     paths = looked.runs if attempts == "all" else latest(looked.runs)
     return paths, looked.foreign
-
-
-def _ended(run: StoredRun) -> bool:
-    return run.error is None
 
 
 def _row(run: StoredRun) -> dict[str, Any]:

@@ -35,7 +35,13 @@ def grid(texts: Sequence[str], config: type) -> list[dict[str, Any]]:
     """
     axes: dict[str, list[Any]] = {}
     for text in texts:
-        name, values = _axis(text, config)
+        name, equals, values = text.partition("=")
+        name = name.strip().replace("-", "_").lstrip("_")
+        if not equals:
+            raise ConfigError(
+                f"{written(text)} sets nothing; write key=value or key=v1,v2."
+            )
+        values = once(values_of(values, field_kind(config, name), name=name))
         if name in axes:
             raise ConfigError(f"`{name}` is given twice; give all its values at once.")
         axes[name] = values
@@ -61,16 +67,6 @@ def values_of(text: str, kind: Any, *, name: str) -> list[Any]:
         items = _range(part, name) if spread else [part]
         values += [converted(item, kind, name=name) for item in items]
     return values
-
-
-def _axis(text: str, config: type) -> tuple[str, list[Any]]:
-    name, equals, values = text.partition("=")
-    name = name.strip().replace("-", "_").lstrip("_")
-    if not equals:
-        raise ConfigError(
-            f"{written(text)} sets nothing; write key=value or key=v1,v2."
-        )
-    return name, once(values_of(values, field_kind(config, name), name=name))
 
 
 def product(axes: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:

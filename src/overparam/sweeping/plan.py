@@ -49,7 +49,15 @@ def plan_from_toml(path: Path | str, config_of: Callable[[str], type]) -> Plan:
     """
     try:
         content = _toml(Path(path))
-        study = _study(content)
+        head = _table(content, "sweep")
+        for name in head:
+            if name != "study":
+                raise ConfigError(unknown(name, ["study"], what="entry of [sweep]"))
+        if not isinstance(head.get("study"), str):
+            raise ConfigError(
+                'It names no study; begin with [sweep] and study = "...".'
+            )
+        study = head["study"]
         return Plan(study, tuple(_settings(content, config_of(study))))
     except ConfigError as error:
         raise ConfigError(f"`{path}`: {error}") from None
@@ -72,16 +80,6 @@ def _toml(path: Path) -> dict[str, Any]:
         if table not in _TABLES:
             raise ConfigError(unknown(table, _TABLES, what="table"))
     return content
-
-
-def _study(content: Mapping[str, Any]) -> str:
-    head = _table(content, "sweep")
-    for name in head:
-        if name != "study":
-            raise ConfigError(unknown(name, ["study"], what="entry of [sweep]"))
-    if not isinstance(head.get("study"), str):
-        raise ConfigError('It names no study; begin with [sweep] and study = "...".')
-    return head["study"]
 
 
 def _settings(content: Mapping[str, Any], config: type) -> Iterator[dict[str, Any]]:

@@ -137,7 +137,13 @@ class _Sweep:
                         "stored.",
                         exit_code=exit_code,
                     )
-                self._look_again()
+                now = time.monotonic()
+                due = [job for when, job in self._waiting if when <= now]
+                self._waiting = [
+                    (when, job) for when, job in self._waiting if when > now
+                ]
+                for job in due:
+                    self._queue.put(job)
                 while free and self._queue:
                     self._begin(free.pop())
                 if report is not None:
@@ -146,7 +152,12 @@ class _Sweep:
             graceful = True
         finally:
             try:
-                self._interrupt(workers)
+                # Give the runs that are under way the time to write a checkpoint.
+                under_way = [future for future in self._running if not future.cancel()]
+                if under_way:
+                    for worker in workers:
+                        worker.interrupt()
+                    wait(under_way, _GRACE)
             finally:
                 for worker in workers:
                     worker.stop(now=not graceful)
@@ -166,14 +177,6 @@ class _Sweep:
             seconds=time.monotonic() - self._start,
             alive=any(worker.alive() for worker in self._workers),
         )
-
-    def _interrupt(self, workers: Sequence[Worker]) -> None:
-        """Give the runs that are under way the time to write a checkpoint."""
-        under_way = [future for future in self._running if not future.cancel()]
-        if under_way:
-            for worker in workers:
-                worker.interrupt()
-            wait(under_way, _GRACE)
 
     def _begin(self, place: _Place) -> None:
         busy = [other.shape for other in self._running.values()]
@@ -197,21 +200,19 @@ class _Sweep:
             places.append(place)
             error = _error(future)
             if error is None:
-                self._ended(place, future.result())
+                outcome = future.result()
+                assert place.job is not None
+                if outcome.locked:
+                    self._waiting.append((time.monotonic() + _LOOK_AGAIN, place.job))
+                elif outcome.status == FAILED:
+                    self._fail(place.job, outcome.sentence)
+                else:
+                    self.statuses[outcome.status] += 1
             elif isinstance(error, Interrupted):
                 self._once_more(place, f"It was stopped {_TRIES} times.")
             else:
                 self._died(place, error)
         return places
-
-    def _ended(self, place: _Place, outcome: "_Outcome") -> None:
-        assert place.job is not None
-        if outcome.locked:
-            self._waiting.append((time.monotonic() + _LOOK_AGAIN, place.job))
-        elif outcome.status == FAILED:
-            self._fail(place.job, outcome.sentence)
-        else:
-            self.statuses[outcome.status] += 1
 
     def _died(self, place: _Place, error: BaseException) -> None:
         if not place.worker.revive(error):
@@ -233,13 +234,6 @@ class _Sweep:
     def _fail(self, job: Job, sentence: str) -> None:
         self.statuses[FAILED] += 1
         self.failures.append(Failure(job, sentence))
-
-    def _look_again(self) -> None:
-        now = time.monotonic()
-        due = [job for when, job in self._waiting if when <= now]
-        self._waiting = [(when, job) for when, job in self._waiting if when > now]
-        for job in due:
-            self._queue.put(job)
 
 
 @dataclass(frozen=True)

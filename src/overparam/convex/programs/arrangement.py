@@ -92,17 +92,13 @@ def cells(rows: Rows, *, thin: float = THIN) -> Points:
         return np.array([[1.0], [-1.0]])
     floor = _MARGIN * thin
     if rank == 2:
-        return _arcs(rows, floor)
+        # The middles of the arcs between lines through the origin.
+        boundaries = np.sort(np.mod(np.arctan2(-rows[:, 0], rows[:, 1]), np.pi))
+        following = np.append(boundaries[1:], boundaries[0] + np.pi)
+        middle = (boundaries + following)[following - boundaries > floor] / 2
+        half = np.stack([np.cos(middle), np.sin(middle)], axis=1)
+        return np.concatenate([half, -half])
     return _deepest(_inserted(rows, thin), rows, floor)
-
-
-def _arcs(rows: Float[np.ndarray, "k 2"], floor: float) -> Float[np.ndarray, "cells 2"]:
-    """The middles of the arcs between lines through the origin."""
-    boundaries = np.sort(np.mod(np.arctan2(-rows[:, 0], rows[:, 1]), np.pi))
-    following = np.append(boundaries[1:], boundaries[0] + np.pi)
-    middle = (boundaries + following)[following - boundaries > floor] / 2
-    half = np.stack([np.cos(middle), np.sin(middle)], axis=1)
-    return np.concatenate([half, -half])
 
 
 def _inserted(rows: Rows, thin: float) -> Points:
@@ -111,7 +107,12 @@ def _inserted(rows: Rows, thin: float) -> Points:
     points = [rows[:1] / sizes[0], -rows[:1] / sizes[0]]
     for k in range(1, len(rows)):
         normal, before = rows[k] / sizes[k], rows[:k]
-        plane = _complement(normal)
+        # An orthonormal basis of the plane of a unit normal (a Householder
+        # reflection).
+        mirror = normal.copy()
+        mirror[0] += 1.0 if normal[0] >= 0 else -1.0
+        square = mirror @ mirror
+        plane = (np.eye(len(normal)) - np.outer(mirror, mirror) * (2 / square))[1:]
         flat = before @ plane.T
         left = np.linalg.norm(flat, axis=1)
         if np.any(sizes[k] * left <= thin * sizes[:k]):
@@ -125,14 +126,6 @@ def _inserted(rows: Rows, thin: float) -> Points:
         points += [inside + step, inside - step]
     found = np.concatenate(points)
     return found / np.linalg.norm(found, axis=1, keepdims=True)
-
-
-def _complement(normal: Float[np.ndarray, " r"]) -> Float[np.ndarray, "r_minus_1 r"]:
-    """An orthonormal basis of the plane of a unit normal (a Householder reflection)."""
-    mirror = normal.copy()
-    mirror[0] += 1.0 if normal[0] >= 0 else -1.0
-    square = mirror @ mirror
-    return (np.eye(len(normal)) - np.outer(mirror, mirror) * (2 / square))[1:]
 
 
 def _deepest(points: Points, rows: Rows, floor: float) -> Points:

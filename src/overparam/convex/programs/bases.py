@@ -90,6 +90,7 @@ def _basis(
     if rows is not None:
         transform, inverse = rows @ transform, inverse @ rows.T
     kept = np.arange(size) < rank
+    # A rank that depends on the sizes of samples is not known: nothing is promised.
     if rank < min(inner.shape) and rank < _row_free_rank(inner):
         return _Basis(transform, inverse, kept, np.inf)
     used = transform[:, :rank]
@@ -111,8 +112,11 @@ def _factored(
     """Right singular vectors and values of a block with columns of norm one, and
     the norms that they had.
     """
+    # A power of two first: the squares in a norm can then neither overflow nor vanish,
+    # and the least norm but zero is one, so that 0.5 stands for zero columns alone.
     scale = line_sizes(block, axis=0)
     scale = scale * np.maximum(np.linalg.norm(block / scale, axis=0), 0.5)
+    # The triangle has the same singular values and right vectors, and d rows only.
     triangle = np.linalg.qr(block / scale, mode="r")
     _, singular, right = np.linalg.svd(triangle)
     return right.T, singular, scale

@@ -147,6 +147,7 @@ class MaskedGroups(Groups):
         return self.x @ self.x.T
 
     def apply(self, z: Weights) -> Samples:
+        # One product for all groups, as a mask only selects samples.
         return np.einsum("gn,gn->n", self.masks, z @ self.x.T)
 
     def outputs(self, z: Weights) -> PerSample:
@@ -177,6 +178,8 @@ class MaskedGroups(Groups):
     def block_schur(self, factors: Float[np.ndarray, "groups d d"]) -> Square:
         n, d = self.x.shape
         schur = np.zeros((n, n))
+        # Samples outside of a pattern have zeros in its block: on average half of the
+        # rows and a quarter of the product are left.
         for members, rows in _supports(self.masks):
             half = factors[members].reshape(-1, d) @ self.x[rows].T
             schur[np.ix_(rows, rows)] += half.T @ half
@@ -262,6 +265,8 @@ class BasisGroups(Groups):
         return self.kept * (pulled[:, None] @ self.transforms)[:, 0]
 
     def schur(self, weights: PerGroup, tails: Weights) -> Square:
+        # The projectors change in their weights only, and are symmetric: where half of
+        # each fits into memory, a step costs one product of a vector and a matrix.
         if 4 * self.n_groups * len(self.x) ** 2 <= _PROJECTOR_BYTES:
             matrix = np.empty((len(self.x), len(self.x)))
             rows, columns = np.triu_indices(len(self.x))

@@ -213,7 +213,18 @@ def _moved_inside(
     rows, masks = units[counted], masks[:, counted]
     margins, gates = _margins(masks, rows, gates), gates.copy()
     for i in np.flatnonzero(margins <= enough):
-        direction = _deepest_direction(np.where(masks[i], 1, -1)[:, None] * rows)
+        # A linear programme: the direction of the unit box whose smallest entry of
+        # `signed @ direction` is largest.
+        signed = np.where(masks[i], 1, -1)[:, None] * rows
+        k, d = signed.shape
+        found = linprog(
+            np.append(np.zeros(d), -1.0),
+            A_ub=np.hstack([-signed, np.ones((k, 1))]),
+            b_ub=np.zeros(k),
+            bounds=[(-1, 1)] * d + [(None, None)],
+            method="highs",
+        )
+        direction = np.zeros(d) if found.x is None else found.x[:d]
         margin = _margins(masks[i : i + 1], rows, direction[None])[0]
         if margin > margins[i]:
             gates[i], margins[i] = direction, margin
@@ -229,16 +240,3 @@ def _margins(
     values, sizes = gates @ rows.T, np.linalg.norm(gates, axis=1)
     np.negative(values, out=values, where=~masks)
     return values.min(axis=1, initial=np.inf) / np.where(sizes > 0, sizes, 1)
-
-
-def _deepest_direction(signed: Float[np.ndarray, "k d"]) -> Float[np.ndarray, " d"]:
-    """The direction of the unit box that maximises the smallest entry of `signed u`."""
-    k, d = signed.shape
-    found = linprog(
-        np.append(np.zeros(d), -1.0),
-        A_ub=np.hstack([-signed, np.ones((k, 1))]),
-        b_ub=np.zeros(k),
-        bounds=[(-1, 1)] * d + [(None, None)],
-        method="highs",
-    )
-    return np.zeros(d) if found.x is None else found.x[:d]

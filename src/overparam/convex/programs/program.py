@@ -197,7 +197,12 @@ def convex_program(
         kept = patterns.without(np.ones(len(x), bool))
         merged, patterns = len(kept.masks) < len(patterns.masks), kept
     if relaxation == "exact":
-        patterns = _with_interior_gates(x, patterns)
+        # The patterns whose cone has interior, with gates inside it. Which cones are
+        # thin is judged with columns of one size, so that units do not decide it.
+        columns = line_sizes(x, axis=0)
+        scaled = Patterns(patterns.masks, patterns.gates * columns, patterns.complete)
+        inside = interior_gates(x / columns, scaled)
+        patterns = Patterns(inside.masks, inside.gates / columns, inside.complete)
     if not len(patterns.masks) and network != "skip":
         raise ConfigError("`patterns` must hold a non-zero pattern, got none.")
     masks = patterns.masks.astype(float)
@@ -245,17 +250,6 @@ def _distinct(patterns: Patterns, live: Bool[np.ndarray, " n"]) -> Patterns:
     kept[np.unique(masks, axis=0, return_index=True)[1]] = True
     kept &= patterns.masks[:, live].any(axis=1)
     return Patterns(masks, patterns.gates, patterns.complete).subset(kept)
-
-
-def _with_interior_gates(x: Float[np.ndarray, "n d"], patterns: Patterns) -> Patterns:
-    """The patterns whose cone has interior, with gates inside it.
-
-    Which cones are thin is judged with columns of one size.
-    """
-    columns = line_sizes(x, axis=0)
-    scaled = Patterns(patterns.masks, patterns.gates * columns, patterns.complete)
-    inside = interior_gates(x / columns, scaled)
-    return Patterns(inside.masks, inside.gates / columns, inside.complete)
 
 
 def with_bias(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d_plus_1"]:

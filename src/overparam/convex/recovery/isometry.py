@@ -75,7 +75,13 @@ def neural_isometry(
             condition is then necessary too, up to numerical accuracy.
         cone_dual: Multipliers of the cones of an exact programme to go with `near`.
     """
-    blocks, target = _planted_blocks(program, planted)
+    chosen = np.flatnonzero(planted.groups)
+    some = program.groups.select(chosen)
+    units = np.eye(some.dimension)[:, None].repeat(len(chosen), axis=1)
+    columns = np.stack([some.outputs(unit) for unit in units], axis=1)
+    weights = planted.weights[chosen]
+    directions = weights / np.linalg.norm(weights, axis=1, keepdims=True)
+    blocks, target = columns.reshape(-1, columns.shape[-1]).T, directions.ravel()
     start = np.zeros(len(program.y)) if near is None else near
     rank, multiplier = _nearest(blocks, target, start)
     lengths = np.linalg.norm(blocks, axis=0)
@@ -108,18 +114,6 @@ def _nearest(
     kept = sizes > _RANK_TOLERANCE * sizes.max(initial=0)
     missing = (right @ (target - blocks.T @ start))[kept] / sizes[kept]
     return int(kept.sum()), start + left[:, kept] @ missing
-
-
-def _planted_blocks(
-    program: Program, planted: PlantedWeights
-) -> tuple[Float[np.ndarray, "n columns"], Samples]:
-    chosen = np.flatnonzero(planted.groups)
-    some = program.groups.select(chosen)
-    units = np.eye(some.dimension)[:, None].repeat(len(chosen), axis=1)
-    columns = np.stack([some.outputs(unit) for unit in units], axis=1)
-    weights = planted.weights[chosen]
-    directions = weights / np.linalg.norm(weights, axis=1, keepdims=True)
-    return columns.reshape(-1, columns.shape[-1]).T, directions.ravel()
 
 
 def wendel_probability(n_samples: int, dimension: int) -> float:

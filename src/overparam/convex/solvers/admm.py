@@ -102,7 +102,16 @@ def _solve(
     if certify.unreachable is not None:
         return infeasible(program, certify.unreachable)
     problem = _problem(program, program.groups, dtype)
-    state = _start(problem)
+    shape = (len(problem.bounds), problem.x.shape[1])
+    zeros, rows = jnp.zeros(shape, problem.x.dtype), jnp.zeros_like(problem.signs)
+    state = AdmmState(
+        zeros,
+        rows,
+        zeros,
+        rows,
+        jnp.zeros_like(problem.y),
+        *jnp.zeros((2,), zeros.dtype),
+    )
     step_size = jnp.asarray(program.penalty or 1.0, dtype)
     best = certify(problem, state, step_size, 0)
     for iteration in range(_CHUNK, max_iterations + 1, _CHUNK):
@@ -187,19 +196,6 @@ def _problem(program: Program, groups: MaskedGroups, dtype: DTypeLike) -> AdmmPr
     )
 
 
-def _start(problem: AdmmProblem) -> AdmmState:
-    shape = (len(problem.bounds), problem.x.shape[1])
-    zeros, rows = jnp.zeros(shape, problem.x.dtype), jnp.zeros_like(problem.signs)
-    return AdmmState(
-        zeros,
-        rows,
-        zeros,
-        rows,
-        jnp.zeros_like(problem.y),
-        *jnp.zeros((2,), zeros.dtype),
-    )
-
-
 @eqx.filter_jit
 def _advance(
     problem: AdmmProblem, state: AdmmState, step_size: Float[Array, ""]
@@ -214,7 +210,20 @@ def _iteration(
     problem: AdmmProblem, state: AdmmState, step_size: Float[Array, ""]
 ) -> AdmmState:
     first = problem.first
-    z, dual = _weights_step(problem, state, step_size)
+    # The exact minimiser over the weights, and the multiplier of the predictions. All
+    # blocks share one inverse, so that what couples them is a kernel between samples,
+    # which `problem` holds diagonalised: a new step size needs no new factorisation.
+    right = state.copies - state.copy_duals
+    if len(problem.signs):
+        pulled = (problem.signs * (state.rows - state.row_duals)) @ problem.x
+        right = right.at[first:].add(pulled)
+    start = _solve_blocks(problem, right)
+    predictions = jnp.sum(problem.masks * (start @ problem.x.T), axis=0)
+    shift = step_size if problem.penalised else jnp.zeros_like(step_size)
+    projected = problem.vectors.T @ (problem.y - predictions)
+    dual = problem.vectors @ (projected / (problem.values + shift))
+    pushed = (problem.masks * dual[None]) @ problem.x
+    z = start + _solve_blocks(problem, pushed)
     rows = (
         problem.signs * (z[first:] @ problem.x.T) if len(problem.signs) else state.rows
     )
@@ -234,24 +243,6 @@ def _iteration(
         primal_residual=jnp.sqrt(apart),
         dual_residual=step_size * jnp.sqrt(moved),
     )
-
-
-def _weights_step(
-    problem: AdmmProblem, state: AdmmState, step_size: Float[Array, ""]
-) -> tuple[Float[Array, "groups d"], Float[Array, " n"]]:
-    """The exact minimiser over the weights, and the multiplier of the predictions."""
-    first = problem.first
-    right = state.copies - state.copy_duals
-    if len(problem.signs):
-        pulled = (problem.signs * (state.rows - state.row_duals)) @ problem.x
-        right = right.at[first:].add(pulled)
-    start = _solve_blocks(problem, right)
-    predictions = jnp.sum(problem.masks * (start @ problem.x.T), axis=0)
-    shift = step_size if problem.penalised else jnp.zeros_like(step_size)
-    projected = problem.vectors.T @ (problem.y - predictions)
-    dual = problem.vectors @ (projected / (problem.values + shift))
-    pushed = (problem.masks * dual[None]) @ problem.x
-    return start + _solve_blocks(problem, pushed), dual
 
 
 def _solve_blocks(

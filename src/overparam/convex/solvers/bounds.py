@@ -67,6 +67,7 @@ def scaled_dual(
     $\mu \ge 0$; the value is $c\, y^T l - \tfrac{\kappa}{2} c^2 \|l\|^2$. The norms are
     raised and the value lowered by the most that rounding can have done to them.
     """
+    # Rounding leaves small negative multipliers, which would prove nothing.
     if cone_dual is not None:
         cone_dual = _balanced(program, np.maximum(cone_dual, 0))
     return best_multiple(program, dual, cone_dual, dual_sizes(program, dual, cone_dual))
@@ -102,6 +103,7 @@ def best_multiple(
     sizes: PerGroup,
 ) -> FeasibleDual:
     """`scaled_dual` for given norms of the dual blocks."""
+    # The value is a parabola in the factor: best at its top, or where a bound stops it.
     with np.errstate(divide="ignore"):
         limit = float(np.min(program.bounds / sizes, initial=np.inf))
     linear, square = float(program.y @ dual), program.kappa * float(dual @ dual)
@@ -109,6 +111,7 @@ def best_multiple(
     factor = max(0.0, min(limit, best))
     if not np.isfinite(factor):
         factor = 0.0
+    # Of the products, both of which only lower what is claimed.
     error = gamma(len(dual))
     value = factor * linear - 0.5 * factor**2 * square * (1 + error)
     value -= error * factor * float(np.abs(program.y) @ np.abs(dual))
@@ -148,6 +151,8 @@ def _balanced_cone(
     """
     scale = np.linalg.norm(multipliers) * np.linalg.norm(rows)
     kept, change = multipliers > 0, np.zeros(0)
+    # Each round drops the multipliers that the correction would make negative: there
+    # are fewer every time, so that it ends.
     while kept.any():
         scaled = multipliers[kept, None] * rows[kept]
         change = np.ones(len(scaled))

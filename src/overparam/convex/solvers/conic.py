@@ -143,6 +143,7 @@ class ConicMethod:
         """
         weights = state.weights
         if self.repair is not None and state.system is not None:
+            # The second time corrects what rounding left of the first.
             for _ in range(2):
                 weights = state.system.restore_equality(weights)
         upper = self.program.objective(weights)
@@ -159,6 +160,8 @@ class ConicMethod:
         if not system.interior:
             return None
         system.factorise()
+        # Mehrotra's rule: a step straight to the optimum is tried, and the less of it
+        # fits into the cones, the more the real step is bent towards the centre.
         zeros = system.slack.times(0.0)
         predictor = system.direction(zeros, 0.0 * system.rows, 1.0)
         shrink = (1 - min(1.0, system.longest(predictor))) ** 3
@@ -166,6 +169,7 @@ class ConicMethod:
         target.head[...] += shrink * system.mu
         row_target += shrink * system.mu
         direction = system.direction(target, row_target, 1.0 - shrink)
+        # On the boundary the next system would be singular.
         length = min(1.0, 0.99 * system.longest(direction))
         return ConicState(
             heights=state.heights + length * direction.heights,
@@ -205,7 +209,30 @@ class NewtonSystem:
         self._scaling = cones.nesterov_todd(self.slack, self.multiplier)
         self._lam = self._scaling.apply(self.multiplier)
         self._ratio = self._state.row_duals / self.rows
-        self._factors = self._block_factors()
+        # Inverse Cholesky factors of $H_g$: the norm cone gives a multiple of the
+        # identity minus a matrix of rank one, the cone rows a weighted Gram matrix.
+        # A coordinate without penalty is in the rows alone.
+        program, scaling = self._program, self._scaling
+        weight = 1 / scaling.size**2
+        curvature = -2 * weight / (2 * scaling.head**2 - 1)
+        tails = scaling.tail
+        hessians = (curvature[:, None] * tails)[:, :, None] * tails[:, None, :]
+        kept = program.penalised
+        diagonal = np.ones_like(tails) if kept is None else kept
+        k = np.arange(tails.shape[1])
+        hessians[:, k, k] += weight[:, None] * diagonal
+        first = program.n_skip
+        hessians[first:] += program.groups.cone_hessian(
+            program.signs**2 * self._ratio, first
+        )
+        # Inverted in place: a factor is applied many times a step, to all groups in one
+        # batched product, where LAPACK would solve group by group.
+        lower = _shifted_cholesky(hessians)
+        (trtri,) = get_lapack_funcs(["trtri"], [lower])
+        for factor in lower:
+            # LAPACK is column-major: it sees the transpose, which is upper triangular.
+            trtri(factor.T, lower=0, overwrite_c=1)
+        self._factors = lower
         schur = self._program.groups.block_schur(self._factors)
         schur[np.diag_indices_from(schur)] += self._program.kappa
         repair = self._method.repair
@@ -217,12 +244,15 @@ class NewtonSystem:
         """The step to the complementarity `target`, residuals shrunk by `factor`."""
         program, state, scaling = self._program, self._state, self._scaling
         first, groups = program.n_skip, program.groups
+        # Block elimination: heights are scalars of their groups and go first, then the
+        # weights of each group, until the dual point is left with n equations.
         wanted = target.plus(cones.product(self._lam, self._lam), -1.0)
         pushed = scaling.apply_inverse(cones.divide(self._lam, wanted))
         row_pushed = row_target / self.rows - state.row_duals
         right = self._method.penalised(pushed.tail) - factor * self._free_residual
         right[first:] += groups.activations_adjoint(program.signs * row_pushed, first)
         right += (pushed.head * self._slope)[:, None] * scaling.tail
+        # $H^{-1} = F^T F$: one half is shared by both right-hand sides.
         half = self._half(right)
         dual = self._solve(
             -factor * self._equality_residual - groups.apply(self._half_adjoint(half))
@@ -230,6 +260,8 @@ class NewtonSystem:
         weights = self._half_adjoint(half + self._half(groups.adjoint(dual)))
         along = cones.dots(scaling.tail, weights)
         heights = pushed.head / self._head + self._slope * along
+        # Slacks and multipliers follow from the step, so that no residual of theirs can
+        # build up.
         rows = self._method.signed_rows(weights)
         row_duals = row_pushed - self._ratio * rows
         tails = -self._method.penalised(program.dual_blocks(dual, row_duals))
@@ -286,23 +318,6 @@ class NewtonSystem:
     def _slope(self) -> PerGroup:
         return 2 * self._scaling.head / (2 * self._scaling.head**2 - 1)
 
-    def _block_factors(self) -> Float[np.ndarray, "groups d d"]:
-        """Inverse Cholesky factors of $H_g$."""
-        program, scaling = self._program, self._scaling
-        weight = 1 / scaling.size**2
-        curvature = -2 * weight / (2 * scaling.head**2 - 1)
-        tails = scaling.tail
-        hessians = (curvature[:, None] * tails)[:, :, None] * tails[:, None, :]
-        kept = program.penalised
-        diagonal = np.ones_like(tails) if kept is None else kept
-        k = np.arange(tails.shape[1])
-        hessians[:, k, k] += weight[:, None] * diagonal
-        first = program.n_skip
-        hessians[first:] += program.groups.cone_hessian(
-            program.signs**2 * self._ratio, first
-        )
-        return _triangular_inverses(_shifted_cholesky(hessians))
-
     def _half(self, z: Weights) -> Weights:
         return (self._factors @ z[:, :, None])[:, :, 0]
 
@@ -326,14 +341,3 @@ def _shifted_cholesky(
             return np.linalg.cholesky(matrices)
     matrices[:, k, k] = (1 + _SHIFTS[-1]) * diagonal
     return np.linalg.cholesky(matrices)
-
-
-def _triangular_inverses(
-    lower: Float[np.ndarray, "groups d d"],
-) -> Float[np.ndarray, "groups d d"]:
-    """Inverses of lower triangular matrices, in place."""
-    (trtri,) = get_lapack_funcs(["trtri"], [lower])
-    for factor in lower:
-        # LAPACK is column-major: it sees the transpose, which is upper triangular.
-        trtri(factor.T, lower=0, overwrite_c=1)
-    return lower

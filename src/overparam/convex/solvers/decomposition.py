@@ -71,12 +71,21 @@ def decompose(solution: Solution) -> Decomposition:
         )
     sizes = solution.group_norms
     active = np.flatnonzero(sizes[first:] > _NEGLIGIBLE * sizes.max(initial=0))
-    exact = _exact(program, active)
+    # The exact programme over the active patterns of the gated one.
+    kept = np.zeros(len(program.patterns.masks), bool)
+    # A pattern, if there is one, even where only the skip block is active.
+    kept[active if len(active) else slice(1)] = True
+    exact = over_patterns(program, program.patterns.subset(kept), relaxation="exact")
     start = np.zeros((exact.groups.n_groups, exact.groups.dimension))
     start[:first] = solution.weights[:first]
     for g in active:
-        place = first + _place(exact, program.patterns.masks[g])
-        start[place] = solution.weights[first + g]
+        place = exact.patterns.index(program.patterns.masks[g])
+        if place is None:
+            raise ConfigError(
+                "an active pattern has no interior, so that no ReLU neuron has it; "
+                "sample the patterns anew."
+            )
+        start[first + place] = solution.weights[first + g]
     lifted = ConeLift(exact)(start)
     weights = lifted.copy()
     count = len(exact.patterns.masks)
@@ -90,24 +99,6 @@ def decompose(solution: Solution) -> Decomposition:
         bound=exact.objective(lifted),
         gated=solution.primal,
     )
-
-
-def _exact(program: Program, active: np.ndarray) -> Program:
-    """The exact programme over some patterns of a gated one."""
-    kept = np.zeros(len(program.patterns.masks), bool)
-    # A pattern, if there is one, even where only the skip block is active.
-    kept[active if len(active) else slice(1)] = True
-    return over_patterns(program, program.patterns.subset(kept), relaxation="exact")
-
-
-def _place(exact: Program, mask: np.ndarray) -> int:
-    place = exact.patterns.index(mask)
-    if place is None:
-        raise ConfigError(
-            "an active pattern has no interior, so that no ReLU neuron has it; sample "
-            "the patterns anew."
-        )
-    return place
 
 
 def _shorter(

@@ -48,30 +48,25 @@ class GatedMethod:
     def start(self, near: Solution | None = None) -> GatedState:
         """The centred starting point, or one near a solution of a similar programme."""
         if near is not None:
-            return self._warm_start(near)
+            # Pull a solution into the cones: the dual point is scaled to use a fraction
+            # of its bounds, and the multipliers get heights that make all
+            # complementarity products about equal, as on the central path.
+            program = self.program
+            sizes = program.group_norms(program.groups.adjoint(near.dual))
+            dual = _WARM / (sizes / program.bounds).max(initial=1e-300) * near.dual
+            slack = Arrow(program.bounds, program.groups.adjoint(dual))
+            tails = -near.weights
+            lengths = cones.norms(tails)
+            room = float(((1 - _WARM) * program.bounds * lengths).mean())
+            heights = np.sqrt(lengths**2 + 2 * lengths * room / program.bounds)
+            heights += room / program.bounds
+            return GatedState(dual, slack, Arrow(heights, tails))
         bounds, groups = self.program.bounds, self.program.groups
         zeros = np.zeros((groups.n_groups, groups.dimension))
         dual = np.zeros_like(self.program.y)
         size = np.linalg.norm(self.program.y) / np.sqrt(groups.n_groups)
         multiplier = Arrow(np.full(groups.n_groups, size), zeros)
         return GatedState(dual, Arrow(bounds, zeros), multiplier)
-
-    def _warm_start(self, near: Solution) -> GatedState:
-        """Pull a solution into the cones.
-
-        The dual point is scaled to use a fraction of its bounds, the multipliers get
-        heights that make all complementarity products about equal.
-        """
-        program = self.program
-        sizes = program.group_norms(program.groups.adjoint(near.dual))
-        dual = _WARM / (sizes / program.bounds).max(initial=1e-300) * near.dual
-        slack = Arrow(program.bounds, program.groups.adjoint(dual))
-        tails = -near.weights
-        lengths = cones.norms(tails)
-        room = float(((1 - _WARM) * program.bounds * lengths).mean())
-        heights = np.sqrt(lengths**2 + 2 * lengths * room / program.bounds)
-        heights += room / program.bounds
-        return GatedState(dual, slack, Arrow(heights, tails))
 
     def certify(self, state: GatedState) -> Candidate:
         """Bounds that hold at any iterate, and the points that give them."""

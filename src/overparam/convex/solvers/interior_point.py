@@ -13,7 +13,7 @@ from ..programs.program import Program, check_data
 from .bounds import EqualityRepair
 from .conic import ConicMethod
 from .gated import GatedMethod
-from .newton import Method, Run, iterate
+from .newton import iterate
 from .presolve import without_idle_rows
 from .solution import Solution, assess
 from .units import Units, in_units
@@ -66,24 +66,50 @@ def solve(
 def _solve(
     program: Program, tolerance: float, limit: int, near: Solution | None
 ) -> Solution:
+    # Without a penalty the labels must be fitted exactly: that no weights do is proven
+    # here, as an iteration could only fail to converge.
     repair = EqualityRepair(program) if program.penalty is None else None
     if repair is not None:
         unreachable = repair.unreachable()
         if unreachable is not None:
             return infeasible(program, unreachable)
-    trivial = _zero_solution(program, tolerance)
-    if trivial is not None:
-        return trivial
+    # Zero weights if they are optimal, which needs no iteration.
+    zeros = np.zeros((program.groups.n_groups, program.groups.dimension))
+    duals = np.zeros_like(program.signs) if program.exact else None
+    zero = assess(program, zeros, program.y, duals, tolerance=tolerance, iterations=0)
+    if zero.status == "optimal":
+        return zero
     if program.exact:
-        _check_memory(program)
+        # Three arrays of blocks (Hessians, factors, inverses), the outer products of
+        # the samples, and the arrays over cone rows that one step holds. What does not
+        # fit is refused in a sentence, before the system ends the process without one.
+        n, d, count = len(program.y), program.groups.dimension, program.groups.n_groups
+        needed = 8 * (3 * count * d**2 + n * d**2 + 8 * count * n)
+        available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if needed > available:
+            raise ConfigError(
+                f"the exact programme needs about {needed / 1e9:.0f} GB; lower "
+                "n_patterns or use method=admm."
+            )
     reduced = without_idle_rows(program)
     if near is not None:
-        _check_near(program, near, idle=reduced is not None)
-    method = (ConicMethod if program.exact else GatedMethod)(
-        reduced.program if reduced else program, repair
-    )
-    run = _iterate(method, tolerance, limit, near)
+        if near.weights.shape != (program.groups.n_groups, program.groups.dimension):
+            raise ConfigError(
+                f"`near` has weights of shape {near.weights.shape}, the programme has "
+                f"{program.groups.n_groups} groups of {program.groups.dimension}."
+            )
+        if reduced is not None:
+            raise ConfigError(
+                "this normalised programme has cone rows that constrain nothing, and "
+                "starts from its own centre only; leave `near` out."
+            )
+    kind = ConicMethod if program.exact else GatedMethod
+    method: Any = kind(reduced.program if reduced else program, repair)
+    # A little below the tolerance, so that the final recomputation agrees.
+    run = iterate(method, tolerance=0.9 * tolerance, max_iterations=limit, near=near)
     weights = run.best.weights
+    # In the programme as it was given: a fault of the iteration or of the reduction
+    # would show as a gap or a violated cone, never as a number that is believed.
     return assess(
         program,
         reduced.restore(program, weights) if reduced else weights,
@@ -97,19 +123,6 @@ def _solve(
 def default_tolerance(program: Program) -> float:
     """The relative gap that rounding does not prevent."""
     return _EXACT_TOLERANCE if program.exact else _GATED_TOLERANCE
-
-
-def _check_near(program: Program, near: Solution, *, idle: bool) -> None:
-    if near.weights.shape != (program.groups.n_groups, program.groups.dimension):
-        raise ConfigError(
-            f"`near` has weights of shape {near.weights.shape}, the programme has "
-            f"{program.groups.n_groups} groups of {program.groups.dimension}."
-        )
-    if idle:
-        raise ConfigError(
-            "this normalised programme has cone rows that constrain nothing, and "
-            "starts from its own centre only; leave `near` out."
-        )
 
 
 def solve_outputs(
@@ -129,33 +142,6 @@ def solve_outputs(
     for single in programs:
         check_data(single.groups.x, single.y)
     return [solve(single, **options) for single in programs]
-
-
-def _check_memory(program: Program) -> None:
-    """Refuse an exact programme whose blocks do not fit into memory."""
-    n, d, count = len(program.y), program.groups.dimension, program.groups.n_groups
-    needed = 8 * (3 * count * d**2 + n * d**2 + 8 * count * n)
-    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > available:
-        raise ConfigError(
-            f"the exact programme needs about {needed / 1e9:.0f} GB; lower n_patterns "
-            "or use method=admm."
-        )
-
-
-def _iterate(
-    method: Method[Any], tolerance: float, limit: int, near: Solution | None
-) -> Run:
-    # A little below the tolerance, so that the final recomputation agrees.
-    return iterate(method, tolerance=0.9 * tolerance, max_iterations=limit, near=near)
-
-
-def _zero_solution(program: Program, tolerance: float) -> Solution | None:
-    """Zero weights if they are optimal, which needs no iteration."""
-    zeros = np.zeros((program.groups.n_groups, program.groups.dimension))
-    duals = np.zeros_like(program.signs) if program.exact else None
-    zero = assess(program, zeros, program.y, duals, tolerance=tolerance, iterations=0)
-    return zero if zero.status == "optimal" else None
 
 
 def infeasible(program: Program, certificate: np.ndarray) -> Solution:

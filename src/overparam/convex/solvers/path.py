@@ -11,7 +11,7 @@ Reference: Ndiaye, Fercoq, Gramfort, Salmon 2017, Gap safe screening rules, Theo
 import dataclasses
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool
 
 from ...checks import at_least
 from ...errors import ConfigError
@@ -94,8 +94,15 @@ def regularisation_path(
 def _solve_screened(
     program: Program, near: Solution, tolerance: float | None
 ) -> Solution:
-    patterns = _possible(program, ~screened(program, near))
-    groups = _groups_of(program, patterns)
+    # Patterns with a group that may be non-zero, and at least one if there is one.
+    kept = ~screened(program, near)
+    copies = kept[program.n_skip :].reshape(2 if program.exact else 1, -1)
+    patterns = np.asarray(copies.any(axis=0))
+    if not patterns.any():
+        patterns[:1] = True
+    # The groups of some patterns, with the skip block, in their order.
+    copies = np.tile(patterns, 2 if program.exact else 1)
+    groups = np.flatnonzero(np.concatenate([np.ones(program.n_skip, bool), copies]))
     smaller = dataclasses.replace(
         program,
         groups=program.groups.select(groups),
@@ -123,22 +130,3 @@ def _solve_screened(
         tolerance=tolerance or default_tolerance(program),
         iterations=found.iterations,
     )
-
-
-def _possible(
-    program: Program, kept: Bool[np.ndarray, " groups"]
-) -> Bool[np.ndarray, " patterns"]:
-    """Patterns with a group that may be non-zero, and at least one if there is one."""
-    copies = kept[program.n_skip :].reshape(2 if program.exact else 1, -1)
-    patterns = np.asarray(copies.any(axis=0))
-    if not patterns.any():
-        patterns[:1] = True
-    return patterns
-
-
-def _groups_of(
-    program: Program, patterns: Bool[np.ndarray, " patterns"]
-) -> Int[np.ndarray, " kept"]:
-    """The groups of some patterns, with the skip block, in their order."""
-    copies = np.tile(patterns, 2 if program.exact else 1)
-    return np.flatnonzero(np.concatenate([np.ones(program.n_skip, bool), copies]))

@@ -11,7 +11,7 @@ import dataclasses
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from scipy.optimize import linprog
 
 from ..programs.groups import BasisGroups, Weights
@@ -63,7 +63,11 @@ def without_idle_rows(program: Program) -> Reduced | None:
             continue
         idle[g] = rows @ escape > 0.5
         escapes[g, free] = escape
-        rotation, unbound = _split(rows[~idle[g]])
+        # An orthonormal basis, and which of its directions the other rows do not see.
+        _, sizes, right = np.linalg.svd(rows[~idle[g]], full_matrices=True)
+        seen = np.zeros(len(right), bool)
+        seen[: len(sizes)] = sizes > _RANK_TOLERANCE
+        rotation, unbound = right.T, ~seen
         rotations[g][np.ix_(free, free)] = rotation
         turned = transforms[g][:, free] @ rotation
         transforms[g][:, free] = np.where(unbound, 0, turned)
@@ -96,13 +100,3 @@ def _escape(rows: Float[np.ndarray, "n free"]) -> Float[np.ndarray, " free"] | N
     if found.x is None or found.fun > -0.5:
         return None
     return found.x[:free]
-
-
-def _split(
-    rows: Float[np.ndarray, "some free"],
-) -> tuple[Float[np.ndarray, "free free"], Bool[np.ndarray, " free"]]:
-    """An orthonormal basis, and which of its directions the rows do not see."""
-    _, sizes, right = np.linalg.svd(rows, full_matrices=True)
-    seen = np.zeros(len(right), bool)
-    seen[: len(sizes)] = sizes > _RANK_TOLERANCE
-    return right.T, ~seen

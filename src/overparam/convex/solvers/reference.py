@@ -28,7 +28,15 @@ def solve_reference(
         ConfigError: If the extra `convex` or the solver is not installed.
         SolverError: If the solver gives no point.
     """
-    cp = _cvxpy(solver)
+    try:
+        import cvxpy as cp
+    except ImportError as error:
+        raise ConfigError(
+            "`reference` needs the extra `convex`: pip install 'overparam[convex]'."
+        ) from error
+    if solver not in cp.installed_solvers():
+        listed = ", ".join(cp.installed_solvers())
+        raise ConfigError(f"{solver} is not installed; CVXPY has {listed}.")
 
     def hand_over(scaled: Program, units: Units) -> Solution:
         return _solve(cp, scaled, solver, tolerance)
@@ -68,19 +76,6 @@ def _solve(cp: Any, program: Program, solver: str, tolerance: float) -> Solution
     return assess(
         program, z.value, dual, cone_dual, tolerance=tolerance, iterations=iterations
     )
-
-
-def _cvxpy(solver: str) -> Any:
-    try:
-        import cvxpy
-    except ImportError as error:
-        raise ConfigError(
-            "`reference` needs the extra `convex`: pip install 'overparam[convex]'."
-        ) from error
-    if solver not in cvxpy.installed_solvers():
-        listed = ", ".join(cvxpy.installed_solvers())
-        raise ConfigError(f"{solver} is not installed; CVXPY has {listed}.")
-    return cvxpy
 
 
 def _predictions(cp: Any, program: Program, z: Any) -> Any:

@@ -52,11 +52,13 @@ def solve(
         The solutions. Their residuals grow like 1e-17/penalty of the right-hand side:
         `CircleProblem` looks at them.
     """
+    # Columns of Z are right-hand sides like any other: one sweep solves for all.
     frame = _frame(folded)
     columns = jnp.concatenate([right, frame], axis=1)
     solved = _solve_semiseparable(folded, columns, penalty=penalty, scale=scale)
     k = right.shape[1]
     plain, bent = solved[:, :k], solved[:, k:]
+    # Woodbury's formula needs the inverse of J only, which has a closed form.
     small = (4 / scale) * _inverse_core(folded) + frame.T @ bent
     return plain - bent @ jnp.linalg.solve(small, frame.T @ plain)
 
@@ -101,27 +103,35 @@ def _solve_semiseparable(
     dtype = columns.dtype
     n_blocks = -(-width // BLOCK)
 
+    # Neurons of zeros fill the last block: they see no other neuron, their diagonal is
+    # the penalty, and they solve to zero.
     def blocks(rows: Float[Array, "width r"]) -> Float[Array, "n block r"]:
         padded = jnp.pad(rows, ((0, n_blocks * BLOCK - width), (0, 0)))
         return padded.reshape(n_blocks, BLOCK, rows.shape[1])
 
     left, right = _generators(folded)
     lefts, rights = blocks(left), blocks(right * (scale / 4))
+    # U V^T is the matrix on and above its diagonal only; below, that is mirrored.
     upper = jnp.einsum("bir,bjr->bij", lefts, rights)
     ordered = jnp.triu(jnp.ones((1, BLOCK, BLOCK), bool))
     diagonal = jnp.where(ordered, upper, jnp.swapaxes(upper, 1, 2))
     diagonal = diagonal + penalty * jnp.eye(BLOCK, dtype=dtype)[None]
 
+    # A block of the Cholesky factor below the diagonal is V_k G_j^T, where the gain G_j
+    # is U_j after all that was eliminated before it. So the sums of G^T G (`past`) and
+    # of G^T times the solved right-hand sides (`sums`) are all that later blocks need.
     def eliminate(carry, block):
         past, sums = carry
         left, right, diagonal, columns = block
         seen = right @ past
+        # Symmetric by construction, which saves a pass over every block.
         factor = jnp.linalg.cholesky(diagonal - seen @ right.T, symmetrize_input=False)
         both = jnp.concatenate([left - seen, columns - right @ sums], axis=1)
         both = triangular_solve(factor, both, left_side=True, lower=True)
         gain, solved = both[:, :4], both[:, 4:]
         return (past + gain.T @ gain, sums + gain.T @ solved), (factor, gain, solved)
 
+    # Backwards the roles change: later blocks act through the sums of V^T x.
     def substitute(sums, block):
         factor, gain, right, solved = block
         solved = triangular_solve(

@@ -112,9 +112,25 @@ class PopulationMoments(CircleMoments):
         up, down = np.pad(g, (2, 0)), np.pad(g, (0, 2))
         modes = np.stack([(up + down) / 2, (up - down) / 2j], axis=1) / math.pi
         frequencies = np.arange(k[0] - 1, k[-1] + 2)
-        table = _tabulate(modes, frequencies, n_cells)
-        total = np.concatenate([[1.0, 0.0, 1.0], table[-1, :2]])
-        self.table = jnp.asarray(table, dtype)
+        # Integral from -pi and value of two Fourier series on a uniform grid, once and
+        # in float64: a step looks its moments up, whatever the target is.
+        grid = -math.pi + 2 * math.pi * np.arange(n_cells + 1) / n_cells
+        turning = frequencies != 0
+        safe = np.where(turning, frequencies, 1)[:, None]
+        integral = np.where(turning[:, None], modes / (1j * safe), 0)
+        columns = np.concatenate([integral, modes], axis=1)
+        spectrum = np.zeros((n_cells, 4), complex)
+        # The grid starts at -pi, which multiplies frequency k by (-1)^k.
+        spectrum[frequencies % n_cells] = (
+            columns * np.where(frequencies % 2, -1, 1)[:, None]
+        )
+        values = np.real(np.fft.ifft(spectrum, axis=0)) * n_cells
+        values = np.concatenate([values, values[:1]])
+        mean = np.real(modes[~turning])
+        values[:, :2] += (grid[:, None] + math.pi) * mean
+        values[:, :2] -= values[0, :2]
+        total = np.concatenate([[1.0, 0.0, 1.0], values[-1, :2]])
+        self.table = jnp.asarray(values, dtype)
         self.total = jnp.asarray(total[None, :], dtype)
         # E[y^2] = E[r^2] mean(g^2), by Parseval.
         self.mean_square = jnp.asarray(2 * np.sum(np.abs(g) ** 2), dtype)
@@ -124,9 +140,7 @@ class PopulationMoments(CircleMoments):
         half = (angles + math.pi) / 2
         mixed = sine * cosine / 2
         second = jnp.stack([half + mixed, sine**2 / 2, half - mixed], axis=1) / math.pi
-        return jnp.concatenate([second, self._cross(angles)], axis=1)
-
-    def _cross(self, angles: Float[Array, " n"]) -> Float[Array, "n 2"]:
+        # Cubic Hermite interpolation: the table holds values and slopes.
         n_cells = self.table.shape[0] - 1
         step = 2 * math.pi / n_cells
         position = (angles + math.pi) / step
@@ -134,11 +148,12 @@ class PopulationMoments(CircleMoments):
         t = (position - cell.astype(position.dtype))[:, None]
         left, right = self.table[cell], self.table[cell + 1]
         bend = t * t * (3 - 2 * t)
-        return (
+        cross = (
             (1 - bend) * left[:, :2]
             + bend * right[:, :2]
             + step * t * (1 - t) * ((1 - t) * left[:, 2:] - t * right[:, 2:])
         )
+        return jnp.concatenate([second, cross], axis=1)
 
 
 def half_cosine_fourier(k: np.ndarray) -> Float[np.ndarray, " k"]:
@@ -169,25 +184,3 @@ def check_samples(
 
 def _second_moments(x: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 3"]:
     return np.stack([x[:, 0] ** 2, x[:, 0] * x[:, 1], x[:, 1] ** 2], axis=1)
-
-
-def _tabulate(
-    modes: np.ndarray, frequencies: np.ndarray, n_cells: int
-) -> Float[np.ndarray, "cells_plus_1 4"]:
-    """Integral from -pi and value of two Fourier series on a uniform grid."""
-    grid = -math.pi + 2 * math.pi * np.arange(n_cells + 1) / n_cells
-    turning = frequencies != 0
-    safe = np.where(turning, frequencies, 1)[:, None]
-    integral = np.where(turning[:, None], modes / (1j * safe), 0)
-    columns = np.concatenate([integral, modes], axis=1)
-    spectrum = np.zeros((n_cells, 4), complex)
-    # The grid starts at -pi, which multiplies frequency k by (-1)^k.
-    spectrum[frequencies % n_cells] = (
-        columns * np.where(frequencies % 2, -1, 1)[:, None]
-    )
-    values = np.real(np.fft.ifft(spectrum, axis=0)) * n_cells
-    values = np.concatenate([values, values[:1]])
-    mean = np.real(modes[~turning])
-    values[:, :2] += (grid[:, None] + math.pi) * mean
-    values[:, :2] -= values[0, :2]
-    return values

@@ -61,23 +61,19 @@ def figures(results: Results) -> Mapping[str, Figure]:
         caption=caption(results, "single runs, grey where they fail; up to"),
     )
     for panel, width in zip(axes.flat, widths, strict=False):
-        _panel(panel, results, width)
+        # Runs stop where they succeed, so a median over those left would mislead.
+        records = results.records.filter(pl.col("width") == width)
+        for _, run in records.group_by("path"):
+            passed = run[PASS][0] is not None
+            colour, line = (COLOURS[0], 1.0) if passed else ("0.4", 0.6)
+            panel.plot(run["epoch"], run["loss"], color=colour, linewidth=line)
+        objective_axes(panel, records)
+        rate = _success(results, width)
+        panel.set_title(f"r = {width}: below 1e-6 in {rate.estimate:.0%} of runs")
     for empty in axes.flat[len(widths) : -1]:
         empty.set_axis_off()
     _passage(axes.flat[-1], results)
     return {"width": figure}
-
-
-def _panel(axes: Axes, results: Results, width: int) -> None:
-    # Runs stop where they succeed, so a median over those left would mislead.
-    records = results.records.filter(pl.col("width") == width)
-    for _, run in records.group_by("path"):
-        passed = run[PASS][0] is not None
-        colour, line = (COLOURS[0], 1.0) if passed else ("0.4", 0.6)
-        axes.plot(run["epoch"], run["loss"], color=colour, linewidth=line)
-    objective_axes(axes, records)
-    rate = _success(results, width)
-    axes.set_title(f"r = {width}: below 1e-6 in {rate.estimate:.0%} of runs")
 
 
 def _passage(axes: Axes, results: Results) -> None:

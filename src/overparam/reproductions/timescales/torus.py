@@ -43,10 +43,6 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
 
 def figures(results: Results) -> Mapping[str, Figure]:
     """Risk and distances; the teacher's density and its signal."""
-    return {"torus": _curves(results), "torus-teacher": _teacher()}
-
-
-def _curves(results: Results) -> Figure:
     text, most = caption(results) + "; Laplace kernel", WIDTHS[results.scale][-1]
     figure, axes = panels(3, 3, height=2.6, caption=text)
     records = results.records
@@ -64,7 +60,7 @@ def _curves(results: Results) -> Figure:
             draw(axes[row, panel], part, y=column, by=by)
             axes[row, panel].set_yscale("log")
         axes[0, panel].legend()
-    return figure
+    return {"torus": figure, "torus-teacher": _teacher()}
 
 
 def _teacher(n_side: int = 128, gamma: float = 100.0, length: float = 0.5) -> Figure:
