@@ -5,6 +5,7 @@ import importlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -79,15 +80,7 @@ def export(
     """
     if to not in TARGETS:
         raise ConfigError(unknown(to, TARGETS, what="tool to export to"))
-    target = TARGETS[to]
-    absent = missing(target)
-    if absent is not None:
-        raise ConfigError(
-            f"Exporting to {to} needs `{absent}`, which is not installed: "
-            f'pip install "overparam[{target.extra}]".'
-        )
-    module, function = target.opening.split(":")
-    opening = getattr(importlib.import_module(module), function)
+    opening = _opening(to, TARGETS[to])
     whole, damaged = [], []
     for run in runs:
         try:
@@ -131,3 +124,16 @@ def missing(target: Target) -> str | None:
         except ImportError:
             return name
     return None
+
+
+def _opening(
+    name: str, target: Target
+) -> Callable[[Path], AbstractContextManager[Writer]]:
+    absent = missing(target)
+    if absent is not None:
+        raise ConfigError(
+            f"Exporting to {name} needs `{absent}`, which is not installed: "
+            f'pip install "overparam[{target.extra}]".'
+        )
+    module, function = target.opening.split(":")
+    return getattr(importlib.import_module(module), function)
