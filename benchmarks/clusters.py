@@ -22,10 +22,8 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from overparam.running.execute import work
-from overparam.running.grid import jobs_of
-from overparam.sweeping.clusters import cluster_workers
-from overparam.sweeping.run import sweep
+from overparam.running import jobs_of, work
+from overparam.sweeping import cluster_workers, sweep
 
 
 LEAST_GAIN = 1.8

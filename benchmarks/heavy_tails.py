@@ -17,17 +17,12 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.stats import levy_stable
 
-from overparam.analysis.pruning.accuracy import scores_after_pruning
-from overparam.analysis.pruning.curves import counts_for_ratio
-from overparam.analysis.pruning.networks import pruning_curves
-from overparam.data.source import Table
-from overparam.dynamics.descent import Descent
-from overparam.dynamics.noisy_descent import NoisyDescent, torch_sgd
-from overparam.networks.deep import mlp
-from overparam.noise.heavy_tailed import HeavyTailNoise
-from overparam.noise.stable import positive_stable, symmetric_stable
-from overparam.training.loop import train
-from overparam.training.plan import Plan, Training, Watch
+from overparam.analysis import counts_for_ratio, pruning_curves, scores_after_pruning
+from overparam.data import Table
+from overparam.dynamics import Descent, NoisyDescent, torch_sgd
+from overparam.networks import mlp
+from overparam.noise import HeavyTailNoise, positive_stable, symmetric_stable
+from overparam.training import Plan, Training, Watch, train
 
 
 TABLE = Path(__file__).parent.parent / "docs" / "benchmarks" / "heavy_tails.md"

@@ -17,12 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from overparam.data.source import Batch
-from overparam.dynamics.descent import Descent
-from overparam.dynamics.stochastic_varpro import StochasticVarPro
-from overparam.networks.convolutional.resnet import resnet
-from overparam.networks.convolutional.vgg import vgg11
-from overparam.readouts.rules import Gram
+from overparam.data import Batch
+from overparam.dynamics import Descent, StochasticVarPro
+from overparam.networks import resnet, vgg11
+from overparam.readouts import Gram
 
 
 STEPS = 2

@@ -25,17 +25,21 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from overparam.data.source import Table
-from overparam.dynamics.descent import Descent
-from overparam.networks.linear import LinearReadout
-from overparam.objectives.penalties import L2Penalty
-from overparam.readouts.feature_cache import StoredFeatures, cache_features
-from overparam.readouts.logistic import NewtonSettings, logistic_readout
-from overparam.readouts.ridge_path import one_hot_centred, ridge_path
+from overparam.data import Table
+from overparam.dynamics import Descent
+from overparam.networks import LinearReadout
+from overparam.objectives import L2Penalty
+from overparam.readouts import (
+    NewtonSettings,
+    StoredFeatures,
+    cache_features,
+    logistic_readout,
+    one_hot_centred,
+    ridge_path,
+)
 from overparam.studies.features.config import Features
 from overparam.studies.features.problem import frozen, images, initial_network
-from overparam.training.loop import train
-from overparam.training.plan import Plan, Training
+from overparam.training import Plan, Training, train
 
 
 @dataclass

@@ -23,10 +23,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from overparam.convex.programs.patterns import patterns_of, with_directions
-from overparam.convex.programs.program import Program, convex_program
-from overparam.convex.solvers.interior_point import solve
-from overparam.convex.solvers.reference import solve_reference
+from overparam.convex import (
+    Program,
+    convex_program,
+    patterns_of,
+    solve,
+    solve_reference,
+    with_directions,
+)
 
 
 TABLE = Path(__file__).parent.parent / "docs" / "benchmarks" / "recovery.md"

@@ -23,10 +23,9 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from overparam.running.grid import jobs_of
-from overparam.store.record import RunRecord
-from overparam.store.run import open_run
-from overparam.sweeping.run import sweep
+from overparam.running import jobs_of
+from overparam.store import RunRecord, open_run
+from overparam.sweeping import sweep
 
 
 MOST_OVERHEAD = 0.05

@@ -23,12 +23,10 @@ import numpy as np
 import torch
 from scipy.integrate import solve_ivp
 
-from overparam.data.sources.circle import CircleTeacher
-from overparam.dynamics.varpro import VarPro
-from overparam.limits.diffusion import ultra_fast
-from overparam.limits.diffusion_projected import projected
-from overparam.limits.finite_volumes import CircleGrid
-from overparam.networks.network import Network
+from overparam.data import CircleTeacher
+from overparam.dynamics import VarPro
+from overparam.limits import CircleGrid, projected, ultra_fast
+from overparam.networks import Network
 from overparam.studies.timescales.config import Timescales
 from overparam.studies.timescales.setup import Setup
 

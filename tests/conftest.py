@@ -16,7 +16,7 @@ import hypothesis
 import jax
 import pytest
 
-from overparam.data.catalogue import load
+from overparam.data.catalogue import load_data
 from overparam.data.files.locate import locate
 from overparam.data.files.official import OFFICIAL
 
@@ -66,7 +66,7 @@ def real_data():
 
     def find(name: str):
         if name == "digits" or locate(OFFICIAL[name]):
-            return load(name)
+            return load_data(name)
         reason = f"{name} is not there; set OVERPARAM_DATA (see `bash .ci/data`)."
         in_ci = os.environ.get("CI") == "true"  # `.ci/data` may lack Fashion-MNIST.
         (pytest.fail if in_ci and name != "fashion-mnist" else pytest.skip)(reason)

@@ -1,7 +1,6 @@
 """The rooms: imports run one way, and files stay small enough to read."""
 
 import ast
-import importlib
 import re
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -134,14 +133,6 @@ def test_no_folder_has_more_than_20_modules():
         str(f): sum(p.stem != "__init__" for p in f.glob("*.py")) for f in FOLDERS
     }
     assert not {folder: n for folder, n in counts.items() if n > 20}
-
-
-def test_no_exported_name_is_that_of_a_submodule():
-    """The module would take the place of the name once something imports it."""
-    for folder in FOLDERS:
-        parts = ("overparam", *folder.relative_to(SOURCE).parts)
-        exported = getattr(importlib.import_module(".".join(parts)), "__all__", ())
-        assert not {path.stem for path in folder.iterdir()} & set(exported), folder
 
 
 def test_no_module_has_a_name_that_says_nothing():

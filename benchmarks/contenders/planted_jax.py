@@ -8,14 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from overparam.data.sources.normal import standard_normal
-from overparam.data.sources.planted import PlantedStream
+from overparam.data import PlantedStream, standard_normal
 from overparam.studies.planted.config import Planted
 from overparam.studies.planted.run import Problem, run_together
 from overparam.studies.study import Context
-from overparam.training.compilation import compiler_options
-from overparam.training.loop import train
-from overparam.training.plan import Plan, Watch
+from overparam.training import Plan, Watch, compiler_options, train
 
 
 RATES = (1e-4, 1e-3, 1e-2, 1e-1)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from overparam.data.catalogue import entries, fetch, load, verify
+from overparam.data.catalogue import entries, fetch, load_data, verify
 from overparam.data.files.official import OFFICIAL
 from overparam.errors import ConfigError, DataError
 
@@ -23,7 +23,7 @@ def test_every_data_set_is_listed_with_licence_and_citation(home) -> None:
     assert {entry.status for entry in listed[1:]} == {"absent"}
 
 
-@pytest.mark.parametrize("call", [load, fetch, verify])
+@pytest.mark.parametrize("call", [load_data, fetch, verify])
 def test_an_unknown_name_is_refused_with_the_choices(call, home) -> None:
     with pytest.raises(ConfigError, match=f"{', '.join(NAMES)}; got 'imagenet'"):
         call("imagenet")

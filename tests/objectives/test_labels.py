@@ -15,7 +15,7 @@ from overparam.objectives.class_loss import ClassSquares
 from overparam.objectives.labels import check_labels, one_hot
 from overparam.objectives.losses import cross_entropy, hinge
 from overparam.readouts.logistic import logistic_readout
-from overparam.readouts.ridge_path import one_hot_centred
+from overparam.readouts.penalty_path import one_hot_centred
 
 
 N, K = 6, 3

@@ -7,7 +7,7 @@ import pytest
 
 from overparam.readouts import ridge_spectrum
 from overparam.readouts.feature_cache import StoredFeatures, centred
-from overparam.readouts.ridge_path import ridge_path
+from overparam.readouts.penalty_path import ridge_path
 
 
 def exact(features, targets, penalty, intercept):

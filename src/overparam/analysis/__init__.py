@@ -1,1 +1,6 @@
 """What came out; works on any stored network."""
+
+import lazy_loader
+
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from ..data.catalogue import load
+from ..data.catalogue import load_data
 from ..data.parts import hold_out
 from ..data.source import Batch
 from ..data.train_test import TrainTest
@@ -341,7 +341,7 @@ def named_data(name: str, dtype: str) -> TrainTest:
     Raises:
         ConfigError: If there is no data set of that name.
     """
-    dataset = load(name).scaled().flat()
+    dataset = load_data(name).scaled().flat()
     train, _ = hold_out(dataset.train, len(dataset.train) // 12, what="training")
     parts = [
         Batch(jnp.asarray(part.x, dtype), jnp.asarray(part.y))

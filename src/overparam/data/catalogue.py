@@ -24,7 +24,7 @@ _LOADERS = {
 }
 
 
-def load(name: str, *, folder: str | Path | None = None) -> Dataset:
+def load_data(name: str, *, folder: str | Path | None = None) -> Dataset:
     """A data set by name, with the checksums of its files verified.
 
     Looked for in `folder` (or the folder that OVERPARAM_DATA names), then in the

@@ -1,1 +1,6 @@
 """How the weights move: pure steps and the one loop."""
+
+import lazy_loader
+
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,1 +1,6 @@
 """What is trained: features followed by a linear readout."""
+
+import lazy_loader
+
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from overparam.analysis.balance.measures import (
-    balance,
     balance_residual,
     conserved,
+    rebalance,
     rescale,
 )
 from overparam.convex.programs.patterns import enumerate_patterns
@@ -93,7 +93,7 @@ def test_balance_keeps_the_function_and_reaches_the_closed_form(
     activation, seed, penalty, scale
 ):
     network = _network(seed, activation=activation, scale=scale)
-    balanced = balance(network, penalty)
+    balanced = rebalance(network, penalty)
     _assert_same_function(network, balanced, _inputs(seed))
     expected = minimal_penalty(float(path_norm(network)), penalty)
     assert float(penalty(balanced)) == pytest.approx(expected, rel=1e-10)
@@ -109,7 +109,7 @@ def test_no_rescaling_has_a_smaller_penalty_than_balance(seed, penalty):
     found = minimize(
         lambda logs: np.log(_penalty_after(network, penalty, logs)), np.zeros(5)
     )
-    balanced = float(penalty(balance(network, penalty)))
+    balanced = float(penalty(rebalance(network, penalty)))
     assert balanced == pytest.approx(np.exp(found.fun), rel=1e-6)
     assert balanced <= np.exp(found.fun) * (1 + 1e-12)
 
@@ -117,7 +117,7 @@ def test_no_rescaling_has_a_smaller_penalty_than_balance(seed, penalty):
 @FEW
 @given(seed=SEEDS, strength=COEFFICIENTS)
 def test_l2_balances_every_neuron_and_is_worth_the_path_norm(seed, strength):
-    balanced = balance(_network(seed), L2(strength))
+    balanced = rebalance(_network(seed), L2(strength))
     np.testing.assert_allclose(conserved(balanced), 0, atol=1e-12)
     expected = strength * path_norm(balanced)
     np.testing.assert_allclose(L2(strength)(balanced), expected, rtol=1e-12)
@@ -126,7 +126,7 @@ def test_l2_balances_every_neuron_and_is_worth_the_path_norm(seed, strength):
 @FEW
 @given(seed=SEEDS, strength=COEFFICIENTS)
 def test_the_unbalanced_penalty_leaves_the_stated_norms(seed, strength):
-    balanced = balance(_network(seed), Unbalanced(strength))
+    balanced = rebalance(_network(seed), Unbalanced(strength))
     half = float(path_norm(balanced)) / 2
     readout = float(jnp.linalg.norm(balanced.readout))
     weights = float(jnp.linalg.norm(balanced.weights))
@@ -167,7 +167,7 @@ def test_neurons_without_function_become_zero():
     network = TwoLayer(
         network.weights.at[:, 0].set(0), network.readout.at[1].set(0), "relu"
     )
-    balanced = balance(network, Unbalanced())
+    balanced = rebalance(network, Unbalanced())
     assert not np.any(np.asarray(balanced.readout[:2]))
     assert not np.any(np.asarray(balanced.weights[:, :2]))
     assert float(balance_residual(balanced, Unbalanced()).maximum) <= 1e-12
@@ -177,7 +177,7 @@ def test_neurons_without_function_become_zero():
 def test_the_zero_network_is_balanced_and_differentiable():
     zero = jax.tree.map(jnp.zeros_like, _network(0))
     for penalty in (L2(), Unbalanced()):
-        assert float(penalty(balance(zero, penalty))) == 0
+        assert float(penalty(rebalance(zero, penalty))) == 0
         assert float(balance_residual(zero, penalty).maximum) == 0
         gradient = jax.grad(penalty)(zero)
         assert not np.any(np.asarray(gradient.readout))
@@ -187,7 +187,7 @@ def test_the_zero_network_is_balanced_and_differentiable():
 def test_balance_neither_underflows_nor_overflows(exponent):
     factors = jnp.asarray([10.0**exponent, 10.0**-exponent, 1, 1, 1])
     network = _network(0)
-    balanced = balance(rescale(network, factors), L2())
+    balanced = rebalance(rescale(network, factors), L2())
     _assert_same_function(network, balanced, _inputs(0))
     np.testing.assert_allclose(conserved(balanced), 0, atol=1e-12)
 
@@ -197,7 +197,7 @@ def test_balance_works_in_float32_and_inside_a_compiled_program():
     network = TwoLayer(
         network.weights.astype("float32"), network.readout.astype("float32")
     )
-    balanced = jax.jit(lambda n: balance(n, Unbalanced()))(network)
+    balanced = jax.jit(lambda n: rebalance(n, Unbalanced()))(network)
     assert balanced.weights.dtype == balanced.readout.dtype == "float32"
     assert float(balance_residual(balanced, Unbalanced()).maximum) <= 1e-5
 
@@ -274,7 +274,7 @@ def test_a_stationary_point_of_the_penalised_loss_is_balanced(activation, left, 
 
     moved = _descend(objective, network, step=0.01, time=100)
     assert float(jnp.abs(conserved(moved)).max()) <= left
-    balanced = balance(moved, penalty)
+    balanced = rebalance(moved, penalty)
     assert float(objective(balanced)) <= float(objective(moved)) + 1e-12
     squares = float(jnp.sum(moved.readout**2) + jnp.sum(moved.weights**2))
     zero_loss = float(jnp.mean(jnp.sum(y**2, axis=1)) / 2)
@@ -300,7 +300,7 @@ def test_the_convex_optimum_is_the_l2_optimum_of_a_wide_network(seed, strength):
 
     neurons = solution.neuron_weights
     signs = np.repeat([1.0, -1.0], len(neurons) // 2)
-    optimum = balance(
+    optimum = rebalance(
         TwoLayer(jnp.asarray(neurons.T), jnp.asarray(signs[:, None])), penalty
     )
     best = float(objective(optimum))
@@ -345,7 +345,7 @@ def test_the_convex_optimum_is_the_l2_optimum_of_a_wide_network(seed, strength):
 )
 def test_networks_that_cannot_be_balanced_are_refused(network, message):
     with pytest.raises(ConfigError, match=message):
-        balance(network, L2())
+        rebalance(network, L2())
 
 
 @pytest.mark.parametrize("exponent", [-30, -10, 10, 30])

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from overparam.data.catalogue import load
+from overparam.data.catalogue import load_data
 from overparam.data.files import download
 from overparam.data.files.official import Official
 from overparam.errors import DataError
@@ -74,7 +74,7 @@ def test_a_set_that_is_nowhere_is_downloaded_unpacked_and_kept(
 
         dataset = load_ecg5000(official=served(small, server))
     else:
-        dataset = load(small.official.name)
+        dataset = load_data(small.official.name)
     np.testing.assert_array_equal(dataset.test.x, small.x[small.official.n_train :])
     assert_cached(small, home)
     output = capsys.readouterr()
@@ -86,8 +86,8 @@ def test_a_set_that_is_nowhere_is_downloaded_unpacked_and_kept(
 
 def test_nothing_is_downloaded_twice(small_mnist, server, publish, home) -> None:
     publish(served(small_mnist, server))
-    load("mnist")
-    load("mnist")
+    load_data("mnist")
+    load_data("mnist")
     assert len(server.asked) == 4
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from overparam.data.catalogue import load
+from overparam.data.catalogue import load_data
 from overparam.data.files.ecg import load_ecg5000
 from overparam.errors import ConfigError, DataError
 
@@ -178,4 +178,4 @@ def test_the_real_series_have_the_published_class_counts(real_data) -> None:
     # z-normalised per series with n - 1: written with eight digits.
     assert abs(five.train.x.mean(axis=1)).max() < 1e-6
     np.testing.assert_allclose(five.train.x.std(axis=1, ddof=1), 1, atol=1e-6)
-    assert load("ecg5000").shape == (140,)
+    assert load_data("ecg5000").shape == (140,)

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from overparam.data.catalogue import load
+from overparam.data.catalogue import load_data
 from overparam.data.dataset import Dataset
 from overparam.errors import DataError
 
@@ -28,7 +28,7 @@ def test_official_files_are_read_as_written(
     small = request.getfixturevalue(name)
     publish(small.official)
     folder = small.write(tmp_path / "files", packed=packed)
-    assert_holds(load(small.official.name, folder=folder), small)
+    assert_holds(load_data(small.official.name, folder=folder), small)
 
 
 LAST = "t10k-labels-idx1-ubyte"
@@ -57,7 +57,7 @@ def test_a_damaged_file_is_named_with_what_is_wrong_and_the_remedy(
     damaged = small_mnist.with_file(LAST, damage(small_mnist.files[LAST]))
     folder = damaged.write(tmp_path, packed=packed)
     with pytest.raises(DataError) as caught:
-        load("mnist", folder=folder)
+        load_data("mnist", folder=folder)
     text = str(caught.value)
     assert f"`{folder / LAST}" in text
     assert message in text
@@ -84,7 +84,7 @@ def test_damaged_gzip_is_reported_as_such(
     (folder / LAST).unlink()
     (folder / f"{LAST}.gz").write_bytes(raw)
     with pytest.raises(DataError, match=message):
-        load("mnist", folder=folder)
+        load_data("mnist", folder=folder)
 
 
 def test_files_of_a_namesake_are_recognised(
@@ -95,7 +95,7 @@ def test_files_of_a_namesake_are_recognised(
     publish(other.reissued(name="fashion-mnist", n_classes=12).official)
     small_mnist.write(tmp_path)
     with pytest.raises(DataError, match="is the file of MNIST instead"):
-        load("fashion-mnist", folder=tmp_path)
+        load_data("fashion-mnist", folder=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["small_cifar_10", "small_cifar_100"])
@@ -107,7 +107,7 @@ def test_a_cifar_record_too_few_is_noticed(
     file = small.official.contents[-1].name
     folder = small.with_file(file, small.files[file][:-19]).write(tmp_path)
     with pytest.raises(DataError, match=f"{file}` is truncated"):
-        load(small.official.name, folder=folder)
+        load_data(small.official.name, folder=folder)
 
 
 def test_a_fine_class_beyond_the_hundred_is_noticed(
@@ -118,14 +118,14 @@ def test_a_fine_class_beyond_the_hundred_is_noticed(
     raw = small.files["test.bin"]
     folder = small.with_file("test.bin", raw[:1] + b"\x64" + raw[2:]).write(tmp_path)
     with pytest.raises(DataError, match=r"holds the label 100, expected 0..99"):
-        load("cifar-100", folder=folder)
+        load_data("cifar-100", folder=folder)
 
 
 def test_digits_are_split_by_every_fifth_image_of_a_class() -> None:
     from sklearn.datasets import load_digits
 
     x, y = load_digits(return_X_y=True)
-    dataset = load("digits")
+    dataset = load_data("digits")
     seen = dict.fromkeys(range(10), 0)
     test, train = [], []
     for i, label in enumerate(y):
@@ -138,7 +138,7 @@ def test_digits_are_split_by_every_fifth_image_of_a_class() -> None:
 
 
 def test_digits_need_no_files(home) -> None:
-    assert load("digits").shape == (8, 8, 1)
+    assert load_data("digits").shape == (8, 8, 1)
 
 
 @pytest.mark.parametrize("name", ["digits", "mnist", "fashion-mnist", "cifar-10"])

@@ -14,9 +14,9 @@ from ...training.plan import Progress, silent
 from ..declaration import Findings
 from ..subject import Subject, networks_of
 from .measures import (
-    balance,
     balance_residual,
     conserved,
+    rebalance,
 )
 from .options import BalanceOptions
 
@@ -81,7 +81,7 @@ def _summary(network: TwoLayer, penalty: PowerPenalty) -> dict[str, float]:
     return {
         "path norm": float(path_norm(network)),
         "penalty": float(penalty(network)),
-        "penalty after balancing": float(penalty(balance(network, penalty))),
+        "penalty after balancing": float(penalty(rebalance(network, penalty))),
         "largest residual (0 is balanced)": float(
             balance_residual(network, penalty).maximum
         ),

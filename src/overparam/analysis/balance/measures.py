@@ -39,7 +39,7 @@ def rescale(network: TwoLayer, factors: Float[Array, " width"]) -> TwoLayer:
     )
 
 
-def balance(network: TwoLayer, penalty: PowerPenalty) -> TwoLayer:
+def rebalance(network: TwoLayer, penalty: PowerPenalty) -> TwoLayer:
     r"""The network that computes the same function with the least penalty.
 
     All neurons get the same ratio $a_j / b_j = t^2 / C$, where $t^{p+q} =

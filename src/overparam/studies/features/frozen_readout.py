@@ -20,7 +20,7 @@ from ...readouts.feature_cache import (
     cache_features,
 )
 from ...readouts.logistic import logistic_readout
-from ...readouts.ridge_path import one_hot_centred, ridge_path
+from ...readouts.penalty_path import one_hot_centred, ridge_path
 from ...training.loop import train
 from ...training.plan import Plan, Record, Status, Training, has_finite_losses
 from ..study import Context

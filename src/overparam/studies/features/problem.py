@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ...data.catalogue import load
+from ...data.catalogue import load_data
 from ...data.dataset import Dataset, Split
 from ...data.parts import check_classes, hold_out, take
 from ...data.source import Batch
@@ -62,7 +62,7 @@ def images(config: Features) -> Images:
             class only.
         DataError: If the files are missing or damaged.
     """
-    dataset = load(config.dataset).scaled().flat()
+    dataset = load_data(config.dataset).scaled().flat()
     train, validation = _split(config, dataset)
     test = dataset.test
     check_classes(test, what="test")

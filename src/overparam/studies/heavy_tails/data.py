@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from ...data.catalogue import load
+from ...data.catalogue import load_data as load_dataset
 from ...data.dataset import Dataset, Split
 from ...data.files.ecg import load_ecg5000
 from ...data.parts import check_classes, take
@@ -89,7 +89,7 @@ def _from_files(config: HeavyTails) -> Data:
 def _dataset(config: HeavyTails) -> Dataset:
     if config.dataset == "ecg5000":
         return load_ecg5000(labels=config.labels, split=config.split, seed=config.seed)
-    return load(config.dataset)
+    return load_dataset(config.dataset)
 
 
 def _part(split: Split, n: int | None, name: str, config: HeavyTails) -> Batch:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import optax
 
-from ...data.catalogue import load
+from ...data.catalogue import load_data
 from ...data.dataset import Split
 from ...data.parallel import over_devices
 from ...data.source import Source
@@ -45,7 +45,7 @@ def load_parts(config: Images) -> Parts:
         ConfigError: If the batch is larger than the training part.
         DataError: If files are missing or damaged.
     """
-    data = load(config.data_set)
+    data = load_data(config.data_set)
     train, validation = data.train.hold_out_per_class(config.validation_per_class)
     test = data.test
     if config.train_per_class is not None:

@@ -23,7 +23,7 @@ class BalancedForL2(eqx.Module):
     """The same function with the least squared norm of all weights."""
 
     def __call__(self, network: TwoLayer) -> TwoLayer:
-        return balance.balance(network, L2())
+        return balance.rebalance(network, L2())
 
 
 def training_rule(

@@ -11,7 +11,7 @@ from overparam.errors import ConfigError, SolverError
 from overparam.networks.initialise import two_layer
 from overparam.readouts import shifted
 from overparam.readouts.feature_cache import StoredFeatures, cache_features
-from overparam.readouts.ridge_path import one_hot_centred, ridge_path
+from overparam.readouts.penalty_path import one_hot_centred, ridge_path
 
 
 # Every size compiles its own programs: few of them, and many seeds.

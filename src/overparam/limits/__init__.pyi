@@ -1,0 +1,14 @@
+from .diffusion import energy as energy
+from .diffusion import ultra_fast as ultra_fast
+from .diffusion_projected import projected as projected
+from .finite_volumes import CircleGrid as CircleGrid
+from .finite_volumes import TorusGrid as TorusGrid
+from .hermite import tanh_covariance as tanh_covariance
+from .population import PopulationRisk as PopulationRisk
+from .population import linear_part as linear_part
+from .population import mean_output as mean_output
+from .population import plateau_levels as plateau_levels
+from .population import population_loss as population_loss
+from .population import risk as risk
+from .population import risk_gradient as risk_gradient
+from .population import signal_power as signal_power

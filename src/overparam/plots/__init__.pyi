@@ -1,0 +1,9 @@
+from .animation import animate as animate
+from .curves import draw as draw
+from .figure import COLOURS as COLOURS
+from .figure import band as band
+from .figure import legend as legend
+from .figure import logarithmic as logarithmic
+from .figure import panels as panels
+from .figure import rendered as rendered
+from .figure import save as save

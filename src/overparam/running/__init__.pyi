@@ -1,0 +1,10 @@
+from .execute import work as work
+from .front import analyse as analyse
+from .front import open as open
+from .front import reproduce as reproduce
+from .front import run as run
+from .front import sweep as sweep
+from .grid import jobs_of as jobs_of
+from .grid import run_jobs as run_jobs
+from .runs import Run as Run
+from .runs import Runs as Runs

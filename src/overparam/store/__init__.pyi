@@ -1,0 +1,15 @@
+from .find import find_runs as find_runs
+from .identity import run_id as run_id
+from .lock import RunLockedError as RunLockedError
+from .read import StoredRun as StoredRun
+from .read import read_run as read_run
+from .record import RunRecord as RunRecord
+from .resolve import resolve_run as resolve_run
+from .run import RunDirectory as RunDirectory
+from .run import attempts as attempts
+from .run import open_run as open_run
+from .run import run_status as run_status
+from .tables import gather as gather
+from .tables import table as table
+from .tables import to_pandas as to_pandas
+from .tables import write_table as write_table

@@ -1,0 +1,79 @@
+"""The fronts of the rooms: what they export, how late, and who imports from them."""
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import overparam
+
+
+SOURCE = Path(overparam.__file__).parent
+ROOT = Path(__file__).parents[1]
+FRONTS = sorted(SOURCE.rglob("__init__.pyi"))
+PACKAGES = {
+    ".".join(("overparam", *path.relative_to(SOURCE).parts[:-1]))
+    for path in SOURCE.rglob("__init__.py")
+}
+EXAMPLES = sorted(
+    [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/**/*.py")]
+)
+
+
+def package(front: Path) -> str:
+    return ".".join(("overparam", *front.relative_to(SOURCE).parts[:-1]))
+
+
+def exported(front: Path) -> set[str]:
+    """The names of a front that are no rooms themselves."""
+    imports = ast.walk(ast.parse(front.read_text()))
+    nodes = [node for node in imports if isinstance(node, ast.ImportFrom)]
+    return {name.name for node in nodes if node.module for name in node.names}
+
+
+@pytest.mark.parametrize("front", FRONTS, ids=package)
+def test_every_exported_name_is_there_and_no_submodule_takes_its_place(front):
+    module = importlib.import_module(package(front))
+    assert exported(front) <= set(dir(module))
+    for name in exported(front):
+        assert getattr(module, name) is not None
+    assert not exported(front) & {path.stem for path in front.parent.iterdir()}
+
+
+@pytest.mark.parametrize("front", FRONTS[1:], ids=package)
+def test_a_room_exports_few_enough_names_to_read(front):
+    assert 5 <= len(exported(front)) <= 20
+
+
+def test_fronts_import_nothing_before_it_is_used():
+    names = ", ".join(package(front) for front in FRONTS)
+    program = f"import sys, {names}\nprint(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split()
+    heavy = {"jax", "numpy", "scipy", "matplotlib", "polars", "equinox", "optax"}
+    assert not heavy & set(loaded)
+
+
+def imported(path: Path) -> set[str]:
+    """The modules of the package that a page or a program imports from."""
+    text = path.read_text()
+    if path.suffix == ".md":
+        text = "\n".join(re.findall(r"^```python\n(.*?)^```", text, re.S | re.M))
+    nodes = ast.walk(ast.parse(text))
+    modules = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    return {module for module in modules if module.split(".")[0] == "overparam"}
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_documents_and_benchmarks_import_from_fronts(path):
+    """The inside of a study is for the benchmarks that take it to pieces."""
+    ground = {f"overparam.{p.stem}" for p in SOURCE.glob("*.py")}
+    deep = imported(path) - PACKAGES - ground
+    if path.suffix == ".py":
+        deep = {module for module in deep if not module.startswith("overparam.studies")}
+    assert not deep
