@@ -28,7 +28,7 @@ from ..networks.files.serialise import from_arrays
 from ..networks.finite import check_finite
 from ..networks.layers import parameters
 from ..networks.network import Network
-from ..networks.two_layer import TwoLayer
+from ..networks.view import TwoLayerView, depends_on_batch, two_layer_view
 from ..store.read import StoredRun
 from ..training.plan import Plan, Training
 
@@ -50,7 +50,7 @@ class Teacher:
         gaussian: Whether inputs are Gaussian without mean, so that risks are exact.
     """
 
-    network: TwoLayer
+    network: Network
     covariance: Float[np.ndarray, "input_dim input_dim"] | None = None
     gaussian: bool = True
 
@@ -149,19 +149,18 @@ class Subject:
         """The trained network as a function of inputs."""
         return self.network
 
-    def neurons(self, moment: int | None = None) -> TwoLayer:
-        """The network of a moment as two layers; `None` is the trained one.
+    def neurons(self, moment: int | None = None) -> TwoLayerView:
+        """The network of a moment as neurons, skip weights and biases.
+
+        Args:
+            moment: A kept moment; `None` for the trained network.
 
         Raises:
-            ConfigError: If it has no such form.
+            ConfigError: If it has no such form, or needs data that the run has not.
         """
         network = self.at(moment)
-        if not isinstance(network, TwoLayer):
-            raise ConfigError(
-                f"A {type(network).__name__} has no two-layer form in which neurons "
-                "can be told apart."
-            )
-        return network
+        x = self.data().train.x if depends_on_batch(network) else None
+        return two_layer_view(network, x)
 
     def data(self, dataset: str | None = None) -> TrainTest:
         """The data of the run, or those of a named data set.
@@ -183,6 +182,17 @@ class Subject:
             x = normal(purpose_key(0, "gaussian inputs"), shape, dtype)
             return TrainTest(Batch(x, x[:, :0]))
         return named_data(dataset, str(dtype))
+
+    def samples(self, n: int, dataset: str | None = None) -> Batch:
+        """The first n training samples, or all if they are fewer, with their targets.
+
+        Raises:
+            ConfigError: If there are none.
+        """
+        train = self.data(dataset).train
+        if not train.y.size:
+            raise ConfigError("The inputs have no targets: name a data set that has.")
+        return Batch(train.x[:n], train.y[:n])
 
     def teacher(self) -> Teacher:
         """What was planted.

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..errors import ConfigError
-from .activations import activation
+from .activations import HOMOGENEOUS, activation
 from .deep import MLP
 from .network import Network
 from .product import product
@@ -77,6 +77,16 @@ class TwoLayerView(eqx.Module):
     def biased(self) -> bool:
         """Whether neurons or outputs have biases."""
         return self.bias is not None or self.output_bias is not None
+
+    @property
+    def homogeneous(self) -> bool:
+        """Whether neurons may shift weight between their layers."""
+        return self.activation in HOMOGENEOUS
+
+    @property
+    def alone(self) -> "TwoLayerView":
+        """The neurons without skip weights and output bias."""
+        return dataclasses.replace(self, skip=None, output_bias=None)
 
     def select(
         self,
@@ -199,6 +209,13 @@ def _standardised(
 
 def _none(network: Network, reason: str) -> ConfigError:
     return ConfigError(f"{type(network).__name__} has no two-layer view: {reason}.")
+
+
+def depends_on_batch(network: Network) -> bool:
+    """Whether a network takes moments or norms of its batch, and a view needs them."""
+    return isinstance(network, NormalisedTwoLayer) or (
+        isinstance(network, StandardisedTwoLayer) and network.std is None
+    )
 
 
 def _with_row(matrix: Array, row: Array | None) -> Array:

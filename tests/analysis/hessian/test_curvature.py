@@ -10,12 +10,8 @@ from hypothesis import strategies as st
 from jax.flatten_util import ravel_pytree
 from numpy.testing import assert_allclose
 
-from overparam.analysis.hessian.curvature import (
-    EmpiricalLoss,
-    ExactRisk,
-    Surface,
-    smallest_curvatures,
-)
+from overparam.analysis.hessian.curvature import Surface, smallest_curvatures
+from overparam.analysis.risk import EmpiricalLoss, ExactRisk
 from overparam.errors import ConfigError
 from overparam.limits.population import risk, risk_gradient
 from overparam.networks.deep import MLP, mlp

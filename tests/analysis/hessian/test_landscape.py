@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from overparam.analysis.hessian.curvature import ExactRisk, smallest_curvatures
+from overparam.analysis.hessian.curvature import smallest_curvatures
 from overparam.analysis.hessian.landscape import escape, settle, split_neuron
+from overparam.analysis.risk import ExactRisk
 from overparam.errors import ConfigError
 from overparam.limits.population import risk
 from overparam.networks.initialise import two_layer

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from overparam.analysis.surplus.removal import heaviest, pruned_losses, pruned_risks
+from overparam.analysis.surplus.removal import (
+    heaviest,
+    merged,
+    pruned_losses,
+    pruned_risks,
+)
 from overparam.errors import ConfigError
 from overparam.limits.population import signal_power
 from overparam.networks.initialise import two_layer
@@ -67,3 +72,20 @@ def test_losses_of_classes_are_those_of_the_pruned_networks():
     expected = [cross_entropy(heaviest(network, k)(x), y) for k in (3, 2)]
     # Single precision on both sides.
     assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_merging_leaves_the_function_with_its_biases_and_skip_weights():
+    rng = np.random.default_rng(0)
+    twice = np.array([0, 1, 2, 0])
+    view = TwoLayerView(
+        weights=jnp.asarray(rng.normal(size=(3, 3)))[:, twice],
+        readout=jnp.asarray(rng.normal(size=(4, 2))),
+        bias=jnp.asarray(rng.normal(size=3))[twice],
+        skip=jnp.asarray(rng.normal(size=(3, 2))),
+        output_bias=jnp.asarray(rng.normal(size=2)),
+        scale=0.5,
+    )
+    fewer = merged(view, tolerance=1e-6)
+    x = jnp.asarray(rng.normal(size=(20, 3)))
+    assert len(fewer.readout) == 3
+    assert_allclose(fewer(x), view(x), rtol=1e-10, atol=1e-12)

@@ -1,21 +1,25 @@
-"""The analysis `hessian`: the surface of the exact risk around a stored student."""
+"""The analysis `hessian`: the surface of the risk around a stored network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...limits.population import Covariance, risk
+from ...errors import ConfigError
+from ...networks.deep import MLP
 from ...networks.two_layer import TwoLayer
+from ...networks.view import TwoLayerView
 from ...plots.figure import COLOURS, panels
 from ...training.plan import Progress, silent
 from ..comparison.matching import match_neurons, neuron_masses
 from ..declaration import Findings
+from ..risk import ExactRisk, Risk, Student, judged
 from ..subject import Subject
-from .curvature import Curvatures, ExactRisk, smallest_curvatures
+from .curvature import Curvatures, smallest_curvatures
 from .landscape import escape, settle, split_neuron
 from .options import HessianOptions
 
@@ -25,7 +29,7 @@ class _Stage:
     """A student on its way, and the surface around it."""
 
     name: str
-    student: TwoLayer
+    student: Any
     curvatures: Curvatures
 
 
@@ -35,70 +39,95 @@ def analyse(
     """Smallest curvatures at the student, where it settles, split, and beyond.
 
     Raises:
-        ConfigError: If the run has no planted teacher or the student no such neuron.
+        ConfigError: If nothing is known by which to judge the network, it is
+            convolutional, or it has no such neuron.
     """
     subject = subjects[0]
-    student = subject.neurons()
-    planted = subject.teacher()
-    teacher, covariance = planted.network, planted.covariance
+    student, risk = judged(
+        subject,
+        _student(subject, options),
+        n_samples=options.n_samples,
+        dataset=options.dataset,
+    )
     with jax.enable_x64(True):
-        exact = ExactRisk(teacher, covariance)
-        stages = _stages(student, exact, options, progress)
-    table = pl.DataFrame([_row(stage, teacher, covariance) for stage in stages])
+        stages = _stages(student, risk, options, progress)
+    table = pl.DataFrame([_row(stage, risk) for stage in stages])
+    summary = {
+        "smallest curvature of the stored student": table["smallest_curvature"][0],
+        "risk of the stored student": table["risk"][0],
+        "risk after noise-free descent": table["risk"][1],
+    }
+    if len(stages) > 2:
+        summary["risk after splitting a neuron as well"] = table["risk"][3]
+    exact = isinstance(risk, ExactRisk)
     return Findings(
         tables={"stages": table, "curvatures": _spectra(stages)},
-        figures={"curvatures": _figure(stages, subject)},
-        summary={
-            "smallest curvature of the stored student": table["smallest_curvature"][0],
-            "risk of the stored student": table["risk"][0],
-            "risk after noise-free descent": table["risk"][1],
-            "risk after splitting a neuron as well": table["risk"][3],
-        },
+        figures={"curvatures": _figure(stages, subject, risk)},
+        summary=summary,
+        notes=[] if exact else [f"The risk is the {risk.label}, without penalty."],
     )
 
 
 def check(subject: Subject, options: HessianOptions) -> None:
-    """Refuse a run without two-layer student or teacher."""
-    del options
-    subject.teacher()
-    subject.neurons()
+    """Refuse a network whose Hessian is not formed, or that nothing judges."""
+    student = _student(subject, options)
+    judged(subject, student, n_samples=1, dataset=options.dataset)
+
+
+def _student(subject: Subject, options: HessianOptions) -> Student:
+    """The two-layer view of the network, or a deep one of dense layers."""
+    network = subject.network
+    if not (isinstance(network, MLP) and len(network.layers) > 1):
+        view = subject.neurons()
+        if options.neuron is not None:
+            split_neuron(view, options.neuron)  # Refused before the long work.
+        return view
+    if options.neuron is not None:
+        raise ConfigError(
+            f"Neurons are split in two-layer networks; this one has "
+            f"{len(network.layers)} hidden layers."
+        )
+    return network
 
 
 def _stages(
-    student: TwoLayer, exact: ExactRisk, options: HessianOptions, progress: Progress
+    student: Any, risk: Risk, options: HessianOptions, progress: Progress
 ) -> list[_Stage]:
-    def stage(number: int, name: str, at: TwoLayer) -> _Stage:
-        progress(number, 4)
-        curvatures = smallest_curvatures(at, exact, count=options.count)
-        return _Stage(name, at, curvatures)
+    n_stages = 4 if isinstance(student, TwoLayer | TwoLayerView) else 2
 
-    neuron = options.neuron
-    if neuron is not None:
-        split_neuron(student, neuron)  # Refused before the long work.
+    def stage(number: int, name: str, at: Any) -> _Stage:
+        progress(number, n_stages)
+        return _Stage(name, at, smallest_curvatures(at, risk, count=options.count))
+
     n_steps = options.n_steps
     stored = stage(0, "stored", student)
-    settled = settle(student, exact, n_steps=n_steps).network
+    settled = settle(student, risk, n_steps=n_steps).network
+    stages = [stored, stage(1, "settled", settled)]
+    if n_stages == 2:
+        return stages
+    neuron = options.neuron
     if neuron is None:
         neuron = int(np.argmax(neuron_masses(settled)))
-    settled_stage = stage(1, "settled", settled)
     split = stage(2, "split", split_neuron(settled, neuron))
     direction = split.curvatures.direction
-    beyond = escape(split.student, direction, exact, step=options.step, n_steps=n_steps)
-    return [stored, settled_stage, split, stage(3, "beyond", beyond.network)]
+    beyond = escape(split.student, direction, risk, step=options.step, n_steps=n_steps)
+    return [*stages, split, stage(3, "beyond", beyond.network)]
 
 
-def _row(
-    stage: _Stage, teacher: TwoLayer, covariance: Covariance | None
-) -> dict[str, object]:
-    return {
+def _row(stage: _Stage, risk: Risk) -> dict[str, object]:
+    student = stage.student
+    row: dict[str, object] = {
         "student": stage.name,
-        "width": stage.student.readout.shape[0],
-        "risk": risk(stage.student, teacher, covariance=covariance),
+        "width": student.readout.shape[0],
+        "risk": risk.value(student),
         "gradient_norm": stage.curvatures.gradient_norm,
         "smallest_curvature": float(stage.curvatures.values[0]),
-        "lost_neurons": len(match_neurons(teacher, stage.student).lost),
-        "largest_mass": float(neuron_masses(stage.student).max()),
     }
+    if isinstance(risk, ExactRisk):
+        row["lost_neurons"] = len(match_neurons(risk.teacher, student).lost)
+    if isinstance(student, TwoLayer | TwoLayerView):
+        row["largest_mass"] = float(neuron_masses(student).max())
+    return row
 
 
 def _spectra(stages: Sequence[_Stage]) -> pl.DataFrame:
@@ -111,7 +140,7 @@ def _spectra(stages: Sequence[_Stage]) -> pl.DataFrame:
     )
 
 
-def _figure(stages: Sequence[_Stage], subject: Subject) -> Figure:
+def _figure(stages: Sequence[_Stage], subject: Subject, risk: Risk) -> Figure:
     figure, axes = panels(width=4.5, height=3.6, caption=subject.title)
     for index, stage in enumerate(stages):
         values = stage.curvatures.values
@@ -122,5 +151,5 @@ def _figure(stages: Sequence[_Stage], subject: Subject) -> Figure:
     axes[0, 0].set_yscale("symlog", linthresh=1e-5)
     axes[0, 0].set_xticks(range(len(stages)), [stage.name for stage in stages])
     axes[0, 0].set_xlim(-0.5, len(stages) - 0.5)
-    axes[0, 0].set_ylabel("smallest eigenvalues of the Hessian of the risk")
+    axes[0, 0].set_ylabel(f"smallest eigenvalues, Hessian of the {risk.label}")
     return figure

@@ -8,23 +8,18 @@ saddles. The loss over samples has a Hessian off its kinks.
 from dataclasses import dataclass
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from ...checks import at_least
 from ...errors import ConfigError, SolverError
-from ...limits.population import Covariance, population_loss
 from ...memory import Need, check_memory
 from ...networks.finite import check_finite
-from ...networks.network import Network
-from ...networks.two_layer import TwoLayer
-from ...networks.view import TwoLayerView
-from ...objectives.objective import Loss
+from ..risk import Risk, Student, doubled
 
 
 Vector = Float[np.ndarray, " n_weights"]
@@ -32,46 +27,6 @@ Vector = Float[np.ndarray, " n_weights"]
 # Up to this size the whole matrix costs less than Lanczos iterations.
 _DENSE = 400
 _LANCZOS_VECTORS = 60
-
-
-Student = Network | TwoLayerView
-"""A function whose floating arrays are its weights."""
-
-
-class ExactRisk(eqx.Module):
-    """The population risk of a `TwoLayer` student under Gaussian inputs.
-
-    Attributes:
-        teacher: The network that labels.
-        covariance: Covariance of the inputs; `None` is the identity.
-    """
-
-    teacher: TwoLayer
-    covariance: Covariance | None = None
-
-    def __call__(self, student: Student) -> Float[Array, ""]:
-        assert isinstance(student, TwoLayer)
-        return population_loss(student, self.teacher, covariance=self.covariance)
-
-
-class EmpiricalLoss(eqx.Module):
-    """The loss of any student over samples, without penalty.
-
-    Attributes:
-        x: Inputs.
-        y: Targets: numbers, or classes.
-        loss: Loss of outputs and targets.
-    """
-
-    x: Float[Array, "n *input"]
-    y: Array
-    loss: Loss = eqx.field(static=True)
-
-    def __call__(self, student: Student) -> Float[Array, ""]:
-        return self.loss(student(self.x), self.y)
-
-
-Risk = ExactRisk | EmpiricalLoss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +81,7 @@ class Surface:
 
     def __init__(self, student: Student, risk: Risk) -> None:
         check_finite(student)
-        self._fixed = _doubled((student, risk))
+        self._fixed = doubled((student, risk))
         start, self._unravel = ravel_pytree(self._fixed[0])
         self.start: Vector = np.asarray(start)
         self.size = self.start.size
@@ -169,16 +124,6 @@ _matrix = jax.jit(jax.hessian(_risk))
 def _product(flat: Array, vector: Array, *fixed: Any) -> Array:
     gradient = jax.grad(_risk)
     return jax.jvp(lambda at: gradient(at, *fixed), (flat,), (vector,))[1]
-
-
-def _doubled(tree: PyTree) -> PyTree:
-    """Every number in float64; classes stay whole."""
-
-    def double(leaf: Array) -> Array:
-        exact = jnp.issubdtype(leaf.dtype, jnp.integer)
-        return jnp.asarray(leaf, None if exact else jnp.float64)
-
-    return jax.tree.map(double, tree)
 
 
 def _lowest(

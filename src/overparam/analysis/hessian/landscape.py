@@ -12,7 +12,8 @@ from scipy.optimize import minimize
 from ...checks import at_least, in_range
 from ...networks.two_layer import TwoLayer
 from ...networks.view import TwoLayerView
-from .curvature import Risk, Student, Surface
+from ..risk import Risk, Student
+from .curvature import Surface
 
 
 _LBFGS_PAIRS = 20

@@ -8,10 +8,10 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...networks.two_layer import TwoLayer
+from ...networks.view import TwoLayerView, two_layer_view
 from ...plots.figure import COLOURS, legend, panels
 from ...training.plan import Progress, silent
-from ..comparison.matching import Matching, match_neurons, neuron_masses
+from ..comparison.matching import Matching, match_neurons
 from ..declaration import Findings
 from ..subject import Subject, nearest_note
 from .options import NeuronsOptions
@@ -26,8 +26,11 @@ class _Course:
     """Matchings of the kept students, by epoch."""
 
     matchings: Mapping[int, Matching]
-    masses: np.ndarray
     threshold: float
+
+    @property
+    def masses(self) -> np.ndarray:
+        return self.last.masses
 
     @property
     def last(self) -> Matching:
@@ -52,7 +55,7 @@ def analyse(
     for epoch, student in sorted(students.items()):
         progress(len(matchings), len(students))
         matchings[epoch] = match_neurons(teacher, student, threshold=options.threshold)
-    course = _Course(matchings, neuron_masses(teacher), options.threshold)
+    course = _Course(matchings, options.threshold)
     caption = subject.title
     figures = {"neurons": _figure(course, _epochs(course, options), caption)}
     tables = {"neurons": _neurons(course)}
@@ -74,13 +77,13 @@ def analyse(
 
 
 def check(subject: Subject, options: NeuronsOptions) -> None:
-    """Refuse a run without two-layer student or teacher."""
+    """Refuse a run of which nothing is planted, or a network without neurons."""
     del options
-    subject.teacher()
+    two_layer_view(subject.teacher().network)
     subject.neurons()
 
 
-def _students(subject: Subject) -> dict[int, TwoLayer]:
+def _students(subject: Subject) -> dict[int, TwoLayerView]:
     """The students kept along the run and the last one, by epochs trained."""
     found = {moment: subject.neurons(moment) for moment in subject.moments}
     return found | {subject.run.metrics.height: subject.neurons()}

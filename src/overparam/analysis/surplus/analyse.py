@@ -1,4 +1,4 @@
-"""The analysis `surplus`: a stored student without its lightest neurons."""
+"""The analysis `surplus`: a stored network without its lightest neurons."""
 
 from collections.abc import Sequence
 
@@ -6,58 +6,57 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...limits.population import risk
+from ...networks.view import TwoLayerView
 from ...plots.figure import COLOURS, legend, logarithmic, panels
 from ...training.plan import Progress, silent
-from ..comparison.canonical import canonical
 from ..comparison.matching import neuron_masses
 from ..declaration import Findings
+from ..risk import ExactRisk, Risk, judged
 from ..subject import Subject
 from .options import SurplusOptions
-from .removal import pruned_risks
+from .removal import merged, pruned_losses, pruned_risks
+
+
+MOST_COUNTS = 400
+"""Most numbers of kept neurons at which a loss is taken."""
 
 
 def analyse(
     subjects: Sequence[Subject], options: SurplusOptions, progress: Progress = silent
 ) -> Findings:
-    """The exact risk against the number of neurons kept.
+    """The risk against the number of neurons kept.
 
     Raises:
-        ConfigError: If the run has no planted teacher, or neurons that cannot be merged
-            are to be merged.
+        ConfigError: If the network has no two-layer view, or nothing judges it.
     """
     subject = subjects[0]
-    student = subject.neurons()
-    planted = subject.teacher()
-    teacher, covariance = planted.network, planted.covariance
-    merged = canonical(student, tolerance=options.merge) if options.merge else student
-    counts = np.arange(merged.readout.shape[0], -1, -1)
-    masses = np.sort(neuron_masses(merged))
-    risks = pruned_risks(
-        merged, teacher, counts.tolist(), covariance=covariance, progress=progress
+    view = subject.neurons()
+    student, risk = judged(
+        subject, view, n_samples=options.n_samples, dataset=options.dataset
     )
-    table = pl.DataFrame(
-        {
-            "kept_neurons": counts,
-            "removed_mass": np.concatenate([[0], np.cumsum(masses)]),
-            "risk": risks,
-        }
-    )
-    full = risk(student, teacher, covariance=covariance)
+    smaller, notes = view, []
+    if options.merge and view.homogeneous:
+        smaller = merged(view, tolerance=options.merge)
+    elif options.merge:
+        notes.append(f"Neurons of {view.activation} are not merged.")
+    table = _table(smaller, risk, progress)
+    full = risk.value(student)
     allowed = table.filter(pl.col("risk") <= (1 + options.slack) * full)
     needed = allowed["kept_neurons"].min()
     summary = {
-        "neurons of the student": student.readout.shape[0],
-        "after merging": merged.readout.shape[0],
+        "neurons of the student": len(view.readout),
+        "after merging": len(smaller.readout),
         "needed": needed,
-        "neurons of the teacher": teacher.readout.shape[0],
-        "risk of the student": full,
-        "risk after merging": table["risk"][0],
     }
-    notes = []
+    planted = None
+    if isinstance(risk, ExactRisk):
+        planted = summary["neurons of the teacher"] = risk.teacher.readout.shape[0]
+    else:
+        notes.append(f"The risk is the {risk.label}, without penalty.")
+    summary |= {"risk of the student": full, "risk after merging": table["risk"][0]}
     if needed is None:
         notes.append("Merging alone costs more than `slack` allows; lower `merge`.")
-    figure = _figure(table, teacher.readout.shape[0], full, subject)
+    figure = _figure(table, planted, full, f"{subject.title}, {risk.label}")
     return Findings(
         tables={"surplus": table},
         figures={"surplus": figure},
@@ -67,19 +66,49 @@ def analyse(
 
 
 def check(subject: Subject, options: SurplusOptions) -> None:
-    """Refuse a run without two-layer student or teacher."""
-    del options
-    subject.teacher()
-    subject.neurons()
+    """Refuse a network without neurons to remove, or that nothing judges."""
+    judged(subject, subject.neurons(), n_samples=1, dataset=options.dataset)
 
 
-def _figure(table: pl.DataFrame, planted: int, full: float, subject: Subject) -> Figure:
-    figure, axes = panels(width=4.5, height=3.6, caption=subject.title)
+def _table(view: TwoLayerView, risk: Risk, progress: Progress) -> pl.DataFrame:
+    """The risk of the heaviest neurons, from all of them down to none."""
+    width = len(view.readout)
+    counts = np.arange(width, -1, -1)
+    if isinstance(risk, ExactRisk):
+        risks = pruned_risks(
+            view,
+            risk.teacher,
+            counts.tolist(),
+            covariance=risk.covariance,
+            progress=progress,
+        )
+    else:
+        counts = counts[np.linspace(0, width, min(width, MOST_COUNTS) + 1).astype(int)]
+        risks = pruned_losses(
+            view, counts.tolist(), risk.x, risk.y, loss=risk.loss, progress=progress
+        )
+    removed = np.concatenate([[0], np.cumsum(np.sort(neuron_masses(view)))])
+    return pl.DataFrame(
+        {
+            "kept_neurons": counts,
+            "removed_mass": removed[width - counts],
+            "risk": risks,
+        }
+    )
+
+
+def _figure(
+    table: pl.DataFrame, planted: int | None, full: float, caption: str
+) -> Figure:
+    figure, axes = panels(width=4.5, height=3.6, caption=caption)
     axes[0, 0].plot(table["kept_neurons"], table["risk"], color=COLOURS[0])
     axes[0, 0].axhline(full, color=COLOURS[2], label="the student")
-    axes[0, 0].axvline(planted, color="0.5", linestyle=":", label="teacher's neurons")
+    if planted is not None:
+        axes[0, 0].axvline(
+            planted, color="0.5", linestyle=":", label="teacher's neurons"
+        )
     logarithmic(axes[0, 0])
     axes[0, 0].set_xlabel("neurons kept, the heaviest")
-    axes[0, 0].set_ylabel("exact risk")
+    axes[0, 0].set_ylabel("risk")
     legend(axes[0, 0])
     return figure

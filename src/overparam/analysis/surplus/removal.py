@@ -14,7 +14,33 @@ from ...networks.two_layer import TwoLayer
 from ...networks.view import TwoLayerView, two_layer_view
 from ...objectives.objective import Loss
 from ...training.plan import Progress, silent
+from ..comparison.canonical import canonical
 from ..comparison.matching import neuron_masses
+
+
+def merged(view: TwoLayerView, *, tolerance: float) -> TwoLayerView:
+    """The same function with neurons that point the same way made one.
+
+    Args:
+        view: A view with a positively homogeneous activation.
+        tolerance: Angle in radians below which directions count as equal.
+
+    Raises:
+        ConfigError: As `canonical`.
+    """
+    joined = canonical(view.alone.plain(), tolerance=tolerance)
+    n_inputs = view.weights.shape[0]
+    linear = {
+        name: None if part is None else view.scale * part
+        for name, part in (("skip", view.skip), ("output_bias", view.output_bias))
+    }
+    return TwoLayerView(
+        weights=joined.weights[:n_inputs],
+        readout=joined.readout,
+        bias=None if view.bias is None else joined.weights[n_inputs],
+        activation=view.activation,
+        **linear,
+    )
 
 
 def heaviest(network: Network | TwoLayerView, count: int) -> TwoLayerView:
