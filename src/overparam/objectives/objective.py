@@ -17,7 +17,9 @@ class Objective:
         sums: Whether the loss is the sum over samples, and not their mean.
         factor: Of a squared loss: how many times half the squared error it is.
         penalties: Coefficient $c_k$ of every penalised field of the network.
-        penalty: Form of the penalty; `l2` is the sum of squares above.
+        penalty: Form of the penalty; `l2` is the sum of squares above, `path-norm` what
+            it is once neurons are balanced; `output-norms` is $c$ times the sum of the
+            sizes of normalised neurons.
     """
 
     loss: Loss

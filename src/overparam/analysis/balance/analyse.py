@@ -1,21 +1,27 @@
 """The analysis `balance`: stored networks against the best rescaling of themselves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...networks.two_layer import TwoLayer, check_homogeneous
+from ...errors import ConfigError
+from ...networks.convolutional.vgg import VGG
+from ...networks.deep import MLP
+from ...networks.network import Network
 from ...objectives.norms import path_norm
 from ...objectives.power_penalties import PowerPenalty, minimal_penalty
 from ...plots.figure import COLOURS, legend, panels
 from ...training.plan import Progress, silent
 from ..declaration import Findings
 from ..subject import Subject, networks_of
+from .layers import balanced, deep_penalty, hidden_layers_of
 from .measures import (
     balance_residual,
     conserved,
+    homogeneous_neurons,
     rebalance,
 )
 from .options import BalanceOptions
@@ -25,67 +31,121 @@ NORMS = ("epoch", "readout_norm", "weights_norm", "path_norm")
 """Records that say how balanced a run was along its epochs."""
 
 
+@dataclass(frozen=True)
+class _Balance:
+    """How balanced one network is."""
+
+    neurons: pl.DataFrame
+    summary: Mapping[str, float]
+
+
 def analyse(
     subjects: Sequence[Subject], options: BalanceOptions, progress: Progress = silent
 ) -> Findings:
     """Norms, residuals and the penalty before and after balancing.
 
     Raises:
-        ConfigError: If a network is not two-layer and homogeneous.
+        ConfigError: If a network is not homogeneous.
     """
-    subjects, networks, notes = networks_of(
-        subjects, lambda each: check_homogeneous(each.network, "balance")
-    )
-    penalty = PowerPenalty(p=options.p, q=options.q, mu=options.mu, nu=options.nu)
-    neurons = [_neurons(network, penalty) for network in networks]
+    penalty = _penalty(options)
+    told = []
+
+    def look(subject: Subject) -> _Balance:
+        progress(len(told), len(subjects))
+        told.append(subject)
+        return _balance(subject.network, options)
+
+    subjects, found, notes = networks_of(subjects, look)
     names = [subject.name for subject in subjects]
-    tables = {"neurons": _named(names, neurons)}
-    figures = {"neurons": _figure(names, neurons)}
+    frames = [each.neurons for each in found]
+    tables = {"neurons": _named(names, frames)}
+    figures = {"neurons": _figure(names, frames)}
     courses = [_along(subject, penalty) for subject in subjects]
     if all(course is not None for course in courses):
         tables["along"] = _named(names, [c for c in courses if c is not None])
         figures["along"] = _lines(tables["along"])
-    summaries = []
-    for done, network in enumerate(networks):
-        progress(done, len(networks))
-        summaries.append(_summary(network, penalty))
-    summary = summaries[0]
+    summary = found[0].summary
     if len(names) > 1:
         summary = {
             f"{name}: {key}": value
-            for name, found in zip(names, summaries, strict=True)
-            for key, value in found.items()
+            for name, each in zip(names, found, strict=True)
+            for key, value in each.summary.items()
         }
     return Findings(tables=tables, figures=figures, summary=summary, notes=notes)
 
 
 def check(subject: Subject, options: BalanceOptions) -> None:
-    """Refuse a network that is not two-layer and homogeneous."""
+    """Refuse a network whose neurons cannot be rescaled."""
     del options
-    check_homogeneous(subject.network, "balance")
+    if _is_deep(subject.network):
+        hidden_layers_of(subject.network)
+    else:
+        homogeneous_neurons(subject.network, "balance")
 
 
-def _neurons(network: TwoLayer, penalty: PowerPenalty) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "neuron": np.arange(network.readout.shape[0]),
-            "readout_norm": np.linalg.norm(np.asarray(network.readout, float), axis=1),
-            "weights_norm": np.linalg.norm(np.asarray(network.weights, float), axis=0),
-            "conserved": np.asarray(conserved(network)),
-            "residual": np.asarray(balance_residual(network, penalty).per_neuron),
-        }
+def _is_deep(network: Network) -> bool:
+    return isinstance(network, VGG) or (
+        isinstance(network, MLP) and len(network.layers) > 1
     )
 
 
-def _summary(network: TwoLayer, penalty: PowerPenalty) -> dict[str, float]:
-    return {
-        "path norm": float(path_norm(network)),
-        "penalty": float(penalty(network)),
-        "penalty after balancing": float(penalty(rebalance(network, penalty))),
-        "largest residual (0 is balanced)": float(
-            balance_residual(network, penalty).maximum
-        ),
+def _penalty(options: BalanceOptions) -> PowerPenalty:
+    return PowerPenalty(p=options.p, q=options.q, mu=options.mu, nu=options.nu)
+
+
+def _balance(network: Network, options: BalanceOptions) -> _Balance:
+    if _is_deep(network):
+        return _deep_balance(network, options)
+    neurons, penalty = homogeneous_neurons(network, "balance"), _penalty(options)
+    residual = balance_residual(neurons, penalty)
+    frame = {
+        "neuron": np.arange(neurons.readout.shape[0]),
+        "readout_norm": np.linalg.norm(np.asarray(neurons.readout, float), axis=1),
+        "weights_norm": np.linalg.norm(np.asarray(neurons.weights, float), axis=0),
+        "conserved": np.asarray(conserved(neurons)),
+        "residual": np.asarray(residual.per_neuron),
     }
+    summary = {
+        "path norm": float(path_norm(neurons)),
+        "penalty": float(penalty(neurons)),
+        "penalty after balancing": float(penalty(rebalance(neurons, penalty))),
+        "largest residual (0 is balanced)": float(residual.maximum),
+    }
+    return _Balance(pl.DataFrame(frame), summary)
+
+
+def _deep_balance(network: Network, options: BalanceOptions) -> _Balance:
+    """The same of every hidden layer; what comes out of a unit is its readout."""
+    if not options.p == options.q == 2:
+        raise ConfigError(
+            f"Deep networks are balanced for squared norms: `p` and `q` must be 2, got "
+            f"{options.p:g} and {options.q:g}."
+        )
+    mu, nu = options.mu, options.nu
+    layers = hidden_layers_of(network)
+    # Only the last hidden layer lies between weights of two coefficients.
+    ratios = [1.0] * (len(layers) - 1) + [mu / nu]
+    residuals = [x.residual(ratio) for x, ratio in zip(layers, ratios, strict=True)]
+    frames = [
+        pl.DataFrame(
+            {
+                "layer": [layer.name] * len(residual),
+                "neuron": np.arange(len(residual)),
+                "readout_norm": layer.outgoing,
+                "weights_norm": layer.incoming,
+                "conserved": layer.outgoing**2 - layer.incoming**2,
+                "residual": residual,
+            }
+        )
+        for layer, residual in zip(layers, residuals, strict=True)
+    ]
+    least = deep_penalty(balanced(network, mu=mu, nu=nu), mu=mu, nu=nu)
+    summary = {
+        "penalty": deep_penalty(network, mu=mu, nu=nu),
+        "penalty after balancing": least,
+        "largest residual (0 is balanced)": max(float(r.max()) for r in residuals),
+    }
+    return _Balance(pl.concat(frames), summary)
 
 
 def _along(subject: Subject, penalty: PowerPenalty) -> pl.DataFrame | None:
@@ -115,7 +175,7 @@ def _named(names: Sequence[str], frames: Sequence[pl.DataFrame]) -> pl.DataFrame
         frame.select(pl.lit(name).alias("run"), pl.all())
         for name, frame in zip(names, frames, strict=True)
     ]
-    return pl.concat(labelled)
+    return pl.concat(labelled, how="diagonal")
 
 
 def _figure(names: Sequence[str], neurons: Sequence[pl.DataFrame]) -> Figure:

@@ -11,8 +11,13 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ...networks.deep import MLP
 from ...networks.finite import check_finite
+from ...networks.gated import GatedTwoLayer
+from ...networks.network import Network
+from ...networks.skip_neuron import SkipNeuron
 from ...networks.two_layer import TwoLayer, check_homogeneous
+from ...networks.view import two_layer_view
 from ...objectives.norms import neuron_norms, safe_norm
 from ...objectives.power_penalties import PowerPenalty
 
@@ -103,6 +108,29 @@ def conserved(network: TwoLayer) -> Float[Array, " width"]:
     check_homogeneous(network, "conserved")
     readout = jnp.sum(network.readout**2, axis=1)
     return readout - jnp.sum(network.weights**2, axis=0)
+
+
+def homogeneous_neurons(network: Network, what: str) -> TwoLayer:
+    """The neurons of a two-layer network alone, biases as weights of an input of ones.
+
+    Gated neurons are linear where their gate is open: they may be rescaled, too.
+
+    Raises:
+        ConfigError: If neurons cannot be rescaled; `what` names who asks.
+    """
+    if isinstance(network, GatedTwoLayer):
+        width = network.weights.shape[1]
+        return TwoLayer(
+            weights=network.weights,
+            readout=network.readout[:width],
+            activation="linear",
+            scale=network.scale,
+        )
+    if isinstance(network, MLP | SkipNeuron) or (
+        isinstance(network, TwoLayer) and network.skip
+    ):
+        return check_homogeneous(two_layer_view(network).alone.plain(), what)
+    return check_homogeneous(network, what)
 
 
 def _best_ratio(

@@ -10,9 +10,10 @@ from ..declaration import Analysis
 class BalanceOptions:
     r"""Is a network balanced, and what would the best rescaling of its neurons save?
 
-    The penalty is mu |U|^p + nu |V|^q with readout U and input weights V; the defaults
-    are half the squared norms. Runs that recorded norms are drawn along their epochs,
-    several of them side by side.
+    The penalty is mu |U|^p + nu |V|^q with readout U and input weights V, hidden biases
+    among them; the defaults are half the squared norms. Skip weights are left out. Deep
+    networks are looked at layer by layer, for squared norms. Runs that recorded norms
+    are drawn along their epochs, several of them side by side.
 
     Examples:
       overparam analyse 3f2a balance

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import polars as pl
 
 from ...convex.certificates.certificate import NetworkCertificate, certify_network
+from ...convex.certificates.several_outputs import certify_outputs
 from ...convex.programs.patterns import Patterns
 from ...errors import ConfigError
-from ...networks.two_layer import TwoLayer
+from ...networks.view import TwoLayerView
 from ...training.plan import Progress, silent
 from ..declaration import Findings
 from ..subject import Subject
 from .options import CertificateOptions
+from .problem import CertifiedProblem, problem_of
 
 
 SENTENCES = {
@@ -27,71 +28,69 @@ def analyse(
     options: CertificateOptions,
     progress: Progress = silent,
 ) -> Findings:
-    """Bound the distance to the global optimum, each number with its tier."""
+    """Bound the distance to the global optimum, each number with its tier.
+
+    Raises:
+        ConfigError: If the network is no two-layer ReLU network, or its problem has no
+            penalty on every weight.
+    """
     progress(0, 1)
-    run, network = subjects[0].run, subjects[0].network
-    if not isinstance(network, TwoLayer):
-        raise ConfigError(
-            "the certificate needs a two-layer ReLU network, got "
-            f"{type(network).__name__}."
-        )
-    arrays = run.arrays
-    if "x" not in arrays or "y" not in arrays:
-        raise ConfigError(
-            f"The run `{run.path}` holds no training data `x` and `y` to certify with."
-        )
-    penalty = options.penalty or _penalty(run.config)
-    patterns = None
-    if "masks" in arrays and "gates" in arrays:
-        patterns = Patterns(arrays["masks"].astype(bool), arrays["gates"])
-    labels = np.asarray(arrays["y"], np.float64).reshape(len(arrays["x"]), -1)
-    if labels.shape[1] != 1:
-        raise ConfigError(f"the certificate needs one output, got {labels.shape[1]}.")
-    found = certify_network(
-        network,
-        np.asarray(arrays["x"], np.float64),
-        labels[:, 0],
-        penalty=penalty,
-        patterns=patterns,
-        normalised=run.config.get("network") == "normalised",
-    )
+    subject = subjects[0]
+    view = _view(subject)
+    problem = problem_of(subject, view, options)
+    found = _certified(subject, view, problem)
+    table = _table(found)
     return Findings(
-        tables={"certificate": _table(found)},
+        tables={"certificate": table},
         summary={
             "objective of the balanced network": found.objective,
             f"lower bound ({found.tier})": found.lower,
             f"relative gap ({found.tier})": found.gap,
-            "penalty": penalty,
+            "penalty": problem.penalty,
         },
-        notes=[f"{tier}: {SENTENCES[tier]}." for tier in _table(found)["tier"]],
+        notes=[f"{tier}: {SENTENCES[tier]}." for tier in table["tier"]] + problem.notes,
     )
 
 
 def check(subject: Subject, options: CertificateOptions) -> None:
     """Refuse a network whose optimum is not bounded."""
-    del options
-    if not isinstance(subject.network, TwoLayer):
+    problem_of(subject, _view(subject), options)
+
+
+def _view(subject: Subject) -> TwoLayerView:
+    view = subject.neurons()
+    if view.activation != "relu" or view.output_bias is not None:
+        other = "an output bias" if view.activation == "relu" else view.activation
         raise ConfigError(
-            "the certificate needs a two-layer ReLU network, got "
-            f"{type(subject.network).__name__}."
+            "The certificate needs a two-layer ReLU network without output bias, got "
+            f"one with {other}."
         )
+    return view
+
+
+def _certified(
+    subject: Subject, view: TwoLayerView, problem: CertifiedProblem
+) -> NetworkCertificate:
+    network, arrays = view.plain(), subject.run.arrays
+    if problem.y.shape[1] > 1:
+        return certify_outputs(network, problem.x, problem.y, penalty=problem.penalty)
+    patterns = None
+    if {"masks", "gates"} <= set(arrays) and arrays["masks"].shape[1] == len(problem.x):
+        patterns = Patterns(arrays["masks"].astype(bool), arrays["gates"])
+    return certify_network(
+        network,
+        problem.x,
+        problem.y[:, 0],
+        penalty=problem.penalty,
+        patterns=patterns,
+        normalised=problem.normalised,
+    )
 
 
 def _table(found: NetworkCertificate) -> pl.DataFrame:
     rows = [(found.tier, found.lower, found.gap)]
-    if found.tier != "certified":
+    if found.tier != "certified" and found.n_patterns:
         rows.append(("estimate", found.best_known, found.estimated_gap))
     return pl.DataFrame(
         rows, ["tier", "optimum at least", "relative gap"], orient="row"
     )
-
-
-def _penalty(config: dict) -> float:
-    penalty = config.get("penalty")
-    if config.get("fit") == "penalised" and penalty is None:
-        return 1e-3
-    if not penalty:
-        raise ConfigError(
-            "the run's objective has no penalty; name one with --penalty."
-        )
-    return float(penalty)

@@ -46,6 +46,10 @@ Tier = Literal["certified", "certified-loose", "estimate"]
 
 MOST_ENUMERATED = 4000
 """Most activation patterns for which the certified tier is computed."""
+MOST_ENTRIES = 10**8
+"""Most entries (samples times unknowns) of a programme that is solved: 0.8 GB."""
+_MOST_SQUARE = 500
+"""Rows up to which a matrix of all left singular vectors is made."""
 _SCALING_STEPS = 60
 # Distance of any unit vector to a cell of the enumeration; thin cells are left out.
 _COVERED = 10 * THIN
@@ -70,7 +74,8 @@ class NetworkCertificate(eqx.Module):
         estimate: Smallest objective found over the patterns at hand; not a bound
             unless `certified`.
         best_known: The smallest objective of any network found on the way.
-        n_patterns: Number of patterns at hand.
+        n_patterns: Number of patterns whose programme was solved; 0 where it would
+            be too large.
     """
 
     objective: float
@@ -137,7 +142,8 @@ def certify_network(
     lined = snapped_rows(x, within=_SNAPPED)
     own = _patterns_at_hand(network, lined, patterns, columns)
     estimate, proven, duals = 0.5 * float(y @ y), 0.0, [y]
-    if len(x) and (architecture == "skip" or own.masks.any()):
+    fits = 2 * len(own.masks) * x.size <= MOST_ENTRIES
+    if len(x) and fits and (architecture == "skip" or own.masks.any()):
         program = convex_program(
             lined,
             y,
@@ -172,7 +178,7 @@ def certify_network(
         tier=tier,
         estimate=estimate + constant,
         best_known=best_known + constant,
-        n_patterns=len(own.masks),
+        n_patterns=len(own.masks) if fits else 0,
     )
 
 
@@ -228,7 +234,7 @@ def _proven(solution: Solution, own: Patterns, x: Float[np.ndarray, "n d"]) -> f
     outside = _ROUNDING if resolved else _COVERED
     sizes += outside * (weight @ np.linalg.norm(x, axis=1))
     sizes += np.abs(dual) @ np.linalg.norm(x - lined, axis=1)
-    return _dual_value(y, dual, size=float((sizes / program.bounds).max()))
+    return dual_value(y, dual, size=float((sizes / program.bounds).max()))
 
 
 def _independent(x: Float[np.ndarray, "n d"]) -> bool:
@@ -255,10 +261,10 @@ def loose_bound(
         size = loose_activation(x, dual)
     if network == "skip":
         size = max(size, float(np.linalg.norm(x.T @ dual)))
-    return _dual_value(y, dual, size=(1 + _ROUNDING) * size / penalty)
+    return dual_value(y, dual, size=(1 + _ROUNDING) * size / penalty)
 
 
-def _dual_value(
+def dual_value(
     y: Float[np.ndarray, " n"], dual: Float[np.ndarray, " n"], *, size: float
 ) -> float:
     """The best bound of the multiples of a multiplier that are at most 1 / `size`."""
@@ -289,7 +295,9 @@ def loose_activation(
     scale = np.linalg.norm(rows, axis=1)
     best = np.inf
     for step in range(_SCALING_STEPS):
-        left, sizes, _ = np.linalg.svd(rows / np.sqrt(scale)[:, None])
+        left, sizes, _ = np.linalg.svd(
+            rows / np.sqrt(scale)[:, None], full_matrices=len(rows) <= _MOST_SQUARE
+        )
         best = min(best, float(np.sqrt(scale.sum()) * sizes[0]))
         # At the minimum the leading eigenvector has weights proportional to the scale.
         share = left[:, 0] ** 2 / (scale / scale.sum())

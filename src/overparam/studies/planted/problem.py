@@ -57,7 +57,8 @@ def objective(config: Planted) -> Objective:
         loss=half_squared_error,
         name="squared",
         penalty=config.penalty_form if config.penalty else "none",
-        penalties=parts if config.penalty and config.penalty_form == "l2" else {},
+        # The path norm is what squares amount to once neurons are balanced.
+        penalties=parts if config.penalty else {},
     )
 
 

@@ -166,5 +166,6 @@ def objective(config: Recovery) -> Objective:
         name="squared",
         sums=True,
         penalty="none" if not beta else "output-norms" if normalised else "l2",
-        penalties={} if normalised else dict.fromkeys(fields, beta / 2),
+        # Normalised neurons pay the size of their outputs.
+        penalties={"readout": beta} if normalised else dict.fromkeys(fields, beta / 2),
     )

@@ -1,0 +1,119 @@
+r"""The convexified problem of a run: $\tfrac12\|F - Y\|^2 + \tfrac\beta2 \sum w^2$."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from ...errors import ConfigError
+from ...networks.view import TwoLayerView
+from ...objectives.objective import Objective
+from ..subject import Subject
+from .options import CertificateOptions
+
+
+@dataclass(frozen=True)
+class CertifiedProblem:
+    """What is certified, and what is to be said of it."""
+
+    x: Float[np.ndarray, "n d"]
+    """Inputs; a last column of ones carries the biases."""
+    y: Float[np.ndarray, "n n_outputs"]
+    """Targets."""
+    penalty: float
+    r"""$\beta$."""
+    normalised: bool
+    """Whether neurons pay for their outputs on the data, not for weights."""
+    notes: list[str]
+
+
+def problem_of(
+    subject: Subject, view: TwoLayerView, options: CertificateOptions
+) -> CertifiedProblem:
+    """The problem that a run solved, or the one of squares that options name.
+
+    Raises:
+        ConfigError: If there is no penalty on every weight, or there are no targets.
+    """
+    x, y, n_there = _samples(subject, options)
+    notes = []
+    if len(x) < n_there:
+        notes.append(
+            f"Certified is the problem on the first {len(x)} of {n_there} samples."
+        )
+    if y.ndim == 1:
+        if not np.issubdtype(y.dtype, np.integer):
+            y = y[:, None]
+        else:
+            y = np.eye(view.readout.shape[1])[y]
+            notes.append("Targets of classes are their unit vectors.")
+    if y.shape[1] != view.readout.shape[1]:
+        raise ConfigError(
+            f"The network has {view.readout.shape[1]} outputs, the targets have "
+            f"{y.shape[1]}."
+        )
+    if view.biased:
+        x = np.concatenate([x, np.ones((len(x), 1))], axis=1)
+    objective = subject.objective()
+    penalty = options.penalty or own_penalty(objective, view, len(x))
+    if objective.name != "squared":
+        notes.append(
+            f"The network was trained on the {objective.name} loss; certified is half "
+            f"the squared error with the penalty {penalty:g}."
+        )
+    return CertifiedProblem(
+        x=x,
+        y=np.asarray(y, np.float64),
+        penalty=penalty,
+        normalised=objective.penalty == "output-norms",
+        notes=notes,
+    )
+
+
+def own_penalty(objective: Objective, view: TwoLayerView, n_samples: int) -> float:
+    r"""$\beta$ of what was trained, for a sum over samples of half the squared error.
+
+    Coefficients $c_w$ of the input weights and $c_u$ of the readout are one
+    $2 \sqrt{c_w c_u}$ once neurons are rescaled; the output scale is part of the
+    readout.
+
+    Raises:
+        ConfigError: If the loss is not squared, or a weight is not penalised.
+    """
+    if objective.name != "squared":
+        raise ConfigError(
+            f"The network was trained on the {objective.name} loss; name the "
+            "`--penalty` of the problem with half the squared error."
+        )
+    found = objective.penalties
+    weights = found.get("weights", found.get("layers", 0.0))
+    readout = found.get("readout", 0.0)
+    if objective.penalty == "output-norms":
+        return readout
+    biased = view.bias is not None and found.get("biases", 0.0) != weights
+    if objective.penalty == "ridge" or not (weights > 0 and readout > 0) or biased:
+        raise ConfigError(
+            "The objective of the run has no positive penalty on every weight; name "
+            "one with `--penalty`."
+        )
+    # Equal coefficients without rounding.
+    both = weights if weights == readout else math.sqrt(weights * readout)
+    samples = 1 if objective.sums else n_samples
+    return 2 * both * samples / (objective.factor * view.scale)
+
+
+def _samples(
+    subject: Subject, options: CertificateOptions
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Inputs as vectors in float64, targets, and how many samples there are."""
+    arrays = subject.run.arrays
+    if options.dataset is None and {"x", "y"} <= set(arrays):
+        x, y, n = arrays["x"], arrays["y"], options.n_samples
+    else:
+        train = subject.data(options.dataset).train
+        x, y, n = train.x, train.y, options.n_samples
+        if not y.size:
+            raise ConfigError("The inputs have no targets: name a data set that has.")
+    inputs = np.asarray(x[:n], np.float64).reshape(len(x[:n]), -1)
+    return inputs, np.asarray(y[:n]), len(x)
