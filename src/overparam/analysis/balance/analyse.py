@@ -47,7 +47,6 @@ def analyse(
     Raises:
         ConfigError: If a network is not homogeneous.
     """
-    penalty = _penalty(options)
     told = []
 
     def look(subject: Subject) -> _Balance:
@@ -60,7 +59,7 @@ def analyse(
     frames = [each.neurons for each in found]
     tables = {"neurons": _named(names, frames)}
     figures = {"neurons": _figure(names, frames)}
-    courses = [_along(subject, penalty) for subject in subjects]
+    courses = [_along(subject, options) for subject in subjects]
     if all(course is not None for course in courses):
         tables["along"] = _named(names, [c for c in courses if c is not None])
         figures["along"] = _lines(tables["along"])
@@ -148,21 +147,32 @@ def _deep_balance(network: Network, options: BalanceOptions) -> _Balance:
     return _Balance(pl.concat(frames), summary)
 
 
-def _along(subject: Subject, penalty: PowerPenalty) -> pl.DataFrame | None:
-    """The penalty at every record, and the least that rescaling could make of it."""
-    metrics = subject.run.metrics
-    if not set(NORMS) <= set(metrics.columns):
+def _along(subject: Subject, options: BalanceOptions) -> pl.DataFrame | None:
+    """The penalty along a run, and the least that rescaling could make of it.
+
+    That of every record, or of every kept network where none has the norms.
+    """
+    metrics, penalty = subject.run.metrics, _penalty(options)
+    if set(NORMS) <= set(metrics.columns):
+        records = metrics.select(NORMS).drop_nulls().drop_nans()
+        epochs = records["epoch"]
+        readout, weights = records["readout_norm"], records["weights_norm"]
+        paid = penalty.mu * readout**penalty.p + penalty.nu * weights**penalty.q
+        paid = paid.to_numpy()
+        least = [minimal_penalty(norm, penalty) for norm in records["path_norm"]]
+    elif len(subject.moments) > 1:
+        epochs = list(subject.moments)
+        found = [_balance(subject.at(moment), options).summary for moment in epochs]
+        paid = np.array([summary["penalty"] for summary in found])
+        least = [summary["penalty after balancing"] for summary in found]
+    else:
         return None
-    records = metrics.select(NORMS).drop_nulls().drop_nans()
-    readout, weights = records["readout_norm"], records["weights_norm"]
-    paid = penalty.mu * readout**penalty.p + penalty.nu * weights**penalty.q
-    least = [minimal_penalty(norm, penalty) for norm in records["path_norm"]]
     return pl.DataFrame(
         {
-            "epoch": records["epoch"],
+            "epoch": epochs,
             "penalty": paid,
             "least_penalty": least,
-            "excess": np.maximum(paid.to_numpy() / np.maximum(least, 1e-300) - 1, 0),
+            "excess": np.maximum(paid / np.maximum(least, 1e-300) - 1, 0),
         }
     )
 

@@ -7,6 +7,7 @@ import polars as pl
 from ...convex.certificates.certificate import NetworkCertificate, certify_network
 from ...convex.certificates.several_outputs import certify_outputs
 from ...convex.programs.patterns import Patterns
+from ...convex.solvers.bounds import relative_gap
 from ...errors import ConfigError
 from ...networks.view import TwoLayerView
 from ...training.plan import Progress, silent
@@ -40,8 +41,11 @@ def analyse(
     problem = problem_of(subject, view, options)
     found = _certified(subject, view, problem)
     table = _table(found)
+    tables = {"certificate": table}
+    if len(subject.moments) > 1:
+        tables["along"] = _along(subject, problem, found)
     return Findings(
-        tables={"certificate": table},
+        tables=tables,
         summary={
             "objective of the balanced network": found.objective,
             f"lower bound ({found.tier})": found.lower,
@@ -50,6 +54,18 @@ def analyse(
         },
         notes=[f"{tier}: {SENTENCES[tier]}." for tier in table["tier"]] + problem.notes,
     )
+
+
+def _along(
+    subject: Subject, problem: CertifiedProblem, found: NetworkCertificate
+) -> pl.DataFrame:
+    """Every kept network against the bound, which is one for all of them."""
+    rows = []
+    for moment in subject.moments:
+        objective = problem.objective(subject.neurons(moment))
+        gap = relative_gap(objective, found.lower)
+        rows.append((moment, objective, gap))
+    return pl.DataFrame(rows, ["epoch", "objective", "relative gap"], orient="row")
 
 
 def check(subject: Subject, options: CertificateOptions) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from ...convex.certificates.several_outputs import outputs_objective
+from ...convex.maps import network_objective
 from ...errors import ConfigError
 from ...networks.view import TwoLayerView
 from ...objectives.objective import Objective
@@ -26,6 +28,15 @@ class CertifiedProblem:
     normalised: bool
     """Whether neurons pay for their outputs on the data, not for weights."""
     notes: list[str]
+
+    def objective(self, view: TwoLayerView) -> float:
+        """The objective of a network once it is balanced."""
+        network, penalty = view.plain(), self.penalty
+        if self.y.shape[1] > 1:
+            return outputs_objective(network, self.x, self.y, penalty=penalty)[0]
+        return network_objective(
+            network, self.x, self.y[:, 0], penalty=penalty, normalised=self.normalised
+        )
 
 
 def problem_of(

@@ -44,7 +44,7 @@ def certify_outputs(
             f"{(len(x), network.readout.shape[1])}, got {network.activation} and "
             f"{y.shape}."
         )
-    objective, residual = _objective(network, x, y, penalty)
+    objective, residual = outputs_objective(network, x, y, penalty=penalty)
     if not np.isfinite(objective):
         raise DataError(
             f"the objective of the network is {objective}; a network that diverged has "
@@ -94,8 +94,8 @@ def loose_activation(x: Inputs, dual: Targets) -> float:
     return 0.5 * float(np.linalg.norm(rows.T @ duals, 2) + both) * (1 + 1e-11)
 
 
-def _objective(
-    network: TwoLayer, x: Inputs, y: Targets, penalty: float
+def outputs_objective(
+    network: TwoLayer, x: Inputs, y: Targets, *, penalty: float
 ) -> tuple[float, Targets]:
     """Objective of the balanced network, and what its outputs lack."""
     view = two_layer_view(network)
