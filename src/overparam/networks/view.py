@@ -172,9 +172,10 @@ def two_layer_view(
             parts["skip"] = linear * network.readout[weights.shape[1] :]
         case RadialFeatures(weights=weights, kernel=kernel, length=length):
             parts |= {"activation": kernel, "length": length}
-        case NormalisedTwoLayer(weights=weights, readout=readout):
-            plain = TwoLayerView(weights, readout, activation=network.activation)
-            hidden = plain.features(_samples(network, x))
+        case NormalisedTwoLayer() as normalised:
+            weights, readout = normalised.weights, normalised.readout
+            plain = TwoLayerView(weights, readout, activation=normalised.activation)
+            hidden = plain.features(_samples(normalised, x))
             norms = jnp.linalg.norm(hidden, axis=0)[:, None]
             # A neuron that is off on all of `x` has no norm, and gives nothing there.
             parts["readout"] = jnp.where(norms > 0, readout / norms, 0)
@@ -223,10 +224,25 @@ def _with_row(matrix: Array, row: Array | None) -> Array:
     return jnp.concatenate([matrix, last])
 
 
-def _samples(network: Network, x: Array | np.ndarray | None) -> Array:
+def check_inputs(weights: Array, x: Array | np.ndarray) -> None:
+    """Inputs are as many as first weights take, whatever their shape.
+
+    Raises:
+        ConfigError: If they are not.
+    """
+    if x[:1].size != weights.shape[0]:
+        raise ConfigError(
+            f"The network takes {weights.shape[0]} inputs, the data have {x[:1].size}."
+        )
+
+
+def _samples(
+    network: NormalisedTwoLayer | StandardisedTwoLayer, x: Array | np.ndarray | None
+) -> Array:
     if x is None:
         raise ConfigError(
             f"{type(network).__name__} depends on its batch; give the samples whose "
             "moments it takes."
         )
+    check_inputs(network.weights, x)
     return jnp.asarray(x, network.readout.dtype)

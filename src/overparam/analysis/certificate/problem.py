@@ -9,7 +9,7 @@ from jaxtyping import Float
 from ...convex.certificates.several_outputs import outputs_objective
 from ...convex.maps import network_objective
 from ...errors import ConfigError
-from ...networks.view import TwoLayerView
+from ...networks.view import TwoLayerView, check_inputs
 from ...objectives.objective import Objective
 from ..subject import Subject
 from .options import CertificateOptions
@@ -48,6 +48,7 @@ def problem_of(
         ConfigError: If there is no penalty on every weight, or there are no targets.
     """
     x, y, n_there = _samples(subject, options)
+    check_inputs(view.weights, x)
     notes = []
     if len(x) < n_there:
         notes.append(
