@@ -30,16 +30,18 @@ def merged(view: TwoLayerView, *, tolerance: float) -> TwoLayerView:
     """
     joined = canonical(view.alone.plain(), tolerance=tolerance)
     n_inputs = view.weights.shape[0]
-    linear = {
-        name: None if part is None else view.scale * part
-        for name, part in (("skip", view.skip), ("output_bias", view.output_bias))
-    }
+    # The readout holds the output scale already.
+    skip, output_bias = (
+        None if part is None else view.scale * part
+        for part in (view.skip, view.output_bias)
+    )
     return TwoLayerView(
         weights=joined.weights[:n_inputs],
         readout=joined.readout,
         bias=None if view.bias is None else joined.weights[n_inputs],
+        skip=skip,
+        output_bias=output_bias,
         activation=view.activation,
-        **linear,
     )
 
 
