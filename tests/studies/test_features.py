@@ -214,15 +214,15 @@ def test_every_reproduction_runs_at_smoke_scale(name, tmp_path, capsys):
 def test_sources_of_another_kind_are_refused_in_a_sentence(tmp_path):
     subject = as_subject(read_run(execute("features", SMALL, tmp_path).path))
     x = subject.data().train.x
-    with pytest.raises(StoreError, match="has no stored epoch 1; stored: 0, 2"):
-        subject.kept(1)
+    with pytest.raises(StoreError, match="kept no network of epoch 1; kept: 0, 2"):
+        subject.at(1)
     other = jnp.zeros((4, 3072), jnp.float32)
     with pytest.raises(
         ConfigError, match="source network takes 64 inputs, the data have 3072"
     ):
         shallow_at_rest(subject.network, other)
     stored = from_arrays(*subject.run.network)
-    at_rest = shallow_at_rest(subject.kept(2), x)
+    at_rest = shallow_at_rest(subject.at(2), x)
     np.testing.assert_array_equal(at_rest.readout, stored.readout)
 
 
