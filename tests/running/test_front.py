@@ -3,7 +3,6 @@
 import subprocess
 import sys
 
-import equinox as eqx
 import jax
 import numpy as np
 import pandas as pd
@@ -67,17 +66,6 @@ def test_a_run_is_the_stored_one_and_is_found_again(run, root):
     forced = op.run("planted", runs=root, progress=False, force=True, **SMALL)
     assert forced.stored.path.name == f"{run.stored.id}.2"
     assert forced.frame.drop("seconds").equals(run.frame.drop("seconds"))
-
-
-def test_a_run_gives_its_start_and_other_networks_of_its_way(run, tmp_path):
-    assert run.kept_steps == (0,)
-    kept = op.run("planted", runs=tmp_path, progress=False, keep="every 1", **SMALL)
-    assert kept.stored.id != run.stored.id
-    assert kept.kept_steps == (0, 20, 40)
-    assert eqx.tree_equal(kept.kept(0), run.kept(0))
-    assert eqx.tree_equal(kept.kept(40), run.network)
-    with pytest.raises(OverparamError, match="kept no network of step 7"):
-        run.kept(7)
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
