@@ -29,11 +29,11 @@ from .running.front import sweep as sweep
 from .store.read import read_run as read_run
 from .store.tables import table as table
 from .store.tables import to_pandas as to_pandas
-from .training.loop import train as train
 from .training.loop import train_together as train_together
 from .training.plan import Plan as Plan
 from .training.plan import Training as Training
 from .training.plan import Trajectory as Trajectory
 from .training.plan import Watch as Watch
+from .training.single import train as train
 
 __version__: str

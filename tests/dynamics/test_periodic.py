@@ -14,8 +14,9 @@ from overparam.dynamics.descent import Descent
 from overparam.dynamics.periodic import Periodic
 from overparam.errors import Interrupted
 from overparam.training.checkpoint import Checkpointer
-from overparam.training.loop import train, train_together
+from overparam.training.loop import train_together
 from overparam.training.plan import Watch
+from overparam.training.single import train
 
 from .problems import PLAN, training
 

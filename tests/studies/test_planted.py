@@ -27,8 +27,8 @@ from overparam.store import find_runs, read_run
 from overparam.studies.planted.config import Planted
 from overparam.studies.planted.run import Problem, describe, run, run_together
 from overparam.studies.study import Context
-from overparam.training.loop import train
 from overparam.training.plan import Plan
+from overparam.training.single import train
 
 
 SMALL = {

@@ -20,8 +20,8 @@ from overparam.data.source import Batch
 from overparam.dynamics.descent import Descent
 from overparam.limits.population import plateau_levels, signal_power
 from overparam.networks.two_layer import TwoLayer
-from overparam.training.loop import train
 from overparam.training.plan import Plan, Training
+from overparam.training.single import train
 
 
 torch = pytest.importorskip(

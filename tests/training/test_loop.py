@@ -17,8 +17,9 @@ from overparam.training import draws, loop
 from overparam.training.checkpoint import Checkpointer
 from overparam.training.chunk import step_work
 from overparam.training.draws import largest_divisor
-from overparam.training.loop import _member, train, train_together
+from overparam.training.loop import _member, train_together
 from overparam.training.plan import Plan, Training, Watch, below
+from overparam.training.single import train
 
 from ..dynamics.problems import PLAN, stream, table, training
 

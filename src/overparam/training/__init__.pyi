@@ -1,9 +1,9 @@
 from .checkpoint import Checkpointer as Checkpointer
 from .compilation import compiler_options as compiler_options
-from .loop import train as train
 from .loop import train_together as train_together
 from .plan import Plan as Plan
 from .plan import Training as Training
 from .plan import Trajectory as Trajectory
 from .plan import Watch as Watch
 from .plan import below as below
+from .single import train as train

@@ -43,24 +43,6 @@ _MOST_WORK = 3e11
 _LITTLE_WORK = 1e9
 
 
-def train(training: Training, plan: Plan, *, watch: Watch | None = None) -> Trajectory:
-    """Train one network.
-
-    Args:
-        training: What is trained, on what and how.
-        plan: How long and how often to record.
-        watch: Progress, checkpoints, interruption.
-
-    Returns:
-        Records, status and the last state.
-
-    Raises:
-        Interrupted: If `watch` asks to stop; the checkpoint has been written.
-        StoreError: If the checkpoint belongs to another training.
-    """
-    return train_together([training], plan, watch=watch)[0]
-
-
 def train_together(
     trainings: Sequence[Training], plan: Plan, *, watch: Watch | None = None
 ) -> list[Trajectory]:

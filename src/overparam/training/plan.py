@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from jaxtyping import PRNGKeyArray
@@ -14,6 +14,11 @@ from ..dynamics.dynamics import Dynamics
 from ..errors import ConfigError
 from ..networks.network import Network
 from .checkpoint import Checkpointer
+
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.figure import Figure
 
 
 MOST_STEPS = 2**31 - 1
@@ -107,7 +112,7 @@ class Watch:
     """Exit code to stop with after a checkpoint, or `None` to go on."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Trajectory:
     """What a training gave.
 
@@ -147,6 +152,37 @@ class Trajectory:
             name: np.array([record.get(name, math.nan) for record in self.records])
             for name in names
         }
+
+    @property
+    def frame(self) -> "pl.DataFrame":
+        """The records, a row each."""
+        import polars as pl
+
+        return pl.DataFrame(self.columns())
+
+    def plot(self, y: str, *, x: str = "step", log_y: bool = False) -> "Figure":
+        """Draw a column of the records.
+
+        Raises:
+            ConfigError: If there is no such column.
+        """
+        from ..plots.curves import check_columns
+        from ..plots.figure import panels
+
+        frame = self.frame
+        check_columns(frame, x=x, y=y)
+        figure, axes = panels(width=6, height=4)
+        axes[0, 0].plot(frame[x], frame[y])
+        axes[0, 0].set(xlabel=x, ylabel=y, yscale="log" if log_y else "linear")
+        return figure
+
+    def __repr__(self) -> str:
+        return f"Trajectory({len(self.records)} records, {self.status})"
+
+    def _repr_html_(self) -> str:
+        from ..report import notebook
+
+        return notebook.values(repr(self), {}) + notebook.frame(self.frame)
 
 
 def below(name: str, threshold: float) -> Callable[[Sequence[Record]], Status | None]:

@@ -21,8 +21,8 @@ from ...readouts.feature_cache import (
 )
 from ...readouts.logistic import logistic_readout
 from ...readouts.penalty_path import one_hot_centred, ridge_path
-from ...training.loop import train
 from ...training.plan import Plan, Record, Status, Training, has_finite_losses
+from ...training.single import train
 from ..study import Context
 from .config import Features
 from .measures import neuron_measures

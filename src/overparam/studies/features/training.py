@@ -16,8 +16,8 @@ from ...dynamics.optimisers.schedules import StepDecay
 from ...keys import purpose_key
 from ...networks.network import Network
 from ...objectives.penalties import L2Penalty
-from ...training.loop import train
 from ...training.plan import Plan, Training, Trajectory
+from ...training.single import train
 from ..study import Context
 from .config import Features
 from .measures import measures

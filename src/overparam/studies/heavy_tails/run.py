@@ -24,7 +24,6 @@ from ...networks.layers import hidden_layers, parameters
 from ...networks.network import Network
 from ...noise.heavy_tailed import HeavyTailNoise, add_noise
 from ...objectives.losses import LOSSES
-from ...training.loop import train
 from ...training.plan import (
     Plan,
     Record,
@@ -33,6 +32,7 @@ from ...training.plan import (
     Trajectory,
     has_finite_losses,
 )
+from ...training.single import train
 from ..study import Context, Outcome
 from . import measure
 from .config import HeavyTails

@@ -7,8 +7,8 @@ import numpy as np
 
 from ...keys import purpose_key
 from ...progress import duration
-from ...training.loop import train
 from ...training.plan import Plan, Training, Trajectory
+from ...training.single import train
 from ..study import Context, Outcome
 from .config import Images
 from .evaluate import measure

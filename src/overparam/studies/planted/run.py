@@ -23,8 +23,9 @@ from ...networks.activations import HOMOGENEOUS
 from ...networks.network import Network
 from ...networks.two_layer import TwoLayer
 from ...objectives.norms import path_norm
-from ...training.loop import train, train_together
+from ...training.loop import train_together
 from ...training.plan import Plan, Record, Training, Trajectory, below
+from ...training.single import train
 from ..study import Context, Outcome
 from .config import Planted
 from .rule import training_rule

@@ -19,8 +19,8 @@ from ...networks.skip_neuron import SkipNeuron
 from ...networks.two_layer import NormalisedTwoLayer, TwoLayer
 from ...networks.view import two_layer_view
 from ...objectives.penalties import L2Penalty, ReadoutNorm
-from ...training.loop import train
 from ...training.plan import Plan, Record, Training
+from ...training.single import train
 from ..study import Context, Outcome
 from .problem import Trial
 

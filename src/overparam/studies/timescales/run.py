@@ -12,8 +12,8 @@ from ...errors import ConfigError, SolverError
 from ...keeping import moments
 from ...keys import purpose_key
 from ...networks.network import Network
-from ...training.loop import train
 from ...training.plan import Plan, Training, Trajectory
+from ...training.single import train
 from ..study import Context, Outcome
 from .config import LEAST_PENALTY, SLOW_RATIO, Timescales
 from .limits import Limits

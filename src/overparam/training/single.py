@@ -1,0 +1,91 @@
+"""One training, from its parts or from a `Training` and a `Plan`."""
+
+import dataclasses
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, overload
+
+from jaxtyping import PRNGKeyArray
+
+from ..data.source import Source
+from ..dynamics.dynamics import Dynamics
+from ..errors import ConfigError
+from ..networks.network import Network
+from ..progress import Reporter
+from .loop import train_together
+from .plan import Plan, Record, Status, Training, Trajectory, Watch
+
+
+@overload
+def train(
+    training: Training, plan: Plan, /, *, watch: Watch | None = None
+) -> Trajectory: ...
+@overload
+def train(
+    network: Network,
+    source: Source,
+    dynamics: Dynamics,
+    /,
+    *,
+    n_steps: int,
+    batch_size: int,
+    record_every: int,
+    key: PRNGKeyArray,
+    data_key: PRNGKeyArray | None = ...,
+    observe: Callable[[int, Network], Record] = ...,
+    until: Callable[[Sequence[Record]], Status | None] = ...,
+    record_start: bool = ...,
+    keep_steps: Collection[int] = ...,
+    progress: bool = True,
+) -> Trajectory: ...
+def train(
+    subject: Training | Network,
+    on: Plan | Source,
+    dynamics: Dynamics | None = None,
+    /,
+    *,
+    watch: Watch | None = None,
+    progress: bool = True,
+    **settings: Any,
+) -> Trajectory:
+    """Train one network: `train(network, source, dynamics, ...)`.
+
+    `train(training, plan)` is the same of parts that are held together.
+
+    Args:
+        subject: The network, or the training.
+        on: Where its batches come from, or the plan.
+        dynamics: How it moves.
+        watch: Progress, checkpoints, interruption; with a training and a plan.
+        progress: Whether to show how far it is; of a training and a plan `watch` says.
+        settings: The other fields of `Plan` and `Training`, such as `n_steps`,
+            `batch_size`, `record_every`, `key`, `observe` and `keep_steps`.
+
+    Returns:
+        Records, status, the trained network and those that were kept.
+
+    Raises:
+        ConfigError: If what is given is neither.
+        Interrupted: If `watch` asks to stop; the checkpoint has been written.
+        StoreError: If the checkpoint belongs to another training.
+
+    Example:
+        ```
+        history = train(student, PlantedStream(teacher),
+                        Descent("half-squared-error", optax.adam, learning_rate=3e-3),
+                        n_steps=2000, batch_size=20, record_every=500, key=key)
+        ```
+    """
+    if isinstance(subject, Training) and isinstance(on, Plan) and not settings:
+        return train_together([subject], on, watch=watch)[0]
+    if isinstance(on, Plan) or not isinstance(subject, Network) or dynamics is None:
+        raise ConfigError(
+            "`train` takes a network, a source and a dynamics with their settings, or "
+            f"a `Training` and a `Plan`, got {type(subject).__name__} and "
+            f"{type(on).__name__}."
+        )
+    lengths = {field.name for field in dataclasses.fields(Plan)}
+    plan = Plan(**{name: v for name, v in settings.items() if name in lengths})
+    parts = {name: v for name, v in settings.items() if name not in lengths}
+    training = Training(network=subject, source=on, dynamics=dynamics, **parts)
+    with Reporter("training", shown=progress) as reporter:
+        return train_together([training], plan, watch=Watch(progress=reporter))[0]

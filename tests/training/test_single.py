@@ -1,0 +1,64 @@
+"""One function trains: from parts, or from a training and a plan."""
+
+import numpy as np
+import optax
+import pytest
+
+import overparam as op
+from overparam.data.sources.planted import PlantedStream, teacher
+from overparam.errors import ConfigError
+
+
+LENGTHS = {"n_steps": 20, "batch_size": 4, "record_every": 5}
+
+
+@pytest.fixture
+def parts(key):
+    planted = teacher(3, 2, 1, key=key)
+    network = op.two_layer(3, 4, 1, scaling="ntk", key=key)
+    descent = op.Descent("half-squared-error", optax.adam, learning_rate=3e-3)
+    return network, PlantedStream(planted), descent
+
+
+def test_parts_are_trained_as_a_training_and_a_plan(parts, key, capsys):
+    network, source, dynamics = parts
+    settings = {"observe": lambda step, net: {"twice": 2.0 * step}, "keep_steps": (10,)}
+    held = op.Training(
+        network=network, source=source, dynamics=dynamics, key=key, **settings
+    )
+    whole = op.train(held, op.Plan(**LENGTHS))
+    assert capsys.readouterr().err == ""
+    history = op.train(*parts, **LENGTHS, key=key, **settings)
+    assert "training: 100 % (20/20)" in capsys.readouterr().err
+    np.testing.assert_array_equal(history.network.readout, whole.network.readout)
+    np.testing.assert_array_equal(history.frame["twice"], [10, 20, 30, 40])
+    np.testing.assert_array_equal(history.frame["loss"], whole.frame["loss"])
+    assert set(history.kept) == {10}
+
+
+def test_a_history_is_drawn_and_shown(parts, key):
+    history = op.train(*parts, **LENGTHS, key=key, progress=False)
+    [line] = history.plot("loss", log_y=True).axes[0].lines
+    np.testing.assert_array_equal(line.get_xdata(), history.frame["step"])
+    assert repr(history) == "Trajectory(4 records, finished)"
+    assert "loss" in history._repr_html_()
+    with pytest.raises(ConfigError, match=r"no column 'los'.*`loss`"):
+        history.plot("los")
+
+
+def test_what_is_no_training_is_a_sentence(parts, key):
+    network, source, dynamics = parts
+    training = op.Training(network=network, source=source, dynamics=dynamics, key=key)
+    for given in ((training, 20), (network, source), (source, network, dynamics)):
+        with pytest.raises(ConfigError, match="takes a network, a source and a dyn"):
+            op.train(*given)
+    with pytest.raises(TypeError, match="key"):
+        op.train(*parts, **LENGTHS)
+    with pytest.raises(ConfigError, match="`batch_size`"):
+        op.train(*parts, **LENGTHS | {"batch_size": 0}, key=key)
+
+
+def test_reprs_hold_no_arrays(parts, key):
+    history = op.train(*parts, **LENGTHS, key=key, progress=False)
+    shown = [*parts, history]
+    assert all("[[" not in repr(each) and len(repr(each)) < 800 for each in shown)
