@@ -5,7 +5,7 @@ import optax
 import pytest
 
 import overparam as op
-from overparam.data.sources.planted import PlantedStream, teacher
+from overparam.data import PlantedStream, teacher
 from overparam.errors import ConfigError
 
 
