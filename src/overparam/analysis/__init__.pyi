@@ -10,11 +10,11 @@ from .comparison.distances import wasserstein as wasserstein
 from .comparison.matching import match_neurons as match_neurons
 from .comparison.nulls import permutation_test as permutation_test
 from .hessian.curvature import smallest_curvatures as smallest_curvatures
-from .intervals import wilson as wilson
 from .pruning.accuracy import scores_after_pruning as scores_after_pruning
 from .pruning.curves import counts_for_ratio as counts_for_ratio
 from .pruning.networks import pruning_curves as pruning_curves
 from .resampling.laws import sampling_law as sampling_law
 from .resampling.refit import refit as refit
+from .risk import ExactRisk as ExactRisk
 from .tails.report import tail_report as tail_report
 from .teacher import describe_teacher as describe_teacher

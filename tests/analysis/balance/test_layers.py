@@ -10,9 +10,13 @@ import pytest
 from numpy.testing import assert_allclose
 
 from overparam.analysis.balance.layers import balanced, deep_penalty, hidden_layers_of
+from overparam.analysis.balance.measures import conserved, homogeneous_neurons
 from overparam.errors import ConfigError
 from overparam.networks.convolutional.vgg import vgg11
 from overparam.networks.deep import MLP
+from overparam.networks.gated import GatedTwoLayer
+from overparam.networks.skip_neuron import SkipNeuron
+from overparam.networks.threshold import ThresholdReLU
 from overparam.networks.two_layer import TwoLayer
 from overparam.objectives.norms import path_norm
 from overparam.objectives.power_penalties import PowerPenalty, minimal_penalty
@@ -103,6 +107,36 @@ def test_gradient_flow_conserves_the_differences_of_both_sides():
         drifts.append(np.abs(conserved(moved) - conserved(deep)).max())
     # One step of descent drifts by the square of its length.
     assert drifts[0] / drifts[1] == pytest.approx(4, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["skip", "bias", "gated", "skip neuron"])
+def test_gradient_flow_conserves_the_balance_of_the_neurons_of_any_network(kind):
+    rng = np.random.default_rng(5)
+    weights, readout = rng.normal(size=(3, 4)), rng.normal(size=(7, 2))
+    weights, readout = jnp.asarray(weights), jnp.asarray(readout)
+    gates, linear = jnp.asarray(rng.normal(size=(3, 4))), weights[:, :1]
+    start = {
+        "skip": TwoLayer(weights, readout, skip=True),
+        "bias": MLP((weights,), readout[:4], (readout[:4, 0],)),
+        "gated": GatedTwoLayer(gates, weights, readout, skip=True),
+        "skip neuron": SkipNeuron(weights, linear, readout[:5, :1]),
+    }[kind]
+    x, y = (jnp.asarray(rng.normal(size=shape)) for shape in ((20, 3), (20, 1)))
+    gradient = jax.grad(lambda at: jnp.mean((at(x) - y) ** 2))(start)
+    before = conserved(homogeneous_neurons(start, "a test"))
+    drifts = []
+    for step in (1e-3, 5e-4):
+        moved = jax.tree.map(lambda w, g, h=step: w - h * g, start, gradient)
+        after = conserved(homogeneous_neurons(moved, "a test"))
+        drifts.append(float(jnp.abs(after - before).max()))
+    # One step of descent drifts by the square of its length.
+    assert drifts[0] / drifts[1] == pytest.approx(4, rel=1e-6)
+
+
+def test_neurons_that_may_not_be_rescaled_are_refused():
+    other = ThresholdReLU(jnp.ones((2, 3)), jnp.ones((3, 1)))
+    with pytest.raises(ConfigError, match="changes the function of a ThresholdReLU"):
+        homogeneous_neurons(other, "balance")
 
 
 def test_filters_of_a_vgg_are_units():

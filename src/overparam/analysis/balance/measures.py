@@ -11,6 +11,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ...errors import ConfigError
 from ...networks.deep import MLP
 from ...networks.finite import check_finite
 from ...networks.gated import GatedTwoLayer
@@ -130,6 +131,11 @@ def homogeneous_neurons(network: Network, what: str) -> TwoLayer:
         isinstance(network, TwoLayer) and network.skip
     ):
         return check_homogeneous(two_layer_view(network).alone.plain(), what)
+    if not isinstance(network, TwoLayer):
+        raise ConfigError(
+            f"`{what}` rescales neurons, which changes the function of a "
+            f"{type(network).__name__}."
+        )
     return check_homogeneous(network, what)
 
 

@@ -69,10 +69,11 @@ def problem_of(
         x = np.concatenate([x, np.ones((len(x), 1))], axis=1)
     objective = subject.objective()
     penalty = options.penalty or own_penalty(objective, view, len(x))
-    if objective.name != "squared":
+    if options.penalty is not None:
         notes.append(
-            f"The network was trained on the {objective.name} loss; certified is half "
-            f"the squared error with the penalty {penalty:g}."
+            "Certified is half the squared error with the penalty that was named; the "
+            f"network was trained on the {objective.name} loss with the penalty "
+            f"`{objective.penalty}`."
         )
     return CertifiedProblem(
         x=x,
