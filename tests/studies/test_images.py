@@ -16,7 +16,7 @@ from overparam.errors import ConfigError, Interrupted
 from overparam.networks.stateful import train_features
 from overparam.store.read import read_run
 from overparam.studies.images.config import Images
-from overparam.studies.images.evaluate import exact_readout, scored
+from overparam.studies.images.evaluate import Scored, exact_readout, scored
 from overparam.studies.images.run import describe, run
 from overparam.studies.images.setup import Setup, load_parts
 from overparam.studies.study import Context
@@ -128,6 +128,15 @@ def test_the_exact_readout_solves_the_normal_equations_of_the_features():
     pull = seen.features.T @ residual / len(targets) + 1e-3 * readout
     # Relative to entries of the two cancelling terms, of order one.
     assert np.abs(pull).max() < 1e-10
+
+
+def test_a_diverged_network_has_no_exact_readout_and_raises_nothing():
+    seen = Scored(np.full((6, 3), np.inf), np.arange(6) % 2)
+    with np.errstate(invalid="ignore"):
+        readout, condition = exact_readout(seen, 2, scale=1.0, penalty=1e-3)
+    assert readout.shape == (3, 2)
+    assert np.isnan(readout).all()
+    assert np.isnan(condition)
 
 
 def test_parts_are_disjoint_and_as_documented(cifar):

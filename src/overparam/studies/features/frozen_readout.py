@@ -20,7 +20,7 @@ from ...readouts.feature_cache import (
     cache_features,
 )
 from ...readouts.logistic import logistic_readout
-from ...readouts.penalty_path import one_hot_centred, ridge_path
+from ...readouts.penalty_path import PENALTIES, one_hot_centred, ridge_path
 from ...training.plan import Plan, Record, Status, Training, has_finite_losses
 from ...training.single import train
 from ..study import Context
@@ -30,8 +30,6 @@ from .problem import Images, Labelled
 from .training import descent
 
 
-RIDGE_PATH = tuple(10.0 ** (-5 + i / 2) for i in range(9))
-"""Candidates of a ridge readout, 1e-5 to 1e-1."""
 LOGISTIC_PATH = (1e-5, 1e-4, 1e-3)
 """Candidates of a logistic readout; each is a solve of its own."""
 
@@ -97,7 +95,7 @@ def _ridge(
     config: Features, features: FeatureMatrix, images: Images
 ) -> tuple[list[np.ndarray], list[Record]]:
     targets = one_hot_centred(images.train.y, images.n_classes, dtype=features.dtype)
-    penalties = RIDGE_PATH if config.ridge is None else (config.ridge,)
+    penalties = PENALTIES if config.ridge is None else (config.ridge,)
     path = ridge_path(features, targets, penalties=penalties)
     records = [
         {

@@ -13,6 +13,7 @@ from ...data.parts import take
 from ...data.sources.augment import Pixels
 from ...networks.network import Network
 from ...objectives.labels import check_labels
+from ...readouts.shifted import solve_shifted
 from ...training.plan import Record
 from .setup import Setup
 
@@ -77,9 +78,14 @@ def exact_readout(
     """The ridge readout of all features seen, and the condition of its system."""
     features, n = seen.features, len(seen.labels)
     check_labels(seen.labels, n_classes, n_samples=len(features))
-    system = scale / n * (features.T @ features) + penalty * np.eye(features.shape[1])
+    width = features.shape[1]
+    gram = scale / n * (features.T @ features)
+    # Divergence is a status: the numbers of such a network are none.
+    if not np.isfinite(gram).all():
+        return np.full((width, n_classes), np.nan), float("nan")
+    condition = float(np.linalg.cond(gram + penalty * np.eye(width)))
     moment = features.T @ np.eye(n_classes)[seen.labels] / n
-    return np.linalg.solve(system, moment), float(np.linalg.cond(system))
+    return solve_shifted(gram, moment, (penalty,)).solutions[0], condition
 
 
 def scored(pixels: Pixels, network: Network, split: Split) -> Scored:
