@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..catalogue import load
+from ..errors import OverparamError
 
 
 if TYPE_CHECKING:
@@ -66,6 +67,19 @@ class Analysis:
     def analyse(self) -> Callable[..., Findings]:
         """The function `analyse(subjects, options, progress)`."""
         return load(f"{self.code}:analyse")
+
+    def refusal(self, subjects: Sequence[Any], options: Any = None) -> str | None:
+        """Why the analysis does not apply to these subjects; `None` if it does."""
+        if len(subjects) < self.least_subjects:
+            return f"It takes at least {self.least_subjects} runs."
+        if self.most_subjects is not None and len(subjects) > self.most_subjects:
+            return f"It takes at most {self.most_subjects} run."
+        try:
+            for subject in subjects:
+                self.check()(subject, options or self.options())
+        except OverparamError as error:
+            return str(error)
+        return None
 
     def check(self) -> Callable[..., None]:
         """The function `check(subject, options)`."""

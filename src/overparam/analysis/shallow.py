@@ -1,6 +1,5 @@
 """Hidden neurons of two-layer networks: picked, measured, compared."""
 
-import dataclasses
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,12 +17,13 @@ from ..networks.standardised import (
     with_moments,
 )
 from ..networks.two_layer import NormalisedTwoLayer, TwoLayer
+from ..networks.view import TwoLayerView, two_layer_view
 
 
-Shallow = TwoLayer | StandardisedTwoLayer | NormalisedTwoLayer
+Shallow = TwoLayer | StandardisedTwoLayer | NormalisedTwoLayer | TwoLayerView
 """Networks whose neuron j is column j of `weights` and row j of `readout`."""
 
-_PER_NEURON = ("mean", "std")
+_PER_NEURON = ("mean", "std", "bias")
 _BLOCK_ROWS = 4096
 
 
@@ -42,13 +42,13 @@ class FeatureMoments:
         return np.hypot(self.mean, self.std)
 
 
-def shallow(network: Network) -> Shallow:
+def shallow(network: Network | TwoLayerView) -> Shallow:
     """`network` as one whose hidden neurons can be picked one by one.
 
     Raises:
         ConfigError: If it is deep or has skip weights.
     """
-    if not isinstance(network, TwoLayer | StandardisedTwoLayer | NormalisedTwoLayer):
+    if not isinstance(network, Shallow):
         raise ConfigError(
             "Neurons are drawn from two-layer networks; this one is a "
             f"{type(network).__name__}."
@@ -60,36 +60,30 @@ def shallow(network: Network) -> Shallow:
     return network
 
 
-def shallow_at_rest(network: Network, x: Float[Array, "n input_dim"]) -> Shallow:
-    """A two-layer network as a function of one input, as it is on the samples `x`.
+def shallow_at_rest(network: Network, x: Float[Array, "n *input"]) -> Shallow | Network:
+    """The neurons of a network as functions of one input, as they are on samples `x`.
 
-    A network that standardises or normalises by the batch has the moments of `x`.
+    Those of a two-layer network, with the moments of `x` where it has moments of its
+    batch; a deeper network is left as it is: its neurons are its last features.
 
     Raises:
-        ConfigError: If the network has other structure, or other inputs.
+        ConfigError: If a two-layer network takes other inputs.
     """
-    found = shallow(network)
-    if found.weights.shape[0] != x.shape[1]:
+    found: Shallow | Network = network
+    if isinstance(network, StandardisedTwoLayer):
+        found = with_moments(network, x) if network.std is None else network
+    elif not isinstance(network, TwoLayer) or network.skip:
+        try:
+            found = two_layer_view(network, x)
+        except ConfigError:
+            return network
+    n_inputs = x[:1].size
+    if isinstance(found, Shallow) and found.weights.shape[0] != n_inputs:
         raise ConfigError(
             f"The source network takes {found.weights.shape[0]} inputs, the data have "
-            f"{x.shape[1]}."
+            f"{n_inputs}."
         )
-    if isinstance(found, StandardisedTwoLayer) and found.std is None:
-        return with_moments(found, x)
-    return _folded(found, x) if isinstance(found, NormalisedTwoLayer) else found
-
-
-def _folded(network: NormalisedTwoLayer, x: Float[Array, "n d"]) -> TwoLayer:
-    """The plain network that agrees with a batch-normalised one on `x`."""
-    plain = TwoLayer(
-        weights=network.weights,
-        readout=network.readout,
-        activation=network.activation,
-        scale=network.scale,
-    )
-    norms = np.linalg.norm(np.asarray(plain.features(x), np.float64), axis=0)
-    rows = np.asarray(network.readout) / np.where(norms > 0, norms, 1.0)[:, None]
-    return dataclasses.replace(plain, readout=jnp.asarray(rows, network.readout.dtype))
+    return found
 
 
 def select_neurons(
@@ -118,7 +112,7 @@ def select_neurons(
     )
 
 
-def readout_norms(network: Network) -> Float[np.ndarray, " width"]:
+def readout_norms(network: Network | TwoLayerView) -> Float[np.ndarray, " width"]:
     r"""$\|u_j\|_2$ for every neuron, without the output scale."""
     return np.linalg.norm(np.asarray(network.readout, np.float64), axis=1)
 
@@ -128,7 +122,9 @@ def weight_norms(network: Shallow) -> Float[np.ndarray, " width"]:
     return np.linalg.norm(np.asarray(network.weights, np.float64), axis=0)
 
 
-def feature_moments(network: Network, x: Float[Array, "n *input"]) -> FeatureMoments:
+def feature_moments(
+    network: Network | TwoLayerView, x: Float[Array, "n *input"]
+) -> FeatureMoments:
     """Moments of the features over `x`, in float64 sums over blocks."""
     mean, std = block_moments(partial(_moments, network), x, rows=_BLOCK_ROWS)
     carried = carried_moments(network)
@@ -136,7 +132,7 @@ def feature_moments(network: Network, x: Float[Array, "n *input"]) -> FeatureMom
     return FeatureMoments(mean=mean, std=std, raw_std=raw)
 
 
-def carried_moments(network: Network) -> FeatureMoments | None:
+def carried_moments(network: Network | TwoLayerView) -> FeatureMoments | None:
     """Moments over the training set that a standardised network carries, if any."""
     if not isinstance(network, StandardisedTwoLayer) or network.std is None:
         return None
@@ -146,6 +142,6 @@ def carried_moments(network: Network) -> FeatureMoments | None:
 
 
 @eqx.filter_jit
-def _moments(network: Network, x: Array) -> tuple[Array, Array]:
+def _moments(network: Network | TwoLayerView, x: Array) -> tuple[Array, Array]:
     features = network.features(x)
     return jnp.mean(features, axis=0), jnp.var(features, axis=0)

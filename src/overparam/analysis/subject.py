@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,6 +25,7 @@ from ..data.train_test import TrainTest
 from ..drawing import normal
 from ..errors import ConfigError, StoreError
 from ..keys import purpose_key
+from ..limits import population
 from ..networks.files.serialise import from_arrays
 from ..networks.finite import check_finite
 from ..networks.layers import parameters
@@ -53,6 +55,19 @@ class Teacher:
     network: Network
     covariance: Float[np.ndarray, "input_dim input_dim"] | None = None
     gaussian: bool = True
+
+    def risk(self, network: Network) -> float:
+        """The exact risk of a student, half the mean squared error without noise.
+
+        Raises:
+            ConfigError: If it has no closed form.
+        """
+        if not self.gaussian:
+            raise ConfigError(
+                "The inputs are not Gaussian: their risk has no closed form."
+            )
+        student = two_layer_view(network).plain()
+        return population.risk(student, self.network, covariance=self.covariance)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +145,7 @@ class Subject:
         """
         kept = self.run.network
         if kept is None:
-            raise ConfigError(f"The run `{self.run.path}` holds no network to analyse.")
+            raise ConfigError("The run holds no network to analyse.")
         if isinstance(kept, Network):
             check_finite(kept)
             return kept
@@ -175,13 +190,12 @@ class Subject:
         """
         if dataset is None or dataset == self.run.config.get("dataset"):
             return self._data
-        network = self.network
-        dtype = network.readout.dtype
+        dtype = self.network.readout.dtype
         if dataset == GAUSSIAN:
-            shape = (N_GAUSSIAN, input_dim(network))
+            shape = (N_GAUSSIAN, input_dim(self.network))
             x = normal(purpose_key(0, "gaussian inputs"), shape, dtype)
             return TrainTest(Batch(x, x[:, :0]))
-        return named_data(dataset, str(dtype))
+        return self._fitting(named_data(dataset, str(dtype)))
 
     def samples(self, n: int, dataset: str | None = None) -> Batch:
         """The first n training samples, or all if they are fewer, with their targets.
@@ -282,11 +296,33 @@ class Subject:
                 f"The run {self.run.id} names no data set: give `--dataset`, "
                 f"`{GAUSSIAN}` for standard normal inputs."
             )
-        return self._given(self.contract.data, "data")
+        return self._fitting(self._given(self.contract.data, "data"))
+
+    def _fitting(self, data: TrainTest) -> TrainTest:
+        """The data, if they are of the network's sizes.
+
+        Raises:
+            ConfigError: If they are not.
+        """
+        x, y = data.train
+        try:
+            found = eqx.filter_eval_shape(self.network, x[:1])
+        except (ConfigError, TypeError, ValueError):
+            raise ConfigError(
+                f"The network takes other inputs than those of shape {x.shape[1:]} "
+                "that the data have."
+            ) from None
+        wanted = y.shape[1:] if data.n_classes is None else (data.n_classes,)
+        if y.size and found.shape[1:] != wanted:
+            raise ConfigError(
+                f"The network gives outputs of shape {found.shape[1:]}, the data have "
+                f"targets of shape {wanted}."
+            )
+        return data
 
     def _given(self, give: Callable[[], Found] | None, what: str) -> Found:
         if give is None:
-            raise ConfigError(f"The run `{self.run.path}` has no {what}.")
+            raise ConfigError(f"A run of this kind has no {what}.")
         # What is drawn in float64 needs JAX's flag; float32 may be drawn under either.
         wide = self.run.config.get("precision") == "float64"
         with jax.enable_x64(True) if wide else contextlib.nullcontext():

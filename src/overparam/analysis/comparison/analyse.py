@@ -1,9 +1,11 @@
 """The analysis `compare`: did independently trained networks learn the same neurons?"""
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import polars as pl
@@ -14,13 +16,13 @@ from ...keys import purpose_key
 from ...plots.figure import COLOURS, panels
 from ...training.plan import Progress, silent
 from ..declaration import Findings
-from ..shallow import Shallow, shallow_at_rest
+from ..shallow import shallow_at_rest
 from ..subject import Subject
 from .distances import pooled
 from .nulls import PermutationTest, generator, permutation_test
 from .options import CompareOptions
 from .pairs import View, alignments, compare, noise_floor, travelled
-from .populations import populations
+from .populations import Neurons, populations, spaces_of
 
 
 SIGNIFICANT = 0.01
@@ -41,6 +43,7 @@ def analyse(
     names = [subject.name for subject in subjects]
     _check_outputs(networks)
     _check_different(networks, names)
+    options, told = _representable(networks, options)
     view = _view(x, options)
     starts = [
         _network_at(subject, 0, x) if 0 in subject.moments else None
@@ -71,7 +74,7 @@ def analyse(
             "alignment": aligned,
         },
         figures={"null": _null_figure(networks[:2], view)},
-        notes=_notes(table, rows, len(x), options),
+        notes=[*told, *_notes(table, rows, len(x), options)],
     )
 
 
@@ -80,8 +83,32 @@ def check(subject: Subject, options: CompareOptions) -> None:
     _network_at(subject, options.epoch, subject.data(options.dataset).train.x)
 
 
-def _network_at(subject: Subject, epoch: int | None, x: Any) -> Shallow:
+def _network_at(subject: Subject, epoch: int | None, x: Any) -> Neurons:
     return shallow_at_rest(subject.at(epoch), x)
+
+
+def _representable(
+    networks: Sequence[Neurons], options: CompareOptions
+) -> tuple[CompareOptions, list[str]]:
+    """Options without the spaces in which some of the networks have no neurons.
+
+    Raises:
+        ConfigError: If no space is left.
+    """
+    known = [spaces_of(network) for network in networks]
+    left = tuple(r for r in options.representations if all(r in k for k in known))
+    if not left:
+        raise ConfigError(
+            "Neurons without input weights that are directions can be compared in the "
+            f"representations {', '.join(known[0])} only."
+        )
+    if left == options.representations:
+        return options, []
+    note = (
+        "Neurons that are not directions of the inputs are compared in the "
+        f"representations {', '.join(left)} only."
+    )
+    return dataclasses.replace(options, representations=left), [note]
 
 
 def _with_ratio(
@@ -169,12 +196,12 @@ def _check_data(subjects: Sequence[Subject], options: CompareOptions) -> None:
         )
 
 
-def _check_different(networks: Sequence[Shallow], names: Sequence[str]) -> None:
+def _check_different(networks: Sequence[Neurons], names: Sequence[str]) -> None:
     for (one, a), (other, b) in itertools.combinations(
         zip(networks, names, strict=True), 2
     ):
-        parts = [(getattr(one, p), getattr(other, p)) for p in ("weights", "readout")]
-        if all(np.array_equal(*pair) for pair in parts):
+        leaves = [jax.tree.leaves(network) for network in (one, other)]
+        if len(leaves[0]) == len(leaves[1]) and all(map(np.array_equal, *leaves)):
             raise ConfigError(
                 f"The networks of `{a}` and `{b}` are one and the same: there is no "
                 "distance to estimate."

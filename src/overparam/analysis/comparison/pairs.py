@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ..shallow import Shallow
 from .distances import BANDWIDTHS, alignment, pooled, wasserstein
 from .nulls import (
     PermutationTest,
@@ -16,7 +15,7 @@ from .nulls import (
     permutation_test,
 )
 from .options import CompareOptions
-from .populations import Population, populations, responses
+from .populations import Neurons, Population, populations, responses
 from .sliced import sliced_wasserstein
 
 
@@ -36,7 +35,7 @@ class View:
     key: PRNGKeyArray
 
 
-def compare(a: Shallow, b: Shallow, view: View) -> list[dict[str, Any]]:
+def compare(a: Neurons, b: Neurons, view: View) -> list[dict[str, Any]]:
     """One row per representation and weighting."""
     rows = []
     for representation in view.options.representations:
@@ -53,7 +52,7 @@ def compare(a: Shallow, b: Shallow, view: View) -> list[dict[str, Any]]:
     return rows
 
 
-def noise_floor(a: Shallow, view: View) -> list[dict[str, Any]]:
+def noise_floor(a: Neurons, view: View) -> list[dict[str, Any]]:
     """The same measures for two random halves of one network."""
     rows = []
     for representation in view.options.representations:
@@ -71,7 +70,7 @@ def noise_floor(a: Shallow, view: View) -> list[dict[str, Any]]:
 
 
 def travelled(
-    a: Shallow, start: Shallow, view: View
+    a: Neurons, start: Neurons, view: View
 ) -> dict[tuple[str, str], PermutationTest]:
     r"""$\hat M^2$ from the initial neurons, by representation and weighting.
 
@@ -96,7 +95,7 @@ def travelled(
     return found
 
 
-def alignments(networks: Sequence[Shallow], view: View) -> Float[np.ndarray, "n n"]:
+def alignments(networks: Sequence[Neurons], view: View) -> Float[np.ndarray, "n n"]:
     """Kernel alignment of the features of every pair of networks."""
     features = [responses(network, view.probes) for network in networks]
     return np.array([[alignment(a, b) for b in features] for a in features])

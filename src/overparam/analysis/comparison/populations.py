@@ -9,6 +9,8 @@ from jaxtyping import Array, Float
 
 from ...checks import one_of
 from ...errors import ConfigError
+from ...networks.network import Network
+from ...networks.view import TwoLayerView
 from ...readouts.feature_cache import StoredFeatures, wide_gram
 from ..shallow import Shallow, feature_moments, readout_norms
 
@@ -22,6 +24,9 @@ ODD_ACTIVATIONS = frozenset({"tanh", "erf", "linear"})
 """Activations for which (w, u) and (-w, -u) are the same neuron."""
 
 Points = Float[np.ndarray, "n dim"]
+
+Neurons = Shallow | Network
+"""A two-layer network, or any other: then its neurons are its last features."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +71,20 @@ class Population:
         )
 
 
+def spaces_of(network: Neurons) -> tuple[Representation, ...]:
+    """The spaces in which the neurons of a network are points.
+
+    Radial neurons are points of the input space, and last features are functions.
+    """
+    if not isinstance(network, Shallow):
+        return ("function",)
+    if isinstance(network, TwoLayerView) and network.length is not None:
+        return ("raw", "function")
+    return REPRESENTATIONS
+
+
 def populations(
-    networks: Sequence[Shallow],
+    networks: Sequence[Neurons],
     representation: Representation,
     *,
     inputs: Float[Array, "n input_dim"],
@@ -99,7 +116,10 @@ def populations(
     one_of(WEIGHTINGS, weighting=weighting)
     check_comparable(networks, inputs)
     points = _points(networks, representation, inputs, probes)
-    odd = all(network.activation in ODD_ACTIVATIONS for network in networks)
+    odd = all(
+        isinstance(network, Shallow) and network.activation in ODD_ACTIVATIONS
+        for network in networks
+    )
     return [
         Population(
             points=block,
@@ -111,11 +131,11 @@ def populations(
 
 
 def check_comparable(
-    networks: Sequence[Shallow], inputs: Float[Array, "n input_dim"]
+    networks: Sequence[Neurons], inputs: Float[Array, "n input_dim"]
 ) -> None:
     """All networks take inputs of this dimension."""
     for network in networks:
-        if network.weights.shape[0] != inputs.shape[1]:
+        if isinstance(network, Shallow) and network.weights.shape[0] != inputs.shape[1]:
             raise ConfigError(
                 f"The source network takes {network.weights.shape[0]} inputs, the data "
                 f"have {inputs.shape[1]}."
@@ -123,7 +143,7 @@ def check_comparable(
 
 
 def responses(
-    network: Shallow, probes: Float[Array, "n_probes input_dim"]
+    network: Neurons, probes: Float[Array, "n_probes input_dim"]
 ) -> Float[np.ndarray, "width n_probes"]:
     """Standardised features on the probes, rows of norm 1; constant ones are zero."""
     features = np.asarray(network.features(probes), np.float64).T
@@ -133,14 +153,16 @@ def responses(
 
 
 def _points(
-    networks: Sequence[Shallow],
+    networks: Sequence[Neurons],
     representation: Representation,
     inputs: Float[Array, "n input_dim"],
     probes: Float[Array, "n_probes input_dim"],
 ) -> list[Points]:
     if representation == "function":
         return [responses(network, probes) for network in networks]
-    weights = [np.asarray(n.weights, np.float64).T for n in networks]
+    weights = [
+        np.asarray(n.weights, np.float64).T for n in networks if isinstance(n, Shallow)
+    ]
     if representation == "raw":
         return weights
     root = _second_moment_root(inputs)
@@ -168,8 +190,8 @@ def _unit_rms(blocks: list[Points]) -> list[Points]:
 
 
 def _weights(
-    network: Shallow, weighting: Weighting, inputs: Float[Array, "n input_dim"]
+    network: Neurons, weighting: Weighting, inputs: Float[Array, "n input_dim"]
 ) -> Float[np.ndarray, " width"]:
     if weighting == "uniform":
-        return np.ones(network.weights.shape[1])
+        return np.ones(network.readout.shape[0])
     return readout_norms(network) * feature_moments(network, inputs).std

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float64, Int
+from jaxtyping import Array, Float, Float64, Int, Shaped
 from numpy import ndarray
 
 from ...errors import ConfigError
@@ -29,7 +29,7 @@ IMAGE_BLOCK = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Mean loss and accuracy of each level."""
+    """Mean loss and accuracy of each level; NaN of targets that are no classes."""
 
     loss: Float64[ndarray, " levels"]
     accuracy: Float64[ndarray, " levels"]
@@ -40,11 +40,11 @@ def scores_after_pruning(
     curves: Mapping[str, PruningCurve],
     levels: Sequence[Mapping[str, int]],
     *,
-    data: tuple[Float[Array, "n *input"], Int[Array, " n"]],
+    data: tuple[Float[Array, "n *input"], Shaped[Array, "n *output"]],
     part: Part = "filter",
     loss: Loss = cross_entropy,
 ) -> Scores:
-    """Loss and accuracy of a classifier after pruning, at every level.
+    """Loss and accuracy of a network after pruning, at every level.
 
     Where only one hidden layer is pruned by whole neurons the features are computed
     once: removing neuron j sets its feature to 0, which is the same as a zero row of
@@ -54,7 +54,7 @@ def scores_after_pruning(
         network: The network of the curves.
         curves: From `pruning_curves`.
         levels: Number of removed parts by layer, for each level.
-        data: Inputs and labels.
+        data: Inputs and targets: labels, or numbers.
         part: The part of the curves.
         loss: Loss of outputs and labels, averaged over the batch.
     """
@@ -74,7 +74,7 @@ def scores_after_pruning(
 
 def scores(
     network: Network,
-    data: tuple[Float[Array, "n *input"], Int[Array, " n"]],
+    data: tuple[Float[Array, "n *input"], Shaped[Array, "n *output"]],
     *,
     loss: Loss = cross_entropy,
 ) -> tuple[float, float]:
@@ -102,11 +102,12 @@ def _readouts(
 def _average(
     network: Network,
     readouts: Float[Array, "levels width n_outputs"],
-    data: tuple[Float[Array, "n *input"], Int[Array, " n"]],
+    data: tuple[Float[Array, "n *input"], Shaped[Array, "n *output"]],
     loss: Loss,
 ) -> Scores:
     x, y = data
-    check_labels(y, readouts.shape[2], n_samples=len(x))
+    if is_classes(y):
+        check_labels(y, readouts.shape[2], n_samples=len(x))
     sums = np.zeros((2, readouts.shape[0]))
     rows = IMAGE_BLOCK if x.ndim == 4 else BLOCK
     for start in range(0, x.shape[0], rows):
@@ -115,19 +116,26 @@ def _average(
     return Scores(loss=sums[0] / x.shape[0], accuracy=sums[1] / x.shape[0])
 
 
+def is_classes(targets: Array) -> bool:
+    """Whether targets are classes, and not numbers."""
+    return jnp.issubdtype(targets.dtype, jnp.integer)
+
+
 @eqx.filter_jit
 def _block_sums(
     network: Network,
     readouts: Float[Array, "levels width n_outputs"],
     loss: Loss,
     x: Float[Array, "n *input"],
-    y: Int[Array, " n"],
+    y: Shaped[Array, "n *output"],
 ) -> Float[Array, "2 levels"]:
     n_levels, width, n_outputs = readouts.shape
     joined = jnp.moveaxis(readouts, 0, 1).reshape(width, n_levels * n_outputs)
     outputs = network.scale * (network.features(x) @ joined)
     outputs = jnp.moveaxis(outputs.reshape(-1, n_levels, n_outputs), 1, 0)
     losses = jax.vmap(loss, in_axes=(0, None))(outputs, y)
-    shares = jax.vmap(accuracy, in_axes=(0, None))(outputs, y)
+    shares = jnp.full_like(losses, jnp.nan)
+    if is_classes(y):
+        shares = jax.vmap(accuracy, in_axes=(0, None))(outputs, y)
     # Whole numbers of hits, so that accuracies are exact fractions.
     return jnp.stack([x.shape[0] * losses, jnp.round(x.shape[0] * shares)])

@@ -1,5 +1,6 @@
 """The analysis `prune`: stored networks at every pruning level."""
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 
@@ -8,10 +9,10 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...errors import ConfigError
+from ...errors import ConfigError, DataError
 from ...networks.layers import parameters
 from ...networks.network import Network
-from ...objectives.losses import cross_entropy
+from ...objectives.losses import Loss, cross_entropy, half_squared_error
 from ...plots.figure import COLOURS, panels
 from ...training.plan import Progress, silent
 from ..declaration import Findings
@@ -40,9 +41,9 @@ def analyse(
     subjects, curves, notes = networks_of(subjects, curves_of)
     networks = [subject.network for subject in subjects]
     rows = []
-    for subject, network in zip(subjects, networks, strict=True):
+    for subject in subjects:
         progress(len(rows), len(subjects))
-        rows.append(_rows(subject, network, options))
+        rows.append(_rows(subject, options, notes))
     frame = pl.concat(
         [
             _labelled(subject, found)
@@ -64,17 +65,27 @@ def check(subject: Subject, options: PruneOptions) -> None:
     pruning_curves(subject.network, part=options.part, layers=options.patterns)
 
 
-def _rows(subject: Subject, network: Network, options: PruneOptions) -> list[Row]:
+def _rows(subject: Subject, options: PruneOptions, notes: list[str]) -> list[Row]:
+    parts, loss, exact = {}, half_squared_error, None
     try:
-        data = subject.data()
+        data = subject.data(options.dataset)
+        parts = data.parts if data.train.y.size else {}
+        if data.n_classes is not None:
+            loss = _class_loss(subject)
+    except (ConfigError, DataError) as error:
+        notes.append(f"Scores of {subject.title} are left out: {error}")
+    with contextlib.suppress(ConfigError):
+        exact = subject.teacher().risk
+        exact(subject.network)
+    return pruning_rows(subject.network, parts, options, loss=loss, risk=exact)
+
+
+def _class_loss(subject: Subject) -> Loss:
+    """The loss of the training, where that is one of classes."""
+    try:
+        return subject.objective().loss
     except ConfigError:
-        return pruning_rows(network, {}, options)
-    if data.n_classes is None:
-        return pruning_rows(network, {}, options)
-    # A network of no run is scored as classes are, whatever it was trained on.
-    alone = subject.contract.objective is None
-    loss = cross_entropy if alone else subject.objective().loss
-    return pruning_rows(network, data.parts, options, loss=loss)
+        return cross_entropy
 
 
 def _labelled(subject: Subject, rows: Sequence[Row]) -> pl.DataFrame:
@@ -96,26 +107,26 @@ def _figure(
     rows: Sequence[Sequence[Row]],
     options: PruneOptions,
 ) -> Figure:
-    scored = any("test_accuracy" in row for found in rows for row in found)
+    score = _score(rows)
     caption = f"{options.part}, {options.scope}; " + "; ".join(
         sorted({_parametrisation(subject) for subject in subjects})
     )
-    figure, axes = panels(1, 2 if scored else 1, width=4.4, height=3.6, caption=caption)
+    figure, axes = panels(1, 2 if score else 1, width=4.4, height=3.6, caption=caption)
     for index, subject in enumerate(subjects):
         colour = COLOURS[index % len(COLOURS)]
         label = _label(subject) if index < len(COLOURS) else None
         _ratio_against_error(
             axes[0, 0], networks[index], curves[index], options, colour, label
         )
-        if scored:
-            _accuracy_against_ratio(axes[0, 1], rows[index], colour)
+        if score:
+            _against_ratio(axes[0, 1], rows[index], score, colour)
     _gaussian_limit(axes[0, 0], curves[0], networks[0], options)
     axes[0, 0].set_xlabel("allowed relative squared error")
     axes[0, 0].set_ylabel("removed fraction of the weights")
     axes[0, 0].legend()
-    if scored:
+    if score:
         axes[0, 1].set_xlabel("removed fraction of the weights")
-        axes[0, 1].set_ylabel("test accuracy")
+        axes[0, 1].set_ylabel(score.replace("_", " "))
     return figure
 
 
@@ -155,11 +166,18 @@ def _gaussian_limit(
     axes.plot(errors, ratios, ":", color="0.4", label="Gaussian weights")
 
 
-def _accuracy_against_ratio(axes: Axes, rows: Sequence[Row], colour: str) -> None:
-    chosen = [row for row in rows if row["by_ratio"] and "test_accuracy" in row]
+def _score(rows: Sequence[Sequence[Row]]) -> str | None:
+    """What the networks are judged by: the best of what was measured of any."""
+    found = {name for each in rows for row in each for name in row}
+    names = ("test_accuracy", "risk", "test_loss", "train_accuracy", "train_loss")
+    return next((name for name in names if name in found), None)
+
+
+def _against_ratio(axes: Axes, rows: Sequence[Row], score: str, colour: str) -> None:
+    chosen = [row for row in rows if row["by_ratio"] and score in row]
     axes.plot(
         [row["pruning_ratio"] for row in chosen],
-        [row["test_accuracy"] for row in chosen],
+        [row[score] for row in chosen],
         color=colour,
         marker=".",
     )

@@ -29,6 +29,10 @@ ACTIVE_AT_ZERO = frozenset({"sigmoid"})
 """Activations whose value at 0 is not 0: a zeroed neuron still gives an output."""
 
 
+_BESIDE = {"layers": ("biases",), "weights": ("mean", "std", "gates")}
+"""What else a neuron has, by the field of its weights."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PruningRatios:
     """How much of a network is gone, counted in four ways; fractions in [0, 1]."""
@@ -41,7 +45,7 @@ class PruningRatios:
     """As the published code counts: an unpruned first convolution counts as gone."""
     removed: float | None
     """Parameters gone after physical removal, the readout counted; `None` where parts
-    cannot be removed."""
+    are no neurons of one chain."""
     columns: Mapping[str, float]
     """Removed fraction of the parts of every layer."""
 
@@ -254,18 +258,33 @@ def _removed_ratio(
     counts: Mapping[str, int],
     part: Part,
 ) -> float | None:
-    if part != "filter":
-        return None
-    try:
-        names = chain(network)
-    except ConfigError:
+    names = _chain_of_units(network)
+    if part != "filter" or not names:
         return None
     left, lost = 0, 0
     for name in names:
         *window, rows, columns = shapes[name]
-        left += math.prod(window) * (rows - lost) * (columns - counts.get(name, 0))
+        units = columns - counts.get(name, 0)
+        left += math.prod(window) * (rows - lost) * units
+        for beside in _BESIDE.get(name.partition(".")[0], ()):
+            place = name.replace(name.partition(".")[0], beside)
+            left += math.prod(shapes.get(place, (0,))[:-1]) * units
         lost = counts.get(name, 0)
     return 1 - left / sum(math.prod(shape) for shape in shapes.values())
+
+
+def _chain_of_units(network: Network) -> tuple[str, ...]:
+    """Names of the weights of a network that is one chain of neurons, else nothing.
+
+    What a zeroed neuron still gives is a constant, for which no parameters are needed
+    but those of an output bias, which are not counted.
+    """
+    if isinstance(network, VGG):
+        return (*(f"kernels.{i}" for i in range(len(network.kernels))), READOUT)
+    if isinstance(network, MLP):
+        return (*(f"layers.{i}" for i in range(len(network.layers))), READOUT)
+    has_weights = {"weights", READOUT} <= parameters(network).keys()
+    return ("weights", READOUT) if has_weights else ()
 
 
 def _checked(weights: Float[Array, "*shape"], name: str) -> ndarray:

@@ -12,8 +12,8 @@ from ..declaration import Analysis
 class PruneOptions:
     """How much of stored networks can be removed, and what does it cost?
 
-    Works on any stored network; accuracies need a run of heavy-tails, whose data are
-    known. Several runs, or a folder of runs, give one table.
+    Works on any stored network, scored on the data of its run; where the teacher is
+    known, by the exact risk too. Several runs, or a folder of runs, give one table.
 
     Examples:
       overparam analyse 3f2a prune
@@ -33,6 +33,9 @@ class PruneOptions:
     layers: str = ""
     """Patterns of the pruned layers, separated by commas; empty for every hidden weight
     layer but a first convolution."""
+
+    dataset: str | None = None
+    """Data set of the scores, for runs that name none."""
 
     def __post_init__(self) -> None:
         for eps in self.errors:

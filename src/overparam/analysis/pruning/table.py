@@ -1,15 +1,15 @@
 """The pruning table of a network: every level with its ratios and accuracies."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...data.source import Batch
 from ...networks.network import Network
 from ...objectives.losses import Loss, cross_entropy
-from .accuracy import scores_after_pruning
+from .accuracy import is_classes, scores_after_pruning
 from .curves import PruningCurve, counts_for_error, counts_for_ratio
-from .networks import pruning_curves, pruning_ratios
+from .networks import masked, pruning_curves, pruning_ratios
 from .options import PruneOptions
 
 
@@ -38,10 +38,12 @@ def pruning_rows(
     options: PruneOptions | None = None,
     *,
     loss: Loss = cross_entropy,
+    risk: Callable[[Network], float] | None = None,
 ) -> list[Row]:
     """One row per level: by allowed error, then by fraction.
 
-    Losses and accuracies are of the parts of the data that are given.
+    Losses and accuracies are of the parts of the data that are given, `risk` is the
+    exact risk of a network, where it is known.
     """
     options = options or PruneOptions()
     part = options.part
@@ -69,7 +71,12 @@ def pruning_rows(
             network, curves, levels, data=batch, part=part, loss=loss
         )
         for row, value, share in zip(rows, scores.loss, scores.accuracy, strict=True):
-            row[f"{name}_loss"], row[f"{name}_accuracy"] = float(value), float(share)
+            row[f"{name}_loss"] = float(value)
+            if is_classes(batch.y):
+                row[f"{name}_accuracy"] = float(share)
+    if risk is not None:
+        for row, counts in zip(rows, levels, strict=True):
+            row["risk"] = risk(masked(network, curves, counts, part=part))
     return rows
 
 

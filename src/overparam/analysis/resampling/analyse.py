@@ -1,15 +1,21 @@
 """The analysis `resample`: how few neurons of a wide network are enough."""
 
+import dataclasses
 from collections.abc import Sequence
 
+import jax.numpy as jnp
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
+from ...data.source import Batch
 from ...data.train_test import TrainTest
 from ...errors import ConfigError
 from ...memory import Need, check_memory
+from ...networks.activations import ACTIVATIONS
+from ...networks.two_layer import TwoLayer
 from ...plots.figure import COLOURS, logarithmic, panels
+from ...readouts.feature_cache import StoredFeatures, cache_features
 from ...training.plan import Progress, silent
 from ..declaration import Findings
 from ..shallow import Shallow, feature_moments, shallow_at_rest
@@ -33,13 +39,13 @@ def analyse(
             zero on the data.
     """
     (subject,) = subjects
-    data = subject.data(options.dataset)
+    network, data = _neurons(subject, options)
+    options, told = _comparable(network, options)
     x = data.train.x
-    network = _network(subject, data, options)
     _check_size(network.weights.shape[0], len(x), options)
     moments = feature_moments(network, x[: options.n_fit])
     varying = int(np.count_nonzero(moments.std > 0))
-    notes = _notes(len(moments.std), varying, data, options)
+    notes = [*told, *_notes(len(moments.std), varying, data, options)]
     errors = sampling_errors(network, x[:N_ERROR_INPUTS], options)
     tables, figures = {}, {"error": error_figure(errors)}
     splits = _splits(data, options)
@@ -58,11 +64,45 @@ def analyse(
 
 def check(subject: Subject, options: ResampleOptions) -> None:
     """Refuse a network without neurons to draw, or without inputs for it."""
-    _network(subject, subject.data(options.dataset), options)
+    _neurons(subject, options)
 
 
-def _network(subject: Subject, data: TrainTest, options: ResampleOptions) -> Shallow:
-    return shallow_at_rest(subject.at(options.epoch), data.train.x)
+def _neurons(subject: Subject, options: ResampleOptions) -> tuple[Shallow, TrainTest]:
+    """The neurons to draw from, with the data they take.
+
+    Of a deeper network these are its last features, which take themselves.
+    """
+    data = subject.data(options.dataset)
+    found = shallow_at_rest(subject.at(options.epoch), data.train.x)
+    if isinstance(found, Shallow):
+        return found, data
+    parts = []
+    for part in data.parts.values():
+        features = cache_features(found, part.x)
+        if not isinstance(features, StoredFeatures):
+            raise ConfigError(
+                f"The last features of {len(part.x)} samples need more memory than is "
+                "given to features; analyse a run on fewer samples."
+            )
+        parts.append(Batch(features.values, part.y))
+    width = found.readout.shape[0]
+    last = TwoLayer(
+        weights=jnp.eye(width, dtype=found.readout.dtype),
+        readout=found.readout,
+        activation="linear",
+        scale=found.scale,
+    )
+    return last, TrainTest(*parts, n_classes=data.n_classes)
+
+
+def _comparable(
+    network: Shallow, options: ResampleOptions
+) -> tuple[ResampleOptions, list[str]]:
+    """Options without random first layers for neurons that are not of one."""
+    if not options.random or network.activation in ACTIVATIONS.keys() - {"linear"}:
+        return options, []
+    note = "There are no random features to compare with: they have no first layer."
+    return dataclasses.replace(options, random=()), [note]
 
 
 def _check_size(input_dim: int, n_inputs: int, options: ResampleOptions) -> None:

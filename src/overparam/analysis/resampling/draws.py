@@ -4,6 +4,7 @@ A wide network is $f = s \sum_j u_j \phi_j$; a draw of k neurons with probabilit
 and readout $u_j / (k p_j)$ is an unbiased estimate of it.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -13,7 +14,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ...checks import one_of, positive
 from ...errors import ConfigError
-from ...networks.network import Network
+from ...networks.view import TwoLayerView
 from ..shallow import Shallow, feature_moments, readout_norms, select_neurons, shallow
 from .laws import Probabilities, custom_law
 
@@ -85,7 +86,7 @@ def draw(
     return _draw(*np.unique(indices, return_counts=True), law, method)
 
 
-def corrected(network: Network, drawn: Draw) -> Shallow:
+def corrected(network: Shallow, drawn: Draw) -> Shallow:
     r"""The drawn network with readout $n_j u_j / (k p_j)$: the wide one on average.
 
     Raises:
@@ -104,7 +105,7 @@ def corrected(network: Network, drawn: Draw) -> Shallow:
 
 
 def predicted_error(
-    network: Network,
+    network: Shallow,
     law: Probabilities,
     k: int,
     *,
@@ -127,7 +128,11 @@ def predicted_error(
     if np.any((law == 0) & (needed > 0)):
         return np.inf
     ratios = np.divide(needed**2, law, out=np.zeros_like(law), where=law > 0)
-    outputs = np.asarray(source(data), np.float64)
+    # Nothing of what all neurons have in common is drawn.
+    alone = source
+    if isinstance(source, TwoLayerView):
+        alone = dataclasses.replace(source, skip=None, output_bias=None)
+    outputs = np.asarray(alone(data), np.float64)
     power = np.mean(np.sum(outputs**2, axis=1))
     return float(source.scale**2 * ratios.sum() - power) / k
 

@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ...errors import ConfigError
-from ...networks.network import Network
 from ...readouts.feature_cache import cache_features, wide_gram
 from ..shallow import (
     FeatureMoments,
@@ -37,7 +36,7 @@ LEVERAGE_RIDGE = 1e-3
 
 
 def sampling_law(
-    network: Network,
+    network: Shallow,
     kind: LawName,
     *,
     data: Float[Array, "n input_dim"],
@@ -90,7 +89,7 @@ def custom_law(weights: Float[np.ndarray, " width"]) -> Probabilities:
     return weights / weights.sum()
 
 
-def optimal_law(network: Network, moments: FeatureMoments) -> Probabilities:
+def optimal_law(network: Shallow, moments: FeatureMoments) -> Probabilities:
     r"""$p^*_j \propto \|u_j\| \sqrt{E\phi_j^2}$, of smallest error without refit."""
     return custom_law(readout_norms(network) * moments.rms)
 
@@ -125,7 +124,7 @@ def _strengths(
 
 
 def leverage_scores(
-    network: Network, data: Float[Array, "n input_dim"]
+    network: Shallow, data: Float[Array, "n input_dim"]
 ) -> Float[np.ndarray, " width"]:
     r"""Ridge leverage scores of the features, the diagonal of $G (G + \lambda I)^{-1}$.
 
@@ -133,7 +132,7 @@ def leverage_scores(
 
     Reference: Alaoui and Mahoney 2015, arXiv 1411.0306, for columns of a kernel.
     """
-    G = wide_gram(cache_features(network, data))
+    G = wide_gram(cache_features(network, data))  # pyright: ignore[reportArgumentType]
     ridge = LEVERAGE_RIDGE * float(np.trace(G)) / len(G)
     inverse = np.linalg.inv(G + ridge * np.eye(len(G)))
     return np.clip(1 - ridge * np.diag(inverse), 0.0, 1.0)

@@ -9,7 +9,7 @@ import polars as pl
 from ...analysis.resampling.efficiency import Splits, efficiency
 from ...analysis.resampling.options import ResampleOptions
 from ...analysis.resampling.refit import Sample, fit_sample
-from ...analysis.shallow import shallow_at_rest
+from ...analysis.shallow import shallow, shallow_at_rest
 from ...analysis.subject import Subject
 from ...store.read import StoredRun
 from ...studies.contract import as_subject
@@ -53,7 +53,7 @@ def efficiency_of(
     subject = as_subject(run)
     data = subject.data()
     assert data.test is not None
-    network = shallow_at_rest(subject.at(epoch), data.train.x)
+    network = shallow(shallow_at_rest(subject.at(epoch), data.train.x))
     fit = fit_sample(Sample(*data.train), options.n_fit)
     return efficiency(network, Splits(fit, Sample(*data.test)), options)
 
