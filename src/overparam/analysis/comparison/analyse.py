@@ -84,7 +84,10 @@ def check(subject: Subject, options: CompareOptions) -> None:
 
 
 def _network_at(subject: Subject, epoch: int | None, x: Any) -> Neurons:
-    return shallow_at_rest(subject.at(epoch), x)
+    network = subject.at(epoch)
+    # Runs of other precision look at the same inputs.
+    network = jax.tree.map(lambda leaf: leaf.astype(x.dtype), network)
+    return shallow_at_rest(network, x)
 
 
 def _representable(

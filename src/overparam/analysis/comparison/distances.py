@@ -175,4 +175,7 @@ def _normalised(weights: Shares) -> Shares:
 
 
 def _pairs(p: Shares, towards: Shares) -> Float[np.ndarray, " columns"]:
-    return np.sum(p * towards, axis=0) / (1 - np.sum(p**2, axis=0))
+    """The mean over pairs of neurons; NaN where all weight is on a single one."""
+    others = 1 - np.sum(p**2, axis=0)
+    sums = np.sum(p * towards, axis=0)
+    return np.divide(sums, others, out=np.full_like(sums, np.nan), where=others > 0)

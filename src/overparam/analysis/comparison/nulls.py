@@ -115,6 +115,8 @@ def bootstrap_interval(
         return both.statistics(multiplicities * side, multiplicities * (1 - side))
 
     values = _in_blocks(counts, statistics, n_resamples)
+    # A resample of a few neurons may hold one of them only, and then no pairs.
+    values = values[np.isfinite(values)] if np.isfinite(values).any() else values
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Interval(estimate=both.statistic(), low=float(low), high=float(high))
 
