@@ -75,8 +75,9 @@ def _rows(subject: Subject, options: PruneOptions, notes: list[str]) -> list[Row
     except (ConfigError, DataError) as error:
         notes.append(f"Scores of {subject.title} are left out: {error}")
     with contextlib.suppress(ConfigError):
-        exact = subject.teacher().risk
-        exact(subject.network)
+        risk = subject.teacher().risk
+        risk(subject.network)
+        exact = risk
     return pruning_rows(subject.network, parts, options, loss=loss, risk=exact)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ...errors import ConfigError
+from ...networks.network import Network
 from ...readouts.feature_cache import cache_features, wide_gram
 from ..shallow import (
     FeatureMoments,
@@ -36,7 +37,7 @@ LEVERAGE_RIDGE = 1e-3
 
 
 def sampling_law(
-    network: Shallow,
+    network: Network | Shallow,
     kind: LawName,
     *,
     data: Float[Array, "n input_dim"],

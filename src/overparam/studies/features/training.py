@@ -78,7 +78,9 @@ def _repopulated(
     at_rest = frozen(network, images.train.x)
     law = sampling_law(at_rest, "importance", data=images.train.x)
     key = jax.random.fold_in(purpose_key(config.seed, "repopulation"), number)
-    return repopulate(network, law, jitter=config.jitter, key=key)
+    drawn = repopulate(network, law, jitter=config.jitter, key=key)
+    assert isinstance(drawn, Network)
+    return drawn
 
 
 def _train_stage(
