@@ -66,8 +66,10 @@ class Teacher:
             raise ConfigError(
                 "The inputs are not Gaussian: their risk has no closed form."
             )
-        student = two_layer_view(network).plain()
-        return population.risk(student, self.network, covariance=self.covariance)
+        student, planted = (
+            two_layer_view(each).plain() for each in (network, self.network)
+        )
+        return population.risk(student, planted, covariance=self.covariance)
 
 
 @dataclass(frozen=True, kw_only=True)

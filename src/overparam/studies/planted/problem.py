@@ -25,6 +25,7 @@ N_SAMPLES = 10_000
 def data(config: Planted, stored: Mapping[str, np.ndarray]) -> TrainTest:
     """Fresh samples of the stream."""
     planted = teacher(config, stored)
+    assert isinstance(planted.network, TwoLayer)
     mixing = None
     if planted.covariance is not None:
         mixing = jnp.asarray(np.sqrt(planted.covariance), config.precision)
