@@ -147,3 +147,18 @@ def test_classes_stay_whole_numbers_and_float32_is_doubled():
     assert surface.start.dtype == np.float64
     # Both neurons are equal, and so are the outputs: one bit per sample.
     assert surface.value_and_gradient(surface.start)[0] == pytest.approx(np.log(2))
+
+
+def _mean_output(outputs, targets):
+    del targets
+    return jnp.mean(outputs)
+
+
+def test_a_loss_without_curvature_has_none():
+    student = LinearReadout(jnp.ones((21, 20)))  # Lanczos, not the whole matrix.
+    x = jnp.ones((3, 21))
+    found = smallest_curvatures(student, EmpiricalLoss(x, x, _mean_output), count=2)
+    assert_allclose(found.values, 0)
+    norm = np.linalg.norm(np.asarray(found.direction.readout))
+    assert norm == pytest.approx(1)
+    assert found.gradient_norm == pytest.approx(np.sqrt(21 / 20))

@@ -134,6 +134,9 @@ def _lowest(
         return values[:count], vectors[:, :count]
     n_vectors = ("Lanczos vectors", max(4 * count, _LANCZOS_VECTORS))
     check_memory(Need("the Hessian", (("weights", surface.size), n_vectors), 8))
+    if not np.any(surface.shifted(0.0) @ _start(surface)):
+        # It takes a random vector to 0: there is none, as where every margin is kept.
+        return np.zeros(count), np.eye(surface.size, count)
     try:
         # ARPACK's accuracy is relative to an eigenvalue: shifted, none is near 0.
         shift = 1.1 * abs(float(_lanczos(surface, 0.0, 1, "LM", 0.01)[0][0]))
@@ -153,7 +156,11 @@ def _lanczos(
     options: dict[str, Any] = {
         "tol": tolerance,
         "ncv": max(4 * count, _LANCZOS_VECTORS),
-        "v0": np.random.default_rng(0).standard_normal(surface.size),
+        "v0": _start(surface),
     }
     found: Any = eigsh(surface.shifted(shift), k=count, which=which, **options)
     return found
+
+
+def _start(surface: Surface) -> Vector:
+    return np.random.default_rng(0).standard_normal(surface.size)
