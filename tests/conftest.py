@@ -16,7 +16,7 @@ import hypothesis
 import jax
 import pytest
 
-from overparam.data.catalogue import load_data
+from overparam.data import load_data
 from overparam.data.files.locate import locate
 from overparam.data.files.official import OFFICIAL
 

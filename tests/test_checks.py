@@ -5,9 +5,9 @@ import math
 import pytest
 
 from overparam.checks import MOST, at_least, counts, in_range, one_of, positive
-from overparam.data.sources.circle import lattice_inputs
+from overparam.data import lattice_inputs
 from overparam.errors import ConfigError
-from overparam.training.plan import Plan
+from overparam.training import Plan
 
 
 HOSTILE = [math.nan, math.inf, -math.inf, 10**400, -(10**400), 10**5000, "3", True, []]

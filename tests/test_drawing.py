@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 
 import overparam
-from overparam.data.sources.circle import CircleTeacher
-from overparam.data.sources.mixture import direction, gaussian_mixture
-from overparam.data.sources.torus import sample_student, sample_teacher
-from overparam.networks.deep import mlp
-from overparam.networks.feature_laws import random_features
-from overparam.networks.initialise import two_layer
-from overparam.noise.stable import isotropic_stable, symmetric_stable
+from overparam import two_layer
+from overparam.data import (
+    CircleTeacher,
+    gaussian_mixture,
+    sample_student,
+    sample_teacher,
+)
+from overparam.data.sources.mixture import direction
+from overparam.networks import mlp, random_features
+from overparam.noise import isotropic_stable, symmetric_stable
 from overparam.studies.recovery.config import Recovery
 from overparam.studies.timescales.config import Timescales
 from overparam.studies.timescales.setup import inputs, student_points, teacher_points

@@ -10,19 +10,19 @@ import pytest
 from overparam.analysis.catalogue import ANALYSES
 from overparam.analysis.declaration import Findings
 from overparam.analysis.subject import networks_of
-from overparam.data.sources.planted import decaying_covariance
+from overparam.data import decaying_covariance
 from overparam.errors import ConfigError, OverparamError
-from overparam.limits.population import risk
-from overparam.networks.deep import MLP
-from overparam.networks.files.serialise import to_arrays
-from overparam.networks.linear import LinearReadout
-from overparam.networks.radial import RadialFeatures
-from overparam.networks.standardised import StandardisedTwoLayer
-from overparam.networks.threshold import ThresholdReLU
-from overparam.networks.two_layer import TwoLayer
-from overparam.store.read import StoredRun, read_run
-from overparam.store.record import RunRecord
-from overparam.store.run import open_run
+from overparam.limits import risk
+from overparam.networks import (
+    MLP,
+    LinearReadout,
+    RadialFeatures,
+    StandardisedTwoLayer,
+    ThresholdReLU,
+    TwoLayer,
+    to_arrays,
+)
+from overparam.store import RunRecord, StoredRun, open_run, read_run
 from overparam.studies import registry
 from overparam.studies.contract import as_subject
 

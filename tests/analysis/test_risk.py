@@ -8,15 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.analysis.risk import EmpiricalLoss, ExactRisk, judged
+from overparam.analysis import ExactRisk
+from overparam.analysis.risk import EmpiricalLoss, judged
 from overparam.analysis.subject import Contract, Subject, Teacher
-from overparam.data.source import Batch
+from overparam.data import Batch
 from overparam.data.train_test import TrainTest
 from overparam.errors import ConfigError
-from overparam.limits.population import risk
-from overparam.networks.two_layer import TwoLayer
-from overparam.networks.view import TwoLayerView, two_layer_view
-from overparam.objectives.losses import half_squared_error
+from overparam.limits import risk
+from overparam.networks import TwoLayer, two_layer_view
+from overparam.networks.view import TwoLayerView
+from overparam.objectives import half_squared_error
 from overparam.objectives.objective import Objective
 
 

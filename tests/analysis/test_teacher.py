@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.analysis.teacher import describe_teacher
-from overparam.data.sources.planted import PlantedStream, teacher
+from overparam.analysis import describe_teacher
+from overparam.data import PlantedStream, teacher
 from overparam.errors import ConfigError
-from overparam.limits.population import plateau_levels
+from overparam.limits import plateau_levels
 
 
 @pytest.mark.parametrize("noise", [None, 0.5])

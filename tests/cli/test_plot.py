@@ -6,8 +6,7 @@ import pytest
 from overparam.cli.main import run_command
 from overparam.cli.verbs.plot import Plotting
 from overparam.report.differences import unlike
-from overparam.store.record import RunRecord
-from overparam.store.run import open_run
+from overparam.store import RunRecord, open_run
 
 
 def store(root, *, n_records=4, loss=None, **config):

@@ -2,8 +2,13 @@
 
 import numpy as np
 
-from overparam.convex.programs.patterns import Patterns, patterns_of, with_directions
-from overparam.convex.programs.program import Program, convex_program
+from overparam.convex import (
+    Patterns,
+    Program,
+    convex_program,
+    patterns_of,
+    with_directions,
+)
 
 
 class Problem:

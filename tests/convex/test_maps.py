@@ -5,25 +5,20 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from overparam.convex.certificates.certificate import (
+from overparam.convex import (
     certify_network,
-    loose_activation,
-    loose_bound,
-)
-from overparam.convex.maps import (
+    convex_program,
+    enumerate_patterns,
     from_network,
     network_objective,
-    network_patterns,
-    predict,
+    solve,
     to_network,
+    with_directions,
 )
-from overparam.convex.programs.patterns import enumerate_patterns, with_directions
-from overparam.convex.programs.program import convex_program
-from overparam.convex.solvers.interior_point import solve
+from overparam.convex.certificates.certificate import loose_activation, loose_bound
+from overparam.convex.maps import network_patterns, predict
 from overparam.errors import ConfigError
-from overparam.networks.files.serialise import from_arrays, to_arrays
-from overparam.networks.gated import GatedTwoLayer
-from overparam.networks.two_layer import TwoLayer
+from overparam.networks import GatedTwoLayer, TwoLayer, from_arrays, to_arrays
 
 from .problems import Problem
 

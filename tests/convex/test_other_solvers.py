@@ -5,14 +5,18 @@ import builtins
 import numpy as np
 import pytest
 
-from overparam.convex.programs.patterns import Patterns, enumerate_patterns
-from overparam.convex.programs.program import convex_program
-from overparam.convex.solvers.admm import solve_admm
+from overparam.convex import (
+    Patterns,
+    convex_program,
+    enumerate_patterns,
+    regularisation_path,
+    solve,
+    solve_admm,
+    solve_reference,
+    without_idle_rows,
+)
 from overparam.convex.solvers.column_generation import generate_columns
-from overparam.convex.solvers.interior_point import solve
-from overparam.convex.solvers.path import largest_penalty, regularisation_path, screened
-from overparam.convex.solvers.presolve import without_idle_rows
-from overparam.convex.solvers.reference import solve_reference
+from overparam.convex.solvers.path import largest_penalty, screened
 from overparam.errors import ConfigError
 
 from .problems import Problem, legacy_problem

@@ -5,12 +5,17 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from overparam.convex.maps import network_objective, to_network
-from overparam.convex.programs.patterns import Patterns, patterns_of
-from overparam.convex.programs.program import convex_program, with_bias
-from overparam.convex.solvers.admm import solve_admm
-from overparam.convex.solvers.interior_point import solve
-from overparam.convex.solvers.reference import solve_reference
+from overparam.convex import (
+    Patterns,
+    convex_program,
+    network_objective,
+    patterns_of,
+    solve,
+    solve_admm,
+    solve_reference,
+    to_network,
+    with_bias,
+)
 from overparam.errors import ConfigError, DataError
 
 from .problems import Problem

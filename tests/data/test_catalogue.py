@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from overparam.data.catalogue import entries, fetch, load_data, verify
+from overparam.data import load_data
+from overparam.data.catalogue import entries, fetch, verify
 from overparam.data.files.official import OFFICIAL
 from overparam.errors import ConfigError, DataError
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overparam.data.dataset import Dataset, Split
+from overparam.data import Dataset, Split
 from overparam.data.files.official import Normalisation
 from overparam.errors import ConfigError
 

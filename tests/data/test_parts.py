@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overparam.data.dataset import Split
+from overparam.data import Split
 from overparam.data.parts import check_classes, hold_out, take
 from overparam.errors import ConfigError
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from overparam.data.source import Table
+from overparam.data import Table
 from overparam.errors import ConfigError
 
 

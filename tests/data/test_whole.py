@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import pytest
 
-from overparam.data.source import Batch
+from overparam.data import Batch
 from overparam.data.whole import Whole
 
 

@@ -7,15 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from overparam.data.source import Batch
-from overparam.data.sources.circle import (
+from overparam.data import (
+    Batch,
     CircleTeacher,
     lattice_inputs,
     uniform_angles,
     unit_vectors,
 )
-from overparam.networks.two_layer import TwoLayer
-from overparam.readouts.circle.moments import SampledMoments
+from overparam.networks import TwoLayer
+from overparam.readouts import SampledMoments
 
 
 def lattice(n_samples: int = 4096, teacher_width: int = 4096, gamma: float = 100.0):

@@ -4,11 +4,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from overparam.data.source import Table
-from overparam.data.sources.planted import PlantedStream, teacher
-from overparam.dynamics.descent import Descent
-from overparam.networks.initialise import two_layer
-from overparam.training.plan import Plan, Training
+from overparam import two_layer
+from overparam.data import PlantedStream, Table, teacher
+from overparam.dynamics import Descent
+from overparam.training import Plan, Training
 
 
 PLAN = Plan(n_steps=60, batch_size=5, record_every=20)

@@ -7,14 +7,17 @@ import optax
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from overparam.data.source import Batch
-from overparam.dynamics.descent import Descent
-from overparam.dynamics.optimisers.schedules import StepDecay
+from overparam import two_layer
+from overparam.data import Batch
+from overparam.dynamics import Descent, StepDecay
 from overparam.errors import ConfigError
-from overparam.networks.initialise import two_layer
-from overparam.objectives.batch_loss import BatchLoss
-from overparam.objectives.losses import accuracy, cross_entropy, half_squared_error
-from overparam.objectives.penalties import L2Penalty
+from overparam.objectives import (
+    BatchLoss,
+    L2Penalty,
+    accuracy,
+    cross_entropy,
+    half_squared_error,
+)
 
 
 KEY = jax.random.key(0)

@@ -6,10 +6,10 @@ import numpy as np
 import optax
 import pytest
 
-from overparam.data.source import Batch
-from overparam.dynamics.descent import Descent
+from overparam.data import Batch
+from overparam.dynamics import Descent
 from overparam.errors import ConfigError
-from overparam.networks.convolutional.resnet import resnet
+from overparam.networks import resnet
 from overparam.networks.stateful import train_features
 
 

@@ -7,12 +7,11 @@ import numpy as np
 import optax
 import pytest
 
-from overparam.data.source import Batch
-from overparam.dynamics.descent import Descent
-from overparam.dynamics.noisy_descent import NoisyDescent, PowerDecay, torch_sgd
-from overparam.networks.deep import mlp
-from overparam.noise.heavy_tailed import HeavyTailNoise, add_noise, heavy_tail_noise
-from overparam.objectives.losses import cross_entropy
+from overparam.data import Batch
+from overparam.dynamics import Descent, NoisyDescent, PowerDecay, torch_sgd
+from overparam.networks import mlp
+from overparam.noise import HeavyTailNoise, add_noise, heavy_tail_noise
+from overparam.objectives import cross_entropy
 
 
 RATE = 0.05

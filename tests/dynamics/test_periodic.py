@@ -9,14 +9,10 @@ import optax
 import pytest
 from numpy.testing import assert_array_equal
 
-from overparam.data.source import Batch
-from overparam.dynamics.descent import Descent
-from overparam.dynamics.periodic import Periodic
+from overparam.data import Batch
+from overparam.dynamics import Descent, Periodic
 from overparam.errors import Interrupted
-from overparam.training.checkpoint import Checkpointer
-from overparam.training.loop import train_together
-from overparam.training.plan import Watch
-from overparam.training.single import train
+from overparam.training import Checkpointer, Watch, train, train_together
 
 from .problems import PLAN, training
 

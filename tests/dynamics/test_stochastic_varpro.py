@@ -6,12 +6,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.data.source import Batch
-from overparam.dynamics.stochastic_varpro import StochasticVarPro, feature_parts
+from overparam.data import Batch
+from overparam.dynamics import StochasticVarPro
+from overparam.dynamics.stochastic_varpro import feature_parts
 from overparam.errors import ConfigError
-from overparam.networks.convolutional.resnet import resnet
+from overparam.networks import resnet
 from overparam.networks.stateful import train_features
-from overparam.readouts.rules import Running
+from overparam.readouts import Running
 
 
 PENALTY = 1e-2
@@ -80,7 +81,7 @@ def test_running_statistics_move_once_per_step(network, batch):
 
 
 def test_the_loss_falls_with_several_rules_and_momentum(network, batch):
-    from overparam.readouts.rules import EpochMean, Gram
+    from overparam.readouts import EpochMean, Gram
 
     for rule in (Gram(), EpochMean(4), Running(0.5)):
         varpro = StochasticVarPro(PENALTY, rule, learning_rate=0.05, momentum=0.5)

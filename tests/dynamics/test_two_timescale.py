@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from overparam.dynamics.projection import Ridge, normalise
-from overparam.dynamics.two_timescale import (
+from overparam.dynamics import (
+    Ridge,
     TwoTimescale,
+    VarPro,
     largest_stable_ratio,
+    normalise,
     reference_ratio,
 )
-from overparam.dynamics.varpro import VarPro
 from overparam.errors import ConfigError
-from overparam.readouts.circle.problem import CircleProblem
-from overparam.readouts.problem import DenseProblem
+from overparam.readouts import CircleProblem, DenseProblem
 
 from .circle_data import batch, even_student, lattice, moments, trace
 

@@ -14,18 +14,19 @@ from overparam.analysis.density.energy import (
     torus_energy,
     torus_self_term,
 )
-from overparam.data.source import Batch
-from overparam.data.sources.circle import CircleTeacher, lattice_inputs, unit_vectors
+from overparam.data import Batch, CircleTeacher, lattice_inputs, unit_vectors
 from overparam.data.sources.torus import lattice_student, lattice_teacher
-from overparam.dynamics.projection import Ridge, normalise
-from overparam.dynamics.varpro import VarPro
+from overparam.dynamics import Ridge, VarPro, normalise
 from overparam.errors import ConfigError
-from overparam.networks.radial import KERNELS, RadialFeatures, wrap
-from overparam.networks.threshold import ThresholdReLU
-from overparam.networks.two_layer import TwoLayer
-from overparam.readouts.circle.moments import PopulationMoments
-from overparam.readouts.circle.problem import CircleProblem, prefix_problem
-from overparam.readouts.problem import DenseProblem, blocked_problem
+from overparam.networks import RadialFeatures, ThresholdReLU, TwoLayer
+from overparam.networks.radial import KERNELS, wrap
+from overparam.readouts import (
+    CircleProblem,
+    DenseProblem,
+    PopulationMoments,
+    blocked_problem,
+    prefix_problem,
+)
 
 from .circle_data import batch, even_student, lattice, moments, student, trace
 

@@ -19,7 +19,7 @@ import jax
 import numpy as np
 
 from overparam.errors import OverparamError
-from overparam.store.identity import run_id
+from overparam.store import run_id
 from overparam.store.json_values import plain
 from overparam.studies.registry import STUDIES, Study, defaults
 from overparam.studies.study import Context, Outcome

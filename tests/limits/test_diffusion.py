@@ -7,12 +7,10 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.integrate import solve_ivp
 
-from overparam.data.sources.circle import CircleTeacher
+from overparam.data import CircleTeacher
 from overparam.data.sources.torus import teacher_density
 from overparam.errors import ConfigError, SolverError
-from overparam.limits import diffusion
-from overparam.limits.diffusion import energy, ultra_fast
-from overparam.limits.finite_volumes import CircleGrid, TorusGrid
+from overparam.limits import CircleGrid, TorusGrid, diffusion, energy, ultra_fast
 
 
 def circle(gamma: float, n_cells: int) -> CircleGrid:

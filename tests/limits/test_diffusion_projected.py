@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from overparam.data.sources.circle import CircleTeacher, uniform_angles
+from overparam.data import CircleTeacher, uniform_angles
 from overparam.errors import ConfigError, SolverError
-from overparam.limits.diffusion_projected import Galerkin, projected, visible_harmonics
+from overparam.limits import projected
+from overparam.limits.diffusion_projected import Galerkin, visible_harmonics
 
 
 FOURIER = CircleTeacher(100.0).fourier

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from overparam.limits.hermite import tanh_covariance, tanh_slope
+from overparam.limits import tanh_covariance
+from overparam.limits.hermite import tanh_slope
 
 
 NODES = np.arange(-12, 12.001, 0.02)

@@ -6,23 +6,17 @@ import numpy as np
 import pytest
 
 from overparam.analysis.density.energy import circle_energy, uniform_floor
-from overparam.data.source import Batch
-from overparam.data.sources.circle import (
+from overparam.data import (
+    Batch,
     CircleTeacher,
     lattice_inputs,
     uniform_angles,
     unit_vectors,
 )
-from overparam.dynamics.projection import Ridge, normalise
-from overparam.dynamics.varpro import VarPro
-from overparam.limits.diffusion import ultra_fast
-from overparam.limits.diffusion_projected import projected
-from overparam.limits.finite_volumes import CircleGrid
-from overparam.networks.threshold import ThresholdReLU
-from overparam.networks.two_layer import TwoLayer
-from overparam.readouts.circle.moments import SampledMoments
-from overparam.readouts.circle.problem import CircleProblem
-from overparam.readouts.problem import DenseProblem
+from overparam.dynamics import Ridge, VarPro, normalise
+from overparam.limits import CircleGrid, projected, ultra_fast
+from overparam.networks import ThresholdReLU, TwoLayer
+from overparam.readouts import CircleProblem, DenseProblem, SampledMoments
 
 
 TAU = 2.0**-10

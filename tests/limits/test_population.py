@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.flatten_util import ravel_pytree
 
+from overparam import two_layer
 from overparam.errors import ConfigError
-from overparam.limits.gaussian import MOMENTS
-from overparam.limits.population import (
+from overparam.limits import (
     linear_part,
     mean_output,
     plateau_levels,
@@ -19,8 +19,8 @@ from overparam.limits.population import (
     risk_gradient,
     signal_power,
 )
-from overparam.networks.initialise import two_layer
-from overparam.networks.two_layer import NormalisedTwoLayer, TwoLayer
+from overparam.limits.gaussian import MOMENTS
+from overparam.networks import NormalisedTwoLayer, TwoLayer
 
 
 SEEDS = st.integers(0, 2**31 - 1)

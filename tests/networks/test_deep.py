@@ -5,9 +5,7 @@ import pytest
 from scipy import stats
 
 from overparam.errors import ConfigError
-from overparam.networks.activations import ACTIVATIONS
-from overparam.networks.deep import MLP, mlp
-from overparam.networks.files.serialise import from_arrays, to_arrays
+from overparam.networks import ACTIVATIONS, MLP, from_arrays, mlp, to_arrays
 
 
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))

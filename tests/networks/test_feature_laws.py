@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from overparam.errors import ConfigError
-from overparam.networks.feature_laws import FEATURE_LAWS, random_features
+from overparam.networks import random_features
+from overparam.networks.feature_laws import FEATURE_LAWS
 
 
 @pytest.mark.parametrize("law", FEATURE_LAWS)

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import pytest
 
 from overparam.errors import ConfigError
-from overparam.networks.deep import mlp
+from overparam.networks import mlp
 from overparam.networks.layers import hidden_layers, parameters
 
 

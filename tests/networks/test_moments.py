@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from overparam.analysis.shallow import feature_moments
-from overparam.networks.standardised import StandardisedTwoLayer, with_moments
-from overparam.networks.two_layer import TwoLayer
+from overparam.networks import StandardisedTwoLayer, TwoLayer, with_moments
 
 
 @pytest.mark.parametrize(

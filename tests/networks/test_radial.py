@@ -7,7 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from overparam.errors import ConfigError
-from overparam.networks.radial import KERNELS, RadialFeatures, wrap
+from overparam.networks import RadialFeatures
+from overparam.networks.radial import KERNELS, wrap
 
 
 FORMULAS = {

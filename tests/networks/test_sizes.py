@@ -4,12 +4,9 @@ import jax
 import numpy as np
 import pytest
 
+from overparam import two_layer
 from overparam.errors import ConfigError
-from overparam.networks.convolutional.resnet import resnet
-from overparam.networks.convolutional.vgg import vgg11
-from overparam.networks.deep import mlp
-from overparam.networks.feature_laws import random_features
-from overparam.networks.initialise import two_layer
+from overparam.networks import mlp, random_features, resnet, vgg11
 
 
 KEY = jax.random.key(0)

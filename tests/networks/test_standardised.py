@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from overparam.errors import ConfigError
-from overparam.networks.files.serialise import from_arrays, to_arrays
-from overparam.networks.standardised import (
+from overparam.networks import (
     StandardisedTwoLayer,
+    from_arrays,
+    to_arrays,
     with_moments,
-    without_moments,
 )
+from overparam.networks.standardised import without_moments
 
 
 def random_network(seed=0, **settings):

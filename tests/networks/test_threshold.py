@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from numpy.testing import assert_allclose
 
-from overparam.networks.threshold import ThresholdReLU
+from overparam.networks import ThresholdReLU
 
 
 def test_features_are_relu_of_the_shifted_product(key):

@@ -8,11 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from overparam import two_layer
 from overparam.errors import ConfigError, StoreError
-from overparam.networks.activations import ACTIVATIONS, HOMOGENEOUS, activation
-from overparam.networks.files.serialise import from_arrays, to_arrays
-from overparam.networks.initialise import output_scale, two_layer
-from overparam.networks.two_layer import NormalisedTwoLayer, TwoLayer
+from overparam.networks import (
+    ACTIVATIONS,
+    NormalisedTwoLayer,
+    TwoLayer,
+    from_arrays,
+    to_arrays,
+)
+from overparam.networks.activations import HOMOGENEOUS, activation
+from overparam.networks.initialise import output_scale
 
 
 SIZES = st.integers(1, 6)

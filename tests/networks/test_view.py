@@ -10,17 +10,23 @@ import pytest
 from numpy.testing import assert_allclose
 
 from overparam.errors import ConfigError
-from overparam.networks.convolutional.resnet import resnet
-from overparam.networks.convolutional.vgg import vgg11
-from overparam.networks.deep import MLP, mlp
-from overparam.networks.gated import GatedTwoLayer
-from overparam.networks.linear import LinearReadout
-from overparam.networks.radial import KERNELS, RadialFeatures
-from overparam.networks.skip_neuron import SkipNeuron
-from overparam.networks.standardised import StandardisedTwoLayer, with_moments
-from overparam.networks.threshold import ThresholdReLU
-from overparam.networks.two_layer import NormalisedTwoLayer, TwoLayer
-from overparam.networks.view import two_layer_view
+from overparam.networks import (
+    MLP,
+    GatedTwoLayer,
+    LinearReadout,
+    NormalisedTwoLayer,
+    RadialFeatures,
+    SkipNeuron,
+    StandardisedTwoLayer,
+    ThresholdReLU,
+    TwoLayer,
+    mlp,
+    resnet,
+    two_layer_view,
+    vgg11,
+    with_moments,
+)
+from overparam.networks.radial import KERNELS
 
 
 D, WIDTH, N_OUTPUTS, N = 3, 5, 2, 40

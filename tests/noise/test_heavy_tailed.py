@@ -17,13 +17,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from overparam.errors import ConfigError
-from overparam.networks.deep import mlp
-from overparam.noise.heavy_tailed import (
-    HeavyTailNoise,
-    add_noise,
-    heavy_tail_noise,
-    unit_shape,
-)
+from overparam.networks import mlp
+from overparam.noise import HeavyTailNoise, add_noise, heavy_tail_noise
+from overparam.noise.heavy_tailed import unit_shape
 
 
 SEED = int(os.environ.get("OVERPARAM_TEST_SEED", "0"))

@@ -14,15 +14,13 @@ import pytest
 from scipy import stats
 
 from overparam.errors import ConfigError
-from overparam.noise.stable import (
-    Words,
+from overparam.noise import (
     isotropic_factor,
     isotropic_stable,
-    log_positive_from_words,
     positive_stable,
-    symmetric_from_words,
     symmetric_stable,
 )
+from overparam.noise.stable import Words, log_positive_from_words, symmetric_from_words
 
 
 SEED = int(os.environ.get("OVERPARAM_TEST_SEED", "0"))

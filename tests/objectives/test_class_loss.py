@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.dynamics.optimisers.schedules import Tail
+from overparam.dynamics import Tail
 from overparam.errors import ConfigError
-from overparam.networks.two_layer import TwoLayer
-from overparam.objectives.class_loss import ClassSquares, readout_penalty
+from overparam.networks import TwoLayer
+from overparam.objectives import ClassSquares
+from overparam.objectives.class_loss import readout_penalty
 
 
 def test_loss_and_penalty_are_the_formulas(key):

@@ -5,17 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.analysis.classification import classify, scored
+from overparam import two_layer
+from overparam.analysis import classify, refit
+from overparam.analysis.classification import scored
 from overparam.analysis.pruning.accuracy import scores
 from overparam.analysis.resampling.draws import draw
-from overparam.analysis.resampling.refit import Sample, refit
+from overparam.analysis.resampling.refit import Sample
 from overparam.errors import ConfigError
-from overparam.networks.initialise import two_layer
-from overparam.objectives.class_loss import ClassSquares
+from overparam.objectives import ClassSquares, cross_entropy, hinge
 from overparam.objectives.labels import check_labels, one_hot
-from overparam.objectives.losses import cross_entropy, hinge
-from overparam.readouts.logistic import logistic_readout
-from overparam.readouts.penalty_path import one_hot_centred
+from overparam.readouts import logistic_readout, one_hot_centred
 
 
 N, K = 6, 3

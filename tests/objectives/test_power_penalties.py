@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 from overparam.errors import ConfigError
-from overparam.networks.two_layer import TwoLayer
-from overparam.objectives.power_penalties import (
+from overparam.networks import TwoLayer
+from overparam.objectives import (
     L2,
-    Norms,
     PowerPenalty,
     Unbalanced,
     balanced_path_norm,
@@ -20,6 +19,7 @@ from overparam.objectives.power_penalties import (
     optimal_common_scale,
     optimal_norms,
 )
+from overparam.objectives.power_penalties import Norms
 
 
 FEW = settings(max_examples=20)

@@ -6,8 +6,7 @@ import pytest
 from PIL import Image
 
 from overparam.errors import ConfigError
-from overparam.plots.animation import animate
-from overparam.plots.figure import panels
+from overparam.plots import animate, panels
 
 
 def moving(path, n_frames=4):

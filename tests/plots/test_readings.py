@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from overparam.plots.figure import panels, rendered
+from overparam.plots import panels, rendered
 
 
 DESCRIPTION = ".//{http://purl.org/dc/elements/1.1/}description"

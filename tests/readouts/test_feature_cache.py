@@ -4,16 +4,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from overparam import two_layer
 from overparam.errors import ConfigError
-from overparam.networks.initialise import two_layer
-from overparam.readouts import feature_cache
-from overparam.readouts.feature_cache import (
+from overparam.readouts import (
     StoredFeatures,
     StreamedFeatures,
-    WithIntercept,
     cache_features,
-    gram,
+    feature_cache,
 )
+from overparam.readouts.feature_cache import WithIntercept, gram
 
 
 @pytest.fixture

@@ -9,11 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
+from overparam import two_layer
 from overparam.errors import ConfigError
-from overparam.networks.initialise import two_layer
-from overparam.readouts import feature_cache
-from overparam.readouts.feature_cache import StoredFeatures, cache_features
-from overparam.readouts.logistic import NewtonSettings, logistic_readout
+from overparam.readouts import (
+    NewtonSettings,
+    StoredFeatures,
+    cache_features,
+    feature_cache,
+    logistic_readout,
+)
 
 
 def problem(seed, n_samples=150, width=8, n_classes=4):

@@ -7,11 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
+from overparam import two_layer
 from overparam.errors import ConfigError, SolverError
-from overparam.networks.initialise import two_layer
-from overparam.readouts import shifted
-from overparam.readouts.feature_cache import StoredFeatures, cache_features
-from overparam.readouts.penalty_path import one_hot_centred, ridge_path
+from overparam.readouts import (
+    StoredFeatures,
+    cache_features,
+    one_hot_centred,
+    ridge_path,
+    shifted,
+)
 
 
 # Every size compiles its own programs: few of them, and many seeds.

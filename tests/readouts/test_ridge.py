@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from overparam.readouts.ridge import ridge_readout, solve_positive
+from overparam.readouts import ridge_readout
+from overparam.readouts.ridge import solve_positive
 
 
 @pytest.mark.parametrize("centre", [0.0, 1.0, -2.5])

@@ -5,9 +5,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from overparam.readouts import ridge_spectrum
-from overparam.readouts.feature_cache import StoredFeatures, centred
-from overparam.readouts.penalty_path import ridge_path
+from overparam.readouts import StoredFeatures, ridge_path, ridge_spectrum
+from overparam.readouts.feature_cache import centred
 
 
 def exact(features, targets, penalty, intercept):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from overparam.errors import ConfigError
-from overparam.readouts.rules import EpochMean, Features, Gram, Running
+from overparam.readouts import EpochMean, Gram, Running
+from overparam.readouts.rules import Features
 
 
 PENALTY = 1e-3

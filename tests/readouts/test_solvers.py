@@ -5,11 +5,9 @@ import jax.numpy as jnp
 import pytest
 from numpy.testing import assert_allclose
 
-from overparam.dynamics.projection import Ridge, normalise
-from overparam.dynamics.varpro import VarPro
-from overparam.readouts.circle.problem import CircleProblem
-from overparam.readouts.problem import DenseProblem
-from overparam.readouts.solvers import StaleConjugate, conjugate_gradients
+from overparam.dynamics import Ridge, VarPro, normalise
+from overparam.readouts import CircleProblem, DenseProblem, StaleConjugate
+from overparam.readouts.solvers import conjugate_gradients
 
 from ..dynamics.circle_data import batch, even_student, lattice, moments, trace
 

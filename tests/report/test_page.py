@@ -13,7 +13,7 @@ from browser import browser, found
 
 from overparam.cli.main import run_command
 from overparam.errors import StoreError
-from overparam.plots.figure import panels, save
+from overparam.plots import panels, save
 from overparam.report.material import About, collect
 from overparam.report.page import page
 from overparam.store import RunRecord, open_run

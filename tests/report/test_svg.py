@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from overparam.errors import StoreError
-from overparam.plots.figure import panels, rendered
+from overparam.plots import panels, rendered
 from overparam.report.svg import inline
 
 

@@ -11,12 +11,11 @@ from jaxtyping import Array, Float
 
 import overparam as op
 from overparam.cli.main import run_command
-from overparam.data.dataset import Dataset, Split
+from overparam.data import Batch, Dataset, Split
 from overparam.data.files.official import Normalisation
-from overparam.data.source import Batch
 from overparam.data.train_test import TrainTest
 from overparam.errors import ConfigError
-from overparam.networks.network import Network
+from overparam.networks import Network
 
 
 SMALL = {"input_dim": 6, "n_outputs": 2, "teacher_width": 2, "width": 4, "epochs": 2}

@@ -5,11 +5,9 @@ import pytest
 
 from overparam.errors import Interrupted
 from overparam.running import execute as executing
+from overparam.running import jobs_of, run_jobs, work
 from overparam.running.batches import with_batches
-from overparam.running.execute import work
-from overparam.running.grid import jobs_of, run_jobs
-from overparam.store import open_run, read_run
-from overparam.store.run import attempts
+from overparam.store import attempts, open_run, read_run
 from overparam.studies.planted.config import Planted
 from overparam.studies.registry import defaults
 

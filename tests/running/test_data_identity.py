@@ -12,8 +12,8 @@ from overparam.cli.main import run_command
 from overparam.data.files import fingerprint as fingerprints
 from overparam.errors import StoreError
 from overparam.running import execute as executing
+from overparam.running import jobs_of, run_jobs
 from overparam.running.execute import execute
-from overparam.running.grid import jobs_of, run_jobs
 from overparam.store import RunRecord, read_run
 from overparam.studies.heavy_tails.config import HeavyTails
 

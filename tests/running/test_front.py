@@ -10,13 +10,12 @@ import pytest
 
 import overparam as op
 from overparam.errors import ConfigError, OverparamError, StoreError
-from overparam.networks.network import Network
+from overparam.networks import Network
 from overparam.progress import Reporter
-from overparam.running import front
-from overparam.running.runs import Run, Runs
+from overparam.running import Run, Runs, front
 from overparam.store import read_run
 from overparam.sweeping.jobs import SweepResult
-from overparam.training.checkpoint import Checkpointer
+from overparam.training import Checkpointer
 
 
 SMALL = {"input_dim": 6, "n_outputs": 2, "teacher_width": 2, "width": 4, "epochs": 2}

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from overparam.running.execute import work
-from overparam.running.grid import jobs_of
-from overparam.store import read_run
-from overparam.store.run import attempts
+from overparam.running import jobs_of, work
+from overparam.store import attempts, read_run
 
 
 SEEDS = range(4)

@@ -9,8 +9,7 @@ from numpy.testing import assert_array_equal
 from storing import record, store
 
 from overparam.errors import StoreError
-from overparam.store.identity import run_id
-from overparam.store.read import StoredRun, read_run
+from overparam.store import StoredRun, read_run, run_id
 from overparam.studies import registry
 
 

@@ -10,8 +10,14 @@ import pytest
 from storing import DEFAULTS, record, snapshot, store
 
 from overparam.errors import StoreError
-from overparam.store import RunLockedError, open_run, read_run, run_id, run_status
-from overparam.store.run import attempts
+from overparam.store import (
+    RunLockedError,
+    attempts,
+    open_run,
+    read_run,
+    run_id,
+    run_status,
+)
 
 
 def test_a_stored_run_reads_back_as_it_was(tmp_path):

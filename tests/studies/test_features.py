@@ -7,14 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.analysis.classification import classify
+from overparam.analysis import classify
 from overparam.analysis.comparison.options import CompareOptions
 from overparam.analysis.resampling.options import ResampleOptions
 from overparam.analysis.shallow import shallow_at_rest
 from overparam.cli.main import run_command
 from overparam.errors import ConfigError, StoreError
-from overparam.networks.files.serialise import from_arrays
-from overparam.objectives.penalties import L2Penalty
+from overparam.networks import from_arrays
+from overparam.objectives import L2Penalty
 from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.running.execute import execute
 from overparam.store import find_runs, read_run

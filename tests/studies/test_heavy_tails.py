@@ -13,9 +13,9 @@ import pytest
 
 from overparam.analysis.pruning.table import COLUMNS
 from overparam.cli.main import run_command
-from overparam.data.sources.mixture import gaussian_mixture
+from overparam.data import gaussian_mixture
 from overparam.errors import ConfigError, Interrupted
-from overparam.objectives.losses import hinge
+from overparam.objectives import hinge
 from overparam.studies.heavy_tails import data as heavy_data
 from overparam.studies.heavy_tails.config import HeavyTails
 from overparam.studies.heavy_tails.data import Data, load_data

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.data.source import Batch
+from overparam.data import Batch
 from overparam.errors import ConfigError
 from overparam.networks.layers import parameters
 from overparam.studies.heavy_tails.config import HeavyTails

@@ -14,7 +14,7 @@ import pytest
 from overparam.cli.main import run_command
 from overparam.errors import ConfigError, Interrupted
 from overparam.networks.stateful import train_features
-from overparam.store.read import read_run
+from overparam.store import read_run
 from overparam.studies.images.config import Images
 from overparam.studies.images.evaluate import Scored, exact_readout, scored
 from overparam.studies.images.run import describe, run

@@ -50,7 +50,8 @@ def test_snapshots_beyond_the_records_cost_nothing():
 
 
 def test_a_training_has_no_more_steps_than_its_counter():
-    from overparam.training.plan import MOST_STEPS, Plan
+    from overparam.training import Plan
+    from overparam.training.plan import MOST_STEPS
 
     with pytest.raises(ConfigError, match=r"at most 2\^31 - 1 steps"):
         Plan(n_steps=MOST_STEPS + 1, batch_size=1, record_every=1)

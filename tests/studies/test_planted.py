@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from overparam.analysis.balance.measures import conserved
+from overparam.analysis import conserved
 from overparam.cli.main import run_command
-from overparam.data.sources.planted import decaying_covariance
+from overparam.data import decaying_covariance
 from overparam.errors import ConfigError, Interrupted
 from overparam.limits import population
 from overparam.reproductions.registry import REPRODUCTIONS
@@ -27,8 +27,7 @@ from overparam.store import find_runs, read_run
 from overparam.studies.planted.config import Planted
 from overparam.studies.planted.run import Problem, describe, run, run_together
 from overparam.studies.study import Context
-from overparam.training.plan import Plan
-from overparam.training.single import train
+from overparam.training import Plan, train
 
 
 SMALL = {

@@ -16,12 +16,11 @@ import optax
 import pytest
 from jaxtyping import Array
 
-from overparam.data.source import Batch
-from overparam.dynamics.descent import Descent
-from overparam.limits.population import plateau_levels, signal_power
-from overparam.networks.two_layer import TwoLayer
-from overparam.training.plan import Plan, Training
-from overparam.training.single import train
+from overparam.data import Batch
+from overparam.dynamics import Descent
+from overparam.limits import plateau_levels, signal_power
+from overparam.networks import TwoLayer
+from overparam.training import Plan, Training, train
 
 
 torch = pytest.importorskip(

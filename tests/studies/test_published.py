@@ -7,7 +7,7 @@ import pytest
 
 from overparam.cli.main import run_command
 from overparam.cli.verbs.run import parse_run
-from overparam.store.identity import run_id
+from overparam.store import run_id
 from overparam.studies.features.config import Features
 from overparam.studies.features.run import run
 from overparam.studies.heavy_tails.config import HeavyTails

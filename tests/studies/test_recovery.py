@@ -7,9 +7,9 @@ import pytest
 
 from overparam.cli.main import run_command
 from overparam.errors import ConfigError, SolverError
-from overparam.networks.two_layer import TwoLayer
+from overparam.networks import TwoLayer
 from overparam.reproductions.registry import REPRODUCTIONS
-from overparam.store.read import read_run
+from overparam.store import read_run
 from overparam.studies.recovery.config import Recovery
 from overparam.studies.recovery.problem import Trial
 from overparam.studies.recovery.run import describe, run

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from overparam.errors import ConfigError
-from overparam.store.identity import run_id
+from overparam.store import run_id
 from overparam.studies.features.config import Features
 from overparam.studies.features.problem import images
 from overparam.studies.heavy_tails.config import HeavyTails
@@ -93,7 +93,7 @@ def test_mixed_files_are_cut_as_they_come():
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar-10", "digits"])
 @pytest.mark.parametrize("part", ["train", "test"])
 def test_official_images_count_as_mixed_at_every_size(real_data, name, part):
-    from overparam.data.dataset import Split
+    from overparam.data import Split
     from overparam.data.parts import hold_out, take
 
     y = getattr(real_data(name), part).y

@@ -11,8 +11,7 @@ import work_for_tests
 from work_for_tests import events, is_alive, jobs, started, stored, until, work
 
 from overparam.errors import ConfigError, OverparamError
-from overparam.sweeping.clusters import cluster_workers
-from overparam.sweeping.run import sweep
+from overparam.sweeping import cluster_workers, sweep
 
 
 pytest.importorskip("distributed")

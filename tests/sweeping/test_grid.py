@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overparam.errors import ConfigError
+from overparam.sweeping import plan_from_toml
 from overparam.sweeping.grid import grid
-from overparam.sweeping.plan import plan_from_toml
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overparam.sweeping.jobs import Job
+from overparam.sweeping import Job
 from overparam.sweeping.queue import ShapeQueue
 
 

@@ -23,7 +23,7 @@ from work_for_tests import (
 
 from overparam.errors import ConfigError, Interrupted, OverparamError
 from overparam.store import find_runs, open_run, read_run
-from overparam.sweeping.run import sweep
+from overparam.sweeping import sweep
 from overparam.sweeping.workers import Borrowed
 
 

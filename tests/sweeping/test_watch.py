@@ -8,8 +8,8 @@ from work_for_tests import DEFAULTS, jobs, work
 from overparam.errors import StoreError
 from overparam.store import RunRecord, open_run
 from overparam.store.files import write_sealed
+from overparam.sweeping import sweep
 from overparam.sweeping.record import latest_sweep
-from overparam.sweeping.run import sweep
 from overparam.sweeping.watch import glance
 
 

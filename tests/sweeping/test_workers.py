@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from overparam.errors import OverparamError
-from overparam.sweeping import workers
-from overparam.sweeping.workers import InProcess, OwnProcess, local_workers
+from overparam.sweeping import local_workers, workers
+from overparam.sweeping.workers import InProcess, OwnProcess
 
 
 @pytest.mark.parametrize(("n_jobs", "share"), [(2, "4"), (3, "2"), (8, "1"), (9, "1")])

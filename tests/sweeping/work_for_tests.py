@@ -11,8 +11,7 @@ from pathlib import Path
 
 from overparam.errors import Interrupted
 from overparam.store import RunRecord, gather, open_run, read_run, run_id
-from overparam.sweeping.jobs import Job
-from overparam.sweeping.run import sweep
+from overparam.sweeping import Job, sweep
 
 
 DEFAULTS = {"number": 0, "action": "finish"}

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.networks.linear import LinearReadout
-from overparam.training.checkpoint import Checkpointer
+from overparam.networks import LinearReadout
+from overparam.training import Checkpointer
 from overparam.training.kept import Kept
 
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from overparam.training.compilation import compiler_options
+from overparam.training import compiler_options
 
 
 def _compiled(*, one_core: bool) -> str:

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import pytest
 
 from overparam.errors import StoreError
-from overparam.networks.linear import LinearReadout
+from overparam.networks import LinearReadout
 from overparam.store import files
 from overparam.training.kept import Kept
 

@@ -11,15 +11,22 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from overparam import memory
-from overparam.dynamics.descent import Descent
+from overparam.dynamics import Descent
 from overparam.errors import ConfigError, Interrupted, StoreError
-from overparam.training import draws, loop
-from overparam.training.checkpoint import Checkpointer
+from overparam.training import (
+    Checkpointer,
+    Plan,
+    Training,
+    Watch,
+    below,
+    draws,
+    loop,
+    train,
+    train_together,
+)
 from overparam.training.chunk import step_work
 from overparam.training.draws import largest_divisor
-from overparam.training.loop import _member, train_together
-from overparam.training.plan import Plan, Training, Watch, below
-from overparam.training.single import train
+from overparam.training.loop import _member
 
 from ..dynamics.problems import PLAN, stream, table, training
 

@@ -9,17 +9,19 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from overparam.analysis import conserved
 from overparam.analysis.balance.layers import balanced, deep_penalty, hidden_layers_of
-from overparam.analysis.balance.measures import conserved, homogeneous_neurons
+from overparam.analysis.balance.measures import homogeneous_neurons
 from overparam.errors import ConfigError
-from overparam.networks.convolutional.vgg import vgg11
-from overparam.networks.deep import MLP
-from overparam.networks.gated import GatedTwoLayer
-from overparam.networks.skip_neuron import SkipNeuron
-from overparam.networks.threshold import ThresholdReLU
-from overparam.networks.two_layer import TwoLayer
-from overparam.objectives.norms import path_norm
-from overparam.objectives.power_penalties import PowerPenalty, minimal_penalty
+from overparam.networks import (
+    MLP,
+    GatedTwoLayer,
+    SkipNeuron,
+    ThresholdReLU,
+    TwoLayer,
+    vgg11,
+)
+from overparam.objectives import PowerPenalty, minimal_penalty, path_norm
 
 
 def network(*sizes, seed=0, bias=True, **options):

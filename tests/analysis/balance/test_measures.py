@@ -8,24 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from overparam.analysis.balance.measures import (
-    balance_residual,
-    conserved,
-    rebalance,
-    rescale,
-)
-from overparam.convex.programs.patterns import enumerate_patterns
-from overparam.convex.programs.program import convex_program
-from overparam.convex.solvers.interior_point import solve
+from overparam.analysis import balance_residual, conserved, rebalance, rescale
+from overparam.convex import convex_program, enumerate_patterns, solve
 from overparam.errors import ConfigError
-from overparam.networks.two_layer import NormalisedTwoLayer, TwoLayer
-from overparam.objectives.norms import path_norm
-from overparam.objectives.power_penalties import (
+from overparam.networks import NormalisedTwoLayer, TwoLayer
+from overparam.objectives import (
     L2,
     PowerPenalty,
     Unbalanced,
     largest_squared_norm,
     minimal_penalty,
+    path_norm,
 )
 
 

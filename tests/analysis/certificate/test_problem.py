@@ -7,7 +7,7 @@ import pytest
 from overparam.analysis.certificate.problem import own_penalty
 from overparam.errors import ConfigError
 from overparam.networks.view import TwoLayerView
-from overparam.objectives.losses import cross_entropy, half_squared_error
+from overparam.objectives import cross_entropy, half_squared_error
 from overparam.objectives.objective import Objective
 
 

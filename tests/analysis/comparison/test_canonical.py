@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overparam.analysis.comparison.canonical import canonical, sphere_measure
+from overparam.analysis import canonical, sphere_measure
 from overparam.errors import ConfigError
-from overparam.networks.two_layer import TwoLayer
-from overparam.objectives.norms import path_norm
+from overparam.networks import TwoLayer
+from overparam.objectives import path_norm
 
 
 SEEDS = st.integers(0, 2**31 - 1)

@@ -8,24 +8,19 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from overparam import two_layer
+from overparam.analysis import energy_distance, permutation_test, wasserstein
 from overparam.analysis.comparison.distances import (
     Pooled,
     alignment,
-    energy_distance,
     pooled,
     squared_distances,
-    wasserstein,
 )
-from overparam.analysis.comparison.nulls import (
-    bootstrap_interval,
-    halves,
-    permutation_test,
-)
+from overparam.analysis.comparison.nulls import bootstrap_interval, halves
 from overparam.analysis.comparison.populations import Population, populations
 from overparam.analysis.comparison.sliced import sliced_wasserstein, slices
 from overparam.errors import ConfigError
-from overparam.networks.initialise import two_layer
-from overparam.networks.two_layer import TwoLayer
+from overparam.networks import TwoLayer
 
 
 SEEDS = st.integers(0, 2**31)

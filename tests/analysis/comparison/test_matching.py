@@ -8,11 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overparam.analysis.comparison.matching import match_neurons
+from overparam.analysis import match_neurons
 from overparam.errors import ConfigError
-from overparam.networks.linear import LinearReadout
-from overparam.networks.radial import RadialFeatures
-from overparam.networks.two_layer import TwoLayer
+from overparam.networks import LinearReadout, RadialFeatures, TwoLayer
 from overparam.networks.view import TwoLayerView
 
 

@@ -10,15 +10,13 @@ from hypothesis import strategies as st
 from jax.flatten_util import ravel_pytree
 from numpy.testing import assert_allclose
 
-from overparam.analysis.hessian.curvature import Surface, smallest_curvatures
-from overparam.analysis.risk import EmpiricalLoss, ExactRisk
+from overparam.analysis import ExactRisk, smallest_curvatures
+from overparam.analysis.hessian.curvature import Surface
+from overparam.analysis.risk import EmpiricalLoss
 from overparam.errors import ConfigError
-from overparam.limits.population import risk, risk_gradient
-from overparam.networks.deep import MLP, mlp
-from overparam.networks.linear import LinearReadout
-from overparam.networks.two_layer import TwoLayer
-from overparam.networks.view import two_layer_view
-from overparam.objectives.losses import cross_entropy, half_squared_error
+from overparam.limits import risk, risk_gradient
+from overparam.networks import MLP, LinearReadout, TwoLayer, mlp, two_layer_view
+from overparam.objectives import cross_entropy, half_squared_error
 
 
 SEEDS = st.integers(0, 2**31 - 1)

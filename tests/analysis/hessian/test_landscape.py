@@ -8,13 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from overparam.analysis.hessian.curvature import smallest_curvatures
+from overparam import two_layer
+from overparam.analysis import ExactRisk, smallest_curvatures
 from overparam.analysis.hessian.landscape import escape, settle, split_neuron
-from overparam.analysis.risk import ExactRisk
 from overparam.errors import ConfigError
-from overparam.limits.population import risk
-from overparam.networks.initialise import two_layer
-from overparam.networks.two_layer import TwoLayer
+from overparam.limits import risk
+from overparam.networks import TwoLayer
 
 
 SEEDS = st.integers(0, 2**31 - 1)

@@ -2,12 +2,12 @@ import jax
 import numpy as np
 import pytest
 
+from overparam.analysis import counts_for_ratio, pruning_curves, scores_after_pruning
 from overparam.analysis.pruning import accuracy as pruning_accuracy
-from overparam.analysis.pruning.accuracy import scores, scores_after_pruning
-from overparam.analysis.pruning.curves import counts_for_ratio
-from overparam.analysis.pruning.networks import masked, pruning_curves
-from overparam.networks.deep import mlp
-from overparam.objectives.losses import accuracy, cross_entropy
+from overparam.analysis.pruning.accuracy import scores
+from overparam.analysis.pruning.networks import masked
+from overparam.networks import mlp
+from overparam.objectives import accuracy, cross_entropy
 
 
 def data(dtype="float64"):

@@ -8,11 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overparam.analysis.pruning.curves import (
-    PruningCurve,
-    counts_for_error,
-    counts_for_ratio,
-)
+from overparam.analysis import counts_for_ratio
+from overparam.analysis.pruning.curves import PruningCurve, counts_for_error
 from overparam.errors import ConfigError
 
 

@@ -16,8 +16,8 @@ from overparam.analysis.pruning.limits import (
     gaussian_column_ratio,
 )
 from overparam.analysis.pruning.networks import squared_sizes
-from overparam.networks.deep import mlp
-from overparam.noise.heavy_tailed import HeavyTailNoise, add_noise
+from overparam.networks import mlp
+from overparam.noise import HeavyTailNoise, add_noise
 
 
 SEED = int(os.environ.get("OVERPARAM_TEST_SEED", "0"))

@@ -6,24 +6,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.analysis.pruning.curves import counts_for_error, counts_for_ratio
+from overparam import two_layer
+from overparam.analysis import counts_for_ratio, pruning_curves
+from overparam.analysis.pruning.curves import counts_for_error
 from overparam.analysis.pruning.networks import (
     ACTIVE_AT_ZERO,
     keep_units,
     masked,
-    pruning_curves,
     pruning_ratios,
     removed,
     squared_sizes,
     without,
 )
 from overparam.errors import ConfigError
-from overparam.networks.activations import ACTIVATIONS
-from overparam.networks.convolutional.vgg import vgg11
-from overparam.networks.deep import mlp
-from overparam.networks.initialise import two_layer
-from overparam.networks.network import Network
-from overparam.networks.two_layer import TwoLayer
+from overparam.networks import ACTIVATIONS, Network, TwoLayer, mlp, vgg11
 
 
 class SmallVGG(Network):

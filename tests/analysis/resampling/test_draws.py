@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from overparam import two_layer
+from overparam.analysis import sampling_law
 from overparam.analysis.resampling.draws import (
     METHODS,
     corrected,
@@ -19,13 +21,10 @@ from overparam.analysis.resampling.laws import (
     effective_share,
     leverage_scores,
     optimal_law,
-    sampling_law,
 )
 from overparam.analysis.shallow import feature_moments, readout_norms
 from overparam.errors import ConfigError
-from overparam.networks.initialise import two_layer
-from overparam.networks.standardised import StandardisedTwoLayer, with_moments
-from overparam.networks.two_layer import TwoLayer
+from overparam.networks import StandardisedTwoLayer, TwoLayer, with_moments
 
 
 SEEDS = st.integers(0, 2**31)

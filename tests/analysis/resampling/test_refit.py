@@ -4,11 +4,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from overparam.analysis import refit
 from overparam.analysis.resampling.draws import Draw
-from overparam.analysis.resampling.refit import Sample, refit
+from overparam.analysis.resampling.refit import Sample
 from overparam.errors import ConfigError
-from overparam.networks.standardised import StandardisedTwoLayer, with_moments
-from overparam.readouts.logistic import NewtonSettings, logistic_readout
+from overparam.networks import StandardisedTwoLayer, with_moments
+from overparam.readouts import NewtonSettings, logistic_readout
 
 
 @pytest.fixture

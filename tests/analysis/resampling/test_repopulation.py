@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overparam.analysis.resampling.laws import sampling_law
+from overparam import two_layer
+from overparam.analysis import sampling_law
 from overparam.analysis.resampling.repopulation import even_counts, repopulate, split
 from overparam.analysis.shallow import readout_norms
 from overparam.errors import ConfigError
-from overparam.networks.initialise import two_layer
-from overparam.networks.standardised import StandardisedTwoLayer, with_moments
+from overparam.networks import StandardisedTwoLayer, with_moments
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from overparam.analysis.resampling.smoothing import circle_density, torus_density
-from overparam.data.sources.circle import uniform_angles
+from overparam.data import uniform_angles
 from overparam.errors import ConfigError
 
 

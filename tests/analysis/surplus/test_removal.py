@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from overparam import two_layer
 from overparam.analysis.surplus.removal import (
     heaviest,
     merged,
@@ -13,11 +14,10 @@ from overparam.analysis.surplus.removal import (
     pruned_risks,
 )
 from overparam.errors import ConfigError
-from overparam.limits.population import signal_power
-from overparam.networks.initialise import two_layer
-from overparam.networks.two_layer import TwoLayer
+from overparam.limits import signal_power
+from overparam.networks import TwoLayer
 from overparam.networks.view import TwoLayerView
-from overparam.objectives.losses import cross_entropy, half_squared_error
+from overparam.objectives import cross_entropy, half_squared_error
 
 
 def test_the_heaviest_neurons_are_kept_in_their_order():

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from overparam.analysis.tails.gradient import gradient_noise
-from overparam.data.source import Batch
+from overparam.data import Batch
 from overparam.errors import ConfigError
-from overparam.networks.deep import mlp
-from overparam.objectives.batch_loss import BatchLoss
-from overparam.objectives.losses import half_squared_error
+from overparam.networks import mlp
+from overparam.objectives import BatchLoss, half_squared_error
 
 
 OBJECTIVE = BatchLoss(half_squared_error)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from overparam.analysis import tail_report
 from overparam.analysis.tails.estimators import ESTIMATORS
-from overparam.analysis.tails.report import FEWEST_UNITS, LARGEST_SAMPLE, tail_report
+from overparam.analysis.tails.report import FEWEST_UNITS, LARGEST_SAMPLE
 from overparam.errors import ConfigError
-from overparam.noise.heavy_tailed import HeavyTailNoise
+from overparam.noise import HeavyTailNoise
 
 
 def stable(alpha, n, seed=0):

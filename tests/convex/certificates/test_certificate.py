@@ -6,11 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from overparam.convex import certify_network, network_objective
 from overparam.convex.certificates import certificate
-from overparam.convex.certificates.certificate import certify_network
-from overparam.convex.maps import network_objective
 from overparam.errors import DataError
-from overparam.networks.two_layer import TwoLayer
+from overparam.networks import TwoLayer
 
 from ..test_maps import random_network, trained_network
 

@@ -4,14 +4,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.convex.certificates.certificate import certify_network
+from overparam.convex import certify_network
 from overparam.convex.certificates.several_outputs import (
     certify_outputs,
     loose_activation,
     loose_lower_bound,
 )
 from overparam.errors import ConfigError, DataError
-from overparam.networks.two_layer import TwoLayer
+from overparam.networks import TwoLayer
 
 
 def network(rng, d, width, n_outputs, *, size=1.0, skip=False):

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from overparam.convex.programs.patterns import (
+from overparam.convex import (
     all_ones_direction,
     enumerate_patterns,
+    patterns_of,
+    with_directions,
+)
+from overparam.convex.programs.patterns import (
     interior_gates,
     pattern_count,
-    patterns_of,
     sample_gates,
-    with_directions,
 )
 from overparam.errors import ConfigError
 

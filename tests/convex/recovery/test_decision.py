@@ -7,26 +7,24 @@ import pytest
 from scipy import stats
 
 from overparam.analysis.intervals import wilson
-from overparam.convex.programs.patterns import (
+from overparam.convex import (
     Patterns,
     all_ones_direction,
+    convex_program,
+    decide_recovery,
+    neural_isometry,
     patterns_of,
+    plant,
+    solve,
     with_directions,
 )
-from overparam.convex.programs.program import convex_program
-from overparam.convex.recovery.decision import decide_recovery, distance_range
-from overparam.convex.recovery.isometry import (
-    cluster_probability,
-    neural_isometry,
-    wendel_probability,
-)
-from overparam.convex.recovery.planted import plant
+from overparam.convex.recovery.decision import distance_range
+from overparam.convex.recovery.isometry import cluster_probability, wendel_probability
 from overparam.convex.recovery.uniqueness import (
     length_range,
     optimal_face,
     with_uniqueness,
 )
-from overparam.convex.solvers.interior_point import solve
 from overparam.errors import ConfigError
 
 from ..problems import Problem

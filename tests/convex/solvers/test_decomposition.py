@@ -5,11 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.convex.maps import network_objective
-from overparam.convex.programs.patterns import patterns_of
-from overparam.convex.programs.program import convex_program
+from overparam.convex import convex_program, network_objective, patterns_of, solve
 from overparam.convex.solvers.decomposition import decompose
-from overparam.convex.solvers.interior_point import solve
 from overparam.errors import ConfigError
 
 from ..problems import Problem

@@ -5,10 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from overparam.convex.programs.patterns import Patterns, patterns_of
-from overparam.convex.programs.program import convex_program, with_bias
+from overparam.convex import Patterns, convex_program, patterns_of, solve, with_bias
 from overparam.convex.solvers.bounds import scaled_dual
-from overparam.convex.solvers.interior_point import solve, solve_outputs
+from overparam.convex.solvers.interior_point import solve_outputs
 from overparam.errors import ConfigError, DataError
 
 from ..problems import Problem, legacy_problem
@@ -155,8 +154,7 @@ def test_a_planted_normalised_neuron_has_norm_one(shape):
 
 
 def test_penalised_planted_singular_vector_shrinks_by_its_singular_value(rng):
-    from overparam.convex.recovery.isometry import neural_isometry
-    from overparam.convex.recovery.planted import plant
+    from overparam.convex import neural_isometry, plant
 
     problem, penalty = Problem(rng, 80, 8, noise=0.0), 1e-3
     _, sizes, right = np.linalg.svd(problem.x)

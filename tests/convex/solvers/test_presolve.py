@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from overparam.convex.solvers.interior_point import solve
-from overparam.convex.solvers.presolve import without_idle_rows
-from overparam.convex.solvers.reference import solve_reference
+from overparam.convex import solve, solve_reference, without_idle_rows
 
 from ..problems import Problem
 

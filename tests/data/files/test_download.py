@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from overparam.data.catalogue import load_data
+from overparam.data import load_data
 from overparam.data.files import download
 from overparam.data.files.official import Official
 from overparam.errors import DataError

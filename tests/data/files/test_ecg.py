@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from overparam.data.catalogue import load_data
+from overparam.data import load_data
 from overparam.data.files.ecg import load_ecg5000
 from overparam.errors import ConfigError, DataError
 

@@ -4,8 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from overparam.data.catalogue import load_data
-from overparam.data.dataset import Dataset
+from overparam.data import Dataset, load_data
 from overparam.errors import DataError
 
 

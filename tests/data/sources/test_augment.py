@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from overparam.data.dataset import Split
+from overparam.data import Split
 from overparam.data.sources.augment import RESNET_NORMALISATION, Images, crop_and_flip
 
 

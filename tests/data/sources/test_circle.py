@@ -8,14 +8,8 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from overparam.data.sources.circle import (
-    SHIFT,
-    CircleTeacher,
-    lattice_inputs,
-    uniform_angles,
-    unit_vectors,
-    wrap_angle,
-)
+from overparam.data import CircleTeacher, lattice_inputs, uniform_angles, unit_vectors
+from overparam.data.sources.circle import SHIFT, wrap_angle
 from overparam.errors import ConfigError
 
 

@@ -6,12 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from overparam.data.sources.designs import (
-    design_matrix,
-    draw_alive,
-    label_noise,
-    planted_directions,
-)
+from overparam.data import design_matrix
+from overparam.data.sources.designs import draw_alive, label_noise, planted_directions
 from overparam.errors import ConfigError
 
 

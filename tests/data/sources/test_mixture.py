@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from overparam.data.sources.mixture import direction, gaussian_mixture
+from overparam.data import gaussian_mixture
+from overparam.data.sources.mixture import direction
 
 
 def test_the_best_classifier_has_its_known_accuracy(key):

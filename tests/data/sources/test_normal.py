@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from overparam.data.sources.normal import standard_normal
+from overparam.data import standard_normal
 
 
 def test_numbers_are_standard_normal(key):

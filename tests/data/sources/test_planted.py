@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overparam.data.sources.planted import PlantedStream, teacher
+from overparam.data import PlantedStream, teacher
 from overparam.errors import ConfigError
 
 

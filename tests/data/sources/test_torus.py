@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from overparam.data import sample_student, sample_teacher
 from overparam.data.sources.torus import (
     lattice_student,
     lattice_teacher,
-    sample_student,
-    sample_teacher,
     teacher_density,
     wrap_torus,
 )

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from overparam.dynamics.optimisers.decoupled import decoupled
-from overparam.networks.linear import LinearReadout
+from overparam.dynamics import decoupled
+from overparam.networks import LinearReadout
 
 
 def test_one_adam_step_decays_the_weights_outside_the_moments():

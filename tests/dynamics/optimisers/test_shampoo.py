@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.dynamics.optimisers.shampoo import Shampoo
+from overparam.dynamics import Shampoo
 from overparam.errors import ConfigError
 
 

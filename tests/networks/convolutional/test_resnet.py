@@ -8,8 +8,7 @@ import pytest
 from jax.extend.core import jaxprs_in_params
 
 from overparam.errors import ConfigError
-from overparam.networks.convolutional.resnet import resnet
-from overparam.networks.files.serialise import from_arrays, to_arrays
+from overparam.networks import from_arrays, resnet, to_arrays
 from overparam.networks.layers import hidden_layers, parameters
 from overparam.networks.stateful import train_features, with_statistics
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from overparam.errors import ConfigError
-from overparam.networks.convolutional.vgg import vgg11
+from overparam.networks import vgg11
 from overparam.networks.layers import hidden_layers
 
 

@@ -13,19 +13,23 @@ import pytest
 
 import overparam
 from overparam.errors import StoreError
-from overparam.networks.convolutional.resnet import resnet
-from overparam.networks.convolutional.vgg import vgg11
-from overparam.networks.deep import mlp
+from overparam.networks import (
+    GatedTwoLayer,
+    LinearReadout,
+    Network,
+    NormalisedTwoLayer,
+    RadialFeatures,
+    SkipNeuron,
+    StandardisedTwoLayer,
+    ThresholdReLU,
+    TwoLayer,
+    from_arrays,
+    mlp,
+    resnet,
+    to_arrays,
+    vgg11,
+)
 from overparam.networks.files.registered import CLASSES, class_named, name_of
-from overparam.networks.files.serialise import from_arrays, to_arrays
-from overparam.networks.gated import GatedTwoLayer
-from overparam.networks.linear import LinearReadout
-from overparam.networks.network import Network
-from overparam.networks.radial import RadialFeatures
-from overparam.networks.skip_neuron import SkipNeuron
-from overparam.networks.standardised import StandardisedTwoLayer
-from overparam.networks.threshold import ThresholdReLU
-from overparam.networks.two_layer import NormalisedTwoLayer, TwoLayer
 
 
 SOURCE = Path(overparam.__file__).parent

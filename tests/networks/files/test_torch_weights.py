@@ -6,18 +6,12 @@ import numpy as np
 import optax
 import pytest
 
-from overparam.data.source import Batch
+from overparam.data import Batch
 from overparam.data.sources.augment import RESNET_NORMALISATION, Images
-from overparam.dynamics.descent import Descent
+from overparam.dynamics import Descent
 from overparam.errors import ConfigError
-from overparam.networks.convolutional.resnet import resnet
-from overparam.networks.convolutional.vgg import vgg11
-from overparam.networks.files.torch_weights import (
-    from_torch,
-    load_torch,
-    save_torch,
-    to_torch,
-)
+from overparam.networks import load_torch, resnet, vgg11
+from overparam.networks.files.torch_weights import from_torch, save_torch, to_torch
 from overparam.networks.stateful import train_features
 
 

@@ -11,19 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from overparam.data.sources.circle import CircleTeacher, uniform_angles
-from overparam.dynamics.projection import Ridge
-from overparam.dynamics.varpro import VarPro
+from overparam.data import CircleTeacher, uniform_angles
+from overparam.dynamics import Ridge, VarPro
 from overparam.errors import ConfigError, DataError
-from overparam.networks.two_layer import TwoLayer
-from overparam.readouts.circle.moments import (
+from overparam.networks import TwoLayer
+from overparam.readouts import (
+    CircleProblem,
+    DenseProblem,
     PopulationMoments,
     SampledMoments,
-    half_cosine_fourier,
+    StaleConjugate,
+    prefix_problem,
 )
-from overparam.readouts.circle.problem import CircleProblem, prefix_problem
-from overparam.readouts.problem import DenseProblem
-from overparam.readouts.solvers import StaleConjugate
+from overparam.readouts.circle.moments import half_cosine_fourier
 
 from ...dynamics.circle_data import (
     batch,
