@@ -8,8 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from overparam.analysis.balance.options import BalanceOptions
 from overparam.cli.main import run_command
 from overparam.cli.verbs import analyse
+from overparam.errors import StoreError
+from overparam.running.analysing import analyse_runs
 from overparam.store import read_run
 
 
@@ -241,3 +244,33 @@ def test_an_export_without_the_damaged_runs_says_so_with_its_code(runs, capsys):
     )
     told = capsys.readouterr().err.splitlines()
     assert told[-1] == "overparam: Left out for damage: 1 of the runs."
+
+
+def test_what_applies_to_a_run_is_listed_and_done(runs, capsys):
+    run = the(runs, "planted")
+    capsys.readouterr()
+    assert run_command(["analyse", run.name, "--json"]) == 0
+    refused = json.loads(capsys.readouterr().out)
+    applies = {name for name, why in refused.items() if why is None}
+    assert {"balance", "surplus", "prune", "resample"} <= applies
+    assert refused["compare"] == "It takes at least 2 runs."
+    assert all(why is None or why.endswith(".") for why in refused.values())
+    assert run_command(["analyse", run.name]) == 0
+    assert "It takes at least 2 runs." in capsys.readouterr().out
+
+
+def test_all_does_what_applies_and_tells_of_what_fails(runs, capsys, monkeypatch):
+    run = the(runs, "planted")
+
+    def balanced(name, stored, options, progress):
+        if name == "tails":
+            raise StoreError("The tails are lost.")
+        return analyse_runs("balance", stored, BalanceOptions(), progress)
+
+    monkeypatch.setattr(analyse, "analyse_runs", balanced)
+    capsys.readouterr()
+    assert run_command(["analyse", run.name, "all", "--json"]) == StoreError.exit_code
+    captured = capsys.readouterr()
+    assert {"balance", "surplus", "prune"} <= set(json.loads(captured.out))
+    assert "tails: The tails are lost." in captured.err
+    assert "compare does not apply: It takes at least 2 runs." in captured.err

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.catalogue import analysis
+from ..analysis.catalogue import ANALYSES, analysis
 from ..analysis.declaration import Analysis, Findings
 from ..catalogue import load
 from ..errors import ConfigError, StoreError
@@ -51,6 +51,16 @@ def analyse_runs(
     findings = analyse_subjects(name, subjects, options, progress)
     tables = {**findings.tables, **_published(name, findings, stored)}
     return replace(findings, tables=tables, notes=[*notes, *findings.notes])
+
+
+def refusals(stored: Sequence[StoredRun]) -> dict[str, str | None]:
+    """Why each analysis does not apply to these runs; `None` where it does."""
+    from ..studies.contract import as_subject
+
+    _check_distinct(stored)
+    subjects = [as_subject(run) for run in stored]
+    with precision(*(run.config for run in stored)):
+        return {name: entry.refusal(subjects) for name, entry in ANALYSES.items()}
 
 
 def analyse_subjects(

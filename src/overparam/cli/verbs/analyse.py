@@ -1,20 +1,21 @@
 """`overparam analyse RUN [RUN ...] NAME`: look at stored networks."""
 
 import difflib
+import itertools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...analysis.catalogue import ANALYSES, analysis
-from ...analysis.declaration import Analysis, Findings
+from ...analysis.declaration import Findings
 from ...checks import shortened
-from ...errors import ConfigError
+from ...errors import ConfigError, OverparamError
 from ...field_values import unknown
 from ...processes import keep_compiled
 from ...progress import Reporter
-from ...running.analysing import analyse_runs, keep_findings
+from ...running.analysing import analyse_runs, keep_findings, refusals
 from ...store.read import StoredRun, read_run, read_runs
 from ...store.resolve import resolve_run
 from ..arguments import Storage, overview, parse_all
@@ -22,15 +23,17 @@ from ..show import print_json, print_table, print_values, tell, tell_unverified
 from .describe import Describing
 
 
+EVERY = "all"
+"""In the place of an analysis: every one that applies."""
 ROWS_OF_A_TERMINAL = 30
 """More rows would push the summary above them out of sight."""
 
 
 def forms() -> dict[str, list[type[Any]]]:
     """The options of the verb, by its subject."""
-    return {
-        name: [entry.options, Describing, Storage] for name, entry in ANALYSES.items()
-    }
+    alone: list[type[Any]] = [Describing, Storage]
+    named = {name: [entry.options, *alone] for name, entry in ANALYSES.items()}
+    return {"": alone, EVERY: alone, **named}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -39,6 +42,8 @@ def main(argv: Sequence[str]) -> int:
         print(_help())
         return 0 if argv else 2
     runs, name, rest = _split(argv)
+    if name in ("", EVERY):
+        return _all_of(runs, name, rest)
     entry = analysis(name)
     kind = entry.options
     options, printing, storage = parse_all(
@@ -48,19 +53,83 @@ def main(argv: Sequence[str]) -> int:
         description=kind.__doc__ or "",
     )
     keep_compiled()
-    stored = [run for text in runs for run in _stored(storage.runs, text, entry)]
+    several = entry.most_subjects is None
+    stored = [run for text in runs for run in _stored(storage.runs, text, several)]
     tell_unverified(stored)
+    findings = _analysed(name, stored, options, storage.runs)
+    print_json(_said(findings)) if printing.json else _print(findings)
+    return 0
+
+
+def _all_of(runs: Sequence[str], name: str, rest: Sequence[str]) -> int:
+    """List the analyses that apply to runs, and why others do not; or do them all."""
+    printing, storage = parse_all(
+        forms()[name],
+        rest,
+        prog=f"overparam analyse RUN {name}".rstrip(),
+        description="Which analyses apply to runs, and why the others do not; with "
+        f"`{EVERY}` those that do are done, with their default options.",
+    )
+    keep_compiled()
+    stored = [run for text in runs for run in _stored(storage.runs, text, True)]
+    tell_unverified(stored)
+    refused = refusals(stored)
+    if name == EVERY:
+        return _every(stored, refused, storage.runs, as_json=printing.json)
+    if printing.json:
+        print_json(refused)
+    else:
+        rows = [
+            (each, "no" if why else "yes", why or ANALYSES[each].question)
+            for each, why in refused.items()
+        ]
+        print_table(["analysis", "applies", "question, or why not"], rows)
+    return 0
+
+
+def _every(
+    stored: Sequence[StoredRun],
+    refused: Mapping[str, str | None],
+    root: Path,
+    *,
+    as_json: bool,
+) -> int:
+    """Do what applies; one that fails is told, and the others go on."""
+    code, said = 0, {}
+    for name, why in refused.items():
+        if why is not None:
+            tell(f"{name} does not apply: {why}")
+            continue
+        try:
+            findings = _analysed(name, stored, ANALYSES[name].options(), root)
+        except OverparamError as error:
+            tell(f"{name}: {error}")
+            code = code or error.exit_code
+            continue
+        if as_json:
+            said[name] = _said(findings)
+            continue
+        print(f"\n{name}: {ANALYSES[name].question}")
+        _print(findings)
+    if as_json:
+        print_json(said)
+    return code
+
+
+def _analysed(
+    name: str, stored: Sequence[StoredRun], options: Any, root: Path
+) -> Findings:
+    """What an analysis finds, which is stored beside the runs."""
     with Reporter(name, unit="part") as reporter:
         findings = analyse_runs(name, stored, options, reporter)
-    _print(findings, as_json=printing.json)
-    folder = keep_findings(findings, name, stored, options, storage.runs)
+    folder = keep_findings(findings, name, stored, options, root)
     tell(f"tables and figures: {folder}")
-    return 0
+    return findings
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], str, list[str]]:
     for index, word in enumerate(argv):
-        if word in ANALYSES:
+        if word in ANALYSES or word == EVERY:
             runs, rest = list(argv[:index]), list(argv[index + 1 :])
             if not runs and rest and not rest[0].startswith("-"):
                 raise ConfigError(
@@ -71,15 +140,17 @@ def _split(argv: Sequence[str]) -> tuple[list[str], str, list[str]]:
     for word in argv[1:]:
         if difflib.get_close_matches(word, ANALYSES):
             raise ConfigError(unknown(word, ANALYSES, what="analysis"))
-    listed = ", ".join(ANALYSES)
-    raise ConfigError(f"Name an analysis after the runs: one of {listed}.")
+    runs = list(itertools.takewhile(lambda word: not word.startswith("-"), argv))
+    if not runs:
+        raise ConfigError("Name a run: `overparam analyse RUN` lists what applies.")
+    return runs, "", list(argv[len(runs) :])
 
 
-def _stored(root: Path, text: str, entry: Analysis) -> list[StoredRun]:
+def _stored(root: Path, text: str, several: bool) -> list[StoredRun]:
     folder = Path(text)
     holds_run = os.path.exists(folder / "config.json")
     is_collection = os.path.isdir(folder) and not holds_run
-    if is_collection and entry.most_subjects is None:
+    if is_collection and several:
         runs, left_out = read_runs(folder)
         for unreadable in left_out:
             tell(f"left out: {unreadable.reason}")
@@ -87,28 +158,36 @@ def _stored(root: Path, text: str, entry: Analysis) -> list[StoredRun]:
     return [read_run(resolve_run(root, text))]
 
 
-def _print(findings: Findings, *, as_json: bool) -> None:
+def _said(findings: Findings) -> dict[str, Any]:
+    """Findings as JSON holds them, their notes for the person."""
+    for note in findings.notes:
+        tell(f"note: {note}")
     tables = {name: frame.to_dicts() for name, frame in findings.tables.items()}
-    if as_json:
-        print_json({"summary": findings.summary, "tables": tables})
-    else:
-        if findings.summary:
-            print_values(findings.summary)
-        for name, frame in list(findings.tables.items())[:1]:
-            most = ROWS_OF_A_TERMINAL if sys.stdout.isatty() else len(frame)
-            print_table(frame.columns, frame.head(most).rows())
-            if len(frame) > most:
-                tell(f"{len(frame) - most} rows more are in {name}.csv.")
+    return {"summary": findings.summary, "tables": tables}
+
+
+def _print(findings: Findings) -> None:
+    if findings.summary:
+        print_values(findings.summary)
+    for name, frame in list(findings.tables.items())[:1]:
+        most = ROWS_OF_A_TERMINAL if sys.stdout.isatty() else len(frame)
+        print_table(frame.columns, frame.head(most).rows())
+        if len(frame) > most:
+            tell(f"{len(frame) - most} rows more are in {name}.csv.")
     for note in findings.notes:
         tell(f"note: {note}")
 
 
 def _help() -> str:
     return overview(
-        "analyse RUN [RUN ...] ANALYSIS [options]",
+        "analyse RUN [RUN ...] [ANALYSIS [options]]",
         {name: entry.question for name, entry in ANALYSES.items()},
-        remark="RUN is the folder of a run or the beginning of its id.",
+        remark="RUN is the folder of a run or the beginning of its id. Without an "
+        "analysis those that apply\nare listed, with why the others do not; `all` does "
+        "those that do.",
         examples=[
+            "analyse 3f2a",
+            "analyse 3f2a all",
             "analyse 3f2a balance",
             "analyse runs/planted/3f2a0c4d5e6f balance --json",
         ],
