@@ -175,11 +175,13 @@ def command_row() -> Row:
     """The published length by the command line: start, limits, records and storing."""
     command = [sys.executable, "-m", "overparam", "run", "timescales"]
     with tempfile.TemporaryDirectory() as folder:
-        command += ["--width", "1024", "--steps", "32000", "--runs", folder]
+        command += ["--width", "1024", "--n-steps", "32000", "--runs", folder]
         start = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True)
         wall = 1e3 * (time.perf_counter() - start)
-    name = "`overparam run timescales --width 1024 --steps 32000`, wall time, all of it"
+    name = (
+        "`overparam run timescales --width 1024 --n-steps 32000`, wall time, all of it"
+    )
     return Row(name, None, wall, "300 000 ms", wall <= 300_000)
 
 

@@ -30,8 +30,9 @@ LEVELS = (
 NO_SCIENCE = {"store", "sweeping", "plots", "report", "export"}
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
-# The doors of the house lead into every room.
-DOORS = {SOURCE / "__init__.py", SOURCE / "__main__.py"}
+# The doors of the house lead into every room; the catalogue says where things are,
+# and imports none of them.
+DOORS = {SOURCE / name for name in ("__init__.py", "__main__.py", "catalogue.py")}
 MODULES = sorted(SOURCE.rglob("*.py"))
 FOLDERS = sorted({path.parent for path in MODULES})
 REFERENCE = re.compile(r"overparam((?:\.\w+)+)(?::\w+)?")

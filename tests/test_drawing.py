@@ -67,7 +67,7 @@ def test_precision_refines_stable_draws(name, key):
 @pytest.mark.parametrize("draw", [inputs, student_points, teacher_points])
 @pytest.mark.parametrize("problem", ["circle", "torus"])
 def test_timescales_draws_the_same_numbers_with_and_without_64_bits(draw, problem):
-    fields = {"problem": problem, "samples": 40, "width": 8, "teacher_width": 16}
+    fields = {"problem": problem, "n_samples": 40, "width": 8, "teacher_width": 16}
     wide = draw(Timescales(precision="float64", seed=3, **fields))
     with jax.enable_x64(False):
         narrow = draw(Timescales(precision="float32", seed=3, **fields))
@@ -91,7 +91,7 @@ def test_recovery_starts_from_the_same_weights_in_both_precisions():
     from overparam.studies.recovery.problem import Trial
     from overparam.studies.recovery.training import _initial
 
-    common = {"n_samples": 6, "dimension": 3, "method": "training", "fit": "penalised"}
+    common = {"n_samples": 6, "input_dim": 3, "method": "training", "fit": "penalised"}
     starts = []
     for precision in ("float32", "float64"):
         trial = Trial.of(Recovery(precision=precision, **common))

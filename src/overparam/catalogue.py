@@ -1,7 +1,22 @@
-"""What `module:name` refers to; declarations name their code so and import none."""
+"""What there is by name, and where it declares itself: nothing is imported for that."""
 
 import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
+
+
+STUDIES: Mapping[str, str] = MappingProxyType(
+    {
+        "planted": "overparam.studies.planted:STUDY",
+        "features": "overparam.studies.features:STUDY",
+        "heavy-tails": "overparam.studies.heavy_tails:STUDY",
+        "timescales": "overparam.studies.timescales:STUDY",
+        "images": "overparam.studies.images:STUDY",
+        "recovery": "overparam.studies.recovery:STUDY",
+    }
+)
+"""By name, `module:name` of a `Study`; the module imports the standard library only."""
 
 
 def load(reference: str) -> Any:

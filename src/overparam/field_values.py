@@ -17,6 +17,7 @@ from typing import Any
 
 from .checks import MOST, written
 from .errors import ConfigError
+from .spellings import as_spelled, first_spellings
 
 
 _TRUE = {"true", "yes", "on", "1"}
@@ -29,16 +30,26 @@ def field_names(config: type) -> list[str]:
     return [field.name for field in dataclasses.fields(config) if field.init]
 
 
+def field_name(config: type, name: str) -> str:
+    """The name of today of a field, which may be called by its first spelling.
+
+    Raises:
+        ConfigError: If the config has no such field; the nearest is suggested.
+    """
+    names = field_names(config)
+    (today,) = as_spelled({name: None}, first_spellings(config))
+    if today not in names:
+        raise ConfigError(unknown(name, names, what="field"))
+    return today
+
+
 def field_kind(config: type, name: str) -> Any:
     """The annotated type of a field.
 
     Raises:
         ConfigError: If the config has no such field; the nearest is suggested.
     """
-    names = field_names(config)
-    if name not in names:
-        raise ConfigError(unknown(name, names, what="field"))
-    return typing.get_type_hints(config)[name]
+    return typing.get_type_hints(config)[field_name(config, name)]
 
 
 def field_value(config: type, name: str, value: Any) -> Any:

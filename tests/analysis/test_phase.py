@@ -13,7 +13,7 @@ def test_rates_count_trials_and_leave_undecided_ones_out():
     trials = pl.DataFrame(
         {
             "n_samples": [10, 10, 10, 20],
-            "dimension": [5, 5, 5, 5],
+            "input_dim": [5, 5, 5, 5],
             "recovered": [True, False, None, True],
         }
     )
@@ -73,7 +73,7 @@ def test_result_files_of_the_published_code_are_read(tmp_path):
     assert grid.options["method"] == "minnrm_skip"
     assert grid.options["sig"] == "0.05"
     chosen = grid.trials.filter(
-        (pl.col("n_samples") == 30) & (pl.col("dimension") == 20)
+        (pl.col("n_samples") == 30) & (pl.col("input_dim") == 20)
     )
     np.testing.assert_array_equal(chosen["value"], values[2, 1])
 

@@ -72,7 +72,7 @@ def test_the_script_of_bash_completes(capsys):
     assert "planted" in complete(script, "overparam", "run", "pla")
     assert complete(script, "overparam", "run", "planted", "--wid") == ["--width"]
     assert "--no-standardise" in complete(script, "overparam", "run", "features", "--")
-    images = ["overparam", "describe", "timescales", "--problem", "cifar10"]
+    images = ["overparam", "describe", "images"]
     assert "--multiplier" in complete(script, *images, "--mul")
     assert complete(script, "overparam", "sweep", "planted", "wid") == ["width="]
     assert complete(script, "overparam", "sweep", "planted", "--dry") == ["--dry-run"]

@@ -9,7 +9,6 @@ import pytest
 
 from overparam.cli.main import VERBS
 from overparam.cli.options import read
-from overparam.cli.verbs.run import study_of
 
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +31,7 @@ def test_the_parser_takes_it(line):
     verb, *words = shlex.split(line, comments=True)
     forms = importlib.import_module(f"overparam.cli.verbs.{verb}").forms()
     subject = next((word for word in words if word in forms), "")
-    kinds = forms[study_of(subject, [w for w in words if w.startswith("cifar")])]
+    kinds = forms[subject]
     if verb == "analyse":
         words = words[words.index(subject) :]
     if verb in ("run", "describe", "analyse", "data"):

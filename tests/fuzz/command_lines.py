@@ -33,9 +33,9 @@ PROCESS_EVERY = 200
 SMALLEST = {
     "planted": "--input-dim 6 --width 4 --teacher-width 2 --n-outputs 2",
     "features": "--width 5 --n-train 140",
-    "heavy-tails": "--width 4 --max-steps 3 --n-train 20 --n-test 20",
-    "timescales": "--width 8 --samples 16 --teacher-width 8 --steps 3 --cells 16",
-    "recovery": "--n-samples 8 --dimension 3",
+    "heavy-tails": "--width 4 --n-steps 3 --n-train 20 --n-test 20",
+    "timescales": "--width 8 --n-samples 16 --teacher-width 8 --n-steps 3 --cells 16",
+    "recovery": "--n-samples 8 --input-dim 3",
 }
 STORED = "--epochs 1 --samples-per-epoch 20"
 

@@ -14,7 +14,7 @@ from overparam.studies.planted.run import run as run_planted
 from overparam.studies.study import Context
 
 
-TAILS = {"width": 20, "n_train": 60, "n_test": 40, "evaluate_every": 6, "max_steps": 12}
+TAILS = {"width": 20, "n_train": 60, "n_test": 40, "evaluate_every": 6, "n_steps": 12}
 
 
 def all_finite(network):

@@ -28,7 +28,7 @@ SMALL = {
     "width": 20,
     "n_train": 60,
     "n_test": 40,
-    "max_steps": 12,
+    "n_steps": 12,
     "evaluate_every": 6,
     "stop_when": "never",
     "learning_rate": 0.05,
@@ -172,7 +172,7 @@ def test_data_and_initial_weights_do_not_depend_on_the_noise():
 
 
 def test_a_diverged_run_keeps_its_records_and_its_last_finite_network():
-    found = outcome(learning_rate=1e25, max_steps=60, evaluate_every=2)
+    found = outcome(learning_rate=1e25, n_steps=60, evaluate_every=2)
     assert found.status == "diverged"
     assert all(np.all(np.isfinite(w)) for w in weights(found))
     assert len(found.metrics["step"]) >= 2
@@ -180,7 +180,7 @@ def test_a_diverged_run_keeps_its_records_and_its_last_finite_network():
 
 
 def test_a_target_stops_the_run_and_a_lucky_crossing_is_noted():
-    found = outcome(stop_when="target", target_train_accuracy=0.2, max_steps=50)
+    found = outcome(stop_when="target", target_train_accuracy=0.2, n_steps=50)
     assert found.status == "converged"
     assert found.summary["steps"] == 6
     lucky = outcome(
@@ -191,14 +191,14 @@ def test_a_target_stops_the_run_and_a_lucky_crossing_is_noted():
 
 
 def test_a_target_may_ask_for_several_evaluations_and_for_a_loss():
-    stop = {"stop_when": "target", "target_train_accuracy": 0.2, "max_steps": 50}
+    stop = {"stop_when": "target", "target_train_accuracy": 0.2, "n_steps": 50}
     assert outcome(consecutive=3, **stop).summary["steps"] == 18
     refused = outcome(max_train_loss=1e-9, **stop)
     assert refused.status == "finished"
 
 
 def test_a_run_at_chance_level_is_stopped_after_its_patience():
-    found = outcome(learning_rate=1e-9, sigma=0, patience=6, max_steps=60, seed=3)
+    found = outcome(learning_rate=1e-9, sigma=0, patience=6, n_steps=60, seed=3)
     chance = found.metrics["train_accuracy"][0] <= 0.53
     assert (found.status == "stopped") == chance
 
@@ -232,7 +232,7 @@ def test_noise_after_training_is_added_to_the_clean_network():
 
 
 def test_mean_field_steps_follow_their_formula():
-    changes = {"parametrisation": "mean-field", "max_steps": 1, "evaluate_every": 1}
+    changes = {"parametrisation": "mean-field", "n_steps": 1, "evaluate_every": 1}
     settings = config(precision="float64", **changes)
     problem = Problem(settings, load_data(settings))
     found = run(settings, Context())
@@ -254,7 +254,7 @@ def slow(changes):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"noise": "entrywise", "momentum": 0.9, "weight_decay": 0.01},
+        {"noise": "entrywise", "momentum": 0.9, "penalty": 0.01},
         slow({"noise": "isotropic", "isotropic_scale": "reference", "loss": "hinge"}),
         {"decay_exponent": 0.3, "batch_size": 20, "activation": "sigmoid"},
         slow({"rescale_noise": False, "sigma": 1e-3, "depth": 3, "activation": "gelu"}),
@@ -271,7 +271,7 @@ def test_every_option_runs(changes):
 
 
 def test_hidden_width_equal_to_the_classes_is_noised_and_the_readout_is_not():
-    settings = config(dataset="digits", width=10, max_steps=1, evaluate_every=1)
+    settings = config(dataset="digits", width=10, n_steps=1, evaluate_every=1)
     problem = Problem(settings, load_data(settings))
     drawn = problem.noise.draw(
         problem.network, learning_rate=0.1, step=jnp.int32(0), key=jax.random.key(0)

@@ -43,11 +43,11 @@ def arrays(tree):
     return [np.asarray(leaf) for leaf in jax.tree.leaves(tree) if eqx.is_array(leaf)]
 
 
-def test_the_command_line_runs_images_as_a_problem_of_timescales(tmp_path):
-    words = ["--problem", "cifar10", "--network", "resnet8", "--multiplier", "0.25"]
+def test_the_command_line_runs_images(tmp_path):
+    words = ["--network", "resnet8", "--multiplier", "0.25"]
     words += ["--train-per-class", "2", "--test-per-class", "1", "--batch-size", "10"]
     words += ["--epochs", "1", "--lmbda", "0.01", "--time_scale", "0.002"]
-    code = run_command(["run", "timescales", *words, "--runs", str(tmp_path)])
+    code = run_command(["run", "images", *words, "--runs", str(tmp_path)])
     assert code == 0
     (folder,) = (tmp_path / "images").iterdir()
     stored = read_run(folder)

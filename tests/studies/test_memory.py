@@ -12,8 +12,8 @@ SIZES = {
     "planted": ["input_dim", "n_outputs", "teacher_width", "width"],
     "features": ["width"],
     "heavy-tails": ["width", "n_train", "n_test"],
-    "timescales": ["width", "samples", "teacher_width", "cells", "particles"],
-    "recovery": ["n_samples", "dimension", "n_patterns", "test_size"],
+    "timescales": ["width", "n_samples", "teacher_width", "cells", "particles"],
+    "recovery": ["n_samples", "input_dim", "n_patterns", "n_test"],
     "images": ["multiplier"],
 }
 
@@ -43,7 +43,7 @@ def test_snapshots_beyond_the_records_cost_nothing():
     from overparam.studies.timescales.run import keep_steps, record_steps
 
     config = STUDIES["timescales"].config_class()(
-        steps=10, records=6, snapshots=10**12, limits=()
+        n_steps=10, records=6, snapshots=10**12, limits=()
     )
     steps = record_steps(config)
     assert keep_steps(config, steps) == frozenset(steps)

@@ -34,7 +34,7 @@ def test_the_readme_of_heavy_tails_is_one_command():
         width=5000,
         learning_rate=0.01,
         batch_size=5000,
-        max_steps=100_001,
+        n_steps=100_001,
         evaluate_every=100,
         noise="shared",
         alpha=1.75,
@@ -50,7 +50,7 @@ def test_heavy_tails_without_flags_is_the_script_without_flags():
         "width": 100,
         "learning_rate": 0.1,
         "batch_size": 100,
-        "max_steps": 100_001,
+        "n_steps": 100_001,
         "evaluate_every": 200,
         "noise": "none",
     }

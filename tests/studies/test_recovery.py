@@ -22,7 +22,7 @@ from overparam.studies.study import Context
         ({"fit": "penalised", "penalty": 0.0}, "for the minimum-norm limit use fit="),
         ({"penalty": 0.1}, "`penalty` has no effect with fit=minimum-norm"),
         ({"n_samples": 0}, "`n_samples` must be at least 1, got 0"),
-        ({"dimension": 0}, "`dimension` must be at least 1, got 0"),
+        ({"input_dim": 0}, "`input_dim` must be at least 1, got 0"),
         (
             {"network": "plain", "planted": "axes", "n_planted": 16},
             "`n_planted`=16 axes do not fit in dimension 15",
@@ -59,7 +59,7 @@ def test_too_many_patterns_to_enumerate_are_refused():
 
 def test_labels_that_no_pattern_fits_are_refused():
     config = Recovery(
-        n_samples=30, dimension=3, network="plain", noise=1.0, n_patterns=1
+        n_samples=30, input_dim=3, network="plain", noise=1.0, n_patterns=1
     )
     with pytest.raises(SolverError, match=r"relative distance .*add patterns"):
         run(config, Context())
@@ -70,7 +70,7 @@ def test_labels_that_no_pattern_fits_are_refused():
 @pytest.mark.parametrize("fit", ["minimum-norm", "penalised"])
 def test_every_programme_runs_and_is_certified(program, network, fit):
     config = Recovery(
-        n_samples=20, dimension=4, program=program, network=network, fit=fit, noise=0.2
+        n_samples=20, input_dim=4, program=program, network=network, fit=fit, noise=0.2
     )
     outcome = run(config, Context())
     assert outcome.status == "converged"
@@ -83,10 +83,10 @@ def test_every_programme_runs_and_is_certified(program, network, fit):
 def test_early_decisions_agree_with_solving():
     agreed = 0
     for seed in range(6):
-        config = Recovery(n_samples=24, dimension=8, seed=seed)
+        config = Recovery(n_samples=24, input_dim=8, seed=seed)
         outcome = run(config, Context())
         solved = run(
-            Recovery(n_samples=24, dimension=8, seed=seed, method="reference"),
+            Recovery(n_samples=24, input_dim=8, seed=seed, method="reference"),
             Context(),
         )
         assert outcome.summary["primal"] == pytest.approx(
@@ -100,19 +100,19 @@ def test_early_decisions_agree_with_solving():
 
 
 def test_the_same_seed_gives_the_same_trial_and_another_one_another():
-    config = Recovery(n_samples=10, dimension=3, noise=0.1)
+    config = Recovery(n_samples=10, input_dim=3, noise=0.1)
     first, second = Trial.of(config), Trial.of(config)
     np.testing.assert_array_equal(first.x, second.x)
     np.testing.assert_array_equal(first.y, second.y)
-    other = Trial.of(Recovery(n_samples=10, dimension=3, noise=0.1, seed=1))
+    other = Trial.of(Recovery(n_samples=10, input_dim=3, noise=0.1, seed=1))
     assert np.abs(first.x - other.x).max() > 0.01
     # The noise does not change what else is drawn.
-    quiet = Trial.of(Recovery(n_samples=10, dimension=3))
+    quiet = Trial.of(Recovery(n_samples=10, input_dim=3))
     np.testing.assert_array_equal(first.directions, quiet.directions)
 
 
 def test_the_condition_alone_needs_no_solver():
-    fields = {"n_samples": 40, "dimension": 5}
+    fields = {"n_samples": 40, "input_dim": 5}
     alone = run(Recovery(method="condition", **fields), Context()).summary
     whole = run(Recovery(**fields), Context()).summary
     assert alone["condition_maximum"] == whole["condition_maximum"]
@@ -120,14 +120,14 @@ def test_the_condition_alone_needs_no_solver():
 
 
 def test_description_states_the_odds():
-    facts = describe(Recovery(n_samples=20, dimension=10))
+    facts = describe(Recovery(n_samples=20, input_dim=10))
     assert facts["Wendel's probability of an all-ones pattern"] == 0.5
 
 
 def test_training_is_reproducible_and_approaches_the_optimum():
     config = Recovery(
         n_samples=20,
-        dimension=2,
+        input_dim=2,
         method="training",
         fit="penalised",
         penalty=0.05,
@@ -146,7 +146,7 @@ def test_training_is_reproducible_and_approaches_the_optimum():
 def test_other_networks_train(network):
     config = Recovery(
         n_samples=12,
-        dimension=3,
+        input_dim=3,
         network=network,
         method="training",
         fit="penalised",
@@ -165,7 +165,7 @@ def test_other_networks_train(network):
 def test_penalised_training_recovers_and_the_published_one_does_not():
     fields = {
         "n_samples": 80,
-        "dimension": 10,
+        "input_dim": 10,
         "method": "training",
         "fit": "penalised",
     }
@@ -178,7 +178,7 @@ def test_penalised_training_recovers_and_the_published_one_does_not():
 
 def test_the_command_line_runs_stores_and_certifies(tmp_path, capsys):
     runs = str(tmp_path)
-    common = ["--n-samples", "16", "--dimension", "2", "--runs", runs]
+    common = ["--n-samples", "16", "--input-dim", "2", "--runs", runs]
     assert run_command(["run", "recovery", *common]) == 0
     training = ["--method", "training", "--fit", "penalised", "--n-steps", "100"]
     assert run_command(["run", "recovery", *common, *training]) == 0
@@ -192,7 +192,7 @@ def test_the_command_line_runs_stores_and_certifies(tmp_path, capsys):
 
 
 def test_a_run_that_does_not_converge_is_stored_and_a_failure(tmp_path, capsys):
-    limit = ["--max-iterations", "2", "--n-samples", "20", "--dimension", "10"]
+    limit = ["--max-iterations", "2", "--n-samples", "20", "--input-dim", "10"]
     runs = ["--runs", str(tmp_path)]
     assert run_command(["run", "recovery", *limit, *runs]) == 1
     (path,) = (path for path in (tmp_path / "recovery").iterdir() if path.is_dir())
@@ -202,12 +202,12 @@ def test_a_run_that_does_not_converge_is_stored_and_a_failure(tmp_path, capsys):
     assert stored.summary["relative_gap"] > 1e-5
     assert "the weights are no solution" in capsys.readouterr().err
     # A sweep goes on: the run is an answer, and so are the others.
-    sweep = ["sweep", "recovery", "max_iterations=2", "n_samples=20,60", "dimension=10"]
+    sweep = ["sweep", "recovery", "max_iterations=2", "n_samples=20,60", "input_dim=10"]
     assert run_command([*sweep, *runs, "--jobs", "1"]) == 0
 
 
 def test_a_bias_is_a_constant_input_that_the_planted_neuron_does_not_use():
-    fields = {"n_samples": 30, "dimension": 4, "network": "plain", "noise": 0.5}
+    fields = {"n_samples": 30, "input_dim": 4, "network": "plain", "noise": 0.5}
     trial, without = (
         Trial.of(Recovery(bias=True, **fields)),
         Trial.of(Recovery(**fields)),
@@ -223,7 +223,7 @@ def test_a_bias_is_a_constant_input_that_the_planted_neuron_does_not_use():
 
 
 def test_a_gated_optimum_is_stored_as_a_relu_network_on_request():
-    fields = {"n_samples": 16, "dimension": 4, "network": "plain", "noise": 0.2}
+    fields = {"n_samples": 16, "input_dim": 4, "network": "plain", "noise": 0.2}
     outcome = run(Recovery(decompose=True, fit="penalised", **fields), Context())
     assert isinstance(outcome.network, TwoLayer)
     facts = outcome.summary

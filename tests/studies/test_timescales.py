@@ -22,9 +22,9 @@ from overparam.studies.timescales.run import describe, keep_steps, record_steps,
 
 SMALL = {
     "width": 16,
-    "samples": 128,
+    "n_samples": 128,
     "teacher_width": 64,
-    "steps": 40,
+    "n_steps": 40,
     "records": 5,
     "snapshots": 3,
     "cells": 64,
@@ -71,7 +71,7 @@ def test_a_run_records_what_the_study_promises(plain):
 def test_the_stored_network_has_its_own_optimal_readout(plain):
     # A further projection changes nothing: the recorded risk is that of the network.
     network = plain.network
-    again = outcome(steps=1, records=2)
+    again = outcome(n_steps=1, records=2)
     assert network.readout.shape == (16, 1)
     assert again.network is not None
     gram_free = plain.metrics["risk"][-1]
@@ -88,8 +88,8 @@ def test_all_solvers_give_one_trajectory(solver, plain):
 
 
 def test_limits_are_compared_at_equal_physical_time():
-    coarse = outcome(time_step=2.0**-9, steps=20, records=5)
-    fine = outcome(time_step=2.0**-10, steps=40, records=5)
+    coarse = outcome(time_step=2.0**-9, n_steps=20, records=5)
+    fine = outcome(time_step=2.0**-10, n_steps=40, records=5)
     assert_allclose(coarse.metrics["time"], fine.metrics["time"])
     for name in ("ultra_fast_energy", "projected_energy"):
         assert_allclose(coarse.metrics[name], fine.metrics[name], rtol=1e-6)
@@ -240,7 +240,7 @@ def test_only_plain_relu_has_a_projected_limit():
 
 def test_torus_runs_are_compared_with_the_ultra_fast_diffusion(tmp_path, capsys):
     fields = {"problem": "torus", "gamma": "10", "penalty": "1e-2", "cells": "256"}
-    fields |= {"width": "64", "samples": "512", "steps": "100"}
+    fields |= {"width": "64", "n_samples": "512", "n_steps": "100"}
     flags = [word for name, value in fields.items() for word in (f"--{name}", value)]
     runs = ["--runs", str(tmp_path)]
     assert run_command(["run", "timescales", *COMMAND, *flags, *runs]) == 0
@@ -279,7 +279,7 @@ def test_the_command_line_takes_the_published_spellings(tmp_path, capsys):
     assert run_command(["run", "timescales", *COMMAND, *spelled, *runs]) == 0
     (path,) = find_runs(tmp_path)
     stored = read_run(path).config
-    assert (stored["penalty"], stored["width"], stored["steps"]) == (1e-2, 8, 20)
+    assert (stored["penalty"], stored["width"], stored["n_steps"]) == (1e-2, 8, 20)
     assert run_command(["run", "timescales", "--lamda", "1e-2"]) == 2
     assert "--lambda" in capsys.readouterr().err
 

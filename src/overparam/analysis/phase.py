@@ -23,7 +23,7 @@ _RIDGE = 1e-3
 # Step of both axes of the reference's grids, which its files do not name.
 _REFERENCE_STEP = 10
 
-CELL = ("n_samples", "dimension")
+CELL = ("n_samples", "input_dim")
 """The columns that make a cell."""
 
 
@@ -33,11 +33,11 @@ def success_rates(trials: pl.DataFrame, outcome: str) -> pl.DataFrame:
     Trials where the outcome is null (undecided) are counted apart and in no rate.
 
     Args:
-        trials: One row per trial, with columns `n_samples` and `dimension`.
+        trials: One row per trial, with columns `n_samples` and `input_dim`.
         outcome: Name of the boolean column.
 
     Returns:
-        Columns `n_samples, dimension, trials, undecided, rate, low, high`, sorted.
+        Columns `n_samples, input_dim, trials, undecided, rate, low, high`, sorted.
     """
     if outcome not in trials.columns:
         raise ConfigError(f"There is no column `{outcome}` to take rates of.")
@@ -47,7 +47,7 @@ def success_rates(trials: pl.DataFrame, outcome: str) -> pl.DataFrame:
         pl.col(outcome).is_null().sum().alias("undecided"),
     )
     rows = []
-    for cell in cells.sort("dimension", "n_samples").iter_rows(named=True):
+    for cell in cells.sort("input_dim", "n_samples").iter_rows(named=True):
         if not cell["trials"]:
             continue
         rate = wilson(cell["successes"], cell["trials"])
@@ -121,7 +121,7 @@ def on_grid(
 ) -> tuple[np.ndarray, np.ndarray, Float[np.ndarray, "dimensions samples"]]:
     """Sample sizes, dimensions, and a matrix of values with NaN where there is none."""
     samples = np.sort(cells["n_samples"].unique().to_numpy())
-    dimensions = np.sort(cells["dimension"].unique().to_numpy())
+    dimensions = np.sort(cells["input_dim"].unique().to_numpy())
     grid = np.full((len(dimensions), len(samples)), np.nan)
     for n, d, found in cells.select(*CELL, value).iter_rows():
         grid[np.searchsorted(dimensions, d), np.searchsorted(samples, n)] = found
@@ -135,7 +135,7 @@ class ReferenceGrid:
     Attributes:
         quantity: `rec_rate`, `dis_abs`, `dis_test` or `irr_cond`.
         options: What the file name says: method, n, d, w, X, sig, sample, ...
-        trials: One row per trial: `n_samples`, `dimension`, `trial`, `value`.
+        trials: One row per trial: `n_samples`, `input_dim`, `trial`, `value`.
     """
 
     quantity: str
@@ -173,7 +173,7 @@ def read_reference(path: Path) -> ReferenceGrid:
     frame = pl.DataFrame(
         {
             "n_samples": _REFERENCE_STEP * (n.ravel() + 1),
-            "dimension": _REFERENCE_STEP * (d.ravel() + 1),
+            "input_dim": _REFERENCE_STEP * (d.ravel() + 1),
             "trial": trial.ravel(),
             "value": values.ravel().astype(float),
         }

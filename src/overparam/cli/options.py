@@ -13,6 +13,7 @@ from typing import Any
 from ..checks import written
 from ..errors import ConfigError
 from ..field_values import converted, described, is_tuple
+from ..spellings import as_spelled, first_spellings
 from ..studies.presets import Preset, defaults_of
 
 
@@ -52,6 +53,15 @@ def options(kinds: Iterable[type[Any]]) -> list[Option]:
     ]
 
 
+def _by_first_spelling(option: Option) -> list[Option]:
+    """The same option as it is called by the first spelling of its field, if any."""
+    first = first_spellings(option.owner).get(option.name)
+    if first is None:
+        return []
+    flag = f"--{first.replace('_', '-')}"
+    return [dataclasses.replace(option, name=first, flags=(flag,), required=False)]
+
+
 def flags(kinds: Iterable[type[Any]]) -> list[str]:
     """Every flag that the dataclasses take."""
     return [flag for option in options(kinds) for flag in option.flags]
@@ -78,6 +88,7 @@ def read(
     """
     kinds = list(kinds)
     known = options(kinds)
+    known += [former for option in known for former in _by_first_spelling(option)]
     if preset:
         known += [_opposite(option) for option in known if option.sets is not None]
     given: dict[Option, Any] = {}
@@ -104,6 +115,7 @@ def _opposite(option: Option) -> Option:
 
 def _instance(kind: type[Any], given: dict[Option, Any], preset: Preset) -> Any:
     values = {o.name: value for o, value in given.items() if o.owner is kind}
+    values = as_spelled(values, first_spellings(kind))
     values = defaults_of(preset, values) | values
     default = getattr(kind, "default", None)
     return (

@@ -10,6 +10,7 @@ from ..plots.curves import check_columns, draw
 from ..plots.figure import panels
 from ..report.differences import Spread, unlike
 from ..report.values import shown
+from ..spellings import spelled
 from ..store.json_values import encodable
 from ..store.tables import Gathered
 
@@ -38,6 +39,8 @@ def draw_records(
             colour differ in more than their seeds.
     """
     records = gathered.frame
+    studies = {run.study for run in gathered.runs}
+    x, y, *by = (spelled(name, records.columns, studies) for name in (x, y, *by))
     check_columns(records, x=x, y=y, by=by)
     finite = pl.all_horizontal(pl.col(x, y).cast(pl.Float64).is_finite())
     drawn = records.filter(finite)

@@ -1,7 +1,7 @@
 """Run, sweep and open from Python; the command line does the same."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +9,11 @@ from ..analysis.catalogue import analysis
 from ..analysis.declaration import Findings
 from ..checks import at_least
 from ..errors import ConfigError, OverparamError
-from ..field_values import field_kind, field_value
+from ..field_values import field_name, field_value
 from ..networks.network import Network
 from ..progress import Reporter
 from ..reproductions.registry import reproduction
+from ..spellings import as_spelled, first_spellings
 from ..store.find import runs_folder
 from ..store.read import read_run, read_runs
 from ..store.run import attempts
@@ -60,7 +61,7 @@ def run(
         `overparam.run("planted", width=240, seed=3).frame`
     """
     kind = study_called(study).config_class()
-    _check_names(kind, fields)
+    fields = _named(kind, fields)
     with Reporter(study, shown=progress) as reporter:
         done = execute(
             study, kind(**fields), _root(runs), force=force, progress=reporter
@@ -102,7 +103,7 @@ def sweep(
         `overparam.sweep("planted", width=[60, 120], seed=range(10), jobs=2).table`
     """
     at_least(1, jobs=jobs, threads=threads)
-    _check_names(study_called(study).config_class(), values)
+    values = _named(study_called(study).config_class(), values)
     axes = {name: once(alternatives(value)) for name, value in values.items()}
     for name, axis in axes.items():
         if not axis:
@@ -229,9 +230,11 @@ def _root(runs: Path | str | None) -> Path:
     return runs_folder() if runs is None else Path(runs)
 
 
-def _check_names(kind: type[Any], names: Iterable[str]) -> None:
-    for name in names:
-        field_kind(kind, name)
+def _named(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values by the names of today of their fields, all of which there are."""
+    for name in values:
+        field_name(kind, name)
+    return as_spelled(values, first_spellings(kind))
 
 
 def _failed(result: SweepResult) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 from ..errors import ConfigError
 from ..field_values import unknown
 from ..report import notebook
+from ..spellings import spelled
 from ..store.json_values import plain
 from ..store.read import StoredRun
 from ..store.tables import gather, to_pandas
@@ -144,8 +145,10 @@ class Runs(Sequence[Run]):
             ConfigError: If no run has something of such a name.
         """
         named = [_named(run) for run in self]
+        known = list(dict.fromkeys(name for one in named for name in one))
+        studies = {run.study for run in self}
+        values = {spelled(name, known, studies): v for name, v in values.items()}
         for name in values:
-            known = list(dict.fromkeys(name for one in named for name in one))
             if named and name not in known:
                 raise ConfigError(unknown(name, known, what="field"))
         wanted = {name: plain(alternatives(value)) for name, value in values.items()}

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ..spellings import as_stored, spellings_of_study
 from .json_values import plain
 
 
@@ -29,7 +30,14 @@ def run_id(study: str, config: Mapping[str, Any], defaults: Mapping[str, Any]) -
         Twelve hexadecimal digits; equal for configs that mean the same (1 and 1.0, a
         tuple and a list, a field left out and a field at its default).
     """
-    return id_of(study, differing(config, defaults))
+    return id_of(study, hashed(study, config, defaults))
+
+
+def hashed(
+    study: str, config: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The fields that an id is a hash of, each under its first spelling."""
+    return as_stored(differing(config, defaults), spellings_of_study(study))
 
 
 def id_of(study: str, fields: Mapping[str, Any]) -> str:

@@ -7,9 +7,11 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import StoreError
+from ..spellings import as_spelled, spellings_of_study
 from .files import Stamp, check_size, read_file, read_json, stamp_of
 from .find import Unreadable, attempt_of, has, is_run_name, latest, look, no_run_name
 from .status import Status, entry, read_config, read_status
@@ -27,14 +29,23 @@ _MOST_VALUES = 10**8
 class Named(dict[str, Any]):
     """What a file of a run holds, by name; a name that it lacks is one sentence.
 
-    A run of another version or study may lack what is asked of it.
+    A run of another version or study may lack what is asked of it. A field may be
+    asked for by its first spelling.
     """
 
-    def __init__(self, path: Path, values: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        values: Mapping[str, Any],
+        first: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         super().__init__(values)
         self._path = path
+        self._today = {old: name for name, old in first.items()}
 
     def __missing__(self, name: str) -> Any:
+        if self._today.get(name) in self:
+            return self[self._today[name]]
         raise StoreError(
             f"The run `{self._path.parent}` has no `{name}` in its `{self._path.name}`:"
             " it is of another version, or of another study."
@@ -65,7 +76,9 @@ class StoredRun:
     @functools.cached_property
     def _config(self) -> tuple[str, dict[str, Any]]:
         study, config = read_config(self.path, self._status)
-        return study, Named(self.path / "config.json", config)
+        first = spellings_of_study(study)
+        config = as_spelled(config, first)
+        return study, Named(self.path / "config.json", config, first)
 
     @functools.cached_property
     def _summary(self) -> dict[str, Any]:

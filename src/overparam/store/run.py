@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
+from ..spellings import as_spelled, as_stored, spellings_of_study
 from . import encode
 from .environment import environment
 from .files import (
@@ -29,7 +30,7 @@ from .files import (
     writing,
 )
 from .find import attempt_of, has
-from .identity import canonical, differing, id_of
+from .identity import canonical, hashed, id_of
 from .lock import Lock, is_locked
 from .read import StoredRun
 from .record import RunRecord
@@ -97,7 +98,7 @@ class RunDirectory:
     def _close(self, stamps: dict[str, Stamp], **said: Any) -> None:
         path = self.path / "environment.json"
         stamps["environment.json"] = write_json(path, environment())
-        _same_config(self.path, self._asked.config)
+        _same_config(self.path, self._asked)
         stamps["config.json"] = stamp_of(read_file(self.path / "config.json"))
         status = Status(
             date=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -145,7 +146,8 @@ def open_run(
         StoreError: If the folder cannot be written, is damaged, or holds another
             config under the same id.
     """
-    asked = _Asked(study, config, differing(config, defaults))
+    stored = as_stored(config, spellings_of_study(study))
+    asked = _Asked(study, stored, hashed(study, config, defaults))
     first = Path(root) / study / id_of(study, asked.hashed)
     run = _enter(first, asked, force=force)
     try:
@@ -184,6 +186,7 @@ class _Asked:
 
     study: str
     config: Mapping[str, Any]
+    """Every field under its first spelling, as it is written."""
     hashed: Mapping[str, Any]
     """The fields that the id is a hash of."""
 
@@ -195,7 +198,7 @@ def _enter(first: Path, asked: _Asked, *, force: bool) -> RunDirectory:
         path = first.with_name(f"{first.name}.{attempt_of(path) + 1}")
     elif _has_answer(path):
         StoredRun(path).check_files()
-        _same_config(path, asked.config)
+        _same_config(path, asked)
         # On a disk that is read-only they may stay.
         shutil.rmtree(path / "checkpoints", ignore_errors=True)
         return RunDirectory(path, asked, lock=None)
@@ -209,7 +212,7 @@ def _enter(first: Path, asked: _Asked, *, force: bool) -> RunDirectory:
             return _enter(first, asked, force=force)
         remove_temporaries(path)
         if os.path.exists(path / "config.json"):
-            _same_config(path, asked.config)
+            _same_config(path, asked)
         else:
             content = {"study": asked.study, "config": asked.config}
             write_json(path / "config.json", content)
@@ -254,10 +257,13 @@ def _has_answer(path: Path) -> bool:
     return _has_status(path) and run_status(path) != FAILED
 
 
-def _same_config(path: Path, config: Mapping[str, Any]) -> None:
+def _same_config(path: Path, asked: _Asked) -> None:
     """A default that changed since gives old and new runs one id: say so."""
     content = read_json(path / "config.json")
-    stored = canonical(entry(path / "config.json", content, "config", dict))
+    first = spellings_of_study(asked.study)
+    config = as_spelled(asked.config, first)
+    stored = entry(path / "config.json", content, "config", dict)
+    stored = canonical(as_spelled(stored, first))
     for name in stored.keys() & config.keys():
         if stored[name] != canonical(config[name]):
             raise StoreError(

@@ -11,7 +11,14 @@ from typing import Any
 
 from ..checks import MOST, shortened, written
 from ..errors import ConfigError
-from ..field_values import converted, field_kind, is_bracketed, is_number, is_tuple
+from ..field_values import (
+    converted,
+    field_kind,
+    field_name,
+    is_bracketed,
+    is_number,
+    is_tuple,
+)
 
 
 # A typing slip such as 0..1e12 must not fill the memory.
@@ -41,6 +48,7 @@ def grid(texts: Sequence[str], config: type) -> list[dict[str, Any]]:
             raise ConfigError(
                 f"{written(text)} sets nothing; write key=value or key=v1,v2."
             )
+        name = field_name(config, name)
         values = once(values_of(values, field_kind(config, name), name=name))
         if name in axes:
             raise ConfigError(f"`{name}` is given twice; give all its values at once.")

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..field_values import converted, field_kind, is_tuple, unknown
+from ..spellings import as_spelled, first_spellings
 from ..store.files import opened
 from .grid import at_most, once, product, values_of
 
@@ -85,11 +86,11 @@ def _toml(path: Path) -> dict[str, Any]:
 def _settings(content: Mapping[str, Any], config: type) -> Iterator[dict[str, Any]]:
     fixed = {
         name: converted(value, field_kind(config, name), name=name)
-        for name, value in _table(content, "fixed").items()
+        for name, value in _named(_table(content, "fixed"), config).items()
     }
     axes = {
         name: once(_listed(value, config, name))
-        for name, value in _table(content, "grid").items()
+        for name, value in _named(_table(content, "grid"), config).items()
     }
     cases = content.get("cases", [{}])
     is_tables = isinstance(cases, list) and all(isinstance(c, dict) for c in cases)
@@ -111,6 +112,11 @@ def _table(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return table
 
 
+def _named(table: Mapping[str, Any], config: type) -> dict[str, Any]:
+    """A table by the names of today of its fields."""
+    return as_spelled(table, first_spellings(config))
+
+
 def _listed(value: Any, config: type, name: str) -> list[Any]:
     """A TOML value as the list of values that it stands for."""
     kind = field_kind(config, name)
@@ -126,7 +132,10 @@ def _listed(value: Any, config: type, name: str) -> list[Any]:
 
 
 def _zipped(case: Mapping[str, Any], config: type) -> Iterator[dict[str, Any]]:
-    columns = {name: _listed(value, config, name) for name, value in case.items()}
+    columns = {
+        name: _listed(value, config, name)
+        for name, value in _named(case, config).items()
+    }
     lengths = {name: len(values) for name, values in columns.items()}
     longest = max(lengths.values(), default=1)
     if not set(lengths.values()) <= {1, longest}:

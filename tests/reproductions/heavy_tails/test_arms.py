@@ -79,7 +79,7 @@ def test_all_noise_accumulates_to_the_same_scale():
         config = HeavyTails(**fields)
         if config.noise != "none" and config.seed == 0:
             problem = Problem(config, load_data(config))
-            scales.append(problem.accumulated(config.max_steps - 1))
+            scales.append(problem.accumulated(config.n_steps - 1))
     np.testing.assert_allclose(scales, pruning.ACCUMULATED_SCALE, rtol=1e-4)
 
 

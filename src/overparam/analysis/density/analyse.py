@@ -190,7 +190,7 @@ def _animate(
 
 def _caption(config: Mapping[str, Any]) -> str:
     return (
-        f"mean-field scale 1/M, M = {config['width']}, N = {config['samples']}, "
+        f"mean-field scale 1/M, M = {config['width']}, N = {config['n_samples']}, "
         f"penalty {config['penalty']:g}, centre {config['centre']:g}, gamma "
         f"{config['gamma']:g}, {config['dynamics']}, seed {config['seed']}"
     )

@@ -23,7 +23,6 @@ _BASH = """_overparam() {{
   esac
   for other in "${{COMP_WORDS[@]:2:COMP_CWORD-2}}"; do
     case " $subjects " in *" $other "*) [ -n "$subject" ] || subject="$other";; esac
-    case "$subject $other" in "timescales cifar"*) subject=images;; esac
   done
   case "$verb $subject" in
 {words}

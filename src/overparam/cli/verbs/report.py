@@ -10,6 +10,7 @@ import tyro
 from ...citations import CITATIONS
 from ...errors import ConfigError
 from ...field_values import unknown
+from ...spellings import spelled
 from ...studies.registry import STUDIES, defaults
 from ..arguments import parse
 from ..show import tell
@@ -53,10 +54,10 @@ def main(argv: Sequence[str]) -> int:
     from ...report.page import write_page
 
     material = collect(reporting.runs, about=_about, study=reporting.study)
-    _check_field(material, reporting.by)
-    parts = ["report", reporting.study, reporting.by]
+    by = _field(material, reporting.by)
+    parts = ["report", reporting.study, by]
     out = reporting.out or Path("-".join(filter(None, parts)) + ".html")
-    n_bytes = write_page(material, out, by=reporting.by)
+    n_bytes = write_page(material, out, by=by)
     n_runs = sum(len(study.runs) for study in material.studies)
     if material.left_out:
         tell(
@@ -67,10 +68,15 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _check_field(material: "Material", by: str | None) -> None:
+def _field(material: "Material", by: str | None) -> str | None:
+    """The config field that is meant, which may be called by its first spelling."""
+    if by is None:
+        return None
     fields = dict.fromkeys(n for study in material.studies for n in study.fields())
-    if by is not None and by not in fields:
+    by = spelled(by, fields, (study.name for study in material.studies))
+    if by not in fields:
         raise ConfigError(unknown(by, fields, what="config field"))
+    return by
 
 
 def _about(name: str) -> "About":

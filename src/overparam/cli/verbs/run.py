@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from ...catalogue import load
@@ -74,14 +73,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def parse_run(verb: str, argv: Sequence[str]) -> tuple[str, list[Any]]:
-    """The study that a command line names, and its options as `forms` has them.
-
-    `timescales` on images has other options, those of `images`.
-    """
+    """The study that a command line names, and its options as `forms` has them."""
     name = take_name(argv, what="study", choices=list(STUDIES))
-    words = [word for part in argv[1:] for word in part.split("=", 1)]
-    problems = [word for flag, word in pairwise(words) if flag == "--problem"]
-    name = study_of(name, problems)
     kinds = forms()[name]
     prog, description = f"overparam {verb} {name}", kinds[0].__doc__ or ""
     return name, parse_all(
@@ -93,12 +86,6 @@ def _preset(name: str, argv: Sequence[str]) -> Preset:
     published = study(name).published
     asked = any(word.replace("_", "-") == "--as-published" for word in argv)
     return load(published) if published is not None and asked else ()
-
-
-def study_of(name: str, problems: Sequence[str]) -> str:
-    """The study that has these problems: `timescales` on images is `images`."""
-    on_images = problems and all(problem.startswith("cifar") for problem in problems)
-    return "images" if name == "timescales" and on_images else name
 
 
 def _print(executed: Executed, clock: CompileClock, *, as_json: bool) -> None:

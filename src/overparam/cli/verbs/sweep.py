@@ -13,6 +13,7 @@ from ...field_values import field_names
 from ...processes import STOP, keep_compiled
 from ...progress import Reporter, duration
 from ...running.grid import jobs_of, run_jobs
+from ...spellings import first_spellings
 from ...studies.registry import STUDIES, study
 from ...sweeping.grid import grid
 from ...sweeping.plan import plan_from_toml
@@ -20,7 +21,6 @@ from ..arguments import Storage, parse_all
 from ..failures import print_failures
 from ..options import flags
 from ..show import print_json, tell
-from .run import study_of
 
 
 MOST_THREADS = 1024
@@ -106,7 +106,8 @@ def _check_written_as_values(argv: Sequence[str]) -> None:
     """A field is no option here: a sweep takes several values of it."""
     if not argv or argv[0] not in STUDIES:
         return
-    fields = set(field_names(study(argv[0]).config_class()))
+    kind = study(argv[0]).config_class()
+    fields = {*field_names(kind), *first_spellings(kind).values()}
     for word in argv[1:]:
         flag, _, value = word.partition("=")
         name = flag.removeprefix("--").replace("-", "_")
@@ -126,6 +127,4 @@ def _settings(words: Sequence[str]) -> tuple[str, list[Mapping[str, Any]]]:
             raise ConfigError(f"A TOML file stands alone, got also {rest[0]!r}.")
         plan = plan_from_toml(first, lambda name: study(name).config_class())
         return plan.study, list(plan.settings)
-    problems = [v for key, _, v in (w.partition("=") for w in rest) if key == "problem"]
-    name = study_of(first, [one for several in problems for one in several.split(",")])
-    return name, list(grid(rest, study(name).config_class()))
+    return first, list(grid(rest, study(first).config_class()))

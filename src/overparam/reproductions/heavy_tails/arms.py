@@ -39,13 +39,13 @@ class Arm:
         return f"{self.noise}, {tail}{after}"
 
     def config(
-        self, *, scale: float, learning_rate: float, max_steps: int
+        self, *, scale: float, learning_rate: float, n_steps: int
     ) -> dict[str, Any]:
         """Config fields whose noise adds up to `scale` over the run."""
         if self.noise == "none":
             return {"noise": "none", "width": self.width, "depth": self.depth}
         sigma = matched_sigma(
-            scale, alpha=self.alpha, duration=learning_rate * (max_steps - 1)
+            scale, alpha=self.alpha, duration=learning_rate * (n_steps - 1)
         )
         return asdict(self) | {"sigma": sigma}
 

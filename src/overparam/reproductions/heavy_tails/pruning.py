@@ -28,11 +28,11 @@ SETTINGS: Mapping[Scale, Mapping[str, Any]] = {
     "smoke": {
         "dataset": "mixture",
         "n_test": 500,
-        "max_steps": 20,
+        "n_steps": 20,
         "evaluate_every": 20,
     },
-    "laptop": {"dataset": "ecg5000", "max_steps": 300, "evaluate_every": 100},
-    "paper": {"dataset": "mnist", "max_steps": 2000, "evaluate_every": 100},
+    "laptop": {"dataset": "ecg5000", "n_steps": 300, "evaluate_every": 100},
+    "paper": {"dataset": "mnist", "n_steps": 2000, "evaluate_every": 100},
 }
 WIDTHS: Mapping[Scale, int] = {"smoke": 60, "laptop": 1000, "paper": 5000}
 DEEP_WIDTHS: Mapping[Scale, int] = {"smoke": 40, "laptop": 500, "paper": 2000}
@@ -53,7 +53,7 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
         | arm.config(
             scale=ACCUMULATED_SCALE,
             learning_rate=common["learning_rate"],
-            max_steps=common["max_steps"],
+            n_steps=common["n_steps"],
         )
         | {"seed": seed}
         for arm in [*two_layer_arms(scale), *deep_arms(scale)]

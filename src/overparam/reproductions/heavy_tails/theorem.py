@@ -58,7 +58,7 @@ def _config(width: int, alpha: float, scale: Scale) -> dict[str, Any]:
         "width": width,
         "learning_rate": rate,
         "batch_size": 50,
-        "max_steps": steps,
+        "n_steps": steps,
         "evaluate_every": steps,
         "stop_when": "never",
     }

@@ -39,7 +39,7 @@ SETTINGS: Mapping[Scale, Mapping[str, Any]] = {
         "n_train": 40,
         "n_test": 20,
         "batch_size": 20,
-        "max_steps": 4,
+        "n_steps": 4,
         "evaluate_every": 4,
     },
     "laptop": {
@@ -48,13 +48,13 @@ SETTINGS: Mapping[Scale, Mapping[str, Any]] = {
         "n_train": 10_000,
         "n_test": 2000,
         "batch_size": 100,
-        "max_steps": 300,
+        "n_steps": 300,
         "evaluate_every": 100,
     },
     "paper": {
         "network": "vgg11-wide",
         "batch_size": 100,
-        "max_steps": 20_000,
+        "n_steps": 20_000,
         "evaluate_every": 500,
     },
 }
@@ -70,7 +70,7 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
         "stop_when": "never",
         **SETTINGS[scale],
     }
-    duration = LEARNING_RATE * (common["max_steps"] - 1)
+    duration = LEARNING_RATE * (common["n_steps"] - 1)
     return [
         {**common, **arm, **_level(arm, duration), "seed": seed}
         for arm in ARMS.values()

@@ -18,9 +18,9 @@ ACCUMULATED_SCALE = 0.05
 """Of the noise in all steps; initial entries have deviation 1/sqrt(3 * 140)."""
 
 SETTINGS: Mapping[Scale, Mapping[str, Any]] = {
-    "smoke": {"dataset": "mixture", "n_test": 500, "max_steps": 10},
-    "laptop": {"dataset": "ecg5000", "max_steps": 100},
-    "paper": {"dataset": "ecg5000", "max_steps": 2000},
+    "smoke": {"dataset": "mixture", "n_test": 500, "n_steps": 10},
+    "laptop": {"dataset": "ecg5000", "n_steps": 100},
+    "paper": {"dataset": "ecg5000", "n_steps": 2000},
 }
 WIDTHS: Mapping[Scale, Sequence[int]] = {
     "smoke": (20, 80),
@@ -37,13 +37,13 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
         "stop_when": "never",
         **SETTINGS[scale],
     }
-    common["evaluate_every"] = common["max_steps"]
+    common["evaluate_every"] = common["n_steps"]
     return [
         common
         | arm.config(
             scale=ACCUMULATED_SCALE,
             learning_rate=common["learning_rate"],
-            max_steps=common["max_steps"],
+            n_steps=common["n_steps"],
         )
         | {"seed": seed}
         for width in WIDTHS[scale]

@@ -30,7 +30,7 @@ def phase_grid(
     """Every variant in every cell with every seed."""
     samples, dimensions, trials = CORNERS[scale]
     return [
-        {**variant, "n_samples": n, "dimension": d, "seed": seed}
+        {**variant, "n_samples": n, "input_dim": d, "seed": seed}
         for variant in variants
         for n in samples
         for d in dimensions
@@ -92,7 +92,7 @@ def ratio_curve(axes: Axes, cells: pl.DataFrame, *, label: str, colour: str) -> 
 
 def pooled_rates(cells: pl.DataFrame) -> pl.DataFrame:
     """Rates of all trials whose n/d is nearest to one of 0, 0.1, 0.2, ..."""
-    ratio = pl.col("n_samples") / pl.col("dimension")
+    ratio = pl.col("n_samples") / pl.col("input_dim")
     bins = cells.group_by((ratio / _BIN).round().alias("bin")).agg(
         ratio.mean().alias("ratio"),
         (pl.col("rate") * pl.col("trials")).sum().round().cast(int).alias("successes"),
@@ -107,7 +107,7 @@ def pooled_rates(cells: pl.DataFrame) -> pl.DataFrame:
 
 def wendel_curve(axes: Axes, cells: pl.DataFrame) -> None:
     """The probability that no all-ones pattern exists, for every dimension."""
-    for index, dimension in enumerate(cells["dimension"].unique().sort().to_list()):
+    for index, dimension in enumerate(cells["input_dim"].unique().sort().to_list()):
         samples = np.arange(dimension, 6 * dimension + 1)
         chance = [1 - wendel_probability(int(n), dimension) for n in samples]
         label = "Wendel" if not index else None
@@ -117,7 +117,7 @@ def wendel_curve(axes: Axes, cells: pl.DataFrame) -> None:
 def fitted_half(trials: pl.DataFrame, outcome: str = "recovered") -> Interval | None:
     """The fitted 50 % line as an interval, `None` where it cannot be fitted."""
     decided = trials.filter(pl.col(outcome).is_not_null())
-    ratios = (decided["n_samples"] / decided["dimension"]).to_numpy()
+    ratios = (decided["n_samples"] / decided["input_dim"]).to_numpy()
     try:
         return half_line(
             ratios,

@@ -84,7 +84,7 @@ def design_tables(results: Results) -> Mapping[str, pl.DataFrame]:
 
 def noise_claims(results: Results) -> Sequence[Claim]:
     """Above the line the distance is of the order of the noise."""
-    ratio = pl.col("n_samples") / pl.col("dimension")
+    ratio = pl.col("n_samples") / pl.col("input_dim")
     far = results.runs.filter(ratio >= 4)
     parts, quotients = [], []
     for noise in NOISES[1:]:
@@ -105,7 +105,7 @@ def noise_claims(results: Results) -> Sequence[Claim]:
 def design_claims(results: Results) -> Sequence[Claim]:
     """Recovery with every design far above the line."""
     found = []
-    ratio = pl.col("n_samples") / pl.col("dimension")
+    ratio = pl.col("n_samples") / pl.col("input_dim")
     for design in DESIGNS:
         above = results.runs.filter((pl.col("design") == design) & (ratio >= 4))
         rate = float(np.mean(above["recovered"].fill_null(False).to_numpy()))
@@ -122,9 +122,9 @@ def design_claims(results: Results) -> Sequence[Claim]:
 
 def _means(trials: pl.DataFrame) -> pl.DataFrame:
     return (
-        trials.group_by("n_samples", "dimension")
+        trials.group_by("n_samples", "input_dim")
         .agg(pl.col("distance_high").mean(), pl.col("test_error").mean())
-        .sort("dimension", "n_samples")
+        .sort("input_dim", "n_samples")
     )
 
 

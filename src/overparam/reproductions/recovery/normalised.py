@@ -19,7 +19,7 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
     variants = [{"network": "normalised", "n_planted": k} for k in NEURONS]
     cells = phase_grid(scale, variants)
     # As in the reference, only cells with at least as many samples as dimensions.
-    return [cell for cell in cells if cell["n_samples"] >= cell["dimension"]]
+    return [cell for cell in cells if cell["n_samples"] >= cell["input_dim"]]
 
 
 def figures(results: Results) -> Mapping[str, Figure]:

@@ -89,7 +89,7 @@ def claims(results: Results) -> Sequence[Claim]:
 
 
 def _paper_lines(results: Results, *, decided: bool) -> list[Claim]:
-    ratio = pl.col("n_samples") / pl.col("dimension")
+    ratio = pl.col("n_samples") / pl.col("input_dim")
     lines = []
     for planted in PLANTED:
         trials = results.runs.filter(pl.col("planted") == planted)

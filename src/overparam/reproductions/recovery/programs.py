@@ -23,7 +23,7 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
     """The same trials through both programmes."""
     samples, dimensions, trials = SIZES[scale]
     return [
-        {"program": program, "n_samples": n, "dimension": d, "seed": seed}
+        {"program": program, "n_samples": n, "input_dim": d, "seed": seed}
         for program in PROGRAMS
         for n in samples
         for d in dimensions
@@ -81,7 +81,7 @@ def claims(results: Results) -> Sequence[Claim]:
     earlier = None
     if decided and halves[0] and halves[1]:
         earlier = halves[1].high < halves[0].low
-    cell = ["n_samples", "dimension", "seed"]
+    cell = ["n_samples", "input_dim", "seed"]
     sides = [
         runs.filter(pl.col("program") == p).select(*cell, "recovered") for p in PROGRAMS
     ]

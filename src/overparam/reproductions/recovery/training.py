@@ -29,7 +29,7 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
         "method": "training",
         "fit": "penalised",
         "n_samples": n,
-        "dimension": d,
+        "input_dim": d,
     }
     return [
         {**common, "legacy": legacy, "n_steps": 400 if legacy else steps, "seed": seed}

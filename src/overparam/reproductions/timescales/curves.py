@@ -16,9 +16,9 @@ from ..reproduction import Results, Scale
 
 TINY: Mapping[str, Any] = {
     "width": 16,
-    "samples": 128,
+    "n_samples": 128,
     "teacher_width": 64,
-    "steps": 40,
+    "n_steps": 40,
     "records": 5,
     "snapshots": 3,
     "cells": 64,
@@ -30,8 +30,8 @@ TINY: Mapping[str, Any] = {
 # The claims are about the published horizon, time 31.25, which laptops reach too.
 STEPS: Mapping[Scale, Mapping[str, Any]] = {
     "smoke": TINY,
-    "laptop": {"steps": 32000, "records": 257, "snapshots": 17},
-    "paper": {"steps": 32000},
+    "laptop": {"n_steps": 32000, "records": 257, "snapshots": 17},
+    "paper": {"n_steps": 32000},
 }
 SEEDS: Mapping[Scale, int] = {"smoke": 2, "laptop": 3, "paper": 6}
 

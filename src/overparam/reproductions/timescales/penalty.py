@@ -35,7 +35,7 @@ BIASED = pl.col("centre") == 0
 EARLY = 0.5
 """Time at which particles are compared with the limits."""
 
-_EVEN = {"data": "lattice", "width": 256, "steps": 1024, "records": 65}
+_EVEN = {"data": "lattice", "width": 256, "n_steps": 1024, "records": 65}
 LATTICE: Mapping[Scale, Mapping[str, Any]] = {
     "smoke": {"data": "lattice"},
     "laptop": _EVEN,

@@ -19,8 +19,8 @@ POINT_MASSES = float("inf")
 
 # A step costs samples x width^2: a quarter of the published samples, and time 4.
 SIZES: Mapping[Scale, Mapping[str, Any]] = {
-    "smoke": {"samples": 128, "cells": 64},
-    "laptop": {"samples": 1024, "steps": 4096, "records": 65},
+    "smoke": {"n_samples": 128, "cells": 64},
+    "laptop": {"n_samples": 1024, "n_steps": 4096, "records": 65},
     "paper": {},
 }
 # Read off the published figure (1e-3, unbiased, step 32000).

@@ -34,9 +34,9 @@ COMMON: Mapping[str, Any] = {
     "penalty": LEAST,
 }
 SIZES: Mapping[Scale, Mapping[str, Any]] = {
-    "smoke": {"samples": TINY["samples"], "cells": 64},
-    "laptop": {"steps": 1024, "records": 65},
-    "paper": {"steps": 1024, "records": 65},
+    "smoke": {"n_samples": TINY["n_samples"], "cells": 64},
+    "laptop": {"n_steps": 1024, "records": 65},
+    "paper": {"n_steps": 1024, "records": 65},
 }
 
 

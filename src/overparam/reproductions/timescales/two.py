@@ -25,7 +25,7 @@ TIME = 1.0
 # The lag is a matter of early times.
 LAG: Mapping[Scale, Mapping[str, Any]] = {
     "smoke": {},
-    "laptop": {"steps": 8192},
+    "laptop": {"n_steps": 8192},
     "paper": {},
 }
 

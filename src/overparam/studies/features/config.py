@@ -8,8 +8,10 @@ from ...data.subset_rules import SORTED_BY_CLASS, SubsetRule, resolved_rule
 from ...errors import ConfigError
 from ...field_values import typed
 from ...keeping import recorded
+from ...spellings import first_stored, takes_first_spellings
 
 
+@takes_first_spellings
 @dataclass(frozen=True, kw_only=True)
 class Features:
     """Train a two-layer classifier on images: all of it, or its readout alone.
@@ -66,7 +68,9 @@ class Features:
     """Whether neurons are standardised after the activation."""
     stop_gradient_moments: bool = False
     """Whether gradients ignore that the moments of the standardisation move."""
-    initial: Literal["truncated", "gaussian", "unit"] = "truncated"
+    init: Literal["truncated", "gaussian", "unit"] = first_stored(
+        "initial", default="truncated"
+    )
     """Law of the initial first layer: variance 2/d cut at two standard deviations, 1/d,
     or 1."""
     scaling: Literal["standard", "mean-field", "ntk"] = "standard"

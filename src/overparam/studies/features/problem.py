@@ -104,7 +104,7 @@ def initial_network(config: Features, input_dim: int, n_classes: int) -> Network
     """
     check_memory(*_arrays(config, input_dim, n_classes))
     weights = random_features(
-        config.initial,
+        config.init,
         input_dim,
         config.width,
         dtype=config.precision,

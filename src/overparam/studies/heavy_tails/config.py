@@ -9,6 +9,7 @@ from ...errors import ConfigError
 from ...field_values import typed
 from ...keeping import recorded
 from ...noise.ranges import check_exponent, check_kind, check_level
+from ...spellings import first_stored, takes_first_spellings
 
 
 MOST_LAYERS = 1000
@@ -26,6 +27,7 @@ NOISE_FIELDS = (
 """Fields without effect when `noise` is none."""
 
 
+@takes_first_spellings
 @dataclass(frozen=True, kw_only=True)
 class HeavyTails:
     """Train a classifier by SGD with alpha-stable noise on its hidden weights.
@@ -87,11 +89,11 @@ class HeavyTails:
     """p of eta (i + 1/g)^(-p), g = (eta/width)^(1/(1-p)); 0 is a constant step."""
     momentum: float = 0.0
     """Momentum of SGD."""
-    weight_decay: float = 0.0
+    penalty: float = first_stored("weight_decay", default=0.0)
     """Added to the gradient times the weights."""
     batch_size: int | None = None
     """Samples per step; `none` takes all training samples."""
-    max_steps: int = 1000
+    n_steps: int = first_stored("max_steps", default=1000)
     """Most gradient steps."""
     evaluate_every: int = 10
     """Steps between two evaluations of both parts, stop rule included."""
@@ -210,12 +212,12 @@ class HeavyTails:
         at_least(
             1,
             batch_size=self.batch_size,
-            max_steps=self.max_steps,
+            n_steps=self.n_steps,
             evaluate_every=self.evaluate_every,
             consecutive=self.consecutive,
             patience=self.patience,
         )
-        at_least(0, weight_decay=self.weight_decay)
+        at_least(0, penalty=self.penalty)
         seeds(seed=self.seed)
         _ = self.keep_steps  # Refuses what could not be kept.
         in_range(0, 1, momentum=self.momentum)
@@ -239,12 +241,12 @@ class HeavyTails:
     @property
     def record_every(self) -> int:
         """Steps between two records."""
-        return min(self.evaluate_every, self.max_steps)
+        return min(self.evaluate_every, self.n_steps)
 
     @property
     def keep_steps(self) -> frozenset[int]:
         """The steps whose networks are kept."""
-        return recorded(self.keep, self.max_steps, self.record_every)
+        return recorded(self.keep, self.n_steps, self.record_every)
 
     @property
     def patterns(self) -> tuple[str, ...]:

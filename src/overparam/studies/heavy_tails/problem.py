@@ -22,7 +22,7 @@ def data(config: HeavyTails, stored: Mapping[str, np.ndarray]) -> TrainTest:
 def objective(config: HeavyTails) -> Objective:
     """The loss; weight decay is half the sum of squares of what is trained."""
     fields = ("weights",) if config.parametrisation == "mean-field" else ()
-    decay = config.weight_decay / 2
+    decay = config.penalty / 2
     return Objective(
         loss=LOSSES[config.loss],
         name=config.loss,

@@ -12,7 +12,7 @@ PUBLISHED: Preset = (
             "learning_rate": 0.1,
             "batch_size": 100,
             # The script stops before step `--iterations` + 2.
-            "max_steps": 100_001,
+            "n_steps": 100_001,
             "evaluate_every": 200,
             "noise": "none",
             "alpha": 1.9,

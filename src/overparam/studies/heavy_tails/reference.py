@@ -68,7 +68,7 @@ def _run_columns(run: StoredRun) -> dict[str, Any]:
         "width": config["width"],
         "depth": config["depth"],
         "seed": config["seed"],
-        "iterations": config["max_steps"] if never else -1,
+        "iterations": config["n_steps"] if never else -1,
         "convergence_accuracy": (
             100 * config["target_train_accuracy"] if is_target else -1.0
         ),

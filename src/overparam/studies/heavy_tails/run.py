@@ -143,10 +143,9 @@ class Problem:
         """SGD, with noise where there is any."""
         config = self.config
         mean_field = config.parametrisation == "mean-field"
+        extras = {"momentum": config.momentum, "weight_decay": config.penalty}
         settings: dict[str, Any] = {"learning_rate": self.rate}
-        for name in ("momentum", "weight_decay"):
-            if value := getattr(config, name):
-                settings[name] = value
+        settings |= {name: value for name, value in extras.items() if value}
         descent = Descent(
             config.loss,
             torch_sgd,
@@ -179,7 +178,7 @@ class Problem:
         config = self.config
         batch_size = config.batch_size or self.data.train.x.shape[0]
         return Plan(
-            n_steps=config.max_steps,
+            n_steps=config.n_steps,
             batch_size=batch_size,
             record_every=config.record_every,
         )
@@ -270,10 +269,10 @@ def _accumulated(problem: Problem) -> float:
     """The scale of the sum of all noises, without a number per step if they agree."""
     config = problem.config
     if config.decay_exponent:
-        steps = ("`max_steps`", config.max_steps)
+        steps = ("`n_steps`", config.n_steps)
         check_memory(Need("the noise scale of every step", [steps], 8, 4))
-        return problem.accumulated(config.max_steps - 1)
-    return float(problem.scales(1)[0]) * (config.max_steps - 1) ** (1 / config.alpha)
+        return problem.accumulated(config.n_steps - 1)
+    return float(problem.scales(1)[0]) * (config.n_steps - 1) ** (1 / config.alpha)
 
 
 def _arrays(config: HeavyTails, data: Data) -> list[Need]:
@@ -310,7 +309,7 @@ def describe(config: HeavyTails) -> dict[str, Any]:
             problem.data.test.x.shape[0],
         ),
         "noise scale of the first step": float(problem.scales(1)[0]),
-        "scale accumulated by max_steps": _accumulated(problem),
+        "scale accumulated by n_steps": _accumulated(problem),
         "standard deviation of initial entries": entries,
         "pruning ratio of the initial network": summary_of(
             pruning_rows(problem.network, {})

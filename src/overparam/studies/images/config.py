@@ -28,9 +28,9 @@ class Images:
     one for its features.
 
     Examples:
-      overparam run timescales --problem cifar10
-      overparam run timescales --problem cifar10 --dynamics descent --batch-size 256
-      overparam run timescales --problem cifar10 --readout running --readout-average 0.5
+      overparam run images
+      overparam run images --dynamics descent --batch-size 256
+      overparam run images --readout running --readout-average 0.5
     """
 
     problem: Literal["cifar10", "cifar100"] = "cifar10"

@@ -8,6 +8,7 @@ from ...errors import ConfigError
 from ...field_values import typed
 from ...keeping import recorded
 from ...memory import Need
+from ...spellings import first_stored, takes_first_spellings
 
 
 # Records of a training.
@@ -16,6 +17,7 @@ _RECORDS = 100
 _ADMM_ABOVE = 5000
 
 
+@takes_first_spellings
 @dataclass(frozen=True, kw_only=True)
 class Recovery:
     """Plant a simple model, and ask whether the network of least norm is that model.
@@ -23,16 +25,16 @@ class Recovery:
     Training a two-layer ReLU network with weight decay is a convex group lasso over its
     activation patterns. One run draws data and a planted model, finds the optimum and
     decides by certificates whether it is the planted model (Wang, Hua, Candès and
-    Pilanci 2022). A grid over `n_samples` and `dimension` shows a phase transition.
+    Pilanci 2022). A grid over `n_samples` and `input_dim` shows a phase transition.
 
     Examples:
-      overparam run recovery --n-samples 40 --dimension 10
-      overparam sweep recovery n_samples=10..40..10 dimension=5,10 seed=0..4
+      overparam run recovery --n-samples 40 --input-dim 10
+      overparam sweep recovery n_samples=10..40..10 input_dim=5,10 seed=0..4
     """
 
     n_samples: int = 60
     """Number of training samples n."""
-    dimension: int = 15
+    input_dim: int = first_stored("dimension", default=15)
     """Input dimension d."""
     network: Literal["plain", "skip", "normalised"] = "skip"
     """ReLU neurons; plus a linear neuron; or neurons of output norm one."""
@@ -75,7 +77,7 @@ class Recovery:
     """Certified gap at which to stop; `none`: 1e-7 gated, 1e-6 exact, 1e-4 admm."""
     max_iterations: int | None = None
     """Most iterations of a solver; `none` takes 100 (interior-point), 20000 (admm)."""
-    test_size: int | None = None
+    n_test: int | None = first_stored("test_size", default=None)
     """Fresh samples for the test error; `none` takes n_samples."""
     n_steps: int = 10_000
     """Training: number of full-batch steps."""
@@ -98,10 +100,10 @@ class Recovery:
         at_least(
             1,
             n_samples=self.n_samples,
-            dimension=self.dimension,
+            input_dim=self.input_dim,
             n_planted=self.n_planted,
             n_patterns=self.n_patterns,
-            test_size=self.test_size,
+            n_test=self.n_test,
             n_steps=self.n_steps,
             width=self.width,
             max_iterations=self.max_iterations,
@@ -135,10 +137,10 @@ class Recovery:
         """The largest arrays of a run."""
         samples, inputs = (
             ("`n_samples`", self.n_samples),
-            ("`dimension`", self.dimension),
+            ("`input_dim`", self.input_dim),
         )
         planted = ("`n_planted`", self.n_planted)
-        tests = ("`test_size`", self.test_size or self.n_samples)
+        tests = ("`n_test`", self.n_test or self.n_samples)
         gates = ("`n_patterns`", self.n_gates if self.patterns == "sampled" else 1)
         neurons = ("`width`", self.width or self.n_samples + 1)
         trained = self.method == "training"
@@ -197,10 +199,10 @@ class Recovery:
                 "condition NIC-L needs a linear planted neuron, got "
                 f"{self.n_planted} ReLU neurons."
             )
-        if self.planted == "axes" and self.n_planted > self.dimension:
+        if self.planted == "axes" and self.n_planted > self.input_dim:
             raise ConfigError(
                 f"`n_planted`={self.n_planted} axes do not fit in dimension "
-                f"{self.dimension}."
+                f"{self.input_dim}."
             )
         if self.planted == "opposite-pair" and self.n_planted != 2:
             raise ConfigError(

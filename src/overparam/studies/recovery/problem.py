@@ -48,7 +48,7 @@ class Trial:
         x = _design(config, "data", config.n_samples)
         key = purpose_key(config.seed, "planted")
         draw = draw_directions if config.network == "skip" else draw_alive
-        inputs = x[:, : config.dimension]
+        inputs = x[:, : config.input_dim]
         directions = draw(config.planted, inputs, n_planted=config.n_planted, key=key)
         if config.bias:
             # The planted neurons have no bias.
@@ -77,7 +77,7 @@ class Trial:
 
     def test_inputs(self) -> Float[np.ndarray, "m d"]:
         """Fresh inputs of the same design."""
-        return _design(self.config, "test", self.config.test_size or len(self.x))
+        return _design(self.config, "test", self.config.n_test or len(self.x))
 
     def patterns(self) -> Patterns:
         """The patterns of the programme: planted ReLU neurons and all-ones included."""
@@ -113,7 +113,7 @@ def _design(config: Recovery, purpose: str, n: int) -> Float[np.ndarray, "n d"]:
     x = design_matrix(
         config.design,
         n_samples=n,
-        dimension=config.dimension,
+        dimension=config.input_dim,
         rescale=config.rescale,
         key=purpose_key(config.seed, purpose),
     )

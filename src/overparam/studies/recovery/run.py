@@ -45,9 +45,9 @@ def describe(config: Recovery) -> dict[str, Any]:
     """Facts that are known before solving."""
     trial = Trial.of(config)
     return {
-        "samples per dimension n/d": config.n_samples / config.dimension,
+        "samples per dimension n/d": config.n_samples / config.input_dim,
         "Wendel's probability of an all-ones pattern": wendel_probability(
-            config.n_samples, config.dimension
+            config.n_samples, config.input_dim
         ),
         "an all-ones pattern exists": trial.all_ones is not None,
         "norm of the labels": float(np.linalg.norm(trial.y)),
@@ -173,7 +173,7 @@ def _facts(trial: Trial, program: Program) -> dict[str, Any]:
         "n_patterns_used": len(program.patterns.masks),
         "complete_patterns": program.patterns.complete,
         "all_ones_pattern_exists": trial.all_ones is not None,
-        "samples_per_dimension": trial.config.n_samples / trial.config.dimension,
+        "samples_per_dimension": trial.config.n_samples / trial.config.input_dim,
     }
 
 

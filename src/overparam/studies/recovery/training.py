@@ -66,7 +66,7 @@ def train_trial(trial: Trial, context: Context) -> Outcome:
             "distance_high": trajectory.final("distance"),
             "test_error": trajectory.final("rms_test_error"),
             "all_ones_pattern_exists": trial.all_ones is not None,
-            "samples_per_dimension": config.n_samples / config.dimension,
+            "samples_per_dimension": config.n_samples / config.input_dim,
         }
         | ({} if trajectory.status == "diverged" else _optimality(trial, trained)),
         arrays={"x": trial.x, "y": trial.y, "planted": trial.directions},

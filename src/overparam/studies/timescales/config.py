@@ -11,6 +11,7 @@ from ...errors import ConfigError
 from ...field_values import typed
 from ...keeping import moments
 from ...memory import Need
+from ...spellings import first_stored, takes_first_spellings
 
 
 CIRCLE_FEATURES = ("relu", "relu-threshold")
@@ -26,6 +27,7 @@ SLOW_RATIO = 10.0
 LEAST_PENALTY = {"float32": 1e-4, "float64": 1e-13}
 
 
+@takes_first_spellings
 @dataclass(frozen=True, kw_only=True)
 class Timescales:
     """Train the features of a two-layer network under an (almost) optimal readout.
@@ -38,9 +40,8 @@ class Timescales:
 
     Examples:
       overparam run timescales
-      overparam run timescales --width 1024 --steps 32000 --lambda 1e-4
-      overparam run timescales --problem torus --width 128 --steps 500
-      overparam run timescales --problem cifar10 --help    (deep networks on images)
+      overparam run timescales --width 1024 --n-steps 32000 --lambda 1e-4
+      overparam run timescales --problem torus --width 128 --n-steps 500
     """
 
     problem: Literal["circle", "torus"] = "circle"
@@ -53,7 +54,9 @@ class Timescales:
     """Threshold of `relu-threshold`, which makes ReLU injective on the circle."""
     width: Annotated[int, arg(aliases=["--student-width", "--student_width"])] = 128
     """Number of student neurons M; the paper's largest is 1024."""
-    samples: Annotated[int, arg(aliases=["-N", "--N"])] = 4096
+    n_samples: Annotated[int, arg(aliases=["-N", "--N"])] = first_stored(
+        "samples", default=4096
+    )
     """Number of samples N; every step uses all of them."""
     teacher_width: int = 4096
     """Number of teacher neurons."""
@@ -75,7 +78,9 @@ class Timescales:
     """Steps of the readout in each step of the features, with `two-timescale`."""
     time_step: Annotated[float, arg(aliases=["--time_scale", "--time-scale"])] = 2**-10
     """Time step tau; physical time is tau times the steps."""
-    steps: Annotated[int, arg(aliases=["--epochs"])] = 8192
+    n_steps: Annotated[int, arg(aliases=["--epochs"])] = first_stored(
+        "steps", default=8192
+    )
     """Number of steps; the paper's is 32000."""
     solver: Literal["auto", "dense", "prefix", "cg", "direct"] = "auto"
     """Readout solver: dense Cholesky, Cholesky of a prefix-sum Gram matrix, conjugate
@@ -119,9 +124,9 @@ class Timescales:
         at_least(
             1,
             width=self.width,
-            samples=self.samples,
+            n_samples=self.n_samples,
             teacher_width=self.teacher_width,
-            steps=self.steps,
+            n_steps=self.n_steps,
             inner_steps=self.inner_steps,
             snapshots=self.snapshots,
             harmonics=self.harmonics,
@@ -135,7 +140,7 @@ class Timescales:
             projected_until=self.projected_until,
         )
         seeds(seed=self.seed)
-        moments(self.keep, self.steps)  # Refuses what could not be kept.
+        moments(self.keep, self.n_steps)  # Refuses what could not be kept.
         finite(penalty=self.penalty, centre=self.centre, threshold=self.threshold)
         if not self.penalty > 0:
             raise ConfigError(
@@ -188,12 +193,12 @@ class Timescales:
     def arrays(self) -> list[Need]:
         """The largest arrays of a run."""
         width, plane = ("`width`", self.width), ("coordinates", 2)
-        records = ("`records`", min(self.records, self.steps + 1))
+        records = ("`records`", min(self.records, self.n_steps + 1))
         kept = ("`snapshots`", min(self.snapshots, records[1]))
         projected = "projected" in self.limits and self.plain_relu
         dense = not self.plain_relu or self.solver == "dense"
         return [
-            Need("samples", (("`samples`", self.samples), plane), 8, 4),
+            Need("samples", (("`n_samples`", self.n_samples), plane), 8, 4),
             Need("the teacher", (("`teacher_width`", self.teacher_width), plane), 8, 4),
             Need(
                 "a block of the teacher",
@@ -233,4 +238,4 @@ class Timescales:
     @property
     def record_every(self) -> int:
         """Steps between two records."""
-        return max(1, math.ceil(self.steps / (self.records - 1)))
+        return max(1, math.ceil(self.n_steps / (self.records - 1)))

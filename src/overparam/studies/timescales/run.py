@@ -71,8 +71,8 @@ def run(config: Timescales, context: Context) -> Outcome:
 
 def _plan(config: Timescales) -> Plan:
     return Plan(
-        n_steps=config.steps,
-        batch_size=config.samples,
+        n_steps=config.n_steps,
+        batch_size=config.n_samples,
         record_every=config.record_every,
     )
 
@@ -85,25 +85,25 @@ def project(dynamics: Any, network: Network, batch: Any) -> Network:
 
 def record_steps(config: Timescales) -> list[int]:
     """Steps of the records: evenly spaced, and the last one."""
-    steps = list(range(0, config.steps, config.record_every))
-    return [*steps, config.steps]
+    steps = list(range(0, config.n_steps, config.record_every))
+    return [*steps, config.n_steps]
 
 
 def keep_steps(config: Timescales, steps: list[int]) -> frozenset[int]:
     """Records whose networks are kept: those asked for, and the paper's."""
     # Twice as many as there are records meet every one of them.
-    even = np.linspace(0, config.steps, min(config.snapshots, 2 * len(steps)))
+    even = np.linspace(0, config.n_steps, min(config.snapshots, 2 * len(steps)))
     wanted = [
         *even,
         *PAPER_SNAPSHOTS,
-        *moments(config.keep, config.steps),
-        config.steps,
+        *moments(config.keep, config.n_steps),
+        config.n_steps,
     ]
     grid = np.asarray(steps)
     return frozenset(
         int(grid[np.argmin(np.abs(grid - step))])
         for step in wanted
-        if step <= config.steps
+        if step <= config.n_steps
     )
 
 
@@ -149,7 +149,7 @@ def describe(config: Timescales) -> dict[str, Any]:
         "largest kernel eigenvalue at the start": largest_eigenvalue(
             setup.make_problem(), start, setup.batch
         ),
-        "physical time at the end": config.steps * config.time_step,
+        "physical time at the end": config.n_steps * config.time_step,
     }
     if config.plain_relu:
         facts["stable time step, estimated at the start"] = stable_time_step(

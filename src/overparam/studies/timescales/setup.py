@@ -129,9 +129,9 @@ def student_points(config: Timescales) -> Points:
 def inputs(config: Timescales) -> Points:
     """Gaussian inputs, or their lattice."""
     if config.data == "lattice":
-        return lattice_inputs(config.samples)
+        return lattice_inputs(config.n_samples)
     key = purpose_key(config.seed, "data")
-    return host_normal(key, (config.samples, 2))
+    return host_normal(key, (config.n_samples, 2))
 
 
 def network(config: Timescales, points: Points, *, readout: float) -> Network:

@@ -1,0 +1,158 @@
+"""Fields that were stored under another name first: ids stay, both names are taken."""
+
+import dataclasses
+import itertools
+import json
+import re
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import overparam as op
+from overparam.cli.main import run_command
+from overparam.cli.options import read
+from overparam.errors import ConfigError
+from overparam.running.drawing import draw_records
+from overparam.spellings import first_spellings
+from overparam.store import gather, read_run, run_id
+from overparam.studies.heavy_tails.config import HeavyTails
+from overparam.studies.heavy_tails.published import PUBLISHED
+from overparam.studies.recovery.config import Recovery
+from overparam.studies.registry import STUDIES, defaults
+from overparam.sweeping.grid import grid
+from overparam.sweeping.plan import plan_from_toml
+
+
+ROOT = Path(__file__).parents[1]
+SCHEMA_1 = ROOT / "tests" / "store" / "schema_1"
+
+# Of commit 2283e90, in which the fields had their first spellings.
+ID_OF_DEFAULTS = {
+    "planted": "c0e1658271e9",
+    "features": "d293375d079e",
+    "heavy-tails": "c24ac959d90b",
+    "timescales": "b181c74b7c72",
+    "images": "dc61b1903f1c",
+    "recovery": "2116c1081a06",
+}
+ID_WITH_12345 = {
+    ("recovery", "input_dim"): "5d6002d2019d",
+    ("recovery", "n_test"): "affb83f4d800",
+    ("timescales", "n_samples"): "f0c2f98e45de",
+    ("timescales", "n_steps"): "c46a09d6cedd",
+    ("heavy-tails", "penalty"): "c43a514a89fb",
+    ("heavy-tails", "n_steps"): "bbe161b3ffc5",
+    ("features", "init"): "09fd8521dd79",
+}
+RENAMED = [
+    (study, field, first)
+    for study, entry in STUDIES.items()
+    for field, first in first_spellings(entry.config_class()).items()
+]
+
+
+def test_ids_are_those_of_the_first_spellings():
+    assert {study for study, _, _ in RENAMED} <= ID_OF_DEFAULTS.keys()
+    for study, entry in STUDIES.items():
+        known = defaults(entry.config_class())
+        assert run_id(study, known, known) == ID_OF_DEFAULTS[study]
+    for study, field, first in RENAMED:
+        known = defaults(STUDIES[study].config_class())
+        changed = known | {field: 12345}
+        assert run_id(study, changed, known) == ID_WITH_12345[study, field], first
+
+
+def test_names_of_fields_follow_the_table_of_names():
+    rows = re.findall(r"^\| `.*", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    banned = {
+        word for row in rows for word in re.findall(r"`(\w+)`", row.split("|")[3])
+    }
+    # The tail index of a stable law has this name everywhere; a scale has not.
+    banned -= {"alpha"}
+    assert {"dimension", "max_steps", "weight_decay"} < banned
+    for study, entry in STUDIES.items():
+        fields = {field.name for field in dataclasses.fields(entry.config_class())}
+        assert not fields & banned, study
+
+
+@pytest.mark.parametrize(("study", "field", "first"), RENAMED)
+def test_both_spellings_are_one_field(study, field, first, tmp_path):
+    kind = STUDIES[study].config_class()
+    value = {"init": "unit", "penalty": 0.5}.get(field, 70)
+    meant = kind(**{field: value})
+    assert kind(**{first: value}) == kind(**{first: value, field: value}) == meant
+    for name in (field, first):
+        flag = f"--{name.replace('_', '-')}"
+        assert read([flag, str(value)], [kind], prog="") == [meant]
+        assert grid([f"{name}={value}"], kind) == [{field: value}]
+        for table in ("[fixed]", "[grid]", "[[cases]]"):
+            text = (
+                f'[sweep]\nstudy = "{study}"\n{table}\n{name} = {json.dumps(value)}\n'
+            )
+            (tmp_path / "sweep.toml").write_text(text)
+            plan = plan_from_toml(tmp_path / "sweep.toml", lambda _: kind)
+            assert plan.settings == ({field: value},)
+
+
+def test_two_values_of_one_field_are_a_sentence():
+    sentence = r"`input_dim` and `dimension` are one field, got 4 and 5: give `input_d"
+    with pytest.raises(ConfigError, match=sentence):
+        Recovery(**{"dimension": 5, "input_dim": 4})
+    with pytest.raises(ConfigError, match=sentence):
+        op.run("recovery", dimension=5, input_dim=4)
+    for words in itertools.permutations(["--dimension=5", "--input-dim=4"]):
+        with pytest.raises(ConfigError, match=sentence):
+            read(words, [Recovery], prog="")
+    with pytest.raises(ConfigError, match="`input_dim` is given twice"):
+        grid(["dimension=5", "input_dim=4"], Recovery)
+
+
+def test_a_published_default_gives_way_to_the_first_spelling():
+    given = read(["--max-steps", "7"], [HeavyTails], prog="", preset=PUBLISHED)
+    assert given[0].n_steps == 7
+
+
+def test_a_flag_of_a_sweep_is_told_how_to_be_written(capsys):
+    assert run_command(["sweep", "recovery", "--dimension=5"]) == 2
+    assert "`dimension=5`, got `--dimension`" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("runs") / "runs"
+    shutil.copytree(SCHEMA_1, root)
+    op.run("recovery", runs=root, progress=False, n_samples=6, dimension=3)
+    return root
+
+
+def test_what_is_written_has_the_first_spelling_and_what_is_shown_today_s(root):
+    for path in (root / "recovery").iterdir():
+        stored = json.loads((path / "config.json").read_text())["config"]
+        assert "dimension" in stored
+        assert "input_dim" not in stored
+        config = read_run(path).config
+        assert "dimension" not in config
+        assert config["input_dim"] == config["dimension"] == stored["dimension"]
+    (new,) = (p for p in (root / "recovery").iterdir() if read_run(p).verified)
+    hashed = json.loads((new / "status.json").read_text())["hashed"]
+    assert hashed == {"n_samples": 6, "dimension": 3}
+
+
+def test_a_table_merges_runs_of_both_spellings(root):
+    frame = gather(root, study="recovery").frame
+    assert sorted(frame["input_dim"]) == [2, 3]
+    assert frame["input_dim"].dtype == pl.Int64
+    assert "dimension" not in frame.columns
+
+
+def test_runs_are_chosen_and_drawn_by_either_spelling(root, tmp_path):
+    runs = op.open(root)
+    assert len(runs.where(dimension=3)) == len(runs.where(input_dim=3)) == 1
+    page = ["--by", "dimension", "--out", str(tmp_path / "page.html")]
+    assert run_command(["report", str(root), *page]) == 0
+    gathered = gather(root, study="recovery", metrics="records")
+    column = next(n for n, kind in gathered.frame.schema.items() if kind.is_float())
+    figure, _ = draw_records(gathered, x="dimension", y=column, by=["dimension"])
+    assert figure.axes[0].get_xlabel() == "input_dim"
