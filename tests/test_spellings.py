@@ -122,7 +122,7 @@ def test_a_flag_of_a_sweep_is_told_how_to_be_written(capsys):
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("runs") / "runs"
-    shutil.copytree(SCHEMA_1, root)
+    shutil.copytree(SCHEMA_1 / "recovery", root / "recovery")
     op.run("recovery", runs=root, progress=False, n_samples=6, dimension=3)
     return root
 
