@@ -38,7 +38,8 @@ from overparam.readouts import (
     ridge_path,
 )
 from overparam.studies.features.config import Features
-from overparam.studies.features.problem import frozen, images, initial_network
+from overparam.studies.features.problem import Problem as Study
+from overparam.studies.features.problem import frozen
 from overparam.training import Plan, Training, train
 
 
@@ -76,8 +77,8 @@ def problem(arguments: argparse.Namespace) -> Problem:
     config = Features(
         dataset=arguments.dataset, width=arguments.width, n_train=arguments.n_train
     )
-    data = images(config)
-    start = initial_network(config, data.input_dim, data.n_classes)
+    data = Study.of(config)
+    start = data.initial_network()
     network = frozen(start, data.train.x)
     begun = time.perf_counter()
     matrix = cache_features(network, data.train.x)

@@ -28,7 +28,7 @@ from overparam.dynamics import VarPro
 from overparam.limits import CircleGrid, projected, ultra_fast
 from overparam.networks import Network
 from overparam.studies.timescales.config import Timescales
-from overparam.studies.timescales.setup import Setup
+from overparam.studies.timescales.problem import Problem
 
 
 jax.config.update("jax_enable_x64", True)
@@ -70,13 +70,15 @@ def laplace(w: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
 class Published:
     """One step as published: Gram matrix, LU, automatic differentiation, retraction."""
 
-    def __init__(self, setup: Setup, features: Callable, dtype: torch.dtype) -> None:
-        dense = Setup.of(replaced(setup.config, solver="dense"))
+    def __init__(
+        self, problem: Problem, features: Callable, dtype: torch.dtype
+    ) -> None:
+        dense = Problem.of(replaced(problem.config, solver="dense"))
         self.features = features
-        self.torus = setup.config.problem == "torus"
+        self.torus = problem.config.problem == "torus"
         self.x = torch.tensor(np.asarray(dense.batch.x), dtype=dtype)
         self.y = torch.tensor(np.asarray(dense.batch.y)[:, 0], dtype=dtype)
-        weights = np.asarray(setup.student.weights.T)
+        weights = np.asarray(problem.student.weights.T)
         self.w = torch.tensor(weights, dtype=dtype, requires_grad=True)
 
     def step(self) -> float:
@@ -133,11 +135,11 @@ def run(rule: VarPro, network: Network, batch: object, n_steps: int):
     return losses, eqx.combine(dynamic, static).network
 
 
-def ours(setup: Setup, n_steps: int, repeats: int = 4) -> float:
+def ours(problem: Problem, n_steps: int, repeats: int = 4) -> float:
     """Milliseconds per step, fastest repeat, compiled before."""
-    rule = setup.dynamics()
+    rule = problem.dynamics()
     assert isinstance(rule, VarPro)
-    arguments = (rule, setup.student, setup.batch, n_steps)
+    arguments = (rule, problem.student, problem.batch, n_steps)
     jax.block_until_ready(run(*arguments)[0])
     best = math.inf
     for _ in range(repeats):
@@ -150,10 +152,10 @@ def ours(setup: Setup, n_steps: int, repeats: int = 4) -> float:
 def circle_rows() -> list[Row]:
     rows = []
     for width, target in ((32, 20), (128, 20), (1024, 50)):
-        setup = Setup.of(config(width=width))
-        found = ours(setup, 200)
+        problem = Problem.of(config(width=width))
+        found = ours(problem, 200)
         for name, dtype in (("float64", torch.float64), ("float32", torch.float32)):
-            published = Published(setup, relu, dtype).milliseconds(8)
+            published = Published(problem, relu, dtype).milliseconds(8)
             rows.append(
                 Row(
                     f"circle step, M = {width}; PyTorch {name}",
@@ -163,7 +165,7 @@ def circle_rows() -> list[Row]:
                     published / found >= target or dtype is torch.float32,
                 )
             )
-    wide = ours(Setup.of(config(width=100_000)), 3, repeats=2)
+    wide = ours(Problem.of(config(width=100_000)), 3, repeats=2)
     rows.append(Row("circle step, M = 100 000", None, wide, "1000 ms", wide <= 1000))
     per_run = 32_000 * rows[4].ours / 1e3
     name = "32 000 steps, M = 1024 (from the step above)"
@@ -189,11 +191,11 @@ def agreement() -> list[Row]:
     """Largest difference of the risks to the dense form over 101 steps, times 1e12."""
     rows = []
     for solver in ("direct", "prefix", "cg"):
-        setup = Setup.of(config(width=128, solver=solver))
-        dense = Setup.of(config(width=128, solver="dense"))
+        problem = Problem.of(config(width=128, solver=solver))
+        dense = Problem.of(config(width=128, solver="dense"))
         losses = [
             np.asarray(run(s.dynamics(), s.student, s.batch, 101)[0])
-            for s in (setup, dense)
+            for s in (problem, dense)
         ]
         worst = float(np.abs(losses[0] - losses[1]).max())
         name = f"risk of `{solver}` minus dense, M = 128, 101 steps (1e-12)"
@@ -207,9 +209,9 @@ def torus_rows() -> list[Row]:
         ("float64", torch.float64, 3),
         ("float32", torch.float32, 2),
     ):
-        setup = Setup.of(config(problem="torus", width=1024, precision=name))
-        found = ours(setup, 4, repeats=3)
-        published = Published(setup, laplace, dtype).milliseconds(4)
+        problem = Problem.of(config(problem="torus", width=1024, precision=name))
+        found = ours(problem, 4, repeats=3)
+        published = Published(problem, laplace, dtype).milliseconds(4)
         title = f"torus step, M = 1024, {name} in both"
         rows.append(
             Row(title, published, found, f"{least} x", published / found >= least)

@@ -150,3 +150,26 @@ def test_the_library_touches_no_global_state():
         if path.relative_to(SOURCE) not in ours:
             words += ("signal.signal", "set_wakeup_fd")
         assert not [word for word in words if word in path.read_text()], path
+
+
+def test_class_names_are_unique_but_for_the_problem_of_each_study():
+    found: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, []).append("/".join(place(path)))
+    twice = {name: places for name, places in found.items() if len(places) > 1}
+    problems = twice.pop("Problem")
+    assert twice == {}
+    assert all(re.fullmatch(r"studies/\w+/problem", place) for place in problems)
+
+
+def test_studies_have_one_shape():
+    """Config, problem and run; a module beside them holds science of the study."""
+    for folder in (SOURCE / "studies").iterdir():
+        if not folder.is_dir() or folder.name == "__pycache__":
+            continue
+        module = importlib.import_module(f"overparam.studies.{folder.name}.problem")
+        assert callable(module.Problem.of)
+        assert {"config.py", "run.py"} <= {path.name for path in folder.iterdir()}
+        assert importlib.import_module(f"overparam.studies.{folder.name}").STUDY

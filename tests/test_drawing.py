@@ -21,7 +21,7 @@ from overparam.networks import mlp, random_features
 from overparam.noise import isotropic_stable, symmetric_stable
 from overparam.studies.recovery.config import Recovery
 from overparam.studies.timescales.config import Timescales
-from overparam.studies.timescales.setup import inputs, student_points, teacher_points
+from overparam.studies.timescales.problem import inputs, student_points, teacher_points
 
 
 SOURCE = Path(overparam.__file__).parent
@@ -88,13 +88,13 @@ def test_points_of_circle_and_torus_do_not_depend_on_the_flag(key):
 
 
 def test_recovery_starts_from_the_same_weights_in_both_precisions():
-    from overparam.studies.recovery.problem import Trial
+    from overparam.studies.recovery.problem import Problem
     from overparam.studies.recovery.training import _initial
 
     common = {"n_samples": 6, "input_dim": 3, "method": "training", "fit": "penalised"}
     starts = []
     for precision in ("float32", "float64"):
-        trial = Trial.of(Recovery(precision=precision, **common))
+        trial = Problem.of(Recovery(precision=precision, **common))
         starts.append(jax.tree.leaves(_initial(trial, key=jax.random.key(1))))
     for one, other in zip(*starts, strict=True):
         np.testing.assert_array_equal(one, np.asarray(other, np.float32))

@@ -17,8 +17,8 @@ from overparam.errors import ConfigError
 from overparam.running.drawing import draw_records
 from overparam.spellings import first_spellings
 from overparam.store import gather, read_run, run_id
+from overparam.studies.heavy_tails import PUBLISHED
 from overparam.studies.heavy_tails.config import HeavyTails
-from overparam.studies.heavy_tails.published import PUBLISHED
 from overparam.studies.recovery.config import Recovery
 from overparam.studies.registry import STUDIES, defaults
 from overparam.sweeping.grid import grid

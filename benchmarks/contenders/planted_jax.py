@@ -10,7 +10,8 @@ from jaxtyping import Array
 
 from overparam.data import PlantedStream, standard_normal
 from overparam.studies.planted.config import Planted
-from overparam.studies.planted.run import Problem, run_together
+from overparam.studies.planted.problem import Problem
+from overparam.studies.planted.run import run_together
 from overparam.studies.study import Context
 from overparam.training import Plan, Watch, compiler_options, train
 

@@ -7,7 +7,7 @@ import pytest
 
 from overparam.errors import ConfigError
 from overparam.readouts import EpochMean, Gram, Running
-from overparam.readouts.rules import Features
+from overparam.readouts.rules import SeenBatch
 
 
 PENALTY = 1e-3
@@ -19,7 +19,7 @@ def batches(n_batches, n_samples=20, seed=0):
         values = jnp.abs(jax.random.normal(key, (n_samples, WIDTH)))
         labels = jax.random.randint(key, (n_samples,), 0, CLASSES)
         one_hot = jax.nn.one_hot(labels, CLASSES, dtype=values.dtype)
-        yield Features(values, one_hot, 1 / WIDTH, jnp.asarray(PENALTY))
+        yield SeenBatch(values, one_hot, 1 / WIDTH, jnp.asarray(PENALTY))
 
 
 def optimum(values, targets):

@@ -20,7 +20,7 @@ from overparam.running.execute import execute
 from overparam.store import find_runs, read_run
 from overparam.studies.contract import as_subject
 from overparam.studies.features.config import Features
-from overparam.studies.features.problem import images, initial_network
+from overparam.studies.features.problem import Problem
 from overparam.studies.features.run import run
 from overparam.studies.features.training import penalties
 from overparam.studies.study import Context
@@ -45,7 +45,7 @@ def accuracy_by_hand(network, x, y):
 def test_training_all_layers_learns_digits_and_can_be_re_evaluated():
     found = outcome(epochs=8)
     assert found.summary["test_accuracy"] > 0.9
-    data = images(SMALL)
+    data = Problem.of(SMALL)
     for name, split in data.splits().items():
         again = accuracy_by_hand(found.network, split.x, split.y)
         # Float32 and float64 may differ on an image at a border between classes.
@@ -58,8 +58,8 @@ def test_training_all_layers_learns_digits_and_can_be_re_evaluated():
 def test_the_readout_alone_leaves_the_first_layer_as_it_was(readout):
     rate = 0.3 if readout == "sgd" else 1e-2
     found = outcome(train="readout", readout=readout, ridge=1e-3, learning_rate=rate)
-    data = images(SMALL)
-    start = initial_network(SMALL, data.input_dim, data.n_classes)
+    data = Problem.of(SMALL)
+    start = data.initial_network()
     np.testing.assert_array_equal(found.network.weights, start.weights)
     assert found.summary["train_accuracy"] > 0.5
     assert found.status == ("converged" if readout[0] in "lr" else "finished")
@@ -105,7 +105,7 @@ def test_kept_epochs_are_networks_of_their_own():
 
 
 def test_reference_initialisation_has_variance_two_over_fan_in():
-    network = initial_network(dataclasses.replace(SMALL, width=2000), 64, 10)
+    network = Problem.of(dataclasses.replace(SMALL, width=2000)).initial_network()
     weights = np.asarray(network.weights)
     # 128,000 entries: the relative standard error of the variance is below 0.5 %.
     np.testing.assert_allclose(weights.var(), 2 / 64, rtol=0.02)
@@ -114,11 +114,11 @@ def test_reference_initialisation_has_variance_two_over_fan_in():
 
 
 def test_function_and_penalty_do_not_depend_on_the_scaling():
-    data = images(SMALL)
+    data = Problem.of(SMALL)
     values, outputs = [], []
     for scaling in ("standard", "mean-field", "ntk"):
         config = dataclasses.replace(SMALL, scaling=scaling, precision="float64")
-        network = initial_network(config, data.input_dim, data.n_classes)
+        network = Problem.of(config).initial_network()
         penalty = L2Penalty(penalties(config, network, ("weights", "readout")))
         values.append(float(penalty(network)))
         outputs.append(network(data.train.x[:50].astype("float64")))
@@ -164,7 +164,7 @@ def test_classification_counts_every_sample_once(monkeypatch):
     from overparam.analysis import classification
 
     found = outcome()
-    data = images(SMALL)
+    data = Problem.of(SMALL)
     whole = classify(found.network, data.test.x, data.test.y)
     monkeypatch.setattr(classification, "BLOCK_ROWS", 100)
     blocks = classify(found.network, data.test.x, data.test.y)
@@ -249,11 +249,11 @@ def test_bad_configs_are_told_in_a_sentence(fields, sentence):
 
 def test_bad_sizes_are_told_when_the_data_are_known():
     with pytest.raises(ConfigError, match="`n_train` must be at most 1322"):
-        images(Features(n_train=5000))
+        Problem.of(Features(n_train=5000))
     with pytest.raises(ConfigError, match="`batch_size` must be at most 100"):
-        images(Features(n_train=100))
+        Problem.of(Features(n_train=100))
     with pytest.raises(ConfigError, match="at least 2 classes in every part"):
-        images(Features(n_train=1, batch_size=1))
+        Problem.of(Features(n_train=1, batch_size=1))
 
 
 def test_bad_options_are_told_in_a_sentence():
@@ -291,6 +291,6 @@ def test_repopulation_in_training_draws_neurons_anew():
     assert not np.array_equal(found.network.weights, plain.network.weights)
     # What is stored is what was measured: the reference replaced weights before
     # saving and kept the old readout beside them.
-    data = images(SMALL)
+    data = Problem.of(SMALL)
     again = accuracy_by_hand(found.network, data.test.x, data.test.y)
     np.testing.assert_allclose(found.summary["test_accuracy"], again, atol=3e-3)

@@ -19,8 +19,9 @@ from overparam.objectives import hinge
 from overparam.studies.heavy_tails import data as heavy_data
 from overparam.studies.heavy_tails.config import HeavyTails
 from overparam.studies.heavy_tails.data import Data, load_data
+from overparam.studies.heavy_tails.problem import Problem
 from overparam.studies.heavy_tails.reference import COLUMNS as REFERENCE_COLUMNS
-from overparam.studies.heavy_tails.run import Problem, run
+from overparam.studies.heavy_tails.run import run
 from overparam.studies.study import Context
 
 
@@ -166,7 +167,7 @@ def test_another_seed_and_another_noise_give_another_network(small):
 
 
 def test_data_and_initial_weights_do_not_depend_on_the_noise():
-    one, other = (Problem(c, load_data(c)) for c in (config(), config(noise="none")))
+    one, other = (Problem.of(c) for c in (config(), config(noise="none")))
     np.testing.assert_array_equal(one.network.readout, other.network.readout)
     np.testing.assert_array_equal(one.data.train.x, other.data.train.x)
 
@@ -234,7 +235,7 @@ def test_noise_after_training_is_added_to_the_clean_network():
 def test_mean_field_steps_follow_their_formula():
     changes = {"parametrisation": "mean-field", "n_steps": 1, "evaluate_every": 1}
     settings = config(precision="float64", **changes)
-    problem = Problem(settings, load_data(settings))
+    problem = Problem.of(settings)
     found = run(settings, Context())
     before, (x, y) = problem.network, problem.data.train
     x, y, a = np.asarray(x), np.asarray(y), np.asarray(before.readout)
@@ -272,7 +273,7 @@ def test_every_option_runs(changes):
 
 def test_hidden_width_equal_to_the_classes_is_noised_and_the_readout_is_not():
     settings = config(dataset="digits", width=10, n_steps=1, evaluate_every=1)
-    problem = Problem(settings, load_data(settings))
+    problem = Problem.of(settings)
     drawn = problem.noise.draw(
         problem.network, learning_rate=0.1, step=jnp.int32(0), key=jax.random.key(0)
     )

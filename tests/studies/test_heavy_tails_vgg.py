@@ -10,7 +10,7 @@ from overparam.errors import ConfigError
 from overparam.networks.layers import parameters
 from overparam.studies.heavy_tails.config import HeavyTails
 from overparam.studies.heavy_tails.data import Data
-from overparam.studies.heavy_tails.run import Problem
+from overparam.studies.heavy_tails.problem import Problem
 
 
 def problem(**changes):

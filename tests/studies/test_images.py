@@ -17,8 +17,8 @@ from overparam.networks.stateful import train_features
 from overparam.store import read_run
 from overparam.studies.images.config import Images
 from overparam.studies.images.evaluate import Scored, exact_readout, scored
+from overparam.studies.images.problem import Problem, load_parts
 from overparam.studies.images.run import describe, run
-from overparam.studies.images.setup import Setup, load_parts
 from overparam.studies.study import Context
 
 
@@ -84,10 +84,10 @@ def test_the_loss_of_descent_has_both_of_its_terms():
     config = Images(**(TINY | changes))
     found = run(config, Context()).metrics
     # One step on the whole part: its loss is that of the initial network.
-    setup = Setup(config, load_parts(config))
-    images, y = setup.parts.train.x, setup.parts.train.y
-    network = setup.network
-    features, _ = train_features(network, setup.images.pixels.normalised(images))
+    problem = Problem.of(config)
+    images, y = problem.parts.train.x, problem.parts.train.y
+    network = problem.network
+    features, _ = train_features(network, problem.images.pixels.normalised(images))
     readout = np.asarray(network.readout)
     outputs = network.scale * (np.asarray(features) @ readout) - np.eye(10)[y]
     data_term = np.mean(outputs**2) / (2 * config.penalty)
@@ -119,9 +119,9 @@ def test_a_stopped_run_goes_on_bit_for_bit(method, tmp_path):
 
 
 def test_the_exact_readout_solves_the_normal_equations_of_the_features():
-    setup = Setup(Images(**TINY), load_parts(Images(**TINY)))
-    seen = scored(setup.images.pixels, setup.network, setup.parts.train)
-    width = setup.network.readout.shape[0]
+    problem = Problem.of(Images(**TINY))
+    seen = scored(problem.images.pixels, problem.network, problem.parts.train)
+    width = problem.network.readout.shape[0]
     readout, _ = exact_readout(seen, 10, scale=1 / width, penalty=1e-3)
     targets = np.eye(10)[seen.labels]
     residual = seen.features @ readout / width - targets

@@ -25,7 +25,8 @@ from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.running.execute import execute
 from overparam.store import find_runs, read_run
 from overparam.studies.planted.config import Planted
-from overparam.studies.planted.run import Problem, describe, run, run_together
+from overparam.studies.planted.problem import Problem
+from overparam.studies.planted.run import describe, run, run_together
 from overparam.studies.study import Context
 from overparam.training import Plan, train
 

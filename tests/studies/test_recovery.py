@@ -11,7 +11,7 @@ from overparam.networks import TwoLayer
 from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.store import read_run
 from overparam.studies.recovery.config import Recovery
-from overparam.studies.recovery.problem import Trial
+from overparam.studies.recovery.problem import Problem
 from overparam.studies.recovery.run import describe, run
 from overparam.studies.study import Context
 
@@ -101,13 +101,13 @@ def test_early_decisions_agree_with_solving():
 
 def test_the_same_seed_gives_the_same_trial_and_another_one_another():
     config = Recovery(n_samples=10, input_dim=3, noise=0.1)
-    first, second = Trial.of(config), Trial.of(config)
+    first, second = Problem.of(config), Problem.of(config)
     np.testing.assert_array_equal(first.x, second.x)
     np.testing.assert_array_equal(first.y, second.y)
-    other = Trial.of(Recovery(n_samples=10, input_dim=3, noise=0.1, seed=1))
+    other = Problem.of(Recovery(n_samples=10, input_dim=3, noise=0.1, seed=1))
     assert np.abs(first.x - other.x).max() > 0.01
     # The noise does not change what else is drawn.
-    quiet = Trial.of(Recovery(n_samples=10, input_dim=3))
+    quiet = Problem.of(Recovery(n_samples=10, input_dim=3))
     np.testing.assert_array_equal(first.directions, quiet.directions)
 
 
@@ -209,8 +209,8 @@ def test_a_run_that_does_not_converge_is_stored_and_a_failure(tmp_path, capsys):
 def test_a_bias_is_a_constant_input_that_the_planted_neuron_does_not_use():
     fields = {"n_samples": 30, "input_dim": 4, "network": "plain", "noise": 0.5}
     trial, without = (
-        Trial.of(Recovery(bias=True, **fields)),
-        Trial.of(Recovery(**fields)),
+        Problem.of(Recovery(bias=True, **fields)),
+        Problem.of(Recovery(**fields)),
     )
     np.testing.assert_array_equal(trial.x, np.hstack([without.x, np.ones((30, 1))]))
     np.testing.assert_array_equal(trial.y, without.y)

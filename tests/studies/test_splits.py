@@ -8,7 +8,7 @@ import pytest
 from overparam.errors import ConfigError
 from overparam.store import run_id
 from overparam.studies.features.config import Features
-from overparam.studies.features.problem import images
+from overparam.studies.features.problem import Problem
 from overparam.studies.heavy_tails.config import HeavyTails
 from overparam.studies.heavy_tails.data import load_data
 from overparam.studies.registry import defaults
@@ -28,7 +28,7 @@ def own_series(tmp_path, monkeypatch):
 
 
 def features(**fields):
-    return images(Features(dataset="ecg5000", batch_size=2, **fields))
+    return Problem.of(Features(dataset="ecg5000", batch_size=2, **fields))
 
 
 def heavy(**fields):
@@ -80,12 +80,12 @@ def test_one_class_in_a_part_is_an_error(own_series, fields):
 
 def test_one_class_in_a_validation_part_is_an_error():
     with pytest.raises(ConfigError, match="at least 2 classes in every part"):
-        images(Features(n_validation=1))
+        Problem.of(Features(n_validation=1))
 
 
 def test_mixed_files_are_cut_as_they_come():
-    whole = images(Features(n_validation=0))
-    cut = images(Features(n_validation=100, n_train=500))
+    whole = Problem.of(Features(n_validation=0))
+    cut = Problem.of(Features(n_validation=100, n_train=500))
     np.testing.assert_array_equal(cut.train.x, whole.train.x[:500])
     np.testing.assert_array_equal(cut.validation.x, whole.train.x[-100:])
 

@@ -53,7 +53,7 @@ def load_data(name: str, *, folder: str | Path | None = None) -> Dataset:
 
 
 @dataclass(frozen=True)
-class Entry:
+class DataSetEntry:
     """One line of the list of data sets.
 
     Attributes:
@@ -81,12 +81,12 @@ class Entry:
     missing: tuple[str, ...] = ()
 
 
-def entries(*, folder: str | Path | None = None) -> list[Entry]:
+def entries(*, folder: str | Path | None = None) -> list[DataSetEntry]:
     """Every data set and where it is; nothing is read or downloaded."""
     return [_entry(official, folder) for official in OFFICIAL.values()]
 
 
-def _entry(official: Official, folder: str | Path | None) -> Entry:
+def _entry(official: Official, folder: str | Path | None) -> DataSetEntry:
     place = locate(official, folder) or next(search(official, folder), None)
     if not official.contents:
         status = "built in"
@@ -95,7 +95,7 @@ def _entry(official: Official, folder: str | Path | None) -> Entry:
     else:
         status = "incomplete" if place.missing else "found"
     n_train, n_test = _sizes(official, place)
-    return Entry(
+    return DataSetEntry(
         name=official.name,
         title=official.title,
         status=status,

@@ -14,7 +14,7 @@ from ..networks.network import Network
 from ..networks.stateful import train_features, with_statistics
 from ..objectives.class_loss import check_class_penalty
 from ..objectives.labels import one_hot
-from ..readouts.rules import Features, ReadoutRule, Running
+from ..readouts.rules import ReadoutRule, Running, SeenBatch
 from .descent import Optimiser, as_leaves, transformation
 from .dynamics import Info, State
 from .projection import as_leaf, with_readout
@@ -101,9 +101,9 @@ class StochasticVarPro(eqx.Module):
         moved = with_statistics(with_readout(moved, chosen.kept), statistics)
         return StochasticState(moved, optimiser, chosen.memory), info
 
-    def _seen(self, network: Network, values: Array, batch: Batch) -> Features:
+    def _seen(self, network: Network, values: Array, batch: Batch) -> SeenBatch:
         n_outputs, dtype = network.readout.shape[1], values.dtype
-        return Features(
+        return SeenBatch(
             values,
             one_hot(batch.y, n_outputs, dtype=dtype),
             network.scale,
@@ -127,7 +127,7 @@ def feature_parts(network: Network) -> PyTree[bool]:
 
 
 def _loss(
-    seen: Features, readout: Float[Array, "width n_outputs"]
+    seen: SeenBatch, readout: Float[Array, "width n_outputs"]
 ) -> tuple[StochasticInfo, Float[Array, "batch width"]]:
     """The loss at a readout, and its gradient with respect to the features."""
     residual = seen.scale * (seen.values @ readout) - seen.targets

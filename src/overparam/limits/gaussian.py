@@ -25,7 +25,7 @@ _LEAK = 0.01
 
 
 @dataclass(frozen=True)
-class Moments:
+class ActivationMoments:
     r"""Closed forms of an activation $\psi$ under Gaussian inputs.
 
     Each takes the squared norms $G_{ii}$ (`squares`) and the namespace `xp`.
@@ -43,7 +43,7 @@ class Moments:
     slope: Callable[[Any, Any], Any]
 
 
-def moments(activation: str) -> Moments:
+def moments(activation: str) -> ActivationMoments:
     """The closed forms of the activation of this name.
 
     Raises:
@@ -123,31 +123,31 @@ def _erf_covariance(gram: Any, rows: Any, columns: Any, xp: Any) -> Any:
     return (2 / math.pi) * xp.arcsin(sines)
 
 
-MOMENTS: Mapping[str, Moments] = MappingProxyType(
+MOMENTS: Mapping[str, ActivationMoments] = MappingProxyType(
     {
-        "relu": Moments(
+        "relu": ActivationMoments(
             covariance=relu_covariance,
             mean=lambda squares, xp: roots(squares, xp) / math.sqrt(2 * math.pi),
             slope=lambda squares, xp: xp.full_like(squares, 0.5),
         ),
-        "leaky-relu": Moments(
+        "leaky-relu": ActivationMoments(
             covariance=_leaky_covariance,
             mean=lambda squares, xp: (
                 (1 - _LEAK) * roots(squares, xp) / math.sqrt(2 * math.pi)
             ),
             slope=lambda squares, xp: xp.full_like(squares, (1 + _LEAK) / 2),
         ),
-        "linear": Moments(
+        "linear": ActivationMoments(
             covariance=lambda gram, rows, columns, xp: gram,
             mean=lambda squares, xp: xp.zeros_like(squares),
             slope=lambda squares, xp: xp.ones_like(squares),
         ),
-        "erf": Moments(
+        "erf": ActivationMoments(
             covariance=_erf_covariance,
             mean=lambda squares, xp: xp.zeros_like(squares),
             slope=lambda squares, xp: 2 / xp.sqrt(math.pi * (1 + 2 * squares)),
         ),
-        "tanh": Moments(
+        "tanh": ActivationMoments(
             covariance=tanh_covariance,
             mean=lambda squares, xp: xp.zeros_like(squares),
             slope=tanh_slope,

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ConfigError
 from ..networks.finite import check_finite
 from ..networks.two_layer import TwoLayer
-from .gaussian import Moments, moments
+from .gaussian import ActivationMoments, moments
 
 
 # Entries of a block of the kernel in `power`: 64 kB.
@@ -42,7 +42,7 @@ class Neurons:
         return self.xp.diagonal(self.gram)
 
     @property
-    def moments(self) -> Moments:
+    def moments(self) -> ActivationMoments:
         """Closed forms of the activation."""
         return moments(self.activation)
 

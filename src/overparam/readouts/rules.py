@@ -19,7 +19,7 @@ from ..errors import ConfigError
 from .ridge import ridge_readout, solve_positive
 
 
-class Features(NamedTuple):
+class SeenBatch(NamedTuple):
     """A batch as the readout sees it: features, targets, output scale, penalty."""
 
     values: Float[Array, "batch width"]
@@ -55,7 +55,10 @@ class ReadoutRule(eqx.Module):
 
     @abc.abstractmethod
     def choose(
-        self, batch: Features, readout: Float[Array, "width n_outputs"], memory: Any
+        self,
+        batch: SeenBatch,
+        readout: Float[Array, "width n_outputs"],
+        memory: Any,
     ) -> Chosen:
         """The readouts of one step."""
 
@@ -79,7 +82,10 @@ class Running(ReadoutRule):
         del readout
 
     def choose(
-        self, batch: Features, readout: Float[Array, "width n_outputs"], memory: None
+        self,
+        batch: SeenBatch,
+        readout: Float[Array, "width n_outputs"],
+        memory: None,
     ) -> Chosen:
         new = self.average * readout + (1 - self.average) * batch.optimum()
         return Chosen(new, new, memory)
@@ -116,7 +122,10 @@ class Gram(ReadoutRule):
         return Moving(gram, jnp.zeros_like(readout), weight)
 
     def choose(
-        self, batch: Features, readout: Float[Array, "width n_outputs"], memory: Moving
+        self,
+        batch: SeenBatch,
+        readout: Float[Array, "width n_outputs"],
+        memory: Moving,
     ) -> Chosen:
         del readout
         n_samples = batch.values.shape[0]
@@ -162,7 +171,7 @@ class EpochMean(ReadoutRule):
 
     def choose(
         self,
-        batch: Features,
+        batch: SeenBatch,
         readout: Float[Array, "width n_outputs"],
         memory: EpochSum,
     ) -> Chosen:

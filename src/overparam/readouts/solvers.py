@@ -13,7 +13,7 @@ from .problem import ReadoutProblem
 from .ridge import solve_positive
 
 
-class Solution(eqx.Module):
+class ReadoutSolution(eqx.Module):
     """A readout, what the solver keeps for the next step, and its iterations."""
 
     readout: Float[Array, "m k"]
@@ -37,7 +37,7 @@ class Solver(eqx.Module):
         penalty: Float[Array, ""],
         centre: Float[Array, "m k"],
         start: Float[Array, "m k"],
-    ) -> Solution:
+    ) -> ReadoutSolution:
         """The optimal readout of `problem`."""
 
 
@@ -55,10 +55,10 @@ class Direct(Solver):
         penalty: Float[Array, ""],
         centre: Float[Array, "m k"],
         start: Float[Array, "m k"],
-    ) -> Solution:
+    ) -> ReadoutSolution:
         del start
         readout = problem.solve(penalty, centre)
-        return Solution(readout, memory, jnp.zeros((), jnp.int32))
+        return ReadoutSolution(readout, memory, jnp.zeros((), jnp.int32))
 
 
 class Factor(eqx.Module):
@@ -95,7 +95,7 @@ class StaleConjugate(Solver):
         penalty: Float[Array, ""],
         centre: Float[Array, "m k"],
         start: Float[Array, "m k"],
-    ) -> Solution:
+    ) -> ReadoutSolution:
         def renew(memory: Factor) -> Factor:
             identity = jnp.eye(start.shape[0], dtype=start.dtype)
             inverse = solve_positive(problem.gram(), identity, shift=penalty)
@@ -117,7 +117,7 @@ class StaleConjugate(Solver):
             solved, lambda: readout, lambda: problem.solve(penalty, centre)
         )
         n_left = jnp.where(used_up | ~solved, 0, memory.n_left - 1)
-        return Solution(readout, Factor(memory.inverse, n_left), n_iterations)
+        return ReadoutSolution(readout, Factor(memory.inverse, n_left), n_iterations)
 
 
 def conjugate_gradients(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Entry:
+class Listed:
     """A reproduction in the list: its title, and where it is."""
 
     title: str
@@ -26,101 +26,101 @@ class Entry:
         return load(self.reference)
 
 
-REPRODUCTIONS: Mapping[str, Entry] = MappingProxyType(
+REPRODUCTIONS: Mapping[str, Listed] = MappingProxyType(
     {
-        "planted-learning-rate": Entry(
+        "planted-learning-rate": Listed(
             "Four learning rates on a planted teacher (exercise, part c)",
             "overparam.reproductions.planted.learning_rate:REPRODUCTION",
         ),
-        "planted-width": Entry(
+        "planted-width": Listed(
             "Width against success and speed at a tuned step (exercise, part d)",
             "overparam.reproductions.planted.width:REPRODUCTION",
         ),
-        "planted-livni": Entry(
+        "planted-livni": Listed(
             "The order of Livni et al. at a small step, and why (exercise, part e)",
             "overparam.reproductions.planted.livni:REPRODUCTION",
         ),
-        "heavy-tails-pruning": Entry(
+        "heavy-tails-pruning": Listed(
             "Pruned fraction and accuracies per noise, with controls (Wan et al.)",
             "overparam.reproductions.heavy_tails.pruning:REPRODUCTION",
         ),
-        "heavy-tails-width": Entry(
+        "heavy-tails-width": Listed(
             "Pruned fraction against width (Wan et al.)",
             "overparam.reproductions.heavy_tails.width:REPRODUCTION",
         ),
-        "heavy-tails-theorem": Entry(
+        "heavy-tails-theorem": Listed(
             "Pruning error against width in the mean-field algorithm (Wan et al.)",
             "overparam.reproductions.heavy_tails.theorem:REPRODUCTION",
         ),
-        "heavy-tails-vgg": Entry(
+        "heavy-tails-vgg": Listed(
             "Heavy-tailed noise and filter pruning of VGG11 on CIFAR-10",
             "overparam.reproductions.heavy_tails.vgg:REPRODUCTION",
         ),
-        "cifar-varpro": Entry(
+        "cifar-varpro": Listed(
             "Variable projection, SGD and Shampoo for a ResNet on CIFAR-10",
             "overparam.reproductions.images.varpro:REPRODUCTION",
         ),
-        "features-random": Entry(
+        "features-random": Listed(
             "Random against learned features: accuracy against width",
             "overparam.reproductions.features.random:REPRODUCTION",
         ),
-        "features-resampled": Entry(
+        "features-resampled": Listed(
             "Accuracy against the number of neurons kept, by way of drawing",
             "overparam.reproductions.features.resampled:REPRODUCTION",
         ),
-        "features-distribution": Entry(
+        "features-distribution": Listed(
             "Do two over-parameterised networks learn the same neurons?",
             "overparam.reproductions.features.distribution:REPRODUCTION",
         ),
-        "features-notes": Entry(
+        "features-notes": Listed(
             "Every command of the notes behind Fang et al., printed and measured",
             "overparam.reproductions.features.notes:REPRODUCTION",
         ),
-        "recovery-phase": Entry(
+        "recovery-phase": Listed(
             "When a planted linear neuron is recovered (Wang et al., Figures 2, 4)",
             "overparam.reproductions.recovery.phase:REPRODUCTION",
         ),
-        "timescales-width": Entry(
+        "timescales-width": Listed(
             "Widths on the circle, biased and unbiased penalty",
             "overparam.reproductions.timescales.width:REPRODUCTION",
         ),
-        "timescales-penalty": Entry(
+        "timescales-penalty": Listed(
             "Penalties on the circle, and which limit is approached",
             "overparam.reproductions.timescales.penalty:REPRODUCTION",
         ),
-        "timescales-gamma": Entry(
+        "timescales-gamma": Listed(
             "Concentrations of the teacher, and the spectral gap",
             "overparam.reproductions.timescales.gamma:REPRODUCTION",
         ),
-        "timescales-two": Entry(
+        "timescales-two": Listed(
             "Two-timescale descent against variable projection",
             "overparam.reproductions.timescales.two:REPRODUCTION",
         ),
-        "timescales-torus": Entry(
+        "timescales-torus": Listed(
             "Radial features on the torus",
             "overparam.reproductions.timescales.torus:REPRODUCTION",
         ),
-        "timescales-torus-limit": Entry(
+        "timescales-torus-limit": Listed(
             "Particles on the torus against the ultra-fast diffusion (ours)",
             "overparam.reproductions.timescales.torus_limit:REPRODUCTION",
         ),
-        "recovery-programs": Entry(
+        "recovery-programs": Listed(
             "Gated against exact programme: two transitions (ours)",
             "overparam.reproductions.recovery.programs:REPRODUCTION",
         ),
-        "recovery-noise": Entry(
+        "recovery-noise": Listed(
             "Distance and test error under noise (Wang et al., Figures 7, 19-21)",
             "overparam.reproductions.recovery.noise:NOISE",
         ),
-        "recovery-designs": Entry(
+        "recovery-designs": Listed(
             "Recovery for four input distributions (Wang et al., Figures 6, 18)",
             "overparam.reproductions.recovery.noise:DESIGN",
         ),
-        "recovery-normalised": Entry(
+        "recovery-normalised": Listed(
             "Normalised neurons, k = 1, 2, 3 (Wang et al., Figures 5, 9, 10)",
             "overparam.reproductions.recovery.normalised:REPRODUCTION",
         ),
-        "recovery-training": Entry(
+        "recovery-training": Listed(
             "Gradient training against the optimum (Wang et al., Figure 8)",
             "overparam.reproductions.recovery.training:REPRODUCTION",
         ),

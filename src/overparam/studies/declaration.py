@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..catalogue import load
+from .presets import Preset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +44,8 @@ class Study:
     published_tables: Mapping[str, str] = field(default_factory=dict)
     """By analysis, `module:function` from runs of this study and its first table to
     the table that a published script writes."""
-    published: str | None = None
-    """`module:name` of the `Preset` with the defaults of a published script, if any."""
+    published: Preset = ()
+    """The defaults of a published script, if there is one."""
     shapes: tuple[str, ...] = ()
     """Fields that decide the shapes of the compiled program."""
     batchable: tuple[str, ...] = ()

@@ -24,7 +24,7 @@ _TABLES = ("sweep", "fixed", "grid", "cases")
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """What a sweep runs: a study, and the fields that each run sets."""
 
     study: str
@@ -33,7 +33,7 @@ class Plan:
     """Per run the fields that differ from their defaults, in a stable order."""
 
 
-def plan_from_toml(path: Path | str, config_of: Callable[[str], type]) -> Plan:
+def plan_from_toml(path: Path | str, config_of: Callable[[str], type]) -> SweepPlan:
     """A sweep described in a TOML file.
 
     `[sweep] study = "planted"` names the study, `[fixed]` sets fields of all runs,
@@ -59,7 +59,7 @@ def plan_from_toml(path: Path | str, config_of: Callable[[str], type]) -> Plan:
                 'It names no study; begin with [sweep] and study = "...".'
             )
         study = head["study"]
-        return Plan(study, tuple(_settings(content, config_of(study))))
+        return SweepPlan(study, tuple(_settings(content, config_of(study))))
     except ConfigError as error:
         raise ConfigError(f"`{path}`: {error}") from None
 

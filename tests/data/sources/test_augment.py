@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from overparam.data import Split
-from overparam.data.sources.augment import RESNET_NORMALISATION, Images, crop_and_flip
+from overparam.data.sources.augment import RESNET_NORMALISATION, ImageSource, crop_and_flip
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def drawn_step(source, key, step, batch_size=4):
 
 
 def test_every_output_is_a_window_of_the_padded_image_or_its_mirror(split, key):
-    source = Images(split, RESNET_NORMALISATION, augment=True)
+    source = ImageSource(split, RESNET_NORMALISATION, augment=True)
     drawn = drawn_step(source, key, 3)
     found = crop_and_flip(source.table.x[drawn.indices], drawn.corners, drawn.flips)
     padded = np.pad(split.x, ((0, 0), (4, 4), (4, 4), (0, 0)))
@@ -34,7 +34,7 @@ def test_every_output_is_a_window_of_the_padded_image_or_its_mirror(split, key):
 
 
 def test_the_border_is_zero_before_the_normalisation(split):
-    source = Images(split, RESNET_NORMALISATION, augment=True)
+    source = ImageSource(split, RESNET_NORMALISATION, augment=True)
     image = jnp.asarray(split.x[:1])
     corner = crop_and_flip(image, jnp.zeros((1, 2), jnp.int32), jnp.zeros(1, bool))
     found = source.pixels.normalised(corner)[0, 0, 0]
@@ -43,7 +43,7 @@ def test_the_border_is_zero_before_the_normalisation(split):
 
 
 def test_offsets_are_uniform_and_half_the_images_are_flipped(split, key):
-    source = Images(split, RESNET_NORMALISATION, augment=True)
+    source = ImageSource(split, RESNET_NORMALISATION, augment=True)
     drawn = source.draw(key, jnp.asarray(0, jnp.int32), 1000, 20)
     top, left = np.moveaxis(np.asarray(drawn.corners).reshape(-1, 2), 1, 0)
     counts = np.bincount(9 * top + left, minlength=81)
@@ -55,7 +55,7 @@ def test_offsets_are_uniform_and_half_the_images_are_flipped(split, key):
 
 
 def test_what_happens_in_a_step_does_not_depend_on_how_steps_are_drawn(split, key):
-    source = Images(split, RESNET_NORMALISATION, augment=True)
+    source = ImageSource(split, RESNET_NORMALISATION, augment=True)
     together = source.draw(key, jnp.asarray(0, jnp.int32), 7, 4)
     for step in range(7):
         alone = drawn_step(source, key, step)
@@ -64,13 +64,13 @@ def test_what_happens_in_a_step_does_not_depend_on_how_steps_are_drawn(split, ke
 
 
 def test_an_epoch_visits_every_image_once(split, key):
-    source = Images(split, RESNET_NORMALISATION, augment=True)
+    source = ImageSource(split, RESNET_NORMALISATION, augment=True)
     drawn = source.draw(key, jnp.asarray(5, jnp.int32), 5, 4)
     assert sorted(np.asarray(drawn.indices).ravel()) == list(range(20))
 
 
 def test_without_augmentation_images_are_only_normalised(split, key):
-    source = Images(split, RESNET_NORMALISATION, dtype="float64")
+    source = ImageSource(split, RESNET_NORMALISATION, dtype="float64")
     drawn = drawn_step(source, key, 0)
     batch = source.batch(drawn)
     wanted = split.x[drawn.indices] / 255 - np.array(RESNET_NORMALISATION.mean)

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from overparam.data import Batch
-from overparam.data.sources.augment import RESNET_NORMALISATION, Images
+from overparam.data.sources.augment import RESNET_NORMALISATION, ImageSource
 from overparam.dynamics import Descent
 from overparam.errors import ConfigError
 from overparam.networks import load_torch, resnet, vgg11
@@ -78,7 +78,7 @@ class TorchVGG(nn.Module):
 @pytest.fixture(scope="module")
 def images(real_data):
     data = real_data("cifar-10")
-    source = Images(data.train.subset(8), RESNET_NORMALISATION, dtype="float64")
+    source = ImageSource(data.train.subset(8), RESNET_NORMALISATION, dtype="float64")
     return source.pixels.normalised(source.table.x), source.table.y
 
 

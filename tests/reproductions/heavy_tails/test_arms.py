@@ -12,7 +12,7 @@ from overparam.reproductions.heavy_tails.arms import (
 )
 from overparam.reproductions.reproduction import Results
 from overparam.studies.heavy_tails.config import HeavyTails
-from overparam.studies.heavy_tails.run import Problem, load_data
+from overparam.studies.heavy_tails.problem import Problem
 
 
 NOISY, QUIET = Arm(noise="shared", width=5), Arm(width=5)
@@ -78,7 +78,7 @@ def test_all_noise_accumulates_to_the_same_scale():
     for fields in pruning.grid("smoke"):
         config = HeavyTails(**fields)
         if config.noise != "none" and config.seed == 0:
-            problem = Problem(config, load_data(config))
+            problem = Problem.of(config)
             scales.append(problem.accumulated(config.n_steps - 1))
     np.testing.assert_allclose(scales, pruning.ACCUMULATED_SCALE, rtol=1e-4)
 

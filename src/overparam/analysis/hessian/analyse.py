@@ -25,7 +25,7 @@ from .options import HessianOptions
 
 
 @dataclass(frozen=True)
-class _Stage:
+class _Curved:
     """A student on its way, and the surface around it."""
 
     name: str
@@ -92,12 +92,12 @@ def _student(subject: Subject, options: HessianOptions) -> Student:
 
 def _stages(
     student: Any, risk: Risk, options: HessianOptions, progress: Progress
-) -> list[_Stage]:
+) -> list[_Curved]:
     n_stages = 4 if isinstance(student, TwoLayer | TwoLayerView) else 2
 
-    def stage(number: int, name: str, at: Any) -> _Stage:
+    def stage(number: int, name: str, at: Any) -> _Curved:
         progress(number, n_stages)
-        return _Stage(name, at, smallest_curvatures(at, risk, count=options.count))
+        return _Curved(name, at, smallest_curvatures(at, risk, count=options.count))
 
     n_steps = options.n_steps
     stored = stage(0, "stored", student)
@@ -114,7 +114,7 @@ def _stages(
     return [*stages, split, stage(3, "beyond", beyond.network)]
 
 
-def _row(stage: _Stage, risk: Risk) -> dict[str, object]:
+def _row(stage: _Curved, risk: Risk) -> dict[str, object]:
     student = stage.student
     row: dict[str, object] = {
         "student": stage.name,
@@ -130,7 +130,7 @@ def _row(stage: _Stage, risk: Risk) -> dict[str, object]:
     return row
 
 
-def _spectra(stages: Sequence[_Stage]) -> pl.DataFrame:
+def _spectra(stages: Sequence[_Curved]) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {"student": stage.name, "index": index, "curvature": float(value)}
@@ -140,7 +140,7 @@ def _spectra(stages: Sequence[_Stage]) -> pl.DataFrame:
     )
 
 
-def _figure(stages: Sequence[_Stage], subject: Subject, risk: Risk) -> Figure:
+def _figure(stages: Sequence[_Curved], subject: Subject, risk: Risk) -> Figure:
     figure, axes = panels(width=4.5, height=3.6, caption=subject.title)
     for index, stage in enumerate(stages):
         values = stage.curvatures.values

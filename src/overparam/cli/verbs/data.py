@@ -24,7 +24,7 @@ Examples:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class DataFolder:
     """Every data set, and where it is."""
 
     folder: Path | None = None
@@ -34,7 +34,7 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Named(Place):
+class DataSet(DataFolder):
     """Data sets by name."""
 
     names: tyro.conf.Positional[tuple[str, ...]] = ()
@@ -43,7 +43,7 @@ class Named(Place):
 
 def forms() -> dict[str, list[type[Any]]]:
     """The options of the verb, by its subject."""
-    return {"list": [Place], "fetch": [Named], "verify": [Named]}
+    return {"list": [DataFolder], "fetch": [DataSet], "verify": [DataSet]}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _list(argv: Sequence[str]) -> int:
-    place = parse(Place, argv, prog="overparam data list")
+    place = parse(DataFolder, argv, prog="overparam data list")
     from ...data.catalogue import entries
 
     found = entries(folder=place.folder)
@@ -73,7 +73,7 @@ def _list(argv: Sequence[str]) -> int:
 
 
 def _fetch(argv: Sequence[str]) -> int:
-    named = parse(Named, argv, prog="overparam data fetch")
+    named = parse(DataSet, argv, prog="overparam data fetch")
     if not named.names:
         raise ConfigError("Name a data set to fetch, such as `mnist`.")
     from ...data.catalogue import fetch
@@ -85,7 +85,7 @@ def _fetch(argv: Sequence[str]) -> int:
 
 
 def _verify(argv: Sequence[str]) -> int:
-    named = parse(Named, argv, prog="overparam data verify")
+    named = parse(DataSet, argv, prog="overparam data verify")
     from ...data.catalogue import verify
 
     checks = [

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...catalogue import load
 from ...processes import STOP, keep_compiled
 from ...progress import Reporter, duration
 from ...running.execute import Executed, execute
@@ -17,7 +16,7 @@ from ..show import print_json, print_values, tell, tell_unverified
 
 
 @dataclass(frozen=True, kw_only=True)
-class Running:
+class RunOptions:
     """How to run."""
 
     force: bool = False
@@ -39,9 +38,9 @@ def forms() -> dict[str, list[type[Any]]]:
     return {
         name: [
             entry.config_class(),
-            Running,
+            RunOptions,
             Storage,
-            *[Published] * (entry.published is not None),
+            *[Published] * bool(entry.published),
         ]
         for name, entry in STUDIES.items()
     }
@@ -83,9 +82,8 @@ def parse_run(verb: str, argv: Sequence[str]) -> tuple[str, list[Any]]:
 
 
 def _preset(name: str, argv: Sequence[str]) -> Preset:
-    published = study(name).published
     asked = any(word.replace("_", "-") == "--as-published" for word in argv)
-    return load(published) if published is not None and asked else ()
+    return study(name).published if asked else ()
 
 
 def _print(executed: Executed, clock: CompileClock, *, as_json: bool) -> None:

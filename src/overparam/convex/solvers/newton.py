@@ -53,7 +53,7 @@ class Method(Protocol[State]):
     def step(self, state: State) -> State | None: ...
 
 
-class Run(NamedTuple):
+class Iterated(NamedTuple):
     """The best points an interior-point method found."""
 
     best: Candidate
@@ -66,7 +66,7 @@ def iterate(
     tolerance: float,
     max_iterations: int,
     near: Solution | None = None,
-) -> Run:
+) -> Iterated:
     """Step until the certified gap is below `tolerance` or rounding takes over."""
     state = method.start(near)
     best = method.certify(state)
@@ -83,7 +83,7 @@ def iterate(
         gap = relative_gap(best.upper, best.lower)
         age = 0 if gap < _PROGRESS * smallest or np.isinf(gap) else age + 1
         smallest = min(gap, smallest)
-    return Run(best, iteration)
+    return Iterated(best, iteration)
 
 
 def _guarded_step(

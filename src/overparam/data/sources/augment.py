@@ -22,7 +22,7 @@ PADDING = 4
 """Pixels of zeros on every side before a random crop."""
 
 
-class Drawn(NamedTuple):
+class DrawnImages(NamedTuple):
     """Which images a step takes, and how each is cropped and flipped."""
 
     indices: Int[Array, "*steps batch"]
@@ -52,7 +52,7 @@ class Pixels(eqx.Module):
         return (scaled - mean[None, None, None]) / std[None, None, None]
 
 
-class Images(eqx.Module):
+class ImageSource(eqx.Module):
     """A source of normalised image batches from a resident table of bytes.
 
     With augmentation each image is padded by 4 pixels of zeros (before the
@@ -89,10 +89,10 @@ class Images(eqx.Module):
 
     def draw(
         self, key: PRNGKeyArray, step: Int[Array, ""], n_steps: int, batch_size: int
-    ) -> Drawn:
+    ) -> DrawnImages:
         indices = self.table.draw(key, step, n_steps, batch_size)
         if not self.augment:
-            return Drawn(indices, None, None)
+            return DrawnImages(indices, None, None)
         # Orders use `fold_in(key, epoch)`; -1 is the number of no epoch.
         own = jax.random.fold_in(key, jnp.asarray(-1, step.dtype))
 
@@ -105,9 +105,9 @@ class Images(eqx.Module):
             return corners, jax.random.bernoulli(flip_key, shape=(batch_size,))
 
         steps = step + jnp.arange(n_steps, dtype=step.dtype)
-        return Drawn(indices, *jax.lax.map(changes, steps))
+        return DrawnImages(indices, *jax.lax.map(changes, steps))
 
-    def batch(self, drawn: Drawn) -> Batch:
+    def batch(self, drawn: DrawnImages) -> Batch:
         images = self.table.x[drawn.indices]
         if drawn.corners is not None and drawn.flips is not None:
             images = crop_and_flip(images, drawn.corners, drawn.flips)

@@ -1,7 +1,26 @@
 """The study `features`."""
 
 from ..declaration import Study
+from ..presets import Preset
 
+
+PUBLISHED: Preset = (
+    (
+        {},
+        {
+            "dataset": "mnist",
+            "train": "readout",
+            "readout": "sgd",
+            "epochs": 1000,
+            "epochs_include_first": True,
+            "decay": 0.95,
+            "stop_gradient_moments": True,
+            "repopulate_every": 50,
+            "seed": 1234,
+        },
+    ),
+)
+"""The last version of the script behind Fang, Dong, Zhang, arXiv 1910.11508."""
 
 STUDY = Study(
     question="Are random, learned or resampled features enough, how many?",
@@ -9,7 +28,7 @@ STUDY = Study(
     config="overparam.studies.features.config:Features",
     run="overparam.studies.features.run:run",
     describe="overparam.studies.features.run:describe",
-    published="overparam.studies.features.published:PUBLISHED",
+    published=PUBLISHED,
     data="overparam.studies.features.problem:data",
     objective="overparam.studies.features.problem:objective",
     # Runs of versions without the rule took the first.

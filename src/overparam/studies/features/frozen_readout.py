@@ -24,9 +24,8 @@ from ...readouts.penalty_path import PENALTIES, one_hot_centred, ridge_path
 from ...training.plan import Plan, Record, Status, Training, has_finite_losses
 from ...training.single import train
 from ..study import Context
-from .config import Features
 from .measures import neuron_measures
-from .problem import Images, Labelled
+from .problem import Labelled, Problem
 from .training import descent
 
 
@@ -44,24 +43,22 @@ class Fitted:
     facts: dict[str, Any]
 
 
-def fit_readout(
-    config: Features, images: Images, network: Network, context: Context
-) -> Fitted:
+def fit_readout(problem: Problem, network: Network, context: Context) -> Fitted:
     """Solve or train the readout of a network with stored moments."""
-    if config.exact:
-        return _solve(config, images, network)
-    return _train(config, images, network, context)
+    if problem.config.exact:
+        return _solve(problem, network)
+    return _train(problem, network, context)
 
 
-def _solve(config: Features, images: Images, network: Network) -> Fitted:
-    splits = images.splits()
+def _solve(problem: Problem, network: Network) -> Fitted:
+    splits = problem.splits()
     # Only the training features are stored: those of other splits are used once.
     matrices: dict[str, FeatureMatrix] = {
         name: StreamedFeatures(network, split.x) for name, split in splits.items()
     }
-    matrices["train"] = cache_features(network, images.train.x)
-    solve = _ridge if config.readout == "ridge" else _logistic
-    readouts, records = solve(config, matrices["train"], images)
+    matrices["train"] = cache_features(network, problem.train.x)
+    solve = _ridge if problem.config.readout == "ridge" else _logistic
+    readouts, records = solve(problem, matrices["train"])
     best = 0
     for readout, record in zip(readouts, records, strict=True):
         for name, split in splits.items():
@@ -77,7 +74,7 @@ def _solve(config: Features, images: Images, network: Network) -> Fitted:
     chosen = jnp.asarray(readouts[best], network.readout.dtype) / network.scale
     fitted = eqx.tree_at(lambda n: n.readout, network, chosen)
     records = [
-        record | neuron_measures(fitted, images) if i == best else record
+        record | neuron_measures(fitted, problem) if i == best else record
         for i, record in enumerate(records)
     ]
     exact = bool(records[best]["exact"])
@@ -92,10 +89,11 @@ def _solve(config: Features, images: Images, network: Network) -> Fitted:
 
 
 def _ridge(
-    config: Features, features: FeatureMatrix, images: Images
+    problem: Problem, features: FeatureMatrix
 ) -> tuple[list[np.ndarray], list[Record]]:
-    targets = one_hot_centred(images.train.y, images.n_classes, dtype=features.dtype)
-    penalties = PENALTIES if config.ridge is None else (config.ridge,)
+    labels, ridge = problem.train.y, problem.config.ridge
+    targets = one_hot_centred(labels, problem.n_classes, dtype=features.dtype)
+    penalties = PENALTIES if ridge is None else (ridge,)
     path = ridge_path(features, targets, penalties=penalties)
     records = [
         {
@@ -111,12 +109,12 @@ def _ridge(
 
 
 def _logistic(
-    config: Features, features: FeatureMatrix, images: Images
+    problem: Problem, features: FeatureMatrix
 ) -> tuple[list[np.ndarray], list[Record]]:
-    readouts, records = [], []
-    for penalty in LOGISTIC_PATH if config.ridge is None else (config.ridge,):
+    readouts, records, ridge = [], [], problem.config.ridge
+    for penalty in LOGISTIC_PATH if ridge is None else (ridge,):
         fit = logistic_readout(
-            features, images.train.y, n_classes=images.n_classes, penalty=penalty
+            features, problem.train.y, n_classes=problem.n_classes, penalty=penalty
         )
         readouts.append(np.asarray(fit.readout))
         records.append(
@@ -133,15 +131,12 @@ def _logistic(
     return readouts, records
 
 
-def _train(
-    config: Features, images: Images, network: Network, context: Context
-) -> Fitted:
+def _train(problem: Problem, network: Network, context: Context) -> Fitted:
+    config, per_epoch = problem.config, problem.steps_per_epoch
     splits = {
         name: Labelled(_stored(network, split.x), split.y)
-        for name, split in images.splits().items()
+        for name, split in problem.splits().items()
     }
-    source = Table(splits["train"].x, splits["train"].y)
-    per_epoch = source.steps_per_epoch(config.batch_size)
     start = LinearReadout(readout=network.readout, scale=network.scale)
 
     def measure(linear: Network) -> Record:
@@ -151,12 +146,12 @@ def _train(
             record[f"{name}_accuracy"] = found.accuracy
             record[f"{name}_loss"] = found.loss
         whole = eqx.tree_at(lambda n: n.readout, network, linear.readout)
-        return record | neuron_measures(whole, images)
+        return record | neuron_measures(whole, problem)
 
     training = Training(
         dynamics=descent(config, start, per_epoch, parts=("readout",)),
         network=start,
-        source=source,
+        source=Table(splits["train"].x, splits["train"].y),
         key=purpose_key(config.seed, "readout training"),
         data_key=purpose_key(config.seed, "batches"),
         observe=lambda step, network: measure(network),

@@ -7,28 +7,28 @@ from ...analysis.resampling.laws import effective_share
 from ...analysis.shallow import carried_moments, feature_moments, readout_norms
 from ...networks.network import Network
 from ...training.plan import Record
-from .problem import Images
+from .problem import Problem
 
 
-def measures(network: Network, images: Images) -> Record:
+def measures(network: Network, problem: Problem) -> Record:
     """Accuracy and loss of every split, and how the neurons share the work.
 
     Args:
         network: A network with stored moments.
-        images: The splits.
+        problem: The splits.
     """
     record: Record = {}
-    for name, split in images.splits().items():
+    for name, split in problem.splits().items():
         found = classify(network, split.x, split.y)
         record[f"{name}_accuracy"] = found.accuracy
         record[f"{name}_loss"] = found.loss
-    return record | neuron_measures(network, images)
+    return record | neuron_measures(network, problem)
 
 
-def neuron_measures(network: Network, images: Images) -> Record:
+def neuron_measures(network: Network, problem: Problem) -> Record:
     """Effective share of neurons, spread of the readout, spread of the features."""
     norms = readout_norms(network)
-    moments = carried_moments(network) or feature_moments(network, images.train.x)
+    moments = carried_moments(network) or feature_moments(network, problem.train.x)
     std = moments.std
     mean = float(norms.mean())
     return {

@@ -35,48 +35,93 @@ class Labelled(eqx.Module):
 
 
 @dataclass(frozen=True)
-class Images:
-    """The three splits of a data set."""
+class Problem:
+    """The three splits of the images of a config, and the network before training."""
 
+    config: Features
     train: Labelled
     validation: Labelled
     test: Labelled
     n_classes: int
+
+    @staticmethod
+    def of(config: Features) -> "Problem":
+        """Load and split the images of a config.
+
+        Raises:
+            ConfigError: If more images are asked for than there are, or a part holds
+                one class only.
+            DataError: If the files are missing or damaged.
+        """
+        dataset = load_data(config.dataset).scaled().flat()
+        train, validation = _split(config, dataset)
+        test = dataset.test
+        check_classes(test, what="test")
+        if config.shuffle_test_labels:
+            key = purpose_key(config.seed, "shuffled test labels")
+            test = replace(test, y=np.asarray(jax.random.permutation(key, test.y)))
+        parts = [
+            Labelled(jnp.asarray(split.x, config.precision), jnp.asarray(split.y))
+            for split in (train, validation, test)
+        ]
+        return Problem(config, *parts, n_classes=dataset.n_classes)
 
     @property
     def input_dim(self) -> int:
         """Number of inputs."""
         return self.train.x.shape[1]
 
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches of one pass."""
+        return len(self.train.y) // self.config.batch_size
+
     def splits(self) -> dict[str, Labelled]:
         """The splits that hold anything, by name."""
         splits = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: split for name, split in splits.items() if len(split.y)}
 
+    def initial_network(self) -> Network:
+        """The network before training, its readout drawn so that all scalings agree.
 
-def images(config: Features) -> Images:
-    """Load and split the images of a config.
-
-    Raises:
-        ConfigError: If more images are asked for than there are, or a part holds one
-            class only.
-        DataError: If the files are missing or damaged.
-    """
-    dataset = load_data(config.dataset).scaled().flat()
-    train, validation = _split(config, dataset)
-    test = dataset.test
-    check_classes(test, what="test")
-    if config.shuffle_test_labels:
-        key = purpose_key(config.seed, "shuffled test labels")
-        test = replace(test, y=np.asarray(jax.random.permutation(key, test.y)))
-    parts = [_on_device(split, config.precision) for split in (train, validation, test)]
-    return Images(*parts, n_classes=dataset.n_classes)
+        Raises:
+            ConfigError: If training it needs more memory than there is.
+        """
+        config, n_classes = self.config, self.n_classes
+        check_memory(*_arrays(config, self.input_dim, n_classes))
+        weights = random_features(
+            config.init,
+            self.input_dim,
+            config.width,
+            dtype=config.precision,
+            key=purpose_key(config.seed, "first layer"),
+        )
+        scale = output_scale(config.scaling, config.width)
+        readout = truncated_normal(
+            (config.width, n_classes),
+            dtype=config.precision,
+            key=purpose_key(config.seed, "readout"),
+        )
+        if not config.standardise:
+            return TwoLayer(
+                weights=weights,
+                readout=readout / scale,
+                activation=config.activation,
+                scale=scale,
+            )
+        return StandardisedTwoLayer(
+            weights=weights,
+            readout=readout / scale,
+            activation=config.activation,
+            scale=scale,
+            stop_gradient_moments=config.stop_gradient_moments,
+        )
 
 
 def data(config: Features, stored: Mapping[str, np.ndarray]) -> TrainTest:
     """The images; labels that were permuted as a check are as they were."""
     del stored
-    found = images(replace(config, shuffle_test_labels=False))
+    found = Problem.of(replace(config, shuffle_test_labels=False))
     train, test = (Batch(part.x, part.y) for part in (found.train, found.test))
     return TrainTest(train, test, found.n_classes)
 
@@ -84,7 +129,7 @@ def data(config: Features, stored: Mapping[str, np.ndarray]) -> TrainTest:
 def objective(config: Features) -> Objective:
     """Cross-entropy, and the penalties of the layers that move."""
     scale = output_scale(config.scaling, config.width)
-    n_classes = images(config).n_classes
+    n_classes = Problem.of(config).n_classes
     penalties = {
         "weights": config.feature_penalty / config.width,
         "readout": config.readout_penalty * scale**2 / n_classes,
@@ -93,42 +138,6 @@ def objective(config: Features) -> Objective:
         penalties = {"readout": (config.ridge or 0) * scale**2 / 2}
     return Objective(
         loss=cross_entropy, name="cross-entropy", penalty="l2", penalties=penalties
-    )
-
-
-def initial_network(config: Features, input_dim: int, n_classes: int) -> Network:
-    """The network before training, its readout drawn so that all scalings agree.
-
-    Raises:
-        ConfigError: If training it needs more memory than there is.
-    """
-    check_memory(*_arrays(config, input_dim, n_classes))
-    weights = random_features(
-        config.init,
-        input_dim,
-        config.width,
-        dtype=config.precision,
-        key=purpose_key(config.seed, "first layer"),
-    )
-    scale = output_scale(config.scaling, config.width)
-    readout = truncated_normal(
-        (config.width, n_classes),
-        dtype=config.precision,
-        key=purpose_key(config.seed, "readout"),
-    )
-    if not config.standardise:
-        return TwoLayer(
-            weights=weights,
-            readout=readout / scale,
-            activation=config.activation,
-            scale=scale,
-        )
-    return StandardisedTwoLayer(
-        weights=weights,
-        readout=readout / scale,
-        activation=config.activation,
-        scale=scale,
-        stop_gradient_moments=config.stop_gradient_moments,
     )
 
 
@@ -179,7 +188,3 @@ def _split(config: Features, dataset: Dataset) -> tuple[Split, Split]:
             f"{config.batch_size}."
         )
     return train, validation
-
-
-def _on_device(split: Split, precision: str) -> Labelled:
-    return Labelled(jnp.asarray(split.x, precision), jnp.asarray(split.y))

@@ -10,25 +10,24 @@ from ...training.plan import Record, Status
 from ..study import Context, Outcome
 from .config import Features
 from .frozen_readout import fit_readout
-from .problem import frozen, images, initial_network
+from .problem import Problem, frozen
 from .training import penalties, train_all
 
 
 def run(config: Features, context: Context) -> Outcome:
     """Train or solve one network and measure it on all splits."""
-    data = images(config)
-    start = initial_network(config, data.input_dim, data.n_classes)
-    trajectory = train_all(config, data, start, context)
+    problem = Problem.of(config)
+    trajectory = train_all(problem, context)
     records = [{"phase": 0.0} | record for record in trajectory.records]
     network, status, facts = trajectory.network, trajectory.status, {}
-    network = frozen(network, data.train.x)
+    network = frozen(network, problem.train.x)
     if status != "diverged" and config.train == "readout":
-        fitted = fit_readout(config, data, network, context)
+        fitted = fit_readout(problem, network, context)
         records += [{"phase": 1.0} | record for record in fitted.records]
         network, status, facts = fitted.network, fitted.status, fitted.facts
     return Outcome(
         status=status,
-        metrics=_columns(records, len(data.train.y) // config.batch_size),
+        metrics=_columns(records, problem.steps_per_epoch),
         summary=_summary(records, status, facts),
         network=network,
         kept=trajectory.kept,
@@ -38,15 +37,15 @@ def run(config: Features, context: Context) -> Outcome:
 
 def describe(config: Features) -> dict[str, Any]:
     """Facts known before training: sizes, penalties, the effort of an epoch."""
-    data = images(config)
-    network = initial_network(config, data.input_dim, data.n_classes)
+    problem = Problem.of(config)
+    network = problem.initial_network()
     coefficients = penalties(config, network, ("weights", "readout"))
     return {
         "training, validation and test images": tuple(
-            len(part.y) for part in (data.train, data.validation, data.test)
+            len(part.y) for part in (problem.train, problem.validation, problem.test)
         ),
-        "inputs and classes": (data.input_dim, data.n_classes),
-        "steps per epoch": len(data.train.y) // config.batch_size,
+        "inputs and classes": (problem.input_dim, problem.n_classes),
+        "steps per epoch": problem.steps_per_epoch,
         "weights of the network": network.weights.size  # pyright: ignore[reportAttributeAccessIssue]
         + network.readout.size,
         "penalty of the sum of squares of the first layer": coefficients["weights"],

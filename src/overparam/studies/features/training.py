@@ -21,35 +21,32 @@ from ...training.single import train
 from ..study import Context
 from .config import Features
 from .measures import measures
-from .problem import Images, frozen
+from .problem import Problem, frozen
 
 
 OPTIMISERS = {"adam": optax.adam, "sgd": optax.sgd}
 
 
-def train_all(
-    config: Features, images: Images, network: Network, context: Context
-) -> Trajectory:
+def train_all(problem: Problem, context: Context) -> Trajectory:
     """Train all layers for `config.epochs_of_all` epochs, with a record after each.
 
     Args:
-        config: The study's config.
-        images: The splits.
-        network: Initial network.
+        problem: Splits and initial network.
         context: Progress and checkpoints.
 
     Returns:
         All records and all kept networks, and the last state.
     """
-    first, *others = _stages(config)
-    trajectory = _train_stage(config, images, network, context, first)
+    first, *others = _stages(problem.config)
+    start = problem.initial_network()
+    trajectory = _train_stage(problem, start, context, first)
     records, kept = list(trajectory.records), dict(trajectory.kept)
     for number, stage in enumerate(others, start=1):
         if trajectory.status == "diverged":
             break
-        drawn = _repopulated(config, images, trajectory.network, number)
-        trajectory = _train_stage(config, images, drawn, context, stage)
-        moved = stage.start * _per_epoch(config, images)
+        drawn = _repopulated(problem, trajectory.network, number)
+        trajectory = _train_stage(problem, drawn, context, stage)
+        moved = stage.start * problem.steps_per_epoch
         records += [r | {"step": r["step"] + moved} for r in trajectory.records]
         kept |= {step + moved: found for step, found in trajectory.kept.items()}
     return replace(trajectory, records=records, kept=kept)
@@ -71,12 +68,10 @@ def _stages(config: Features) -> list[_Stage]:
     return [_Stage(start, min(start + every, last)) for start in starts]
 
 
-def _repopulated(
-    config: Features, images: Images, network: Network, number: int
-) -> Network:
+def _repopulated(problem: Problem, network: Network, number: int) -> Network:
     """The network with neurons drawn anew; its moments are those of the batch again."""
-    at_rest = frozen(network, images.train.x)
-    law = sampling_law(at_rest, "importance", data=images.train.x)
+    config, x = problem.config, problem.train.x
+    law = sampling_law(frozen(network, x), "importance", data=x)
     key = jax.random.fold_in(purpose_key(config.seed, "repopulation"), number)
     drawn = repopulate(network, law, jitter=config.jitter, key=key)
     assert isinstance(drawn, Network)
@@ -84,17 +79,12 @@ def _repopulated(
 
 
 def _train_stage(
-    config: Features,
-    images: Images,
-    network: Network,
-    context: Context,
-    stage: _Stage,
+    problem: Problem, network: Network, context: Context, stage: _Stage
 ) -> Trajectory:
-    source = Table(images.train.x, images.train.y)
-    per_epoch = source.steps_per_epoch(config.batch_size)
+    config, per_epoch = problem.config, problem.steps_per_epoch
 
     def at_rest(network: Network) -> Network:
-        return frozen(network, images.train.x)
+        return frozen(network, problem.train.x)
 
     # The start of a later stage is the end of the one before, with neurons drawn anew.
     first = stage.start + (stage.start > 0)
@@ -105,10 +95,10 @@ def _train_stage(
     training = Training(
         dynamics=descent(config, network, per_epoch, parts=("weights", "readout")),
         network=network,
-        source=source,
+        source=Table(problem.train.x, problem.train.y),
         key=purpose_key(config.seed, "training"),
         data_key=batches,
-        observe=lambda step, network: measures(at_rest(network), images),
+        observe=lambda step, network: measures(at_rest(network), problem),
         record_start=stage.start == 0,
         keep_steps=[(epoch - stage.start) * per_epoch for epoch in epochs],
         keep_as=at_rest,
@@ -120,10 +110,6 @@ def _train_stage(
     )
     name = f"training-{stage.start}" if stage.start else "training"
     return train(training, plan, watch=context.watch(name))
-
-
-def _per_epoch(config: Features, images: Images) -> int:
-    return len(images.train.y) // config.batch_size
 
 
 def descent(

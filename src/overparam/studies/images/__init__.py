@@ -1,14 +1,31 @@
 """The study `images`."""
 
 from ..declaration import Study
+from ..presets import Preset
 
+
+PUBLISHED: Preset = (
+    (
+        {},
+        {
+            "readout": "running",
+            "shampoo": "torch-optimizer",
+            "epochs": 100,
+            "final_epochs": 10,
+            "train_per_class": None,
+            "test_per_class": None,
+        },
+    ),
+    ({"dynamics": "shampoo"}, {"penalty": 1e-2}),
+)
+"""Barboni, Peyré, Vialard, arXiv 2504.18208; `dynamics` names the script."""
 
 STUDY = Study(
     question="Does variable projection train a ResNet as well as descent?",
     citation="barboni2025",
     config="overparam.studies.images.config:Images",
     run="overparam.studies.images.run:run",
-    published="overparam.studies.images.published:PUBLISHED",
+    published=PUBLISHED,
     describe="overparam.studies.images.run:describe",
     data="overparam.studies.images.problem:data",
     objective="overparam.studies.images.problem:objective",

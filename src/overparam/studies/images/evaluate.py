@@ -15,7 +15,7 @@ from ...networks.network import Network
 from ...objectives.labels import check_labels
 from ...readouts.shifted import solve_shifted
 from ...training.plan import Record
-from .setup import Setup
+from .problem import Problem
 
 
 BLOCK = 500
@@ -45,13 +45,13 @@ class Scored:
         return float(np.mean(outputs**2) / (2 * penalty) + np.mean(readout**2) / 2)
 
 
-def measure(setup: Setup, network: Network) -> Record:
+def measure(problem: Problem, network: Network) -> Record:
     """Losses and accuracies of a network between two epochs."""
-    config, parts = setup.config, setup.parts
+    config, parts = problem.config, problem.parts
     n_resolve = min(config.resolve_images, len(parts.train))
     train = take(parts.train, n_resolve, what="resolved")
     seen, test, validation = (
-        scored(setup.images.pixels, network, split)
+        scored(problem.images.pixels, network, split)
         for split in (train, parts.test, parts.validation)
     )
     scale, penalty = network.scale, config.penalty

@@ -1,23 +1,173 @@
-"""What a run of images was about."""
+"""Data, network and dynamics of a run of `images`, each from a key of its own."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 import jax.numpy as jnp
 import numpy as np
+import optax
 
-from ...data.source import Batch
+from ...data.catalogue import load_data
+from ...data.dataset import Split
+from ...data.parallel import over_devices
+from ...data.source import Batch, Source
+from ...data.sources.augment import RESNET_NORMALISATION, ImageSource
 from ...data.train_test import TrainTest
-from ...objectives.class_loss import ClassSquares
+from ...dynamics.descent import Descent
+from ...dynamics.optimisers.schedules import Tail
+from ...dynamics.optimisers.shampoo import Shampoo
+from ...dynamics.stochastic_varpro import StochasticVarPro
+from ...errors import ConfigError
+from ...keys import purpose_key
+from ...memory import Need, check_memory, itemsize
+from ...networks.convolutional.resnet import ResNet, resnet
+from ...objectives.batch_loss import BatchLoss
+from ...objectives.class_loss import ClassSquares, readout_penalty
 from ...objectives.objective import Objective
+from ...readouts.rules import EpochMean, Gram, ReadoutRule, Running
 from .config import Images
-from .setup import Setup, load_parts
+
+
+DEPTHS = {"resnet8": 8, "resnet20": 20, "resnet32": 32}
+
+
+@dataclass(frozen=True)
+class ImageParts:
+    """The images of a run: training, validation and test part."""
+
+    train: Split
+    validation: Split
+    test: Split
+    n_classes: int
+
+
+def load_parts(config: Images) -> ImageParts:
+    """The images of a run, with those asked for per class.
+
+    Raises:
+        ConfigError: If the batch is larger than the training part.
+        DataError: If files are missing or damaged.
+    """
+    data = load_data(config.data_set)
+    train, validation = data.train.hold_out_per_class(config.validation_per_class)
+    test = data.test
+    if config.train_per_class is not None:
+        train = train.subset_per_class(config.train_per_class)
+    if config.test_per_class is not None:
+        test = test.subset_per_class(config.test_per_class)
+    if config.batch_size > len(train):
+        raise ConfigError(
+            f"`batch_size` {config.batch_size} is larger than the {len(train)} "
+            "training images; lower it."
+        )
+    return ImageParts(train, validation, test, data.n_classes)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything that a run trains and looks at."""
+
+    config: Images
+    parts: ImageParts
+
+    @staticmethod
+    def of(config: Images) -> "Problem":
+        """The images; the network is made when it is asked for."""
+        return Problem(config, load_parts(config))
+
+    @cached_property
+    def network(self) -> ResNet:
+        """The initial network."""
+        config = self.config
+        check_memory(*_arrays(config))
+        return resnet(
+            DEPTHS[config.network],
+            n_outputs=self.parts.n_classes,
+            channels=self.parts.train.x.shape[3],
+            multiplier=config.multiplier,
+            dtype=config.precision,
+            key=purpose_key(config.seed, "initialisation"),
+        )
+
+    @cached_property
+    def images(self) -> ImageSource:
+        """The training images."""
+        config = self.config
+        return ImageSource(
+            self.parts.train,
+            RESNET_NORMALISATION,
+            augment=config.augment,
+            dtype=config.precision,
+        )
+
+    def source(self) -> Source:
+        """The training images, spread over the devices there are."""
+        return over_devices(self.images, batch_size=self.config.batch_size)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches of one pass."""
+        return self.images.table.steps_per_epoch(self.config.batch_size)
+
+    def step_size(self) -> Tail:
+        """Step size of every step: width times time scale, lower in the end."""
+        config = self.config
+        first = config.time_scale * self.network.readout.shape[0]
+        n_steps = config.epochs * self.steps_per_epoch
+        return Tail(
+            first, config.final_factor, n_steps, cosine=config.schedule == "cosine"
+        )
+
+    def dynamics(self) -> Descent | StochasticVarPro:
+        """How the weights move."""
+        config = self.config
+        settings = {
+            "learning_rate": self.step_size(),
+            "momentum": config.weight_momentum,
+        }
+        if config.dynamics == "varpro":
+            return StochasticVarPro(config.penalty, self._rule(), **settings)
+        shampoo = Shampoo(config.shampoo, update_every=config.update_every)
+        return Descent(
+            BatchLoss(ClassSquares(config.penalty)),
+            shampoo if config.dynamics == "shampoo" else optax.sgd,
+            penalty=readout_penalty(self.network),
+            **settings,
+        )
+
+    def _rule(self) -> ReadoutRule:
+        config = self.config
+        if config.readout == "gram":
+            return Gram(config.readout_window)
+        if config.readout == "running":
+            return Running(config.readout_average)
+        return EpochMean(self.steps_per_epoch)
+
+
+def _arrays(config: Images) -> list[Need]:
+    """The largest arrays of a run besides its images."""
+    size, depth = itemsize(config.precision), DEPTHS[config.network]
+    widest = ("64 x `multiplier`", round(64 * config.multiplier))
+    first = ("16 x `multiplier`", round(16 * config.multiplier))
+    pixels = ("32 x 32 pixels", 1024)
+    # Each of the three stages has a third of the layers; the first one is the largest.
+    layers = ("layers of a stage", depth // 3)
+    return [
+        Need("filters", (("3 x 3", 9), widest, widest, layers), size, 2),
+        Need(
+            "channels on a batch",
+            (("`batch_size`", config.batch_size), pixels, first, layers),
+            size,
+        ),
+    ]
 
 
 def data(config: Images, stored: Mapping[str, np.ndarray]) -> TrainTest:
     """The images as the network takes them, not augmented."""
     del stored
-    parts = load_parts(config)
-    pixels = Setup(config, parts).images.pixels
+    problem = Problem.of(config)
+    pixels, parts = problem.images.pixels, problem.parts
     train, test = (
         Batch(pixels.normalised(jnp.asarray(part.x)), jnp.asarray(part.y))
         for part in (parts.train, parts.test)

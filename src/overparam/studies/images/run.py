@@ -12,7 +12,7 @@ from ...training.single import train
 from ..study import Context, Outcome
 from .config import Images
 from .evaluate import measure
-from .setup import Setup, load_parts
+from .problem import Problem
 
 
 LAST = 10
@@ -23,38 +23,41 @@ SECONDS_PER_IMAGE = 5.6e-3
 
 def run(config: Images, context: Context) -> Outcome:
     """Train one network and evaluate it after every epoch."""
-    setup = Setup(config, load_parts(config))
+    problem = Problem.of(config)
+    per_epoch = problem.steps_per_epoch
     trajectory = train(
         Training(
-            dynamics=setup.dynamics(),
-            network=setup.network,
-            source=setup.source(),
+            dynamics=problem.dynamics(),
+            network=problem.network,
+            source=problem.source(),
             key=purpose_key(config.seed, "training"),
             data_key=purpose_key(config.seed, "batches"),
-            observe=lambda step, network: measure(setup, network),
+            observe=lambda step, network: measure(problem, network),
             record_start=True,
-            keep_steps=[epoch * setup.steps_per_epoch for epoch in config.kept_epochs],
+            keep_steps=[
+                epoch * problem.steps_per_epoch for epoch in config.kept_epochs
+            ],
         ),
-        _plan(setup),
+        _plan(problem),
         watch=context.watch(),
     )
     columns = _with_whole_loss(trajectory.columns())
-    columns["epoch"] = columns["step"] / setup.steps_per_epoch
+    columns["epoch"] = columns["step"] / per_epoch
     return Outcome(
         status=trajectory.status,
         metrics=columns,
         summary=_summary(config, trajectory, columns),
         network=trajectory.network,
         kept=trajectory.kept,
-        notes=_notes(config, trajectory, setup),
+        notes=_notes(config, trajectory, problem),
     )
 
 
-def _plan(setup: Setup) -> Plan:
+def _plan(problem: Problem) -> Plan:
     return Plan(
-        n_steps=setup.config.total_epochs * setup.steps_per_epoch,
-        batch_size=setup.config.batch_size,
-        record_every=setup.steps_per_epoch,
+        n_steps=problem.config.total_epochs * problem.steps_per_epoch,
+        batch_size=problem.config.batch_size,
+        record_every=problem.steps_per_epoch,
     )
 
 
@@ -69,17 +72,17 @@ def _with_whole_loss(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def describe(config: Images) -> dict[str, Any]:
     """Facts known before training."""
-    setup = Setup(config, load_parts(config))
-    _plan(setup)  # Refuses what could not be trained.
-    images = config.total_epochs * len(setup.parts.train)
+    problem = Problem.of(config)
+    _plan(problem)  # Refuses what could not be trained.
+    images = config.total_epochs * len(problem.parts.train)
     return {
         "training, validation and test images": (
-            len(setup.parts.train),
-            len(setup.parts.validation),
-            len(setup.parts.test),
+            len(problem.parts.train),
+            len(problem.parts.validation),
+            len(problem.parts.test),
         ),
-        "steps per epoch": setup.steps_per_epoch,
-        "first step size": config.time_scale * setup.network.readout.shape[0],
+        "steps per epoch": problem.steps_per_epoch,
+        "first step size": config.time_scale * problem.network.readout.shape[0],
         "time on two CPU cores, roughly": duration(images * SECONDS_PER_IMAGE),
     }
 
@@ -105,10 +108,10 @@ def _summary(
     }
 
 
-def _notes(config: Images, trajectory: Trajectory, setup: Setup) -> list[str]:
+def _notes(config: Images, trajectory: Trajectory, problem: Problem) -> list[str]:
     notes = []
     if trajectory.status == "diverged":
-        epoch = trajectory.records[-1]["step"] / setup.steps_per_epoch
+        epoch = trajectory.records[-1]["step"] / problem.steps_per_epoch
         notes.append(f"The run diverged by epoch {epoch:g}.")
     if config.dynamics == "varpro":
         notes.append(

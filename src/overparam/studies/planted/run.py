@@ -1,34 +1,19 @@
 """The runs of the study `planted`: a student on a planted teacher's samples."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
-from ...analysis.balance import measures as balance
-from ...analysis.comparison.matching import match_neurons
 from ...analysis.teacher import describe_teacher
-from ...data.source import Empty
-from ...data.sources.planted import PlantedStream, decaying_covariance, teacher
 from ...keys import purpose_key
-from ...limits import population
-from ...memory import check_memory
-from ...networks import initialise
-from ...networks.activations import HOMOGENEOUS
-from ...networks.network import Network
-from ...networks.two_layer import TwoLayer
-from ...objectives.norms import path_norm
 from ...training.loop import train_together
-from ...training.plan import Plan, Record, Training, Trajectory, below
+from ...training.plan import Record, Trajectory
 from ...training.single import train
 from ..study import Context, Outcome
 from .config import Planted
-from .rule import training_rule
+from .problem import Problem
 
 
 THRESHOLDS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
@@ -39,7 +24,7 @@ def run(config: Planted, context: Context) -> Outcome:
     """Train one student and measure it after every epoch."""
     problem = Problem.of(config)
     watch = context.watch()
-    return _outcome(problem, train(problem.training(), plan(config), watch=watch))
+    return _outcome(problem, train(problem.training(), problem.plan(), watch=watch))
 
 
 def run_together(configs: Sequence[Planted], context: Context) -> list[Outcome]:
@@ -54,22 +39,13 @@ def run_together(configs: Sequence[Planted], context: Context) -> list[Outcome]:
     same = {"source": trainings[0].source, "data_key": trainings[0].data_key}
     trajectories = train_together(
         [replace(training, **same) for training in trainings],
-        plan(configs[0]),
+        problems[0].plan(),
         watch=context.watch(),
     )
     return list(map(_outcome, problems, trajectories))
 
 
-def plan(config: Planted) -> Plan:
-    """How long to train and how often to look."""
-    return Plan(
-        n_steps=config.epochs * config.steps_per_epoch,
-        batch_size=config.batch_size,
-        record_every=config.steps_per_epoch,
-    )
-
-
-def _outcome(problem: "Problem", trajectory: Trajectory) -> Outcome:
+def _outcome(problem: Problem, trajectory: Trajectory) -> Outcome:
     config = problem.config
     return Outcome(
         status=trajectory.status,
@@ -85,111 +61,10 @@ def _outcome(problem: "Problem", trajectory: Trajectory) -> Outcome:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """Teacher, student and samples of one run, each from a key of its own."""
-
-    config: Planted
-    teacher: TwoLayer
-    student: TwoLayer
-
-    @staticmethod
-    def of(config: Planted) -> "Problem":
-        """Draw the teacher and the initial student."""
-        check_memory(*config.arrays)
-        teacher_seed = config.seed
-        if config.teacher_seed is not None:
-            teacher_seed = config.teacher_seed
-        planted = teacher(
-            config.input_dim,
-            config.teacher_width,
-            config.n_outputs,
-            activation=config.activation,
-            dtype=config.precision,
-            key=purpose_key(teacher_seed, "teacher"),
-        )
-        student = initialise.two_layer(
-            config.input_dim,
-            config.width,
-            config.n_outputs,
-            init_scale=config.init_scale,
-            activation=config.activation,
-            dtype=config.precision,
-            key=purpose_key(config.seed, "initialisation"),
-        )
-        return Problem(config=config, teacher=planted, student=student)
-
-    @cached_property
-    def covariance(self) -> Float[np.ndarray, "input_dim input_dim"] | None:
-        """Covariance of the inputs; `None` is the identity."""
-        return decaying_covariance(self.config.input_dim, self.config.input_decay)
-
-    def stream(self) -> PlantedStream:
-        """The samples."""
-        mixing = None
-        if self.covariance is not None:
-            mixing = jnp.asarray(np.sqrt(self.covariance), self.config.precision)
-        return PlantedStream(self.teacher, self.config.label_noise or None, mixing)
-
-    def training(self) -> Training:
-        """What the loop trains."""
-        return Training(
-            dynamics=training_rule(self.config, self.teacher, self.student),
-            network=self.student,
-            source=Empty() if self.config.dynamics == "flow" else self.stream(),
-            key=purpose_key(self.config.seed, "training"),
-            data_key=purpose_key(self.config.seed, "data"),
-            observe=self._observe,
-            keep_steps=self.config.keep_steps,
-            until=below("loss", self.config.stop_below),
-        )
-
-    def risk(self, network: TwoLayer) -> float:
-        """The exact risk of a student, label noise included."""
-        return population.risk(
-            network,
-            self.teacher,
-            covariance=self.covariance,
-            label_noise=self.config.label_noise,
-        )
-
-    def levels(self) -> population.PlateauLevels:
-        """Risks of the best simple predictors."""
-        return population.plateau_levels(
-            self.teacher,
-            covariance=self.covariance,
-            label_noise=self.config.label_noise,
-        )
-
-    def _observe(self, step: int, network: Network) -> Record:
-        assert isinstance(network, TwoLayer)
-        matching = match_neurons(self.teacher, network)
-        sizes = _sizes(network, self.student)
-        return {
-            "risk": self.risk(network),
-            **{name: float(value) for name, value in sizes.items()},
-            "lost_neurons": float(len(matching.lost)),
-            "surplus_mass": matching.surplus_mass,
-        }
-
-
-@eqx.filter_jit
-def _sizes(network: TwoLayer, initial: TwoLayer) -> dict[str, Float[Array, ""]]:
-    """Norms, and how far gradient flow's invariants have drifted from the start."""
-    norms = {
-        "weights_norm": jnp.linalg.norm(network.weights),
-        "readout_norm": jnp.linalg.norm(network.readout),
-    }
-    if network.activation not in HOMOGENEOUS:
-        return norms
-    drift = jnp.abs(balance.conserved(network) - balance.conserved(initial))
-    return norms | {"path_norm": path_norm(network), "balance_drift": drift.max()}
-
-
 def describe(config: Planted) -> dict[str, Any]:
     """Facts of the data set that are known before training."""
-    plan(config)  # Refuses what could not be trained.
     problem = Problem.of(config)
+    problem.plan()  # Refuses what could not be trained.
     key = purpose_key(config.seed, "description")
     report = describe_teacher(problem.stream(), key=key)
     sampled = zip(report.batch_means, report.z_scores, strict=True)

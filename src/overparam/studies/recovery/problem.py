@@ -1,4 +1,4 @@
-"""Data, planted model and activation patterns of one trial."""
+"""Data, planted model and activation patterns of one problem."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ from .config import Recovery
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
+class Problem:
     """Everything that is drawn for one run, each from a key of its own."""
 
     config: Recovery
@@ -42,7 +42,7 @@ class Trial:
     """A direction that every sample agrees with, if there is one."""
 
     @staticmethod
-    def of(config: Recovery) -> "Trial":
+    def of(config: Recovery) -> "Problem":
         """Draw the data and the planted model."""
         check_memory(*config.arrays)
         x = _design(config, "data", config.n_samples)
@@ -56,14 +56,14 @@ class Trial:
         noise = label_noise(
             config.n_samples, config.noise, key=purpose_key(config.seed, "noise")
         )
-        trial = Trial(
+        problem = Problem(
             config=config,
             x=x,
             directions=directions,
             y=noise,
             all_ones=all_ones_direction(x),
         )
-        return Trial(**{**vars(trial), "y": trial.target(x) + noise})
+        return Problem(**{**vars(problem), "y": problem.target(x) + noise})
 
     def target(self, inputs: Float[np.ndarray, "m d"]) -> Float[np.ndarray, " m"]:
         """Outputs of the planted model, with its norms on the training data."""
@@ -122,26 +122,26 @@ def _design(config: Recovery, purpose: str, n: int) -> Float[np.ndarray, "n d"]:
 
 def data(config: Recovery, stored: Mapping[str, np.ndarray]) -> TrainTest:
     """The samples that the run stored, and fresh ones without noise."""
-    trial = Trial.of(config)
-    x, y = (stored.get(name, getattr(trial, name)) for name in ("x", "y"))
-    inputs = trial.test_inputs()
+    problem = Problem.of(config)
+    x, y = (stored.get(name, getattr(problem, name)) for name in ("x", "y"))
+    inputs = problem.test_inputs()
     train, test = (
         Batch(
             jnp.asarray(inputs, config.precision),
             jnp.asarray(labels.reshape(-1, 1), config.precision),
         )
-        for inputs, labels in ((x, y), (inputs, trial.target(inputs)))
+        for inputs, labels in ((x, y), (inputs, problem.target(inputs)))
     )
     return TrainTest(train, test)
 
 
 def teacher(config: Recovery, stored: Mapping[str, np.ndarray]) -> Teacher:
     """The planted neurons, under Gaussian inputs of variance 1/n."""
-    trial = Trial.of(config)
-    directions = np.asarray(stored.get("planted", trial.directions)).T
+    problem = Problem.of(config)
+    directions = np.asarray(stored.get("planted", problem.directions)).T
     readout = np.ones((directions.shape[1], 1))
     if config.network == "normalised":
-        hidden = np.maximum(trial.x @ directions, 0)
+        hidden = np.maximum(problem.x @ directions, 0)
         readout = 1 / np.linalg.norm(hidden, axis=0)[:, None]
     if config.network == "skip":
         directions, readout = np.zeros((len(directions), 0)), directions
@@ -151,7 +151,7 @@ def teacher(config: Recovery, stored: Mapping[str, np.ndarray]) -> Teacher:
             readout=jnp.asarray(readout, config.precision),
             skip=config.network == "skip",
         ),
-        covariance=np.eye(trial.x.shape[1]) / config.n_samples,
+        covariance=np.eye(problem.x.shape[1]) / config.n_samples,
         gaussian=config.design == "gaussian" and not config.bias,
     )
 

@@ -19,7 +19,7 @@ from ...convex.solvers.solution import Solution, assess
 from ...errors import SolverError
 from ..study import Context, Outcome
 from .config import Recovery
-from .problem import Trial
+from .problem import Problem
 from .training import train_trial
 
 
@@ -32,56 +32,56 @@ _UTMOST = 1e-14
 
 
 def run(config: Recovery, context: Context) -> Outcome:
-    """Draw one trial, find its optimum and decide whether it is the planted model."""
-    trial = Trial.of(config)
+    """Draw one problem, find its optimum and decide whether it is the planted model."""
+    problem = Problem.of(config)
     if config.method == "training":
-        return train_trial(trial, context)
+        return train_trial(problem, context)
     if config.method == "condition":
-        return _condition_only(trial)
-    return _solve_trial(trial)
+        return _condition_only(problem)
+    return _solve_trial(problem)
 
 
 def describe(config: Recovery) -> dict[str, Any]:
     """Facts that are known before solving."""
-    trial = Trial.of(config)
+    problem = Problem.of(config)
     return {
         "samples per dimension n/d": config.n_samples / config.input_dim,
         "Wendel's probability of an all-ones pattern": wendel_probability(
             config.n_samples, config.input_dim
         ),
-        "an all-ones pattern exists": trial.all_ones is not None,
-        "norm of the labels": float(np.linalg.norm(trial.y)),
+        "an all-ones pattern exists": problem.all_ones is not None,
+        "norm of the labels": float(np.linalg.norm(problem.y)),
     }
 
 
-def _condition_only(trial: Trial) -> Outcome:
-    program = _equality(trial.program())
-    condition = _condition(trial, program, trial.planted(program))
+def _condition_only(problem: Problem) -> Outcome:
+    program = _equality(problem.program())
+    condition = _condition(problem, program, problem.planted(program))
     return Outcome(
         status="finished",
         metrics={"condition_maximum": [condition.largest]},
-        summary=_facts(trial, program) | _condition_facts(condition),
-        arrays={"multiplier": condition.multiplier} | _data_arrays(trial, program),
+        summary=_facts(problem, program) | _condition_facts(condition),
+        arrays={"multiplier": condition.multiplier} | _data_arrays(problem, program),
     )
 
 
-def _solve_trial(trial: Trial) -> Outcome:
-    config, start = trial.config, time.perf_counter()
-    program = trial.program()
-    planted = trial.planted(program)
-    condition = _condition(trial, _equality(program), planted)
-    solution = _solve(trial, program, planted, condition)
+def _solve_trial(problem: Problem) -> Outcome:
+    config, start = problem.config, time.perf_counter()
+    program = problem.program()
+    planted = problem.planted(program)
+    condition = _condition(problem, _equality(program), planted)
+    solution = _solve(problem, program, planted, condition)
     program = solution.program
     seconds = time.perf_counter() - start
     if solution.status == "infeasible":
-        distance = np.linalg.norm(solution.dual) / np.linalg.norm(trial.y)
+        distance = np.linalg.norm(solution.dual) / np.linalg.norm(problem.y)
         raise SolverError(
             "no network with these patterns fits the labels (relative distance "
             f"{distance:.2g}); add patterns, or use fit=penalised."
         )
     if len(solution.weights) != len(planted.weights):
-        planted = trial.planted(program)  # Column generation changed the patterns.
-    decision = _decide(trial, solution, planted)
+        planted = problem.planted(program)  # Column generation changed the patterns.
+    decision = _decide(problem, solution, planted)
     if solution.solved and decision is not None and decision.verdict == "non-unique":
         solution = solution.with_status("non-unique")
     network = to_network(solution) if solution.solved else None
@@ -89,19 +89,19 @@ def _solve_trial(trial: Trial) -> Outcome:
     return Outcome(
         status="converged" if solution.solved else "max_iterations",
         metrics=_metrics(solution, seconds),
-        summary=_facts(trial, program)
+        summary=_facts(problem, program)
         | _condition_facts(condition)
         | _decision_facts(decision, solution, planted)
         | _solution_facts(solution)
-        | _test_facts(trial, solution)
+        | _test_facts(problem, solution)
         | _split_facts(split),
-        arrays=_data_arrays(trial, program) | _solution_arrays(solution),
+        arrays=_data_arrays(problem, program) | _solution_arrays(solution),
         network=network if split is None else split.network,
         notes=_notes(config, solution),
     )
 
 
-def _condition(trial: Trial, program: Program, planted: PlantedWeights) -> Isometry:
+def _condition(problem: Problem, program: Program, planted: PlantedWeights) -> Isometry:
     """The isometry condition, which an all-ones pattern of a skip network breaks."""
     condition = neural_isometry(program, planted)
     if program.merged_all_ones:
@@ -110,9 +110,9 @@ def _condition(trial: Trial, program: Program, planted: PlantedWeights) -> Isome
 
 
 def _solve(
-    trial: Trial, program: Program, planted: PlantedWeights, condition: Isometry
+    problem: Problem, program: Program, planted: PlantedWeights, condition: Isometry
 ) -> Solution:
-    config, options = trial.config, _options(trial.config)
+    config, options = problem.config, _options(problem.config)
     if config.solver == "reference":
         options.pop("max_iterations", None)
         return with_uniqueness(solve_reference(program, **options))
@@ -149,15 +149,15 @@ def _options(config: Recovery) -> dict[str, Any]:
 
 
 def _decide(
-    trial: Trial, solution: Solution, planted: PlantedWeights
+    problem: Problem, solution: Solution, planted: PlantedWeights
 ) -> Decision | None:
     """The decision, where the planted model fits the labels and can be optimal."""
-    if trial.config.noise or trial.config.beta is not None:
+    if problem.config.noise or problem.config.beta is not None:
         return None
     decision = decide_recovery(solution, planted)
-    if decision.verdict == "undecided" and trial.config.solver == "interior-point":
+    if decision.verdict == "undecided" and problem.config.solver == "interior-point":
         # A decision needs no converged point, only a good multiplier: go on to the end.
-        options = {**_options(trial.config), "tolerance": _UTMOST}
+        options = {**_options(problem.config), "tolerance": _UTMOST}
         best = solve(solution.program, **options)
         decision = decide_recovery(best, planted)
     return decision
@@ -168,12 +168,12 @@ def _equality(program: Program) -> Program:
     return dataclasses.replace(program, penalty=None)
 
 
-def _facts(trial: Trial, program: Program) -> dict[str, Any]:
+def _facts(problem: Problem, program: Program) -> dict[str, Any]:
     return {
         "n_patterns_used": len(program.patterns.masks),
         "complete_patterns": program.patterns.complete,
-        "all_ones_pattern_exists": trial.all_ones is not None,
-        "samples_per_dimension": trial.config.n_samples / trial.config.input_dim,
+        "all_ones_pattern_exists": problem.all_ones is not None,
+        "samples_per_dimension": problem.config.n_samples / problem.config.input_dim,
     }
 
 
@@ -233,18 +233,18 @@ def _metrics(solution: Solution, seconds: float) -> dict[str, list[float]]:
     }
 
 
-def _test_facts(trial: Trial, solution: Solution) -> dict[str, Any]:
+def _test_facts(problem: Problem, solution: Solution) -> dict[str, Any]:
     """Root mean squared and total error on fresh, noiseless samples."""
-    inputs = trial.test_inputs()
-    norm = float(np.linalg.norm(predict(solution, inputs) - trial.target(inputs)))
+    inputs = problem.test_inputs()
+    norm = float(np.linalg.norm(predict(solution, inputs) - problem.target(inputs)))
     return {"test_error": norm / np.sqrt(len(inputs)), "test_norm": norm}
 
 
-def _data_arrays(trial: Trial, program: Program) -> dict[str, np.ndarray]:
+def _data_arrays(problem: Problem, program: Program) -> dict[str, np.ndarray]:
     return {
-        "x": trial.x,
-        "y": trial.y,
-        "planted": trial.directions,
+        "x": problem.x,
+        "y": problem.y,
+        "planted": problem.directions,
         "masks": program.patterns.masks,
         "gates": program.patterns.gates,
     }

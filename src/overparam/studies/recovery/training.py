@@ -22,7 +22,7 @@ from ...objectives.penalties import L2Penalty, ReadoutNorm
 from ...training.plan import Plan, Record, Training
 from ...training.single import train
 from ..study import Context, Outcome
-from .problem import Trial
+from .problem import Problem
 
 
 # The published code: AdamW whose state is made anew every epoch, so that each step is
@@ -31,22 +31,22 @@ _LEGACY_DECAY = 1e-6
 _LEGACY_EPSILON = 1e-8
 
 
-def train_trial(trial: Trial, context: Context) -> Outcome:
+def train_trial(problem: Problem, context: Context) -> Outcome:
     """Train a network of the trial's kind and bound its distance to the optimum."""
-    config = trial.config
-    network = _initial(trial, key=purpose_key(config.seed, "initialisation"))
+    config = problem.config
+    network = _initial(problem, key=purpose_key(config.seed, "initialisation"))
     dtype = network.readout.dtype
-    table = Table(jnp.asarray(trial.x, dtype), jnp.asarray(trial.y[:, None], dtype))
+    table = Table(jnp.asarray(problem.x, dtype), jnp.asarray(problem.y[:, None], dtype))
 
     def at_rest(current: Network) -> TwoLayer:
-        return two_layer_view(current, trial.x).plain()
+        return two_layer_view(current, problem.x).plain()
 
     training = Training(
-        dynamics=_descent(trial),
+        dynamics=_descent(problem),
         network=network,
         source=table,
         key=purpose_key(config.seed, "training"),
-        observe=lambda step, current: _measure(trial, current),
+        observe=lambda step, current: _measure(problem, current),
         record_start=True,
         keep_steps=config.keep_steps,
         keep_as=at_rest,
@@ -65,20 +65,20 @@ def train_trial(trial: Trial, context: Context) -> Outcome:
             "distance_low": trajectory.final("distance"),
             "distance_high": trajectory.final("distance"),
             "test_error": trajectory.final("rms_test_error"),
-            "all_ones_pattern_exists": trial.all_ones is not None,
+            "all_ones_pattern_exists": problem.all_ones is not None,
             "samples_per_dimension": config.n_samples / config.input_dim,
         }
-        | ({} if trajectory.status == "diverged" else _optimality(trial, trained)),
-        arrays={"x": trial.x, "y": trial.y, "planted": trial.directions},
+        | ({} if trajectory.status == "diverged" else _optimality(problem, trained)),
+        arrays={"x": problem.x, "y": problem.y, "planted": problem.directions},
         network=trained,
         kept=trajectory.kept,
     )
 
 
-def _initial(trial: Trial, *, key: PRNGKeyArray) -> Network:
+def _initial(problem: Problem, *, key: PRNGKeyArray) -> Network:
     """PyTorch's default: uniform weights in +-1/sqrt(fan in)."""
-    config, dtype = trial.config, jnp.dtype(trial.config.precision)
-    width, dimension = config.width or config.n_samples + 1, trial.x.shape[1]
+    config, dtype = problem.config, jnp.dtype(problem.config.precision)
+    width, dimension = config.width or config.n_samples + 1, problem.x.shape[1]
     shapes = {
         "weights": (dimension, width),
         "readout": (width, 1),
@@ -102,8 +102,8 @@ def _initial(trial: Trial, *, key: PRNGKeyArray) -> Network:
     return kind(weights=drawn["weights"], readout=drawn["readout"])
 
 
-def _descent(trial: Trial) -> Descent:
-    config = trial.config
+def _descent(problem: Problem) -> Descent:
+    config = problem.config
     loss, rate = "half-sum-of-squares", config.learning_rate
     if config.legacy:
         return Descent(loss, sign_descent, learning_rate=rate)
@@ -136,31 +136,31 @@ def sign_descent(learning_rate: float) -> optax.GradientTransformation:
     return optax.GradientTransformation(init, update)
 
 
-def _measure(trial: Trial, network: Network) -> Record:
-    trained = two_layer_view(network, trial.x).plain()
-    inputs = trial.test_inputs()
+def _measure(problem: Problem, network: Network) -> Record:
+    trained = two_layer_view(network, problem.x).plain()
+    inputs = problem.test_inputs()
     outputs = np.asarray(
         trained(jnp.asarray(inputs, trained.readout.dtype))[:, 0], np.float64
     )
-    norm = float(np.linalg.norm(outputs - trial.target(inputs)))
+    norm = float(np.linalg.norm(outputs - problem.target(inputs)))
     record = {"rms_test_error": norm / np.sqrt(len(inputs))}
     if trained.skip:
         skip = np.asarray(trained.readout[trained.weights.shape[1] :, 0], np.float64)
-        record["distance"] = float(np.linalg.norm(skip - trial.directions[0]))
+        record["distance"] = float(np.linalg.norm(skip - problem.directions[0]))
     return record
 
 
-def _optimality(trial: Trial, trained: TwoLayer) -> dict[str, Any]:
+def _optimality(problem: Problem, trained: TwoLayer) -> dict[str, Any]:
     """How far the network is from the optimum of its own penalised problem."""
-    if trial.config.beta is None:
+    if problem.config.beta is None:
         return {}
     found = certify_network(
         trained,
-        trial.x,
-        trial.y,
-        penalty=trial.config.beta,
-        patterns=trial.patterns(),
-        normalised=trial.config.network == "normalised",
+        problem.x,
+        problem.y,
+        penalty=problem.config.beta,
+        patterns=problem.patterns(),
+        normalised=problem.config.network == "normalised",
     )
     return {
         "objective": found.objective,

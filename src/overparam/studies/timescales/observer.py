@@ -22,7 +22,7 @@ from ...networks.network import Network
 from ...readouts.circle.problem import CircleProblem
 from ...training.plan import Record, Status
 from .limits import Limits
-from .setup import Setup
+from .problem import Problem
 
 
 BLOWN_UP = 100.0
@@ -33,16 +33,16 @@ BLOWN_UP = 100.0
 class Observer:
     """Columns of every record."""
 
-    setup: Setup
+    problem: Problem
     dynamics: VarPro | TwoTimescale
     limits: Limits
     _self_term: float | None = None
 
     def observe(self, step: int, network: Network) -> Record:
         """Risk with the network's own optimal readout, readout and distances."""
-        found = _projected_record(self.dynamics, network, self.setup.batch)
+        found = _projected_record(self.dynamics, network, self.problem.batch)
         points = np.asarray(network.weights.T, np.float64)  # pyright: ignore
-        time = step * self.setup.config.time_step
+        time = step * self.problem.config.time_step
         projected = {name: float(value) for name, value in found.items()}
         return projected | {"time": time} | self._distances(points, time)
 
@@ -52,8 +52,8 @@ class Observer:
         return "diverged" if blown_up else None
 
     def _distances(self, points: np.ndarray, time: float) -> dict[str, float]:
-        teacher = self.setup.teacher
-        if self.setup.config.problem == "torus":
+        teacher = self.problem.teacher
+        if self.problem.config.problem == "torus":
             if self._self_term is None:
                 self._self_term = torus_self_term(teacher)
             return {

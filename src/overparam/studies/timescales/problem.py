@@ -1,17 +1,175 @@
-"""What a run of timescales was about."""
+"""Teacher, data, student and training rule of a run of `timescales`."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from ...analysis.subject import Teacher
 from ...data.source import Batch
+from ...data.sources import torus
+from ...data.sources.circle import (
+    CircleTeacher,
+    lattice_inputs,
+    uniform_angles,
+    unit_vectors,
+)
 from ...data.train_test import TrainTest
+from ...drawing import host_normal, host_uniform
+from ...dynamics.projection import Ridge, normalise
+from ...dynamics.two_timescale import TwoTimescale
+from ...dynamics.varpro import VarPro
+from ...keys import purpose_key
+from ...memory import check_memory
+from ...networks.network import Network
+from ...networks.radial import RadialFeatures, wrap
+from ...networks.threshold import ThresholdReLU
+from ...networks.two_layer import TwoLayer
 from ...objectives.losses import half_squared_error
 from ...objectives.objective import Objective
+from ...readouts.circle.moments import PopulationMoments, SampledMoments
+from ...readouts.circle.problem import CircleProblem, prefix_problem
+from ...readouts.problem import MakeProblem, blocked_problem
+from ...readouts.solvers import Direct, Solver, StaleConjugate
 from .config import Timescales
-from .setup import evaluate, inputs, network, teacher_points
+
+
+Points = Float[np.ndarray, "n 2"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """What one run trains, on what."""
+
+    config: Timescales
+    teacher: Points
+    """Teacher features."""
+    batch: Any
+    """What every step is given: a `Batch`, or the moments of the circle."""
+    student: Network
+    """The student before training, with a readout of zeros."""
+
+    @staticmethod
+    def of(config: Timescales) -> "Problem":
+        """Draw teacher, data and student, each from a key of its own."""
+        check_memory(*config.arrays)
+        teacher = teacher_points(config)
+        return Problem(
+            config=config,
+            teacher=teacher,
+            batch=_batch(config, teacher),
+            student=network(config, student_points(config), readout=0.0),
+        )
+
+    def dynamics(self) -> VarPro | TwoTimescale:
+        """The training rule."""
+        config = self.config
+        ridge = Ridge(config.penalty, config.centre)
+        retract = normalise if config.problem == "circle" else wrap
+        if config.dynamics == "two-timescale":
+            return TwoTimescale(
+                ridge,
+                config.time_step,
+                config.time_ratio,
+                problem=self.make_problem(),
+                retract=retract,
+                inner=config.inner,
+                inner_steps=config.inner_steps,
+            )
+        return VarPro(
+            ridge,
+            config.time_step,
+            problem=self.make_problem(),
+            solver=self._solver(),
+            retract=retract,
+        )
+
+    def make_problem(self) -> MakeProblem:
+        """How network and batch make the readout's problem."""
+        if not self.uses_moments:
+            return blocked_problem
+        return prefix_problem if self.config.solver == "prefix" else CircleProblem
+
+    @property
+    def uses_moments(self) -> bool:
+        """Whether the batch is the moments of the circle."""
+        return uses_moments(self.config)
+
+    def _solver(self) -> Solver:
+        return StaleConjugate() if self.config.solver == "cg" else Direct()
+
+
+def uses_moments(config: Timescales) -> bool:
+    """Whether the fast path of ReLU on the circle serves this config."""
+    return config.plain_relu and config.solver != "dense"
+
+
+def teacher_points(config: Timescales) -> Points:
+    """The teacher's features."""
+    key = purpose_key(config.seed, "teacher")
+    n, lattice = config.teacher_width, config.data == "lattice"
+    if config.problem == "torus":
+        if lattice:
+            return torus.lattice_teacher(n, gamma=config.gamma)
+        return torus.sample_teacher(n, gamma=config.gamma, key=key)
+    nu = CircleTeacher(config.gamma)
+    return unit_vectors(nu.lattice(n) if lattice else nu.sample(n, key=key))
+
+
+def student_points(config: Timescales) -> Points:
+    """The student's features at the start, uniform."""
+    key = purpose_key(config.seed, "initialisation")
+    n, lattice = config.width, config.data == "lattice"
+    if config.problem == "torus":
+        return torus.lattice_student(n) if lattice else torus.sample_student(n, key=key)
+    if lattice:
+        return unit_vectors(uniform_angles(n))
+    turns = host_uniform(key, (n,))
+    return unit_vectors(2 * np.pi * turns - np.pi)
+
+
+def inputs(config: Timescales) -> Points:
+    """Gaussian inputs, or their lattice."""
+    if config.data == "lattice":
+        return lattice_inputs(config.n_samples)
+    key = purpose_key(config.seed, "data")
+    return host_normal(key, (config.n_samples, 2))
+
+
+def network(config: Timescales, points: Points, *, readout: float) -> Network:
+    """A mean-field network with these features and one readout for all."""
+    dtype = config.precision
+    weights = jnp.asarray(points.T, dtype)
+    values = jnp.full((len(points), 1), readout, dtype)
+    common = {"weights": weights, "readout": values, "scale": 1 / len(points)}
+    name = config.feature_name
+    if name == "relu":
+        return TwoLayer(**common)
+    if name == "relu-threshold":
+        return ThresholdReLU(**common, threshold=config.threshold)
+    return RadialFeatures(**common, kernel=name)
+
+
+def evaluate(
+    network: Network, x: Float[Array, "n dim"], *, chunk: int = 256
+) -> Float[Array, "n k"]:
+    """Outputs of a wide network at many inputs, in blocks."""
+    pieces = [network(x[start : start + chunk]) for start in range(0, len(x), chunk)]
+    return jnp.concatenate(pieces)
+
+
+def _batch(config: Timescales, teacher: Points) -> Any:
+    if config.data == "population":
+        return PopulationMoments(CircleTeacher(config.gamma), dtype=config.precision)
+    x = inputs(config)
+    labels = network(config, teacher, readout=1.0)
+    y = evaluate(labels, jnp.asarray(x, config.precision))
+    if uses_moments(config):
+        return SampledMoments(x, np.asarray(y)[:, 0], dtype=config.precision)
+    return Batch(jnp.asarray(x, config.precision), y)
 
 
 def data(config: Timescales, stored: Mapping[str, np.ndarray]) -> TrainTest:

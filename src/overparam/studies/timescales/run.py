@@ -18,7 +18,7 @@ from ..study import Context, Outcome
 from .config import LEAST_PENALTY, SLOW_RATIO, Timescales
 from .limits import Limits
 from .observer import Observer
-from .setup import Setup
+from .problem import Problem
 from .stability import largest_eigenvalue, stable_time_step
 
 
@@ -31,27 +31,27 @@ MOST_RISES = 0.01
 
 def run(config: Timescales, context: Context) -> Outcome:
     """Train the features and compare them with the teacher and the limits."""
-    setup = Setup.of(config)
-    dynamics = setup.dynamics()
-    start = project(dynamics, setup.student, setup.batch)
+    problem = Problem.of(config)
+    dynamics = problem.dynamics()
+    start = project(dynamics, problem.student, problem.batch)
     check_readout(config, start)
     if isinstance(dynamics, TwoTimescale):
-        check_ratio(config, setup, start)
+        check_ratio(config, problem, start)
     steps = record_steps(config)
     # The limits come first: a fault in them must not cost a training.
     limits = Limits.of(config, steps)
-    observer = Observer(setup=setup, dynamics=dynamics, limits=limits)
+    observer = Observer(problem=problem, dynamics=dynamics, limits=limits)
     trajectory = train(
         Training(
             dynamics=dynamics,
             network=start,
-            source=Whole(setup.batch),
+            source=Whole(problem.batch),
             key=purpose_key(config.seed, "training"),
             observe=observer.observe,
             until=observer.until,
             record_start=True,
             keep_steps=keep_steps(config, steps),
-            keep_as=lambda network: project(dynamics, network, setup.batch),
+            keep_as=lambda network: project(dynamics, network, problem.batch),
         ),
         _plan(config),
         watch=context.watch(),
@@ -61,9 +61,9 @@ def run(config: Timescales, context: Context) -> Outcome:
         status=trajectory.status,
         metrics=columns,
         summary=_summary(config, trajectory, limits),
-        arrays={"teacher": setup.teacher.astype(np.float32)}
+        arrays={"teacher": problem.teacher.astype(np.float32)}
         | limits.arrays(np.searchsorted(np.asarray(steps), list(trajectory.kept))),
-        network=project(dynamics, trajectory.network, setup.batch),
+        network=project(dynamics, trajectory.network, problem.batch),
         kept=trajectory.kept,
         notes=[*_notes(config, trajectory, start), *limits.notes()],
     )
@@ -121,7 +121,7 @@ def check_readout(config: Timescales, network: Network) -> None:
         )
 
 
-def check_ratio(config: Timescales, setup: Setup, network: Network) -> None:
+def check_ratio(config: Timescales, problem: Problem, network: Network) -> None:
     """The explicit readout is stable at the start.
 
     Raises:
@@ -129,7 +129,7 @@ def check_ratio(config: Timescales, setup: Setup, network: Network) -> None:
     """
     if config.inner == "implicit":
         return
-    top = largest_eigenvalue(setup.make_problem(), network, setup.batch)
+    top = largest_eigenvalue(problem.make_problem(), network, problem.batch)
     limit = largest_stable_ratio(
         top, penalty=config.penalty, time_step=config.time_step
     )
@@ -143,11 +143,11 @@ def check_ratio(config: Timescales, setup: Setup, network: Network) -> None:
 def describe(config: Timescales) -> dict[str, Any]:
     """Facts known before training: the first risk, the stable step, the ratio."""
     _plan(config)  # Refuses what could not be trained.
-    setup = Setup.of(config)
-    start = project(setup.dynamics(), setup.student, setup.batch)
+    problem = Problem.of(config)
+    start = project(problem.dynamics(), problem.student, problem.batch)
     facts: dict[str, Any] = {
         "largest kernel eigenvalue at the start": largest_eigenvalue(
-            setup.make_problem(), start, setup.batch
+            problem.make_problem(), start, problem.batch
         ),
         "physical time at the end": config.n_steps * config.time_step,
     }
