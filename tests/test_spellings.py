@@ -99,7 +99,7 @@ def test_both_spellings_are_one_field(study, field, first, tmp_path):
 def test_two_values_of_one_field_are_a_sentence():
     sentence = r"`input_dim` and `dimension` are one field, got 4 and 5: give `input_d"
     with pytest.raises(ConfigError, match=sentence):
-        Recovery(**{"dimension": 5, "input_dim": 4})
+        STUDIES["recovery"].config_class()(dimension=5, input_dim=4)
     with pytest.raises(ConfigError, match=sentence):
         op.run("recovery", dimension=5, input_dim=4)
     for words in itertools.permutations(["--dimension=5", "--input-dim=4"]):
