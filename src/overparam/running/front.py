@@ -1,7 +1,7 @@
 """Run, sweep and open from Python; the command line does the same."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
