@@ -194,7 +194,7 @@ def _run(study: Study, config: Any) -> Outcome:
     # As the command line does it.
     wants = getattr(config, "precision", "float32") == "float64"
     with jax.enable_x64(wants):
-        return study.function()(config, Context())
+        return study.function("run")(config, Context())
 
 
 def _untrue(outcome: Outcome) -> str | None:

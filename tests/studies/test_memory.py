@@ -3,7 +3,6 @@
 import pytest
 
 from overparam import memory
-from overparam.catalogue import load
 from overparam.errors import ConfigError, DataError
 from overparam.studies.registry import STUDIES
 
@@ -30,7 +29,7 @@ def test_a_size_beyond_memory_is_a_sentence_with_the_bytes(
     config = entry.config_class()(**{field: size})
     try:
         with pytest.raises(ConfigError) as error:
-            load(entry.describe)(config)
+            entry.function("describe")(config)
     except DataError:
         pytest.skip("The data of this study are not here.")
     text = str(error.value)

@@ -40,6 +40,5 @@ def with_batches(jobs: Sequence[Job], *, n_jobs: int) -> list[Job]:
 def _alike(job: Job) -> str:
     """Equal for jobs that may be one batch; unique where the study has no batches."""
     entry = study(job.study)
-    free = entry.batchable if entry.run_together else ()
-    fixed = {name: v for name, v in job.config.items() if name not in free}
+    fixed = {n: v for n, v in job.config.items() if n not in entry.batchable}
     return json.dumps(plain([job.study, job.root, fixed]))

@@ -148,7 +148,7 @@ def _together(
             checkpoints=kept, owner=kept.name, stop_requested=stop_requested
         )
         start = time.perf_counter()
-        run = registry.load(registry.study(name).run_together or "")
+        run = registry.study(name).function("run_together")
         with precision(dataclasses.asdict(configs[0])):
             outcomes = run([config for config, _ in mine], context)
             records = [_stored(outcome) for outcome in outcomes]
@@ -211,7 +211,7 @@ def _record(
         **{key: value for key, value in given.items() if value is not None},
     )
     with precision(dataclasses.asdict(config)):
-        return _stored(registry.study(name).function()(config, context))
+        return _stored(registry.study(name).function("run")(config, context))
 
 
 def _stored(outcome: "Outcome") -> RunRecord:

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 from ..analysis.subject import Contract, Subject
-from ..catalogue import load
 from ..errors import ConfigError
 from ..store.read import StoredRun
 from .registry import STUDIES, Study
@@ -20,25 +19,12 @@ def as_subject(run: StoredRun) -> Subject:
 def contract(entry: Study, run: StoredRun) -> Contract:
     """What a study says of one of its runs; nothing is computed before it is asked."""
 
-    def bound(reference: str, *, stored: bool) -> Any:
-        given = (run.arrays,) if stored else ()
-        return load(reference)(stored_config(entry, run.config), *given)
+    def bound(name: str) -> Any:
+        # What is stored is not drawn again: a random number generator may change.
+        given = () if name in ("objective", "training") else (run.arrays,)
+        return entry.function(name)(stored_config(entry, run.config), *given)
 
-    # What is stored is not drawn again: a random number generator may change.
-    references = {
-        "data": (entry.data, True),
-        "teacher": (entry.teacher, True),
-        "objective": (entry.objective, False),
-        "training": (entry.training, False),
-        "limit": (entry.limit, True),
-    }
-    return Contract(
-        **{
-            name: partial(bound, reference, stored=stored)
-            for name, (reference, stored) in references.items()
-            if reference is not None
-        }
-    )
+    return Contract(**{name: partial(bound, name) for name in entry.gives})
 
 
 def stored_config(entry: Study, fields: Mapping[str, Any]) -> Any:

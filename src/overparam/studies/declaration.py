@@ -13,32 +13,25 @@ from .presets import Preset
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """Where a study lives, and what the command line says of it.
+    """A question: what the command line says of it, and where its code is.
 
-    A config is a frozen dataclass of plain values whose module imports the standard
-    library only. `run(config, context)` gives an `Outcome`.
+    Its folder holds `config.py`, a frozen dataclass of plain values that imports the
+    standard library only; `problem.py`, with the class `Problem` and functions of what
+    a run was about; and `run.py`, with `run(config, context) -> Outcome` and
+    `describe(config)`, which gives facts known before training.
     """
 
     question: str
     """The question in one line."""
     citation: str
     """Key of its source in `overparam.citations`."""
+    code: str
+    """The package of the folder."""
     config: str
-    """`module:class` of the config."""
-    run: str
-    """`module:function` of the run."""
-    describe: str
-    """`module:function` from a config to facts known before training."""
-    data: str | None = None
-    """`module:function` from a config and the stored arrays to a `TrainTest`."""
-    teacher: str | None = None
-    """`module:function` from both to a `Teacher`, where one was planted."""
-    objective: str | None = None
-    """`module:function` from a config to the `Objective`."""
-    training: str | None = None
-    """`module:function` from a config to a `Training` and its `Plan`."""
-    limit: str | None = None
-    """`module:function` from a config and the stored arrays to the limit."""
+    """Name of the class in `config.py`."""
+    gives: tuple[str, ...]
+    """Functions of `problem.py`: `data`, `teacher` and `limit` of a config and the
+    stored arrays, `objective` and `training` of a config."""
     absent: Mapping[str, Any] = field(default_factory=dict)
     """Values of fields for stored runs that lack them, where not today's defaults."""
     published_tables: Mapping[str, str] = field(default_factory=dict)
@@ -49,14 +42,13 @@ class Study:
     shapes: tuple[str, ...] = ()
     """Fields that decide the shapes of the compiled program."""
     batchable: tuple[str, ...] = ()
-    """Fields in which runs may differ that are faster in one compiled batch."""
-    run_together: str | None = None
-    """`module:function` from such configs and a context to an outcome for each."""
+    """Fields in which runs may differ that are faster in one compiled batch, by
+    `run_together(configs, context)` of `run.py`, which gives an outcome for each."""
 
     def config_class(self) -> type[Any]:
         """The class of the config."""
-        return load(self.config)
+        return load(f"{self.code}.config:{self.config}")
 
-    def function(self) -> Callable[..., Any]:
-        """The function `run(config, context)`."""
-        return load(self.run)
+    def function(self, name: str) -> Callable[..., Any]:
+        """A function of `problem.py` or `run.py`."""
+        return load(f"{self.code}.{'problem' if name in self.gives else 'run'}:{name}")

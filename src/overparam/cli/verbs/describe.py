@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...catalogue import load
 from ...processes import keep_compiled
 from ...running.precision import precision
 from ...studies.registry import STUDIES, study
@@ -33,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
     name, (config, running, *_) = parse_run("describe", argv)
     keep_compiled()
     with precision(dataclasses.asdict(config)):
-        facts = load(study(name).describe)(config)
+        facts = study(name).function("describe")(config)
     print_json(facts) if running.json else print_values(facts)
     return 0
 

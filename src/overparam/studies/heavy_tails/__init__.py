@@ -29,13 +29,10 @@ PUBLISHED: Preset = (
 STUDY = Study(
     question="Does heavy-tailed noise in SGD make wide networks compressible?",
     citation="wan2024",
-    config="overparam.studies.heavy_tails.config:HeavyTails",
-    run="overparam.studies.heavy_tails.run:run",
+    code=__name__,
+    config="HeavyTails",
+    gives=("data", "objective", "training"),
     published=PUBLISHED,
-    describe="overparam.studies.heavy_tails.run:describe",
-    data="overparam.studies.heavy_tails.problem:data",
-    objective="overparam.studies.heavy_tails.problem:objective",
-    training="overparam.studies.heavy_tails.problem:training",
     absent={"subsets": "first"},
     published_tables={
         "prune": "overparam.studies.heavy_tails.reference:reference_table"

@@ -23,12 +23,10 @@ PUBLISHED: Preset = (
 STUDY = Study(
     question="Does variable projection train a ResNet as well as descent?",
     citation="barboni2025",
-    config="overparam.studies.images.config:Images",
-    run="overparam.studies.images.run:run",
+    code=__name__,
+    config="Images",
+    gives=("data", "objective"),
     published=PUBLISHED,
-    describe="overparam.studies.images.run:describe",
-    data="overparam.studies.images.problem:data",
-    objective="overparam.studies.images.problem:objective",
     shapes=(
         "problem",
         "network",

@@ -6,13 +6,9 @@ from ..declaration import Study
 STUDY = Study(
     question="Does width help to recover a planted teacher?",
     citation="livni2014",
-    config="overparam.studies.planted.config:Planted",
-    run="overparam.studies.planted.run:run",
-    describe="overparam.studies.planted.run:describe",
-    data="overparam.studies.planted.problem:data",
-    teacher="overparam.studies.planted.problem:teacher",
-    objective="overparam.studies.planted.problem:objective",
-    training="overparam.studies.planted.problem:training",
+    code=__name__,
+    config="Planted",
+    gives=("data", "teacher", "objective", "training"),
     shapes=(
         "input_dim",
         "n_outputs",
@@ -30,5 +26,4 @@ STUDY = Study(
     ),
     # These runs see the same samples, which are drawn once.
     batchable=("learning_rate", "init_scale", "readout_rate", "stop_below"),
-    run_together="overparam.studies.planted.run:run_together",
 )
