@@ -12,7 +12,7 @@ from ...convex.recovery.decision import Decision, decide_recovery, distance_rang
 from ...convex.recovery.isometry import Isometry, neural_isometry, wendel_probability
 from ...convex.recovery.planted import PlantedWeights
 from ...convex.recovery.uniqueness import with_uniqueness
-from ...convex.solvers.decomposition import Decomposition, decompose
+from ...convex.solvers.decomposition import decompose
 from ...convex.solvers.interior_point import solve
 from ...convex.solvers.reference import solve_reference
 from ...convex.solvers.solution import Solution, assess
@@ -60,7 +60,7 @@ def _condition_only(problem: Problem) -> Outcome:
     return Outcome(
         status="finished",
         metrics={"condition_maximum": [condition.largest]},
-        summary=_facts(problem, program) | _condition_facts(condition),
+        summary=_facts(problem, program, condition),
         arrays={"multiplier": condition.multiplier} | _data_arrays(problem, program),
     )
 
@@ -86,15 +86,21 @@ def _solve_trial(problem: Problem) -> Outcome:
         solution = solution.with_status("non-unique")
     network = to_network(solution) if solution.solved else None
     split = decompose(solution) if config.decompose and solution.solved else None
+    split_facts = {}
+    if split is not None:  # What the ReLU network of a gated optimum costs.
+        split_facts = {"relu_objective": split.objective, "relu_bound": split.bound}
     return Outcome(
         status="converged" if solution.solved else "max_iterations",
-        metrics=_metrics(solution, seconds),
-        summary=_facts(problem, program)
-        | _condition_facts(condition)
+        metrics={
+            "iterations": [float(solution.iterations)],
+            "primal": [solution.primal],
+            "lower_bound": [solution.lower],
+            "seconds": [seconds],
+        },
+        summary=_facts(problem, program, condition)
         | _decision_facts(decision, solution, planted)
-        | _solution_facts(solution)
-        | _test_facts(problem, solution)
-        | _split_facts(split),
+        | _solution_facts(problem, solution)
+        | split_facts,
         arrays=_data_arrays(problem, program) | _solution_arrays(solution),
         network=network if split is None else split.network,
         notes=_notes(config, solution),
@@ -168,17 +174,12 @@ def _equality(program: Program) -> Program:
     return dataclasses.replace(program, penalty=None)
 
 
-def _facts(problem: Problem, program: Program) -> dict[str, Any]:
+def _facts(problem: Problem, program: Program, condition: Isometry) -> dict[str, Any]:
     return {
         "n_patterns_used": len(program.patterns.masks),
         "complete_patterns": program.patterns.complete,
         "all_ones_pattern_exists": problem.all_ones is not None,
         "samples_per_dimension": problem.config.n_samples / problem.config.input_dim,
-    }
-
-
-def _condition_facts(condition: Isometry) -> dict[str, Any]:
-    return {
         "condition_holds": condition.holds,
         "condition_maximum": condition.largest,
     }
@@ -203,8 +204,10 @@ def _decision_facts(
     }
 
 
-def _solution_facts(solution: Solution) -> dict[str, Any]:
-    norms = solution.group_norms
+def _solution_facts(problem: Problem, solution: Solution) -> dict[str, Any]:
+    """What the solver says, and the error on fresh, noiseless samples."""
+    norms, inputs = solution.group_norms, problem.test_inputs()
+    error = np.linalg.norm(predict(solution, inputs) - problem.target(inputs))
     return {
         "solver_status": solution.status,
         "primal": solution.primal,
@@ -214,30 +217,9 @@ def _solution_facts(solution: Solution) -> dict[str, Any]:
         "cone_violation": solution.cone_violation,
         "iterations": solution.iterations,
         "active_groups": int(np.sum(norms > _NEGLIGIBLE * norms.max(initial=0))),
+        "test_error": float(error) / np.sqrt(len(inputs)),
+        "test_norm": float(error),
     }
-
-
-def _split_facts(split: Decomposition | None) -> dict[str, Any]:
-    """What the ReLU network of a gated optimum costs."""
-    if split is None:
-        return {}
-    return {"relu_objective": split.objective, "relu_bound": split.bound}
-
-
-def _metrics(solution: Solution, seconds: float) -> dict[str, list[float]]:
-    return {
-        "iterations": [float(solution.iterations)],
-        "primal": [solution.primal],
-        "lower_bound": [solution.lower],
-        "seconds": [seconds],
-    }
-
-
-def _test_facts(problem: Problem, solution: Solution) -> dict[str, Any]:
-    """Root mean squared and total error on fresh, noiseless samples."""
-    inputs = problem.test_inputs()
-    norm = float(np.linalg.norm(predict(solution, inputs) - problem.target(inputs)))
-    return {"test_error": norm / np.sqrt(len(inputs)), "test_norm": norm}
 
 
 def _data_arrays(problem: Problem, program: Program) -> dict[str, np.ndarray]:

@@ -7,12 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
 from ...convex.certificates.certificate import certify_network
 from ...data.source import Table
 from ...drawing import host_uniform
 from ...dynamics.descent import Descent
+from ...dynamics.optimisers.sign import sign_descent
 from ...keys import purpose_key
 from ...networks.network import Network
 from ...networks.skip_neuron import SkipNeuron
@@ -23,12 +24,6 @@ from ...training.plan import Plan, Record, Training
 from ...training.single import train
 from ..study import Context, Outcome
 from .problem import Problem
-
-
-# The published code: AdamW whose state is made anew every epoch, so that each step is
-# the learning rate times the sign of the gradient, and decay has no effect.
-_LEGACY_DECAY = 1e-6
-_LEGACY_EPSILON = 1e-8
 
 
 def train_trial(problem: Problem, context: Context) -> Outcome:
@@ -116,24 +111,6 @@ def _descent(problem: Problem) -> Descent:
         # Input weights are not penalised, because their scale has no effect.
         penalty = ReadoutNorm(beta)
     return Descent(loss, optax.adam, penalty=penalty, learning_rate=rate)
-
-
-def sign_descent(learning_rate: float) -> optax.GradientTransformation:
-    """Steps of one size in the direction of the sign, as the published code takes."""
-
-    def init(params: Any) -> optax.EmptyState:
-        del params
-        return optax.EmptyState()
-
-    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
-        def step(gradient: Array, weight: Array) -> Array:
-            decay = learning_rate * _LEGACY_DECAY * weight
-            size = jnp.abs(gradient) + _LEGACY_EPSILON
-            return -decay - learning_rate * gradient / size
-
-        return jax.tree.map(step, updates, params), state
-
-    return optax.GradientTransformation(init, update)
 
 
 def _measure(problem: Problem, network: Network) -> Record:

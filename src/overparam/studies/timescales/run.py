@@ -12,6 +12,7 @@ from ...errors import ConfigError, SolverError
 from ...keeping import moments
 from ...keys import purpose_key
 from ...networks.network import Network
+from ...readouts.circle.stability import largest_eigenvalue, stable_time_step
 from ...training.plan import Plan, Training, Trajectory
 from ...training.single import train
 from ..study import Context, Outcome
@@ -19,7 +20,6 @@ from .config import LEAST_PENALTY, SLOW_RATIO, Timescales
 from .limits import Limits
 from .observer import Observer
 from .problem import Problem
-from .stability import largest_eigenvalue, stable_time_step
 
 
 PAPER_SNAPSHOTS = (0, 100, 1000, 5000, 10000)

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ...networks.network import Network
-from ...readouts.circle.moments import half_cosine_fourier
-from ...readouts.problem import MakeProblem
+from ..problem import MakeProblem
+from .moments import half_cosine_fourier
 
 
 def largest_eigenvalue(
