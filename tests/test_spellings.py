@@ -155,4 +155,4 @@ def test_runs_are_chosen_and_drawn_by_either_spelling(root, tmp_path):
     gathered = gather(root, study="recovery", metrics="records")
     column = next(n for n, kind in gathered.frame.schema.items() if kind.is_float())
     figure, _ = draw_records(gathered, x="dimension", y=column, by=["dimension"])
-    assert figure.axes[0].get_xlabel() == "input_dim"
+    assert figure.axes[0].get_xlabel() == "input dim"

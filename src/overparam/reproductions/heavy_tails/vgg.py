@@ -161,7 +161,7 @@ def _caption(results: Results) -> str:
     first = results.runs.row(0, named=True)
     return (
         f"{first['network']}, multiplier {first['multiplier']:g}, CIFAR-10, batch "
-        f"{first['batch_size']}, {first['max_steps']} steps of {LEARNING_RATE:g} with "
+        f"{first['batch_size']}, {first['n_steps']} steps of {LEARNING_RATE:g} with "
         f"momentum 0.9, noise of accumulated scale {ACCUMULATED_SCALE:g} on all "
         "convolutions but the first, filters pruned; "
         f"{results.runs['seed'].n_unique()} seed(s)"

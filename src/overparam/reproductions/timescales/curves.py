@@ -162,7 +162,7 @@ def caption(results: Results) -> str:
     first = results.runs.row(0, named=True)
     seeds = results.runs["seed"].n_unique()
     return (
-        f"mean-field scale 1/M, N = {first['samples']}, teacher "
+        f"mean-field scale 1/M, N = {first['n_samples']}, teacher "
         f"{first['teacher_width']}, time step {first['time_step']:.3g}; energy "
         f"distances; median and range over {seeds} seed{'s' if seeds > 1 else ''}"
     )
