@@ -1,6 +1,7 @@
 """The rooms: imports run one way, and files stay small enough to read."""
 
 import ast
+import importlib
 import re
 from graphlib import TopologicalSorter
 from pathlib import Path
