@@ -7,7 +7,11 @@ import pytest
 from scipy import stats
 
 from overparam.data import Split
-from overparam.data.sources.augment import RESNET_NORMALISATION, ImageSource, crop_and_flip
+from overparam.data.sources.augment import (
+    RESNET_NORMALISATION,
+    ImageSource,
+    crop_and_flip,
+)
 
 
 @pytest.fixture
