@@ -39,7 +39,9 @@ def subject(*, gaussian=True, data=True):
         objective=lambda: Objective(loss=half_squared_error, name="squared"),
     )
     run: Any = SimpleNamespace(path=Path("run"), id="run", config={}, arrays={})
-    return Subject(run, contract)
+    found = Subject(run, contract)
+    found.__dict__["network"] = STUDENT.plain()
+    return found
 
 
 def test_a_planted_student_of_gaussian_inputs_has_its_exact_risk():

@@ -9,10 +9,9 @@ from jaxtyping import Array, Float, PyTree
 
 from ..errors import ConfigError
 from ..limits.population import Covariance, population_loss, risk
-from ..networks.layers import parameters
 from ..networks.network import Network
 from ..networks.two_layer import TwoLayer
-from ..networks.view import TwoLayerView, check_inputs
+from ..networks.view import TwoLayerView
 from ..objectives.objective import Loss
 from .subject import Subject
 
@@ -106,12 +105,6 @@ def judged(
                 exact.value(plain)  # Refuses what has no closed form.
                 return plain, exact
     x, y = subject.samples(n_samples, dataset)
-    check_inputs(next(iter(parameters(student).values())), x)
-    n_outputs = student.readout.shape[1]
-    if y.ndim > 1 and y.shape[1] != n_outputs:
-        raise ConfigError(
-            f"The network has {n_outputs} outputs, the targets have {y.shape[1]}."
-        )
     return student, EmpiricalLoss(x, y, subject.objective().loss)
 
 

@@ -1,11 +1,21 @@
 """The certified problem is the one that was trained, in other units."""
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.analysis.certificate.problem import own_penalty
+from overparam.analysis.certificate.analyse import analyse
+from overparam.analysis.certificate.options import CertificateOptions
+from overparam.analysis.certificate.problem import own_penalty, problem_of
+from overparam.analysis.subject import Contract, Subject
+from overparam.data.source import Batch
+from overparam.data.train_test import TrainTest
 from overparam.errors import ConfigError
+from overparam.networks import MLP, TwoLayer
 from overparam.networks.view import TwoLayerView
 from overparam.objectives import cross_entropy, half_squared_error
 from overparam.objectives.objective import Objective
@@ -54,3 +64,61 @@ def test_networks_that_are_not_penalised_everywhere_name_a_penalty():
     other = objective(loss=cross_entropy, name="cross-entropy", penalties=equal)
     with pytest.raises(ConfigError, match="trained on the cross-entropy loss"):
         own_penalty(other, plain, 5)
+
+
+def run_of(network, x, y, trained):
+    """A run with this network, these samples and this objective."""
+    run: Any = SimpleNamespace(
+        path=Path("run"), id="run", config={}, arrays={}, study="any", kept_steps=()
+    )
+    n_classes = network.readout.shape[1] if y.ndim == 1 else None
+    contract = Contract(
+        data=lambda: TrainTest(Batch(x, y), n_classes=n_classes),
+        objective=lambda: trained,
+    )
+    subject = Subject(run, contract)
+    subject.__dict__.update(network=network, moments={})
+    return subject
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_the_objective_of_a_balanced_network_with_biases_is_the_trained_one(n_outputs):
+    rng = np.random.default_rng(1)
+    n, c = 9, 0.05
+    whole = rng.standard_normal((3, 4))  # Two inputs and a bias.
+    readout = rng.standard_normal((4, n_outputs))
+    readout *= (np.linalg.norm(whole, axis=0) / np.linalg.norm(readout, axis=1))[
+        :, None
+    ]
+    weights, bias, out = (jnp.asarray(part) for part in (whole[:2], whole[2], readout))
+    network = MLP((weights,), out, (bias,))
+    x, y = (jnp.asarray(rng.standard_normal((n, k))) for k in (2, n_outputs))
+    trained = objective(penalties=dict.fromkeys(("layers", "readout", "biases"), c))
+    found = analyse([run_of(network, x, y, trained)], CertificateOptions())
+    paid = c * (np.sum(whole**2) + np.sum(readout**2))
+    expected = n * (float(half_squared_error(network(x), y)) + paid)
+    name = "objective of the balanced network"
+    assert found.summary[name] == pytest.approx(expected)
+    assert found.summary["penalty"] == pytest.approx(2 * n * c)
+    (lower,) = (v for k, v in found.summary.items() if k.startswith("lower bound"))
+    assert 0 < lower <= expected
+
+
+def test_classes_are_unit_vectors_and_fewer_samples_are_told():
+    rng = np.random.default_rng(2)
+    network = TwoLayer(jnp.asarray(rng.normal(size=(2, 4))), jnp.ones((4, 3)))
+    x, y = jnp.asarray(rng.normal(size=(8, 2))), jnp.arange(8) % 3
+    trained = objective(loss=cross_entropy, name="cross-entropy", penalty="none")
+    subject = run_of(network, x, y, trained)
+    options = CertificateOptions(penalty=0.2, n_samples=5)
+    problem = problem_of(subject, subject.neurons(), options)
+    np.testing.assert_array_equal(problem.y, np.eye(3)[np.arange(5) % 3])
+    assert problem.penalty == 0.2
+    assert "first 5 of 8 samples" in problem.notes[0]
+    assert "trained on the cross-entropy loss" in problem.notes[-1]
+    short = run_of(network, x[:, :1], y, trained)
+    with pytest.raises(ConfigError, match="takes other inputs than those of shape"):
+        problem_of(short, short.neurons(), options)
+    short.run.arrays.update(x=np.ones((4, 1)), y=np.ones((4, 3)))
+    with pytest.raises(ConfigError, match="takes 2 inputs, the data have 1"):
+        problem_of(short, short.neurons(), options)
