@@ -25,16 +25,16 @@ CASES = {
     ),
     "heavy-tails": (
         {"dataset": "mixture", "n_train": 40, "n_test": 40, "width": 4}
-        | {"max_steps": 4, "evaluate_every": 1, "batch_size": 20},
+        | {"n_steps": 4, "evaluate_every": 1, "batch_size": 20},
         ("3", [0, 2, 4]),
     ),
     "timescales": (
-        {"width": 4, "samples": 8, "teacher_width": 8, "steps": 8, "records": 9}
+        {"width": 4, "n_samples": 8, "teacher_width": 8, "n_steps": 8, "records": 9}
         | {"snapshots": 2, "limits": ()},
         ("3,5", [0, 3, 5, 8]),
     ),
     "recovery": (
-        {"method": "training", "fit": "penalised", "n_samples": 8, "dimension": 3}
+        {"method": "training", "fit": "penalised", "n_samples": 8, "input_dim": 3}
         | {"width": 4, "n_steps": 20},
         ("10,", [0, 10]),
     ),
@@ -44,7 +44,7 @@ CASES = {
 @pytest.mark.parametrize("name", list(CASES))
 def test_what_is_kept_changes_no_number_of_the_run(name):
     fields, (keep, steps) = CASES[name]
-    kind, run = study(name).config_class(), study(name).function()
+    kind, run = study(name).config_class(), study(name).function("run")
     plain, keeping = (
         run(kind(**fields, **more), Context()) for more in ({}, {"keep": keep})
     )
