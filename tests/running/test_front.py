@@ -1,5 +1,6 @@
 """Python's own way to run, sweep and open studies: what the command line does."""
 
+import inspect
 import subprocess
 import sys
 
@@ -10,10 +11,12 @@ import pytest
 
 import overparam as op
 from overparam.errors import ConfigError, OverparamError, StoreError
+from overparam.field_values import field_names
 from overparam.networks import Network
 from overparam.progress import Reporter
 from overparam.running import Run, Runs, front
 from overparam.store import read_run
+from overparam.studies.registry import STUDIES
 from overparam.sweeping.jobs import SweepResult
 from overparam.training import Checkpointer
 
@@ -210,6 +213,18 @@ def test_an_interrupt_keeps_the_checkpoint(tmp_path, monkeypatch, run):
     assert len(list(tmp_path.rglob("training.checkpoint"))) == 1
     again = op.run("planted", runs=tmp_path, progress=False, **SMALL)
     assert again.frame.drop("seconds").equals(run.frame.drop("seconds"))
+
+
+def test_no_field_of_a_study_has_a_name_that_python_uses():
+    """It could not be given to `overparam.run` or `sweep`."""
+    reserved = {
+        name
+        for call in (op.run, op.sweep)
+        for name, given in inspect.signature(call).parameters.items()
+        if given.kind is given.KEYWORD_ONLY
+    }
+    for entry in STUDIES.values():
+        assert not reserved & set(field_names(entry.config_class()))
 
 
 def test_progress_is_silent_if_asked(tmp_path, capsys):

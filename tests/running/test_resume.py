@@ -13,6 +13,7 @@ from overparam.store import read_run
 from overparam.studies.planted.config import Planted
 
 
+KEPT = "training.kept-0"
 SCHEMA_1 = Path(__file__).parents[1] / "store" / "schema_1"
 
 CONFIG = Planted(
@@ -69,26 +70,26 @@ def a_damaged_checkpoint(folder):
     path.write_bytes(content)
 
 
-def a_lost_array(folder):
-    (folder / "students" / "2.safetensors").unlink()
+def a_lost_network(folder):
+    (folder / KEPT / "2.leaves").unlink()
 
 
-def a_swapped_array(folder):
-    shutil.copy(folder / "students/0.safetensors", folder / "students/2.safetensors")
+def a_swapped_network(folder):
+    shutil.copy(folder / KEPT / "0.leaves", folder / KEPT / "2.leaves")
 
 
-def an_array_of_nobody(folder):
-    shutil.copy(folder / "students/0.safetensors", folder / "students/1.safetensors")
+def a_network_of_nobody(folder):
+    shutil.copy(folder / KEPT / "0.leaves", folder / KEPT / "1.leaves")
 
 
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
         (nothing, False),
-        (an_array_of_nobody, False),
+        (a_network_of_nobody, False),
         (a_damaged_checkpoint, True),
-        (a_lost_array, True),
-        (a_swapped_array, True),
+        (a_lost_network, True),
+        (a_swapped_network, True),
     ],
 )
 def test_whatever_happens_to_a_checkpoint_the_numbers_are_right(

@@ -32,7 +32,7 @@ def analyse_runs(
     options: Any,
     progress: Callable[..., None],
 ) -> Findings:
-    """What an analysis finds in stored runs, with the notes that these ask for.
+    """What an analysis finds in stored runs.
 
     Args:
         name: Of the analysis.
@@ -46,11 +46,10 @@ def analyse_runs(
     from ..studies.contract import as_subject
 
     _check_distinct(stored)
-    notes = _other_data(stored)
     subjects = [as_subject(run) for run in stored]
     findings = analyse_subjects(name, subjects, options, progress)
     tables = {**findings.tables, **_published(name, findings, stored)}
-    return replace(findings, tables=tables, notes=[*notes, *findings.notes])
+    return replace(findings, tables=tables)
 
 
 def refusals(stored: Sequence[StoredRun]) -> dict[str, str | None]:
@@ -170,8 +169,8 @@ def _check_distinct(stored: Sequence[StoredRun]) -> None:
             raise ConfigError(f"The run `{path.name}` is named {number} times.")
 
 
-def _other_data(stored: Sequence[StoredRun]) -> list[str]:
-    """An analysis that measures on data reads those that are there: say if others."""
+def other_data(stored: Sequence[StoredRun]) -> list[str]:
+    """What to say of data that are no longer those of a run: an analysis reads them."""
     from ..data.files.fingerprint import fingerprint_at_hand
 
     notes = []

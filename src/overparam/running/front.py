@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,13 @@ from ..store.run import attempts
 from ..studies.registry import study as study_called
 from ..sweeping.grid import once, product
 from ..sweeping.jobs import SweepResult
-from .analysing import analyse_runs, analyse_subjects, as_subject, keep_findings
+from .analysing import (
+    analyse_runs,
+    analyse_subjects,
+    as_subject,
+    keep_findings,
+    other_data,
+)
 from .execute import execute
 from .grid import jobs_of, run_jobs
 from .reproducing import Reproduced, answer
@@ -178,6 +185,8 @@ def analyse(
             given = [as_subject(each, data) for each in subjects]
             return analyse_subjects(name, given, chosen, reporter)
         findings = analyse_runs(name, stored, chosen, reporter)
+    notes = [*other_data(stored), *findings.notes]
+    findings = replace(findings, notes=notes)
     if store:
         keep_findings(findings, name, stored, chosen, stored[0].path.parents[1])
     return findings

@@ -15,7 +15,7 @@ from ...errors import ConfigError, OverparamError
 from ...field_values import unknown
 from ...processes import keep_compiled
 from ...progress import Reporter
-from ...running.analysing import analyse_runs, keep_findings, refusals
+from ...running.analysing import analyse_runs, keep_findings, other_data, refusals
 from ...store.read import StoredRun, read_run, read_runs
 from ...store.resolve import resolve_run
 from ..arguments import Storage, overview, parse_all
@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
     keep_compiled()
     several = entry.most_subjects is None
     stored = [run for text in runs for run in _stored(storage.runs, text, several)]
-    tell_unverified(stored)
+    _tell_of(stored)
     findings = _analysed(name, stored, options, storage.runs)
     print_json(_said(findings)) if printing.json else _print(findings)
     return 0
@@ -72,7 +72,7 @@ def _all_of(runs: Sequence[str], name: str, rest: Sequence[str]) -> int:
     )
     keep_compiled()
     stored = [run for text in runs for run in _stored(storage.runs, text, True)]
-    tell_unverified(stored)
+    _tell_of(stored)
     refused = refusals(stored)
     if name == EVERY:
         return _every(stored, refused, storage.runs, as_json=printing.json)
@@ -125,6 +125,13 @@ def _analysed(
     folder = keep_findings(findings, name, stored, options, root)
     tell(f"tables and figures: {folder}")
     return findings
+
+
+def _tell_of(stored: Sequence[StoredRun]) -> None:
+    """Say what is to be known of runs, whatever comes of the analysis."""
+    tell_unverified(stored)
+    for note in other_data(stored):
+        tell(f"note: {note}")
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], str, list[str]]:
