@@ -54,6 +54,10 @@ def same(path, whole):
         np.testing.assert_array_equal(run.arrays[name], array)
     for name, array in whole.network[0].items():
         np.testing.assert_array_equal(run.network[0][name], array)
+    for step in whole.kept_steps:
+        for name, array in whole.kept(step)[0].items():
+            np.testing.assert_array_equal(run.kept(step)[0][name], array)
+    assert run.kept_steps == whole.kept_steps != ()
     timings = run.metrics.drop("seconds"), whole.metrics.drop("seconds")
     return timings[0].equals(timings[1]) and run.notes == whole.notes
 
