@@ -77,6 +77,21 @@ def test_the_smaller_mlp_has_the_outputs_of_the_masked_one(
     assert widths == [n - int(n * ratio + 1e-9) for n in sizes[1:-1]]
 
 
+@pytest.mark.parametrize("bias", [False, True])
+def test_removed_parameters_are_counted_with_their_biases_and_readout_rows(bias, key):
+    network = mlp((5, 30, 20, 3), bias=bias, key=key)
+    curves = pruning_curves(network)
+    left = {"layers.0": 30 - 6, "layers.1": 20 - 13}
+    counts = {"layers.0": 6, "layers.1": 13}
+
+    def size(one, two):
+        return 5 * one + one * two + two * 3 + bias * (one + two)
+
+    found = pruning_ratios(network, curves, counts).removed
+    expected = 1 - size(*left.values()) / size(30, 20)
+    assert found == pytest.approx(expected, abs=1e-14)
+
+
 def test_the_smaller_two_layer_network_keeps_its_skip_rows(key):
     plain = two_layer(4, 10, 2, dtype="float64", key=key)
     readout = jax.random.normal(key, (14, 2), "float64")

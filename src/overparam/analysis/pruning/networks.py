@@ -266,9 +266,9 @@ def _removed_ratio(
         *window, rows, columns = shapes[name]
         units = columns - counts.get(name, 0)
         left += math.prod(window) * (rows - lost) * units
-        for beside in _BESIDE.get(name.partition(".")[0], ()):
-            place = name.replace(name.partition(".")[0], beside)
-            left += math.prod(shapes.get(place, (0,))[:-1]) * units
+        field = name.partition(".")[0]
+        places = [name.replace(field, beside) for beside in _BESIDE.get(field, ())]
+        left += sum(math.prod(shapes[p][:-1]) * units for p in places if p in shapes)
         lost = counts.get(name, 0)
     return 1 - left / sum(math.prod(shape) for shape in shapes.values())
 
