@@ -134,7 +134,8 @@ def _lowest(
         return values[:count], vectors[:, :count]
     n_vectors = ("Lanczos vectors", max(4 * count, _LANCZOS_VECTORS))
     check_memory(Need("the Hessian", (("weights", surface.size), n_vectors), 8))
-    if not np.any(surface.shifted(0.0) @ _start(surface)):
+    moved: Any = surface.shifted(0.0).matvec(_start(surface))
+    if not np.any(moved):
         # It takes a random vector to 0: there is none, as where every margin is kept.
         return np.zeros(count), np.eye(surface.size, count)
     try:
