@@ -91,8 +91,8 @@ OPTIONS = {
 }
 
 
-def stored(root, network, study="planted", **changes) -> StoredRun:
-    """A run with this network, as if it had been trained."""
+def stored(root, network, study="planted", kept=None, **changes) -> StoredRun:
+    """A run with this network and those of `kept`, as if it had been trained."""
     kind = registry.study(study).config_class()
     config = dataclasses.asdict(kind(**changes))
     teacher = shallow(2)
@@ -104,6 +104,7 @@ def stored(root, network, study="planted", **changes) -> StoredRun:
                 metrics={"step": [1], "loss": [0.5]},
                 arrays={name: np.asarray(value) for name, value in arrays.items()},
                 network=to_arrays(network),
+                kept=kept or {},
             )
         )
         return read_run(run.path)
@@ -195,10 +196,9 @@ def moved(root, by, seed):
     """A run whose neurons moved from their start by `by` deviations."""
     start, away = shallow(40, seed=seed), shallow(40, seed=seed + 100)
     network = dataclasses.replace(start, weights=start.weights + by)
-    run = stored(root, dataclasses.replace(network, readout=away.readout), seed=seed)
-    kept = {"weights": start.weights, "readout": away.readout}
-    run.arrays.update({f"epoch_0.{n}": np.asarray(v) for n, v in kept.items()})
-    return run
+    begun = {0: to_arrays(dataclasses.replace(start, readout=away.readout))}
+    ended = dataclasses.replace(network, readout=away.readout)
+    return stored(root, ended, seed=seed, kept=begun)
 
 
 def test_a_ratio_needs_a_distance_that_is_told_from_none(tmp_path):

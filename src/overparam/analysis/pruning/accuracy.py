@@ -106,7 +106,8 @@ def _average(
     loss: Loss,
 ) -> Scores:
     x, y = data
-    if is_classes(y):
+    # Numbers to be met have an axis of outputs, labels have none.
+    if is_classes(y) or y.ndim == 1:
         check_labels(y, readouts.shape[2], n_samples=len(x))
     sums = np.zeros((2, readouts.shape[0]))
     rows = IMAGE_BLOCK if x.ndim == 4 else BLOCK
