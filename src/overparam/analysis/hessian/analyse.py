@@ -93,7 +93,9 @@ def _student(subject: Subject, options: HessianOptions) -> Student:
 def _stages(
     student: Any, risk: Risk, options: HessianOptions, progress: Progress
 ) -> list[_Curved]:
-    n_stages = 4 if isinstance(student, TwoLayer | TwoLayerView) else 2
+    shallow = isinstance(student, TwoLayer | TwoLayerView)
+    # A network that is only its skip connection has no neuron to split.
+    n_stages = 4 if shallow and neuron_masses(student).size else 2
 
     def stage(number: int, name: str, at: Any) -> _Curved:
         progress(number, n_stages)
@@ -126,7 +128,7 @@ def _row(stage: _Curved, risk: Risk) -> dict[str, object]:
     if isinstance(risk, ExactRisk):
         row["lost_neurons"] = len(match_neurons(risk.teacher, student).lost)
     if isinstance(student, TwoLayer | TwoLayerView):
-        row["largest_mass"] = float(neuron_masses(student).max())
+        row["largest_mass"] = float(neuron_masses(student).max(initial=0.0))
     return row
 
 
