@@ -160,7 +160,9 @@ class _Lines:
         tenth = 10 * done // max(total, 1)
         if tenth > self._tenth:
             self._tenth = tenth
-            line = ", ".join([f"{10 * tenth} % ({done}/{total})", *parts])
+            line = ", ".join(
+                [f"{100 * done // max(total, 1)} % ({done}/{total})", *parts]
+            )
             print(f"{self._what}: {line}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
