@@ -69,7 +69,7 @@ def check(subject: Subject, options: DensityOptions) -> None:
     del options
     if "teacher" not in subject.run.arrays or not len(kept_steps(subject.run)):
         raise ConfigError(
-            f"The run `{subject.run.path}` holds no snapshots of features in the plane."
+            "The run kept no features that are points of the plane, and their teacher."
         )
 
 
