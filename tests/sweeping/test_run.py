@@ -79,6 +79,14 @@ def test_a_run_that_kills_its_worker_twice_fails_and_the_rest_goes_on(tmp_path):
     assert "died 2 times" in failure.sentence
 
 
+def test_work_of_a_script_is_refused_where_processes_would_not_find_it(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(work, "__module__", "__main__")
+    with pytest.raises(ConfigError, match="`work` of a script"):
+        sweep(jobs(tmp_path, ["finish", "finish"]), work=work, n_jobs=2)
+
+
 def test_killing_one_worker_leaves_the_run_of_the_other_alone(tmp_path):
     driver = begin(tmp_path, 2, ["wait", "wait"])
     until(started(tmp_path, 2))

@@ -115,5 +115,9 @@ def stored(root):
 
 
 if __name__ == "__main__":
-    result = sweep(jobs(sys.argv[1], sys.argv[3:]), work=work, n_jobs=int(sys.argv[2]))
+    # Worker processes do not import a script, and find its functions in modules only.
+    from work_for_tests import work as importable
+
+    made = jobs(sys.argv[1], sys.argv[3:])
+    result = sweep(made, work=importable, n_jobs=int(sys.argv[2]))
     sys.exit(4 if result.failures else 0)

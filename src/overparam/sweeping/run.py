@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checks import at_least
-from ..errors import Interrupted, OverparamError, StoreError
+from ..errors import ConfigError, Interrupted, OverparamError, StoreError
 from ..last_resort import brief, last_words
 from ..store.lock import RunLockedError
 from ..store.read import StoredRun, read_run
@@ -67,7 +67,8 @@ def sweep(
         Counts by status, and the failed runs with a sentence each.
 
     Raises:
-        ConfigError: If `n_jobs` or `n_threads` is below 1.
+        ConfigError: If `n_jobs` or `n_threads` is below 1, or processes would not find
+            `work`.
         OverparamError: If the executor is lost. What is finished is stored.
         Interrupted: If a stop is requested; runs under way have had the time to write
             their checkpoints.
@@ -83,11 +84,23 @@ def sweep(
         record_sweep(unique.values())
         n_workers = min(n_jobs, len(missing))
         if workers is None:
+            if n_workers > 1 or n_threads is not None:
+                _check_importable(work)
             workers = local_workers(n_workers, n_threads=n_threads, prepare=prepare)
         run.drive(workers, report, stop_requested)
     return SweepResult(
         state=run.state(), statuses=run.statuses, failures=tuple(run.failures)
     )
+
+
+def _check_importable(work: Work) -> None:
+    """Processes import modules, and never the script of their caller."""
+    if getattr(work, "__module__", None) == "__main__":
+        name = getattr(work, "__qualname__", work)
+        raise ConfigError(
+            f"`work` is `{name}` of a script, which worker processes do not import: "
+            "move it to a module, or use `n_jobs=1`."
+        )
 
 
 @dataclass
