@@ -63,7 +63,7 @@ def n_workers(file):
 def begin(cluster, root, actions):
     code = (
         "import sys; from work_for_tests import *\n"
-        "from overparam.sweep.clusters import cluster_workers\n"
+        "from overparam.sweeping.clusters import cluster_workers\n"
         "cluster, root, *actions = sys.argv[1:]\n"
         "with cluster_workers(cluster) as workers:\n"
         "    result = sweep(jobs(root, actions), work=work, workers=workers)\n"
@@ -279,7 +279,7 @@ def test_a_killed_scheduler_logs_no_traceback_of_dask(tmp_path, dask):
     cluster, scheduler = dask
     code = (
         "import sys; from work_for_tests import *\n"
-        "from overparam.sweep.clusters import cluster_workers\n"
+        "from overparam.sweeping.clusters import cluster_workers\n"
         "with cluster_workers(sys.argv[1], n_jobs=2) as workers:\n"
         "    sweep(jobs(sys.argv[2], ['wait'] * 2), work=work, workers=workers)\n"
     )
