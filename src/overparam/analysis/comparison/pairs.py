@@ -1,6 +1,6 @@
 """All distances between the neurons of two networks, with their nulls."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,36 +37,20 @@ class View:
 
 def compare(a: Neurons, b: Neurons, view: View) -> list[dict[str, Any]]:
     """One row per representation and weighting."""
-    rows = []
-    for representation in view.options.representations:
-        for weighting in view.options.weighting:
-            pair = populations(
-                [a, b],
-                representation,
-                inputs=view.inputs,
-                probes=view.probes,
-                weighting=weighting,
-            )
-            names = {"representation": representation, "weighting": weighting}
-            rows.append(names | _measures(pair[0], pair[1], view))
-    return rows
+    return [
+        {"representation": representation, "weighting": weighting}
+        | _measures(one, other, view)
+        for representation, weighting, (one, other) in _each([a, b], view)
+    ]
 
 
 def noise_floor(a: Neurons, view: View) -> list[dict[str, Any]]:
     """The same measures for two random halves of one network."""
-    rows = []
-    for representation in view.options.representations:
-        for weighting in view.options.weighting:
-            (whole,) = populations(
-                [a],
-                representation,
-                inputs=view.inputs,
-                probes=view.probes,
-                weighting=weighting,
-            )
-            names = {"representation": representation, "weighting": weighting}
-            rows.append(names | _measures(*halves(whole, key=view.key), view))
-    return rows
+    return [
+        {"representation": representation, "weighting": weighting}
+        | _measures(*halves(whole, key=view.key), view)
+        for representation, weighting, (whole,) in _each([a], view)
+    ]
 
 
 def travelled(
@@ -76,23 +60,31 @@ def travelled(
 
     A neuron and its own start are a pair: the null exchanges the two.
     """
-    found = {}
+    return {
+        (representation, weighting): permutation_test(
+            pooled(*pair),
+            n_permutations=view.options.n_permutations,
+            paired=True,
+            key=view.key,
+        )
+        for representation, weighting, pair in _each([a, start], view)
+    }
+
+
+def _each(
+    networks: Sequence[Neurons], view: View
+) -> Iterator[tuple[str, str, list[Population]]]:
+    """The networks as populations, in every representation and weighting asked for."""
     for representation in view.options.representations:
         for weighting in view.options.weighting:
-            pair = populations(
-                [a, start],
+            found = populations(
+                networks,
                 representation,
                 inputs=view.inputs,
                 probes=view.probes,
                 weighting=weighting,
             )
-            found[representation, weighting] = permutation_test(
-                pooled(*pair),
-                n_permutations=view.options.n_permutations,
-                paired=True,
-                key=view.key,
-            )
-    return found
+            yield representation, weighting, found
 
 
 def alignments(networks: Sequence[Neurons], view: View) -> Float[np.ndarray, "n n"]:
