@@ -203,7 +203,7 @@ class StoredRun:
     @functools.cached_property
     def _kept(self) -> "dict[int, tuple[dict[str, np.ndarray], Mapping[str, Any]]]":
         if not self._wrote("kept.json"):
-            return kept_before(self)
+            return _kept_before(self)
         path = self.path / "kept.json"
         described = entry(path, self._json("kept.json"), "steps", dict)
         weights: dict[str, dict[str, Any]] = {step: {} for step in described}
@@ -278,7 +278,7 @@ def _listed(steps: Sequence[int]) -> str:
     return ", ".join(few) + (f", ... up to {steps[-1]}" if len(steps) > 10 else "")
 
 
-def kept_before(
+def _kept_before(
     run: StoredRun,
 ) -> "dict[int, tuple[dict[str, np.ndarray], Mapping[str, Any]]]":
     """Networks along a run of a version that stored them among the arrays of the run.
