@@ -26,6 +26,7 @@ from overparam.networks import (
     vgg11,
     with_moments,
 )
+from overparam.networks.biased import Biased
 from overparam.networks.radial import KERNELS
 
 
@@ -60,6 +61,12 @@ NETWORKS = {
         readout=numbers(1, WIDTH, N_OUTPUTS),
         biases=(numbers(2, WIDTH),),
         activation="gelu",
+    ),
+    "biased": Biased(TwoLayer(numbers(0, D + 1, WIDTH), numbers(1, WIDTH, N_OUTPUTS))),
+    "biased skip": Biased(
+        TwoLayer(
+            numbers(0, D + 1, WIDTH), numbers(1, WIDTH + D + 1, N_OUTPUTS), skip=True
+        )
     ),
     "threshold": make(ThresholdReLU, threshold=0.25, scale=1 / WIDTH),
     "skip neuron": SkipNeuron(

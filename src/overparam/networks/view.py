@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from ..errors import ConfigError
 from .activations import HOMOGENEOUS, activation
+from .biased import Biased
 from .deep import MLP
 from .network import Network
 from .product import product
@@ -159,6 +160,8 @@ def two_layer_view(
         return network
     if isinstance(network, StandardisedTwoLayer):
         return _standardised(network, x)
+    if isinstance(network, Biased):
+        return _biased(two_layer_view(network.inner))
     name = getattr(network, "activation", "relu")
     parts: dict[str, Any] = {"activation": name, "scale": network.scale}
     match network:
@@ -186,6 +189,18 @@ def two_layer_view(
     readout, width = network.readout, weights.shape[1]
     parts.setdefault("readout", readout if len(readout) == width else readout[:width])
     return TwoLayerView(weights=weights, **parts)
+
+
+def _biased(view: TwoLayerView) -> TwoLayerView:
+    """The view of a network whose last input is one."""
+    skip = view.skip
+    return dataclasses.replace(
+        view,
+        weights=view.weights[:-1],
+        bias=view.weights[-1],
+        skip=None if skip is None else skip[:-1],
+        output_bias=None if skip is None else skip[-1],
+    )
 
 
 def _standardised(

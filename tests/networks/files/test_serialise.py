@@ -29,6 +29,7 @@ from overparam.networks import (
     to_arrays,
     vgg11,
 )
+from overparam.networks.biased import Biased
 from overparam.networks.files.registered import CLASSES, class_named, name_of
 
 
@@ -67,6 +68,7 @@ def example(name: str) -> Network:
         "vgg": lambda: shaped(vgg11, 2, multiplier=1 / 64),
         "resnet": lambda: shaped(resnet, 8, n_outputs=2, multiplier=1 / 16),
         "gated-two-layer": lambda: GatedTwoLayer(hidden, hidden, readout),
+        "biased": lambda: Biased(GatedTwoLayer(hidden, hidden, readout)),
         "skip-neuron": lambda: SkipNeuron(hidden, numbers(2, 1), numbers(4, 1)),
     }
     return examples[name]()
@@ -97,6 +99,11 @@ def test_every_registered_network_comes_back_equal(name):
 def test_places_of_classes_in_stored_descriptions_stay_names_of_them(name):
     back = from_arrays(stored(name)[0], BY_PLACE[name])
     assert eqx.tree_equal(back, example(name))
+
+
+def test_a_field_of_several_classes_holds_the_one_that_is_named():
+    network = Biased(TwoLayer(numbers(2, 3), numbers(3, 1)))
+    assert eqx.tree_equal(from_arrays(*to_arrays(network)), network)
 
 
 def test_optional_arrays_may_be_absent():
@@ -262,9 +269,10 @@ def test_arrays_are_those_that_the_fields_declare(name):
 @pytest.mark.parametrize("name", sorted({*NETWORKS} - {"linear-readout"}))
 def test_arrays_must_fit_each_other(name):
     arrays, description = stored(name)
-    for path in {"readout", min(arrays), max(arrays)}:
+    readout = min(arrays, key=lambda path: not path.endswith("readout"))
+    for path in {readout, min(arrays), max(arrays)}:
         # What comes in is free, what goes out is taken in by the next array.
-        axis = 0 if path == "readout" else -1
+        axis = 0 if path == readout else -1
         longer = np.concatenate([arrays[path]] * 2, axis=axis)
         with pytest.raises(StoreError, match="damaged"):
             from_arrays(arrays | {path: longer}, description)

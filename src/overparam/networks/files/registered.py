@@ -49,6 +49,7 @@ CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "overparam.networks.gated:GatedTwoLayer",
             "overparam.convex.gated_network:GatedTwoLayer",
         ),
+        "biased": ("overparam.networks.biased:Biased",),
         "skip-neuron": (
             "overparam.networks.skip_neuron:SkipNeuron",
             "overparam.studies.recovery.network:SkipNeuron",

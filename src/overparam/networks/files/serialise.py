@@ -92,7 +92,9 @@ def _value(described: Any, declared: Any, path: str, arrays: dict[str, Any]) -> 
     if isinstance(declared, types.UnionType):
         if described is None and types.NoneType in declared.__args__:
             return None
-        declared = next(t for t in declared.__args__ if t is not types.NoneType)
+        named = described.get("class") if isinstance(described, Mapping) else None
+        kinds = [t for t in declared.__args__ if t is not types.NoneType]
+        declared = class_named(named) if class_named(named) in kinds else kinds[0]
     if typing.get_origin(declared) is tuple:
         return _tuple(described, typing.get_args(declared), path, arrays)
     if issubclass(declared, AbstractArray):
