@@ -11,6 +11,7 @@ from . import readouts as readouts
 from . import store as store
 from . import training as training
 from .data.catalogue import load_data as load_data
+from .data.own.making import dataset as dataset
 from .data.source import Batch as Batch
 from .data.source import Source as Source
 from .data.source import Table as Table

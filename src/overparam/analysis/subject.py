@@ -13,15 +13,15 @@ from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
 from ..data.catalogue import load_data
-from ..data.parts import hold_out
+from ..data.files.official import OFFICIAL
+from ..data.own.reference import reference
 from ..data.source import Batch
-from ..data.train_test import TrainTest
+from ..data.train_test import TrainTest, train_test_of
 from ..drawing import normal
 from ..errors import ConfigError, StoreError
 from ..keys import purpose_key
@@ -183,21 +183,25 @@ class Subject:
         """The data of the run, or those of a named data set.
 
         Args:
-            dataset: A data set of the catalogue, scaled and flat, of which the last
+            dataset: A data set of the catalogue or of one's own, by name or path,
+                pixels scaled, flat unless the network takes images, of which the last
                 twelfth of the training samples is left out as where one validates;
                 `gaussian` for standard normal inputs; `None` for the run's own.
 
         Raises:
             ConfigError: If the run has none and none is named.
         """
-        if dataset is None or dataset == self.run.config.get("dataset"):
+        dataset = None if dataset is None else settled_data(dataset)
+        if dataset in (None, self.run.config.get("dataset")):
             return self._data
         dtype = self.network.readout.dtype
         if dataset == GAUSSIAN:
             shape = (N_GAUSSIAN, input_dim(self.network))
             x = normal(purpose_key(0, "gaussian inputs"), shape, dtype)
             return TrainTest(Batch(x, x[:, :0]))
-        return self._fitting(named_data(dataset, str(dtype)))
+        first = next(iter(parameters(self.network).values()))
+        data = train_test_of(load_data(dataset), str(dtype), flat=first.ndim == 2)
+        return self._fitting(data)
 
     def samples(self, n: int, dataset: str | None = None) -> Batch:
         """The first n training samples, or all if they are fewer, with their targets.
@@ -338,6 +342,15 @@ class Subject:
         return network
 
 
+def settled_data(dataset: str) -> str:
+    """What names data to an analysis, told by content where they are one's own.
+
+    Raises:
+        ConfigError: If there are no such data.
+    """
+    return reference(dataset, built_in=(*OFFICIAL, GAUSSIAN))
+
+
 def networks_of(
     subjects: Sequence[Subject], find: Callable[[Subject], Found]
 ) -> tuple[list[Subject], list[Found], list[str]]:
@@ -381,18 +394,3 @@ def input_dim(network: Network) -> int:
             f"A {type(network).__name__} takes images; give a data set that holds them."
         )
     return first.shape[0]
-
-
-def named_data(name: str, dtype: str) -> TrainTest:
-    """A data set as vectors in [0, 1], a twelfth of its training part left out.
-
-    Raises:
-        ConfigError: If there is no data set of that name.
-    """
-    dataset = load_data(name).scaled().flat()
-    train, _ = hold_out(dataset.train, len(dataset.train) // 12, what="training")
-    parts = [
-        Batch(jnp.asarray(part.x, dtype), jnp.asarray(part.y))
-        for part in (train, dataset.test)
-    ]
-    return TrainTest(*parts, n_classes=dataset.n_classes)

@@ -1,6 +1,7 @@
 from .catalogue import load_data as load_data
 from .dataset import Dataset as Dataset
 from .dataset import Split as Split
+from .own.adding import add_data as add_data
 from .source import Batch as Batch
 from .source import Source as Source
 from .source import Table as Table

@@ -14,6 +14,9 @@ from .files.images import load_cifar, load_digits, load_idx
 from .files.locate import Place, locate, search
 from .files.official import OFFICIAL, Content, Official
 from .files.progress import Progress
+from .own.description import described, is_kept, own_names
+from .own.kept import load_kept
+from .own.reference import is_own, reference
 
 
 _LOADERS = {
@@ -27,24 +30,30 @@ _LOADERS = {
 def load_data(name: str, *, folder: str | Path | None = None) -> Dataset:
     """A data set by name, with the checksums of its files verified.
 
-    Looked for in `folder` (or the folder that OVERPARAM_DATA names), then in the
-    user's cache; then downloaded from the official address, with progress on stderr.
+    Official files are looked for in `folder` (or the folder that OVERPARAM_DATA
+    names), then in the user's cache; then downloaded from the official address, with
+    progress on stderr.
 
     Args:
         name: digits (scikit-learn's, needs no files), mnist, fashion-mnist, cifar-10,
             cifar-100, or ecg5000 (normal against the rest, official split; for others
-            see `load_ecg5000`).
+            see `load_ecg5000`); the name of data of one's own; or a path to such data,
+            which are kept under the name of the file.
         folder: A folder with the official files, or with a subfolder per data set.
 
     Returns:
         Training and test part: images uint8 `(n, height, width, channels)`, series
-        float32 `(n, length)`; classes int32 `(n,)`.
+        float32 `(n, length)`; classes int32 `(n,)`. Data of one's own are as they were
+        given, targets that are numbers `(n, n_outputs)`.
 
     Raises:
         ConfigError: There is no data set of that name.
         DataError: A file is missing, truncated, altered or of another shape.
     """
-    official = _official(name)
+    name = reference(name)
+    if is_own(name):
+        return load_kept(*name.split("@"))
+    official = OFFICIAL[name]
     if name == "digits":
         return load_digits()
     if name == "ecg5000":
@@ -59,7 +68,7 @@ class DataSetEntry:
     Attributes:
         name: As given to `load`.
         title: As its authors write it.
-        status: "found", "incomplete" (some files), "absent", or "built in".
+        status: "found", "incomplete" (some files), "absent", "built in", or "own".
         folder: Where the files are.
         n_bytes: What they take on disk there.
         n_train: Number of training samples, of the files that are there.
@@ -71,7 +80,7 @@ class DataSetEntry:
 
     name: str
     title: str
-    status: Literal["found", "incomplete", "absent", "built in"]
+    status: Literal["found", "incomplete", "absent", "built in", "own"]
     folder: Path | None
     n_bytes: int
     n_train: int | None
@@ -83,7 +92,23 @@ class DataSetEntry:
 
 def entries(*, folder: str | Path | None = None) -> list[DataSetEntry]:
     """Every data set and where it is; nothing is read or downloaded."""
-    return [_entry(official, folder) for official in OFFICIAL.values()]
+    official = [_entry(official, folder) for official in OFFICIAL.values()]
+    return official + [_own_entry(name) for name in own_names()]
+
+
+def _own_entry(name: str) -> DataSetEntry:
+    about = described(name)
+    return DataSetEntry(
+        name=about.reference,
+        title=", ".join(about.files),
+        status="own",
+        folder=about.arrays.parent,
+        n_bytes=about.arrays.stat().st_size,
+        n_train=about.n_train,
+        n_test=about.n_test,
+        licence="",
+        citation="",
+    )
 
 
 def _entry(official: Official, folder: str | Path | None) -> DataSetEntry:
@@ -141,7 +166,8 @@ def fetch(
         ConfigError: There is no data set of that name.
         DataError: The files are nowhere to be had, or those of the user are damaged.
     """
-    official = _official(name)
+    one_of(OFFICIAL, dataset=name)
+    official = OFFICIAL[name]
     if not official.contents:
         return None
     place = locate(official, folder)
@@ -179,12 +205,24 @@ def verify(
         ConfigError: There is no data set of that name.
         DataError: The folder given does not exist.
     """
+    if name is not None and is_kept(name):
+        return [_verify_own(name)]
     if name is not None:
-        return _verify(_official(name), folder)
+        one_of([*OFFICIAL, *own_names()], dataset=name)
+        return _verify(OFFICIAL[name], folder)
     there = [
         official for official in OFFICIAL.values() if any(search(official, folder))
     ]
-    return [check for official in there for check in _verify(official, folder)]
+    checks = [check for official in there for check in _verify(official, folder)]
+    return checks + [_verify_own(name) for name in own_names()]
+
+
+def _verify_own(name: str) -> FileCheck:
+    try:
+        load_kept(name)
+    except DataError as error:
+        return FileCheck(name, "dataset.json", "damaged", str(error))
+    return FileCheck(name, "dataset.json", "ok")
 
 
 def _verify(official: Official, folder: str | Path | None) -> list[FileCheck]:
@@ -209,8 +247,3 @@ def _check(official: Official, content: Content, found: Found | None) -> FileChe
         return FileCheck(official.name, content.name, "damaged", str(error))
     status = "ok" if content.digest else "unpublished"
     return FileCheck(official.name, content.name, status)
-
-
-def _official(name: str) -> Official:
-    one_of(OFFICIAL, dataset=name)
-    return OFFICIAL[name]

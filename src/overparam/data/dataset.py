@@ -4,29 +4,35 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Int32, Shaped
+from jaxtyping import Shaped
 
+from ..checks import seeds
 from ..errors import ConfigError
 from .files.official import Normalisation
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Inputs with their classes, in file order.
+    """Inputs with their classes or numbers, in file order.
 
     Attributes:
-        x: Inputs `(n, *input)`, uint8 as in the files or float32; channels last.
-        y: Classes 0, 1, ..., shape `(n,)`.
+        x: Inputs `(n, *input)`, uint8 as in the files or floating; channels last.
+        y: Classes 0, 1, ... int32, shape `(n,)`, or floating targets `(n, n_outputs)`.
     """
 
     x: Shaped[np.ndarray, "n *input"]
-    y: Int32[np.ndarray, " n"]
+    y: Shaped[np.ndarray, "n *target"]
 
     def __len__(self) -> int:
         return len(self.y)
 
     def __repr__(self) -> str:
         return f"Split({len(self)} samples of shape {self.x.shape[1:]})"
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether the targets are classes and no numbers."""
+        return self.y.dtype.kind != "f"
 
     def subset(self, n: int) -> "Split":
         """The first `n` samples."""
@@ -71,6 +77,16 @@ class Split:
     def where(self, chosen: np.ndarray) -> "Split":
         return Split(self.x[chosen], self.y[chosen])
 
+    def shuffled(self, seed: int) -> "Split":
+        """The samples in an order that the seed gives, for ever the same.
+
+        It is that of the raw words of a bit generator, whose stream NumPy promises
+        never to change, unlike that of its `permutation`.
+        """
+        seeds(seed=seed)
+        words = np.random.PCG64(seed).random_raw(len(self))
+        return self.where(np.argsort(words, kind="stable"))
+
     def rank_in_class(self, *, from_the_end: bool = False) -> np.ndarray:
         y = self.y[::-1] if from_the_end else self.y
         order = np.argsort(y, kind="stable")
@@ -108,28 +124,34 @@ class Split:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Dataset:
-    """A data set: its official training and test part.
+    """A data set: its training and test part.
 
     `scaled`, `standardised` and `flat` give changed copies, so that
     `load("mnist").scaled().flat()` has inputs in [0, 1] of shape `(n, 784)`.
 
     Attributes:
         name: As given to `load`.
-        train: Official training part.
-        test: Official test part.
-        n_classes: Labels are 0, ..., n_classes - 1.
+        train: Training part.
+        test: Test part.
+        n_classes: Labels are 0, ..., n_classes - 1; `None` where targets are numbers.
         normalisation: Constants of `scaled` and `standardised`.
+        labels: How the labels of one's own data were written, by class.
     """
 
     name: str
     train: Split
     test: Split
-    n_classes: int
+    n_classes: int | None
     normalisation: Normalisation
+    labels: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         sizes = f"{len(self.train)} + {len(self.test)} samples of shape {self.shape}"
-        return f"Dataset({self.name}: {sizes}, {self.n_classes} classes)"
+        if self.n_classes is None:
+            targets = f"targets of shape {self.train.y.shape[1:]}"
+        else:
+            targets = f"{self.n_classes} classes"
+        return f"Dataset({self.name}: {sizes}, {targets})"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -139,23 +161,33 @@ class Dataset:
     def scaled(self) -> "Dataset":
         """Inputs divided by their largest possible value: float32 pixels in [0, 1].
 
-        ECG5000, which is z-normalised per series in its files, stays as it is.
+        Floating inputs, such as the z-normalised series of ECG5000, stay as they are.
         """
         return self._changed(self._scaled)
 
     def standardised(self) -> "Dataset":
-        """Inputs (x / maximum - mean) / std in float32, per channel.
+        """Inputs (x / maximum - mean) / std, per channel or, of own data, per feature.
 
         ECG5000 stays as it is.
+
+        Raises:
+            ConfigError: If a feature is constant.
         """
         mean, std = self.normalisation.mean, self.normalisation.std
+        constant = np.flatnonzero(np.asarray(std) == 0)
+        if len(constant):
+            raise ConfigError(
+                f"{len(constant)} features of {self.name} are constant, the first of "
+                f"them number {constant[0] + 1}, and cannot be standardised: remove "
+                "them, or leave inputs as they are given."
+            )
 
         def standardise(x: np.ndarray) -> np.ndarray:
             vectors = self._scaled(x).reshape(len(x), -1)
             # Ten times as fast as broadcasting over an axis of three channels.
             n_pixels = vectors.shape[1] // len(mean)
-            vectors -= np.tile(np.asarray(mean, np.float32), n_pixels)
-            vectors /= np.tile(np.asarray(std, np.float32), n_pixels)
+            vectors -= np.tile(np.asarray(mean, vectors.dtype), n_pixels)
+            vectors /= np.tile(np.asarray(std, vectors.dtype), n_pixels)
             return vectors.reshape(x.shape)
 
         return self._changed(standardise)
@@ -176,7 +208,8 @@ class Dataset:
                 f"The inputs of {self.name} are normalised already; call `scaled` or "
                 "`standardised` once, on what `load` gives."
             )
-        return np.divide(x, np.float32(maximum), dtype=np.float32)
+        dtype = x.dtype if x.dtype.kind == "f" else np.float32
+        return np.divide(x, np.float32(maximum), dtype=dtype)
 
     def _changed(self, change: Callable[[np.ndarray], np.ndarray]) -> "Dataset":
         return replace(

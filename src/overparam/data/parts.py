@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ConfigError
-from .dataset import Split
+from .dataset import Dataset, Split
 from .subset_rules import SubsetRule
 
 
@@ -51,12 +51,28 @@ def hold_out(
     return parts
 
 
-def check_classes(split: Split, *, what: str) -> None:
-    """A part holds several classes, or nothing at all.
+def classes_of(dataset: Dataset) -> int:
+    """Number of classes of data whose targets are labels.
 
     Raises:
-        ConfigError: If it holds one.
+        ConfigError: They are numbers.
     """
+    if dataset.n_classes is None:
+        raise ConfigError(
+            f"The targets of {dataset.name} are numbers, and classes are needed: add "
+            "the data with `--task classification` if they are labels."
+        )
+    return dataset.n_classes
+
+
+def check_classes(split: Split, *, what: str) -> None:
+    """A part holds several classes, numbers, or nothing at all.
+
+    Raises:
+        ConfigError: If it holds one class.
+    """
+    if not split.has_classes:
+        return
     if len(split) and len(np.unique(split.y)) < 2:
         raise ConfigError(
             f"`labels` must contain at least 2 classes in every part, got 1 in the "
@@ -66,6 +82,12 @@ def check_classes(split: Split, *, what: str) -> None:
 
 def _is_cut(split: Split, parts: Sequence[Split], rule: SubsetRule, what: str) -> bool:
     """Whether parts in file order will not do, so that they must be stratified."""
+    if not split.has_classes:
+        if rule == "stratified":
+            raise ConfigError(
+                "`subsets=stratified` needs classes, and the targets are numbers."
+            )
+        return False
     if rule == "stratified":
         return True
     odd = [part for part in parts if not _is_like(part, split)]

@@ -69,7 +69,7 @@ def analyse_subjects(
     progress: Callable[..., None],
 ) -> Findings:
     """The same of subjects, which need not be stored."""
-    entry = analysis(name)
+    entry, options = analysis(name), _settled(options)
     _check_number(name, entry, len(subjects))
     with precision(*(subject.run.config for subject in subjects)):
         return entry.analyse()(subjects, options, progress)
@@ -88,7 +88,7 @@ def keep_findings(
 
     question = {
         "analysis": name,
-        "options": plain(options),
+        "options": plain(_settled(options)),
         "runs": [run.reference for run in stored],
     }
     folder = root / "analyses" / name / _label(stored, question)
@@ -146,6 +146,16 @@ def as_subject(
 
     contract = replace(subject.contract, data=given, objective=None)
     return replace(subject, contract=contract)
+
+
+def _settled(options: Any) -> Any:
+    """The options with the data that they name told by content."""
+    named = getattr(options, "dataset", None)
+    if named is None:
+        return options
+    from ..analysis.subject import settled_data
+
+    return replace(options, dataset=settled_data(named))
 
 
 def _check_number(name: str, entry: Analysis, number: int) -> None:

@@ -1,24 +1,31 @@
-"""`overparam data list | fetch | verify`: the data sets on this machine."""
+"""`overparam data add | list | fetch | verify | remove`: data sets on this machine."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import tyro
 
+from ...checks import shortened
+from ...data.own.options import Reading
 from ...errors import ConfigError, DataError
-from ..arguments import parse
-from ..show import print_json, print_table, tell
+from ...field_values import unknown
+from ..arguments import parse, parse_all
+from ..show import print_json, print_table, print_values, tell
 
 
-_HELP = """usage: overparam data {list,fetch,verify} ...
+_HELP = """usage: overparam data {add,list,fetch,verify,remove} ...
 
-  list            every data set, and where it is
-  fetch NAME ...  download what is missing into the cache, checksums verified
-  verify [NAME]   check every file of one data set or of all that are there
+  add NAME FILE ...  keep data of your own under a name, all of it checked
+  list               every data set, and where it is
+  fetch NAME ...     download what is missing into the cache, checksums verified
+  verify [NAME]      check every file of one data set or of all that are there
+  remove NAME ...    forget data of your own
 
 Examples:
+  overparam data add mine mine.npz
+  overparam data add prices train.csv test.csv --label price
   overparam data fetch mnist
   overparam data verify --folder /path/to/files"""
 
@@ -41,22 +48,101 @@ class DataSet(DataFolder):
     """Names of data sets."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Added:
+    """Keep data of your own under a name.
+
+    FILE is an `.npz` (x, y, perhaps x_test, y_test), arrays of inputs and of targets
+    (`.npy`, IDX), a table (CSV, Parquet), series (UCR text, `.ts`) or a folder of class
+    folders of PNG. Those whose name has `test` in it are the test part.
+    """
+
+    words: tyro.conf.Positional[tuple[str, ...]] = ()
+    """The name, and the files."""
+    force: bool = False
+    """Replace data of this name with another content."""
+    json: bool = False
+    """Print as JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removed:
+    """Forget data of your own."""
+
+    names: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Names of data sets."""
+
+
 def forms() -> dict[str, list[type[Any]]]:
     """The options of the verb, by its subject."""
-    return {"list": [DataFolder], "fetch": [DataSet], "verify": [DataSet]}
+    return {
+        "add": [Added, Reading],
+        "list": [DataFolder],
+        "fetch": [DataSet],
+        "verify": [DataSet],
+        "remove": [Removed],
+    }
 
 
 def main(argv: Sequence[str]) -> int:
-    """List, fetch or verify data sets."""
+    """Add, list, fetch, verify or remove data sets."""
     if not argv or argv[0] in ("-h", "--help"):
         print(_HELP)
         return 0 if argv else 2
-    actions = {"list": _list, "fetch": _fetch, "verify": _verify}
+    actions = {
+        "add": _add,
+        "list": _list,
+        "fetch": _fetch,
+        "verify": _verify,
+        "remove": _remove,
+    }
     if argv[0] not in actions:
-        raise ConfigError(
-            f"There is no `overparam data {argv[0]}`; choose list, fetch or verify."
-        )
+        raise ConfigError(unknown(argv[0], actions, what="`overparam data` verb"))
     return actions[argv[0]](argv[1:])
+
+
+def _add(argv: Sequence[str]) -> int:
+    added, how = parse_all(
+        forms()["add"],
+        argv,
+        prog="overparam data add",
+        description=Added.__doc__ or "",
+    )
+    if len(added.words) < 2:
+        raise ConfigError("Give a name and files: `overparam data add mine mine.npz`.")
+    from ...data.own.adding import add_data
+
+    name, *files = added.words
+    found = add_data(name, *files, force=added.force, **asdict(how))
+    if added.json:
+        print_json(asdict(found) | {"reference": found.reference})
+        return 0
+    facts = {
+        "name": found.name,
+        "content": found.digest,
+        "task": found.task,
+        "training and test samples": (found.n_train, found.n_test),
+        "shape of an input": found.shape,
+        "outputs": found.n_outputs,
+    }
+    labels = {"labels": shortened(", ".join(found.labels))} if found.labels else {}
+    print_values(facts | labels)
+    if found.seed is not None:
+        share = f"{found.test_fraction:g}"
+        tell(f"note: The test part is {share} of the samples, drawn by {found.seed}.")
+    return 0
+
+
+def _remove(argv: Sequence[str]) -> int:
+    named = parse(Removed, argv, prog="overparam data remove")
+    if not named.names:
+        raise ConfigError("Name the data to remove.")
+    from ...data.own.kept import remove
+
+    for name in named.names:
+        remove(name)
+        tell(f"{name}: removed")
+    return 0
 
 
 def _list(argv: Sequence[str]) -> int:

@@ -1,5 +1,6 @@
 """The bytes of one official file, wherever they lie, and whether they are right."""
 
+import contextlib
 import gzip
 import hashlib
 import lzma
@@ -7,12 +8,12 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from ...errors import DataError
+from ...errors import ConfigError, DataError
 from ...store.files import opened
 from .official import OFFICIAL, Content, Official
 
@@ -49,18 +50,8 @@ class Found:
         Raises:
             DamageError: The file cannot be read or decompressed, or is too long.
         """
-        try:
+        with unpacking():
             return bounded(self._read)
-        except DamageError:
-            raise
-        except EOFError as error:
-            raise DamageError(
-                "is truncated: its compressed stream ends early"
-            ) from error
-        except UNPACKING as error:
-            raise DamageError(f"cannot be decompressed ({error})") from error
-        except OSError as error:
-            raise DamageError(f"cannot be read ({error.strerror})") from error
 
     def _read(self, n_bytes: int) -> bytes:
         with opened(self.path) as (file, _):
@@ -70,6 +61,25 @@ class Found:
             if self.path.suffix == ".gz":
                 return gzip.GzipFile(fileobj=file).read(n_bytes)
             return file.read(n_bytes)
+
+
+@contextlib.contextmanager
+def unpacking() -> Iterator[None]:
+    """Turn what reading and decompressing raise into one sentence.
+
+    Raises:
+        DamageError: In the place of it.
+    """
+    try:
+        yield
+    except (DamageError, ConfigError):
+        raise
+    except EOFError as error:
+        raise DamageError("is truncated: its compressed stream ends early") from error
+    except UNPACKING as error:
+        raise DamageError(f"cannot be decompressed ({error})") from error
+    except OSError as error:
+        raise DamageError(f"cannot be read ({error.strerror})") from error
 
 
 def bounded(read: Callable[[int], bytes]) -> bytes:

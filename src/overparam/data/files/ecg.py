@@ -3,7 +3,6 @@
 Reference: Dau et al., The UCR time series classification archive (2018).
 """
 
-import io
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from ..dataset import Dataset, Split
 from .content import DamageError, Found, read_checked
 from .download import obtain
 from .locate import Place
+from .numbers import numbers_of
 from .official import ECG5000, Content, Official
 
 
@@ -76,14 +76,7 @@ def parse_series(raw: bytes, *, n: int, length: int, n_classes: int) -> Split:
     Raises:
         DamageError: Not numbers, not finite, or other counts or labels than these.
     """
-    if not raw.strip():
-        raise DamageError("is empty")
-    try:
-        table = np.loadtxt(io.BytesIO(raw), ndmin=2)
-    except ValueError as error:
-        raise DamageError(
-            f"is no table of numbers ({str(error).rstrip('.')})"
-        ) from error
+    table = numbers_of(raw)
     if table.shape != (n, 1 + length):
         rows, columns = table.shape
         raise DamageError(
@@ -163,16 +156,10 @@ def _labels(y: np.ndarray, n_classes: int) -> np.ndarray:
 
 
 def _shuffled(train: Split, test: Split, seed: int) -> tuple[Split, Split]:
-    """Both parts pooled, permuted, and cut again.
-
-    The order is that of the raw words of a bit generator, whose stream NumPy promises
-    never to change, unlike that of its `permutation`.
-    """
+    """Both parts pooled, permuted, and cut again."""
     x = np.concatenate([train.x, test.x])
     y = np.concatenate([train.y, test.y])
-    words = np.random.PCG64(seed).random_raw(len(y))
-    order = np.argsort(words, kind="stable")
-    pooled = Split(x[order], y[order])
+    pooled = Split(x, y).shuffled(seed)
     return pooled.hold_out(len(test))
 
 

@@ -4,14 +4,17 @@ Reference: LeCun, Cortes, Burges, "The MNIST database of handwritten digits".
 """
 
 import math
+import struct
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Shaped, UInt8
 
 from .content import DamageError
 
 
 UNSIGNED_BYTE = 0x08
+
+_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
 def parse_idx(raw: bytes, shape: tuple[int, ...]) -> UInt8[np.ndarray, "..."]:
@@ -43,3 +46,24 @@ def parse_idx(raw: bytes, shape: tuple[int, ...]) -> UInt8[np.ndarray, "..."]:
 
 def _times(sizes: tuple[int, ...] | list[int]) -> str:
     return " x ".join(map(str, sizes))
+
+
+def idx_array(raw: bytes) -> Shaped[np.ndarray, "..."]:
+    """The array of whatever shape and type the header announces.
+
+    Raises:
+        DamageError: No such header, or another number of bytes than it announces.
+    """
+    kind, n_axes = raw[2], raw[3]
+    start = 4 + 4 * n_axes
+    if raw[:2] != bytes(2) or kind not in _TYPES or len(raw) < start:
+        raise DamageError(f"has no header of an IDX file: it begins {raw[:4].hex()}")
+    shape = struct.unpack(f">{n_axes}I", raw[4:start])
+    dtype = np.dtype(_TYPES[kind])
+    expected = start + dtype.itemsize * math.prod(shape)
+    if len(raw) != expected:
+        raise DamageError(
+            f"has {len(raw)} bytes, expected {expected} of the shape {_times(shape)}"
+        )
+    found = np.frombuffer(raw, dtype, offset=start).reshape(shape)
+    return found.astype(dtype.newbyteorder("="))

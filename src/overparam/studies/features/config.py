@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...checks import at_least, in_range, positive, seeds
-from ...data.subset_rules import SORTED_BY_CLASS, SubsetRule, resolved_rule
+from ...data.own.reference import reference
+from ...data.subset_rules import SubsetRule, resolved_rule, sorted_by_class
 from ...errors import ConfigError
 from ...field_values import typed
 from ...keeping import recorded
@@ -28,10 +29,12 @@ class Features:
       overparam run features --dataset mnist --width 1000 --train readout
     """
 
-    dataset: Literal[
-        "digits", "mnist", "fashion-mnist", "cifar-10", "cifar-100", "ecg5000"
-    ] = "digits"
-    """Data set; `digits` needs no files."""
+    dataset: str = "digits"
+    """Data set: digits (needs no files), mnist, fashion-mnist, cifar-10, cifar-100,
+    ecg5000, or data of your own by name (`overparam data add`) or path."""
+    standardise_inputs: bool = False
+    """Whether inputs are standardised by moments of the training part, for images of
+    each channel; else pixels lie in [0, 1] and other inputs are as they are."""
     width: int = 1000
     """Number of hidden neurons m."""
     train: Literal["all", "readout"] = "all"
@@ -103,9 +106,10 @@ class Features:
 
     def __post_init__(self) -> None:
         typed(self)
+        object.__setattr__(self, "dataset", reference(self.dataset))
         rule = resolved_rule(
             self.subsets,
-            is_sorted=self.dataset in SORTED_BY_CLASS,
+            is_sorted=sorted_by_class(self.dataset),
             takes_some=self.n_train is not None or self.n_validation != 0,
         )
         object.__setattr__(self, "subsets", rule)

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from ...data.catalogue import load_data
 from ...data.dataset import Dataset, Split
-from ...data.parts import check_classes, hold_out, take
+from ...data.parts import check_classes, classes_of, hold_out, take
 from ...data.source import Batch
 from ...data.train_test import TrainTest
 from ...errors import ConfigError
@@ -53,7 +53,11 @@ class Problem:
                 one class only.
             DataError: If the files are missing or damaged.
         """
-        dataset = load_data(config.dataset).scaled().flat()
+        dataset = load_data(config.dataset).flat()
+        n_classes = classes_of(dataset)
+        dataset = (
+            dataset.standardised() if config.standardise_inputs else dataset.scaled()
+        )
         train, validation = _split(config, dataset)
         test = dataset.test
         check_classes(test, what="test")
@@ -64,7 +68,7 @@ class Problem:
             Labelled(jnp.asarray(split.x, config.precision), jnp.asarray(split.y))
             for split in (train, validation, test)
         ]
-        return Problem(config, *parts, n_classes=dataset.n_classes)
+        return Problem(config, *parts, n_classes=n_classes)
 
     @property
     def input_dim(self) -> int:

@@ -4,7 +4,9 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from ...checks import at_least, finite, in_range, positive, seeds, written
-from ...data.subset_rules import SORTED_BY_CLASS, SubsetRule, resolved_rule
+from ...data.files.official import OFFICIAL
+from ...data.own.reference import is_own, reference
+from ...data.subset_rules import SubsetRule, resolved_rule, sorted_by_class
 from ...errors import ConfigError
 from ...field_values import typed
 from ...keeping import recorded
@@ -42,16 +44,13 @@ class HeavyTails:
       overparam run heavy-tails --dataset cifar-10 --network vgg11 --batch-size 100
     """
 
-    dataset: Literal[
-        "mixture",
-        "digits",
-        "mnist",
-        "fashion-mnist",
-        "cifar-10",
-        "cifar-100",
-        "ecg5000",
-    ] = "mixture"
-    """Data set; `mixture` (two Gaussian classes) and `digits` need no files."""
+    dataset: str = "mixture"
+    """Data set: mixture (two Gaussian classes) or digits, which need no files, mnist,
+    fashion-mnist, cifar-10, cifar-100, ecg5000, or data of your own by name (`overparam
+    data add`) or path."""
+    standardise_inputs: bool | None = None
+    """Whether inputs are standardised, as published or by moments of the training part;
+    `none` does so but for data of your own."""
     labels: Literal["normal-vs-rest", "five"] = "normal-vs-rest"
     """Classes of ecg5000."""
     split: Literal["official", "shuffled"] = "official"
@@ -145,9 +144,10 @@ class HeavyTails:
             decay_exponent=self.decay_exponent,
             target_train_accuracy=self.target_train_accuracy,
         )
+        self._find_data()
         rule = resolved_rule(
             self.subsets,
-            is_sorted=self.dataset in SORTED_BY_CLASS and self.split == "official",
+            is_sorted=self.split == "official" and sorted_by_class(self.dataset),
             takes_some=self.dataset != "mixture"
             and (self.n_train is not None or self.n_test is not None),
         )
@@ -158,6 +158,25 @@ class HeavyTails:
         self._check_training()
         check_exponent(2, precision=self.precision, alpha=self.alpha)
         check_level(self.sigma)
+
+    def _find_data(self) -> None:
+        found = reference(self.dataset, built_in=("mixture", *OFFICIAL))
+        object.__setattr__(self, "dataset", found)
+        if self.dataset == "mixture" and self.standardise_inputs is not None:
+            raise ConfigError("`standardise_inputs` has no effect on `mixture`.")
+        if self.standardise_inputs == self._standardises:
+            object.__setattr__(self, "standardise_inputs", None)
+
+    @property
+    def _standardises(self) -> bool:
+        """What `none` does."""
+        return not is_own(self.dataset)
+
+    @property
+    def standardised(self) -> bool:
+        """Whether inputs are standardised, with `none` resolved."""
+        given = self.standardise_inputs
+        return self._standardises if given is None else given
 
     def _forget_noise(self) -> None:
         # Runs without noise are one run, whatever the noise would have been.
@@ -201,7 +220,7 @@ class HeavyTails:
                 "`parametrisation` mean-field needs a two-layer network, got "
                 f"{self.network}."
             )
-        if self.dataset not in ("cifar-10", "cifar-100"):
+        if self.dataset not in ("cifar-10", "cifar-100") and not is_own(self.dataset):
             raise ConfigError(
                 f"{self.network} needs images of at least 32 x 32, got "
                 f"{self.dataset}; use `network=mlp`."

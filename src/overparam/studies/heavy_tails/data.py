@@ -8,12 +8,13 @@ import numpy as np
 from ...data.catalogue import load_data as load_dataset
 from ...data.dataset import Dataset, Split
 from ...data.files.ecg import load_ecg5000
-from ...data.parts import check_classes, take
+from ...data.parts import check_classes, classes_of, take
 from ...data.source import Batch
 from ...data.sources.mixture import direction, gaussian_mixture
 from ...errors import ConfigError
 from ...keys import purpose_key
 from ...memory import Need, check_memory, itemsize
+from ...networks.convolutional.vgg import SMALLEST
 from .config import HeavyTails
 
 
@@ -78,12 +79,19 @@ def _mixture(config: HeavyTails) -> Data:
 
 
 def _from_files(config: HeavyTails) -> Data:
-    dataset = _dataset(config).standardised()
+    dataset = _dataset(config)
+    n_classes = classes_of(dataset)
     if config.network == "mlp":
         dataset = dataset.flat()
+    elif len(dataset.shape) != 3 or min(dataset.shape[:2]) < SMALLEST:
+        raise ConfigError(
+            f"{config.network} needs images of at least {SMALLEST} x {SMALLEST}, got "
+            f"inputs of the shape {dataset.shape}; use `network=mlp`."
+        )
+    dataset = dataset.standardised() if config.standardised else dataset.scaled()
     train = _part(dataset.train, config.n_train, "n_train", config)
     test = _part(dataset.test, config.n_test, "n_test", config)
-    return Data(train, test, dataset.n_classes)
+    return Data(train, test, n_classes)
 
 
 def _dataset(config: HeavyTails) -> Dataset:

@@ -1,5 +1,6 @@
 """The table that the published analysis writes: its 20 columns in its units."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -84,9 +85,10 @@ def _row_columns(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "criterion_ratio": row["level"],
         "pruning_criterion": row["criterion"].replace("-", "_"),
-        "train_loss": row["train_loss"],
-        "train_acc": 100 * row["train_accuracy"],
-        "test_loss": row["test_loss"],
-        "test_acc": 100 * row["test_accuracy"],
+        # Without the data of the run there are no scores.
+        "train_loss": row.get("train_loss", math.nan),
+        "train_acc": 100 * row.get("train_accuracy", math.nan),
+        "test_loss": row.get("test_loss", math.nan),
+        "test_acc": 100 * row.get("test_accuracy", math.nan),
         "pruning_ratio": 0.0 if unpruned else row["pruning_ratio"],
     }

@@ -1,0 +1,1 @@
+"""Data of one's own: read, checked, kept under a name and found again."""

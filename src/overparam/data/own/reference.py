@@ -1,0 +1,50 @@
+"""What names data in a config; standard library only, but for a path.
+
+A name of the catalogue stands for files that are the same everywhere. Data of one's own
+are named with the beginning of the digest of their content, so that another content is
+another run.
+"""
+
+import re
+from collections.abc import Sequence
+
+from ...checks import one_of
+from ..files.official import OFFICIAL
+
+
+OWN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}@[0-9a-f]{12}")
+"""A name and the beginning of a digest."""
+
+
+def reference(text: str, *, built_in: Sequence[str] = tuple(OFFICIAL)) -> str:
+    """The data that a text names, as a run stores it.
+
+    Args:
+        text: A name; `name@digest`; or a path, which has a `.` or a `/`, and whose data
+            are kept under the name of the file.
+        built_in: Names that stand for themselves.
+
+    Raises:
+        ConfigError: There are no data of that name.
+        DataError: A file cannot be read or used.
+    """
+    if text in built_in or OWN.fullmatch(text):
+        return text
+    from .description import described, own_names
+
+    if is_path(text):
+        from .adding import add_file
+
+        return add_file(text).reference
+    one_of([*built_in, *own_names()], dataset=text)
+    return described(text).reference
+
+
+def is_own(text: str) -> bool:
+    """Whether a reference is that of data of one's own."""
+    return bool(OWN.fullmatch(text))
+
+
+def is_path(text: str) -> bool:
+    """Whether a text is a path rather than a name."""
+    return "." in text or "/" in text
