@@ -97,7 +97,7 @@ def test_a_bad_value_is_one_sentence_and_code_2(runs, capsys, option, value, sen
         (["sweep", "planted", "width=three"], 2, "width"),
         (["sweep", "planted", "width=0..3"], 2, "`width` must be at least 1"),
         (["data", "fetch", "nonsense"], 2, "nonsense"),
-        (["data", "shred"], 2, "choose list, fetch or verify"),
+        (["data", "shred"], 2, "Valid are: add, list, fetch"),
         (["analyse", "abc"], 1, "There is no folder of runs"),
         (["analyse", "--json"], 2, "Name a run: `overparam analyse RUN`"),
         (["analyse", "abc", "balanc"], 2, "did you mean `balance`?"),
