@@ -137,7 +137,7 @@ def run(rule: VarPro, network: Network, batch: object, n_steps: int):
 
 def ours(problem: Problem, n_steps: int, repeats: int = 4) -> float:
     """Milliseconds per step, fastest repeat, compiled before."""
-    rule = problem.dynamics()
+    rule = problem.dynamics
     assert isinstance(rule, VarPro)
     arguments = (rule, problem.student, problem.batch, n_steps)
     jax.block_until_ready(run(*arguments)[0])
@@ -194,7 +194,7 @@ def agreement() -> list[Row]:
         problem = Problem.of(config(width=128, solver=solver))
         dense = Problem.of(config(width=128, solver="dense"))
         losses = [
-            np.asarray(run(s.dynamics(), s.student, s.batch, 101)[0])
+            np.asarray(run(s.dynamics, s.student, s.batch, 101)[0])
             for s in (problem, dense)
         ]
         worst = float(np.abs(losses[0] - losses[1]).max())

@@ -89,13 +89,12 @@ def test_points_of_circle_and_torus_do_not_depend_on_the_flag(key):
 
 def test_recovery_starts_from_the_same_weights_in_both_precisions():
     from overparam.studies.recovery.problem import Problem
-    from overparam.studies.recovery.training import _initial
 
     common = {"n_samples": 6, "input_dim": 3, "method": "training", "fit": "penalised"}
     starts = []
     for precision in ("float32", "float64"):
         trial = Problem.of(Recovery(precision=precision, **common))
-        starts.append(jax.tree.leaves(_initial(trial, key=jax.random.key(1))))
+        starts.append(jax.tree.leaves(trial.training().network))
     for one, other in zip(*starts, strict=True):
         np.testing.assert_array_equal(one, np.asarray(other, np.float32))
 

@@ -3,7 +3,7 @@
 Standard library only, as every config imports this.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from .checks import written
 from .errors import ConfigError
@@ -67,9 +67,15 @@ def recorded(keep: str, last: int, every: int) -> frozenset[int]:
         last: The end of the run.
         every: Moments between two records; the end is one too.
     """
-    found = {0}
-    for moment in moments(keep, last):
+    return nearest_records([0, *moments(keep, last)], last, every)
+
+
+def nearest_records(found: Iterable[float], last: int, every: int) -> frozenset[int]:
+    """The records nearest to some moments; of two that are as near, the earlier."""
+
+    def nearest(moment: float) -> int:
         below = int(moment // every) * every
         above = min(below + every, last)
-        found.add(below if moment - below <= above - moment else above)
-    return frozenset(found)
+        return below if moment - below <= above - moment else above
+
+    return frozenset(map(nearest, found))

@@ -20,9 +20,8 @@ from overparam.running.execute import execute
 from overparam.store import find_runs, read_run
 from overparam.studies.contract import as_subject
 from overparam.studies.features.config import Features
-from overparam.studies.features.problem import Problem
+from overparam.studies.features.problem import Problem, penalties
 from overparam.studies.features.run import run
-from overparam.studies.features.training import penalties
 from overparam.studies.study import Context
 
 

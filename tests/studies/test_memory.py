@@ -39,13 +39,10 @@ def test_a_size_beyond_memory_is_a_sentence_with_the_bytes(
 
 
 def test_snapshots_beyond_the_records_cost_nothing():
-    from overparam.studies.timescales.run import keep_steps, record_steps
-
     config = STUDIES["timescales"].config_class()(
         n_steps=10, records=6, snapshots=10**12, limits=()
     )
-    steps = record_steps(config)
-    assert keep_steps(config, steps) == frozenset(steps)
+    assert config.keep_steps == frozenset(range(0, 11, 2))
 
 
 def test_a_training_has_no_more_steps_than_its_counter():

@@ -17,7 +17,7 @@ from overparam.store import find_runs, read_run
 from overparam.studies.study import Context
 from overparam.studies.timescales.config import Timescales
 from overparam.studies.timescales.limits import Limits
-from overparam.studies.timescales.run import describe, keep_steps, record_steps, run
+from overparam.studies.timescales.run import describe, record_steps, run
 
 
 SMALL = {
@@ -142,10 +142,10 @@ def test_two_time_scales_tell_their_ratio():
 
 def test_networks_are_kept_at_records(plain):
     steps = record_steps(config())
-    kept = keep_steps(config(), steps)
+    kept = config().keep_steps
     assert kept <= set(steps)
     assert {0, 40} <= kept
-    assert keep_steps(config(keep="17,"), steps) == kept | {
+    assert config(keep="17,").keep_steps == kept | {
         min(steps, key=lambda step: abs(step - 17))
     }
     assert list(plain.kept) == sorted(kept)

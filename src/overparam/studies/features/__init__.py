@@ -27,7 +27,7 @@ STUDY = Study(
     citation="fang2019",
     code=__name__,
     config="Features",
-    gives=("data", "objective"),
+    gives=("data", "objective", "training"),
     published=PUBLISHED,
     # Runs of versions without the rule took the first.
     absent={"subsets": "first"},

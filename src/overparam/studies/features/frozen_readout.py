@@ -25,8 +25,7 @@ from ...training.plan import Plan, Record, Status, Training, has_finite_losses
 from ...training.single import train
 from ..study import Context
 from .measures import neuron_measures
-from .problem import Labelled, Problem
-from .training import descent
+from .problem import Labelled, Problem, descent
 
 
 LOGISTIC_PATH = (1e-5, 1e-4, 1e-3)

@@ -2,18 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Array, Float, Int
 
 from ...data.catalogue import load_data
 from ...data.dataset import Dataset, Split
 from ...data.parts import check_classes, classes_of, hold_out, take
-from ...data.source import Batch
+from ...data.source import Batch, Table
 from ...data.train_test import TrainTest
+from ...dynamics.descent import Descent
+from ...dynamics.optimisers.decoupled import decoupled
+from ...dynamics.optimisers.schedules import StepDecay
 from ...errors import ConfigError
 from ...keys import purpose_key
 from ...memory import Need, check_memory, itemsize
@@ -24,7 +29,12 @@ from ...networks.standardised import StandardisedTwoLayer, with_moments
 from ...networks.two_layer import TwoLayer
 from ...objectives.losses import cross_entropy
 from ...objectives.objective import Objective
+from ...objectives.penalties import L2Penalty
+from ...training.plan import Plan, Training
 from .config import Features
+
+
+OPTIMISERS = {"adam": optax.adam, "sgd": optax.sgd}
 
 
 class Labelled(eqx.Module):
@@ -121,6 +131,41 @@ class Problem:
             stop_gradient_moments=config.stop_gradient_moments,
         )
 
+    @property
+    def stages(self) -> list[range]:
+        """Epochs in which all layers move, cut where neurons are drawn anew."""
+        last = self.config.epochs_of_all
+        every = self.config.repopulate_every or max(last, 1)
+        starts = range(0, max(last, 1), every)
+        return [range(start, min(start + every, last)) for start in starts]
+
+    def training(self, network: Network, epochs: range) -> tuple[Training, Plan]:
+        """The training of all layers in some epochs, from a network."""
+        config, per_epoch = self.config, self.steps_per_epoch
+        batches = purpose_key(config.seed, "batches")
+        if epochs.start:
+            batches = jax.random.fold_in(batches, epochs.start)
+        # The start of a later stage is the end of the one before, with neurons drawn
+        # anew.
+        first = epochs.start + (epochs.start > 0)
+        kept = [e for e in config.kept_epochs if first <= e <= epochs.stop]
+        training = Training(
+            dynamics=descent(config, network, per_epoch, parts=("weights", "readout")),
+            network=network,
+            source=Table(self.train.x, self.train.y),
+            key=purpose_key(config.seed, "training"),
+            data_key=batches,
+            record_start=epochs.start == 0,
+            keep_steps=[(epoch - epochs.start) * per_epoch for epoch in kept],
+            keep_as=lambda network: frozen(network, self.train.x),
+        )
+        plan = Plan(
+            n_steps=len(epochs) * per_epoch,
+            batch_size=config.batch_size,
+            record_every=per_epoch,
+        )
+        return training, plan
+
 
 def data(config: Features, stored: Mapping[str, np.ndarray]) -> TrainTest:
     """The images; labels that were permuted as a check are as they were."""
@@ -143,6 +188,21 @@ def objective(config: Features) -> Objective:
     return Objective(
         loss=cross_entropy, name="cross-entropy", penalty="l2", penalties=penalties
     )
+
+
+def training(config: Features) -> tuple[Training, Plan]:
+    """The training of all layers.
+
+    Raises:
+        ConfigError: If only the readout moved, or neurons were drawn anew on the way.
+    """
+    problem = Problem.of(config)
+    first, *others = problem.stages
+    if not first:
+        raise ConfigError("Only the readout was fitted: no layers were trained.")
+    if others:
+        raise ConfigError("Neurons were drawn anew on the way: it is no one training.")
+    return problem.training(problem.initial_network(), first)
 
 
 def _arrays(config: Features, input_dim: int, n_classes: int) -> list[Need]:
@@ -192,3 +252,58 @@ def _split(config: Features, dataset: Dataset) -> tuple[Split, Split]:
             f"{config.batch_size}."
         )
     return train, validation
+
+
+def descent(
+    config: Features, network: Network, per_epoch: int, *, parts: tuple[str, ...]
+) -> Descent:
+    """The training rule of a config for some parts of the network."""
+    name = config.optimiser if "weights" in parts else config.readout
+    optimiser: Any = OPTIMISERS[name]
+    passed = 0 if "weights" in parts else config.epochs_before_readout
+    rate: Any = config.learning_rate * config.decay**passed
+    if config.decay != 1:
+        rate = StepDecay(rate, config.decay, per_epoch)
+    settings: dict[str, Any] = {"learning_rate": rate}
+    coefficients = penalties(config, network, parts)
+    penalty = L2Penalty(coefficients) if any(coefficients.values()) else None
+    if config.penalty_form == "decoupled" and penalty is not None:
+        optimiser = _decoupled_by_name(name)
+        settings["coefficients"] = dict(penalty.coefficients)
+        penalty = None
+    return Descent(
+        "cross-entropy",
+        optimiser,
+        penalty=penalty,
+        trained=parts,
+        **settings,
+    )
+
+
+def penalties(
+    config: Features, network: Network, parts: tuple[str, ...]
+) -> Mapping[str, float]:
+    r"""Coefficients of the squared norms: $c_w / m$ and $c_u s^2 / K$.
+
+    The output scale $s$ enters squared, so that the penalty of a function does not
+    depend on how its scale is shared between $s$ and the readout.
+    """
+    width, n_classes = network.readout.shape
+    coefficients = {
+        "weights": config.feature_penalty / width,
+        "readout": config.readout_penalty * network.scale**2 / n_classes,
+    }
+    return {part: coefficients[part] for part in parts}
+
+
+_DECOUPLED = {
+    name: lambda learning_rate, coefficients, name=name: decoupled(
+        learning_rate, optimiser=name, coefficients=coefficients
+    )
+    for name in OPTIMISERS
+}
+
+
+def _decoupled_by_name(name: str) -> Any:
+    # One function object per name, so that the compiled step is found again.
+    return _DECOUPLED[name]

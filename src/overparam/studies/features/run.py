@@ -2,22 +2,29 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import jax
 import numpy as np
 
-from ...training.plan import Record, Status
+from ...analysis.resampling.laws import sampling_law
+from ...analysis.resampling.repopulation import repopulate
+from ...keys import purpose_key
+from ...networks.network import Network
+from ...training.plan import Record, Status, Trajectory
+from ...training.single import train
 from ..study import Context, Outcome
 from .config import Features
 from .frozen_readout import fit_readout
-from .problem import Problem, frozen
-from .training import penalties, train_all
+from .measures import measures
+from .problem import Problem, frozen, penalties
 
 
 def run(config: Features, context: Context) -> Outcome:
     """Train or solve one network and measure it on all splits."""
     problem = Problem.of(config)
-    trajectory = train_all(problem, context)
+    trajectory = _train_all(problem, context)
     records = [{"phase": 0.0} | record for record in trajectory.records]
     network, status, facts = trajectory.network, trajectory.status, {}
     network = frozen(network, problem.train.x)
@@ -33,6 +40,41 @@ def run(config: Features, context: Context) -> Outcome:
         kept=trajectory.kept,
         notes=_notes(config, records, status, facts),
     )
+
+
+def _train_all(problem: Problem, context: Context) -> Trajectory:
+    """All records and all kept networks of training all layers, and the last state."""
+    network = problem.initial_network()
+    records, kept, trajectory = [], {}, None
+    for number, epochs in enumerate(problem.stages):
+        if trajectory is not None:
+            network = _repopulated(problem, trajectory.network, number)
+        training, plan = problem.training(network, epochs)
+        training = replace(
+            training,
+            observe=lambda step, network: measures(
+                frozen(network, problem.train.x), problem
+            ),
+        )
+        name = f"training-{epochs.start}" if epochs.start else "training"
+        trajectory = train(training, plan, watch=context.watch(name))
+        moved = epochs.start * problem.steps_per_epoch
+        records += [r | {"step": r["step"] + moved} for r in trajectory.records]
+        kept |= {step + moved: found for step, found in trajectory.kept.items()}
+        if trajectory.status == "diverged":
+            break
+    assert trajectory is not None
+    return replace(trajectory, records=records, kept=kept)
+
+
+def _repopulated(problem: Problem, network: Network, number: int) -> Network:
+    """The network with neurons drawn anew; its moments are those of the batch again."""
+    config, x = problem.config, problem.train.x
+    law = sampling_law(frozen(network, x), "importance", data=x)
+    key = jax.random.fold_in(purpose_key(config.seed, "repopulation"), number)
+    drawn = repopulate(network, law, jitter=config.jitter, key=key)
+    assert isinstance(drawn, Network)
+    return drawn
 
 
 def describe(config: Features) -> dict[str, Any]:

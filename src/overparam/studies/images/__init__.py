@@ -25,7 +25,7 @@ STUDY = Study(
     citation="barboni2025",
     code=__name__,
     config="Images",
-    gives=("data", "objective"),
+    gives=("data", "objective", "training"),
     published=PUBLISHED,
     shapes=(
         "problem",

@@ -11,7 +11,7 @@ import optax
 from ...data.catalogue import load_data
 from ...data.dataset import Split
 from ...data.parallel import over_devices
-from ...data.source import Batch, Source
+from ...data.source import Batch
 from ...data.sources.augment import RESNET_NORMALISATION, ImageSource
 from ...data.train_test import TrainTest
 from ...dynamics.descent import Descent
@@ -26,6 +26,7 @@ from ...objectives.batch_loss import BatchLoss
 from ...objectives.class_loss import ClassSquares, readout_penalty
 from ...objectives.objective import Objective
 from ...readouts.rules import EpochMean, Gram, ReadoutRule, Running
+from ...training.plan import Plan, Training
 from .config import Images
 
 
@@ -101,10 +102,6 @@ class Problem:
             dtype=config.precision,
         )
 
-    def source(self) -> Source:
-        """The training images, spread over the devices there are."""
-        return over_devices(self.images, batch_size=self.config.batch_size)
-
     @property
     def steps_per_epoch(self) -> int:
         """Full batches of one pass."""
@@ -134,6 +131,27 @@ class Problem:
             shampoo if config.dynamics == "shampoo" else optax.sgd,
             penalty=readout_penalty(self.network),
             **settings,
+        )
+
+    def training(self) -> Training:
+        """What the loop trains."""
+        config = self.config
+        return Training(
+            dynamics=self.dynamics(),
+            network=self.network,
+            source=over_devices(self.images, batch_size=config.batch_size),
+            key=purpose_key(config.seed, "training"),
+            data_key=purpose_key(config.seed, "batches"),
+            record_start=True,
+            keep_steps=[epoch * self.steps_per_epoch for epoch in config.kept_epochs],
+        )
+
+    def plan(self) -> Plan:
+        """How long to train and how often to look."""
+        return Plan(
+            n_steps=self.config.total_epochs * self.steps_per_epoch,
+            batch_size=self.config.batch_size,
+            record_every=self.steps_per_epoch,
         )
 
     def _rule(self) -> ReadoutRule:
@@ -178,3 +196,9 @@ def data(config: Images, stored: Mapping[str, np.ndarray]) -> TrainTest:
 def objective(config: Images) -> Objective:
     """Squares of classes over the penalty, and half the mean square of the readout."""
     return Objective(loss=ClassSquares(config.penalty), name="squared", penalty="ridge")
+
+
+def training(config: Images) -> tuple[Training, Plan]:
+    """The network's training."""
+    problem = Problem.of(config)
+    return problem.training(), problem.plan()

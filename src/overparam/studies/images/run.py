@@ -1,13 +1,13 @@
 """The runs of the study `images`: a residual network on CIFAR."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax
 import numpy as np
 
-from ...keys import purpose_key
 from ...progress import duration
-from ...training.plan import Plan, Training, Trajectory
+from ...training.plan import Trajectory
 from ...training.single import train
 from ..study import Context, Outcome
 from .config import Images
@@ -24,25 +24,12 @@ SECONDS_PER_IMAGE = 5.6e-3
 def run(config: Images, context: Context) -> Outcome:
     """Train one network and evaluate it after every epoch."""
     problem = Problem.of(config)
-    per_epoch = problem.steps_per_epoch
-    trajectory = train(
-        Training(
-            dynamics=problem.dynamics(),
-            network=problem.network,
-            source=problem.source(),
-            key=purpose_key(config.seed, "training"),
-            data_key=purpose_key(config.seed, "batches"),
-            observe=lambda step, network: measure(problem, network),
-            record_start=True,
-            keep_steps=[
-                epoch * problem.steps_per_epoch for epoch in config.kept_epochs
-            ],
-        ),
-        _plan(problem),
-        watch=context.watch(),
+    training = replace(
+        problem.training(), observe=lambda step, network: measure(problem, network)
     )
+    trajectory = train(training, problem.plan(), watch=context.watch())
     columns = _with_whole_loss(trajectory.columns())
-    columns["epoch"] = columns["step"] / per_epoch
+    columns["epoch"] = columns["step"] / problem.steps_per_epoch
     return Outcome(
         status=trajectory.status,
         metrics=columns,
@@ -50,14 +37,6 @@ def run(config: Images, context: Context) -> Outcome:
         network=trajectory.network,
         kept=trajectory.kept,
         notes=_notes(config, trajectory, problem),
-    )
-
-
-def _plan(problem: Problem) -> Plan:
-    return Plan(
-        n_steps=problem.config.total_epochs * problem.steps_per_epoch,
-        batch_size=problem.config.batch_size,
-        record_every=problem.steps_per_epoch,
     )
 
 
@@ -73,7 +52,7 @@ def _with_whole_loss(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def describe(config: Images) -> dict[str, Any]:
     """Facts known before training."""
     problem = Problem.of(config)
-    _plan(problem)  # Refuses what could not be trained.
+    problem.plan()  # Refuses what could not be trained.
     images = config.total_epochs * len(problem.parts.train)
     return {
         "training, validation and test images": (

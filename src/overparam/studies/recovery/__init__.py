@@ -8,6 +8,6 @@ STUDY = Study(
     citation="wang2022",
     code=__name__,
     config="Recovery",
-    gives=("data", "teacher", "objective"),
+    gives=("data", "teacher", "objective", "training"),
     shapes=("n_samples", "input_dim", "network", "program", "method", "width"),
 )

@@ -1,11 +1,15 @@
 """Data, planted model and activation patterns of one problem."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+import optax
+from jaxtyping import Float, PRNGKeyArray
 
 from ...analysis.subject import Teacher
 from ...convex.programs.patterns import (
@@ -18,15 +22,24 @@ from ...convex.programs.patterns import (
 )
 from ...convex.programs.program import Program, convex_program, with_bias
 from ...convex.recovery.planted import PlantedWeights, plant
-from ...data.source import Batch
+from ...data.source import Batch, Table
 from ...data.sources.designs import design_matrix, draw_alive, generator, label_noise
 from ...data.sources.designs import planted_directions as draw_directions
 from ...data.train_test import TrainTest
+from ...drawing import host_uniform
+from ...dynamics.descent import Descent
+from ...dynamics.optimisers.sign import sign_descent
+from ...errors import ConfigError
 from ...keys import purpose_key
 from ...memory import check_memory
-from ...networks.two_layer import TwoLayer
+from ...networks.network import Network
+from ...networks.skip_neuron import SkipNeuron
+from ...networks.two_layer import NormalisedTwoLayer, TwoLayer
+from ...networks.view import two_layer_view
 from ...objectives.losses import half_sum_of_squares
 from ...objectives.objective import Objective
+from ...objectives.penalties import L2Penalty, ReadoutNorm
+from ...training.plan import Plan, Training
 from .config import Recovery
 
 
@@ -108,6 +121,43 @@ class Problem:
         """The planted model in the coordinates of the programme."""
         return plant(program, self.directions)
 
+    def training(self) -> Training:
+        """What the loop trains.
+
+        Raises:
+            ConfigError: If the optimum is found by a solver.
+        """
+        config = self.config
+        if config.method != "training":
+            raise ConfigError(
+                f"The run had no training: it is a convex programme ({config.solver})."
+            )
+        network = _initial(self, key=purpose_key(config.seed, "initialisation"))
+        dtype = network.readout.dtype
+        return Training(
+            dynamics=_descent(config),
+            network=network,
+            source=Table(
+                jnp.asarray(self.x, dtype), jnp.asarray(self.y[:, None], dtype)
+            ),
+            key=purpose_key(config.seed, "training"),
+            record_start=True,
+            keep_steps=config.keep_steps,
+            keep_as=self.at_rest,
+        )
+
+    def plan(self) -> Plan:
+        """How long to train and how often to look."""
+        return Plan(
+            n_steps=self.config.n_steps,
+            batch_size=self.config.n_samples,
+            record_every=self.config.record_every,
+        )
+
+    def at_rest(self, network: Network) -> TwoLayer:
+        """A network under training as ReLU neurons and a linear one."""
+        return two_layer_view(network, self.x).plain()
+
 
 def _design(config: Recovery, purpose: str, n: int) -> Float[np.ndarray, "n d"]:
     x = design_matrix(
@@ -169,3 +219,51 @@ def objective(config: Recovery) -> Objective:
         # Normalised neurons pay the size of their outputs.
         penalties={"readout": beta} if normalised else dict.fromkeys(fields, beta / 2),
     )
+
+
+def training(config: Recovery) -> tuple[Training, Plan]:
+    """The network's training."""
+    problem = Problem.of(config)
+    return problem.training(), problem.plan()
+
+
+def _initial(problem: Problem, *, key: PRNGKeyArray) -> Network:
+    """PyTorch's default: uniform weights in +-1/sqrt(fan in)."""
+    config, dtype = problem.config, jnp.dtype(problem.config.precision)
+    width, dimension = config.width or config.n_samples + 1, problem.x.shape[1]
+    shapes = {
+        "weights": (dimension, width),
+        "readout": (width, 1),
+        "skip_weights": (dimension, 1),
+        "skip_readout": (1, 1),
+    }
+    drawn = {
+        name: jnp.asarray(host_uniform(part, shape, -1, 1) / math.sqrt(shape[0]), dtype)
+        for part, (name, shape) in zip(
+            jax.random.split(key, 4), shapes.items(), strict=True
+        )
+    }
+    if config.network == "skip":
+        readout = jnp.concatenate([drawn["readout"], drawn["skip_readout"]])
+        return SkipNeuron(
+            weights=drawn["weights"],
+            skip_weights=drawn["skip_weights"],
+            readout=readout,
+        )
+    kind = NormalisedTwoLayer if config.network == "normalised" else TwoLayer
+    return kind(weights=drawn["weights"], readout=drawn["readout"])
+
+
+def _descent(config: Recovery) -> Descent:
+    loss, rate = "half-sum-of-squares", config.learning_rate
+    if config.legacy:
+        return Descent(loss, sign_descent, learning_rate=rate)
+    beta = config.beta or 0.0
+    parts = ["weights", "readout"]
+    if config.network == "skip":
+        parts.append("skip_weights")
+    penalty: Any = L2Penalty(dict.fromkeys(parts, beta / 2))
+    if config.network == "normalised":
+        # Input weights are not penalised, because their scale has no effect.
+        penalty = ReadoutNorm(beta)
+    return Descent(loss, optax.adam, penalty=penalty, learning_rate=rate)

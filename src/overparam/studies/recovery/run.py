@@ -1,11 +1,13 @@
 """The runs of the study `recovery`: one trial each."""
 
-import dataclasses
 import time
+from dataclasses import replace
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
+from ...convex.certificates.certificate import certify_network
 from ...convex.maps import predict, to_network
 from ...convex.programs.program import Program
 from ...convex.recovery.decision import Decision, decide_recovery, distance_range
@@ -17,10 +19,13 @@ from ...convex.solvers.interior_point import solve
 from ...convex.solvers.reference import solve_reference
 from ...convex.solvers.solution import Solution, assess
 from ...errors import SolverError
+from ...networks.network import Network
+from ...networks.two_layer import TwoLayer
+from ...training.plan import Record
+from ...training.single import train
 from ..study import Context, Outcome
 from .config import Recovery
 from .problem import Problem
-from .training import train_trial
 
 
 # Blocks with less than this fraction of the largest norm do not count as active.
@@ -35,7 +40,7 @@ def run(config: Recovery, context: Context) -> Outcome:
     """Draw one problem, find its optimum and decide whether it is the planted model."""
     problem = Problem.of(config)
     if config.method == "training":
-        return train_trial(problem, context)
+        return _train_trial(problem, context)
     if config.method == "condition":
         return _condition_only(problem)
     return _solve_trial(problem)
@@ -51,6 +56,66 @@ def describe(config: Recovery) -> dict[str, Any]:
         ),
         "an all-ones pattern exists": problem.all_ones is not None,
         "norm of the labels": float(np.linalg.norm(problem.y)),
+    }
+
+
+def _train_trial(problem: Problem, context: Context) -> Outcome:
+    """Train a network of the trial's kind and bound its distance to the optimum."""
+    config = problem.config
+    training = replace(
+        problem.training(), observe=lambda step, network: _measure(problem, network)
+    )
+    trajectory = train(training, problem.plan(), watch=context.watch())
+    trained = problem.at_rest(trajectory.network)
+    return Outcome(
+        status=trajectory.status,
+        metrics=trajectory.columns(),
+        summary={
+            "distance_low": trajectory.final("distance"),
+            "distance_high": trajectory.final("distance"),
+            "test_error": trajectory.final("rms_test_error"),
+            "all_ones_pattern_exists": problem.all_ones is not None,
+            "samples_per_dimension": config.n_samples / config.input_dim,
+        }
+        | ({} if trajectory.status == "diverged" else _optimality(problem, trained)),
+        arrays={"x": problem.x, "y": problem.y, "planted": problem.directions},
+        network=trained,
+        kept=trajectory.kept,
+    )
+
+
+def _measure(problem: Problem, network: Network) -> Record:
+    trained = problem.at_rest(network)
+    inputs = problem.test_inputs()
+    outputs = np.asarray(
+        trained(jnp.asarray(inputs, trained.readout.dtype))[:, 0], np.float64
+    )
+    norm = float(np.linalg.norm(outputs - problem.target(inputs)))
+    record = {"rms_test_error": norm / np.sqrt(len(inputs))}
+    if trained.skip:
+        skip = np.asarray(trained.readout[trained.weights.shape[1] :, 0], np.float64)
+        record["distance"] = float(np.linalg.norm(skip - problem.directions[0]))
+    return record
+
+
+def _optimality(problem: Problem, trained: TwoLayer) -> dict[str, Any]:
+    """How far the network is from the optimum of its own penalised problem."""
+    if problem.config.beta is None:
+        return {}
+    found = certify_network(
+        trained,
+        problem.x,
+        problem.y,
+        penalty=problem.config.beta,
+        patterns=problem.patterns(),
+        normalised=problem.config.network == "normalised",
+    )
+    return {
+        "objective": found.objective,
+        "lower_bound": found.lower,
+        "relative_gap": found.gap,
+        "tier": found.tier,
+        "best_known": found.best_known,
     }
 
 
@@ -111,7 +176,7 @@ def _condition(problem: Problem, program: Program, planted: PlantedWeights) -> I
     """The isometry condition, which an all-ones pattern of a skip network breaks."""
     condition = neural_isometry(program, planted)
     if program.merged_all_ones:
-        return dataclasses.replace(condition, independent=False)
+        return replace(condition, independent=False)
     return condition
 
 
@@ -171,7 +236,7 @@ def _decide(
 
 def _equality(program: Program) -> Program:
     """The minimum-norm programme, which the conditions speak about."""
-    return dataclasses.replace(program, penalty=None)
+    return replace(program, penalty=None)
 
 
 def _facts(problem: Problem, program: Program, condition: Isometry) -> dict[str, Any]:

@@ -8,7 +8,7 @@ STUDY = Study(
     citation="barboni2025",
     code=__name__,
     config="Timescales",
-    gives=("data", "teacher", "objective"),
+    gives=("data", "teacher", "objective", "training"),
     shapes=(
         "problem",
         "feature",

@@ -9,7 +9,7 @@ from tyro.conf import arg
 from ...checks import at_least, finite, positive, seeds
 from ...errors import ConfigError
 from ...field_values import typed
-from ...keeping import moments
+from ...keeping import moments, nearest_records
 from ...memory import Need
 from ...spellings import first_stored, takes_first_spellings
 
@@ -19,6 +19,9 @@ TORUS_FEATURES = ("laplace", "gaussian", "cosine")
 
 PARTICLES_PER_HARMONIC = 30
 """Particles that the projected diffusion needs per harmonic."""
+
+PAPER_STEPS = (0, 100, 1000, 5000, 10000)
+"""Steps at which the paper draws densities."""
 
 SLOW_RATIO = 10.0
 """Ratio of the two time scales below which the readout is not fast."""
@@ -239,3 +242,12 @@ class Timescales:
     def record_every(self) -> int:
         """Steps between two records."""
         return max(1, math.ceil(self.n_steps / (self.records - 1)))
+
+    @property
+    def keep_steps(self) -> frozenset[int]:
+        """Steps of the records whose networks are kept: those asked for, the paper's,
+        the first and the last."""
+        last, every = self.n_steps, self.record_every
+        paper = [step for step in PAPER_STEPS if step <= last]
+        asked = [*moments(self.keep, last), *moments(str(self.snapshots), last)]
+        return nearest_records([*asked, *paper, last], last, every)

@@ -34,13 +34,12 @@ class Observer:
     """Columns of every record."""
 
     problem: Problem
-    dynamics: VarPro | TwoTimescale
     limits: Limits
     _self_term: float | None = None
 
     def observe(self, step: int, network: Network) -> Record:
         """Risk with the network's own optimal readout, readout and distances."""
-        found = _projected_record(self.dynamics, network, self.problem.batch)
+        found = _projected_record(self.problem.dynamics, network, self.problem.batch)
         points = np.asarray(network.weights.T, np.float64)  # pyright: ignore
         time = step * self.problem.config.time_step
         projected = {name: float(value) for name, value in found.items()}

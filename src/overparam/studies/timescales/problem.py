@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -18,6 +20,7 @@ from ...data.sources.circle import (
     unit_vectors,
 )
 from ...data.train_test import TrainTest
+from ...data.whole import Whole
 from ...drawing import host_normal, host_uniform
 from ...dynamics.projection import Ridge, normalise
 from ...dynamics.two_timescale import TwoTimescale
@@ -34,6 +37,7 @@ from ...readouts.circle.moments import PopulationMoments, SampledMoments
 from ...readouts.circle.problem import CircleProblem, prefix_problem
 from ...readouts.problem import MakeProblem, blocked_problem
 from ...readouts.solvers import Direct, Solver, StaleConjugate
+from ...training.plan import Plan, Training
 from .config import Timescales
 
 
@@ -64,6 +68,7 @@ class Problem:
             student=network(config, student_points(config), readout=0.0),
         )
 
+    @cached_property
     def dynamics(self) -> VarPro | TwoTimescale:
         """The training rule."""
         config = self.config
@@ -87,6 +92,35 @@ class Problem:
             retract=retract,
         )
 
+    @cached_property
+    def start(self) -> Network:
+        """The student before training, with its own optimal readout."""
+        return self.project(self.student)
+
+    def project(self, network: Network) -> Network:
+        """The same features with their own optimal readout."""
+        return _project(self.dynamics, network, self.batch)
+
+    def training(self) -> Training:
+        """What the loop trains."""
+        return Training(
+            dynamics=self.dynamics,
+            network=self.start,
+            source=Whole(self.batch),
+            key=purpose_key(self.config.seed, "training"),
+            record_start=True,
+            keep_steps=self.config.keep_steps,
+            keep_as=self.project,
+        )
+
+    def plan(self) -> Plan:
+        """How long to train and how often to look."""
+        return Plan(
+            n_steps=self.config.n_steps,
+            batch_size=self.config.n_samples,
+            record_every=self.config.record_every,
+        )
+
     def make_problem(self) -> MakeProblem:
         """How network and batch make the readout's problem."""
         if not self.uses_moments:
@@ -100,6 +134,11 @@ class Problem:
 
     def _solver(self) -> Solver:
         return StaleConjugate() if self.config.solver == "cg" else Direct()
+
+
+@eqx.filter_jit
+def _project(dynamics: VarPro | TwoTimescale, network: Network, batch: Any) -> Network:
+    return dynamics.project(network, batch)
 
 
 def uses_moments(config: Timescales) -> bool:
@@ -195,3 +234,9 @@ def objective(config: Timescales) -> Objective:
         penalty="ridge",
         penalties={"readout": 1 / (2 * config.width)},
     )
+
+
+def training(config: Timescales) -> tuple[Training, Plan]:
+    """The student's training."""
+    problem = Problem.of(config)
+    return problem.training(), problem.plan()

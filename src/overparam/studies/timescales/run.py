@@ -1,19 +1,16 @@
 """The runs of the study `timescales`."""
 
+from dataclasses import replace
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from ...data.whole import Whole
 from ...dynamics.two_timescale import TwoTimescale, largest_stable_ratio
 from ...errors import ConfigError, SolverError
-from ...keeping import moments
-from ...keys import purpose_key
 from ...networks.network import Network
 from ...readouts.circle.stability import largest_eigenvalue, stable_time_step
-from ...training.plan import Plan, Training, Trajectory
+from ...training.plan import Trajectory
 from ...training.single import train
 from ..study import Context, Outcome
 from .config import LEAST_PENALTY, SLOW_RATIO, Timescales
@@ -22,9 +19,6 @@ from .observer import Observer
 from .problem import Problem
 
 
-PAPER_SNAPSHOTS = (0, 100, 1000, 5000, 10000)
-"""Steps at which the paper draws densities."""
-
 MOST_RISES = 0.01
 """Fraction of steps in which the risk may rise before a note says so."""
 
@@ -32,30 +26,17 @@ MOST_RISES = 0.01
 def run(config: Timescales, context: Context) -> Outcome:
     """Train the features and compare them with the teacher and the limits."""
     problem = Problem.of(config)
-    dynamics = problem.dynamics()
-    start = project(dynamics, problem.student, problem.batch)
-    check_readout(config, start)
-    if isinstance(dynamics, TwoTimescale):
-        check_ratio(config, problem, start)
+    check_readout(config, problem.start)
+    if isinstance(problem.dynamics, TwoTimescale):
+        check_ratio(problem)
     steps = record_steps(config)
     # The limits come first: a fault in them must not cost a training.
     limits = Limits.of(config, steps)
-    observer = Observer(problem=problem, dynamics=dynamics, limits=limits)
-    trajectory = train(
-        Training(
-            dynamics=dynamics,
-            network=start,
-            source=Whole(problem.batch),
-            key=purpose_key(config.seed, "training"),
-            observe=observer.observe,
-            until=observer.until,
-            record_start=True,
-            keep_steps=keep_steps(config, steps),
-            keep_as=lambda network: project(dynamics, network, problem.batch),
-        ),
-        _plan(config),
-        watch=context.watch(),
+    observer = Observer(problem=problem, limits=limits)
+    training = replace(
+        problem.training(), observe=observer.observe, until=observer.until
     )
+    trajectory = train(training, problem.plan(), watch=context.watch())
     columns = trajectory.columns()
     return Outcome(
         status=trajectory.status,
@@ -63,48 +44,16 @@ def run(config: Timescales, context: Context) -> Outcome:
         summary=_summary(config, trajectory, limits),
         arrays={"teacher": problem.teacher.astype(np.float32)}
         | limits.arrays(np.searchsorted(np.asarray(steps), list(trajectory.kept))),
-        network=project(dynamics, trajectory.network, problem.batch),
+        network=problem.project(trajectory.network),
         kept=trajectory.kept,
-        notes=[*_notes(config, trajectory, start), *limits.notes()],
+        notes=[*_notes(config, trajectory, problem.start), *limits.notes()],
     )
-
-
-def _plan(config: Timescales) -> Plan:
-    return Plan(
-        n_steps=config.n_steps,
-        batch_size=config.n_samples,
-        record_every=config.record_every,
-    )
-
-
-@eqx.filter_jit
-def project(dynamics: Any, network: Network, batch: Any) -> Network:
-    """The same features with their own optimal readout."""
-    return dynamics.project(network, batch)
 
 
 def record_steps(config: Timescales) -> list[int]:
     """Steps of the records: evenly spaced, and the last one."""
     steps = list(range(0, config.n_steps, config.record_every))
     return [*steps, config.n_steps]
-
-
-def keep_steps(config: Timescales, steps: list[int]) -> frozenset[int]:
-    """Records whose networks are kept: those asked for, and the paper's."""
-    # Twice as many as there are records meet every one of them.
-    even = np.linspace(0, config.n_steps, min(config.snapshots, 2 * len(steps)))
-    wanted = [
-        *even,
-        *PAPER_SNAPSHOTS,
-        *moments(config.keep, config.n_steps),
-        config.n_steps,
-    ]
-    grid = np.asarray(steps)
-    return frozenset(
-        int(grid[np.argmin(np.abs(grid - step))])
-        for step in wanted
-        if step <= config.n_steps
-    )
 
 
 def check_readout(config: Timescales, network: Network) -> None:
@@ -121,15 +70,16 @@ def check_readout(config: Timescales, network: Network) -> None:
         )
 
 
-def check_ratio(config: Timescales, problem: Problem, network: Network) -> None:
+def check_ratio(problem: Problem) -> None:
     """The explicit readout is stable at the start.
 
     Raises:
         ConfigError: If it is not; the sentence names the limit.
     """
+    config = problem.config
     if config.inner == "implicit":
         return
-    top = largest_eigenvalue(problem.make_problem(), network, problem.batch)
+    top = largest_eigenvalue(problem.make_problem(), problem.start, problem.batch)
     limit = largest_stable_ratio(
         top, penalty=config.penalty, time_step=config.time_step
     )
@@ -142,9 +92,9 @@ def check_ratio(config: Timescales, problem: Problem, network: Network) -> None:
 
 def describe(config: Timescales) -> dict[str, Any]:
     """Facts known before training: the first risk, the stable step, the ratio."""
-    _plan(config)  # Refuses what could not be trained.
     problem = Problem.of(config)
-    start = project(problem.dynamics(), problem.student, problem.batch)
+    problem.plan()  # Refuses what could not be trained.
+    start = problem.start
     facts: dict[str, Any] = {
         "largest kernel eigenvalue at the start": largest_eigenvalue(
             problem.make_problem(), start, problem.batch
