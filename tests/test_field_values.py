@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from overparam.cli.main import run_command
 from overparam.errors import ConfigError
 from overparam.studies.registry import STUDIES
+from overparam.studies.timescales.config import Timescales
 
 
 CONFIGS = [study.config_class() for study in STUDIES.values()]
@@ -38,3 +40,21 @@ def test_numbers_of_numpy_are_those_of_python(kind):
     config = kind(seed=np.int64(3))
     assert config == kind(seed=3)
     assert type(config.seed) is int
+
+
+@pytest.mark.parametrize("problem", ["cifar10", "cifar100"])
+def test_a_choice_of_another_study_is_told(problem, capsys):
+    sentence = (
+        f"`problem` must be one of circle, torus, got {problem} (which the study "
+        "`images` takes)."
+    )
+    with pytest.raises(ConfigError) as error:
+        Timescales(problem=problem)
+    assert str(error.value) == sentence
+    for words in (
+        ["run", "timescales", "--problem", problem],
+        ["describe", "timescales", f"--problem={problem}"],
+        ["sweep", "timescales", f"problem={problem}"],
+    ):
+        assert run_command(words) == 2
+        assert sentence in capsys.readouterr().err

@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from .catalogue import STUDIES, load
 from .checks import MOST, written
 from .errors import ConfigError
 from .spellings import as_spelled, first_spellings
@@ -75,7 +76,7 @@ def converted(value: Any, kind: Any, *, name: str) -> Any:
     try:
         return _convert(value, kind)
     except _NOT_OF_THE_KIND:
-        hint = _suggestion(value, kind)
+        hint = _suggestion(value, kind, name)
         message = f"`{name}` must be {described(kind)}, got {written(value)}{hint}."
         raise ConfigError(message) from None
 
@@ -269,19 +270,30 @@ def _says_none(value: Any) -> bool:
     return isinstance(value, str) and value.lower() == "none"
 
 
-def _suggestion(value: Any, kind: Any) -> str:
+def _suggestion(value: Any, kind: Any, name: str) -> str:
     whole = isinstance(value, int) and not isinstance(value, bool)
     if isinstance(value, str):
         whole = value.isascii() and value.lstrip("+-").isdecimal()
     if whole and int in _alternatives(kind):
         return f" (at most {MOST} = 2^63 - 1)"
-    if not isinstance(value, str):
+    choices = _choices(kind)
+    if not isinstance(value, str) or not choices:
         return ""
-    choices = [
+    near = difflib.get_close_matches(value, choices, n=1)
+    if near:
+        return f" (did you mean {near[0]}?)"
+    for study, place in STUDIES.items():
+        hints = typing.get_type_hints(load(place).config_class())
+        if value in _choices(hints.get(name)):
+            return f" (which the study `{study}` takes)"
+    return ""
+
+
+def _choices(kind: Any) -> list[str]:
+    """What a field takes that has a list of choices."""
+    return [
         str(choice)
         for k in _alternatives(kind)
         if typing.get_origin(k) is typing.Literal
         for choice in typing.get_args(k)
     ]
-    near = difflib.get_close_matches(value, choices, n=1)
-    return f" (did you mean {near[0]}?)" if near else ""

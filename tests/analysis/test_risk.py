@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from overparam.analysis import ExactRisk
+from overparam.analysis.contract import Contract, Teacher
 from overparam.analysis.risk import EmpiricalLoss, judged
-from overparam.analysis.subject import Contract, Subject, Teacher
+from overparam.analysis.subject import Subject
 from overparam.data import Batch
 from overparam.data.train_test import TrainTest
 from overparam.errors import ConfigError

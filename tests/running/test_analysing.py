@@ -1,6 +1,7 @@
 """Analyses from Python: of stored runs as on the command line, and of any network."""
 
 import dataclasses
+import json
 
 import equinox as eqx
 import jax
@@ -10,6 +11,7 @@ import pytest
 from jaxtyping import Array, Float
 
 import overparam as op
+from overparam.analysis.catalogue import ANALYSES
 from overparam.cli.main import run_command
 from overparam.data import Batch, Dataset, Split
 from overparam.data.files.official import Normalisation
@@ -70,6 +72,32 @@ def test_a_run_has_the_findings_of_the_command_line(run, capsys):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert f"{next(iter(findings.summary))} " in capsys.readouterr().out
     assert set(findings.figures) == {"surplus"}
+
+
+def test_without_a_name_it_lists_what_applies_as_the_command_line(run, capsys):
+    table = run.analyse().tables["analyses"]
+    root = run.stored.path.parents[1]
+    command = ["analyse", run.stored.id, "--runs", str(root)]
+    assert run_command([*command, "--json"]) == 0
+    refused = json.loads(capsys.readouterr().out)
+    assert table["analysis"].to_list() == list(refused)
+    for name, applies, sentence in table.rows():
+        assert (applies == "yes") == (refused[name] is None)
+        assert sentence == (refused[name] or ANALYSES[name].question)
+    assert run_command(command) == 0
+    told = capsys.readouterr().out
+    assert all(sentence in told for sentence in table["question, or why not"])
+
+
+def test_any_network_is_told_what_applies_to_it(network, dataset):
+    def applying(*data):
+        rows = op.analyse(network, data=data[0] if data else None).tables["analyses"]
+        return set(rows.filter(applies="yes")["analysis"])
+
+    assert "prune" in applying()
+    assert applying() <= applying(dataset)
+    with pytest.raises(ConfigError, match="Name the analysis that takes `ratios`"):
+        op.analyse(network, ratios=(0.5,))
 
 
 def test_findings_need_not_be_stored(run):
@@ -154,3 +182,16 @@ def test_findings_say_what_they_are_in_a_line(run):
         assert name in html
     empty = dataclasses.replace(findings, figures={}, notes=["Read <this>."])
     assert "Read &lt;this&gt;." in empty._repr_html_()
+
+
+def test_pruned_runs_are_told_apart_by_the_fields_in_which_they_differ(run):
+    root = run.stored.path.parents[1]
+    other = op.run("planted", runs=root, progress=False, **SMALL, seed=1)
+    findings = op.analyse([run, other], "prune", errors=(), store=False, progress=False)
+    table = findings.tables["pruning"]
+    assert set(table.select("run", "seed").rows()) == {
+        (each.stored.path.name, each.config["seed"]) for each in (run, other)
+    }
+    legend = findings.figures["pruning"].axes[0].get_legend()
+    told = [text.get_text() for text in legend.get_texts()]
+    assert f"{other.stored.path.name}: seed 1" in told

@@ -25,7 +25,6 @@ from ..data.train_test import TrainTest, train_test_of
 from ..drawing import normal
 from ..errors import ConfigError, StoreError
 from ..keys import purpose_key
-from ..limits import population
 from ..networks.files.serialise import from_arrays
 from ..networks.finite import check_finite
 from ..networks.layers import parameters
@@ -33,6 +32,7 @@ from ..networks.network import Network
 from ..networks.view import TwoLayerView, depends_on_batch, two_layer_view
 from ..store.read import StoredRun
 from ..training.plan import Plan, Training
+from .contract import Contract, Flow, Teacher
 
 
 GAUSSIAN = "gaussian"
@@ -40,55 +40,6 @@ GAUSSIAN = "gaussian"
 N_GAUSSIAN = 20_000
 
 Found = TypeVar("Found")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Teacher:
-    """What was planted.
-
-    Attributes:
-        network: The network that labels.
-        covariance: Of the inputs; `None` is the identity.
-        gaussian: Whether inputs are Gaussian without mean, so that risks are exact.
-    """
-
-    network: Network
-    covariance: Float[np.ndarray, "input_dim input_dim"] | None = None
-    gaussian: bool = True
-
-    def risk(self, network: Network) -> float:
-        """The exact risk of a student, half the mean squared error without noise.
-
-        Raises:
-            ConfigError: If it has no closed form.
-        """
-        if not self.gaussian:
-            raise ConfigError(
-                "The inputs are not Gaussian: their risk has no closed form."
-            )
-        student, planted = (
-            two_layer_view(each).plain() for each in (network, self.network)
-        )
-        return population.risk(student, planted, covariance=self.covariance)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Contract:
-    """What a study gives back of one of its runs; `None` where there is no such thing.
-
-    Each is a function without arguments: nothing is drawn or read before it is asked.
-    """
-
-    data: Callable[[], TrainTest] | None = None
-    """What was trained on and tested with."""
-    teacher: Callable[[], Teacher] | None = None
-    """What was planted, where its exact risk is known."""
-    objective: Callable[[], Any] | None = None
-    """What was minimised."""
-    training: Callable[[], tuple[Training, Plan]] | None = None
-    """The training itself, to be done again beside the run."""
-    limit: Callable[[], Any] | None = None
-    """Where the run goes as its width grows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,8 +189,8 @@ class Subject:
         """
         return self._given(self.contract.training, "training to be done again")
 
-    def limit(self) -> Any:
-        """Where the run goes as its width grows.
+    def limit(self) -> Sequence[Flow]:
+        """Where its features go as the width grows and time scales separate.
 
         Raises:
             ConfigError: If that is not known.

@@ -20,6 +20,8 @@ from .runs import Run
 
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from ..analysis.subject import Subject
     from ..data.dataset import Dataset, Split
     from ..data.train_test import TrainTest
@@ -43,23 +45,42 @@ def analyse_runs(
     Raises:
         ConfigError: If the runs are too few or too many, or the analysis refuses them.
     """
-    from ..studies.contract import as_subject
-
-    _check_distinct(stored)
-    subjects = [as_subject(run) for run in stored]
-    findings = analyse_subjects(name, subjects, options, progress)
+    findings = analyse_subjects(name, subjects_of(stored), options, progress)
     tables = {**findings.tables, **_published(name, findings, stored)}
     return replace(findings, tables=tables)
 
 
-def refusals(stored: Sequence[StoredRun]) -> dict[str, str | None]:
-    """Why each analysis does not apply to these runs; `None` where it does."""
+def subjects_of(stored: Sequence[StoredRun]) -> "list[Subject]":
+    """Stored runs as an analysis looks at them.
+
+    Raises:
+        ConfigError: If one of them is there twice.
+    """
     from ..studies.contract import as_subject
 
-    _check_distinct(stored)
-    subjects = [as_subject(run) for run in stored]
-    with precision(*(run.config for run in stored)):
+    times = Counter(run.path.resolve() for run in stored)
+    for path, number in times.items():
+        if number > 1:
+            raise ConfigError(f"The run `{path.name}` is named {number} times.")
+    return [as_subject(run) for run in stored]
+
+
+def refusals(subjects: "Sequence[Subject]") -> dict[str, str | None]:
+    """Why each analysis does not apply to these subjects; `None` where it does."""
+    with precision(*(subject.run.config for subject in subjects)):
         return {name: entry.refusal(subjects) for name, entry in ANALYSES.items()}
+
+
+def listing(refused: Mapping[str, str | None]) -> "pl.DataFrame":
+    """The same as a table: a row for each analysis."""
+    import polars as pl
+
+    rows = [
+        (name, "no" if why else "yes", why or ANALYSES[name].question)
+        for name, why in refused.items()
+    ]
+    columns = ["analysis", "applies", "question, or why not"]
+    return pl.DataFrame(rows, schema=columns, orient="row")
 
 
 def analyse_subjects(
@@ -170,13 +191,6 @@ def _check_number(name: str, entry: Analysis, number: int) -> None:
             f"analyse RUN {name}`, where RUN is the folder of a run or the beginning "
             "of its id."
         )
-
-
-def _check_distinct(stored: Sequence[StoredRun]) -> None:
-    times = Counter(run.path.resolve() for run in stored)
-    for path, number in times.items():
-        if number > 1:
-            raise ConfigError(f"The run `{path.name}` is named {number} times.")
 
 
 def other_data(stored: Sequence[StoredRun]) -> list[str]:

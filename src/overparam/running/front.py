@@ -26,7 +26,10 @@ from .analysing import (
     analyse_subjects,
     as_subject,
     keep_findings,
+    listing,
     other_data,
+    refusals,
+    subjects_of,
 )
 from .execute import execute
 from .grid import jobs_of, run_jobs
@@ -151,7 +154,7 @@ def open(runs: Path | str | None = None, /) -> Runs:
 
 def analyse(
     subject: "Run | Network | Iterable[Run | Network]",
-    name: str,
+    name: str | None = None,
     /,
     *,
     data: "Dataset | TrainTest | None" = None,
@@ -163,7 +166,8 @@ def analyse(
 
     Args:
         subject: A run or a network; several where the analysis takes several.
-        name: Name of the analysis.
+        name: Name of the analysis; `None` lists which apply, and why the others do
+            not.
         data: What to score with instead of the run's own data.
         store: Whether findings in stored runs are kept beside them, in a folder of
             their question; where `data` is given they are not.
@@ -176,10 +180,17 @@ def analyse(
     Example:
         `overparam.analyse(network, "prune", data=dataset).tables["prune"]`
     """
-    kind = analysis(name).options
-    chosen = kind(**{n: field_value(kind, n, value) for n, value in options.items()})
     subjects = [subject] if isinstance(subject, Run | Network) else [*subject]
     stored = [each.stored for each in subjects if isinstance(each, Run)]
+    if name is None:
+        if options:
+            listed = ", ".join(f"`{option}`" for option in options)
+            raise ConfigError(f"Name the analysis that takes {listed}.")
+        subjects_of(stored)  # Refuses a run that is named twice.
+        refused = refusals([as_subject(each, data) for each in subjects])
+        return Findings(tables={"analyses": listing(refused)})
+    kind = analysis(name).options
+    chosen = kind(**{n: field_value(kind, n, value) for n, value in options.items()})
     with Reporter(name, unit="part", shown=progress) as reporter:
         if data is not None or len(stored) < len(subjects):
             given = [as_subject(each, data) for each in subjects]

@@ -96,7 +96,7 @@ class Run:
         """The records as a frame of pandas."""
         return to_pandas(self.frame)
 
-    def analyse(self, name: str, /, **options: Any) -> "Findings":
+    def analyse(self, name: str | None = None, /, **options: Any) -> "Findings":
         """Look at the network; the options are those of `overparam.analyse`."""
         from .front import analyse
 
@@ -204,7 +204,7 @@ class Runs(Sequence[Run]):
         by = [by] if isinstance(by, str) else list(by)
         return draw_records(gathered, x=x, y=y, by=by, log_x=log_x, log_y=log_y)[0]
 
-    def analyse(self, name: str, /, **options: Any) -> "Findings":
+    def analyse(self, name: str | None = None, /, **options: Any) -> "Findings":
         """Look at the networks; the options are those of `overparam.analyse`."""
         from .front import analyse
 

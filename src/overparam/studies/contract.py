@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from ..analysis.subject import Contract, Subject
+from ..analysis.contract import Contract
+from ..analysis.subject import Subject
 from ..errors import ConfigError
 from ..store.read import StoredRun
 from .registry import STUDIES, Study

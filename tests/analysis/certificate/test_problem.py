@@ -11,7 +11,8 @@ import pytest
 from overparam.analysis.certificate.analyse import analyse
 from overparam.analysis.certificate.options import CertificateOptions
 from overparam.analysis.certificate.problem import own_penalty, problem_of
-from overparam.analysis.subject import Contract, Subject
+from overparam.analysis.contract import Contract
+from overparam.analysis.subject import Subject
 from overparam.data.source import Batch
 from overparam.data.train_test import TrainTest
 from overparam.errors import ConfigError

@@ -1,18 +1,21 @@
 """The analysis `density`: snapshots of features as densities, still and moving."""
 
+import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 
-from ...data.sources.circle import CircleTeacher, uniform_angles
+from ...data.sources.circle import uniform_angles
 from ...errors import ConfigError
+from ...networks.view import two_layer_view
 from ...plots.animation import animate
 from ...plots.figure import COLOURS, panels
 from ...training.plan import Progress, silent
+from ..contract import Flow
 from ..declaration import Findings
 from ..resampling.smoothing import circle_density, torus_density
 from ..subject import AnyRun, Subject, nearest_note
@@ -32,16 +35,15 @@ def analyse(
     """Draw densities at the asked steps; write the animation if there is to be one.
 
     Raises:
-        ConfigError: If the run has no snapshots of features.
+        ConfigError: If the run kept no features of the plane, or has no teacher.
     """
     check(subjects[0], options)
-    run = subjects[0].run
-    snapshots = Snapshots(run)
+    snapshots = Snapshots(subjects[0])
     steps = snapshots.steps
     indices = [int(np.argmin(np.abs(steps - step))) for step in options.steps]
     indices = list(dict.fromkeys(indices))
-    n_rows = 2 if snapshots.on_torus and snapshots.has_limit else 1
-    caption = _caption(run.config)
+    n_rows = 2 if snapshots.on_torus and snapshots.flows else 1
+    caption = subjects[0].title
     figure, axes = panels(n_rows, len(indices), width=3, caption=caption)
     for panel, index in enumerate(indices):
         snapshots.draw(axes[0, panel], index, bandwidth=options.bandwidth)
@@ -53,23 +55,31 @@ def analyse(
     if options.animation is not None:
         _animate(snapshots, options, caption, progress)
         notes.append(f"The animation is in {options.animation}.")
-    rows = {"step": steps[indices], "time": snapshots.times[indices]}
+    rows: dict[str, Any] = {"step": steps[indices]}
+    summary: dict[str, Any] = {"snapshots": len(steps)}
+    if snapshots.times is not None:
+        rows["time"] = snapshots.times[indices]
+        summary["last time"] = float(snapshots.times[-1])
     if options.transport:
         rows |= snapshots.transport(indices)
     return Findings(
         tables={"snapshots": pl.DataFrame(rows)},
         figures={"density": figure},
-        summary={"snapshots": len(steps), "last time": float(snapshots.times[-1])},
+        summary=summary,
         notes=notes,
     )
 
 
 def check(subject: Subject, options: DensityOptions) -> None:
-    """Refuse a run without snapshots of features that are points of the plane."""
+    """Refuse a run without kept features that are points of the plane."""
     del options
-    if "teacher" not in subject.run.arrays or not len(kept_steps(subject.run)):
+    if not len(kept_steps(subject.run)):
+        raise ConfigError("The run kept no networks along its way.")
+    subject.teacher()
+    dim = subject.neurons().weights.shape[0]
+    if dim != 2:
         raise ConfigError(
-            "The run kept no features that are points of the plane, and their teacher."
+            f"Its features have {dim} entries: they are no points of the plane."
         )
 
 
@@ -78,62 +88,73 @@ def kept_steps(run: AnyRun) -> np.ndarray:
     return np.asarray(run.arrays.get("snapshot.steps", run.kept_steps))
 
 
-def kept_points(run: AnyRun, index: int) -> np.ndarray:
+def kept_points(subject: Subject, index: int) -> np.ndarray:
     """Features of the kept step of this index, a row each, in single precision."""
-    if "snapshot.weights" in run.arrays:
+    run = subject.run
+    if "snapshot.weights" in run.arrays:  # Of a run before networks were kept.
         return np.asarray(run.arrays["snapshot.weights"][index], float)
-    weights, _ = run.kept(run.kept_steps[index])
-    return weights["weights"].T.astype(np.float32).astype(float)
+    view = two_layer_view(subject.kept(run.kept_steps[index]))
+    return np.asarray(view.weights.T, np.float32).astype(float)
 
 
 class Snapshots:
     """The kept features of a run, ready to be drawn."""
 
-    def __init__(self, run: AnyRun) -> None:
-        self.run, self.config, self.arrays = run, run.config, run.arrays
-        self.steps = kept_steps(run)
-        self.times = self.steps * self.config["time_step"]
-        self.on_torus = self.config["problem"] == "torus"
-        self.has_limit = "limit.ultra_fast" in self.arrays
-
-    def points(self, index: int) -> np.ndarray:
-        """Features of a kept step, in single precision."""
-        return kept_points(self.run, index)
+    def __init__(self, subject: Subject) -> None:
+        self.subject, self.teacher = subject, subject.teacher()
+        self.steps = kept_steps(subject.run)
+        self.on_torus = subject.neurons().length is not None
+        self.flows: Sequence[Flow] = ()
+        with contextlib.suppress(ConfigError):
+            self.flows = subject.limit()
+        records = subject.run.metrics
+        self.times = None
+        if "time" in records.columns:
+            times = dict(records.select("step", "time").rows())
+            self.times = np.array([times[float(step)] for step in self.steps])
 
     def draw(self, axes: Axes, index: int, *, bandwidth: float | None) -> None:
         """One snapshot: curves on the circle, a map on the torus."""
-        points = self.points(index)
+        points = kept_points(self.subject, index)
         bandwidth = bandwidth or (TORUS_WIDTH if self.on_torus else CIRCLE_WIDTH)
         if self.on_torus:
             _map(axes, torus_density(points, bandwidth=bandwidth))
             axes.plot(*points.T, ".", color=COLOURS[1], markersize=2)
         else:
             self._curves(axes, index, _angles(points), bandwidth)
-        axes.set_title(f"step {self.steps[index]}, time {self.times[index]:.2f}")
+        time = "" if self.times is None else f", time {self.times[index]:.2f}"
+        axes.set_title(f"step {self.steps[index]}{time}")
 
     def draw_torus_limit(self, axes: Axes, index: int) -> None:
-        """The ultra-fast diffusion on the torus at a snapshot, as a map."""
-        density = self.arrays["limit.ultra_fast"][index]
-        side = math.isqrt(density.size)
-        _map(axes, density.reshape(side, side))
-        axes.set_title("ultra-fast diffusion")
+        """The limit equation on the torus at a snapshot, as a map."""
+        flow = self.flows[0]
+        assert flow.densities is not None
+        side = math.isqrt(len(flow.places))
+        _map(axes, flow.densities[index].reshape(side, side))
+        axes.set_title(f"{flow.name} diffusion")
 
     def transport(self, indices: Sequence[int]) -> dict[str, list[float]]:
-        """2-Wasserstein distances to the teacher and to the ultra-fast diffusion."""
+        """2-Wasserstein distances to the teacher and to limits that have densities."""
         distance, place = circle_w2, _angles
         if self.on_torus:
             distance, place = torus_wasserstein, np.asarray
-        teacher = place(np.asarray(self.arrays["teacher"], float))
-        particles = [place(self.points(index)) for index in indices]
+        teacher = place(self._teacher_points())
+        particles = [place(kept_points(self.subject, index)) for index in indices]
         found = {"teacher_w2": [distance(p, teacher) for p in particles]}
-        if self.has_limit:
-            cells = self.arrays["limit.points" if self.on_torus else "limit.angles"]
-            densities = self.arrays["limit.ultra_fast"]
-            found["ultra_fast_w2"] = [
-                distance(p, cells, second_weights=np.asarray(densities[index], float))
-                for p, index in zip(particles, indices, strict=True)
-            ]
+        for flow in self.flows:
+            if flow.densities is not None:
+                found[f"{flow.name.replace('-', '_')}_w2"] = [
+                    distance(
+                        p,
+                        flow.places,
+                        second_weights=np.asarray(flow.densities[index], float),
+                    )
+                    for p, index in zip(particles, indices, strict=True)
+                ]
         return found
+
+    def _teacher_points(self) -> np.ndarray:
+        return np.asarray(two_layer_view(self.teacher.network).weights.T, float)
 
     def _curves(
         self, axes: Axes, index: int, angles: np.ndarray, bandwidth: float
@@ -141,15 +162,18 @@ class Snapshots:
         def smooth(angles: np.ndarray) -> np.ndarray:
             return circle_density(angles, GRID, bandwidth=bandwidth)
 
-        teacher = CircleTeacher(self.config["gamma"]).density(GRID)
         axes.plot(GRID, smooth(angles), color=COLOURS[0], label="student, smoothed")
-        if self.has_limit:
-            cells, values = self.arrays["limit.angles"], self.arrays["limit.ultra_fast"]
-            axes.plot(cells, values[index], color=COLOURS[1], label="ultra-fast")
-        seen = self.arrays.get("limit.projected")
-        if seen is not None and index < len(seen):
-            curve = smooth(np.asarray(seen[index], float))
-            axes.plot(GRID, curve, color=COLOURS[2], label="projected, smoothed")
+        for flow, colour in zip(self.flows, COLOURS[1:], strict=False):
+            if flow.densities is not None:
+                curve = flow.densities[index]
+                axes.plot(flow.places, curve, color=colour, label=flow.name)
+            elif index < len(flow.places):
+                curve = smooth(np.asarray(flow.places[index], float))
+                axes.plot(GRID, curve, color=colour, label=f"{flow.name}, smoothed")
+        if self.teacher.density is None:
+            teacher = smooth(_angles(self._teacher_points()))
+        else:
+            teacher = self.teacher.density(GRID)
         axes.plot(GRID, teacher, "--", color="0.3", lw=1, label="teacher")
         axes.set_ylim(0, 1.15 * float(teacher.max()))
         axes.set_xlabel("angle")
@@ -185,12 +209,4 @@ def _animate(
         options.animation,
         n_frames=len(snapshots.steps),
         frames_per_second=options.frames_per_second or FRAMES_PER_SECOND,
-    )
-
-
-def _caption(config: Mapping[str, Any]) -> str:
-    return (
-        f"mean-field scale 1/M, M = {config['width']}, N = {config['n_samples']}, "
-        f"penalty {config['penalty']:g}, centre {config['centre']:g}, gamma "
-        f"{config['gamma']:g}, {config['dynamics']}, seed {config['seed']}"
     )

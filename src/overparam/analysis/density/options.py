@@ -12,8 +12,9 @@ from ..declaration import Analysis
 class DensityOptions:
     """How does the distribution of features move beside the teacher's and its limits?
 
-    Draws the stored snapshots of a run of `timescales` as smoothed densities; with
-    `--animation` also as a GIF or MP4.
+    Draws the kept features of a network with two inputs and a planted teacher as
+    smoothed densities of their angles (radial ones of their places); with `--animation`
+    also as a GIF or MP4.
 
     Examples:
       overparam analyse 3f2a density

@@ -14,6 +14,8 @@ from ...networks.layers import parameters
 from ...networks.network import Network
 from ...objectives.losses import Loss, cross_entropy, half_squared_error
 from ...plots.figure import COLOURS, panels
+from ...report.differences import spreads
+from ...report.values import shown
 from ...training.plan import Progress, silent
 from ..declaration import Findings
 from ..subject import Subject, networks_of
@@ -24,8 +26,8 @@ from .options import PruneOptions
 from .table import Row, pruning_rows
 
 
-LABELS = ("noise", "alpha", "sigma", "width", "depth", "dataset", "seed")
-"""Config fields that stand beside the levels in the table."""
+MOST_TOLD = 3
+"""Fields in the legend that tell runs apart."""
 
 
 def analyse(
@@ -44,9 +46,12 @@ def analyse(
     for subject in subjects:
         progress(len(rows), len(subjects))
         rows.append(_rows(subject, options, notes))
+    configs = [subject.run.config for subject in subjects]
+    common = set.intersection(*map(set, configs))
+    varying = [s.name for s in spreads(configs) if s.varies and s.name in common]
     frame = pl.concat(
         [
-            _labelled(subject, found)
+            _labelled(subject, found, varying)
             for subject, found in zip(subjects, rows, strict=True)
         ],
         # Other studies give other types to fields of one name.
@@ -54,7 +59,9 @@ def analyse(
     )
     return Findings(
         tables={"pruning": frame},
-        figures={"pruning": _figure(subjects, networks, curves, rows, options)},
+        figures={
+            "pruning": _figure(subjects, networks, curves, rows, options, varying)
+        },
         summary={"runs": len(subjects), "part": options.part, "scope": options.scope},
         notes=notes,
     )
@@ -89,9 +96,13 @@ def _class_loss(subject: Subject) -> Loss:
         return cross_entropy
 
 
-def _labelled(subject: Subject, rows: Sequence[Row]) -> pl.DataFrame:
+def _labelled(
+    subject: Subject, rows: Sequence[Row], varying: Sequence[str]
+) -> pl.DataFrame:
     run = subject.run
-    labels = {name: run.config[name] for name in LABELS if name in run.config}
+    labels = {name: run.config[name] for name in varying}
+    # A column holds no lists of several lengths.
+    labels |= {n: shown(v) for n, v in labels.items() if isinstance(v, list | dict)}
     named = [
         {"run": run.path.name, **labels}
         | {"criterion": "parameter-ratio" if row["by_ratio"] else "mce"}
@@ -107,15 +118,14 @@ def _figure(
     curves: Sequence[Mapping[str, PruningCurve]],
     rows: Sequence[Sequence[Row]],
     options: PruneOptions,
+    varying: Sequence[str],
 ) -> Figure:
     score = _score(rows)
-    caption = f"{options.part}, {options.scope}; " + "; ".join(
-        sorted({_parametrisation(subject) for subject in subjects})
-    )
+    caption = f"{options.part}, {options.scope}"
     figure, axes = panels(1, 2 if score else 1, width=4.4, height=3.6, caption=caption)
     for index, subject in enumerate(subjects):
         colour = COLOURS[index % len(COLOURS)]
-        label = _label(subject) if index < len(COLOURS) else None
+        label = _label(subject, varying) if index < len(COLOURS) else None
         _ratio_against_error(
             axes[0, 0], networks[index], curves[index], options, colour, label
         )
@@ -184,16 +194,8 @@ def _against_ratio(axes: Axes, rows: Sequence[Row], score: str, colour: str) -> 
     )
 
 
-def _label(subject: Subject) -> str:
-    config, name = subject.run.config, subject.name
-    if config.get("noise") == "none":
-        return f"{name}: no noise"
-    if not {"noise", "alpha"} <= set(config):
-        return name
-    return f"{name}: {config['noise']}, alpha {config['alpha']:g}"
-
-
-def _parametrisation(subject: Subject) -> str:
+def _label(subject: Subject, varying: Sequence[str]) -> str:
+    """The run and the first fields in which it differs from the others."""
     config = subject.run.config
-    name = config.get("parametrisation", subject.run.study)
-    return f"{name} parametrisation, width {config.get('width', 'of the network')}"
+    told = [f"{name} {shown(config[name])}" for name in varying[:MOST_TOLD]]
+    return ": ".join([subject.name, ", ".join(told)] if told else [subject.name])

@@ -15,7 +15,14 @@ from ...errors import ConfigError, OverparamError
 from ...field_values import unknown
 from ...processes import keep_compiled
 from ...progress import Reporter
-from ...running.analysing import analyse_runs, keep_findings, other_data, refusals
+from ...running.analysing import (
+    analyse_runs,
+    keep_findings,
+    listing,
+    other_data,
+    refusals,
+    subjects_of,
+)
 from ...store.read import StoredRun, read_run, read_runs
 from ...store.resolve import resolve_run
 from ..arguments import Storage, overview, parse_all
@@ -73,17 +80,14 @@ def _all_of(runs: Sequence[str], name: str, rest: Sequence[str]) -> int:
     keep_compiled()
     stored = [run for text in runs for run in _stored(storage.runs, text, True)]
     _tell_of(stored)
-    refused = refusals(stored)
+    refused = refusals(subjects_of(stored))
     if name == EVERY:
         return _every(stored, refused, storage.runs, as_json=printing.json)
     if printing.json:
         print_json(refused)
     else:
-        rows = [
-            (each, "no" if why else "yes", why or ANALYSES[each].question)
-            for each, why in refused.items()
-        ]
-        print_table(["analysis", "applies", "question, or why not"], rows)
+        table = listing(refused)
+        print_table(table.columns, table.rows())
     return 0
 
 

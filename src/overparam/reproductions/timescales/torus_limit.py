@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from ...analysis.density.analyse import kept_points, kept_steps
 from ...analysis.density.energy import torus_energy
+from ...analysis.subject import Subject
 from ...plots.figure import panels
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .curves import TINY, at_time, configs, draw
@@ -87,7 +88,7 @@ def _control(results: Results) -> tuple[np.ndarray, np.ndarray]:
     arrays = run.arrays
     distances = [
         torus_energy(
-            kept_points(run, 0),
+            kept_points(Subject(run), 0),
             np.asarray(arrays["limit.points"], float),
             second_weights=np.asarray(density, float),
             chordal=True,

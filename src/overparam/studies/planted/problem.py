@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from ...analysis.balance import measures as balance
 from ...analysis.comparison.matching import match_neurons
-from ...analysis.subject import Teacher
+from ...analysis.contract import Teacher
 from ...data.source import Batch, Empty
 from ...data.sources.planted import PlantedStream, decaying_covariance
 from ...data.sources.planted import teacher as draw_teacher

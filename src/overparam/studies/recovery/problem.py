@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from jaxtyping import Float, PRNGKeyArray
 
-from ...analysis.subject import Teacher
+from ...analysis.contract import Teacher
 from ...convex.programs.patterns import (
     Patterns,
     all_ones_direction,

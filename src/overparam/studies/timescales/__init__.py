@@ -8,7 +8,7 @@ STUDY = Study(
     citation="barboni2025",
     code=__name__,
     config="Timescales",
-    gives=("data", "teacher", "objective", "training"),
+    gives=("data", "teacher", "objective", "training", "limit"),
     shapes=(
         "problem",
         "feature",

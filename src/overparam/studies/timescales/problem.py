@@ -1,5 +1,6 @@
 """Teacher, data, student and training rule of a run of `timescales`."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ...analysis.subject import Teacher
+from ...analysis.contract import Flow, Teacher
 from ...data.source import Batch
 from ...data.sources import torus
 from ...data.sources.circle import (
@@ -25,6 +26,7 @@ from ...drawing import host_normal, host_uniform
 from ...dynamics.projection import Ridge, normalise
 from ...dynamics.two_timescale import TwoTimescale
 from ...dynamics.varpro import VarPro
+from ...errors import ConfigError
 from ...keys import purpose_key
 from ...memory import check_memory
 from ...networks.network import Network
@@ -222,7 +224,28 @@ def teacher(config: Timescales, stored: Mapping[str, np.ndarray]) -> Teacher:
     """The teacher; on the circle under standard normal inputs."""
     points = stored.get("teacher", teacher_points(config))
     planted = network(config, points, readout=1.0)
-    return Teacher(network=planted, gaussian=config.problem == "circle")
+    circle = config.problem == "circle"
+    known = circle and math.isfinite(config.gamma)
+    density = CircleTeacher(config.gamma).density if known else None
+    return Teacher(network=planted, gaussian=circle, density=density)
+
+
+def limit(config: Timescales, stored: Mapping[str, np.ndarray]) -> list[Flow]:
+    """The limit equations that the run solved, at its kept steps.
+
+    Raises:
+        ConfigError: If it solved none.
+    """
+    flows = []
+    if "limit.ultra_fast" in stored:
+        cells = stored["limit.angles" if config.problem == "circle" else "limit.points"]
+        densities = stored["limit.ultra_fast"]
+        flows.append(Flow(name="ultra-fast", places=cells, densities=densities))
+    if "limit.projected" in stored:
+        flows.append(Flow(name="projected", places=stored["limit.projected"]))
+    if not flows:
+        raise ConfigError("The run solved no limit equation: see `limits`.")
+    return flows
 
 
 def objective(config: Timescales) -> Objective:
