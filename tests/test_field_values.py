@@ -45,7 +45,7 @@ def test_numbers_of_numpy_are_those_of_python(kind):
 @pytest.mark.parametrize("problem", ["cifar10", "cifar100"])
 def test_a_choice_of_another_study_is_told(problem, capsys):
     sentence = (
-        f"`problem` must be one of circle, torus, got {problem} (which the study "
+        f"`problem` must be one of circle, torus, got '{problem}' (which the study "
         "`images` takes)."
     )
     with pytest.raises(ConfigError) as error:

@@ -15,10 +15,11 @@ from overparam.cli.main import run_command
 from overparam.cli.options import read
 from overparam.errors import ConfigError
 from overparam.running.drawing import draw_records
-from overparam.spellings import first_spellings
+from overparam.spellings import as_spelled, first_spellings, spellings_of_study
 from overparam.store import gather, read_run, run_id
 from overparam.studies.heavy_tails import PUBLISHED
 from overparam.studies.heavy_tails.config import HeavyTails
+from overparam.studies.planted.config import Planted
 from overparam.studies.recovery.config import Recovery
 from overparam.studies.registry import STUDIES, defaults
 from overparam.sweeping.grid import grid
@@ -46,8 +47,16 @@ ID_WITH_12345 = {
     ("heavy-tails", "n_steps"): "bbe161b3ffc5",
     ("features", "init"): "09fd8521dd79",
 }
+# Of values of another kind: what was kept first, as it is said today, and the id.
+KEPT = {
+    "planted": (5, "every 5", "e6f6c2bde23b"),
+    "features": ((5, 10), "5,10", "01c188c06b00"),
+    "timescales": (3, "3", "d3c7e7e32947"),
+}
+ID_OF_5_10 = "1c3c0bb6bd5c"
+"""Of planted, which had no other name for this."""
 RENAMED = [
-    (study, field, first)
+    (study, field, first.name)
     for study, entry in STUDIES.items()
     for field, first in first_spellings(entry.config_class()).items()
 ]
@@ -60,8 +69,12 @@ def test_ids_are_those_of_the_first_spellings():
         assert run_id(study, known, known) == ID_OF_DEFAULTS[study]
     for study, field, first in RENAMED:
         known = defaults(STUDIES[study].config_class())
-        changed = known | {field: 12345}
-        assert run_id(study, changed, known) == ID_WITH_12345[study, field], first
+        value, wanted = 12345, ID_WITH_12345.get((study, field))
+        if field == "keep":
+            _, value, wanted = KEPT[study]
+        assert run_id(study, known | {field: value}, known) == wanted, first
+    known = defaults(Planted)
+    assert run_id("planted", known | {"keep": "5,10"}, known) == ID_OF_5_10
 
 
 def test_names_of_fields_follow_the_table_of_names():
@@ -80,18 +93,24 @@ def test_names_of_fields_follow_the_table_of_names():
 @pytest.mark.parametrize(("study", "field", "first"), RENAMED)
 def test_both_spellings_are_one_field(study, field, first, tmp_path):
     kind = STUDIES[study].config_class()
-    value = {"init": "unit", "penalty": 0.5}.get(field, 70)
+    then = value = {"init": "unit", "penalty": 0.5}.get(field, 70)
+    if field == "keep":
+        then, value, _ = KEPT[study]
     meant = kind(**{field: value})
-    assert kind(**{first: value}) == kind(**{first: value, field: value}) == meant
-    for name in (field, first):
+    assert kind(**{first: then}) == kind(**{first: then, field: value}) == meant
+    for name, value_of in ((field, value), (first, then)):
         flag = f"--{name.replace('_', '-')}"
-        assert read([flag, str(value)], [kind], prog="") == [meant]
-        assert grid([f"{name}={value}"], kind) == [{field: value}]
-        for table in ("[fixed]", "[grid]", "[[cases]]"):
-            text = (
-                f'[sweep]\nstudy = "{study}"\n{table}\n{name} = {json.dumps(value)}\n'
-            )
-            (tmp_path / "sweep.toml").write_text(text)
+        if isinstance(value_of, tuple):
+            words = map(str, value_of)
+            assert read([flag, *words], [kind], prog="") == [meant]
+        assert read([flag, str(value_of)], [kind], prog="") == [meant]
+        tables = ["[fixed]"]
+        if value_of != "5,10":  # A comma parts the values of a grid.
+            assert grid([f"{name}={value_of}"], kind) == [{field: value}]
+            tables += ["[grid]", "[[cases]]"]
+        for table in tables:
+            text = f'[sweep]\nstudy = "{study}"\n{table}\n{name} = '
+            (tmp_path / "sweep.toml").write_text(f"{text}{json.dumps(value_of)}\n")
             plan = plan_from_toml(tmp_path / "sweep.toml", lambda _: kind)
             assert plan.settings == ({field: value},)
 
@@ -156,3 +175,44 @@ def test_runs_are_chosen_and_drawn_by_either_spelling(root, tmp_path):
     column = next(n for n, kind in gathered.frame.schema.items() if kind.is_float())
     figure, _ = draw_records(gathered, x="dimension", y=column, by=["dimension"])
     assert figure.axes[0].get_xlabel() == "input dim"
+
+
+def test_what_was_kept_is_found_by_what_was_said_first(tmp_path):
+    """A config says all, and a run is found, stored and chosen by either spelling."""
+    small = {"input_dim": 2, "n_outputs": 1, "teacher_width": 1, "width": 2}
+    small |= {"samples_per_epoch": 10, "epochs": 3, "halve_every": None}
+    run = op.run("planted", runs=tmp_path, progress=False, snapshot_every=2, **small)
+    again = op.run("planted", runs=tmp_path, progress=False, keep="every 2", **small)
+    assert run.stored.path == again.stored.path
+    stored = json.loads((run.stored.path / "config.json").read_text())["config"]
+    assert stored["snapshot_every"] == 2
+    assert "keep" not in stored
+    assert run.config["keep"] == "every 2"
+    runs = op.open(tmp_path)
+    assert len(runs.where(snapshot_every=2)) == len(runs.where(keep="every 2")) == 1
+    assert not runs.where(snapshot_every=3)
+    both = op.sweep(
+        "planted", runs=tmp_path, progress=False, snapshot_every=[2, 3], **small
+    )
+    assert [each.config["keep"] for each in both] == ["every 2", "every 3"]
+    listed = op.run("planted", runs=tmp_path, progress=False, keep="1,2", **small)
+    stored = json.loads((listed.stored.path / "config.json").read_text())["config"]
+    assert stored["keep"] == "1,2"
+    assert "snapshot_every" not in stored
+
+
+@pytest.mark.parametrize(
+    ("study", "stored", "keep"),
+    [
+        ("planted", {"snapshot_every": 2, "keep": ""}, "every 2"),
+        ("planted", {"snapshot_every": None, "keep": "5,10"}, "5,10"),
+        ("features", {"keep": "", "keep_epochs": [5, 10]}, "5,10"),
+        ("features", {"keep": "3", "keep_epochs": []}, "3"),
+        ("features", {"keep_epochs": []}, ""),
+        ("timescales", {"snapshots": 101, "keep": ""}, "101"),
+        ("timescales", {"snapshots": 101, "keep": "5,10"}, "5,10"),
+    ],
+)
+def test_a_file_may_hold_both_of_two_fields_that_are_one(study, stored, keep):
+    firsts = spellings_of_study(study)
+    assert as_spelled(stored, firsts, stored=True) == {"keep": keep}

@@ -18,7 +18,7 @@ from typing import Any
 from .catalogue import STUDIES, load
 from .checks import MOST, written
 from .errors import ConfigError
-from .spellings import as_spelled, first_spellings
+from .spellings import first_spellings
 
 
 _TRUE = {"true", "yes", "on", "1"}
@@ -38,19 +38,24 @@ def field_name(config: type, name: str) -> str:
         ConfigError: If the config has no such field; the nearest is suggested.
     """
     names = field_names(config)
-    (today,) = as_spelled({name: None}, first_spellings(config))
+    firsts = first_spellings(config)
+    today = next((field for field in firsts if firsts[field].name == name), name)
     if today not in names:
         raise ConfigError(unknown(name, names, what="field"))
     return today
 
 
 def field_kind(config: type, name: str) -> Any:
-    """The annotated type of a field.
+    """The annotated type of a field, by its first spelling that of its values then.
 
     Raises:
         ConfigError: If the config has no such field; the nearest is suggested.
     """
-    return typing.get_type_hints(config)[field_name(config, name)]
+    today = field_name(config, name)
+    first = first_spellings(config).get(today) if name != today else None
+    if first is not None and first.kind is not None:
+        return first.kind
+    return typing.get_type_hints(config)[today]
 
 
 def field_value(config: type, name: str, value: Any) -> Any:

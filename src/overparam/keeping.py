@@ -3,16 +3,53 @@
 Standard library only, as every config imports this.
 """
 
+import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from .checks import written
 from .errors import ConfigError
+from .spellings import First
 
 
 MOST = 100_000
 """Networks that a run keeps at most: a typing slip must not fill the memory."""
 
 FORMS = "`5,10,20`, `every 5`, or a number of evenly spaced ones such as `11`"
+
+
+def _every(keep: str) -> int | None:
+    found = re.fullmatch(r"every ([1-9]\d*)", keep)
+    return int(found[1]) if found else None
+
+
+def _listed(epochs: Any) -> Any:
+    if not isinstance(epochs, list | tuple):
+        return epochs  # It is refused as text that it is not.
+    return ",".join(map(str, epochs)) + "," * (len(epochs) == 1)
+
+
+def _epochs(keep: str) -> list[int] | None:
+    if not re.fullmatch(r"\d+,(\d+(,\d+)*)?", keep):
+        return None
+    return [int(part) for part in keep.split(",") if part]
+
+
+def _number(keep: str) -> int | None:
+    return int(keep) if re.fullmatch(r"[1-9]\d*", keep) else None
+
+
+EVERY = First(
+    "snapshot_every",
+    int | None,
+    read=lambda n: "" if n is None else f"every {n}",
+    write=_every,
+)
+"""`every 5` was a number first."""
+LISTED = First("keep_epochs", tuple[int, ...], read=_listed, write=_epochs)
+"""`5,10` was a tuple first."""
+EVENLY = First("snapshots", int, read=str, write=_number)
+"""The number of evenly spaced ones was a number first."""
 
 
 def moments(keep: str, last: int) -> Sequence[float]:

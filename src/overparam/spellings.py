@@ -8,6 +8,7 @@ imported here.
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -19,14 +20,33 @@ T = TypeVar("T")
 _FIRST = "first spelling"
 
 
-def first_stored(name: str, *, default: Any) -> Any:
-    """A field whose runs are stored under `name`."""
-    return dataclasses.field(default=default, metadata={_FIRST: name})
+@dataclass(frozen=True)
+class First:
+    """How a field was stored first."""
+
+    name: str
+    kind: Any = None
+    """The annotation of its values, where they were others than today's."""
+    read: Callable[[Any], Any] = lambda value: value
+    """Today's value of a first one."""
+    write: Callable[[Any], Any] = lambda value: value
+    """The first value of one of today; `None` where it had none, and where the field
+    is therefore stored under its name of today."""
+
+
+Spellings = Mapping[str, First]
+"""By field its first spelling, of the fields that have another one today."""
+
+
+def first_stored(first: str | First, *, default: Any) -> Any:
+    """A field whose runs are stored under another name."""
+    first = First(first) if isinstance(first, str) else first
+    return dataclasses.field(default=default, metadata={_FIRST: first})
 
 
 @functools.cache
-def first_spellings(config: type[Any]) -> Mapping[str, str]:
-    """By field its first spelling, of the fields that have another one today."""
+def first_spellings(config: type[Any]) -> Spellings:
+    """The first spellings of a config."""
     fields = dataclasses.fields(config)
     return MappingProxyType(
         {f.name: f.metadata[_FIRST] for f in fields if _FIRST in f.metadata}
@@ -34,34 +54,53 @@ def first_spellings(config: type[Any]) -> Mapping[str, str]:
 
 
 @functools.cache
-def spellings_of_study(study: str) -> Mapping[str, str]:
+def spellings_of_study(study: str) -> Spellings:
     """The same of the config of a study; of an unknown one none are known."""
     if study not in STUDIES:
         return MappingProxyType({})
     return first_spellings(load(STUDIES[study]).config_class())
 
 
-def as_stored(fields: Mapping[str, T], first: Mapping[str, str]) -> dict[str, T]:
+def as_stored(fields: Mapping[str, Any], firsts: Spellings) -> dict[str, Any]:
     """The fields, each under the name that it was stored under first."""
-    return {first.get(name, name): value for name, value in fields.items()}
+    found = {}
+    for name, value in fields.items():
+        first = firsts.get(name, First(name))
+        written = first.write(value)
+        had_none = written is None and first.kind is not None
+        found |= {name: value} if had_none else {first.name: written}
+    return found
 
 
-def as_spelled(fields: Mapping[str, T], first: Mapping[str, str]) -> dict[str, T]:
+def as_spelled(
+    fields: Mapping[str, Any], firsts: Spellings, *, stored: bool = False
+) -> dict[str, Any]:
     """The fields, each under its name of today.
+
+    Args:
+        fields: By either name.
+        firsts: The first spellings.
+        stored: Whether they are of a file. It may hold two fields that have become
+            one; then that of today counts, unless it says nothing.
 
     Raises:
         ConfigError: If both spellings of one are there, with different values.
     """
-    today = {old: name for name, old in first.items()}
-    found: dict[str, T] = {}
+    today = {first.name: name for name, first in firsts.items()}
+    found: dict[str, Any] = {}
     for given, value in fields.items():
         name = today.get(given, given)
-        if name in found and repr(found[name]) != repr(value):
+        if given in today:
+            value = firsts[name].read(value)
+        counts = stored and value != "" and (name == given or found.get(name) == "")
+        if name not in found or counts:
+            found[name] = value
+        elif not stored and repr(found[name]) != repr(value):
+            first = firsts[name].name
             raise ConfigError(
-                f"`{name}` and `{first[name]}` are one field, got {fields[name]} and "
-                f"{fields[first[name]]}: give `{name}` alone."
+                f"`{name}` and `{first}` are one field, got {fields[name]} and "
+                f"{fields[first]}: give `{name}` alone."
             )
-        found[name] = value
     return found
 
 
@@ -74,7 +113,7 @@ def spelled(name: str, columns: Iterable[str], studies: Iterable[str]) -> str:
             field
             for study in studies
             for field, first in spellings_of_study(study).items()
-            if first == name
+            if first.name == name
         ),
         name,
     )

@@ -45,7 +45,7 @@ _SCALES = {
     "teacher_width": 64,
     "steps": 16,
     "records": 5,
-    "snapshots": 3,
+    "keep": "3",
     "cells": 64,
     "particles": 240,
     "harmonics": 8,
@@ -99,15 +99,15 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "planted, path norm": _planted(penalty=1e-3, penalty_form="path-norm"),
     "planted, readout only": _planted(train="readout"),
     "planted, flow": _planted(dynamics="flow"),
-    "planted, Adam, snapshots": _planted(
-        optimiser="adam", learning_rate=1e-3, snapshot_every=1
+    "planted, Adam, kept": _planted(
+        optimiser="adam", learning_rate=1e-3, keep="every 1"
     ),
     "planted, coloured inputs, float64": _planted(input_decay=1.0, precision="float64"),
     "features": _features(),
     "features, exact ridge": _features(train="readout", readout="ridge"),
     "features, exact logistic": _features(train="readout", ridge=1e-3),
     "features, ReLU, not standardised": _features(
-        activation="relu", standardise=False, keep_epochs=(1,)
+        activation="relu", standardise=False, keep="1,"
     ),
     "features, mean field": _features(
         activation="relu", standardise=False, scaling="mean-field"

@@ -67,7 +67,7 @@ SMALL: Mapping[str, dict[str, Any]] = {
         "records": 3,
         "cells": 64,
         "particles": 8,
-        "snapshots": 2,
+        "keep": "2",
         "harmonics": 3,
         "limits": (),
     },

@@ -25,7 +25,7 @@ CONFIG = Planted(
     samples_per_epoch=20,
     batch_size=10,
     seed=1,
-    snapshot_every=1,
+    keep="every 1",
 )
 
 

@@ -94,7 +94,7 @@ def test_rerunning_gives_the_same_numbers_and_other_seeds_others():
 
 
 def test_kept_epochs_are_networks_of_their_own():
-    found = outcome(epochs=3, keep_epochs=(1,))
+    found = outcome(epochs=3, keep="1,")
     early = outcome(epochs=1)
     start, first, last = found.kept.values()
     np.testing.assert_array_equal(first.weights, early.network.weights)
@@ -235,7 +235,7 @@ def test_sources_of_another_kind_are_refused_in_a_sentence(tmp_path):
             "`ridge` must be positive for a logistic readout: without it the optimum "
             "may not exist.",
         ),
-        ({"keep_epochs": (30,)}, "`keep_epochs` must lie in"),
+        ({"keep": "30,"}, "`keep` names 30, which is not between 0 and"),
         ({"first_all": 3}, "`first_all` is for `--train readout`"),
         ({"decay": 1.5}, "`decay` must lie in"),
         ({"train": "readout", "n_validation": 0}, "chosen on validation images"),
@@ -281,9 +281,9 @@ def test_a_wide_first_layer_streams_when_memory_is_short(monkeypatch):
 
 
 def test_repopulation_in_training_draws_neurons_anew():
-    found = outcome(epochs=3, repopulate_every=2, keep_epochs=(2,))
+    found = outcome(epochs=3, repopulate_every=2, keep="2,")
     assert list(found.metrics["epoch"]) == [0, 1, 2, 3]
-    plain = outcome(epochs=3, keep_epochs=(2,))
+    plain = outcome(epochs=3, keep="2,")
     # Both agree until the neurons are drawn, and not after.
     (_, before, _), (_, same, _) = found.kept.values(), plain.kept.values()
     np.testing.assert_array_equal(before.weights, same.weights)

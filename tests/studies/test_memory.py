@@ -38,9 +38,9 @@ def test_a_size_beyond_memory_is_a_sentence_with_the_bytes(
     assert "\n" not in text
 
 
-def test_snapshots_beyond_the_records_cost_nothing():
+def test_more_kept_networks_than_records_cost_nothing():
     config = STUDIES["timescales"].config_class()(
-        n_steps=10, records=6, snapshots=10**12, limits=()
+        n_steps=10, records=6, keep=str(10**12), limits=()
     )
     assert config.keep_steps == frozenset(range(0, 11, 2))
 

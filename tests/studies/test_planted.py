@@ -110,7 +110,7 @@ def test_a_merged_student_needs_no_more_neurons_than_it_has(tmp_path, capsys):
 
 
 def test_kept_students_show_the_neurons_along_a_run(tmp_path, capsys):
-    config = Planted(**SMALL, snapshot_every=3)
+    config = Planted(**SMALL, keep="every 3")
     stored = read_run(execute("planted", config, tmp_path).path)
     arguments = ["analyse", str(stored.path), "neurons", "--runs", str(tmp_path)]
     assert run_command([*arguments, "--epochs", "0", "4", "--json"]) == 0
@@ -124,7 +124,7 @@ def test_kept_students_show_the_neurons_along_a_run(tmp_path, capsys):
 
 
 def test_kept_students_survive_an_interruption(tmp_path):
-    config = Planted(**SMALL, snapshot_every=1)
+    config = Planted(**SMALL, keep="every 1")
     whole = run(config, Context())
     asked = iter([None, 143])
     with pytest.raises(Interrupted):
@@ -138,7 +138,7 @@ def test_kept_students_survive_an_interruption(tmp_path):
 
 def test_runs_trained_together_keep_their_own_students(tmp_path):
     configs = [
-        Planted(**SMALL, snapshot_every=2, learning_rate=rate) for rate in (0.1, 0.2)
+        Planted(**SMALL, keep="every 2", learning_rate=rate) for rate in (0.1, 0.2)
     ]
     together = run_together(configs, Context(checkpoints=tmp_path))
     for config, found in zip(configs, together, strict=True):

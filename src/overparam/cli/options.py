@@ -58,8 +58,16 @@ def _by_first_spelling(option: Option) -> list[Option]:
     first = first_spellings(option.owner).get(option.name)
     if first is None:
         return []
-    flag = f"--{first.replace('_', '-')}"
-    return [dataclasses.replace(option, name=first, flags=(flag,), required=False)]
+    flag = f"--{first.name.replace('_', '-')}"
+    return [
+        dataclasses.replace(
+            option,
+            name=first.name,
+            kind=first.kind or option.kind,
+            flags=(flag,),
+            required=False,
+        )
+    ]
 
 
 def flags(kinds: Iterable[type[Any]]) -> list[str]:

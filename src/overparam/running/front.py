@@ -19,7 +19,7 @@ from ..store.find import runs_folder
 from ..store.read import read_run, read_runs
 from ..store.run import attempts
 from ..studies.registry import study as study_called
-from ..sweeping.grid import once, product
+from ..sweeping.grid import by_field, product
 from ..sweeping.jobs import SweepResult
 from .analysing import (
     analyse_runs,
@@ -113,8 +113,8 @@ def sweep(
         `overparam.sweep("planted", width=[60, 120], seed=range(10), jobs=2).table`
     """
     at_least(1, jobs=jobs, threads=threads)
-    values = _named(study_called(study).config_class(), values)
-    axes = {name: once(alternatives(value)) for name, value in values.items()}
+    given = {name: alternatives(value) for name, value in values.items()}
+    axes = by_field(given, study_called(study).config_class())
     for name, axis in axes.items():
         if not axis:
             raise ConfigError(f"`{name}` has no value; give some, such as [1, 2].")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 from ..errors import ConfigError
 from ..field_values import unknown
 from ..report import notebook
-from ..spellings import spelled
+from ..spellings import spelled, spellings_of_study
 from ..store.json_values import plain
 from ..store.read import StoredRun
 from ..store.tables import gather, to_pandas
@@ -147,11 +147,17 @@ class Runs(Sequence[Run]):
         named = [_named(run) for run in self]
         known = list(dict.fromkeys(name for one in named for name in one))
         studies = {run.study for run in self}
-        values = {spelled(name, known, studies): v for name, v in values.items()}
-        for name in values:
+        wanted = {name: alternatives(value) for name, value in values.items()}
+        firsts = {f.name: f for s in studies for f in spellings_of_study(s).values()}
+        for name in firsts.keys() & wanted.keys() - set(known):
+            values_then = wanted.pop(name)
+            wanted[spelled(name, known, studies)] = [
+                *map(firsts[name].read, values_then)
+            ]
+        for name in wanted:
             if named and name not in known:
                 raise ConfigError(unknown(name, known, what="field"))
-        wanted = {name: plain(alternatives(value)) for name, value in values.items()}
+        wanted = {name: plain(value) for name, value in wanted.items()}
         return Runs(
             run
             for run, has in zip(self, named, strict=True)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import StoreError
-from ..spellings import as_spelled, spellings_of_study
+from ..spellings import Spellings, as_spelled, spellings_of_study
 from .files import Stamp, check_size, read_file, read_json, stamp_of
 from .find import Unreadable, attempt_of, has, is_run_name, latest, look, no_run_name
 from .status import Status, entry, read_config, read_status
@@ -37,11 +37,11 @@ class Named(dict[str, Any]):
         self,
         path: Path,
         values: Mapping[str, Any],
-        first: Mapping[str, str] = MappingProxyType({}),
+        firsts: Spellings = MappingProxyType({}),
     ) -> None:
         super().__init__(values)
         self._path = path
-        self._today = {old: name for name, old in first.items()}
+        self._today = {first.name: name for name, first in firsts.items()}
 
     def __missing__(self, name: str) -> Any:
         if self._today.get(name) in self:
@@ -76,9 +76,9 @@ class StoredRun:
     @functools.cached_property
     def _config(self) -> tuple[str, dict[str, Any]]:
         study, config = read_config(self.path, self._status)
-        first = spellings_of_study(study)
-        config = as_spelled(config, first)
-        return study, Named(self.path / "config.json", config, first)
+        firsts = spellings_of_study(study)
+        config = as_spelled(config, firsts, stored=True)
+        return study, Named(self.path / "config.json", config, firsts)
 
     @functools.cached_property
     def _summary(self) -> dict[str, Any]:

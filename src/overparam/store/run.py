@@ -261,9 +261,9 @@ def _same_config(path: Path, asked: _Asked) -> None:
     """A default that changed since gives old and new runs one id: say so."""
     content = read_json(path / "config.json")
     first = spellings_of_study(asked.study)
-    config = as_spelled(asked.config, first)
+    config = as_spelled(asked.config, first, stored=True)
     stored = entry(path / "config.json", content, "config", dict)
-    stored = canonical(as_spelled(stored, first))
+    stored = canonical(as_spelled(stored, first, stored=True))
     for name in stored.keys() & config.keys():
         if stored[name] != canonical(config[name]):
             raise StoreError(

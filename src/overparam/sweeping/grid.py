@@ -19,6 +19,7 @@ from ..field_values import (
     is_number,
     is_tuple,
 )
+from ..spellings import as_spelled, first_spellings
 
 
 # A typing slip such as 0..1e12 must not fill the memory.
@@ -48,12 +49,30 @@ def grid(texts: Sequence[str], config: type) -> list[dict[str, Any]]:
             raise ConfigError(
                 f"{written(text)} sets nothing; write key=value or key=v1,v2."
             )
-        name = field_name(config, name)
-        values = once(values_of(values, field_kind(config, name), name=name))
         if name in axes:
-            raise ConfigError(f"`{name}` is given twice; give all its values at once.")
-        axes[name] = values
-    return product(axes)
+            raise _twice(name)
+        axes[name] = values_of(values, field_kind(config, name), name=name)
+    return product(by_field(axes, config))
+
+
+def by_field(axes: Mapping[str, Sequence[Any]], config: type) -> dict[str, list[Any]]:
+    """Axes with the names and values that their fields have today.
+
+    Raises:
+        ConfigError: If there is no such field, or one by both of its spellings.
+    """
+    firsts, found = first_spellings(config), {}
+    for given, values in axes.items():
+        name = field_name(config, given)
+        if name in found:
+            raise _twice(name)
+        settings = (as_spelled({given: value}, firsts) for value in values)
+        found[name] = [setting[name] for setting in settings]
+    return found
+
+
+def _twice(name: str) -> ConfigError:
+    return ConfigError(f"`{name}` is given twice; give all its values at once.")
 
 
 def values_of(text: str, kind: Any, *, name: str) -> list[Any]:
@@ -80,9 +99,12 @@ def values_of(text: str, kind: Any, *, name: str) -> list[Any]:
 def product(axes: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     """Every combination of the values of named axes; the last axis varies fastest.
 
+    A value that an axis repeats counts once.
+
     Raises:
         ConfigError: If there are more than 100,000.
     """
+    axes = {name: _once(values) for name, values in axes.items()}
     at_most(math.prod(len(values) for values in axes.values()))
     combinations = itertools.product(*axes.values())
     return [dict(zip(axes, values, strict=True)) for values in combinations]
@@ -158,6 +180,6 @@ def _ends(text: str, given: str) -> tuple[Decimal, Decimal, Decimal]:
     return ends[0], ends[1], Decimal(1)
 
 
-def once(values: list[Any]) -> list[Any]:
+def _once(values: Sequence[Any]) -> list[Any]:
     """The values without repetition, in the order of their first."""
     return list({repr(value): value for value in values}.values())

@@ -15,7 +15,7 @@ from ..errors import ConfigError
 from ..field_values import converted, field_kind, is_tuple, unknown
 from ..spellings import as_spelled, first_spellings
 from ..store.files import opened
-from .grid import at_most, once, product, values_of
+from .grid import at_most, by_field, product, values_of
 
 
 # A list of 100,000 values, which is the most, is smaller.
@@ -86,12 +86,10 @@ def _toml(path: Path) -> dict[str, Any]:
 def _settings(content: Mapping[str, Any], config: type) -> Iterator[dict[str, Any]]:
     fixed = {
         name: converted(value, field_kind(config, name), name=name)
-        for name, value in _named(_table(content, "fixed"), config).items()
+        for name, value in _table(content, "fixed").items()
     }
-    axes = {
-        name: once(_listed(value, config, name))
-        for name, value in _named(_table(content, "grid"), config).items()
-    }
+    fixed = as_spelled(fixed, first_spellings(config))
+    axes = _axes(_table(content, "grid"), config)
     cases = content.get("cases", [{}])
     is_tables = isinstance(cases, list) and all(isinstance(c, dict) for c in cases)
     if not is_tables or not cases:
@@ -112,9 +110,10 @@ def _table(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return table
 
 
-def _named(table: Mapping[str, Any], config: type) -> dict[str, Any]:
-    """A table by the names of today of its fields."""
-    return as_spelled(table, first_spellings(config))
+def _axes(table: Mapping[str, Any], config: type) -> dict[str, list[Any]]:
+    """The values that a table lists, by field."""
+    listed = {name: _listed(value, config, name) for name, value in table.items()}
+    return by_field(listed, config)
 
 
 def _listed(value: Any, config: type, name: str) -> list[Any]:
@@ -132,10 +131,7 @@ def _listed(value: Any, config: type, name: str) -> list[Any]:
 
 
 def _zipped(case: Mapping[str, Any], config: type) -> Iterator[dict[str, Any]]:
-    columns = {
-        name: _listed(value, config, name)
-        for name, value in _named(case, config).items()
-    }
+    columns = _axes(case, config)
     lengths = {name: len(values) for name, values in columns.items()}
     longest = max(lengths.values(), default=1)
     if not set(lengths.values()) <= {1, longest}:

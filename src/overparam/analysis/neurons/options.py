@@ -11,7 +11,7 @@ class NeuronsOptions:
     """Which planted neurons has a student found, and which are lost?
 
     A teacher neuron is lost when no student neuron points its way: its largest cosine
-    with them is below the threshold. A run with `--snapshot-every` shows it at several
+    with them is below the threshold. A run with `--keep` shows it at several
     epochs.
 
     Examples:

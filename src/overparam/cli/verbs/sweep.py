@@ -107,7 +107,8 @@ def _check_written_as_values(argv: Sequence[str]) -> None:
     if not argv or argv[0] not in STUDIES:
         return
     kind = study(argv[0]).config_class()
-    fields = {*field_names(kind), *first_spellings(kind).values()}
+    firsts = first_spellings(kind).values()
+    fields = {*field_names(kind), *(first.name for first in firsts)}
     for word in argv[1:]:
         flag, _, value = word.partition("=")
         name = flag.removeprefix("--").replace("-", "_")

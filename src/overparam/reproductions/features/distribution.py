@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from ...analysis.comparison.analyse import analyse
 from ...analysis.comparison.options import CompareOptions
+from ...keeping import moments
 from ...plots.figure import COLOURS, panels
 from ...store.read import StoredRun
 from ...studies.contract import as_subject
@@ -188,7 +189,7 @@ def _widths(results: Results) -> pl.DataFrame:
 def _along_training(results: Results) -> pl.DataFrame:
     base = _seeds(results)[:2]
     config = base[0].config
-    epochs = [0, *config["keep_epochs"], config["epochs"]]
+    epochs = [0, *moments(config["keep"], config["epochs"]), config["epochs"]]
     return pl.concat(
         _distances(*base, epoch, results.scale).with_columns(
             pl.lit(epoch).alias("epoch")

@@ -19,12 +19,12 @@ from .sources import KEPT, efficiency_of
 
 WIDE = 10_000
 SIZES: Mapping[Scale, Mapping[str, Any]] = {
-    "smoke": {"dataset": "digits", "width": 24, "epochs": 2, "keep_epochs": (1,)},
-    "laptop": {"dataset": "mnist", "width": 1000, "epochs": 20, "keep_epochs": KEPT},
-    "paper": {"dataset": "mnist", "keep_epochs": (3, 20)},
+    "smoke": {"dataset": "digits", "width": 24, "epochs": 2, "keep": "1,"},
+    "laptop": {"dataset": "mnist", "width": 1000, "epochs": 20, "keep": KEPT},
+    "paper": {"dataset": "mnist", "keep": "3,20"},
 }
 """What a scale changes in every row: below `paper`, wide networks are 1000 wide."""
-FROZEN: Mapping[str, Any] = {"train": "readout", "readout": "adam", "keep_epochs": ()}
+FROZEN: Mapping[str, Any] = {"train": "readout", "readout": "adam", "keep": ""}
 DRAW = ResampleOptions(n_features=(10,), sampling=("squared",), random=())
 """The reference draws ten neurons by their squared importance; we, 20 times."""
 
@@ -115,8 +115,8 @@ def fields_of(row: Row, scale: Scale) -> Mapping[str, Any]:
     sizes = dict(SIZES[scale])
     if row.fields["width"] < WIDE and "width" in sizes:
         sizes["width"] = min(sizes["width"], row.fields["width"])
-    if "keep_epochs" in row.fields:
-        del sizes["keep_epochs"]
+    if "keep" in row.fields:
+        del sizes["keep"]
     return {**row.fields, **sizes}
 
 

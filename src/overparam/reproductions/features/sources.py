@@ -22,14 +22,14 @@ DEFAULT_PENALTY = 0.1
 CONCENTRATING_PENALTY = 10.0
 """Readout penalties of the reference's default and of its `w10` runs."""
 EPOCHS = 20
-KEPT = (1, 3, 10)
+KEPT = "1,3,10"
 
 
 def source(scale: Scale, **changes: Any) -> Mapping[str, Any]:
     """Config of a wide network that is trained fully, its early epochs kept."""
-    common: dict[str, Any] = {"dataset": "mnist", "epochs": EPOCHS, "keep_epochs": KEPT}
+    common: dict[str, Any] = {"dataset": "mnist", "epochs": EPOCHS, "keep": KEPT}
     if scale == "smoke":
-        common |= {"dataset": "digits", "epochs": 2, "keep_epochs": (1,), "width": 40}
+        common |= {"dataset": "digits", "epochs": 2, "keep": "1,", "width": 40}
     return common | changes
 
 

@@ -20,7 +20,7 @@ TINY: Mapping[str, Any] = {
     "teacher_width": 64,
     "n_steps": 40,
     "records": 5,
-    "snapshots": 3,
+    "keep": "3",
     "cells": 64,
     "particles": 120,
     "harmonics": 4,
@@ -30,7 +30,7 @@ TINY: Mapping[str, Any] = {
 # The claims are about the published horizon, time 31.25, which laptops reach too.
 STEPS: Mapping[Scale, Mapping[str, Any]] = {
     "smoke": TINY,
-    "laptop": {"n_steps": 32000, "records": 257, "snapshots": 17},
+    "laptop": {"n_steps": 32000, "records": 257, "keep": "17"},
     "paper": {"n_steps": 32000},
 }
 SEEDS: Mapping[Scale, int] = {"smoke": 2, "laptop": 3, "paper": 6}

@@ -8,7 +8,7 @@ from ...data.own.reference import reference
 from ...data.subset_rules import SubsetRule, resolved_rule, sorted_by_class
 from ...errors import ConfigError
 from ...field_values import typed
-from ...keeping import recorded
+from ...keeping import LISTED, recorded
 from ...spellings import first_stored, takes_first_spellings
 
 
@@ -84,11 +84,9 @@ class Features:
     jitter: float = 0.0
     """Standard deviation of the step each copy then gets, relative to the root mean
     square of its weights."""
-    keep: str = ""
+    keep: str = first_stored(LISTED, default="")
     """Epochs whose networks are kept: `5,10,20`, `every 5`, or a number of evenly
     spaced ones; the start and the end of training all layers are always kept."""
-    keep_epochs: tuple[int, ...] = ()
-    """Epochs whose networks are kept besides the first and the last one."""
     n_train: int | None = None
     """Training images to use; `none` takes all that do not validate."""
     n_validation: int | None = None
@@ -132,13 +130,6 @@ class Features:
         if not self.first_all or self.exact:
             object.__setattr__(self, "epochs_include_first", False)
         _ = self.kept_epochs  # Refuses what could not be kept.
-        for epoch in self.keep_epochs:
-            at_least(0, keep_epochs=epoch)
-            if epoch > self.epochs_of_all:
-                raise ConfigError(
-                    f"`keep_epochs` must lie in [0, {self.epochs_of_all}], the epochs "
-                    f"in which all layers move; got {epoch}."
-                )
 
     def _check_readout(self) -> None:
         if self.train == "all" and self.first_all:
@@ -181,7 +172,7 @@ class Features:
     def kept_epochs(self) -> frozenset[int]:
         """The epochs whose networks are kept."""
         last = self.epochs_of_all
-        return recorded(self.keep, last, 1) | {last, *self.keep_epochs}
+        return recorded(self.keep, last, 1) | {last}
 
     @property
     def epochs_of_all(self) -> int:

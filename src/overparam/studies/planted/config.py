@@ -6,10 +6,12 @@ from typing import Literal
 from ...checks import at_least, finite, positive, seeds
 from ...errors import ConfigError
 from ...field_values import typed
-from ...keeping import recorded
+from ...keeping import EVERY, recorded
 from ...memory import Need, itemsize
+from ...spellings import first_stored, takes_first_spellings
 
 
+@takes_first_spellings
 @dataclass(frozen=True, kw_only=True)
 class Planted:
     """Train a student on fresh samples that a narrow planted teacher labels.
@@ -74,9 +76,7 @@ class Planted:
     """Seed of the student and of the samples."""
     teacher_seed: int | None = None
     """Seed of the teacher; `none` takes `seed`."""
-    snapshot_every: int | None = None
-    """Epochs between two kept students: the same as `keep` every N."""
-    keep: str = ""
+    keep: str = first_stored(EVERY, default="")
     """Epochs whose students are kept: `5,10,20`, `every 5`, or a number of evenly
     spaced ones; the start is always kept."""
 
@@ -128,9 +128,7 @@ class Planted:
             )
 
     def _check_steps(self) -> None:
-        at_least(
-            1, balance_every=self.balance_every, snapshot_every=self.snapshot_every
-        )
+        at_least(1, balance_every=self.balance_every)
         finite(momentum=self.momentum)
         if not 0 <= self.momentum < 1:
             raise ConfigError(f"`momentum` must lie in [0, 1), got {self.momentum}.")
@@ -174,9 +172,5 @@ class Planted:
     @property
     def keep_steps(self) -> frozenset[int]:
         """The steps whose students are kept."""
-        forms = [
-            self.keep,
-            f"every {self.snapshot_every}" if self.snapshot_every else "",
-        ]
-        epochs = frozenset().union(*(recorded(keep, self.epochs, 1) for keep in forms))
+        epochs = recorded(self.keep, self.epochs, 1)
         return frozenset(epoch * self.steps_per_epoch for epoch in epochs)

@@ -9,7 +9,7 @@ from tyro.conf import arg
 from ...checks import at_least, finite, positive, seeds
 from ...errors import ConfigError
 from ...field_values import typed
-from ...keeping import moments, nearest_records
+from ...keeping import EVENLY, nearest_records, recorded
 from ...memory import Need
 from ...spellings import first_stored, takes_first_spellings
 
@@ -90,11 +90,10 @@ class Timescales:
     gradients, or the O(M) one; `prefix` and `direct` need ReLU on the circle."""
     records: int = 1001
     """Records along the run, the first at step 0."""
-    snapshots: int = 101
-    """Evenly spaced records whose networks are kept."""
-    keep: str = ""
-    """Further steps whose networks are kept, those of the nearest records: `5,10,20`,
-    `every 5`, or a number of evenly spaced ones."""
+    keep: str = first_stored(EVENLY, default="101")
+    """Steps whose networks are kept, those of the nearest records: `5,10,20`,
+    `every 5`, or a number of evenly spaced ones; the start, the end and those at which
+    the paper draws always are."""
     limits: tuple[Literal["ultra-fast", "projected"], ...] = ("ultra-fast", "projected")
     """Limit equations to compare with (`projected` for ReLU on the circle only)."""
     cells: int = 4096
@@ -131,7 +130,6 @@ class Timescales:
             teacher_width=self.teacher_width,
             n_steps=self.n_steps,
             inner_steps=self.inner_steps,
-            snapshots=self.snapshots,
             harmonics=self.harmonics,
             particles=self.particles,
         )
@@ -143,7 +141,7 @@ class Timescales:
             projected_until=self.projected_until,
         )
         seeds(seed=self.seed)
-        moments(self.keep, self.n_steps)  # Refuses what could not be kept.
+        _ = self.keep_steps  # Refuses what could not be kept.
         finite(penalty=self.penalty, centre=self.centre, threshold=self.threshold)
         if not self.penalty > 0:
             raise ConfigError(
@@ -197,7 +195,7 @@ class Timescales:
         """The largest arrays of a run."""
         width, plane = ("`width`", self.width), ("coordinates", 2)
         records = ("`records`", min(self.records, self.n_steps + 1))
-        kept = ("`snapshots`", min(self.snapshots, records[1]))
+        kept = ("`keep`", len(self.keep_steps))
         projected = "projected" in self.limits and self.plain_relu
         dense = not self.plain_relu or self.solver == "dense"
         return [
@@ -249,5 +247,5 @@ class Timescales:
         the first and the last."""
         last, every = self.n_steps, self.record_every
         paper = [step for step in PAPER_STEPS if step <= last]
-        asked = [*moments(self.keep, last), *moments(str(self.snapshots), last)]
-        return nearest_records([*asked, *paper, last], last, every)
+        always = nearest_records([*paper, last], last, every)
+        return always | recorded(self.keep, last, every)
