@@ -15,7 +15,7 @@ from overparam.convex import (
     to_network,
     with_directions,
 )
-from overparam.convex.certificates.certificate import loose_activation, loose_bound
+from overparam.convex.certificates.bounds import loose_activation, loose_bound
 from overparam.convex.maps import network_patterns, predict
 from overparam.errors import ConfigError
 from overparam.networks import GatedTwoLayer, TwoLayer, from_arrays, to_arrays

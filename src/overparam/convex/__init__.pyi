@@ -1,3 +1,4 @@
+from .certificates.branch_and_price import solve_global as solve_global
 from .certificates.certificate import certify_network as certify_network
 from .maps import from_network as from_network
 from .maps import network_objective as network_objective
@@ -16,5 +17,4 @@ from .recovery.planted import plant as plant
 from .solvers.admm import solve_admm as solve_admm
 from .solvers.interior_point import solve as solve
 from .solvers.path import regularisation_path as regularisation_path
-from .solvers.presolve import without_idle_rows as without_idle_rows
 from .solvers.reference import solve_reference as solve_reference

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from overparam.convex import without_idle_rows
 from overparam.convex.programs import cones
 from overparam.convex.programs.cones import Arrow
 from overparam.convex.solvers.centres import ConeLift, analytic_centres
+from overparam.convex.solvers.presolve import without_idle_rows
 
 from ..problems import Problem
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from overparam.convex import solve, solve_reference, without_idle_rows
+from overparam.convex import solve, solve_reference
+from overparam.convex.solvers.presolve import without_idle_rows
 
 from ..problems import Problem
 

@@ -40,6 +40,7 @@ from ..programs.program import Architecture, check_data, convex_program
 from ..solvers.bounds import relative_gap
 from ..solvers.interior_point import solve
 from ..solvers.solution import INACCURATE, Solution
+from .bounds import ROUNDING, dual_value, loose_bound
 
 
 Tier = Literal["certified", "certified-loose", "estimate"]
@@ -48,9 +49,6 @@ MOST_ENUMERATED = 4000
 """Most activation patterns for which the certified tier is computed."""
 MOST_ENTRIES = 10**8
 """Most entries (samples times unknowns) of a programme that is solved: 0.8 GB."""
-_MOST_SQUARE = 500
-"""Rows up to which a matrix of all left singular vectors is made."""
-_SCALING_STEPS = 60
 # Distance of any unit vector to a cell of the enumeration; thin cells are left out.
 _COVERED = 10 * THIN
 # Width of cells that rounding does not make.
@@ -60,8 +58,6 @@ _SNAPPED = 1e-7
 # Least singular value of the unit rows, as a fraction of the largest, that is no null
 # direction yet hides no cell of normalised neurons.
 _SPREAD = 1e-6
-# Relative error of sums, norms and singular values.
-_ROUNDING = 1e-11
 
 
 class NetworkCertificate(eqx.Module):
@@ -231,7 +227,7 @@ def _proven(solution: Solution, own: Patterns, x: Float[np.ndarray, "n d"]) -> f
     weight = np.broadcast_to(np.abs(dual), (program.groups.n_groups, len(y))).copy()
     weight[program.n_skip :] += cone_dual
     sizes = program.group_norms(program.dual_blocks(dual, cone_dual))
-    outside = _ROUNDING if resolved else _COVERED
+    outside = ROUNDING if resolved else _COVERED
     sizes += outside * (weight @ np.linalg.norm(x, axis=1))
     sizes += np.abs(dual) @ np.linalg.norm(x - lined, axis=1)
     return dual_value(y, dual, size=float((sizes / program.bounds).max()))
@@ -243,63 +239,3 @@ def _independent(x: Float[np.ndarray, "n d"]) -> bool:
     rounding = max(x.shape) * np.finfo(float).eps * singular[0]
     spanned = singular[singular > rounding]
     return bool(spanned[-1] > _SPREAD * singular[0])
-
-
-def loose_bound(
-    x: Float[np.ndarray, "n d"],
-    y: Float[np.ndarray, " n"],
-    dual: Float[np.ndarray, " n"],
-    *,
-    penalty: float,
-    network: Architecture,
-) -> float:
-    """The lower bound that a multiplier proves by a bound of its activation."""
-    if network == "normalised":
-        parts = np.maximum(dual, 0), np.maximum(-dual, 0)
-        size = max(float(np.linalg.norm(part)) for part in parts)
-    else:
-        size = loose_activation(x, dual)
-    if network == "skip":
-        size = max(size, float(np.linalg.norm(x.T @ dual)))
-    return dual_value(y, dual, size=(1 + _ROUNDING) * size / penalty)
-
-
-def dual_value(
-    y: Float[np.ndarray, " n"], dual: Float[np.ndarray, " n"], *, size: float
-) -> float:
-    """The best bound of the multiples of a multiplier that are at most 1 / `size`."""
-    square, linear = float(dual @ dual), float(y @ dual)
-    if not (np.isfinite(size) and square > 0 and linear > 0):
-        return 0.0
-    factor = linear / square
-    if size * factor > 1:
-        factor = 1 / size
-    slack = _ROUNDING * factor * float(np.abs(y) @ np.abs(dual))
-    return max(0.0, factor * linear - 0.5 * factor**2 * square - slack)
-
-
-def loose_activation(
-    x: Float[np.ndarray, "n d"], dual: Float[np.ndarray, " n"]
-) -> float:
-    r"""An upper bound of $\max_{\|u\| \le 1} |l^T (X u)_+|$ in any dimension.
-
-    $(t)_+ = (t + |t|)/2$ gives $\tfrac12 \|X^T l\| + \tfrac12 \max_{s \in \{-1,1\}^n}
-    \|X^T \mathrm{diag}(l) s\|$, and for every positive diagonal $\Delta$ the maximum
-    is at most $\sqrt{\mathrm{tr}\Delta\; \lambda_{\max}(\Delta^{-1/2} Q
-    \Delta^{-1/2})}$ with $Q = \mathrm{diag}(l) X X^T \mathrm{diag}(l)$.
-    """
-    rows = dual[:, None] * x
-    rows = rows[np.any(rows != 0, axis=1)]
-    if not len(rows):
-        return 0.0
-    scale = np.linalg.norm(rows, axis=1)
-    best = np.inf
-    for step in range(_SCALING_STEPS):
-        left, sizes, _ = np.linalg.svd(
-            rows / np.sqrt(scale)[:, None], full_matrices=len(rows) <= _MOST_SQUARE
-        )
-        best = min(best, float(np.sqrt(scale.sum()) * sizes[0]))
-        # At the minimum the leading eigenvector has weights proportional to the scale.
-        share = left[:, 0] ** 2 / (scale / scale.sum())
-        scale = scale * (1e-3 + share) ** (1 / (2 + step))
-    return 0.5 * float(np.linalg.norm(x.T @ dual)) + 0.5 * best

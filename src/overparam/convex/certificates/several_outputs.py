@@ -15,7 +15,8 @@ from ...checks import positive
 from ...errors import ConfigError, DataError
 from ...networks.two_layer import TwoLayer
 from ...networks.view import two_layer_view
-from .certificate import NetworkCertificate, dual_value
+from .bounds import dual_value
+from .certificate import NetworkCertificate
 
 
 Inputs = Float[np.ndarray, "n d"]

@@ -14,8 +14,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ...checks import at_least
+from ..programs.arrangement import unit_rows
 from ..programs.patterns import patterns_of, with_directions
 from ..programs.program import Program, over_patterns
+from .ascent import ascend, signed_rows
 from .interior_point import solve
 from .solution import Solution
 
@@ -26,6 +28,8 @@ _STEPS = 50
 _SHIFT = 1e-10
 # Relative excess over the bound below which a direction does not count as violating.
 _EXCESS = 1e-6
+# Size of the step by which a local maximum is moved off the boundaries of cells.
+_NUDGE = 1e-6
 
 
 class Generated(NamedTuple):
@@ -76,25 +80,58 @@ def violating_directions(
 ) -> Float[np.ndarray, "found d"]:
     """Directions whose patterns break the dual constraint, the worst first.
 
-    Fixed-point steps from the gates at hand and from random starts: towards the
-    direction that maximises the constraint on the present cell, $\\pm X^T D_u l$, or
-    the least-squares fit of $\\pm D_u l$ by a normalised neuron.
+    The exact constraint climbs to its local maxima from the gates at hand and from
+    random starts (`ascent.py`); others make fixed-point steps (`_fixed_points`).
     """
-    program, x, dual = solution.program, solution.program.groups.x, solution.dual
+    program, x = solution.program, solution.program.groups.x
     starts = np.concatenate(
         [program.patterns.gates, rng.standard_normal((_STARTS, x.shape[1]))]
     )
+    starts = unit_rows(starts)
+    if program.exact and program.network != "normalised":
+        directions, best = _local_maxima(x, solution.dual, starts)
+        # Maxima lie on the boundaries of cells, whose centres need a point inside.
+        directions = directions + _NUDGE * rng.standard_normal(directions.shape)
+    else:
+        directions, best = _fixed_points(program, solution.dual, starts)
+    bound = program.bounds[-1] * (1 + _EXCESS)
+    if solution.status == "infeasible":
+        # Any output along the certificate brings the labels nearer.
+        bound = _EXCESS * best.max(initial=0)
+    order = np.argsort(-best)
+    return directions[order[best[order] > bound]]
+
+
+def _local_maxima(
+    x: Float[np.ndarray, "n d"],
+    dual: Float[np.ndarray, " n"],
+    starts: Float[np.ndarray, "k d"],
+) -> tuple[Float[np.ndarray, "found d"], Float[np.ndarray, " found"]]:
+    """Those of both signs of a multiplier, with their values."""
+    sides = [ascend(*signed_rows(x, side), starts) for side in (dual, -dual)]
+    directions, values = (np.concatenate(parts) for parts in zip(*sides, strict=True))
+    return directions, values
+
+
+def _fixed_points(
+    program: Program,
+    dual: Float[np.ndarray, " n"],
+    starts: Float[np.ndarray, "k d"],
+) -> tuple[Float[np.ndarray, "found d"], Float[np.ndarray, " found"]]:
+    r"""The best directions on the way of steps to the maximum of the present cell.
+
+    That is $\pm X^T D_u l$, or the least-squares fit of $\pm D_u l$ by a normalised
+    neuron.
+    """
+    x = program.groups.x
     best, directions = np.zeros(2 * len(starts)), np.concatenate([starts, starts])
-    signs = np.repeat([1.0, -1.0], len(starts))
-    u = directions / np.maximum(
-        np.linalg.norm(directions, axis=1, keepdims=True), 1e-300
-    )
+    signs, u = np.repeat([1.0, -1.0], len(starts)), directions
     for _ in range(_STEPS):
-        hidden = np.maximum(u @ x.T, 0)
-        blocks, sizes = _best_on_cells(program, u @ x.T >= 0, dual)
-        value = signs * (hidden @ dual) if program.exact else sizes
-        if program.exact and program.network == "normalised":
-            value = value / np.maximum(np.linalg.norm(hidden, axis=1), 1e-300)
+        blocks, value = _best_on_cells(program, u @ x.T >= 0, dual)
+        if program.exact:
+            hidden = np.maximum(u @ x.T, 0)
+            sizes = np.maximum(np.linalg.norm(hidden, axis=1), 1e-300)
+            value = signs * (hidden @ dual) / sizes
         better = value > best
         best, directions = (
             np.where(better, value, best),
@@ -106,12 +143,7 @@ def violating_directions(
         ascent = np.where(ascent.any(axis=1, keepdims=True), ascent, u)
         u = u + 0.5 * (ascent - u) if program.exact else ascent
         u /= np.maximum(np.linalg.norm(u, axis=1, keepdims=True), 1e-300)
-    bound = program.bounds[-1] * (1 + _EXCESS)
-    if solution.status == "infeasible":
-        # Any output along the certificate brings the labels nearer.
-        bound = _EXCESS * best.max(initial=0)
-    order = np.argsort(-best)
-    return directions[order[best[order] > bound]]
+    return directions, best
 
 
 def _best_on_cells(

@@ -1,0 +1,222 @@
+r"""Proven upper bounds of $\max_{\|u\| \le 1} |l^T (X u)_+|$ by branch and bound.
+
+Directions are divided into cones (`cones.py`), those with the largest bounds first.
+Each open cone keeps its bound, so that the largest one holds whenever the search ends.
+The order does not depend on time or on the number of threads: cones are explored in
+batches of one size.
+"""
+
+import heapq
+import itertools
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from ...cores import n_threads
+from ..solvers.ascent import ascend, signed_rows
+from .cones import explore
+
+
+Watch = Callable[["ConeSearch"], object]
+"""Called between batches; a `KeyboardInterrupt` from it ends the search, not more."""
+
+# Cones that are explored between two looks at the clock, and nodes of each.
+_BATCH = 8
+_NODES = 1000
+# Directions with singular values below this part of the largest are left out.
+_FLAT = 1e-13
+# Rows below this part of all are left out: their squares would underflow.
+_TINY = 1e-60
+_EPS = float(np.finfo(float).eps)
+_STARTS = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """When a search ends before its proof is complete."""
+
+    seconds: float = 60.0
+    """Most seconds."""
+    nodes: int | None = None
+    """Most cones; `None` sets no limit."""
+
+
+class Cone(NamedTuple):
+    """An open cone: its rows span it, `drift` is the rounding of its vertices."""
+
+    rows: Float[np.ndarray, "k k"]
+    drift: float
+    bound: float
+
+
+class _Side:
+    """One sign of a multiplier, in units where the sizes of all rows sum to about 1.
+
+    Rows are written in an orthonormal basis of the space that they span; what rounding
+    and flat directions leave outside is added to every bound.
+    """
+
+    def __init__(self, x: Float[np.ndarray, "n d"], dual: Float[np.ndarray, " n"]):
+        rows, self.n_plus = signed_rows(x, dual)
+        _, singular, right = np.linalg.svd(rows, full_matrices=False)
+        self.basis = right[singular > _FLAT * singular.max(initial=0)]
+        self.rows = np.ascontiguousarray(rows @ self.basis.T)
+        n, d = rows.shape
+        outside = np.linalg.norm(rows - self.rows @ self.basis, axis=1).sum()
+        mass = 1.01 * float(np.linalg.norm(rows, axis=1).sum())
+        gamma = (4 * n + 16 * d + 64) * _EPS
+        self.rounding = np.array([gamma * mass + outside, mass])
+        self.kappa = 1.01 * np.sqrt(self.dimension)
+
+    @property
+    def dimension(self) -> int:
+        return len(self.basis)
+
+    def orthants(self) -> list[Cone]:
+        signs = itertools.product([1.0, -1.0], repeat=self.dimension)
+        return [Cone(np.diag(s), 0.0, np.inf) for s in signs]
+
+    def explore(self, cone: Cone, target: float):
+        budget = _NODES if np.isfinite(cone.bound) else 1
+        return explore(
+            self.rows, self.n_plus, cone.rows, cone.drift, cone.bound,
+            self.kappa, self.rounding, target, budget,
+        )  # fmt: skip
+
+
+def _in_units(
+    x: Float[np.ndarray, "n d"], dual: Float[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"], float, int]:
+    r"""Inputs and multipliers by powers of two: $\sum |l_i| \|x_i\|$ becomes about 1.
+
+    Also what the samples that are too small to count add to it, and the exponent that
+    leads back.
+    """
+    largest = [np.abs(values).max(initial=0) for values in (x, dual)]
+    inputs, multipliers = (int(np.frexp(size)[1]) for size in largest)
+    x, dual = np.ldexp(x, -inputs), np.ldexp(dual, -multipliers)
+    sizes = np.abs(dual) * np.linalg.norm(x, axis=1)
+    fit = int(np.frexp(sizes.sum())[1])
+    used = sizes > _TINY * sizes.sum()
+    rest = float(np.ldexp(sizes[~used].sum(), -fit))
+    return x[used], np.ldexp(dual[used], -fit), rest, inputs + multipliers + fit
+
+
+class ConeSearch:
+    r"""The search for one multiplier, both signs.
+
+    Args:
+        x: Inputs, shape `(n, d)`.
+        dual: $l$, shape `(n,)`.
+        target: The bound that is to be proven.
+        tolerance: Where the maximum is above `target`, the relative distance to it that
+            is to be proven instead; `None` ends the search at a direction above.
+
+    Attributes:
+        best: The largest value that was found, a lower bound of the maximum.
+        direction: Where, a unit vector; `sign` says for which sign of l.
+        n_nodes: Cones that were looked at.
+    """
+
+    def __init__(
+        self,
+        x: Float[np.ndarray, "n d"],
+        dual: Float[np.ndarray, " n"],
+        *,
+        target: float = 0.0,
+        tolerance: float | None = None,
+    ) -> None:
+        x, dual, self._left_out, self._exponent = _in_units(x, dual)
+        self._sides = (_Side(x, dual), _Side(x, -dual))
+        self._tolerance = tolerance
+        self._target = float(np.ldexp(target, -self._exponent)) - self._left_out
+        self._best, self._proven, self.n_nodes = 0.0, 0.0, 0
+        self.sign, self.direction = 1, np.zeros(x.shape[1])
+        self._order = itertools.count()
+        self._heap: list[tuple[float, int, int, Cone]] = []
+        for which, side in enumerate(self._sides):
+            if side.dimension:
+                self._start(which, side)
+
+    def _start(self, which: int, side: _Side) -> None:
+        for cone in side.orthants():
+            self._push(which, cone)
+        rng = np.random.default_rng(0)
+        starts = rng.standard_normal((_STARTS, side.dimension))
+        found, values = ascend(side.rows, side.n_plus, starts)
+        top = int(values.argmax())
+        self._meet(which, values[top], found[top])
+
+    def _push(self, which: int, cone: Cone) -> None:
+        heapq.heappush(self._heap, (-cone.bound, next(self._order), which, cone))
+
+    def _meet(self, which: int, value: float, at: Float[np.ndarray, " k"]) -> None:
+        # Rounding of the value must not end a search for the maximum early.
+        if value > self._best:
+            self._best, self.sign = float(value), 1 - 2 * which
+            self.direction = at @ self._sides[which].basis
+
+    @property
+    def best(self) -> float:
+        return float(np.ldexp(self._best, self._exponent))
+
+    @property
+    def upper(self) -> float:
+        """A proven upper bound of the maximum."""
+        top = max(self._proven, -self._heap[0][0] if self._heap else 0.0)
+        largest = max(float(side.rounding[1]) for side in self._sides)
+        return float(np.ldexp(min(top, largest) + self._left_out, self._exponent))
+
+    @property
+    def n_open(self) -> int:
+        """Cones whose bound is above what is to be proven."""
+        return sum(-bound > self._aim for bound, *_ in self._heap)
+
+    @property
+    def violated(self) -> bool:
+        """Whether the maximum is above the target, which ends the search."""
+        return self._tolerance is None and self._best > self._target
+
+    @property
+    def finished(self) -> bool:
+        """Whether the proof is complete, or impossible."""
+        return self.violated or not self._heap or -self._heap[0][0] <= self._aim
+
+    @property
+    def _aim(self) -> float:
+        if self._tolerance is None:
+            return self._target
+        return max(self._target, self._best * (1 + self._tolerance))
+
+    def advance(self, pool: ThreadPoolExecutor) -> None:
+        """Explore the cones with the largest bounds, one batch."""
+        aim, count = self._aim, min(_BATCH, len(self._heap))
+        batch = [heapq.heappop(self._heap) for _ in range(count)]
+        work = [(self._sides[which], cone, aim) for _, _, which, cone in batch]
+        results = pool.map(lambda args: _Side.explore(*args), work)
+        for (_, _, which, _), result in zip(batch, results, strict=True):
+            nodes, proven, cones, drifts, bounds, best, at = result
+            self.n_nodes += nodes
+            self._proven = max(self._proven, proven)
+            for cone in zip(cones, drifts, bounds, strict=True):
+                self._push(which, Cone(*cone))
+            if best > self._best:
+                self._meet(which, best, at / np.linalg.norm(at))
+
+    def run(self, limits: Limits, watch: Watch = lambda search: None) -> None:
+        """Go on until the search is finished or a limit is reached."""
+        end = time.monotonic() + limits.seconds
+        with ThreadPoolExecutor(n_threads()) as pool:
+            while not self.finished and time.monotonic() < end:
+                if limits.nodes is not None and self.n_nodes >= limits.nodes:
+                    return
+                self.advance(pool)
+                try:
+                    watch(self)
+                except KeyboardInterrupt:
+                    return

@@ -1,0 +1,215 @@
+r"""The optimum over ReLU networks of any width, with a proof: branch and price.
+
+A network is improved neuron by neuron (`solvers/neurons.py`). Its residual $l$ is a
+multiplier, and for a proven bound $s$ of $\sigma(l) = \max_{\|u\| \le 1} |l^T (X u)_+|$
+(with a skip connection also $\|X^T l\|$) no network is below $c\,y^T l - \tfrac12 c^2
+\|l\|^2$, $c = \min(\beta / s, y^T l / \|l\|^2)$. The search over cones of directions
+(`activation.py`) is asked for no more than the gap needs: the largest s with which this
+bound is near enough. A direction that it finds above s is a neuron that the network
+lacks; it is added, and all starts again.
+"""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from ...checks import positive
+from ..programs.program import check_data
+from ..solvers.bounds import relative_gap
+from ..solvers.neurons import Neurons, corrected, improved, no_neurons
+from .activation import ConeSearch, Limits
+from .bounds import ROUNDING, dual_value, loose_activation
+
+
+MOST_DIMENSION = 12
+"""Most dimensions in which directions are searched: the search has 2^d roots."""
+_WIDE_EVERY = 10
+# Part of the room for violations that the solver leaves to the search.
+_CLOSE = 0.1
+# Part of the time that the solver may take before the first search.
+_SOLVING = 0.5
+_MOST_ROUNDS = 500
+# Relative distance by which the asked gap is kept.
+_REACHED = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class GlobalOptimum:
+    """A network and a proven lower bound of the optimum.
+
+    Attributes:
+        neurons: The network.
+        objective: Its objective, an upper bound of the optimum.
+        lower: A lower bound of the optimum over networks of any width.
+        dual: The multiplier that proves it.
+        size: The proven bound of $\\sigma$ of the multiplier.
+        n_nodes: Cones that all searches looked at.
+        n_open: Cones that the last one left open.
+        proven: Whether the gap that was asked for is proven.
+    """
+
+    neurons: Neurons
+    objective: float
+    lower: float
+    dual: Float[np.ndarray, " n"]
+    size: float
+    n_nodes: int
+    n_open: int
+    proven: bool
+
+    @property
+    def gap(self) -> float:
+        """Relative distance of `objective` to `lower`."""
+        return relative_gap(self.objective, self.lower)
+
+
+Watch = Callable[[GlobalOptimum], object]
+"""Called between batches; a `KeyboardInterrupt` from it ends the search, not more."""
+
+
+def solve_global(
+    x: Float[np.ndarray, "n d"],
+    y: Float[np.ndarray, " n"],
+    *,
+    penalty: float,
+    skip: bool = False,
+    gap: float = 1e-2,
+    limits: Limits | None = None,
+    watch: Watch = lambda found: None,
+    seed: int = 0,
+) -> GlobalOptimum:
+    r"""Find a network and prove how near it is to the optimum over any width.
+
+    Args:
+        x: Inputs, shape `(n, d)`.
+        y: Labels, shape `(n,)`.
+        penalty: $\beta$ of $\tfrac12 \|f - y\|^2 + \tfrac\beta2 \sum w^2$.
+        skip: Whether networks have a linear neuron.
+        gap: Relative distance of the objective to the bound that is to be proven.
+        limits: When to stop without; `None` takes those of `Limits()`.
+        watch: Told the best bound of the moment.
+        seed: Of the random starts of the solver.
+    """
+    positive(penalty=penalty, gap=gap)
+    check_data(x, y)
+    return _Pricing(x, y, penalty, skip, gap, limits or Limits(), watch, seed).run()
+
+
+class _Pricing:
+    """A problem, the best bound of it so far, and what is left of the limits."""
+
+    def __init__(self, x, y, penalty, skip, gap, limits, watch, seed) -> None:
+        self.x, self.y, self.penalty, self.skip, self.gap = x, y, penalty, skip, gap
+        self.limits, self.watch = limits, watch
+        self.start, self.rng = time.monotonic(), np.random.default_rng(seed)
+        self.best = GlobalOptimum(
+            neurons=no_neurons(x.shape[1]),
+            objective=0.5 * float(y @ y),
+            lower=0.0,
+            dual=y,
+            size=np.inf,
+            n_nodes=0,
+            n_open=0,
+            proven=not y.any(),
+        )
+
+    def run(self) -> GlobalOptimum:
+        with contextlib.suppress(KeyboardInterrupt):
+            self._learn(self.y, loose_activation(self.x, self.y))
+            while not self.best.proven and self._left() > 0 and self._round():
+                pass
+        return self.best
+
+    def _round(self) -> bool:
+        """Solve, then search; whether a new neuron was found."""
+        neurons = self._solved(self.best.neurons)
+        dual = neurons.residual(self.x, self.y)
+        self._learn(dual, loose_activation(self.x, dual))
+        target = self._needed(dual)
+        if self.best.proven or target is None or self.x.shape[1] > MOST_DIMENSION:
+            return False
+        before = self.best.n_nodes
+
+        def told(search: ConeSearch) -> None:
+            self._count(before + search.n_nodes, search.n_open)
+            self._learn(dual, search.upper)
+            self.watch(self.best)
+
+        search = ConeSearch(self.x, dual, target=target)
+        nodes = self.limits.nodes
+        limits = Limits(
+            seconds=self._left(), nodes=None if nodes is None else nodes - before
+        )
+        search.run(limits, told)
+        told(search)
+        if search.violated:
+            sign = np.array([float(search.sign)])
+            neurons = neurons.with_more(search.direction[None], sign)
+            self._meet(corrected(neurons, self.x, self.y, self.penalty))
+        return search.violated
+
+    def _left(self) -> float:
+        """Seconds that are left."""
+        return self.limits.seconds - (time.monotonic() - self.start)
+
+    def _solved(self, neurons: Neurons) -> Neurons:
+        """Rounds until a wide search finds no violation that matters, or time ends."""
+        until = _SOLVING * self._left()
+        for step in range(_MOST_ROUNDS):
+            wide = step % _WIDE_EVERY == 0
+            better, worst = improved(
+                neurons,
+                self.x,
+                self.y,
+                self.penalty,
+                skip=self.skip,
+                wide=wide,
+                rng=self.rng,
+            )
+            needed = self._needed(neurons.residual(self.x, self.y))
+            room = None if needed is None else needed / self.penalty - 1
+            near = room is not None and worst <= self.penalty * (1 + _CLOSE * room)
+            if (wide and near) or self._left() < until:
+                break
+            neurons = better
+            self._meet(neurons)
+        return neurons
+
+    def _meet(self, neurons: Neurons) -> None:
+        objective = neurons.objective(self.x, self.y, self.penalty)
+        if objective < self.best.objective:
+            self.best = dataclasses.replace(
+                self.best, neurons=neurons, objective=objective
+            )
+
+    def _needed(self, dual: Float[np.ndarray, " n"]) -> float | None:
+        r"""The largest $\sigma$ with which a multiplier proves the gap, if any does."""
+        least = self.best.objective / (1 + self.gap) * (1 + _REACHED)
+        linear, square = float(self.y @ dual), float(dual @ dual)
+        inside = linear**2 - 2 * square * least
+        if inside < 0 or linear <= 0:
+            return None
+        # The smaller root c of c y.l - c^2 |l|^2 / 2 = least, and sigma = penalty / c.
+        return self.penalty * (linear + float(np.sqrt(inside))) / (2 * least)
+
+    def _learn(self, dual: Float[np.ndarray, " n"], size: float) -> None:
+        """What a proven bound of a multiplier says."""
+        if self.skip:
+            pulled = float(np.linalg.norm(self.x.T @ dual))
+            absolute = float(np.linalg.norm(np.abs(self.x).T @ np.abs(dual)))
+            size = max(size, pulled + ROUNDING * absolute)
+        lower = dual_value(self.y, dual, size=(1 + ROUNDING) * size / self.penalty)
+        if lower > self.best.lower:
+            self.best = dataclasses.replace(
+                self.best, lower=lower, dual=dual, size=size
+            )
+        proven = self.best.gap <= self.gap
+        self.best = dataclasses.replace(self.best, proven=proven)
+
+    def _count(self, n_nodes: int, n_open: int) -> None:
+        self.best = dataclasses.replace(self.best, n_nodes=n_nodes, n_open=n_open)

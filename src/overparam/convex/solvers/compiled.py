@@ -1,0 +1,78 @@
+"""What compiled loops over samples share: inner products and least norms."""
+
+import numba
+import numpy as np
+
+
+compiled = numba.njit(nogil=True, cache=True, error_model="numpy")
+"""Machine code that leaves other threads free, kept between processes."""
+
+
+@compiled
+def dot(u, v):
+    """An inner product; calls of BLAS cost more than these few products."""
+    total = 0.0
+    for q in range(u.size):
+        total += u[q] * v[q]
+    return total
+
+
+@compiled
+def least_norm(gram, w, c, free):
+    """Minimise c^T G c / 2 - w^T c over c >= 0, from a feasible c and its free set.
+
+    The active-set method of Lawson and Hanson 1974, Solving least squares problems,
+    chapter 23, on normal equations. Any c will do for a bound, so it may give up.
+    """
+    d = w.size
+    if not d:
+        return
+    index, s, factor = np.empty(d, np.int64), np.empty(d), np.empty((d, d))
+    scale = np.abs(w).max()
+    for _ in range(3 * d + 6):
+        m = 0
+        for j in range(d):
+            if free[j]:
+                index[m] = j
+                m += 1
+        for i in range(m):
+            for k in range(i + 1):
+                t = gram[index[i], index[k]]
+                for q in range(k):
+                    t -= factor[i, q] * factor[k, q]
+                if i == k:
+                    least = 1e-15 * gram[index[i], index[i]]
+                    factor[i, i] = np.sqrt(max(t, least))
+                else:
+                    factor[i, k] = t / factor[k, k]
+        for i in range(m):
+            t = w[index[i]]
+            for q in range(i):
+                t -= factor[i, q] * s[q]
+            s[i] = t / factor[i, i]
+        for i in range(m - 1, -1, -1):
+            t = s[i]
+            for q in range(i + 1, m):
+                t -= factor[q, i] * s[q]
+            s[i] = t / factor[i, i]
+        step, first = 1.0, -1
+        for i in range(m):
+            if s[i] <= 0:
+                old = c[index[i]]
+                ratio = old / (old - s[i]) if old > 0 else 0.0
+                if ratio <= step:
+                    step, first = ratio, i
+        for i in range(m):
+            c[index[i]] += step * (s[i] - c[index[i]])
+        if first >= 0:
+            c[index[first]], free[index[first]] = 0.0, False
+            continue
+        worst, pick = 1e-13 * scale, -1
+        for j in range(d):
+            if not free[j]:
+                t = w[j] - dot(gram[j], c)
+                if t > worst:
+                    worst, pick = t, j
+        if pick < 0:
+            return
+        free[pick] = True

@@ -1,0 +1,125 @@
+"""Proven bounds of max |l . (X u)_+| against all cells of the arrangement."""
+
+import numpy as np
+import pytest
+from scipy.optimize import nnls
+
+from overparam.convex import enumerate_patterns
+from overparam.convex.certificates.activation import ConeSearch, Limits
+
+
+def true_maximum(x, dual):
+    """The largest value over the ball: in each cell a least-squares problem.
+
+    max {g . u : |u| <= 1, S X u >= 0} = min {|g + X^T S mu| : mu >= 0}, g = X^T D l.
+    """
+    best = 0.0
+    for mask in enumerate_patterns(x).masks:
+        signed = np.where(mask, 1.0, -1.0)[:, None] * x
+        for sign in (1.0, -1.0):
+            best = max(best, nnls(signed.T, -sign * x.T @ (mask * dual))[1])
+    return best
+
+
+def search(x, dual, *, tolerance=1e-4, target=0.0, nodes=200_000):
+    found = ConeSearch(x, dual, target=target, tolerance=tolerance)
+    found.run(Limits(seconds=60, nodes=nodes))
+    return found
+
+
+def value(x, found, dual):
+    return found.sign * dual @ np.maximum(x @ found.direction, 0)
+
+
+@pytest.mark.parametrize(("n", "d"), [(3, 1), (12, 2), (8, 3)])
+def test_the_bound_is_the_maximum_over_all_cells(rng, n, d):
+    for _ in range(20):
+        x, dual = rng.standard_normal((n, d)), rng.standard_normal(n)
+        found, true = search(x, dual), true_maximum(x, dual)
+        assert found.upper >= true * (1 - 1e-12)
+        assert found.upper <= true * (1 + 1.01e-4)
+        assert found.best <= true * (1 + 1e-12)
+        assert value(x, found, dual) == pytest.approx(found.best, rel=1e-10)
+        assert found.n_open == 0
+
+
+@pytest.mark.parametrize("case", ["zero", "equal", "opposite", "collinear", "flat"])
+def test_degenerate_samples(rng, case):
+    for _ in range(5):
+        x, dual = rng.standard_normal((9, 3)), rng.standard_normal(9)
+        if case == "flat":
+            x[:, 2] = x[:, 0] - 2 * x[:, 1]
+        else:
+            x[3:6] = {"zero": 0, "equal": 1, "opposite": -1, "collinear": 3}[case] * x[
+                :3
+            ]
+        found, true = search(x, dual), true_maximum(x, dual)
+        assert true * (1 - 1e-12) <= found.upper <= true * (1 + 1.01e-4)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_multipliers_of_one_sign(rng, sign):
+    x, dual = rng.standard_normal((10, 3)), sign * rng.random(10)
+    found = search(x, dual)
+    assert found.upper == pytest.approx(true_maximum(x, dual), rel=1.01e-4)
+    assert found.sign == sign
+
+
+def test_nothing_to_search():
+    x = np.ones((4, 2))
+    for inputs, dual in [(x, np.zeros(4)), (0 * x, np.ones(4)), (x[:0], np.ones(0))]:
+        found = search(inputs, dual)
+        assert (found.upper, found.n_open, found.finished) == (0, 0, True)
+
+
+@pytest.mark.parametrize("inputs", [1e-8, 1e8])
+@pytest.mark.parametrize("labels", [1e-8, 1e8, 1e-160])
+def test_the_bound_does_not_depend_on_units(rng, inputs, labels):
+    x, dual = rng.standard_normal((10, 3)), rng.standard_normal(10)
+    scaled = search(inputs * x, labels * dual)
+    assert scaled.upper / inputs / labels == pytest.approx(
+        search(x, dual).upper, rel=1.01e-4
+    )
+
+
+def test_samples_of_very_different_sizes(rng):
+    x, dual = rng.standard_normal((9, 3)), rng.standard_normal(9)
+    x *= 10.0 ** rng.integers(-8, 9, size=(9, 1))
+    found, true = search(x, dual), true_maximum(x / 1e8, dual) * 1e8
+    assert true * (1 - 1e-8) <= found.upper <= true * (1 + 1.01e-4)
+
+
+def test_a_search_that_ends_early_has_a_bound_that_falls(rng):
+    x, dual = rng.standard_normal((30, 4)), rng.standard_normal(30)
+    full = search(x, dual, tolerance=1e-3)
+    found = ConeSearch(x, dual, tolerance=1e-3)
+    before = np.inf
+    for nodes in (40, 400, 4000):
+        found.run(Limits(nodes=nodes))
+        assert full.best <= found.upper <= before
+        assert found.finished or found.n_open > 0
+        before = found.upper
+    assert found.upper <= full.best * (1 + 1.01e-3)
+
+
+def test_an_interrupted_search_keeps_its_bound(rng):
+    x, dual = rng.standard_normal((30, 4)), rng.standard_normal(30)
+
+    def impatient(search):
+        raise KeyboardInterrupt
+
+    found = ConeSearch(x, dual, tolerance=1e-3)
+    found.run(Limits(), impatient)
+    assert found.upper >= search(x, dual).best
+    assert found.n_open > 0
+
+
+def test_a_target_is_proven_or_a_direction_above_it_is_found(rng):
+    x, dual = rng.standard_normal((20, 3)), rng.standard_normal(20)
+    true = search(x, dual, tolerance=1e-6).best
+    above = search(x, dual, target=1.01 * true, tolerance=None)
+    assert not above.violated
+    assert true <= above.upper <= 1.01 * true
+    below = search(x, dual, target=0.99 * true, tolerance=None)
+    assert below.violated
+    assert value(x, below, dual) > 0.99 * true

@@ -1,0 +1,90 @@
+"""The optimum with a proof, against the programme over all patterns."""
+
+import numpy as np
+import pytest
+
+from overparam.convex import convex_program, enumerate_patterns, solve, solve_global
+from overparam.convex.certificates.activation import Limits
+from overparam.errors import ConfigError
+
+
+def exact_optimum(x, y, penalty, network):
+    program = convex_program(
+        x,
+        y,
+        patterns=enumerate_patterns(x),
+        network=network,
+        relaxation="exact",
+        penalty=penalty,
+    )
+    return solve(program)
+
+
+@pytest.mark.parametrize("network", ["plain", "skip"])
+@pytest.mark.parametrize(("n", "d"), [(6, 1), (10, 2), (7, 3)])
+def test_the_gap_holds_the_optimum_over_all_patterns(rng, n, d, network):
+    for penalty in (0.01, 0.1, 1.0):
+        x, y = rng.standard_normal((n, d)), rng.standard_normal(n)
+        found = solve_global(x, y, penalty=penalty, skip=network == "skip", gap=1e-4)
+        exact = exact_optimum(x, y, penalty, network)
+        assert found.proven
+        assert found.gap <= 1e-4
+        assert found.lower <= exact.primal * (1 + 1e-9)
+        assert found.objective >= exact.lower * (1 - 1e-9)
+        assert found.objective == pytest.approx(
+            found.neurons.objective(x, y, penalty), rel=1e-12
+        )
+
+
+def test_a_penalty_that_leaves_nothing(rng):
+    x, y = rng.standard_normal((10, 3)), rng.standard_normal(10)
+    found = solve_global(x, y, penalty=1e4, gap=1e-6)
+    assert found.proven
+    assert found.objective == 0.5 * y @ y
+    assert len(found.neurons.sizes) == 0
+
+
+@pytest.mark.parametrize("labels", [np.zeros(4), np.ones(4)])
+def test_nothing_to_fit(labels):
+    found = solve_global(np.zeros((4, 2)), labels, penalty=0.1)
+    assert found.proven
+    assert found.objective == pytest.approx(found.lower)
+
+
+@pytest.mark.parametrize(("inputs", "labels"), [(1e-8, 1e8), (1e8, 1e-8), (1e8, 1e8)])
+def test_the_gap_does_not_depend_on_units(rng, inputs, labels):
+    x, y = rng.standard_normal((12, 3)), rng.standard_normal(12)
+    plain = solve_global(x, y, penalty=0.1, gap=1e-3)
+    found = solve_global(
+        inputs * x, labels * y, penalty=0.1 * inputs * labels, gap=1e-3
+    )
+    assert found.proven
+    assert found.objective / labels**2 == pytest.approx(plain.objective, rel=1e-3)
+
+
+def test_limits_leave_a_valid_bound(rng):
+    x, y = rng.standard_normal((30, 5)), rng.standard_normal(30)
+    full = solve_global(x, y, penalty=0.3, gap=1e-2)
+    short = solve_global(x, y, penalty=0.3, gap=1e-2, limits=Limits(nodes=100))
+    assert full.proven
+    assert not short.proven
+    assert short.n_open > 0
+    assert 0 < short.lower <= full.objective
+
+    def impatient(found):
+        raise KeyboardInterrupt
+
+    stopped = solve_global(x, y, penalty=0.3, gap=1e-2, watch=impatient)
+    assert 0 < stopped.lower <= full.objective
+
+
+def test_dimensions_that_cannot_be_searched_have_a_loose_bound(rng):
+    x, y = rng.standard_normal((15, 20)), rng.standard_normal(15)
+    found = solve_global(x, y, penalty=0.1, gap=1e-3)
+    assert 0 < found.lower <= found.objective
+    assert found.n_nodes == 0
+
+
+def test_bad_gaps_are_refused(rng):
+    with pytest.raises(ConfigError, match="gap"):
+        solve_global(np.ones((2, 1)), np.ones(2), penalty=0.1, gap=0.0)
