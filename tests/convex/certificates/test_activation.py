@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import nnls
 
 from overparam.convex import enumerate_patterns
-from overparam.convex.certificates.activation import ConeSearch, Limits
+from overparam.convex.certificates.activation import ConeSearch, SearchLimits
 
 
 def true_maximum(x, dual):
@@ -23,7 +23,7 @@ def true_maximum(x, dual):
 
 def search(x, dual, *, tolerance=1e-4, target=0.0, nodes=200_000):
     found = ConeSearch(x, dual, target=target, tolerance=tolerance)
-    found.run(Limits(seconds=60, nodes=nodes))
+    found.run(SearchLimits(seconds=60, nodes=nodes))
     return found
 
 
@@ -95,7 +95,7 @@ def test_a_search_that_ends_early_has_a_bound_that_falls(rng):
     found = ConeSearch(x, dual, tolerance=1e-3)
     before = np.inf
     for nodes in (40, 400, 4000):
-        found.run(Limits(nodes=nodes))
+        found.run(SearchLimits(nodes=nodes))
         assert full.best <= found.upper <= before
         assert found.finished or found.n_open > 0
         before = found.upper
@@ -109,7 +109,7 @@ def test_an_interrupted_search_keeps_its_bound(rng):
         raise KeyboardInterrupt
 
     found = ConeSearch(x, dual, tolerance=1e-3)
-    found.run(Limits(), impatient)
+    found.run(SearchLimits(), impatient)
     assert found.upper >= search(x, dual).best
     assert found.n_open > 0
 

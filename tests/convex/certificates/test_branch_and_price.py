@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from overparam.convex import convex_program, enumerate_patterns, solve, solve_global
-from overparam.convex.certificates.activation import Limits
+from overparam.convex.certificates.activation import SearchLimits
 from overparam.errors import ConfigError
 
 
@@ -65,7 +65,7 @@ def test_the_gap_does_not_depend_on_units(rng, inputs, labels):
 def test_limits_leave_a_valid_bound(rng):
     x, y = rng.standard_normal((30, 5)), rng.standard_normal(30)
     full = solve_global(x, y, penalty=0.3, gap=1e-2)
-    short = solve_global(x, y, penalty=0.3, gap=1e-2, limits=Limits(nodes=100))
+    short = solve_global(x, y, penalty=0.3, gap=1e-2, limits=SearchLimits(nodes=100))
     assert full.proven
     assert not short.proven
     assert short.n_open > 0

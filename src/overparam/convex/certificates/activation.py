@@ -37,7 +37,7 @@ _STARTS = 40
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class SearchLimits:
     """When a search ends before its proof is complete."""
 
     seconds: float = 60.0
@@ -208,7 +208,7 @@ class ConeSearch:
             if best > self._best:
                 self._meet(which, best, at / np.linalg.norm(at))
 
-    def run(self, limits: Limits, watch: Watch = lambda search: None) -> None:
+    def run(self, limits: SearchLimits, watch: Watch = lambda search: None) -> None:
         """Go on until the search is finished or a limit is reached."""
         end = time.monotonic() + limits.seconds
         with ThreadPoolExecutor(n_threads()) as pool:

@@ -21,8 +21,8 @@ from jaxtyping import Float
 from ...checks import positive
 from ..programs.program import check_data
 from ..solvers.bounds import relative_gap
-from ..solvers.neurons import Neurons, corrected, improved, no_neurons
-from .activation import ConeSearch, Limits
+from ..solvers.neurons import UnitNeurons, corrected, improved, no_neurons
+from .activation import ConeSearch, SearchLimits
 from .bounds import ROUNDING, dual_value, loose_activation
 
 
@@ -53,7 +53,7 @@ class GlobalOptimum:
         proven: Whether the gap that was asked for is proven.
     """
 
-    neurons: Neurons
+    neurons: UnitNeurons
     objective: float
     lower: float
     dual: Float[np.ndarray, " n"]
@@ -79,7 +79,7 @@ def solve_global(
     penalty: float,
     skip: bool = False,
     gap: float = 1e-2,
-    limits: Limits | None = None,
+    limits: SearchLimits | None = None,
     watch: Watch = lambda found: None,
     seed: int = 0,
 ) -> GlobalOptimum:
@@ -91,13 +91,15 @@ def solve_global(
         penalty: $\beta$ of $\tfrac12 \|f - y\|^2 + \tfrac\beta2 \sum w^2$.
         skip: Whether networks have a linear neuron.
         gap: Relative distance of the objective to the bound that is to be proven.
-        limits: When to stop without; `None` takes those of `Limits()`.
+        limits: When to stop without; `None` takes those of `SearchLimits()`.
         watch: Told the best bound of the moment.
         seed: Of the random starts of the solver.
     """
     positive(penalty=penalty, gap=gap)
     check_data(x, y)
-    return _Pricing(x, y, penalty, skip, gap, limits or Limits(), watch, seed).run()
+    return _Pricing(
+        x, y, penalty, skip, gap, limits or SearchLimits(), watch, seed
+    ).run()
 
 
 class _Pricing:
@@ -142,7 +144,7 @@ class _Pricing:
 
         search = ConeSearch(self.x, dual, target=target)
         nodes = self.limits.nodes
-        limits = Limits(
+        limits = SearchLimits(
             seconds=self._left(), nodes=None if nodes is None else nodes - before
         )
         search.run(limits, told)
@@ -157,7 +159,7 @@ class _Pricing:
         """Seconds that are left."""
         return self.limits.seconds - (time.monotonic() - self.start)
 
-    def _solved(self, neurons: Neurons) -> Neurons:
+    def _solved(self, neurons: UnitNeurons) -> UnitNeurons:
         """Rounds until a wide search finds no violation that matters, or time ends."""
         until = _SOLVING * self._left()
         for step in range(_MOST_ROUNDS):
@@ -180,7 +182,7 @@ class _Pricing:
             self._meet(neurons)
         return neurons
 
-    def _meet(self, neurons: Neurons) -> None:
+    def _meet(self, neurons: UnitNeurons) -> None:
         objective = neurons.objective(self.x, self.y, self.penalty)
         if objective < self.best.objective:
             self.best = dataclasses.replace(

@@ -5,7 +5,7 @@ $\min \tfrac12 \|\sum_j \alpha_j s_j (X u_j)_+ - y\|^2 + \beta \sum_j \alpha_j$ 
 unit vectors $u_j$, signs and $\alpha \ge 0$ (with a skip connection also neurons $X
 u$). New neurons are the local maxima of $|l^T (X u)_+|$ for the residual $l$
 (`ascent.py`), and after each round all coefficients are optimal for the neurons at
-hand. Neurons of one sign that point nearly the same way are also joined: on one pattern
+hand. UnitNeurons of one sign that point nearly the same way are also joined: on one pattern
 that is exact, and it is what makes the method converge fast.
 
 Reference: Bach 2017, Breaking the curse of dimensionality with convex neural networks,
@@ -36,8 +36,8 @@ _FEW_STARTS = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Neurons:
-    """Neurons with their coefficients: a network of the problem.
+class UnitNeurons:
+    """UnitNeurons with their coefficients: a network of the problem.
 
     Attributes:
         directions: Unit vectors, shape `(neurons, d)`.
@@ -69,7 +69,7 @@ class Neurons:
 
     def with_more(
         self, directions: Float[np.ndarray, "k d"], signs: Float[np.ndarray, " k"]
-    ) -> "Neurons":
+    ) -> "UnitNeurons":
         """New neurons of size zero beside these."""
         return dataclasses.replace(
             self,
@@ -79,17 +79,17 @@ class Neurons:
         )
 
 
-def no_neurons(dimension: int) -> Neurons:
+def no_neurons(dimension: int) -> UnitNeurons:
     """The network of width zero."""
-    return Neurons(np.zeros((0, dimension)), np.zeros(0), np.zeros(0))
+    return UnitNeurons(np.zeros((0, dimension)), np.zeros(0), np.zeros(0))
 
 
 def corrected(
-    neurons: Neurons,
+    neurons: UnitNeurons,
     x: Float[np.ndarray, "n d"],
     y: Float[np.ndarray, " n"],
     penalty: float,
-) -> Neurons:
+) -> UnitNeurons:
     """The neurons with the best sizes; those of size zero are dropped."""
     outputs = neurons.outputs(x)
     sizes, used = neurons.sizes.copy(), neurons.sizes > 0
@@ -104,7 +104,7 @@ def corrected(
 
 
 def improved(
-    neurons: Neurons,
+    neurons: UnitNeurons,
     x: Float[np.ndarray, "n d"],
     y: Float[np.ndarray, " n"],
     penalty: float,
@@ -112,7 +112,7 @@ def improved(
     skip: bool,
     wide: bool,
     rng: np.random.Generator,
-) -> tuple[Neurons, float]:
+) -> tuple[UnitNeurons, float]:
     r"""One round: the violating neurons of the residual, joined ones, full correction.
 
     A wide search starts from many random directions, any other from those at hand.
@@ -146,11 +146,11 @@ def improved(
     return corrected(larger, x, y, penalty), worst
 
 
-def _sum(neurons: Neurons, some: np.ndarray) -> Float[np.ndarray, " d"]:
+def _sum(neurons: UnitNeurons, some: np.ndarray) -> Float[np.ndarray, " d"]:
     return neurons.sizes[some] @ neurons.directions[some]
 
 
-def _joined(neurons: Neurons, sign: float) -> Float[np.ndarray, "k d"]:
+def _joined(neurons: UnitNeurons, sign: float) -> Float[np.ndarray, "k d"]:
     """For each neuron of a sign the direction of the sum of those near it, if any."""
     own = np.flatnonzero(neurons.signs == sign)
     near = neurons.directions[own] @ neurons.directions[own].T > _NEAR
