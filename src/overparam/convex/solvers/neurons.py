@@ -5,7 +5,7 @@ $\min \tfrac12 \|\sum_j \alpha_j s_j (X u_j)_+ - y\|^2 + \beta \sum_j \alpha_j$ 
 unit vectors $u_j$, signs and $\alpha \ge 0$ (with a skip connection also neurons $X
 u$). New neurons are the local maxima of $|l^T (X u)_+|$ for the residual $l$
 (`ascent.py`), and after each round all coefficients are optimal for the neurons at
-hand. UnitNeurons of one sign that point nearly the same way are also joined: on one pattern
+hand. Neurons of one sign that point nearly the same way are also joined: on one pattern
 that is exact, and it is what makes the method converge fast.
 
 Reference: Bach 2017, Breaking the curse of dimensionality with convex neural networks,
@@ -37,7 +37,7 @@ _FEW_STARTS = 8
 
 @dataclass(frozen=True, eq=False)
 class UnitNeurons:
-    """UnitNeurons with their coefficients: a network of the problem.
+    """Neurons with their coefficients: a network of the problem.
 
     Attributes:
         directions: Unit vectors, shape `(neurons, d)`.
