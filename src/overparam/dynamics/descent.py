@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from ..data.source import Batch
 from ..errors import ConfigError
-from ..networks.layers import STATISTICS, field_name
+from ..networks.layers import field_name, trained_parts, weights_of
 from ..networks.network import Network
 from ..networks.stateful import Stateful, with_statistics
 from ..objectives.batch_loss import BatchLoss, BatchObjective
@@ -126,7 +126,9 @@ class Descent(eqx.Module):
         else:
             loss, statistics = self.objective(network, batch), None
         penalty = (
-            jnp.zeros_like(loss) if self.penalty is None else self.penalty(network)
+            jnp.zeros_like(loss)
+            if self.penalty is None
+            else self.penalty(weights_of(network))
         )
         return loss + penalty, (DescentInfo(loss, penalty), statistics)
 
@@ -156,28 +158,6 @@ def transformation(
 def as_leaves(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings whose numbers are array leaves, which can change and be batched."""
     return {name: _as_leaf(value) for name, value in settings.items()}
-
-
-def trained_parts(network: Network, trained: tuple[str, ...]) -> PyTree[bool]:
-    """Which leaves of `network` move: those below the fields in `trained`, or all.
-
-    Running statistics never do.
-
-    Raises:
-        ConfigError: If the network has no field of one of these names.
-    """
-    for name in trained:
-        if not hasattr(network, name):
-            raise ConfigError(
-                f"{type(network).__name__} has no part `{name}` to train."
-            )
-
-    def moves(path: tuple[Any, ...], leaf: Any) -> bool:
-        field = field_name(path)
-        chosen = field in trained if trained else field != STATISTICS
-        return eqx.is_inexact_array(leaf) and chosen
-
-    return jax.tree_util.tree_map_with_path(moves, network)
 
 
 def _as_leaf(value: Any) -> Any:

@@ -4,6 +4,12 @@ from .diffusion_projected import projected as projected
 from .finite_volumes import CircleGrid as CircleGrid
 from .finite_volumes import TorusGrid as TorusGrid
 from .hermite import tanh_covariance as tanh_covariance
+from .kernels.empirical import leading_eigenvalues as leading_eigenvalues
+from .kernels.empirical import tangent_kernel as tangent_kernel
+from .kernels.training import KernelTraining as KernelTraining
+from .kernels.wide import WideMLP as WideMLP
+from .kernels.wide import wide_kernels as wide_kernels
+from .kernels.wide import wide_mlp as wide_mlp
 from .population import PopulationRisk as PopulationRisk
 from .population import linear_part as linear_part
 from .population import mean_output as mean_output

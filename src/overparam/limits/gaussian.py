@@ -3,7 +3,8 @@ r"""Moments of activations under Gaussian inputs, in NumPy or in JAX.
 For $x \sim N(0, \Sigma)$ and neurons $w_i$, everything is a function of the Gram matrix
 $G_{ij} = w_i^\top \Sigma w_j$. Functions take the array namespace `xp` (`numpy` or
 `jax.numpy`), so that one formula serves the exact float64 value on the host and the
-differentiable one in a compiled program.
+differentiable one in a compiled program. The population risk and the kernels of wide
+networks are made of these.
 """
 
 import math
@@ -14,14 +15,21 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import ConfigError
-from .hermite import roots, tanh_covariance, tanh_slope
+from ..networks.activations import ODD, Activation
+from ..networks.activations import activation as activation_named
+from .hermite import TANH, Series, roots, tanh_slope
 
 
 # The negative slope of `leaky-relu` in `networks.activations`.
 _LEAK = 0.01
+
+# Roundoffs by which a cosine may miss 1 before its two variables are told apart: inner
+# products of equal vectors differ by a few.
+_EQUAL = 32
 
 
 @dataclass(frozen=True)
@@ -36,15 +44,23 @@ class ActivationMoments:
         mean: $E[\psi(w_i^\top x)]$.
         slope: $E[\psi'(w_i^\top x)]$, so that
             $E[\psi(w_i^\top x)\, x] = \text{slope}_i\, \Sigma w_i$.
+        power: $E[\psi(w_i^\top x)^2]$, the diagonal of `covariance`.
+        slopes: $E[\psi'(w_i^\top x)\,\psi'(w_j^\top x)]$; takes what `covariance`
+            takes.
+        error: Bound of the errors of `covariance` and `slopes`, in float64; rounding
+            is not counted.
     """
 
     covariance: Callable[[Any, Any, Any, Any], Any]
     mean: Callable[[Any, Any], Any]
     slope: Callable[[Any, Any], Any]
+    power: Callable[[Any, Any], Any]
+    slopes: Callable[[Any, Any, Any, Any], Any]
+    error: Callable[[Any], float] = lambda squares: 0.0
 
 
 def moments(activation: str) -> ActivationMoments:
-    """The closed forms of the activation of this name.
+    """The closed forms of the activation of this name, or the series of tanh.
 
     Raises:
         ConfigError: If none are known.
@@ -55,6 +71,52 @@ def moments(activation: str) -> ActivationMoments:
             f"use one of {', '.join(MOMENTS)}."
         )
     return MOMENTS[activation]
+
+
+def series_moments(function: Activation, *, odd: bool = False) -> ActivationMoments:
+    """The moments of any activation, by its Hermite series; `error` bounds theirs.
+
+    Args:
+        function: The activation, differentiable in JAX and entry by entry.
+        odd: Whether it is odd, which halves the work.
+    """
+
+    def derivative(z: Any) -> Any:
+        return jax.jvp(function, (z,), (jnp.ones_like(z),))[1]
+
+    own = Series(lambda z, xp: function(jnp.asarray(z)), "odd" if odd else "none")
+    slope = Series(lambda z, xp: derivative(jnp.asarray(z)), "even" if odd else "none")
+    return _of_series(
+        own,
+        slope,
+        mean=lambda squares, xp: (
+            xp.zeros_like(squares) if odd else own.coefficients(squares, xp)[:, 0]
+        ),
+        slope=lambda squares, xp: slope.coefficients(squares, xp)[:, 0],
+    )
+
+
+def moments_of(activation: str | Activation) -> ActivationMoments:
+    """The moments of any activation, by closed form where there is one.
+
+    Raises:
+        ConfigError: If there is no activation of that name.
+    """
+    if callable(activation):
+        return series_moments(activation)
+    if activation in MOMENTS:
+        return MOMENTS[activation]
+    return series_moments(activation_named(activation), odd=activation in ODD)
+
+
+def _of_series(own: Series, derivative: Series, **means: Any) -> ActivationMoments:
+    return ActivationMoments(
+        covariance=own.covariance,
+        power=own.power,
+        slopes=derivative.covariance,
+        error=lambda squares: max(own.error(squares), derivative.error(squares)),
+        **means,
+    )
 
 
 def arc_cosine(c: Any, xp: Any) -> Any:
@@ -82,10 +144,14 @@ def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
     return _differentiable_arc_cosine(c), _supplement(c) * c_dot
 
 
+def _plain_supplement(c: Any, xp: Any = np) -> Any:
+    r"""$\pi - \arccos c$, the supplement of the angle."""
+    return math.pi - xp.arccos(xp.clip(c, -1.0, 1.0))
+
+
 @jax.custom_jvp
 def _supplement(c: Float[Array, "..."]) -> Float[Array, "..."]:
-    r"""$\pi - \arccos c$, the supplement of the angle."""
-    return math.pi - jnp.arccos(jnp.clip(c, -1.0, 1.0))
+    return _plain_supplement(c, jnp)
 
 
 @_supplement.defjvp
@@ -103,10 +169,35 @@ def relu_covariance(gram: Any, rows: Any, columns: Any, xp: Any) -> Any:
     Reference: Cho and Saul, Kernel methods for deep learning, NeurIPS 2009, eq. (6).
     """
     norms, others = roots(rows, xp), roots(columns, xp)
-    inverse = 1 / xp.where(rows > 0, norms, 1)
-    cosines = gram * inverse[:, None] * (1 / xp.where(columns > 0, others, 1))[None, :]
     weights = norms / (2 * math.pi)
+    cosines = _cosines(gram, rows, columns, xp)
     return arc_cosine(cosines, xp) * weights[:, None] * others[None, :]
+
+
+def _relu_slopes(gram: Any, rows: Any, columns: Any, xp: Any) -> Any:
+    """Arc-cosine kernel of degree zero; a variable that is always 0 has slope 0."""
+    cosines = _cosines(gram, rows, columns, xp)
+    # The same expression as in `arc_cosine`: where both are needed it is computed once.
+    supplement = _supplement if xp is jnp else _plain_supplement
+    limits = xp.where(cosines > 0, math.pi, 0.0)
+    angles = xp.where(_parallel(cosines, xp), limits, supplement(cosines))
+    alive = (rows > 0)[:, None] & (columns > 0)[None, :]
+    return xp.where(alive, angles / (2 * math.pi), 0)
+
+
+def _cosines(gram: Any, rows: Any, columns: Any, xp: Any) -> Any:
+    inverse = 1 / xp.where(rows > 0, roots(rows, xp), 1)
+    others = 1 / xp.where(columns > 0, roots(columns, xp), 1)
+    return gram * inverse[:, None] * others[None, :]
+
+
+def _parallel(cosines: Any, xp: Any) -> Any:
+    r"""Where rounding alone keeps a cosine from 1 or -1.
+
+    An angle is as uncertain as the root of what its cosine is: without this the slopes
+    of a variable with itself would be wrong by 1e-8.
+    """
+    return xp.abs(cosines) > 1 - _EQUAL * xp.finfo(cosines.dtype).eps
 
 
 def _leaky_covariance(gram: Any, rows: Any, columns: Any, xp: Any) -> Any:
@@ -123,12 +214,23 @@ def _erf_covariance(gram: Any, rows: Any, columns: Any, xp: Any) -> Any:
     return (2 / math.pi) * xp.arcsin(sines)
 
 
+def _erf_slopes(gram: Any, rows: Any, columns: Any, xp: Any) -> Any:
+    r"""$\frac4\pi [(1 + 2 a)(1 + 2 b) - 4 c^2]^{-1/2}$, without the cancellation."""
+    cosines = _cosines(gram, rows, columns, xp)
+    sines = xp.where(_parallel(cosines, xp), 0, (1 - cosines) * (1 + cosines))
+    products = rows[:, None] * columns[None, :] * sines
+    sums = rows[:, None] + columns[None, :]
+    return (4 / math.pi) / xp.sqrt(1 + 2 * sums + 4 * products)
+
+
 MOMENTS: Mapping[str, ActivationMoments] = MappingProxyType(
     {
         "relu": ActivationMoments(
             covariance=relu_covariance,
             mean=lambda squares, xp: roots(squares, xp) / math.sqrt(2 * math.pi),
             slope=lambda squares, xp: xp.full_like(squares, 0.5),
+            power=lambda squares, xp: squares / 2,
+            slopes=_relu_slopes,
         ),
         "leaky-relu": ActivationMoments(
             covariance=_leaky_covariance,
@@ -136,19 +238,28 @@ MOMENTS: Mapping[str, ActivationMoments] = MappingProxyType(
                 (1 - _LEAK) * roots(squares, xp) / math.sqrt(2 * math.pi)
             ),
             slope=lambda squares, xp: xp.full_like(squares, (1 + _LEAK) / 2),
+            power=lambda squares, xp: (1 + _LEAK**2) / 2 * squares,
+            slopes=lambda *given: _LEAK + (1 - _LEAK) ** 2 * _relu_slopes(*given),
         ),
         "linear": ActivationMoments(
             covariance=lambda gram, rows, columns, xp: gram,
             mean=lambda squares, xp: xp.zeros_like(squares),
             slope=lambda squares, xp: xp.ones_like(squares),
+            power=lambda squares, xp: squares,
+            slopes=lambda gram, rows, columns, xp: xp.ones_like(gram),
         ),
         "erf": ActivationMoments(
             covariance=_erf_covariance,
             mean=lambda squares, xp: xp.zeros_like(squares),
             slope=lambda squares, xp: 2 / xp.sqrt(math.pi * (1 + 2 * squares)),
+            power=lambda squares, xp: (
+                (2 / math.pi) * xp.arcsin(2 * squares / (1 + 2 * squares))
+            ),
+            slopes=_erf_slopes,
         ),
-        "tanh": ActivationMoments(
-            covariance=tanh_covariance,
+        "tanh": _of_series(
+            TANH,
+            Series(lambda z, xp: 1 - xp.tanh(z) ** 2, "even"),
             mean=lambda squares, xp: xp.zeros_like(squares),
             slope=tanh_slope,
         ),

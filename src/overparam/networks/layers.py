@@ -19,6 +19,11 @@ from ..errors import ConfigError
 READOUT = "readout"
 STATISTICS = "statistics"
 """Field of running statistics: arrays that are no parameters."""
+MOVING, FIXED = "moving", "fixed"
+"""Fields of a network made of one that trains and one that does not: its weights have
+the names of the first."""
+
+_NO_PARAMETERS = (STATISTICS, FIXED)
 
 
 def parameters(tree: PyTree) -> dict[str, Array]:
@@ -30,18 +35,46 @@ def parameters(tree: PyTree) -> dict[str, Array]:
     return {
         path_name(path): leaf
         for path, leaf in leaves
-        if eqx.is_inexact_array(leaf) and field_name(path) != STATISTICS
+        if eqx.is_inexact_array(leaf) and field_name(path) not in _NO_PARAMETERS
     }
 
 
 def field_name(path: tuple[Any, ...]) -> str:
     """The name of the network's field in which a tree path begins."""
-    return path_name(path[:1])
+    return path_name(path).partition(".")[0]
 
 
 def path_name(path: tuple[Any, ...]) -> str:
     """The dotted name of a tree path, as in the stored network."""
-    return jax.tree_util.keystr(path, simple=True, separator=".")
+    name = jax.tree_util.keystr(path, simple=True, separator=".")
+    return name.removeprefix(f"{MOVING}.")
+
+
+def weights_of(network: Any) -> Any:
+    """The network whose fields hold the weights: of two in one, that which trains."""
+    return getattr(network, MOVING, network)
+
+
+def trained_parts(network: Any, trained: tuple[str, ...]) -> PyTree[bool]:
+    """Which leaves of `network` move: those below the fields in `trained`, or all.
+
+    Running statistics never do.
+
+    Raises:
+        ConfigError: If the network has no field of one of these names.
+    """
+    for name in trained:
+        if not hasattr(weights_of(network), name):
+            raise ConfigError(
+                f"{type(network).__name__} has no part `{name}` to train."
+            )
+
+    def moves(path: tuple[Any, ...], leaf: Any) -> bool:
+        field = field_name(path)
+        chosen = field in trained if trained else field not in _NO_PARAMETERS
+        return eqx.is_inexact_array(leaf) and chosen
+
+    return jax.tree_util.tree_map_with_path(moves, network)
 
 
 def hidden_layers(tree: PyTree, *, patterns: Sequence[str] = ()) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, PyTree
 
 from .layers import STATISTICS
 from .network import Network
+from .product import product
 
 
 class Stateful(Network):
@@ -37,6 +38,16 @@ def train_features(
     if isinstance(network, Stateful):
         return network.features_of_batch(x)
     return network.features(x), None
+
+
+def train_outputs(
+    network: Network, x: Float[Array, "batch *input"]
+) -> tuple[Float[Array, "batch n_outputs"], PyTree[Array] | None]:
+    """Outputs of a batch as in training, and the new statistics if there are any."""
+    if not isinstance(network, Stateful):
+        return network(x), None
+    features, statistics = network.features_of_batch(x)
+    return network.scale * product(features, network.readout), statistics
 
 
 def with_statistics(network: Network, statistics: PyTree[Array] | None) -> Network:

@@ -7,8 +7,7 @@ from jaxtyping import Array, Float, PyTree
 
 from ..data.source import Batch
 from ..networks.network import Network
-from ..networks.product import product
-from ..networks.stateful import train_features
+from ..networks.stateful import train_outputs
 from .losses import Loss
 
 
@@ -30,7 +29,6 @@ class BatchLoss(eqx.Module):
     def in_training(
         self, network: Network, batch: Batch
     ) -> tuple[Float[Array, ""], PyTree[Array] | None]:
-        """The loss of the features in training, and the new running statistics."""
-        features, statistics = train_features(network, batch.x)
-        outputs = network.scale * product(features, network.readout)
+        """The loss of the outputs in training, and the new running statistics."""
+        outputs, statistics = train_outputs(network, batch.x)
         return self.loss(outputs, batch.y), statistics

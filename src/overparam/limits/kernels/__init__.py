@@ -1,0 +1,1 @@
+"""Kernels of networks, wide and finite, and what training on one gives."""

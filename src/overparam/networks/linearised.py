@@ -1,0 +1,83 @@
+"""A network linearised in its weights, which trains like any other network."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, Float, PyTree
+
+from ..errors import ConfigError
+from .network import Network
+
+
+class Linearised(Network):
+    r"""$f_{lin}(x; p) = f(x; p_0) + Df(x; p_0)\,(p - p_0)$, what a lazy network is.
+
+    Every gradient dynamics trains it: names of its weights are those of the network,
+    so that rates, penalties and noise by name mean the same. It has no features before
+    a readout: exact readouts and variable projection refuse it.
+
+    Attributes:
+        moving: The network with the weights $p$, which train.
+        fixed: The network with the weights $p_0$, which do not.
+    """
+
+    moving: Network
+    fixed: Network
+
+    def __init__(self, *, moving: Network, fixed: Network) -> None:
+        self.moving, self.fixed = moving, fixed
+
+    @property
+    def readout(  # pyright: ignore[reportIncompatibleVariableOverride]
+        self,
+    ) -> Float[Array, "width n_outputs"]:
+        """The readout among the weights that train."""
+        return self.moving.readout
+
+    @property
+    def scale(  # pyright: ignore[reportIncompatibleVariableOverride]
+        self,
+    ) -> float:
+        """Output scale of the network."""
+        return self.moving.scale
+
+    def features(self, x: Float[Array, "batch *input"]) -> Float[Array, "batch width"]:
+        raise ConfigError(
+            "A linearised network has no features before its readout, because it is "
+            "linear in all weights together: train it by a gradient method."
+        )
+
+    def __call__(
+        self, x: Float[Array, "batch *input"]
+    ) -> Float[Array, "batch n_outputs"]:
+        """Outputs of a batch of inputs, shape `(batch, n_outputs)`."""
+        moving, _ = eqx.partition(self.moving, eqx.is_inexact_array)
+        centre, static = eqx.partition(self.fixed, eqx.is_inexact_array)
+        # No gradient may reach these: they would count as weights that train.
+        centre = jax.lax.stop_gradient(centre)
+        outputs, change = derivative(
+            lambda weights: eqx.combine(weights, static)(x),
+            centre,
+            jax.tree.map(lambda p, p0: p - p0, moving, centre),
+        )
+        return outputs + change
+
+
+def linearised(network: Network) -> Linearised:
+    """The network linearised at its own weights."""
+    return Linearised(moving=network, fixed=network)
+
+
+def derivative(
+    function: Callable[[PyTree[Array]], Array], at: PyTree[Array], along: PyTree[Array]
+) -> tuple[Array, Array]:
+    """A function of weights, and its derivative along a direction.
+
+    By transposing its reverse mode: convolutions have a rule of their own for that mode
+    alone.
+    """
+    outputs, pull_back = jax.vjp(function, at)
+    push: Any = jax.linear_transpose(lambda cotangent: pull_back(cotangent)[0], outputs)
+    return outputs, push(along)[0]
