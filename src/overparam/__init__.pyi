@@ -17,8 +17,8 @@ from .data.source import Source as Source
 from .data.source import Table as Table
 from .dynamics.descent import Descent as Descent
 from .dynamics.dynamics import Dynamics as Dynamics
+from .limits.kernels.linearised import linearised as linearised
 from .networks.initialise import two_layer as two_layer
-from .networks.linearised import linearised as linearised
 from .networks.network import Network as Network
 from .networks.two_layer import NormalisedTwoLayer as NormalisedTwoLayer
 from .networks.two_layer import TwoLayer as TwoLayer

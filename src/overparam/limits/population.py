@@ -108,7 +108,11 @@ class PopulationRisk(eqx.Module):
 
     def __call__(self, network: Network, batch: Batch) -> Float[Array, ""]:
         del batch
-        assert isinstance(network, TwoLayer)
+        if not isinstance(network, TwoLayer):
+            raise ConfigError(
+                "The exact risk is that of a TwoLayer network, got "
+                f"{type(network).__name__}."
+            )
         return population_loss(
             network,
             self.teacher,

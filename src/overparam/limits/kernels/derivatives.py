@@ -13,10 +13,10 @@ from jaxtyping import Array, Float, Int, PyTree
 from ...errors import ConfigError
 from ...networks.finite import check_finite
 from ...networks.layers import trained_parts
-from ...networks.linearised import derivative
 from ...networks.network import Network
 from ...networks.view import depends_on_batch
 from .layered import Term, is_layered, layer_terms
+from .linearised import derivative
 
 
 Inputs = Float[Array, "n *input"] | Float[np.ndarray, "n *input"]

@@ -58,7 +58,8 @@ def layer_terms(
     assert layers is not None
     x = x.reshape(len(x), -1)
     field, weights = layers.weights
-    inputs, slopes = _forward(layers, x)
+    moved = [_with_slopes(layers, z) for z in _forward(layers, x)]
+    inputs, slopes = [x, *(hidden for hidden, _ in moved)], [s for _, s in moved]
     width, n_outputs = weights[-1].shape[1], network.readout.shape[1]
     features = network.scale * network.features(x)
     ones = jnp.ones_like(x[:, :1])
@@ -86,17 +87,28 @@ def layer_terms(
     return found
 
 
-def _forward(layers: _Layers, x: Array) -> tuple[list[Array], list[Array]]:
-    """Inputs of every hidden layer, and the slopes of its neurons."""
-    nonlinear, inputs, slopes = activation(layers.activation), [x], []
-    biases = layers.biases or [None] * len(layers.weights[1])
-    for weights, bias in zip(layers.weights[1], biases, strict=True):
-        z = inputs[-1] @ weights
-        z = z if bias is None else z + bias[None]
-        hidden, slope = jax.jvp(nonlinear, (z,), (jnp.ones_like(z),))
-        inputs.append(hidden)
-        slopes.append(slope)
-    return inputs, slopes
+def preactivations(
+    network: Network, x: Float[Array, "batch *input"]
+) -> list[Float[Array, "batch width"]] | None:
+    """What the activations of every hidden layer take; `None` if it is not known."""
+    layers = _layers(network)
+    return None if layers is None else _forward(layers, x.reshape(len(x), -1))
+
+
+def _forward(layers: _Layers, x: Array) -> list[Array]:
+    nonlinear, found, hidden = activation(layers.activation), [], x
+    weights = layers.weights[1]
+    for matrix, bias in zip(
+        weights, layers.biases or [None] * len(weights), strict=True
+    ):
+        z = hidden @ matrix
+        found.append(z if bias is None else z + bias[None])
+        hidden = nonlinear(found[-1])
+    return found
+
+
+def _with_slopes(layers: _Layers, z: Array) -> tuple[Array, Array]:
+    return jax.jvp(activation(layers.activation), (z,), (jnp.ones_like(z),))
 
 
 def _layers(network: Network) -> _Layers | None:

@@ -27,7 +27,7 @@ Outputs = Float[np.ndarray, "n n_outputs"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Fitted:
+class KernelFit:
     """A training on a kernel up to some time.
 
     Attributes:
@@ -158,7 +158,7 @@ class KernelTraining:
         self.n_samples = len(kernel)
         self._rounding = len(flat) * eps
 
-    def flow(self, *, time: float) -> Fitted:
+    def flow(self, *, time: float) -> KernelFit:
         r"""Gradient flow: $r = e^{-t \lambda/n}$."""
         at_least(0, time=time)
         decay = time / self.n_samples * self.eigenvalues
@@ -169,7 +169,7 @@ class KernelTraining:
 
     def descent(
         self, *, learning_rate: float, n_steps: int, momentum: float = 0.0
-    ) -> Fitted:
+    ) -> KernelFit:
         r"""Gradient descent on all samples: $r = (1 - \eta \lambda/n)^k$.
 
         With momentum $\beta$ it is the recursion $v \leftarrow \beta v + \nabla$,
@@ -204,7 +204,7 @@ class KernelTraining:
         inverse = np.linalg.matrix_power(step, n_steps)[:, 0, 2]
         return self._fitted(inverse, 1 - self.eigenvalues * inverse)
 
-    def converged(self) -> Fitted:
+    def converged(self) -> KernelFit:
         """Infinite time: interpolation, with the smallest jitter that allows it.
 
         Eigenvalues below the rounding of the largest one cannot be divided by: what
@@ -217,8 +217,8 @@ class KernelTraining:
 
     def _fitted(
         self, inverse: np.ndarray, left: np.ndarray, jitter: float = 0
-    ) -> Fitted:
-        return Fitted(
+    ) -> KernelFit:
+        return KernelFit(
             inverse=inverse, left=left, eigenvectors=self.eigenvectors, jitter=jitter
         )
 

@@ -18,9 +18,9 @@ from overparam.dynamics import (
 )
 from overparam.errors import ConfigError
 from overparam.limits import KernelTraining, tangent_kernel
+from overparam.limits.kernels.linearised import Linearised
 from overparam.networks import TwoLayer, mlp, resnet
 from overparam.networks.layers import hidden_layers, parameters
-from overparam.networks.linearised import Linearised
 from overparam.noise import HeavyTailNoise
 from overparam.objectives import L2Penalty
 

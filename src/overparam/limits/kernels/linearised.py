@@ -7,8 +7,8 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float, PyTree
 
-from ..errors import ConfigError
-from .network import Network
+from ...errors import ConfigError
+from ...networks.network import Network
 
 
 class Linearised(Network):
