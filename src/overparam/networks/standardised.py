@@ -1,5 +1,6 @@
 """Two-layer networks whose hidden neurons are standardised after the activation."""
 
+from dataclasses import replace
 from functools import partial
 
 import equinox as eqx
@@ -92,26 +93,8 @@ def with_moments(
     at_least(1, block_rows=block_rows, n_samples=x.shape[0])
     mean, std = block_moments(partial(_block_moments, network), x, rows=block_rows)
     dtype = network.weights.dtype
-    return _replace(network, jnp.asarray(mean, dtype), jnp.asarray(std, dtype))
-
-
-def without_moments(network: StandardisedTwoLayer) -> StandardisedTwoLayer:
-    """The same weights with the moments of the batch, as in training."""
-    return _replace(network, None, None)
-
-
-def _replace(
-    network: StandardisedTwoLayer, mean: Array | None, std: Array | None
-) -> StandardisedTwoLayer:
-    return StandardisedTwoLayer(
-        weights=network.weights,
-        readout=network.readout,
-        mean=mean,
-        std=std,
-        activation=network.activation,
-        scale=network.scale,
-        stop_gradient_moments=network.stop_gradient_moments,
-    )
+    mean, std = (jnp.asarray(moment, dtype) for moment in (mean, std))
+    return replace(network, mean=mean, std=std)
 
 
 @eqx.filter_jit

@@ -12,7 +12,6 @@ from scipy import stats
 from overparam.analysis.pruning.curves import PruningCurve
 from overparam.analysis.pruning.limits import (
     finite_variance_error,
-    gaussian_column_error,
     gaussian_column_ratio,
 )
 from overparam.analysis.pruning.networks import squared_sizes
@@ -44,12 +43,17 @@ def ratio(weights):
     return curve.count_for_error(EPS) / len(curve)
 
 
+def gaussian_error(kept, d):
+    """Error of keeping a fraction of columns whose squared norms are chi-square."""
+    return stats.chi2(d + 2).cdf(stats.chi2(d).ppf(1 - kept))
+
+
 def test_gaussian_limits_are_those_of_chi_square_columns():
     assert gaussian_column_ratio(EPS, fan_in=1) == pytest.approx(0.5554, abs=1e-4)
     assert gaussian_column_ratio(EPS, fan_in=140) == pytest.approx(0.1232, abs=1e-4)
     assert gaussian_column_ratio(EPS, fan_in=784) == pytest.approx(0.1093, abs=1e-4)
     kept = 1 - gaussian_column_ratio(EPS, fan_in=7)
-    assert gaussian_column_error(kept, fan_in=7) == pytest.approx(EPS, abs=1e-12)
+    assert gaussian_error(kept, 7) == pytest.approx(EPS, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +112,7 @@ def test_the_empirical_limit_curve_is_the_curve_itself():
     # Standard error of an empirical quantile sum of 2e5 values is below 1e-3.
     np.testing.assert_allclose(
         finite_variance_error(kept, curve=curve),
-        gaussian_column_error(kept, fan_in=5),
+        gaussian_error(kept, 5),
         atol=4e-3,
     )
     for k in (1, 1234, 200_000):

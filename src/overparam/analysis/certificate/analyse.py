@@ -40,7 +40,12 @@ def analyse(
     view = _view(subject)
     problem = problem_of(subject, view, options)
     found = _certified(subject, view, problem)
-    table = _table(found)
+    rows = [(found.tier, found.lower, found.gap)]
+    if found.tier != "certified" and found.n_patterns:
+        rows.append(("estimate", found.best_known, found.estimated_gap))
+    table = pl.DataFrame(
+        rows, ["tier", "optimum at least", "relative gap"], orient="row"
+    )
     tables = {"certificate": table}
     if len(subject.moments) > 1:
         tables["along"] = _along(subject, problem, found)
@@ -100,13 +105,4 @@ def _certified(
         penalty=problem.penalty,
         patterns=patterns,
         normalised=problem.normalised,
-    )
-
-
-def _table(found: NetworkCertificate) -> pl.DataFrame:
-    rows = [(found.tier, found.lower, found.gap)]
-    if found.tier != "certified" and found.n_patterns:
-        rows.append(("estimate", found.best_known, found.estimated_gap))
-    return pl.DataFrame(
-        rows, ["tier", "optimum at least", "relative gap"], orient="row"
     )

@@ -65,9 +65,12 @@ def canonical(network: TwoLayer, *, tolerance: float = 1e-6) -> TwoLayer:
     """
     positive(tolerance=tolerance)
     dtype = network.readout.dtype
-    measure = _without_mass(
-        _merged(sphere_measure(network), tolerance), float(jnp.finfo(dtype).eps)
-    )
+    measure = _merged(sphere_measure(network), tolerance)
+    epsilon = float(jnp.finfo(dtype).eps)
+    sizes = np.linalg.norm(measure.masses, axis=1)
+    # What is left when masses cancel is rounding of the largest of them.
+    alive = sizes > 10 * epsilon * sizes.max(initial=0)
+    measure = SphereMeasure(atoms=measure.atoms[alive], masses=measure.masses[alive])
     # Adding 0 turns -0 into 0, which sorts alike.
     rounded = np.round(measure.atoms / tolerance) + 0.0
     order = np.lexsort(rounded.T[::-1])
@@ -92,10 +95,3 @@ def _merged(measure: SphereMeasure, tolerance: float) -> SphereMeasure:
     directions = members @ (np.maximum(sizes, np.finfo(float).tiny) * measure.atoms)
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     return SphereMeasure(atoms=directions, masses=members @ measure.masses)
-
-
-def _without_mass(measure: SphereMeasure, epsilon: float) -> SphereMeasure:
-    sizes = np.linalg.norm(measure.masses, axis=1)
-    # What is left when masses cancel is rounding of the largest of them.
-    alive = sizes > 10 * epsilon * sizes.max(initial=0)
-    return SphereMeasure(atoms=measure.atoms[alive], masses=measure.masses[alive])

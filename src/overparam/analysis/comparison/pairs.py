@@ -109,6 +109,8 @@ def _measures(a: Population, b: Population, view: View) -> dict[str, Any]:
         n_permutations=options.n_permutations,
         key=view.key,
     )
+    equal = len(a.points) == len(b.points) <= LARGEST_ASSIGNMENT
+    uniform = not np.ptp(a.weights) and not np.ptp(b.weights)
     return {
         "mmd": test.statistic,
         "low": interval.low,
@@ -122,11 +124,5 @@ def _measures(a: Population, b: Population, view: View) -> dict[str, Any]:
         "energy_p": energy.p_upper,
         "sliced": sliced.statistic,
         "sliced_p": sliced.p_upper,
-        "wasserstein": _exact(a, b),
+        "wasserstein": wasserstein(a, b) if equal and uniform else None,
     }
-
-
-def _exact(a: Population, b: Population) -> float | None:
-    equal = len(a.points) == len(b.points) <= LARGEST_ASSIGNMENT
-    uniform = not np.ptp(a.weights) and not np.ptp(b.weights)
-    return wasserstein(a, b) if equal and uniform else None

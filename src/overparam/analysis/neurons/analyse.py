@@ -8,7 +8,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...networks.view import TwoLayerView, two_layer_view
+from ...networks.view import two_layer_view
 from ...plots.figure import COLOURS, legend, panels
 from ...training.plan import Progress, silent
 from ..comparison.matching import Matching, match_neurons
@@ -50,14 +50,20 @@ def analyse(
         ConfigError: If the run has no planted teacher.
     """
     subject = subjects[0]
-    students, teacher = _students(subject), subject.teacher().network
+    # The students kept along the run and the last one, by epochs trained.
+    found = {moment: subject.neurons(moment) for moment in subject.moments}
+    students = found | {subject.run.metrics.height: subject.neurons()}
+    teacher = subject.teacher().network
     matchings = {}
     for epoch, student in sorted(students.items()):
         progress(len(matchings), len(students))
         matchings[epoch] = match_neurons(teacher, student, threshold=options.threshold)
     course = _Course(matchings, options.threshold)
     caption = subject.title
-    figures = {"neurons": _figure(course, _epochs(course, options), caption)}
+    kept = np.array(list(course.matchings))
+    wanted = options.epochs or np.linspace(kept[0], kept[-1], PANELS)
+    nearest = [int(kept[np.argmin(np.abs(kept - epoch))]) for epoch in wanted]
+    figures = {"neurons": _figure(course, list(dict.fromkeys(nearest)), caption)}
     tables = {"neurons": _neurons(course)}
     if len(matchings) > 1:
         tables["epochs"] = _along(course)
@@ -81,19 +87,6 @@ def check(subject: Subject, options: NeuronsOptions) -> None:
     del options
     two_layer_view(subject.teacher().network)
     subject.neurons()
-
-
-def _students(subject: Subject) -> dict[int, TwoLayerView]:
-    """The students kept along the run and the last one, by epochs trained."""
-    found = {moment: subject.neurons(moment) for moment in subject.moments}
-    return found | {subject.run.metrics.height: subject.neurons()}
-
-
-def _epochs(course: _Course, options: NeuronsOptions) -> list[int]:
-    kept = np.array(list(course.matchings))
-    wanted = options.epochs or np.linspace(kept[0], kept[-1], PANELS)
-    nearest = [int(kept[np.argmin(np.abs(kept - epoch))]) for epoch in wanted]
-    return list(dict.fromkeys(nearest))
 
 
 def _neurons(course: _Course) -> pl.DataFrame:

@@ -25,14 +25,6 @@ def gaussian_column_ratio(eps: float, *, fan_in: int) -> float:
     return float(stats.chi2(fan_in).cdf(stats.chi2(fan_in + 2).ppf(eps)))
 
 
-def gaussian_column_error(
-    kept: float | Float64[ndarray, " m"], *, fan_in: int
-) -> Float64[ndarray, " m"]:
-    r"""$G(\kappa) = F_{d+2}(F_d^{-1}(1-\kappa))$: error of keeping a fraction."""
-    quantile = stats.chi2(fan_in).ppf(1 - np.asarray(kept, np.float64))
-    return np.asarray(stats.chi2(fan_in + 2).cdf(quantile))
-
-
 def finite_variance_error(
     kept: float | Float64[ndarray, " m"], *, curve: PruningCurve
 ) -> Float64[ndarray, " m"]:

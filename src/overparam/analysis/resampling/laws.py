@@ -90,11 +90,6 @@ def custom_law(weights: Float[np.ndarray, " width"]) -> Probabilities:
     return weights / weights.sum()
 
 
-def optimal_law(network: Shallow, moments: FeatureMoments) -> Probabilities:
-    r"""$p^*_j \propto \|u_j\| \sqrt{E\phi_j^2}$, of smallest error without refit."""
-    return custom_law(readout_norms(network) * moments.rms)
-
-
 def effective_share(strengths: Float[np.ndarray, " width"]) -> float:
     r"""$(\sum_j a_j)^2 / (m \sum_j a_j^2)$: 1 when all are equal, 1/m for one alone."""
     strengths = np.asarray(strengths, np.float64)

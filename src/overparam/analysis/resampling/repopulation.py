@@ -1,7 +1,5 @@
 """Neural feature repopulation: neurons drawn anew from their own law, or split."""
 
-import math
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -77,20 +75,3 @@ def split(network: Network, counts: Int[np.ndarray, " width"]) -> Shallow:
     return select_neurons(
         source, indices, readout=source.readout[indices] * shares[:, None]
     )
-
-
-def even_counts(
-    strengths: Float[np.ndarray, " width"], total: int
-) -> Int[np.ndarray, " width"]:
-    r"""Copies that make a split most even: about `total` of them, $n_j \propto a_j$.
-
-    Args:
-        strengths: $a_j$, such as the readout norms.
-        total: Number of copies wanted, at least one per neuron.
-    """
-    at_least(len(strengths), total=total)
-    strengths = np.asarray(strengths, np.float64)
-    if strengths.sum() == 0:
-        return np.ones(len(strengths), int)
-    share = total / math.fsum(strengths)
-    return np.maximum(1, np.round(strengths * share).astype(int))

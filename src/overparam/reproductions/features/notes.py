@@ -209,7 +209,11 @@ def _table(results: Results) -> pl.DataFrame:
             "train": run.summary["train_accuracy"],
             "test": run.summary["test_accuracy"],
         }
-        config = _changes(fields_of(row, results.scale))
+        fields = fields_of(row, results.scale)
+        default = Features()
+        config = " ".join(
+            f"{k}={v}" for k, v in fields.items() if getattr(default, k) != v
+        )
         lines.append(
             {**shown, "config": config, "printed": row.printed, **accuracies}
             | {"half_width": 0.0}
@@ -238,18 +242,7 @@ def _drawn(run: StoredRun, row: Row, ten: Ten, scale: Scale) -> dict[str, Any]:
 
 def _stored(results: Results, row: Row) -> StoredRun:
     wanted = Features(**fields_of(row, results.scale))
-    return next(
-        run for run in results.stored if Features(**_as_config(run.config)) == wanted
-    )
-
-
-def _as_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
-
-
-def _changes(fields: Mapping[str, Any]) -> str:
-    default = Features()
-    return " ".join(f"{k}={v}" for k, v in fields.items() if getattr(default, k) != v)
+    return next(run for run in results.stored if Features(**run.config) == wanted)
 
 
 REPRODUCTION = Reproduction(

@@ -10,7 +10,6 @@ from ...analysis.resampling.efficiency import Splits, efficiency
 from ...analysis.resampling.options import ResampleOptions
 from ...analysis.resampling.refit import Sample, fit_sample
 from ...analysis.shallow import shallow, shallow_at_rest
-from ...analysis.subject import Subject
 from ...store.read import StoredRun
 from ...studies.contract import as_subject
 from ..reproduction import Results, Scale
@@ -31,18 +30,6 @@ def source(scale: Scale, **changes: Any) -> Mapping[str, Any]:
     if scale == "smoke":
         common |= {"dataset": "digits", "epochs": 2, "keep": "1,", "width": 40}
     return common | changes
-
-
-def subject_of(results: Results, **wanted: Any) -> Subject:
-    """The stored run with these config values.
-
-    Raises:
-        LookupError: If there is none in the results.
-    """
-    for run in results.stored:
-        if all(run.config[name] == value for name, value in wanted.items()):
-            return as_subject(run)
-    raise LookupError(f"No run of the reproduction has {wanted}.")
 
 
 @functools.lru_cache(maxsize=64)

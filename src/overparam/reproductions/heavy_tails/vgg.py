@@ -95,9 +95,18 @@ def figures(results: Results) -> Mapping[str, Figure]:
     curves(axes[0, 0], named, x="step", y="test_accuracy", by="arm")
     axes[0, 0].set_ylabel("test accuracy")
     for index, name in enumerate(sorted(ARMS)):
-        tables = _by_ratio(results, name)
+        paths = set(_of(results.runs, name)["path"])
+        pruned = [
+            run.arrays["pruning"] for run in results.stored if str(run.path) in paths
+        ]
         accuracy = np.mean(
-            [table[:, COLUMNS.index("test_accuracy")] for table in tables], axis=0
+            [
+                table[table[:, COLUMNS.index("by_ratio")] == 1][
+                    :, COLUMNS.index("test_accuracy")
+                ]
+                for table in pruned
+            ],
+            axis=0,
         )
         fractions = np.linspace(0, 1, len(accuracy))
         axes[0, 1].plot(fractions, accuracy, color=COLOURS[index], label=name)
@@ -149,12 +158,6 @@ def _more(results: Results, first: str, second: str, sentence: str) -> Claim:
 def _of(frame: pl.DataFrame, name: str) -> pl.DataFrame:
     wanted = {"noise_unit": "filter"} | dict(ARMS[name])
     return frame.filter(*(pl.col(field) == value for field, value in wanted.items()))
-
-
-def _by_ratio(results: Results, name: str) -> list[np.ndarray]:
-    paths = set(_of(results.runs, name)["path"])
-    tables = [run.arrays["pruning"] for run in results.stored if str(run.path) in paths]
-    return [table[table[:, COLUMNS.index("by_ratio")] == 1] for table in tables]
 
 
 def _caption(results: Results) -> str:

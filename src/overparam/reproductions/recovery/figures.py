@@ -1,6 +1,6 @@
 """Phase diagrams and transition curves of the recovery reproductions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,22 @@ def phase_diagram(
 def rates(trials: pl.DataFrame, outcome: str = "recovered") -> pl.DataFrame:
     """Success rates per cell."""
     return success_rates(trials, outcome)
+
+
+def stacked(
+    table: Callable[[pl.DataFrame], pl.DataFrame],
+    trials: pl.DataFrame,
+    *,
+    by: str,
+    values: Iterable[Any],
+) -> pl.DataFrame:
+    """A table of the trials of each value of a column, which comes first."""
+    return pl.concat(
+        table(trials.filter(pl.col(by) == value)).select(
+            pl.lit(value).alias(by), pl.all()
+        )
+        for value in values
+    )
 
 
 def ratio_curve(axes: Axes, cells: pl.DataFrame, *, label: str, colour: str) -> None:

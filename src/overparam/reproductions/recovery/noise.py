@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from ...analysis.intervals import median_interval
 from ...plots.figure import panels
 from ..reproduction import Claim, Reproduction, Results, Scale
-from .figures import caption, phase_diagram, phase_grid, rates
+from .figures import caption, phase_diagram, phase_grid, rates, stacked
 
 
 NOISES = (0.0, 0.05, 0.1, 0.2)
@@ -62,24 +62,12 @@ def design_figures(results: Results) -> Mapping[str, Figure]:
 
 def noise_tables(results: Results) -> Mapping[str, pl.DataFrame]:
     """Mean distance and test error of every cell."""
-    parts = [
-        _means(results.runs.filter(pl.col("noise") == noise)).select(
-            pl.lit(noise).alias("noise"), pl.all()
-        )
-        for noise in NOISES
-    ]
-    return {"distances": pl.concat(parts)}
+    return {"distances": stacked(_means, results.runs, by="noise", values=NOISES)}
 
 
 def design_tables(results: Results) -> Mapping[str, pl.DataFrame]:
     """Rates of every cell and design."""
-    parts = [
-        rates(results.runs.filter(pl.col("design") == design)).select(
-            pl.lit(design).alias("design"), pl.all()
-        )
-        for design in DESIGNS
-    ]
-    return {"rates": pl.concat(parts)}
+    return {"rates": stacked(rates, results.runs, by="design", values=DESIGNS)}
 
 
 def noise_claims(results: Results) -> Sequence[Claim]:

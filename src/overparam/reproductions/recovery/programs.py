@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ...plots.figure import COLOURS, legend, panels
 from ..reproduction import Claim, Reproduction, Results, Scale
-from .figures import fitted_half, rates, ratio_curve, wendel_curve
+from .figures import fitted_half, rates, ratio_curve, stacked, wendel_curve
 
 
 PROGRAMS = ("gated", "exact")
@@ -60,13 +60,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
 
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:
     """Rates of every cell for both programmes."""
-    parts = [
-        rates(results.runs.filter(pl.col("program") == program)).select(
-            pl.lit(program).alias("program"), pl.all()
-        )
-        for program in PROGRAMS
-    ]
-    return {"rates": pl.concat(parts)}
+    return {"rates": stacked(rates, results.runs, by="program", values=PROGRAMS)}
 
 
 def claims(results: Results) -> Sequence[Claim]:

@@ -108,10 +108,12 @@ def claims(results: Results) -> Sequence[Claim]:
         for p in penalties
     ]
     good, seeds = decreasing(ends)
+    names = [f"{penalty:g}" for penalty in penalties]
+    told = listed(dict(zip(names, ends, strict=True)))
     biased = Claim(
         sentence="biased: the last distance to the teacher falls with the penalty",
         published=".22, 5e-2, 2.05e-2, 1.25e-2 (M = 1024, step 32000)",
-        measured=f"{good} of {seeds} seeds; {_listed(penalties, ends)}",
+        measured=f"{good} of {seeds} seeds; {told}",
         holds=good == seeds if decided else None,
     )
     return [biased, _projected(results), _control(results)]
@@ -150,11 +152,6 @@ def _control(results: Results) -> Claim:
         measured=f"ratio {ratios[0]:.3g} (lattice data)",
         holds=min(ratios) >= 2 if results.scale != "smoke" else None,
     )
-
-
-def _listed(penalties: Sequence[float], groups: Sequence[Sequence[float]]) -> str:
-    names = [f"{penalty:g}" for penalty in penalties]
-    return listed(dict(zip(names, groups, strict=True)))
 
 
 REPRODUCTION = Reproduction(

@@ -31,6 +31,7 @@ def neuron_measures(network: Network, problem: Problem) -> Record:
     moments = carried_moments(network) or feature_moments(network, problem.train.x)
     std = moments.std
     mean = float(norms.mean())
+    first = np.asarray(getattr(network, "weights", np.zeros(1)), np.float64)
     return {
         "effective_share": effective_share(std * norms),
         "readout_norm_mean": mean,
@@ -38,9 +39,5 @@ def neuron_measures(network: Network, problem: Problem) -> Record:
         "feature_std_min": float(std.min()),
         "feature_std_mean": float(std.mean()),
         "feature_std_max": float(std.max()),
-        "first_layer_rms": float(np.sqrt(np.mean(_first_layer(network) ** 2))),
+        "first_layer_rms": float(np.sqrt(np.mean(first**2))),
     }
-
-
-def _first_layer(network: Network) -> np.ndarray:
-    return np.asarray(getattr(network, "weights", np.zeros(1)), np.float64)

@@ -268,7 +268,7 @@ def descent(
     coefficients = penalties(config, network, parts)
     penalty = L2Penalty(coefficients) if any(coefficients.values()) else None
     if config.penalty_form == "decoupled" and penalty is not None:
-        optimiser = _decoupled_by_name(name)
+        optimiser = _DECOUPLED[name]
         settings["coefficients"] = dict(penalty.coefficients)
         penalty = None
     return Descent(
@@ -296,14 +296,10 @@ def penalties(
     return {part: coefficients[part] for part in parts}
 
 
+# One function object per name, so that the compiled step is found again.
 _DECOUPLED = {
     name: lambda learning_rate, coefficients, name=name: decoupled(
         learning_rate, optimiser=name, coefficients=coefficients
     )
     for name in OPTIMISERS
 }
-
-
-def _decoupled_by_name(name: str) -> Any:
-    # One function object per name, so that the compiled step is found again.
-    return _DECOUPLED[name]

@@ -153,7 +153,10 @@ class HeavyTails:
         )
         object.__setattr__(self, "subsets", rule)
         if self.noise == "none":
-            self._forget_noise()
+            # Runs without noise are one run, whatever the noise would have been.
+            defaults: dict[str, Any] = {f.name: f.default for f in fields(self)}
+            for name in NOISE_FIELDS:
+                object.__setattr__(self, name, defaults[name])
         self._check_network()
         self._check_training()
         check_exponent(2, precision=self.precision, alpha=self.alpha)
@@ -177,12 +180,6 @@ class HeavyTails:
         """Whether inputs are standardised, with `none` resolved."""
         given = self.standardise_inputs
         return self._standardises if given is None else given
-
-    def _forget_noise(self) -> None:
-        # Runs without noise are one run, whatever the noise would have been.
-        defaults: dict[str, Any] = {f.name: f.default for f in fields(self)}
-        for name in NOISE_FIELDS:
-            object.__setattr__(self, name, defaults[name])
 
     def _check_network(self) -> None:
         at_least(1, width=self.width, n_train=self.n_train, n_test=self.n_test)

@@ -47,9 +47,13 @@ def run_together(configs: Sequence[Planted], context: Context) -> list[Outcome]:
 
 def _outcome(problem: Problem, trajectory: Trajectory) -> Outcome:
     config = problem.config
+    columns = trajectory.columns()
+    epochs = (columns["step"] / config.steps_per_epoch).astype(int) - 1
+    halvings = epochs // (config.halve_every or config.epochs)
+    rates = config.learning_rate * 0.5**halvings
     return Outcome(
         status=trajectory.status,
-        metrics=_metrics(trajectory, config),
+        metrics={"epoch": epochs, "learning_rate": rates} | columns,
         summary=_summary(trajectory, problem),
         arrays={
             "teacher.weights": np.asarray(problem.teacher.weights),
@@ -78,14 +82,6 @@ def describe(config: Planted) -> dict[str, Any]:
         f"batch {i}: mean squared label, z-score": (float(mean), float(score))
         for i, (mean, score) in enumerate(sampled)
     }
-
-
-def _metrics(trajectory: Trajectory, config: Planted) -> dict[str, np.ndarray]:
-    columns = trajectory.columns()
-    epochs = (columns["step"] / config.steps_per_epoch).astype(int) - 1
-    halvings = epochs // (config.halve_every or config.epochs)
-    rates = config.learning_rate * 0.5**halvings
-    return {"epoch": epochs, "learning_rate": rates} | columns
 
 
 def _summary(trajectory: Trajectory, problem: Problem) -> dict[str, Any]:

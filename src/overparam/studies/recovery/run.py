@@ -154,6 +154,9 @@ def _solve_trial(problem: Problem) -> Outcome:
     split_facts = {}
     if split is not None:  # What the ReLU network of a gated optimum costs.
         split_facts = {"relu_objective": split.objective, "relu_bound": split.bound}
+    arrays = {"weights": solution.weights, "dual": solution.dual}
+    if solution.cone_dual is not None:
+        arrays["cone_dual"] = solution.cone_dual
     return Outcome(
         status="converged" if solution.solved else "max_iterations",
         metrics={
@@ -166,7 +169,7 @@ def _solve_trial(problem: Problem) -> Outcome:
         | _decision_facts(decision, solution, planted)
         | _solution_facts(problem, solution)
         | split_facts,
-        arrays=_data_arrays(problem, program) | _solution_arrays(solution),
+        arrays=_data_arrays(problem, program) | arrays,
         network=network if split is None else split.network,
         notes=_notes(config, solution),
     )
@@ -295,13 +298,6 @@ def _data_arrays(problem: Problem, program: Program) -> dict[str, np.ndarray]:
         "masks": program.patterns.masks,
         "gates": program.patterns.gates,
     }
-
-
-def _solution_arrays(solution: Solution) -> dict[str, np.ndarray]:
-    arrays = {"weights": solution.weights, "dual": solution.dual}
-    if solution.cone_dual is not None:
-        arrays["cone_dual"] = solution.cone_dual
-    return arrays
 
 
 def _notes(config: Recovery, solution: Solution) -> list[str]:

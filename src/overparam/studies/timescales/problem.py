@@ -38,7 +38,7 @@ from ...objectives.objective import Objective
 from ...readouts.circle.moments import PopulationMoments, SampledMoments
 from ...readouts.circle.problem import CircleProblem, prefix_problem
 from ...readouts.problem import MakeProblem, blocked_problem
-from ...readouts.solvers import Direct, Solver, StaleConjugate
+from ...readouts.solvers import Direct, StaleConjugate
 from ...training.plan import Plan, Training
 from .config import Timescales
 
@@ -90,7 +90,7 @@ class Problem:
             ridge,
             config.time_step,
             problem=self.make_problem(),
-            solver=self._solver(),
+            solver=StaleConjugate() if config.solver == "cg" else Direct(),
             retract=retract,
         )
 
@@ -133,9 +133,6 @@ class Problem:
     def uses_moments(self) -> bool:
         """Whether the batch is the moments of the circle."""
         return uses_moments(self.config)
-
-    def _solver(self) -> Solver:
-        return StaleConjugate() if self.config.solver == "cg" else Direct()
 
 
 @eqx.filter_jit
