@@ -18,6 +18,7 @@ from .data.source import Table as Table
 from .dynamics.descent import Descent as Descent
 from .dynamics.dynamics import Dynamics as Dynamics
 from .limits.kernels.linearised import linearised as linearised
+from .networks.files.load import load_network as load_network
 from .networks.initialise import two_layer as two_layer
 from .networks.network import Network as Network
 from .networks.two_layer import NormalisedTwoLayer as NormalisedTwoLayer
@@ -28,6 +29,7 @@ from .running.front import open as open
 from .running.front import reproduce as reproduce
 from .running.front import run as run
 from .running.front import sweep as sweep
+from .running.importing import import_network as import_network
 from .store.read import read_run as read_run
 from .store.tables import table as table
 from .store.tables import to_pandas as to_pandas

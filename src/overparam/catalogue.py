@@ -18,6 +18,9 @@ STUDIES: Mapping[str, str] = MappingProxyType(
 )
 """By name, `module:name` of a `Study`; the module imports the standard library only."""
 
+IMPORTED = "imported"
+"""Under what networks of files are stored: beside the studies, and none of them."""
+
 
 def load(reference: str) -> Any:
     """What `module:name` refers to."""

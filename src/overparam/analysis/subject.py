@@ -25,9 +25,10 @@ from ..data.train_test import TrainTest, train_test_of
 from ..drawing import normal
 from ..errors import ConfigError, StoreError
 from ..keys import purpose_key
-from ..networks.files.serialise import from_arrays
+from ..networks.files.serialise import weights_from_arrays
 from ..networks.finite import check_finite
 from ..networks.layers import parameters
+from ..networks.named import NamedWeights, as_network
 from ..networks.network import Network
 from ..networks.view import TwoLayerView, depends_on_batch, two_layer_view
 from ..store.read import StoredRun
@@ -46,7 +47,7 @@ Found = TypeVar("Found")
 class Unstored:
     """A network that no run has stored, in the place of one."""
 
-    network: Network
+    network: Network | NamedWeights
     path: Path = Path("network")
     id: str = "network"
     study: str = "no study"
@@ -90,8 +91,8 @@ class Subject:
         return f"run {self.name} of {self.run.study}"
 
     @cached_property
-    def network(self) -> Network:
-        """The trained network, all its weights finite.
+    def weights(self) -> Network | NamedWeights:
+        """The trained network or, where a file held none, its weights, all finite.
 
         Raises:
             ConfigError: If the run kept none, or one with other weights.
@@ -99,14 +100,23 @@ class Subject:
         kept = self.run.network
         if kept is None:
             raise ConfigError("The run holds no network to analyse.")
-        if isinstance(kept, Network):
+        if isinstance(kept, Network | NamedWeights):
             check_finite(kept)
             return kept
         return self._rebuilt(*kept)
 
+    @property
+    def network(self) -> Network:
+        """The trained network, all its weights finite.
+
+        Raises:
+            ConfigError: If the run kept none, or weights that are no network.
+        """
+        return as_network(self.weights)
+
     def matrices(self) -> dict[str, Float[np.ndarray, "rows columns"]]:
         """Every weight matrix by name, a convolution as fan-in times filters."""
-        found = parameters(self.network)
+        found = parameters(self.weights)
         return {
             name: np.asarray(leaf).reshape(-1, leaf.shape[-1])
             for name, leaf in found.items()
@@ -236,7 +246,7 @@ class Subject:
         Raises:
             StoreError: If it was not kept.
         """
-        return self._rebuilt(*self.run.kept(step))
+        return as_network(self._rebuilt(*self.run.kept(step)))
 
     def start(self) -> Network:
         """The network before training.
@@ -287,10 +297,10 @@ class Subject:
 
     def _rebuilt(
         self, arrays: Mapping[str, np.ndarray], description: Mapping[str, Any]
-    ) -> Network:
-        network = from_arrays(arrays, description)
-        check_finite(network, name=f"the network of {self.title}")
-        return network
+    ) -> Network | NamedWeights:
+        weights = weights_from_arrays(arrays, description)
+        check_finite(weights, name=f"the network of {self.title}")
+        return weights
 
 
 def settled_data(dataset: str) -> str:

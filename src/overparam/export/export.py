@@ -94,14 +94,14 @@ def export(
             damaged.append(Unreadable(run.path, str(error)))
     if damaged and not whole:
         raise StoreError(damaged[0].reason)
-    with _new(folder), opening(folder.resolve()) as write:
+    with new_folder(folder), opening(folder.resolve()) as write:
         for run in whole:
             write(run)
     return len(whole), damaged
 
 
 @contextlib.contextmanager
-def _new(folder: Path) -> Iterator[None]:
+def new_folder(folder: Path) -> Iterator[None]:
     """A folder that is whole or gone."""
     with writing(folder):
         if os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir())):

@@ -1,6 +1,7 @@
 """Activations by name, and which of them are positively homogeneous."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
 import jax
@@ -27,6 +28,7 @@ ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
         "sigmoid": jax.nn.sigmoid,
         "erf": jax.scipy.special.erf,
         "gelu": jax.nn.gelu,
+        "exact-gelu": partial(jax.nn.gelu, approximate=False),
         "linear": lambda z: z,
     }
 )

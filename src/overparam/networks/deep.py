@@ -26,11 +26,13 @@ Initialisation = Literal["uniform", "he", "lecun"]
 class MLP(Network):
     r"""$f(x) = s\, \psi(\cdots \psi(x W_1 + b_1) \cdots W_{L-1} + b_{L-1})\, U$.
 
-    Inputs of any shape are flattened; the readout has no bias.
+    Inputs of any shape are flattened. An output bias is the weight of a last feature
+    that is 1, so that every exact readout serves it too.
 
     Attributes:
         layers: Hidden weights $W_l$, shape `(fan_in, width)`; column j is neuron j.
-        readout: Output weights $U$, shape `(width, n_outputs)`.
+        readout: Output weights $U$, shape `(width, n_outputs)`, or `(width + 1,
+            n_outputs)`, whose last row is the output bias.
         biases: Hidden biases $b_l$, shape `(width,)`; empty for none.
         activation: Name of $\psi$ (see `overparam.networks.ACTIVATIONS`).
         scale: Output scale $s$.
@@ -62,7 +64,7 @@ class MLP(Network):
             if self.biases:
                 hidden = hidden + self.biases[index][None]
             hidden = nonlinear(hidden)
-        return hidden
+        return with_one(hidden, self.readout)
 
 
 def mlp(
@@ -139,11 +141,30 @@ def _draw(
     return math.sqrt(variance) * normal(key, shape, dtype)
 
 
+def has_output_bias(before: int, readout: Array) -> bool:
+    """Whether a readout has a row more than there are features: the output bias."""
+    return readout.shape[-2] == before + 1
+
+
+def with_one(
+    features: Float[Array, "batch width"], readout: Array
+) -> Float[Array, "batch _"]:
+    """The features of a readout: with a last one that is 1, if it has a bias."""
+    if not has_output_bias(features.shape[1], readout):
+        return features
+    return jnp.concatenate([features, jnp.ones_like(features[:, :1])], axis=1)
+
+
 def check_chain(weights: Sequence[Array], *, name: str) -> None:
-    """Matrices or kernels of which each takes as many inputs as the last one gives."""
+    """Matrices or kernels of which each takes as many inputs as the last one gives.
+
+    The last one may have a row more: the output bias.
+    """
     shapes = [w.shape for w in weights]
-    for before, after in pairwise(shapes):
-        if len(before) < 2 or len(after) < 2 or before[-1] != after[-2]:
+    for index, (before, after) in enumerate(pairwise(shapes), start=2):
+        most = int(index == len(shapes))
+        fit = len(before) > 1 < len(after) and 0 <= after[-2] - before[-1] <= most
+        if not fit:
             raise ConfigError(
                 f"The weights of {name} must fit each other, got shapes {shapes}."
             )

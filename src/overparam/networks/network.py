@@ -1,11 +1,16 @@
 """What is trained: every network is features followed by a linear readout."""
 
 import abc
+from types import MappingProxyType
 
 import equinox as eqx
 from jaxtyping import Array, Float
 
 from .product import product
+
+
+LATER = MappingProxyType({"later": True})
+"""Metadata of a field that stored networks of earlier versions lack."""
 
 
 class Network(eqx.Module):

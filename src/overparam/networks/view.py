@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 from ..errors import ConfigError
 from .activations import HOMOGENEOUS, activation
 from .biased import Biased
-from .deep import MLP
+from .deep import MLP, has_output_bias
 from .network import Network
 from .product import product
 from .radial import RadialFeatures
@@ -169,6 +169,8 @@ def two_layer_view(
             parts["skip"] = network.readout[weights.shape[1] :] if skip else None
         case MLP(layers=(weights,), biases=biases):
             parts["bias"] = biases[0] if biases else None
+            if has_output_bias(weights.shape[1], network.readout):
+                parts["output_bias"] = network.readout[-1]
         case ThresholdReLU(weights=weights, threshold=threshold):
             parts["bias"] = jnp.full_like(weights, threshold, shape=weights.shape[1:])
         case SkipNeuron(weights=weights, skip_weights=linear):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..analysis.subject import Subject
     from ..data.dataset import Dataset, Split
     from ..data.train_test import TrainTest
+    from ..networks.named import NamedWeights
     from ..networks.network import Network
 
 
@@ -123,7 +124,7 @@ def keep_findings(
 
 
 def as_subject(
-    network: "Run | Network", data: "Dataset | TrainTest | None" = None
+    network: "Run | Network | NamedWeights", data: "Dataset | TrainTest | None" = None
 ) -> "Subject":
     """A run, or any network, as an analysis looks at it.
 
@@ -140,13 +141,15 @@ def as_subject(
     from ..analysis.subject import Subject, Unstored
     from ..data.source import Batch
     from ..data.train_test import TrainTest
+    from ..networks.layers import parameters
     from ..studies.contract import as_subject
 
     if isinstance(network, Run):
         subject = as_subject(network.stored)
     else:
         # Its weights would be rounded in a narrower precision.
-        precision = {"precision": str(network.readout.dtype)}
+        dtypes = {str(array.dtype) for array in parameters(network).values()}
+        precision = {"precision": max(dtypes)}
         subject = Subject(Unstored(network, config=precision))
     if data is None:
         return subject

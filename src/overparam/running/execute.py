@@ -21,7 +21,7 @@ from .precision import precision
 
 
 if TYPE_CHECKING:
-    from ..studies.study import Outcome
+    from ..studies.study import Context, Outcome
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,11 @@ def execute(
     force: bool = False,
     progress: Callable[..., None] | None = None,
     stop_requested: Callable[[], int | None] | None = None,
+    run: "Callable[[Any, Context], Outcome] | None" = None,
 ) -> Executed:
     """Run the study `name` with `config`, unless its outcome is stored already.
+
+    What makes the outcome is the function `run` of the study, unless one is given.
 
     Raises:
         OverparamError: Whatever the study raised; it is stored with the run.
@@ -52,15 +55,16 @@ def execute(
         root, name, dataclasses.asdict(config), registry.defaults(kind), force=force
     ) as folder:
         if folder.finished:
-            run = read_run(folder.path)
-            run.check_data(data_at_hand(config))
-            return Executed(run.path, run.status, fresh=False)
+            stored = read_run(folder.path)
+            stored.check_data(data_at_hand(config))
+            return Executed(stored.path, stored.status, fresh=False)
         start = time.perf_counter()
         try:
             data = _data(config)
             owner = json.dumps([folder.path.name, data], sort_keys=True)
+            make = run or registry.study(name).function("run")
             record = _record(
-                name, config, folder.checkpoints, owner, progress, stop_requested
+                make, config, folder.checkpoints, owner, progress, stop_requested
             )
         except Exception as error:
             folder.fail(error, seconds=time.perf_counter() - start)
@@ -194,7 +198,7 @@ def _data_set(config: Any) -> str | None:
 
 
 def _record(
-    name: str,
+    make: "Callable[[Any, Context], Outcome]",
     config: Any,
     checkpoints: Path,
     owner: str,
@@ -211,7 +215,7 @@ def _record(
         **{key: value for key, value in given.items() if value is not None},
     )
     with precision(dataclasses.asdict(config)):
-        return _stored(registry.study(name).function("run")(config, context))
+        return _stored(make(config, context))
 
 
 def _stored(outcome: "Outcome") -> RunRecord:

@@ -11,6 +11,7 @@ from ..analysis.declaration import Findings
 from ..checks import at_least
 from ..errors import ConfigError, OverparamError
 from ..field_values import field_name, field_value
+from ..networks.named import NamedWeights
 from ..networks.network import Network
 from ..progress import Reporter
 from ..reproductions.registry import reproduction
@@ -153,7 +154,7 @@ def open(runs: Path | str | None = None, /) -> Runs:
 
 
 def analyse(
-    subject: "Run | Network | Iterable[Run | Network]",
+    subject: "Run | Network | NamedWeights | Iterable[Run | Network | NamedWeights]",
     name: str | None = None,
     /,
     *,
@@ -165,7 +166,8 @@ def analyse(
     """Look at a network: of a stored run, or any other.
 
     Args:
-        subject: A run or a network; several where the analysis takes several.
+        subject: A run, a network or named weights; several where the analysis takes
+            several.
         name: Name of the analysis; `None` lists which apply, and why the others do
             not.
         data: What to score with instead of the run's own data.
@@ -180,7 +182,8 @@ def analyse(
     Example:
         `overparam.analyse(network, "prune", data=dataset).tables["prune"]`
     """
-    subjects = [subject] if isinstance(subject, Run | Network) else [*subject]
+    single = isinstance(subject, Run | Network | NamedWeights)
+    subjects = [subject] if single else [*subject]
     stored = [each.stored for each in subjects if isinstance(each, Run)]
     if name is None:
         if options:
@@ -190,7 +193,7 @@ def analyse(
         refused = refusals([as_subject(each, data) for each in subjects])
         return Findings(tables={"analyses": listing(refused)})
     kind = analysis(name).options
-    chosen = kind(**{n: field_value(kind, n, value) for n, value in options.items()})
+    chosen = kind(**named_options(kind, options))
     with Reporter(name, unit="part", shown=progress) as reporter:
         if data is not None or len(stored) < len(subjects):
             given = [as_subject(each, data) for each in subjects]
@@ -248,6 +251,11 @@ def reproduce(
 
 def _root(runs: Path | str | None) -> Path:
     return runs_folder() if runs is None else Path(runs)
+
+
+def named_options(kind: type[Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a class from keywords, each as its field takes it."""
+    return {name: field_value(kind, name, value) for name, value in options.items()}
 
 
 def _named(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from ..analysis.contract import Contract
 from ..analysis.subject import Subject
 from ..errors import ConfigError
 from ..store.read import StoredRun
-from .registry import STUDIES, Study
+from .registry import Study, declared
 
 
 def as_subject(run: StoredRun) -> Subject:
     """A stored run with the contract of its study; an unknown study has none."""
-    entry = STUDIES.get(run.study)
+    entry = declared(run.study)
     return Subject(run) if entry is None else Subject(run, contract(entry, run))
 
 

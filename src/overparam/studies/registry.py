@@ -16,6 +16,13 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
 )
 
 
+def declared(name: str) -> Study | None:
+    """The study of a stored run, or what imported networks are stored under."""
+    if name == catalogue.IMPORTED:
+        return catalogue.load("overparam.studies.imported:STUDY")
+    return STUDIES.get(name)
+
+
 def study(name: str) -> Study:
     """The study called `name`.
 

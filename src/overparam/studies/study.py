@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..networks.named import NamedWeights
 from ..networks.network import Network
 from ..training.checkpoint import Checkpointer
 from ..training.plan import Progress, Status, Watch, never, silent
@@ -53,9 +54,9 @@ class Outcome:
     """Scalars of the whole run (numbers, strings, booleans, `None`)."""
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Named arrays worth keeping."""
-    network: Network | None = None
-    """The trained network."""
-    kept: Mapping[int, Network] = field(default_factory=dict)
+    network: Network | NamedWeights | None = None
+    """The trained network; weights alone where a file held none."""
+    kept: Mapping[int, Network | NamedWeights] = field(default_factory=dict)
     """Networks of steps along the training, the start (step 0) among them."""
     notes: Sequence[str] = ()
     """Sentences the user should read with the result."""

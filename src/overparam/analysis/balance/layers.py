@@ -12,6 +12,7 @@ ICLR 2019 (arXiv 1902.10416).
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -100,7 +101,7 @@ def deep_penalty(network: Network, *, mu: float = 0.5, nu: float = 0.5) -> float
 def _chain(network: Network) -> tuple[list[str], list[Sizes], list[np.ndarray]]:
     """Names of all weights, their squares by (unit before, unit after), and biases'."""
     if isinstance(network, VGG):
-        field, hidden, biases = "kernels", network.kernels, ()
+        field, hidden, biases = "kernels", network.kernels, network.biases
     elif isinstance(network, MLP) and network.activation in HOMOGENEOUS:
         field, hidden, biases = "layers", network.layers, network.biases
     else:
@@ -111,7 +112,7 @@ def _chain(network: Network) -> tuple[list[str], list[Sizes], list[np.ndarray]]:
         )
     squares = [
         (np.asarray(w, np.float64) ** 2).sum(axis=tuple(range(w.ndim - 2)))
-        for w in (*hidden, network.readout)
+        for w in (*hidden, network.readout[: hidden[-1].shape[-1]])
     ]
     own = [np.asarray(b, np.float64) ** 2 for b in biases]
     zeros = [np.zeros(part.shape[1]) for part in squares[:-1]]
@@ -170,7 +171,9 @@ def _rescaled(network: Network, factors: Sequence[np.ndarray]) -> Network:
     def scaled(weights: Array, before: np.ndarray | None, after: np.ndarray | None):
         values = np.asarray(weights, np.float64)
         if before is not None:
-            values = values * before[:, None]
+            # An output bias, the last row of a readout, is of no unit.
+            rest = np.ones(values.shape[-2] - len(before))
+            values = values * np.concatenate([before, rest])[:, None]
         if after is not None:
             values = _divided(values, np.broadcast_to(after, values.shape))
         return jnp.asarray(values, weights.dtype)
@@ -178,10 +181,12 @@ def _rescaled(network: Network, factors: Sequence[np.ndarray]) -> Network:
     moved = tuple(
         scaled(w, roots[i - 1] if i else None, roots[i]) for i, w in enumerate(hidden)
     )
-    readout = scaled(network.readout, roots[-1], None)
-    if isinstance(network, VGG):
-        return dataclasses.replace(network, kernels=moved, readout=readout)
     biases = tuple(
         scaled(b, None, root) for b, root in zip(network.biases, roots, strict=False)
     )
-    return dataclasses.replace(network, layers=moved, biases=biases, readout=readout)
+    changed: dict[str, Any] = {
+        "kernels" if isinstance(network, VGG) else "layers": moved,
+        "biases": biases,
+        "readout": scaled(network.readout, roots[-1], None),
+    }
+    return dataclasses.replace(network, **changed)

@@ -1,6 +1,7 @@
 """The analysis `certificate`: bounds on the distance of a network to its optimum."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -39,6 +40,8 @@ def analyse(
     subject = subjects[0]
     view = _view(subject)
     problem = problem_of(subject, view, options)
+    has_offset = view.output_bias is not None
+    view = replace(view, output_bias=None)
     found = _certified(subject, view, problem)
     rows = [(found.tier, found.lower, found.gap)]
     if found.tier != "certified" and found.n_patterns:
@@ -47,7 +50,8 @@ def analyse(
         rows, ["tier", "optimum at least", "relative gap"], orient="row"
     )
     tables = {"certificate": table}
-    if len(subject.moments) > 1:
+    # Other moments have other output biases: each would be another problem.
+    if len(subject.moments) > 1 and not has_offset:
         tables["along"] = _along(subject, problem, found)
     return Findings(
         tables=tables,
@@ -80,11 +84,10 @@ def check(subject: Subject, options: CertificateOptions) -> None:
 
 def _view(subject: Subject) -> TwoLayerView:
     view = subject.neurons()
-    if view.activation != "relu" or view.output_bias is not None:
-        other = "an output bias" if view.activation == "relu" else view.activation
+    if view.activation != "relu":
         raise ConfigError(
-            "The certificate needs a two-layer ReLU network without output bias, got "
-            f"one with {other}."
+            f"The certificate needs a two-layer ReLU network, got one with "
+            f"{view.activation}."
         )
     return view
 

@@ -13,7 +13,8 @@ class CertificateOptions:
     The problem is half the squared error, summed over training samples, plus `penalty`
     times half the sum of squares of all weights, hidden biases among them. Networks are
     balanced first. One trained on another loss is certified for the problem of
-    `--penalty`. With several outputs the bound is a loose one.
+    `--penalty`. An output bias is held at its value. With several outputs the bound is
+    a loose one.
 
     Examples:
       overparam analyse 3f2a certificate

@@ -65,7 +65,13 @@ def problem_of(
             f"The network has {view.readout.shape[1]} outputs, the targets have "
             f"{y.shape[1]}."
         )
-    if view.biased:
+    if view.output_bias is not None:
+        y = y - view.scale * np.asarray(view.output_bias, np.float64)
+        notes.append(
+            "The output bias is held at its value: certified is the problem of the "
+            "neurons on the targets less it."
+        )
+    if view.bias is not None:
         x = np.concatenate([x, np.ones((len(x), 1))], axis=1)
     objective = subject.objective()
     penalty = options.penalty or own_penalty(objective, view, len(x))

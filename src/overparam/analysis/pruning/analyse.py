@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ...errors import ConfigError, DataError
 from ...networks.layers import parameters
+from ...networks.named import NamedWeights
 from ...networks.network import Network
 from ...objectives.losses import Loss, cross_entropy, half_squared_error
 from ...plots.figure import COLOURS, panels
@@ -37,11 +38,11 @@ def analyse(
 
     def curves_of(subject: Subject) -> dict[str, PruningCurve]:
         return pruning_curves(
-            subject.network, part=options.part, layers=options.patterns
+            subject.weights, part=options.part, layers=options.patterns
         )
 
     subjects, curves, notes = networks_of(subjects, curves_of)
-    networks = [subject.network for subject in subjects]
+    networks = [subject.weights for subject in subjects]
     rows = []
     for subject in subjects:
         progress(len(rows), len(subjects))
@@ -69,12 +70,13 @@ def analyse(
 
 def check(subject: Subject, options: PruneOptions) -> None:
     """Refuse a network without a layer to prune."""
-    pruning_curves(subject.network, part=options.part, layers=options.patterns)
+    pruning_curves(subject.weights, part=options.part, layers=options.patterns)
 
 
 def _rows(subject: Subject, options: PruneOptions, notes: list[str]) -> list[Row]:
     parts, loss, exact = {}, half_squared_error, None
     try:
+        _ = subject.network  # Refuses weights that are none.
         data = subject.data(options.dataset)
         parts = data.parts if data.train.y.size else {}
         if data.n_classes is not None:
@@ -85,7 +87,7 @@ def _rows(subject: Subject, options: PruneOptions, notes: list[str]) -> list[Row
         risk = subject.teacher().risk
         risk(subject.network)
         exact = risk
-    return pruning_rows(subject.network, parts, options, loss=loss, risk=exact)
+    return pruning_rows(subject.weights, parts, options, loss=loss, risk=exact)
 
 
 def _class_loss(subject: Subject) -> Loss:
@@ -114,7 +116,7 @@ def _labelled(
 
 def _figure(
     subjects: Sequence[Subject],
-    networks: Sequence[Network],
+    networks: Sequence[Network | NamedWeights],
     curves: Sequence[Mapping[str, PruningCurve]],
     rows: Sequence[Sequence[Row]],
     options: PruneOptions,
@@ -143,7 +145,7 @@ def _figure(
 
 def _ratio_against_error(
     axes: Axes,
-    network: Network,
+    network: Network | NamedWeights,
     curves: Mapping[str, PruningCurve],
     options: PruneOptions,
     colour: str,
@@ -165,7 +167,7 @@ def _ratio_against_error(
 def _gaussian_limit(
     axes: Axes,
     curves: Mapping[str, PruningCurve],
-    network: Network,
+    network: Network | NamedWeights,
     options: PruneOptions,
 ) -> None:
     if options.part != "filter" or len(curves) != 1:

@@ -17,6 +17,7 @@ from ...errors import ConfigError
 from ...networks.convolutional.vgg import VGG
 from ...networks.deep import MLP
 from ...networks.layers import READOUT, hidden_layers, parameters, path_name
+from ...networks.named import NamedWeights
 from ...networks.network import Network
 from ...networks.two_layer import TwoLayer
 from ...noise.heavy_tailed import unit_shape
@@ -29,7 +30,11 @@ ACTIVE_AT_ZERO = frozenset({"sigmoid"})
 """Activations whose value at 0 is not 0: a zeroed neuron still gives an output."""
 
 
-_BESIDE = {"layers": ("biases",), "weights": ("mean", "std", "gates")}
+_BESIDE = {
+    "layers": ("biases",),
+    "kernels": ("biases",),
+    "weights": ("mean", "std", "gates"),
+}
 """What else a neuron has, by the field of its weights."""
 
 
@@ -51,12 +56,15 @@ class PruningRatios:
 
 
 def pruning_curves(
-    network: Network, *, part: Part = "filter", layers: Sequence[str] = ()
+    network: Network | NamedWeights,
+    *,
+    part: Part = "filter",
+    layers: Sequence[str] = (),
 ) -> dict[str, PruningCurve]:
     """The pruning curve of every prunable layer.
 
     Args:
-        network: Any network.
+        network: Any network, or weights by name.
         part: What is removed: a neuron (dense layer) or `filter` (convolution), a
             `kernel`, a single `entry`, or a `singular-value`.
         layers: Patterns of the pruned layers; empty for every hidden weight layer but
@@ -76,7 +84,7 @@ def pruning_curves(
 
 
 def layer_weights(
-    network: Network, *, layers: Sequence[str] = ()
+    network: Network | NamedWeights, *, layers: Sequence[str] = ()
 ) -> dict[str, Float64[ndarray, "*shape"]]:
     """The hidden weight layers, or those that patterns name; at least one.
 
@@ -201,6 +209,8 @@ def keep_units(
 
 def chain(network: Network) -> tuple[str, ...]:
     """Names of the weights from the input to the readout, if neurons can be removed."""
+    if isinstance(network, MLP | VGG) and network.biases:
+        raise ConfigError("A zeroed neuron with a bias gives an output; use `masked`.")
     if isinstance(network, VGG):
         return (*(f"kernels.{i}" for i in range(len(network.kernels))), READOUT)
     if not isinstance(network, MLP | TwoLayer):
@@ -211,13 +221,11 @@ def chain(network: Network) -> tuple[str, ...]:
         raise ConfigError(
             f"A zeroed {network.activation} neuron still gives an output; use `masked`."
         )
-    if isinstance(network, MLP) and network.biases:
-        raise ConfigError("A zeroed neuron with a bias gives an output; use `masked`.")
     return (*hidden_layers(network), READOUT)
 
 
 def pruning_ratios(
-    network: Network,
+    network: Network | NamedWeights,
     curves: Mapping[str, PruningCurve],
     counts: Mapping[str, int],
     *,
@@ -230,7 +238,7 @@ def pruning_ratios(
         name: _zeroed(shapes[name], len(curves[name]), k, part)
         for name, k in counts.items()
     }
-    total, last = sum(sizes.values()), sizes[READOUT]
+    total, last = sum(sizes.values()), sizes.get(READOUT, 0)
     vectors = {name for name, shape in shapes.items() if len(shape) == 1}
     untouched = set(sizes) - set(counts) - vectors - {READOUT}
     hidden_gone = sum(gone.values()) - gone.get(READOUT, 0)
@@ -253,7 +261,7 @@ def _zeroed(shape: tuple[int, ...], n_parts: int, k: int, part: Part) -> int:
 
 
 def _removed_ratio(
-    network: Network,
+    network: Network | NamedWeights,
     shapes: Mapping[str, tuple[int, ...]],
     counts: Mapping[str, int],
     part: Part,
@@ -273,7 +281,7 @@ def _removed_ratio(
     return 1 - left / sum(math.prod(shape) for shape in shapes.values())
 
 
-def _chain_of_units(network: Network) -> tuple[str, ...]:
+def _chain_of_units(network: Network | NamedWeights) -> tuple[str, ...]:
     """Names of the weights of a network that is one chain of neurons, else nothing.
 
     What a zeroed neuron still gives is a constant, for which no parameters are needed

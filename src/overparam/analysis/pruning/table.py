@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...data.source import Batch
+from ...networks.named import NamedWeights
 from ...networks.network import Network
 from ...objectives.losses import Loss, cross_entropy
 from .accuracy import is_classes, scores_after_pruning
@@ -33,7 +34,7 @@ Row = dict[str, float]
 
 
 def pruning_rows(
-    network: Network,
+    network: Network | NamedWeights,
     parts: Mapping[str, Batch],
     options: PruneOptions | None = None,
     *,
@@ -43,7 +44,7 @@ def pruning_rows(
     """One row per level: by allowed error, then by fraction.
 
     Losses and accuracies are of the parts of the data that are given, `risk` is the
-    exact risk of a network, where it is known.
+    exact risk of a network, where it is known; weights that are no network have none.
     """
     options = options or PruneOptions()
     part = options.part
@@ -66,6 +67,8 @@ def pruning_rows(
                 else found.removed,
             }
         )
+    if isinstance(network, NamedWeights):
+        return rows
     for name, batch in parts.items():
         scores = scores_after_pruning(
             network, curves, levels, data=batch, part=part, loss=loss

@@ -23,7 +23,7 @@ from .estimators import CHARACTERISTIC_POINTS, hill_plot, survival
 from .gradient import gradient_noise
 from .options import TailsOptions
 from .report import TailIndex, tail_report
-from .spectrum import spectrum_exponent
+from .spectrum import spectrum_exponent, weightwatcher_alpha
 
 
 BATCH_SIZE = 100
@@ -55,7 +55,7 @@ def analyse(
             without known data.
     """
     subject = subjects[0]
-    weights = layer_weights(subject.network, layers=_split(options.layers))
+    weights = layer_weights(subject.weights, layers=_split(options.layers))
     samples = _samples(subject, weights, options)
     notes: list[str] = []
     reports = _each(samples, lambda sample: _report(sample, options), notes, progress)
@@ -64,9 +64,18 @@ def analyse(
     spectra = _each(weights, lambda matrix: [spectrum_exponent(matrix)], notes)
     exponents = {f"spectrum_exponent of {n}": f.exponent for n, [f] in spectra.items()}
     chosen = {name: samples[name].values for name in reports}
-    tables = {"tails": _table(reports)}
+    tables = {"tails": _table(reports)} | (
+        {"spectrum": _table(spectra)} if spectra else {}
+    )
+    if options.weightwatcher:
+        alphas = _each(weights, weightwatcher_alpha, notes)
+        exponents |= {f"WeightWatcher's alpha of {n}": a for n, a in alphas.items()}
+        rows = {"layer": [*alphas], "alpha": [*alphas.values()]}
+        tables["weightwatcher"] = pl.DataFrame(
+            rows, {"layer": pl.String, "alpha": pl.Float64}
+        )
     return Findings(
-        tables=tables | ({"spectrum": _table(spectra)} if spectra else {}),
+        tables=tables,
         figures={"tails": _figure(chosen, f"{subject.title}: {options.of}")},
         summary={"of": options.of} | exponents,
         notes=[*_notes(options), *notes],
@@ -75,7 +84,7 @@ def analyse(
 
 def check(subject: Subject, options: TailsOptions) -> None:
     """Refuse a network without such layers, or without the data of its gradients."""
-    layer_weights(subject.network, layers=_split(options.layers))
+    layer_weights(subject.weights, layers=_split(options.layers))
     if options.of == "gradient-noise":
         subject.data()
         subject.objective()

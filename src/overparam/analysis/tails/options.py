@@ -19,6 +19,7 @@ class TailsOptions:
     Examples:
       overparam analyse 3f2a tails
       overparam analyse 3f2a tails --of column-norms
+      overparam analyse 3f2a tails --weightwatcher
     """
 
     of: Literal["entries", "column-norms", "gradient-noise"] = "entries"
@@ -26,6 +27,8 @@ class TailsOptions:
     that of all training samples (runs of heavy-tails only)."""
     layers: str = ""
     """Patterns of the layers, separated by commas; empty for every hidden one."""
+    weightwatcher: bool = False
+    """Whether the table of spectra has WeightWatcher's alpha too."""
     estimators: str = ""
     """Names of estimators, separated by commas; empty for all."""
     n_resamples: int = 100

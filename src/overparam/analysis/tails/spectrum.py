@@ -1,4 +1,8 @@
-"""The power-law exponent of a weight matrix's eigenvalues: not a tail index."""
+"""The power-law exponent of a weight matrix's eigenvalues: not a tail index.
+
+Two searches for the smallest value of the fit: ours, with the Kolmogorov-Smirnov
+distance, and that of WeightWatcher, whose distance is one-sided.
+"""
 
 from dataclasses import dataclass
 
@@ -11,6 +15,10 @@ from ...errors import ConfigError
 
 MIN_TAIL = 10
 """Fewest eigenvalues that a fit may use."""
+WEIGHTWATCHER_LEAST = 1e-5
+"""WeightWatcher leaves out eigenvalues up to this one."""
+WEIGHTWATCHER_FEWEST = 20
+"""Of fewer eigenvalues WeightWatcher makes another fit."""
 _MARGIN = 4.0
 """Multiple of the largest effect of rounding that counts as noise."""
 
@@ -80,6 +88,50 @@ def power_law(values: Float[ndarray, " n"]) -> SpectrumFit:
         )
     fits = [_fit(ordered[start:]) for start in range(ordered.size - MIN_TAIL + 1)]
     return min(fits, key=lambda fit: fit.distance)
+
+
+def weightwatcher_alpha(weights: Float[ndarray, "*shape"]) -> float:
+    r"""WeightWatcher's alpha: the same exponent, found by another search.
+
+    The fit starts at the eigenvalue $\lambda_i$ with the least one-sided distance
+    $\max_{j \ge i} |F_i(\lambda_j) - (j - i) / n_i|$ of all but the largest, where
+    $F_i$ is the fitted law of the $n_i$ values from $\lambda_i$ on. Eigenvalues are
+    those of a matrix, or of every slice of a kernel.
+
+    Args:
+        weights: A matrix, or a kernel whose last axes are inputs and outputs.
+
+    Raises:
+        ConfigError: If fewer than 20 eigenvalues are above 1e-5, or weights are not
+            finite.
+
+    Reference: WeightWatcher 0.7.7, `fit="PL"`; Martin, Peng, Mahoney, Nature
+    Communications 12 (2021), the exponent alpha.
+    """
+    matrices = np.asarray(weights, np.float64)
+    _check_finite(matrices)
+    found = np.linalg.svd(matrices, compute_uv=False).ravel() ** 2
+    values = np.sort(found[found > WEIGHTWATCHER_LEAST])
+    if values.size < WEIGHTWATCHER_FEWEST:
+        raise ConfigError(
+            f"WeightWatcher's alpha needs at least {WEIGHTWATCHER_FEWEST} eigenvalues "
+            f"above {WEIGHTWATCHER_LEAST:g}, got {values.size}."
+        )
+    best, alpha = np.inf, np.nan
+    for start in range(values.size - 1):
+        logs = np.log(values[start:] / values[start])
+        if not logs[-1] > 0:
+            continue
+        decay = 1 / logs.mean()
+        below = np.arange(logs.size) / logs.size
+        distance = np.abs(1 - np.exp(-decay * logs) - below).max()
+        if distance < best:
+            best, alpha = distance, 1 + decay
+    if np.isinf(best):
+        raise ConfigError(
+            f"A power law needs values that differ, got {values[0]:g} throughout."
+        )
+    return float(alpha)
 
 
 def _check_finite(values: Float64[ndarray, "*shape"]) -> None:

@@ -1,4 +1,4 @@
-"""`overparam export RUNS --to ...`: stored runs in the formats of other tools."""
+"""`overparam export RUNS --to ...`: runs or a network in the formats of others."""
 
 import os
 from collections.abc import Sequence
@@ -9,6 +9,11 @@ from typing import Any, Literal
 import tyro
 
 from ...errors import StoreError
+from ...processes import keep_compiled
+from ...running.exporting import FORMATS, export_network
+from ...store.find import runs_folder
+from ...store.read import read_run
+from ...store.resolve import resolve_run
 from ..arguments import parse
 from ..show import tell, tell_unverified
 
@@ -17,15 +22,19 @@ from ..show import tell, tell_unverified
 class Exporting:
     """Write stored runs for TensorBoard, MLflow or W&B, after the fact and offline.
 
+    With `torch` or `onnx` it is the network of one run: the state of a PyTorch module
+    with the lines that load it, or an ONNX file.
+
     Examples:
+      overparam export 3f2a --to torch --out mine
       overparam export runs --to tensorboard --out events
       overparam export runs --to mlflow --out tracked --study planted
     """
 
     runs: tyro.conf.Positional[Path] = Path("runs")
-    """Folder of all runs."""
-    to: Literal["tensorboard", "mlflow", "wandb"]
-    """The tool; each needs the extra of its name."""
+    """Folder of all runs; for a network that of its run, or the beginning of its id."""
+    to: Literal["tensorboard", "mlflow", "wandb", "torch", "onnx"]
+    """The tool; all but `torch` need the extra of their name."""
     out: Path
     """A new folder to write to."""
     study: str | None = None
@@ -40,6 +49,8 @@ def forms() -> dict[str, list[type[Any]]]:
 def main(argv: Sequence[str]) -> int:
     """Export runs."""
     exporting = parse(Exporting, argv, prog="overparam export")
+    if exporting.to in FORMATS:
+        return _network(exporting)
     from ...export.export import TARGETS, export
     from ...store.tables import gather
 
@@ -60,3 +71,12 @@ def main(argv: Sequence[str]) -> int:
     if n_damaged:
         tell(f"overparam: Left out for damage: {n_damaged} of the runs.")
     return int(n_damaged > 0)
+
+
+def _network(exporting: Exporting) -> int:
+    run = read_run(resolve_run(runs_folder(), str(exporting.runs)))
+    keep_compiled()
+    tell_unverified([run])
+    files = export_network(run, to=exporting.to, folder=exporting.out)
+    tell(f"the network of {run.study}/{run.path.name}: {', '.join(map(str, files))}")
+    return 0

@@ -64,7 +64,9 @@ def main(argv: Sequence[str]) -> int:
             progress=reporter,
             stop_requested=stop,
         )
-    _print(executed, clock, as_json=running.json)
+    print_run(executed, as_json=running.json)
+    if executed.fresh and clock.seconds:
+        tell(f"Of the seconds, compilation took {duration(clock.seconds)}.")
     if executed.status == "max_iterations":
         tell("overparam: The solver did not reach its tolerance; the run is stored.")
         return 1
@@ -86,7 +88,8 @@ def _preset(name: str, argv: Sequence[str]) -> Preset:
     return study(name).published if asked else ()
 
 
-def _print(executed: Executed, clock: CompileClock, *, as_json: bool) -> None:
+def print_run(executed: Executed, *, as_json: bool) -> None:
+    """Print a stored run, and tell whether it was run now."""
     run = read_run(executed.path)
     facts = {"run": str(run.path), "status": run.status, "seconds": run.seconds}
     if as_json:
@@ -98,8 +101,6 @@ def _print(executed: Executed, clock: CompileClock, *, as_json: bool) -> None:
     if not executed.fresh:
         tell_unverified([run])
         tell("This run was stored before; --force runs it again.")
-    elif clock.seconds:
-        tell(f"Of the seconds, compilation took {duration(clock.seconds)}.")
 
 
 def _help() -> str:

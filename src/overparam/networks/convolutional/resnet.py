@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from ...checks import counts, in_range
 from ...drawing import uniform
 from ...errors import ConfigError
-from ..deep import check_chain
+from ..deep import check_chain, with_one
 from ..sizes import check_sizes, multiplied
 from ..stateful import Stateful
 from .batch_norm import BatchNorm, Moments, Normaliser, batch_norm
@@ -69,7 +69,8 @@ class ResNet(Stateful):
         stem: First convolution, (3, 3, channels, filters).
         stem_norm: Its normalisation.
         blocks: All blocks in order.
-        readout: Output weights $U$, shape `(width, n_outputs)`.
+        readout: Output weights $U$, shape `(width, n_outputs)`, or with a last row that
+            is the output bias.
         statistics: Running moments in the order in which they are used.
         scale: Output scale $s$.
 
@@ -107,7 +108,7 @@ class ResNet(Stateful):
         hidden = jax.nn.relu(normalise(self.stem_norm, hidden))
         for block in self.blocks:
             hidden = block(hidden, normalise)
-        return jnp.mean(hidden, axis=(1, 2))
+        return with_one(jnp.mean(hidden, axis=(1, 2)), self.readout)
 
 
 def resnet(

@@ -25,6 +25,7 @@ CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "overparam.networks.convolutional.vgg:VGG",
             "overparam.networks.vgg:VGG",
         ),
+        "normalised-vgg": ("overparam.networks.convolutional.vgg:NormalisedVGG",),
         "resnet": (
             "overparam.networks.convolutional.resnet:ResNet",
             "overparam.networks.resnet:ResNet",

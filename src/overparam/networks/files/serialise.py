@@ -23,18 +23,44 @@ from jaxtyping import AbstractArray
 
 from ...errors import ConfigError, StoreError
 from ..layers import path_name
+from ..named import NamedWeights, as_network
 from ..network import Network
 from .registered import class_named, name_of
 
 
-def to_arrays(network: Network) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+NAMED_WEIGHTS = "named-weights"
+"""In the place of a class: the arrays are weights that are no network."""
+
+
+def to_arrays(
+    network: Network | NamedWeights,
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Split a network into named arrays and a description that JSON can hold.
 
     A class that is not registered is described by its place: its arrays are kept, but
     `from_arrays` refuses to rebuild it.
     """
+    if isinstance(network, NamedWeights):
+        described = {"class": NAMED_WEIGHTS, "fields": {"reason": network.reason}}
+        return {n: np.asarray(a) for n, a in network.arrays.items()}, described
     arrays: dict[str, np.ndarray] = {}
     return arrays, _describe(network, "", arrays)
+
+
+def weights_from_arrays(
+    arrays: Mapping[str, np.ndarray], description: Mapping[str, Any]
+) -> Network | NamedWeights:
+    """What `to_arrays` split: a network, or weights that are none.
+
+    Raises:
+        StoreError: For what `from_arrays` refuses.
+    """
+    if description.get("class") != NAMED_WEIGHTS:
+        return from_arrays(arrays, description)
+    fields = description.get("fields")
+    reason = fields.get("reason") if isinstance(fields, Mapping) else None
+    reason = _scalar(reason, str, "reason")
+    return NamedWeights({n: jnp.asarray(a) for n, a in arrays.items()}, reason)
 
 
 def from_arrays(
@@ -45,8 +71,11 @@ def from_arrays(
     Raises:
         StoreError: If the class is no registered network, or a field is missing,
             unknown or not what the class declares.
+        ConfigError: If it is of weights that are no network.
     """
     name = description.get("class") if isinstance(description, Mapping) else None
+    if name == NAMED_WEIGHTS:
+        return as_network(weights_from_arrays(arrays, description))
     kind = class_named(name)
     if kind is None:
         raise StoreError(
@@ -111,17 +140,20 @@ def _module(described: Any, kind: type[Any], path: str, arrays: dict[str, Any]) 
     if class_named(described["class"]) is not kind:
         raise _wrong(path, f"of the class {name!r}", described["class"])
     fields = described["fields"]
-    names = [field.name for field in dataclasses.fields(kind)]
+    declared_fields = dataclasses.fields(kind)
+    names = [field.name for field in declared_fields]
     if not isinstance(fields, Mapping):
         raise _wrong(path, f"the class {name!r} and its fields", fields)
     if unknown := [field for field in fields if field not in names]:
         raise _damaged(f"{name!r} has no field {_told(unknown[0])}")
-    if missing := [field for field in names if field not in fields]:
+    later = {field.name for field in declared_fields if field.metadata.get("later")}
+    absent = [field for field in names if field not in fields]
+    if missing := [field for field in absent if field not in later]:
         raise _damaged(f"the field `{_join(path, missing[0])}` is missing")
     declared = typing.get_type_hints(kind)
     values = {
         field: _value(fields[field], declared[field], _join(path, field), arrays)
-        for field in names
+        for field in fields
     }
     try:
         return kind(**values)

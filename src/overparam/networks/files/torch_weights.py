@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 from ...errors import ConfigError
 from ..convolutional.resnet import ResNet
-from ..convolutional.vgg import POOLED, VGG
+from ..convolutional.vgg import VGG
 from ..layers import path_name
 
 
@@ -28,10 +28,15 @@ N = TypeVar("N", ResNet, VGG)
 def to_torch(network: ResNet | VGG) -> dict[str, np.ndarray]:
     """The arrays of the PyTorch module that has the outputs of `network`."""
     leaves = _named_leaves(network)
-    return {
+    state = {
         torch_name: _outwards(np.asarray(leaves[name]), network.scale)
         for name, torch_name in _names(network)
     }
+    last, width = _last(network)
+    if state[last].shape[1] > width:
+        state[last.replace("weight", "bias")] = state[last][:, width].copy()
+        state[last] = state[last][:, :width].copy()
+    return state
 
 
 def from_torch(arrays: Mapping[str, np.ndarray], like: N) -> N:
@@ -47,6 +52,10 @@ def from_torch(arrays: Mapping[str, np.ndarray], like: N) -> N:
     """
     plain = {name.replace("module.", ""): array for name, array in arrays.items()}
     names = dict(_names(like))
+    last, width = _last(like)
+    bias = plain.get(last.replace("weight", "bias"))
+    if len(like.readout) > width and last in plain and bias is not None:
+        plain[last] = np.concatenate([plain[last], bias[:, None]], axis=1)
 
     def read(path: tuple, leaf: Array) -> Array:
         if not eqx.is_inexact_array(leaf):
@@ -95,6 +104,13 @@ def _named_leaves(network: ResNet | VGG) -> dict[str, Array]:
     return {path_name(path): leaf for path, leaf in leaves}
 
 
+def _last(network: ResNet | VGG) -> tuple[str, int]:
+    """The name of the last matrix, and the number of its inputs without the bias."""
+    if isinstance(network, VGG):
+        return "classifier.0.weight", network.kernels[-1].shape[-1]
+    return "linear.weight", network.blocks[-1].kernels[1].shape[-1]
+
+
 def _names(network: ResNet | VGG) -> list[tuple[str, str]]:
     """Pairs of our name and that of PyTorch, for every array."""
     if isinstance(network, VGG):
@@ -106,8 +122,10 @@ def _vgg_names(network: VGG) -> Iterator[tuple[str, str]]:
     position = 0
     for index in range(len(network.kernels)):
         yield f"kernels.{index}", f"features.{position}.weight"
+        if network.biases:
+            yield f"biases.{index}", f"features.{position}.bias"
         # A convolution is followed by its ReLU and perhaps by a maximum.
-        position += 3 if index in POOLED else 2
+        position += 3 if index in network.pooled else 2
     yield "readout", "classifier.0.weight"
 
 

@@ -1,0 +1,191 @@
+"""Named arrays of files that others wrote: safetensors, NumPy, PyTorch.
+
+Nothing of a file is run: no pickle of its own making is read, and sizes that a file
+announces are compared with the bytes that it has before memory is taken for them.
+"""
+
+import contextlib
+import io
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from ...errors import ConfigError, DataError
+from ...store.files import opened
+from ...store.npy import array_of
+
+
+Arrays = dict[str, np.ndarray]
+"""Floating arrays by name, in the order of the file."""
+
+MOST_BYTES = 2**35
+"""Of a file, and of what it unpacks to."""
+
+_TYPES: Mapping[str, Any] = MappingProxyType(
+    {
+        "F64": np.float64,
+        "F32": np.float32,
+        "F16": np.float16,
+        "BF16": jnp.bfloat16,
+        "I64": np.int64,
+        "I32": np.int32,
+        "I16": np.int16,
+        "I8": np.int8,
+        "U8": np.uint8,
+        "BOOL": np.bool_,
+    }
+)
+_STATES = ("state_dict", "model_state_dict", "model", "net", "weights")
+"""Where checkpoints of PyTorch keep the weights."""
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file of weights.
+
+    Raises:
+        DataError: If it cannot be read, is empty or too large.
+    """
+    try:
+        with opened(path) as (file, n_bytes):
+            if n_bytes > MOST_BYTES:
+                raise DataError(
+                    f"`{path}` has {n_bytes} bytes, more than {MOST_BYTES}."
+                )
+            content = file.read(n_bytes)
+    except OSError as error:
+        raise DataError(f"`{path}` cannot be read ({error.strerror}).") from None
+    if not content:
+        raise DataError(f"`{path}` is empty.")
+    return content
+
+
+def read_arrays(path: Path, content: bytes) -> Arrays:
+    """The floating arrays of a file, those of 16 bits as float32.
+
+    Raises:
+        ConfigError: If the name tells no format, or PyTorch is needed and not there.
+        DataError: If the content is not what the name says, or holds no weights.
+    """
+    readers = {
+        ".safetensors": _safetensors,
+        ".npz": _npz,
+        ".pt": _torch,
+        ".pth": _torch,
+    }
+    if path.suffix not in readers:
+        listed = ", ".join([*readers, ".onnx"])
+        raise ConfigError(
+            f"`{path.name}` is of no known format; name a file that ends in {listed}."
+        )
+    with readable(path):
+        found = readers[path.suffix](content)
+    return floating(found, path)
+
+
+def floating(arrays: Mapping[str, np.ndarray], path: Path) -> Arrays:
+    """The floating ones among arrays, of at least 32 bits and all finite.
+
+    Raises:
+        DataError: If there is none, or a value is not finite.
+    """
+    found: Arrays = {}
+    for name, array in arrays.items():
+        if not jnp.issubdtype(array.dtype, jnp.floating):
+            continue
+        wide = array if array.dtype == np.float64 else array.astype(np.float32)
+        if bad := int(np.sum(~np.isfinite(wide))):
+            raise DataError(
+                f"`{path.name}` cannot be used: `{name}` holds {bad} values that are "
+                "NaN or infinite."
+            )
+        found[name] = wide
+    if not any(array.ndim > 1 and array.size for array in found.values()):
+        raise DataError(f"`{path.name}` holds no matrix of weights.")
+    return found
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what a reader of a format raises into one sentence."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, ConfigError, DataError):
+        raise
+    except BaseException as error:  # A panic in Rust is no `Exception`.
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise DataError(
+            f"`{path.name}` is damaged or no {path.suffix} file of weights: "
+            f"{lines[0][:200].rstrip('.')}."
+        ) from None
+
+
+def _safetensors(content: bytes) -> Arrays:
+    from safetensors import deserialize
+
+    found = {}
+    for name, about in deserialize(content):
+        if about["dtype"] not in _TYPES:
+            raise ValueError(f"`{name}` is of the type {about['dtype']}")
+        flat = np.frombuffer(about["data"], _TYPES[about["dtype"]])
+        found[name] = flat.reshape(about["shape"])
+    # The format sorts arrays by size of their numbers first.
+    return found
+
+
+def _npz(content: bytes) -> Arrays:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = archive.infolist()
+        # A few bytes can stand for any number of equal ones.
+        if sum(member.file_size for member in members) > MOST_BYTES:
+            raise ValueError(f"it unpacks to more than {MOST_BYTES} bytes")
+        return {
+            member.filename.removesuffix(".npy"): array_of(archive.read(member))
+            for member in members
+        }
+
+
+def _torch(content: bytes) -> Arrays:
+    try:
+        import torch
+    except ImportError:
+        raise ConfigError(
+            "Reading a file of PyTorch needs `torch`, which is not installed: pip "
+            'install "overparam[torch]", or save the weights as safetensors.'
+        ) from None
+    import pickle
+
+    try:
+        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        # PyTorch says how to load such a file all the same; nobody should.
+        raise ValueError(
+            "it holds more than weights, and code of a file is never run; save "
+            "`module.state_dict()`"
+        ) from None
+    for name in _STATES:
+        if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
+            found = found[name]
+            break
+    if not isinstance(found, Mapping):
+        raise ValueError(f"it holds no state of a module, but a {type(found).__name__}")
+    return of_torch(found)
+
+
+def of_torch(state: Mapping[Any, Any]) -> Arrays:
+    """The tensors of a state of a PyTorch module as arrays of NumPy."""
+    import torch
+
+    found = {}
+    for name, tensor in state.items():
+        if isinstance(tensor, torch.Tensor) and tensor.is_floating_point():
+            if tensor.layout != torch.strided:
+                raise ValueError(f"`{name}` is no dense tensor")
+            wide = tensor if tensor.dtype == torch.float64 else tensor.float()
+            # A copy: the module may be trained on.
+            found[str(name)] = wide.detach().cpu().numpy().copy()
+    return found

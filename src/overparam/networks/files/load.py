@@ -1,0 +1,192 @@
+"""Any file of weights, or a PyTorch module, as a network of ours."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+
+from ...checks import one_of
+from ...errors import ConfigError
+from ..activations import ACTIVATIONS
+from ..named import NamedWeights
+from ..network import Network
+from .arrays import Arrays, floating, read_arrays, read_bytes
+from .chain import Convolution, Line, NoChainError, Norm, network_of
+from .read_module import of_module
+from .read_onnx import read_onnx
+from .state import PYTORCH_EPSILON, Convention, Hints, line_of_state
+
+
+if TYPE_CHECKING:
+    import torch
+
+CONVENTIONS = ("auto", "torch", "keras")
+_NO_ORDER = (".safetensors",)
+"""Formats that sort their arrays by name."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What was read.
+
+    Attributes:
+        weights: A network, or named weights where there is none.
+        notes: What was taken for granted, in sentences.
+        digest: SHA-256 of the content of the files; empty for a module.
+    """
+
+    weights: Network | NamedWeights
+    notes: tuple[str, ...] = ()
+    digest: str = ""
+
+
+def load_network(
+    source: "str | Path | Sequence[str | Path] | torch.nn.Module",
+    /,
+    *,
+    activation: str | None = None,
+    convention: Convention = "auto",
+    pools: Sequence[int] | None = None,
+    order: Sequence[str] = (),
+) -> Network | NamedWeights:
+    """A network of a file that others wrote, or of a PyTorch module.
+
+    Chains of linear layers become `TwoLayer` or `MLP`, those of 3 x 3 convolutions with
+    one linear layer a VGG, with blocks a `ResNet`, all with their biases and batch
+    normalisations, which evaluate. Images come channels last. Numbers of 16 bits become
+    float32. Nothing of a file is run.
+
+    Args:
+        source: `.safetensors`, `.npz`, `.pt` or `.pth` (weights only), `.onnx`; the
+            parts of one network; or a module.
+        activation: Of the hidden layers of a file of weights, which does not say; relu
+            if `None`. A graph and a module say it.
+        convention: `torch` for matrices (outputs, inputs), `keras` for (inputs,
+            outputs); `auto` takes what shapes and names allow.
+        pools: Convolutions after which a 2 x 2 maximum is taken, where names do not
+            tell.
+        order: Names of the layers from the inputs on, where shapes do not tell.
+
+    Returns:
+        The network, or the named weights of what is no chain, with the reason.
+
+    Raises:
+        ConfigError: If something must be told, or a package is missing.
+        DataError: If a file is damaged or holds more than weights.
+
+    Example:
+        `overparam.load_network("mlp.safetensors", activation="relu")(x)`
+    """
+    return read_network(
+        source, activation=activation, convention=convention, pools=pools, order=order
+    ).weights
+
+
+def read_network(
+    source: "str | Path | Sequence[str | Path] | torch.nn.Module",
+    *,
+    activation: str | None = None,
+    convention: Convention = "auto",
+    pools: Sequence[int] | None = None,
+    order: Sequence[str] = (),
+) -> Loaded:
+    """The same with what is to be said of it; arguments as in `load_network`."""
+    if activation is not None:
+        one_of(ACTIVATIONS, activation=activation)
+    one_of(CONVENTIONS, convention=convention)
+    if isinstance(source, str | Path):
+        source = [source]
+    if not isinstance(source, Sequence):
+        arrays, line = of_module(source)
+        arrays = floating(arrays, Path(f"{type(source).__name__}.pt"))
+        return _loaded(arrays, line, [], "", turned=2)
+    paths = [Path(each) for each in source]
+    if not paths:
+        raise ConfigError("Name a file of weights.")
+    contents = [read_bytes(path) for path in paths]
+    digest = _digest(contents)
+    if any(path.suffix == ".onnx" for path in paths):
+        if len(paths) > 1:
+            raise ConfigError("A network of ONNX is one file; name it alone.")
+        arrays, line = read_onnx(paths[0], contents[0])
+        # Matrices lie either way, kernels as those of PyTorch.
+        return _loaded(arrays, line, [], digest, turned=3)
+    parts = [read_arrays(p, c) for p, c in zip(paths, contents, strict=True)]
+    arrays = {name: array for part in parts for name, array in part.items()}
+    if len(arrays) < sum(map(len, parts)):
+        raise ConfigError("Two of the files hold an array of the same name.")
+    hints = Hints(
+        activation=activation or "relu",
+        convention=convention,
+        pools=None if pools is None else tuple(pools),
+        order=tuple(order),
+        ordered=len(paths) == 1 and paths[0].suffix not in _NO_ORDER,
+    )
+    try:
+        line = line_of_state(arrays, hints)
+    except NoChainError as error:
+        line = error
+    notes = [] if isinstance(line, NoChainError) else _taken(line, activation, pools)
+    turned = None if convention == "keras" else 2
+    return _loaded(arrays, line, notes, digest, turned=turned)
+
+
+def _taken(
+    line: Line, activation: str | None, pools: Sequence[int] | None
+) -> list[str]:
+    """What a file of weights does not say."""
+    notes = []
+    if activation is None and len(line) > 1:
+        notes.append("The file does not say its activation, which is taken to be relu.")
+    if any(isinstance(layer, Norm) for layer in line):
+        notes.append(
+            "The file does not say what normalisations add to the variance, which is "
+            f"taken to be {PYTORCH_EPSILON:g}."
+        )
+    if pools is None and any(isinstance(layer, Convolution) for layer in line):
+        notes.append("Where a 2 x 2 maximum is taken was read from the names.")
+    return notes
+
+
+def _loaded(
+    arrays: Arrays,
+    line: Line | NoChainError,
+    notes: list[str],
+    digest: str,
+    *,
+    turned: int | None,
+) -> Loaded:
+    """The network of a line, or named weights with their last axis for units.
+
+    Arrays of at least `turned` axes have outputs first, then inputs.
+    """
+    # What is in float64 stays so, whatever JAX is set to.
+    with jax.enable_x64(any(a.dtype == "float64" for a in arrays.values())):
+        if not isinstance(line, NoChainError):
+            try:
+                network, more = network_of(line)
+                return Loaded(network, (*notes, *more), digest)
+            except NoChainError as error:
+                line = error
+            except ConfigError as error:
+                line = NoChainError(str(error).rstrip("."))
+        named = {
+            name: jnp.asarray(
+                array.transpose(*range(2, array.ndim), 1, 0)
+                if turned is not None and array.ndim >= turned
+                else array
+            )
+            for name, array in arrays.items()
+        }
+    return Loaded(NamedWeights(named, str(line)), (f"No network: {line}.",), digest)
+
+
+def _digest(contents: Sequence[bytes]) -> str:
+    digests = [hashlib.sha256(content).hexdigest() for content in contents]
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()

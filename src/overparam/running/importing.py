@@ -1,0 +1,188 @@
+"""Networks of files as stored runs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..catalogue import IMPORTED
+from ..errors import ConfigError
+from ..store.find import runs_folder
+from ..store.read import read_run
+from ..studies.imported.config import Imported
+from .execute import Executed, execute
+from .runs import Run
+
+
+if TYPE_CHECKING:
+    from ..networks.files.load import Loaded
+    from ..studies.study import Context, Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Importing:
+    """Store the network of a file as a run, so that every analysis can look at it.
+
+    Files: `.safetensors`, `.npz`, `.pt` or `.pth` (weights only), `.onnx`. Nothing of
+    a file is run. The run is known by the digest of the file, and found again.
+
+    Examples:
+      overparam import mlp.safetensors --dataset mnist
+      overparam import net.pt --start start.pt --dataset mnist --penalty 1e-4
+    """
+
+    activation: str | None = None
+    """Activation of the hidden layers, where the file does not say it; `none` is relu
+    there."""
+    name: str = ""
+    """What the network is called."""
+    dataset: str | None = None
+    """Data set that it was trained on: a name of `overparam data list`, or a path."""
+    inputs: Literal["scaled", "standardised"] = "scaled"
+    """How the inputs were prepared: pixels in [0, 1], or standardised by channel."""
+    loss: Literal["auto", "cross-entropy", "squared"] = "auto"
+    """Loss that was minimised; `auto` is cross-entropy for classes."""
+    penalty: float = 0.0
+    """Weight decay: the loss has half of it times the sum of squares of all weights."""
+    start: Path | None = None
+    """File of the network before training."""
+    convention: Literal["auto", "torch", "keras"] = "auto"
+    """Matrices (outputs, inputs) or (inputs, outputs); `auto` takes what fits."""
+    pools: str = ""
+    """Convolutions that a 2 x 2 maximum follows, by number from 0 (`0,1,3`), or `none`;
+    empty takes what the names say."""
+    order: str = ""
+    """Names of the layers from the inputs on, separated by commas."""
+
+    def read(self, files: Sequence[Path | str]) -> "Loaded":
+        """The network of files, as it is to be read."""
+        from ..networks.files.load import read_network
+
+        return read_network(
+            files,
+            activation=self.activation,
+            convention=self.convention,
+            pools=_numbers(self.pools),
+            order=_words(self.order),
+        )
+
+
+def import_network(
+    files: Path | str | Sequence[Path | str],
+    /,
+    *,
+    runs: Path | str | None = None,
+    force: bool = False,
+    **options: Any,
+) -> Run:
+    """Store the network of a file as a run, or find it where it is stored.
+
+    Args:
+        files: A file, or the parts of one network.
+        runs: Folder of all runs; that of OVERPARAM_RUNS, or `runs`, if `None`.
+        force: Store into a new attempt if it is stored already.
+        options: Those of `overparam import`: `activation`, `name`, `dataset`, `inputs`,
+            `loss`, `penalty`, `start`, `convention`, `pools`, `order`.
+
+    Raises:
+        ConfigError: If an option is not valid, or something must be told.
+        DataError: If a file is damaged or holds more than weights.
+
+    Example:
+        `overparam.import_network("mlp.safetensors", dataset="mnist").analyse("prune")`
+    """
+    from .front import named_options
+
+    root = runs_folder() if runs is None else Path(runs)
+    single = isinstance(files, str | Path)
+    importing = Importing(**named_options(Importing, options))
+    done = import_files([files] if single else files, importing, root, force=force)
+    return Run(read_run(done.path))
+
+
+def import_files(
+    files: Sequence[Path | str], importing: Importing, root: Path, *, force: bool
+) -> Executed:
+    """The same with options that are held."""
+    loaded = importing.read(files)
+    start = None if importing.start is None else importing.read([importing.start])
+    config = _config(importing, loaded, start)
+    shown = ", ".join(Path(file).name for file in files)
+    run = _outcome(loaded, start, shown)
+    return execute(IMPORTED, config, root, force=force, run=run)
+
+
+def _config(importing: Importing, loaded: "Loaded", start: "Loaded | None") -> Imported:
+    from ..networks.layers import parameters
+
+    weights = [array for array in parameters(loaded.weights).values() if array.ndim > 1]
+    wide = any(array.dtype == "float64" for array in weights)
+    return Imported(
+        digest=loaded.digest,
+        start_digest="" if start is None else start.digest,
+        name=importing.name,
+        activation=importing.activation or "",
+        convention=importing.convention,
+        pools=importing.pools,
+        order=importing.order,
+        dataset=importing.dataset,
+        inputs=importing.inputs,
+        loss=importing.loss,
+        penalty=importing.penalty,
+        form="images" if weights[0].ndim == 4 else "vectors",
+        precision="float64" if wide else "float32",
+    )
+
+
+def _outcome(
+    loaded: "Loaded", start: "Loaded | None", shown: str
+) -> "Callable[[Any, Context], Outcome]":
+    def run(config: Any, context: "Context") -> "Outcome":
+        from ..networks.layers import parameters
+        from ..studies.study import Outcome
+
+        del config, context
+        arrays = parameters(loaded.weights)
+        if start is not None:
+            _check_alike(arrays, parameters(start.weights))
+        return Outcome(
+            status="finished",
+            metrics={},
+            summary={
+                "file": shown,
+                "network": type(loaded.weights).__name__,
+                "activation": getattr(loaded.weights, "activation", None),
+                "parameters": sum(int(array.size) for array in arrays.values()),
+            },
+            network=loaded.weights,
+            kept={} if start is None else {0: start.weights},
+            notes=loaded.notes,
+        )
+
+    return run
+
+
+def _check_alike(end: Mapping[str, Any], start: Mapping[str, Any]) -> None:
+    shapes = [{name: a.shape for name, a in arrays.items()} for arrays in (end, start)]
+    if shapes[0] != shapes[1]:
+        differing = next(iter(shapes[0].items() ^ shapes[1].items()))[0]
+        raise ConfigError(
+            f"The start is no start of this network: they differ in the shape of "
+            f"`{differing}`."
+        )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _numbers(text: str) -> tuple[int, ...] | None:
+    if not text:
+        return None
+    words = () if text == "none" else _words(text)
+    if not all(word.isdecimal() and len(word) < 7 for word in words):
+        raise ConfigError(
+            f"`pools` must be whole numbers separated by commas, or `none`, got "
+            f"{text!r}."
+        )
+    return tuple(int(word) for word in words)

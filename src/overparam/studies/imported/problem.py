@@ -1,0 +1,69 @@
+"""The data and the objective that a network of a file is said to be of."""
+
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from ...data.catalogue import load_data
+from ...data.dataset import Dataset
+from ...data.source import Batch
+from ...data.train_test import TrainTest
+from ...errors import ConfigError
+from ...objectives.labels import one_hot
+from ...objectives.losses import cross_entropy, half_squared_error
+from ...objectives.objective import Objective
+from .config import Imported
+
+
+def data(config: Imported, stored: Mapping[str, np.ndarray]) -> TrainTest:
+    """The data set as the network takes it: images, or vectors as in its framework.
+
+    Raises:
+        ConfigError: If none was named.
+    """
+    del stored
+    dataset = _dataset(config)
+
+    def part(x: np.ndarray, y: np.ndarray) -> Batch:
+        if config.form == "vectors":
+            # PyTorch flattens an image channel by channel.
+            if x.ndim == 4 and config.convention != "keras":
+                x = x.transpose(0, 3, 1, 2)
+            x = x.reshape(len(x), -1)
+        return Batch(jnp.asarray(x, config.precision), jnp.asarray(y))
+
+    train, test = (part(each.x, each.y) for each in (dataset.train, dataset.test))
+    return TrainTest(train, test, dataset.n_classes)
+
+
+def objective(config: Imported) -> Objective:
+    """The loss that was named, and half the weight decay of every weight."""
+    classes = _dataset(config).n_classes is not None
+    squared = config.loss == "squared" or (config.loss == "auto" and not classes)
+    loss = half_squared_error if squared else cross_entropy
+    fields = ("weights", "layers", "kernels", "biases", "readout")
+    return Objective(
+        loss=_squares_of_classes if squared and classes else loss,
+        name="squared" if squared else "cross-entropy",
+        penalty="l2" if config.penalty else "none",
+        penalties=dict.fromkeys(fields, config.penalty / 2) if config.penalty else {},
+    )
+
+
+def _squares_of_classes(
+    outputs: Float[Array, "batch n_classes"], targets: Int[Array, " batch"]
+) -> Float[Array, ""]:
+    wanted = one_hot(targets, outputs.shape[1], dtype=outputs.dtype)
+    return half_squared_error(outputs, wanted)
+
+
+def _dataset(config: Imported) -> Dataset:
+    if config.dataset is None:
+        raise ConfigError(
+            "The import names no data set: import the file again with `--dataset`, or "
+            "give `--dataset` to the analysis."
+        )
+    dataset = load_data(config.dataset)
+    return dataset.scaled() if config.inputs == "scaled" else dataset.standardised()
