@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -86,3 +88,19 @@ def test_matrices_that_do_not_fit_are_refused():
         MLP((), jnp.ones((3, 2)))
     with pytest.raises(ConfigError, match="`biases` must be empty or one for each"):
         MLP((jnp.ones((4, 3)),), jnp.ones((3, 2)), (jnp.ones(3), jnp.ones(3)))
+
+
+def test_a_last_row_of_the_readout_is_an_output_bias():
+    alone = mlp((3, 4, 5, 2), bias=True, key=jax.random.key(0))
+    row = jnp.asarray([[0.5, -2.0]])
+    network = dataclasses.replace(
+        alone, readout=jnp.concatenate([alone.readout, row]), scale=0.5
+    )
+    x = jax.random.normal(jax.random.key(1), (6, 3))
+    np.testing.assert_allclose(network(x), 0.5 * (alone(x) + row), rtol=1e-6)
+    assert np.array_equal(network.features(x)[:, -1], np.ones(6))
+    with pytest.raises(ConfigError, match="must fit each other"):
+        dataclasses.replace(network, readout=jnp.ones((7, 2)))
+    layers = (network.layers[0], jnp.ones((5, 5)))
+    with pytest.raises(ConfigError, match="must fit each other"):
+        dataclasses.replace(network, layers=layers)

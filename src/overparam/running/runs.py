@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..analysis.declaration import Findings
+    from ..networks.named import NamedWeights
     from ..networks.network import Network
 
 
@@ -69,13 +70,24 @@ class Run:
         """The trained network, in the precision that JAX has where it is asked for.
 
         Raises:
+            ConfigError: If the run kept none, or weights that are no network.
+        """
+        from ..networks.named import as_network
+
+        return as_network(self.weights)
+
+    @property
+    def weights(self) -> "Network | NamedWeights":
+        """The network, or the named weights of a file that holds none.
+
+        Raises:
             ConfigError: If the run kept none.
         """
         if self.stored.network is None:
             raise ConfigError(f"The run `{self.stored.path}` holds no network.")
-        from ..networks.files.serialise import from_arrays
+        from ..networks.files.serialise import weights_from_arrays
 
-        return from_arrays(*self.stored.network)
+        return weights_from_arrays(*self.stored.network)
 
     @property
     def kept_steps(self) -> Sequence[int]:

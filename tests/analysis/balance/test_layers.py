@@ -46,6 +46,16 @@ def test_balancing_leaves_the_function_and_every_residual_is_zero(activation):
     assert_allclose(last.residual(2.0 / 0.3), 0, atol=1e-10)
 
 
+def test_an_output_bias_is_of_no_unit_and_stays():
+    alone = network(3, 6, 5, 2)
+    row = jnp.asarray([[3.0, -1.0]])
+    readout = jnp.concatenate([alone.readout, row])
+    moved = balanced(eqx.tree_at(lambda n: n.readout, alone, readout))
+    assert_allclose(moved.readout[-1:], row)
+    assert_allclose(moved.readout[:-1], balanced(alone).readout, rtol=1e-12)
+    assert deep_penalty(moved) == deep_penalty(balanced(alone))
+
+
 def test_two_layers_have_the_closed_form_of_the_path_norm():
     shallow = network(3, 6, 2, bias=False)
     plain = TwoLayer(shallow.layers[0], shallow.readout)

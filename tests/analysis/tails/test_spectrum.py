@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from overparam.analysis.tails.spectrum import power_law, spectrum_exponent
+import overparam as op
+from overparam.analysis.tails.spectrum import (
+    power_law,
+    spectrum_exponent,
+    weightwatcher_alpha,
+)
 from overparam.errors import ConfigError
 
 
@@ -87,3 +92,63 @@ def test_columns_of_very_different_size_all_count():
 def test_matrices_without_a_spectrum_to_fit_are_refused(matrix, message):
     with pytest.raises(ConfigError, match=message):
         spectrum_exponent(matrix)
+
+
+def matrices():
+    rng = np.random.default_rng(0)
+    return {
+        "gaussian": rng.standard_normal((120, 60)),
+        "student": rng.standard_t(2.5, (200, 100)),
+        "decaying": rng.standard_normal((80, 80)) * np.arange(1, 81) ** -0.7,
+    }
+
+
+WEIGHTWATCHER = {
+    "gaussian": 11.22368364148311,
+    "student": 3.5751552087090555,
+    "decaying": 1.781464510382372,
+}
+"""Alpha by `pl_fit` of WeightWatcher 0.7.7, on squared singular values above 1e-5."""
+
+
+@pytest.mark.parametrize("name", WEIGHTWATCHER)
+def test_alpha_is_that_of_weightwatcher(name):
+    found = weightwatcher_alpha(matrices()[name])
+    assert found == pytest.approx(WEIGHTWATCHER[name], rel=1e-9)
+
+
+def test_alpha_of_weightwatcher_has_a_distance_of_its_own():
+    """Ours is two-sided, and of at least ten eigenvalues."""
+    matrix = matrices()["gaussian"]
+    assert weightwatcher_alpha(matrix) != spectrum_exponent(matrix).exponent
+
+
+def test_a_kernel_has_the_eigenvalues_of_all_its_slices():
+    kernel = np.random.default_rng(1).standard_normal((3, 3, 20, 15))
+    values = [np.linalg.svd(m, compute_uv=False) for m in kernel.reshape(9, 20, 15)]
+    diagonal = np.diag(np.concatenate(values))
+    wanted = weightwatcher_alpha(diagonal)
+    assert weightwatcher_alpha(kernel) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_alpha_needs_eigenvalues_that_differ():
+    with pytest.raises(ConfigError, match="at least 20 eigenvalues above 1e-05, got 5"):
+        weightwatcher_alpha(np.ones((5, 5)) + np.eye(5))
+    with pytest.raises(ConfigError, match="values that differ, got 4 throughout"):
+        weightwatcher_alpha(2 * np.eye(30))
+    with pytest.raises(ConfigError, match="finite"):
+        weightwatcher_alpha(np.full((30, 30), np.nan))
+
+
+def test_the_analysis_has_it_where_it_is_asked_for():
+    rng = np.random.default_rng(0)
+    layers = tuple(rng.standard_normal(s).astype(np.float32) for s in ((40, 30),))
+    network = op.networks.MLP(layers=layers, readout=np.ones((30, 1), np.float32))
+    found = op.analyse(network, "tails", estimators="hill", progress=False)
+    assert "weightwatcher" not in found.tables
+    found = op.analyse(
+        network, "tails", estimators="hill", weightwatcher=True, progress=False
+    )
+    wanted = weightwatcher_alpha(layers[0])
+    assert found.tables["weightwatcher"]["alpha"].item() == wanted
+    assert found.summary["WeightWatcher's alpha of layers.0"] == wanted

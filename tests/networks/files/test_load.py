@@ -1,5 +1,7 @@
 """Files and modules of PyTorch, NumPy and Keras against what wrote them."""
 
+from itertools import pairwise
+
 import jax
 import numpy as np
 import pytest
@@ -129,7 +131,7 @@ def test_float64_stays(tmp_path):
 def keras(tmp_path, sizes, *, names=("kernel", "bias")):
     """Matrices (inputs, outputs), and the outputs of their relu network."""
     arrays, hidden = {}, VECTORS[:, : sizes[0]]
-    for index, shape in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for index, shape in enumerate(pairwise(sizes)):
         weights = RNG.standard_normal(shape).astype(np.float32)
         bias = RNG.standard_normal(shape[1]).astype(np.float32)
         arrays[f"layer_{index}/{names[0]}"] = weights
@@ -154,6 +156,17 @@ def test_where_nothing_tells_the_convention_it_is_asked_for(tmp_path):
     np.testing.assert_allclose(network(VECTORS), wanted, atol=1e-4)
     other = load_network(path, convention="torch")
     np.testing.assert_array_equal(other.layers[0], network.layers[0].T)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_without_biases_the_order_of_the_file_tells_the_convention(turned, tmp_path):
+    first, last = RNG.standard_normal((6, 5)), RNG.standard_normal((5, 3))
+    arrays = [w.T if turned else w for w in (first, last)]
+    np.savez(tmp_path / "a.npz", *arrays)
+    network = load_network(tmp_path / "a.npz", activation="linear")
+    assert network.weights.dtype == np.float64
+    x = VECTORS.astype(np.float64)
+    np.testing.assert_allclose(network(x), x @ first @ last, rtol=1e-12)
 
 
 def test_arrays_without_names_are_matrices_and_their_biases(tmp_path):

@@ -143,11 +143,11 @@ def _dense(line: Line) -> Network:
     if not hidden:
         if last.bias is not None:
             raise NoChainError("it is one linear layer with a bias, without neurons")
-        return LinearReadout(readout)
+        return LinearReadout(readout=readout)
     weights = tuple(jnp.asarray(layer.weights) for layer in hidden)
     (name,) = names
     if len(weights) == 1 and hidden[0].bias is None and last.bias is None:
-        return TwoLayer(weights[0], readout, activation=name)
+        return TwoLayer(weights=weights[0], readout=readout, activation=name)
     biases = _biases([layer.bias for layer in hidden], [w.shape[1] for w in weights])
     return MLP(layers=weights, readout=readout, biases=biases, activation=name)
 

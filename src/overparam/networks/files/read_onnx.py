@@ -101,8 +101,12 @@ def _array(tensor: Any, path: Path) -> np.ndarray:
         len(tensor.float_data), len(tensor.double_data), len(tensor.int32_data)
     )
     # Before memory is taken; a number has at most 16 bytes, and at least half a one.
-    if announced > 2 * max(found, stored, len(tensor.int64_data)):
-        raise ValueError(f"`{tensor.name}` announces {announced} numbers it has not")
+    most = 2 * max(found, stored, len(tensor.int64_data))
+    if announced > most or any(size < 0 for size in tensor.dims):
+        raise ValueError(
+            f"`{tensor.name}` announces the shape {tuple(tensor.dims)} and has other "
+            "numbers"
+        )
     return numpy_helper.to_array(tensor)
 
 
@@ -254,8 +258,12 @@ def _with_biases(line: Line) -> Line:
     found: list[Layer] = []
     for layer in line:
         before = found[-1] if found else None
-        alone = isinstance(before, Linear) and before.bias is None
-        if alone and isinstance(layer, Norm) and _is_shift(layer):
+        if (
+            isinstance(before, Linear)
+            and before.bias is None
+            and isinstance(layer, Norm)
+            and _is_shift(layer)
+        ):
             found[-1] = Linear(before.weights, layer.shift)
         else:
             found.append(layer)

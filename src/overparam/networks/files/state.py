@@ -31,6 +31,8 @@ from .chain import (
 Convention = Literal["auto", "torch", "keras"]
 """Whether matrices are (outputs, inputs) or (inputs, outputs)."""
 
+_BOTH: tuple[Convention, ...] = ("torch", "keras")
+
 PYTORCH_EPSILON = 1e-5
 """What normalisations add to the variance; files of weights do not say."""
 _MOST_ORDERS = 7
@@ -249,13 +251,14 @@ def _convention(groups: Sequence[Group], hints: Hints) -> Convention:
     """
     if hints.convention != "auto":
         return hints.convention
-    possible: list[Convention] = [
-        convention
-        for convention in ("torch", "keras")
-        if any(True for _ in _orders(groups, convention))
-    ]
+    possible = tuple(c for c in _BOTH if any(True for _ in _orders(groups, c)))
     if not possible:
         raise NoChainError("no layer takes what another one gives")
+    # Without biases a chain that is turned and reversed is a chain again.
+    named = _names(groups)
+    in_place = tuple(c for c in possible if named in map(_names, _orders(groups, c)))
+    if hints.ordered and in_place:
+        possible = in_place
     if len(possible) == 1:
         return possible[0]
     if all(group.is_weight for group in groups):
@@ -286,6 +289,10 @@ def _orders(
             yield tuple(groups[i] for i in order)
 
 
+def _names(groups: Sequence[Group]) -> tuple[str, ...]:
+    return tuple(group.name for group in groups)
+
+
 def _in_order(
     groups: Sequence[Group], weights: Mapping[str, np.ndarray], hints: Hints
 ) -> tuple[Group, ...]:
@@ -304,10 +311,7 @@ def _in_order(
         return tuple(by_name[name] for name in hints.order)
     convention: Convention = "keras"
     turned = [Group(g.name, g.arrays | {"weights": weights[g.name]}) for g in groups]
-    fitting = [
-        tuple(group.name for group in order)
-        for order in itertools.islice(_orders(turned, convention), 2)
-    ]
+    fitting = [*map(_names, itertools.islice(_orders(turned, convention), 2))]
     by_name = {group.name: group for group in groups}
     if not fitting:
         raise NoChainError("no layer takes what another one gives")
