@@ -92,11 +92,11 @@ def test_matrices_that_do_not_fit_are_refused():
 
 def test_a_last_row_of_the_readout_is_an_output_bias():
     alone = mlp((3, 4, 5, 2), bias=True, key=jax.random.key(0))
-    row = jnp.asarray([[0.5, -2.0]])
+    row = jnp.asarray([[0.5, -2.0]], "float32")
     network = dataclasses.replace(
         alone, readout=jnp.concatenate([alone.readout, row]), scale=0.5
     )
-    x = jax.random.normal(jax.random.key(1), (6, 3))
+    x = jax.random.normal(jax.random.key(1), (6, 3), "float32")
     np.testing.assert_allclose(network(x), 0.5 * (alone(x) + row), rtol=1e-6)
     assert np.array_equal(network.features(x)[:, -1], np.ones(6))
     with pytest.raises(ConfigError, match="must fit each other"):

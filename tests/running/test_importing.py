@@ -61,7 +61,7 @@ def test_scores_are_those_of_the_network_on_the_data(file):
     run = op.import_network(file, dataset="digits")
     found = run.analyse("prune", errors=(), ratios=(0.0,), progress=False)
     data = op.load_data("digits").scaled().flat()
-    outputs = run.network(data.test.x)
+    outputs = np.asarray(run.network(data.test.x))
     share = float(np.mean(np.argmax(outputs, axis=1) == data.test.y))
     assert found.tables["pruning"]["test_accuracy"][0] == pytest.approx(share)
 

@@ -126,10 +126,12 @@ def test_the_module_that_is_written_loads_its_state(name, tmp_path):
         found = names["module"](torch.tensor(given)).numpy()
     wanted = np.asarray(network(x))
     np.testing.assert_allclose(found, wanted, atol=1e-5)
-    # Neither module nor state says what the other one does: both are read.
-    activation = getattr(network, "activation", None)
-    weights = tmp_path / "weights.safetensors"
-    back = load_network(weights, activation=activation)
+    # The state says neither the activation nor what follows the last convolution.
+    told = {
+        "activation": getattr(network, "activation", None),
+        "pools": getattr(network, "pooled", None),
+    }
+    back = load_network(tmp_path / "weights.safetensors", **told)
     np.testing.assert_allclose(back(x), wanted, atol=1e-5)
     if name != "erf":
         np.testing.assert_allclose(load_network(names["module"])(x), wanted, atol=1e-5)

@@ -148,7 +148,10 @@ def _taken(
             f"taken to be {PYTORCH_EPSILON:g}."
         )
     if pools is None and any(isinstance(layer, Convolution) for layer in line):
-        notes.append("Where a 2 x 2 maximum is taken was read from the names.")
+        notes.append(
+            "Where a 2 x 2 maximum is taken was read from the numbers in the names; one "
+            "after the last convolution is taken for granted where there are others."
+        )
     return notes
 
 

@@ -71,11 +71,11 @@ def read_onnx(path: Path, content: bytes) -> tuple[Arrays, Line | NoChainError]:
             if attribute.name == "value"
         }
     arrays = floating(tensors, path)
-    try:
-        with readable(path):
+    with readable(path):
+        try:
             return arrays, _line(graph, {**tensors, **arrays})
-    except NoChainError as error:
-        return arrays, error
+        except NoChainError as error:
+            return arrays, error
 
 
 def _check_operators(graph: Any, path: Path) -> None:
