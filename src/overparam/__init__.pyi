@@ -20,6 +20,7 @@ from .dynamics.dynamics import Dynamics as Dynamics
 from .limits.kernels.linearised import linearised as linearised
 from .networks.files.load import load_network as load_network
 from .networks.initialise import two_layer as two_layer
+from .networks.named import NamedWeights as NamedWeights
 from .networks.network import Network as Network
 from .networks.two_layer import NormalisedTwoLayer as NormalisedTwoLayer
 from .networks.two_layer import TwoLayer as TwoLayer

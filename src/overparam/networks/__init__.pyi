@@ -4,13 +4,11 @@ from .convolutional.vgg import vgg11 as vgg11
 from .deep import MLP as MLP
 from .deep import mlp as mlp
 from .feature_laws import random_features as random_features
-from .files.load import load_network as load_network
 from .files.serialise import from_arrays as from_arrays
 from .files.serialise import to_arrays as to_arrays
 from .files.torch_weights import load_torch as load_torch
 from .gated import GatedTwoLayer as GatedTwoLayer
 from .linear import LinearReadout as LinearReadout
-from .named import NamedWeights as NamedWeights
 from .network import Network as Network
 from .radial import RadialFeatures as RadialFeatures
 from .skip_neuron import SkipNeuron as SkipNeuron

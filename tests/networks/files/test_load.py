@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from overparam import load_network
+from overparam import NamedWeights, load_network
 from overparam.errors import ConfigError
-from overparam.networks import MLP, NamedWeights, TwoLayer
+from overparam.networks import MLP, TwoLayer
 from overparam.networks.convolutional.resnet import ResNet
 from overparam.networks.convolutional.vgg import VGG, NormalisedVGG
 

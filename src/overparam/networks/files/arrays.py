@@ -16,15 +16,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...errors import ConfigError, DataError
+from ...memory import memory
 from ...store.files import opened
 from ...store.npy import array_of
 
 
 Arrays = dict[str, np.ndarray]
 """Floating arrays by name, in the order of the file."""
-
-MOST_BYTES = 2**35
-"""Of a file, and of what it unpacks to."""
 
 _TYPES: Mapping[str, Any] = MappingProxyType(
     {
@@ -52,10 +50,8 @@ def read_bytes(path: Path) -> bytes:
     """
     try:
         with opened(path) as (file, n_bytes):
-            if n_bytes > MOST_BYTES:
-                raise DataError(
-                    f"`{path}` has {n_bytes} bytes, more than {MOST_BYTES}."
-                )
+            if n_bytes > memory():
+                raise DataError(f"`{path}` is larger than the memory, {n_bytes} bytes.")
             content = file.read(n_bytes)
     except OSError as error:
         raise DataError(f"`{path}` cannot be read ({error.strerror}).") from None
@@ -141,8 +137,9 @@ def _npz(content: bytes) -> Arrays:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = archive.infolist()
         # A few bytes can stand for any number of equal ones.
-        if sum(member.file_size for member in members) > MOST_BYTES:
-            raise ValueError(f"it unpacks to more than {MOST_BYTES} bytes")
+        n_bytes = sum(member.file_size for member in members)
+        if n_bytes > memory():
+            raise ValueError(f"it unpacks to {n_bytes} bytes, more than the memory")
         return {
             member.filename.removesuffix(".npy"): array_of(archive.read(member))
             for member in members

@@ -11,8 +11,9 @@ class Node:
     """One value of a graph: a layer of one value, or the sum of two."""
 
     inputs: tuple[str, ...]
-    layer: Layer | None = None
-    """`None` is a sum, or with one input that input itself."""
+    layer: Layer | NoChainError | None = None
+    """`None` is a sum, or with one input that input itself; an error is raised where
+    the value is needed."""
 
 
 def line_between(nodes: Mapping[str, Node], start: str, end: str) -> Line:
@@ -29,6 +30,8 @@ def line_between(nodes: Mapping[str, Node], start: str, end: str) -> Line:
     found: list[Layer] = []
     while end != start:
         node = _made_by(nodes, end)
+        if isinstance(node.layer, NoChainError):
+            raise node.layer
         if len(node.inputs) == 1:
             found += [node.layer] if node.layer is not None else []
             (end,) = node.inputs

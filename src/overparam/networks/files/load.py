@@ -149,8 +149,8 @@ def _taken(
         )
     if pools is None and any(isinstance(layer, Convolution) for layer in line):
         notes.append(
-            "Where a 2 x 2 maximum is taken was read from the numbers in the names; one "
-            "after the last convolution is taken for granted where there are others."
+            "Where a 2 x 2 maximum is taken was read from the numbers in the names; "
+            "after the last convolution one is assumed where there are others."
         )
     return notes
 

@@ -37,6 +37,7 @@ _ACTIVATIONS = MappingProxyType(
         "LogSoftmax": "log-softmax",
     }
 )
+_SHAPED = frozenset({"Reshape", "Squeeze", "ReduceMean"})
 _NOTHING = frozenset({"Identity", "Dropout", "Cast"})
 
 
@@ -125,7 +126,13 @@ def _line(graph: Any, tensors: Mapping[str, np.ndarray]) -> Line:
             values[node.output[0]] = np.transpose(values[node.input[0]], order)
             continue
         made = tuple(name for name in node.input if name and name not in values)
-        nodes[node.output[0]] = Node(made, _layer(node, values, len(made)))
+        # A shape that is computed beside the value is no part of what is made.
+        made = made[:1] if node.op_type in _SHAPED else made
+        try:
+            layer = _layer(node, values, len(made))
+        except NoChainError as error:
+            layer = error
+        nodes[node.output[0]] = Node(made, layer)
     return _with_biases(line_between(nodes, inputs[0], graph.output[0].name))
 
 
