@@ -19,8 +19,8 @@ from .dynamics.descent import Descent as Descent
 from .dynamics.dynamics import Dynamics as Dynamics
 from .limits.kernels.linearised import linearised as linearised
 from .networks.files.load import load_network as load_network
+from .networks.files.named import NamedWeights as NamedWeights
 from .networks.initialise import two_layer as two_layer
-from .networks.named import NamedWeights as NamedWeights
 from .networks.network import Network as Network
 from .networks.two_layer import NormalisedTwoLayer as NormalisedTwoLayer
 from .networks.two_layer import TwoLayer as TwoLayer

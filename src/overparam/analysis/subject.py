@@ -25,10 +25,10 @@ from ..data.train_test import TrainTest, train_test_of
 from ..drawing import normal
 from ..errors import ConfigError, StoreError
 from ..keys import purpose_key
+from ..networks.files.named import NamedWeights, as_network
 from ..networks.files.serialise import weights_from_arrays
 from ..networks.finite import check_finite
 from ..networks.layers import parameters
-from ..networks.named import NamedWeights, as_network
 from ..networks.network import Network
 from ..networks.view import TwoLayerView, depends_on_batch, two_layer_view
 from ..store.read import StoredRun
@@ -105,7 +105,7 @@ class Subject:
             return kept
         return self._rebuilt(*kept)
 
-    @property
+    @cached_property
     def network(self) -> Network:
         """The trained network, all its weights finite.
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..analysis.subject import Subject
     from ..data.dataset import Dataset, Split
     from ..data.train_test import TrainTest
-    from ..networks.named import NamedWeights
+    from ..networks.files.named import NamedWeights
     from ..networks.network import Network
 
 

@@ -11,7 +11,7 @@ from ..analysis.declaration import Findings
 from ..checks import at_least
 from ..errors import ConfigError, OverparamError
 from ..field_values import field_name, field_value
-from ..networks.named import NamedWeights
+from ..networks.files.named import NamedWeights
 from ..networks.network import Network
 from ..progress import Reporter
 from ..reproductions.registry import reproduction

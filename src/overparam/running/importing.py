@@ -1,6 +1,6 @@
 """Networks of files as stored runs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +16,6 @@ from .runs import Run
 
 if TYPE_CHECKING:
     from ..networks.files.load import Loaded
-    from ..studies.study import Context, Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,11 +103,13 @@ def import_files(
     files: Sequence[Path | str], importing: Importing, root: Path, *, force: bool
 ) -> Executed:
     """The same with options that are held."""
+    from ..studies.imported.run import run_of
+
     loaded = importing.read(files)
     start = None if importing.start is None else importing.read([importing.start])
     config = _config(importing, loaded, start)
     shown = ", ".join(Path(file).name for file in files)
-    run = _outcome(loaded, start, shown)
+    run = run_of(loaded, start, shown)
     return execute(IMPORTED, config, root, force=force, run=run)
 
 
@@ -132,44 +133,6 @@ def _config(importing: Importing, loaded: "Loaded", start: "Loaded | None") -> I
         form="images" if weights[0].ndim == 4 else "vectors",
         precision="float64" if wide else "float32",
     )
-
-
-def _outcome(
-    loaded: "Loaded", start: "Loaded | None", shown: str
-) -> "Callable[[Any, Context], Outcome]":
-    def run(config: Any, context: "Context") -> "Outcome":
-        from ..networks.layers import parameters
-        from ..studies.study import Outcome
-
-        del config, context
-        arrays = parameters(loaded.weights)
-        if start is not None:
-            _check_alike(arrays, parameters(start.weights))
-        return Outcome(
-            status="finished",
-            metrics={},
-            summary={
-                "file": shown,
-                "network": type(loaded.weights).__name__,
-                "activation": getattr(loaded.weights, "activation", None),
-                "parameters": sum(int(array.size) for array in arrays.values()),
-            },
-            network=loaded.weights,
-            kept={} if start is None else {0: start.weights},
-            notes=loaded.notes,
-        )
-
-    return run
-
-
-def _check_alike(end: Mapping[str, Any], start: Mapping[str, Any]) -> None:
-    shapes = [{name: a.shape for name, a in arrays.items()} for arrays in (end, start)]
-    if shapes[0] != shapes[1]:
-        differing = next(iter(shapes[0].items() ^ shapes[1].items()))[0]
-        raise ConfigError(
-            f"The start is no start of this network: they differ in the shape of "
-            f"`{differing}`."
-        )
 
 
 def _words(text: str) -> tuple[str, ...]:

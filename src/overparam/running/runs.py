@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..analysis.declaration import Findings
-    from ..networks.named import NamedWeights
+    from ..networks.files.named import NamedWeights
     from ..networks.network import Network
 
 
@@ -72,7 +72,7 @@ class Run:
         Raises:
             ConfigError: If the run kept none, or weights that are no network.
         """
-        from ..networks.named import as_network
+        from ..networks.files.named import as_network
 
         return as_network(self.weights)
 

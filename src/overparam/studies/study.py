@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..networks.named import NamedWeights
+from ..networks.files.named import NamedWeights
 from ..networks.network import Network
 from ..training.checkpoint import Checkpointer
 from ..training.plan import Progress, Status, Watch, never, silent

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...errors import ConfigError, DataError
+from ...networks.files.named import NamedWeights
 from ...networks.layers import parameters
-from ...networks.named import NamedWeights
 from ...networks.network import Network
 from ...objectives.losses import Loss, cross_entropy, half_squared_error
 from ...plots.figure import COLOURS, panels

@@ -16,8 +16,8 @@ from ...checks import one_of
 from ...errors import ConfigError
 from ...networks.convolutional.vgg import VGG
 from ...networks.deep import MLP
+from ...networks.files.named import NamedWeights
 from ...networks.layers import READOUT, hidden_layers, parameters, path_name
-from ...networks.named import NamedWeights
 from ...networks.network import Network
 from ...networks.two_layer import TwoLayer
 from ...noise.heavy_tailed import unit_shape

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...data.source import Batch
-from ...networks.named import NamedWeights
+from ...networks.files.named import NamedWeights
 from ...networks.network import Network
 from ...objectives.losses import Loss, cross_entropy
 from .accuracy import is_classes, scores_after_pruning

@@ -12,10 +12,10 @@ import jax.numpy as jnp
 from ...checks import one_of
 from ...errors import ConfigError
 from ..activations import ACTIVATIONS
-from ..named import NamedWeights
 from ..network import Network
 from .arrays import Arrays, floating, read_arrays, read_bytes
 from .chain import Convolution, Line, NoChainError, Norm, network_of
+from .named import NamedWeights
 from .read_module import of_module
 from .read_onnx import read_onnx
 from .state import PYTORCH_EPSILON, Convention, Hints, line_of_state

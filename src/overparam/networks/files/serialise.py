@@ -23,8 +23,8 @@ from jaxtyping import AbstractArray
 
 from ...errors import ConfigError, StoreError
 from ..layers import path_name
-from ..named import NamedWeights, as_network
 from ..network import Network
+from .named import NamedWeights, as_network
 from .registered import class_named, name_of
 
 

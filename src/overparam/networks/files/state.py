@@ -7,8 +7,8 @@ their shapes or, where these allow several orders, by numbers in the names.
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -26,55 +26,18 @@ from .chain import (
     Pool,
     Residual,
 )
+from .names import LayerState, groups_of, without_prefix
 
 
 Convention = Literal["auto", "torch", "keras"]
 """Whether matrices are (outputs, inputs) or (inputs, outputs)."""
 
-_BOTH: tuple[Convention, ...] = ("torch", "keras")
+_BOTH = get_args(Convention)[1:]
 
 PYTORCH_EPSILON = 1e-5
 """What normalisations add to the variance; files of weights do not say."""
 _MOST_ORDERS = 7
 """Layers of which every order is tried: 5040 of seven."""
-
-_ROLES = {
-    "weight": "weights",
-    "weights": "weights",
-    "kernel": "weights",
-    "w": "weights",
-    "bias": "bias",
-    "biases": "bias",
-    "b": "bias",
-    "gamma": "gain",
-    "scale": "gain",
-    "beta": "shift",
-    "running_mean": "mean",
-    "moving_mean": "mean",
-    "mean": "mean",
-    "running_var": "variance",
-    "moving_variance": "variance",
-    "var": "variance",
-}
-_WRAPPERS = re.compile(r"(?<![^.])(module|_orig_mod)\.")
-_LAST = re.compile(r"^(?:(?P<layer>.*)[./_])?(?P<role>[a-zA-Z_]+?)[._]?(?P<n>\d*)$")
-
-
-@dataclass(eq=False)
-class Group:
-    """The arrays of one layer by what they are."""
-
-    name: str
-    arrays: dict[str, np.ndarray] = field(default_factory=dict)
-    is_kernel: bool = False
-    """Whether its weights are called kernel, as those of Keras and Flax are."""
-    is_weight: bool = False
-    """Whether they are called weight, as those of PyTorch are."""
-
-    @property
-    def weights(self) -> np.ndarray:
-        """Its matrix or kernel."""
-        return self.arrays["weights"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,60 +81,10 @@ def line_of_state(arrays: Arrays, hints: Hints) -> Line:
     return _dense(groups, hints)
 
 
-def without_prefix(arrays: Mapping[str, np.ndarray]) -> Arrays:
-    """The arrays without what all their names begin with, and without wrappers."""
-    plain = {name.removesuffix(":0"): array for name, array in arrays.items()}
-    plain = {_WRAPPERS.sub("", name): array for name, array in plain.items()}
-    while True:
-        split = [re.split(r"[./]", name, maxsplit=1) for name in plain]
-        firsts = {parts[0] for parts in split}
-        # A layer alone keeps its name.
-        if len(firsts) > 1 or any(len(p) < 2 or p[1] in _ROLES for p in split):
-            return plain
-        plain = {p[1]: a for p, a in zip(split, plain.values(), strict=True)}
-
-
-def groups_of(arrays: Arrays) -> list[Group]:
-    """The arrays by layer, in the order in which layers are first named.
-
-    Raises:
-        NoChainError: If a layer has two arrays of a kind.
-    """
-    found: dict[str, Group] = {}
-    before: Group | None = None
-    for name, array in arrays.items():
-        layer, role, word = _place(name, array)
-        if word is None and role == "bias" and before is not None:
-            group = before  # A vector that follows a matrix, in a list without names.
-        else:
-            group = found.setdefault(layer, Group(layer))
-        if role in group.arrays:
-            raise NoChainError(f"the layer `{layer}` has several arrays of a kind")
-        group.arrays[role] = array
-        group.is_kernel |= word == "kernel"
-        group.is_weight |= word == "weight"
-        before = group
-    return list(found.values())
-
-
 _NONE = np.zeros(0)
 
 
-def _place(name: str, array: np.ndarray) -> tuple[str, str, str | None]:
-    """The layer of an array, what it is of it, and by which word that was told."""
-    match = _LAST.match(name)
-    # `running_mean` is one word, `fc1_weight` is two.
-    for word in sorted(_ROLES, key=len, reverse=True):
-        if match and re.search(rf"(^|[./_]){word}$", name):
-            return name[: -len(word)].rstrip("./_"), _ROLES[word], word
-    if match and match["n"]:
-        word = match["role"].lower().strip("_")
-        if word in _ROLES:
-            return f"{match['layer'] or ''}{match['n']}", _ROLES[word], word
-    return name, "weights" if array.ndim > 1 else "bias", None
-
-
-def _check_known(group: Group) -> None:
+def _check_known(group: LayerState) -> None:
     weights = group.arrays.get("weights")
     norm = {"mean", "variance"} <= group.arrays.keys()
     if weights is None and not norm:
@@ -183,11 +96,11 @@ def _check_known(group: Group) -> None:
         )
 
 
-def _is_norm(group: Group) -> bool:
+def _is_norm(group: LayerState) -> bool:
     return {"mean", "variance"} <= group.arrays.keys()
 
 
-def _norm(group: Group) -> Norm:
+def _norm(group: LayerState) -> Norm:
     arrays = group.arrays
     mean = arrays["mean"]
     gain = arrays.get("gain", arrays.get("weights", np.ones_like(mean)))
@@ -196,7 +109,7 @@ def _norm(group: Group) -> Norm:
     return Norm(gain, shift, mean, variance)
 
 
-def _dense(groups: Sequence[Group], hints: Hints) -> Line:
+def _dense(groups: Sequence[LayerState], hints: Hints) -> Line:
     if any(_is_norm(group) for group in groups) and not hints.ordered:
         groups = sorted(groups, key=_numbered)
     linear = [group for group in groups if not _is_norm(group)]
@@ -221,7 +134,7 @@ def _dense(groups: Sequence[Group], hints: Hints) -> Line:
     return tuple(line)
 
 
-def _leaves_room(before: Group | None, norm: Group) -> bool:
+def _leaves_room(before: LayerState | None, norm: LayerState) -> bool:
     """Whether numbers leave room for an activation between a layer and its norm."""
     if before is None:
         return False
@@ -229,7 +142,7 @@ def _leaves_room(before: Group | None, norm: Group) -> bool:
     return bool(one and two and one[1] == two[1] and int(two[2]) - int(one[2]) > 1)
 
 
-def _bias(group: Group, weights: np.ndarray) -> np.ndarray | None:
+def _bias(group: LayerState, weights: np.ndarray) -> np.ndarray | None:
     bias = group.arrays.get("bias")
     if bias is not None and bias.shape != weights.shape[-1:]:
         raise NoChainError(
@@ -243,7 +156,7 @@ def _turned(weights: np.ndarray, convention: Convention) -> np.ndarray:
     return weights.T if convention == "torch" else weights
 
 
-def _convention(groups: Sequence[Group], hints: Hints) -> Convention:
+def _convention(groups: Sequence[LayerState], hints: Hints) -> Convention:
     """How matrices lie: as told, as all shapes allow, or as the names say.
 
     Raises:
@@ -273,8 +186,8 @@ def _convention(groups: Sequence[Group], hints: Hints) -> Convention:
 
 
 def _orders(
-    groups: Sequence[Group], convention: Convention
-) -> Iterator[tuple[Group, ...]]:
+    groups: Sequence[LayerState], convention: Convention
+) -> Iterator[tuple[LayerState, ...]]:
     """The orders in which every layer takes what the one before gives."""
     weights = [_turned(group.weights, convention) for group in groups]
     for matrix, group in zip(weights, groups, strict=True):
@@ -289,13 +202,13 @@ def _orders(
             yield tuple(groups[i] for i in order)
 
 
-def _names(groups: Sequence[Group]) -> tuple[str, ...]:
+def _names(groups: Sequence[LayerState]) -> tuple[str, ...]:
     return tuple(group.name for group in groups)
 
 
 def _in_order(
-    groups: Sequence[Group], weights: Mapping[str, np.ndarray], hints: Hints
-) -> tuple[Group, ...]:
+    groups: Sequence[LayerState], weights: Mapping[str, np.ndarray], hints: Hints
+) -> tuple[LayerState, ...]:
     """The layers from the inputs on.
 
     Raises:
@@ -310,7 +223,9 @@ def _in_order(
             )
         return tuple(by_name[name] for name in hints.order)
     convention: Convention = "keras"
-    turned = [Group(g.name, g.arrays | {"weights": weights[g.name]}) for g in groups]
+    turned = [
+        LayerState(g.name, g.arrays | {"weights": weights[g.name]}) for g in groups
+    ]
     fitting = [*map(_names, itertools.islice(_orders(turned, convention), 2))]
     by_name = {group.name: group for group in groups}
     if not fitting:
@@ -340,7 +255,7 @@ def _numbers(name: str) -> list[tuple[int, str]]:
     return [(int(p), "") if p.isdecimal() else (-1, p) for p in parts]
 
 
-def _convolutional(groups: Sequence[Group], hints: Hints) -> Line:
+def _convolutional(groups: Sequence[LayerState], hints: Hints) -> Line:
     ordered = list(groups)
     if not hints.ordered:
         ordered.sort(key=_numbered)
@@ -376,19 +291,21 @@ def _convolutional(groups: Sequence[Group], hints: Hints) -> Line:
     return tuple(line)
 
 
-def _numbered(group: Group) -> tuple[list[int], bool]:
+def _numbered(group: LayerState) -> tuple[list[int], bool]:
     """By the numbers in the names, each layer before its norm."""
     return [int(n) for n in re.findall(r"\d+", group.name)], _is_norm(group)
 
 
-def _convolution(group: Group, convention: Convention, stride: int = 1) -> Convolution:
+def _convolution(
+    group: LayerState, convention: Convention, stride: int = 1
+) -> Convolution:
     kernel = group.weights
     if convention == "torch":
         kernel = kernel.transpose(2, 3, 1, 0)
     return Convolution(kernel, group.arrays.get("bias"), stride)
 
 
-def _convention_of_kernels(groups: Sequence[Group]) -> Convention:
+def _convention_of_kernels(groups: Sequence[LayerState]) -> Convention:
     torch = all(group.weights.shape[2:] == (3, 3) for group in groups)
     keras = all(group.weights.shape[:2] == (3, 3) for group in groups)
     if torch == keras:
@@ -402,7 +319,7 @@ def _convention_of_kernels(groups: Sequence[Group]) -> Convention:
     return "torch" if torch else "keras"
 
 
-def _pools(convolutions: Sequence[Group], *, normalised: bool) -> tuple[int, ...]:
+def _pools(convolutions: Sequence[LayerState], *, normalised: bool) -> tuple[int, ...]:
     """After which convolutions a gap in the numbers leaves room for a maximum.
 
     Nothing follows the last one: where there are gaps it has a maximum too, as in every
@@ -427,7 +344,7 @@ def _pools(convolutions: Sequence[Group], *, normalised: bool) -> tuple[int, ...
     )
 
 
-def _residual(groups: Sequence[Group]) -> Line:
+def _residual(groups: Sequence[LayerState]) -> Line:
     """The layers of a residual network under the usual names."""
     named = {group.name: group for group in groups}
     used = []

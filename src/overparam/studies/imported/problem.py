@@ -1,13 +1,14 @@
 """The data and the objective that a network of a file is said to be of."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ...data.catalogue import load_data
-from ...data.dataset import Dataset
+from ...data.dataset import Dataset, Split
 from ...data.source import Batch
 from ...data.train_test import TrainTest
 from ...errors import ConfigError
@@ -17,30 +18,52 @@ from ...objectives.objective import Objective
 from .config import Imported
 
 
-def data(config: Imported, stored: Mapping[str, np.ndarray]) -> TrainTest:
-    """The data set as the network takes it: images, or vectors as in its framework.
+@dataclass(frozen=True)
+class Problem:
+    """What a network of a file is said to have been trained on."""
 
-    Raises:
-        ConfigError: If none was named.
-    """
-    del stored
-    dataset = _dataset(config)
+    config: Imported
+    dataset: Dataset
 
-    def part(x: np.ndarray, y: np.ndarray) -> Batch:
-        if config.form == "vectors":
+    @staticmethod
+    def of(config: Imported) -> "Problem":
+        """The data set of a config, its inputs prepared.
+
+        Raises:
+            ConfigError: If none was named.
+        """
+        if config.dataset is None:
+            raise ConfigError(
+                "The import names no data set: import the file again with `--dataset`, "
+                "or give `--dataset` to the analysis."
+            )
+        dataset = load_data(config.dataset)
+        scaled = config.inputs == "scaled"
+        return Problem(config, dataset.scaled() if scaled else dataset.standardised())
+
+    def part(self, split: Split) -> Batch:
+        """A part as the network takes it: images, or vectors as in its framework."""
+        x = split.x
+        if self.config.form == "vectors":
             # PyTorch flattens an image channel by channel.
-            if x.ndim == 4 and config.convention != "keras":
+            if x.ndim == 4 and self.config.convention != "keras":
                 x = x.transpose(0, 3, 1, 2)
             x = x.reshape(len(x), -1)
-        return Batch(jnp.asarray(x, config.precision), jnp.asarray(y))
+        return Batch(jnp.asarray(x, self.config.precision), jnp.asarray(split.y))
 
-    train, test = (part(each.x, each.y) for each in (dataset.train, dataset.test))
+
+def data(config: Imported, stored: Mapping[str, np.ndarray]) -> TrainTest:
+    """The data set as the network takes it."""
+    del stored
+    problem = Problem.of(config)
+    dataset = problem.dataset
+    train, test = problem.part(dataset.train), problem.part(dataset.test)
     return TrainTest(train, test, dataset.n_classes)
 
 
 def objective(config: Imported) -> Objective:
     """The loss that was named, and half the weight decay of every weight."""
-    classes = _dataset(config).n_classes is not None
+    classes = Problem.of(config).dataset.n_classes is not None
     squared = config.loss == "squared" or (config.loss == "auto" and not classes)
     loss = half_squared_error if squared else cross_entropy
     fields = ("weights", "layers", "kernels", "biases", "readout")
@@ -57,13 +80,3 @@ def _squares_of_classes(
 ) -> Float[Array, ""]:
     wanted = one_hot(targets, outputs.shape[1], dtype=outputs.dtype)
     return half_squared_error(outputs, wanted)
-
-
-def _dataset(config: Imported) -> Dataset:
-    if config.dataset is None:
-        raise ConfigError(
-            "The import names no data set: import the file again with `--dataset`, or "
-            "give `--dataset` to the analysis."
-        )
-    dataset = load_data(config.dataset)
-    return dataset.scaled() if config.inputs == "scaled" else dataset.standardised()

@@ -6,8 +6,8 @@ from typing import Any
 import jax
 from jaxtyping import Array
 
-from ..errors import ConfigError
-from .network import Network
+from ...errors import ConfigError
+from ..network import Network
 
 
 @jax.tree_util.register_pytree_with_keys_class

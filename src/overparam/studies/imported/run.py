@@ -1,0 +1,52 @@
+"""What is stored of a network of a file."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...errors import ConfigError
+from ...networks.files.load import Loaded
+from ...networks.layers import parameters
+from ..study import Context, Outcome
+
+
+def run_of(
+    loaded: Loaded, start: Loaded | None, file: str
+) -> Callable[[Any, Context], Outcome]:
+    """What makes the outcome of an import, in the place of a training.
+
+    Args:
+        loaded: What was read.
+        start: The same before training.
+        file: Names of the files, as the summary has them.
+    """
+
+    def run(config: Any, context: Context) -> Outcome:
+        del config, context
+        arrays = parameters(loaded.weights)
+        if start is not None:
+            _check_alike(arrays, parameters(start.weights))
+        return Outcome(
+            status="finished",
+            metrics={},
+            summary={
+                "file": file,
+                "network": type(loaded.weights).__name__,
+                "activation": getattr(loaded.weights, "activation", None),
+                "parameters": sum(int(array.size) for array in arrays.values()),
+            },
+            network=loaded.weights,
+            kept={} if start is None else {0: start.weights},
+            notes=loaded.notes,
+        )
+
+    return run
+
+
+def _check_alike(end: Mapping[str, Any], start: Mapping[str, Any]) -> None:
+    shapes = [{name: a.shape for name, a in arrays.items()} for arrays in (end, start)]
+    if shapes[0] != shapes[1]:
+        differing = next(iter(shapes[0].items() ^ shapes[1].items()))[0]
+        raise ConfigError(
+            f"The start is no start of this network: they differ in the shape of "
+            f"`{differing}`."
+        )
