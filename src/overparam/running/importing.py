@@ -11,11 +11,11 @@ from ..store.find import runs_folder
 from ..store.read import read_run
 from ..studies.imported.config import Imported
 from .execute import Executed, execute
-from .runs import Run
 
 
 if TYPE_CHECKING:
     from ..networks.files.load import Loaded
+    from .runs import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ def import_network(
     runs: Path | str | None = None,
     force: bool = False,
     **options: Any,
-) -> Run:
+) -> "Run":
     """Store the network of a file as a run, or find it where it is stored.
 
     Args:
@@ -91,6 +91,7 @@ def import_network(
         `overparam.import_network("mlp.safetensors", dataset="mnist").analyse("prune")`
     """
     from .front import named_options
+    from .runs import Run
 
     root = runs_folder() if runs is None else Path(runs)
     single = isinstance(files, str | Path)
