@@ -25,6 +25,8 @@ WIDTHS = (64, 128, 256, 256, 512, 512, 512, 512)
 """Filters of the convolutions at width multiplier 1."""
 POOLED = (0, 1, 3, 5, 7)
 """Convolutions after which a 2 x 2 maximum is taken."""
+SMALLEST = 2 ** len(POOLED)
+"""Least height and width of an image of a VGG11."""
 
 
 class VGG(Network):
