@@ -2,6 +2,7 @@ from . import analysis as analysis
 from . import convex as convex
 from . import data as data
 from . import dynamics as dynamics
+from . import estimators as estimators
 from . import limits as limits
 from . import networks as networks
 from . import noise as noise

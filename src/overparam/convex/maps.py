@@ -5,9 +5,13 @@ $u / \sqrt{\|u\|}$ and output weight $\sqrt{\|u\|}$; half the sum of squared wei
 the network is the sum of the norms of the programme.
 """
 
+import dataclasses
+from collections.abc import Sequence
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.linalg import block_diag
 
 from ..errors import ConfigError
 from ..networks.gated import GatedTwoLayer
@@ -40,7 +44,7 @@ def to_network(solution: Solution) -> Network:
     return network_of(solution.program, solution.weights)
 
 
-def network_of(program: Program, z: Weights) -> Network:
+def network_of(program: Program, z: Weights) -> TwoLayer | GatedTwoLayer:
     """The balanced network of any weights of a programme."""
     first = program.n_skip
     neurons, sizes = program.groups.neurons(z)[first:], program.group_norms(z)
@@ -60,6 +64,26 @@ def network_of(program: Program, z: Weights) -> Network:
     return GatedTwoLayer(
         gates=gates, weights=jnp.asarray(weights), readout=column, skip=bool(first)
     )
+
+
+def side_by_side(
+    networks: Sequence[TwoLayer | GatedTwoLayer],
+) -> TwoLayer | GatedTwoLayer:
+    """One network with the outputs of several of one class that have one each.
+
+    Every neuron serves the output that it served.
+    """
+    first, widths = networks[0], [network.weights.shape[1] for network in networks]
+    pairs = list(zip(networks, widths, strict=True))
+    hidden = block_diag(*(np.asarray(one.readout[:width]) for one, width in pairs))
+    linear = np.hstack([np.asarray(one.readout[width:]) for one, width in pairs])
+    names = ["weights", "gates"] if isinstance(first, GatedTwoLayer) else ["weights"]
+    parts = {
+        name: jnp.concatenate([getattr(one, name) for one in networks], axis=1)
+        for name in names
+    }
+    readout = jnp.asarray(np.concatenate([hidden, linear]))
+    return dataclasses.replace(first, readout=readout, **parts)
 
 
 def _lasting(sizes: PerGroup, negligible: float) -> Bool[np.ndarray, " groups"]:

@@ -101,6 +101,36 @@ def sample_gates(
     return gates
 
 
+def cutting_directions(
+    x: Float[np.ndarray, "n d"],
+    n_directions: int,
+    *,
+    biased: bool = False,
+    rng: np.random.Generator,
+) -> Float[np.ndarray, "directions d"]:
+    """Random directions that cut through samples, whatever their units and means.
+
+    Args:
+        x: Inputs, shape `(n, d)`.
+        n_directions: Number of directions.
+        biased: Whether the last column is that of a bias: ones, or what every sample
+            was multiplied with.
+        rng: Generator.
+    """
+    counts(n_directions=n_directions)
+    means = np.zeros(x.shape[1])
+    if biased:
+        constant = x[:, -1:]
+        means[:-1] = constant[:, 0] @ x[:, :-1] / np.sum(constant**2)
+        x = x - constant * means
+    sizes = np.linalg.norm(x, axis=0)
+    directions = rng.standard_normal((n_directions, x.shape[1]))
+    directions *= sizes.max() / np.where(sizes > 0, sizes, sizes.max() or 1)
+    if biased:
+        directions[:, -1] -= directions @ means
+    return directions
+
+
 def all_ones_direction(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"] | None:
     """A direction with $x_k^T u \\ge 1$ for every row that is not zero, or `None`.
 

@@ -13,7 +13,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool
 
-from ...checks import at_least
+from ...checks import at_least, positive
 from ...errors import ConfigError
 from ..programs.program import Program
 from .bounds import dual_sizes, scaled_dual
@@ -59,6 +59,7 @@ def regularisation_path(
     *,
     n_penalties: int = 20,
     smallest: float = 1e-3,
+    largest: float | None = None,
     tolerance: float | None = None,
     warm: bool = True,
 ) -> list[Solution]:
@@ -71,15 +72,17 @@ def regularisation_path(
     Args:
         program: A gated or exact programme.
         n_penalties: Number of grid points.
-        smallest: The last penalty as a fraction of $\beta_{\max}$.
+        smallest: The last penalty as a fraction of the first.
+        largest: The first penalty; `None` takes $\beta_{\max}$.
         tolerance: Relative gap of every solution; `None` as for `solve`.
         warm: Use the solution before; without it every penalty is solved alone.
     """
     at_least(2, n_penalties=n_penalties)
+    positive(largest=largest)
     if not 0 < smallest < 1:
         raise ConfigError(f"`smallest` must be between 0 and 1, got {smallest:g}.")
     warm = warm and without_idle_rows(program) is None
-    top = largest_penalty(program)
+    top = largest_penalty(program) if largest is None else largest
     solutions: list[Solution] = []
     for penalty in np.geomspace(top, smallest * top, n_penalties):
         following = program.with_penalty(float(penalty))

@@ -1,0 +1,6 @@
+"""scikit-learn's interface to exact fits of two-layer networks."""
+
+import lazy_loader
+
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

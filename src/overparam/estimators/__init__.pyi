@@ -1,0 +1,5 @@
+from .convex import ConvexReLUClassifier as ConvexReLUClassifier
+from .convex import ConvexReLURegressor as ConvexReLURegressor
+from .random_features import RandomFeaturesClassifier as RandomFeaturesClassifier
+from .random_features import RandomFeaturesRegressor as RandomFeaturesRegressor
+from .variable_projection import VarProRegressor as VarProRegressor

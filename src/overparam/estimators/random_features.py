@@ -1,0 +1,319 @@
+"""Random features with an exact readout, as scikit-learn's estimators."""
+
+from typing import Any, Literal, Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+from scipy.special import softmax
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    MultiOutputMixin,
+    RegressorMixin,
+    TransformerMixin,
+)
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..checks import counts, one_of, positive
+from ..errors import ConfigError
+from ..keys import purpose_key
+from ..memory import Need, check_memory
+from ..networks.activations import activation
+from ..networks.biased import Biased
+from ..networks.feature_laws import FeatureLaw, random_features
+from ..networks.network import Network
+from ..networks.two_layer import TwoLayer
+from ..readouts.logistic import logistic_readout
+from ..readouts.penalty_path import RidgePath, ridge_path
+from .inputs import (
+    classes_of,
+    column,
+    most_likely,
+    sample_weights,
+    seed_of,
+    signed,
+    warn_unfinished,
+)
+
+
+# What cross-validation chooses from, as fractions of the mean squared norm of features.
+_CANDIDATES = np.geomspace(1e-8, 1, 25)
+
+
+class _RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """What regressor and classifier share: the features, and their network."""
+
+    width: int
+    law: FeatureLaw
+    activation: str
+    penalty: float | None
+    fit_intercept: bool
+    random_state: Any
+
+    @property
+    def network_(self) -> Network:
+        """The fitted network, in the precision that JAX has where it is asked for."""
+        check_is_fitted(self)
+        weights, readout = self._weights, self.coef_
+        if self._biased:
+            # The intercept is the readout of a neuron that is constant.
+            constant = np.eye(len(weights))[:, -1:]
+            weights = np.hstack([weights, constant])
+            one = float(activation(self.activation)(jnp.ones(())))
+            readout = np.vstack([readout, self.intercept_ / one])
+        network = TwoLayer(
+            weights=jnp.asarray(weights),
+            readout=jnp.asarray(readout),
+            activation=self.activation,
+        )
+        return Biased(network) if self._biased else network
+
+    def transform(self, X: Any) -> Float[np.ndarray, "n width"]:
+        """The features of inputs."""
+        check_is_fitted(self)
+        x = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
+        return self._features(x)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self._weights.shape[1]
+
+    def _draw(self, n_inputs: int, n_samples: int) -> None:
+        """Draw the first layer."""
+        counts(width=self.width)
+        positive(penalty=self.penalty)
+        activation(self.activation)
+        width, samples = ("`width`", self.width), ("samples", n_samples)
+        least = ("`width`", min(self.width, n_samples))
+        check_memory(
+            Need("features", (samples, width), 8, 3),
+            Need("weights", (("inputs", n_inputs), width), 8),
+            Need("the products of features", (least, least), 8, 3),
+        )
+        self._biased = bool(self.fit_intercept)
+        key = purpose_key(seed_of(self.random_state), "first layer")
+        with jax.enable_x64(True):
+            drawn = random_features(
+                self.law, n_inputs + self._biased, self.width, dtype="float64", key=key
+            )
+            self._weights = np.asarray(drawn)
+
+    def _features(self, x: Any) -> Float[np.ndarray, "n width"]:
+        """Features of dense or sparse inputs."""
+        d = x.shape[1]
+        inner = np.asarray(x @ self._weights[:d]) + self._weights[d:].sum(axis=0)
+        with jax.enable_x64(True):
+            return np.asarray(activation(self.activation)(jnp.asarray(inner)))
+
+    def _scores(self, X: Any) -> Float[np.ndarray, "n n_outputs"]:
+        return self.transform(X) @ self.coef_ + self.intercept_
+
+    def _fit_ridge(
+        self,
+        features: Float[np.ndarray, "n width"],
+        targets: Float[np.ndarray, "n k"],
+        weights: Float[np.ndarray, " n"],
+    ) -> None:
+        """The readout of least squares, with an intercept that is not penalised."""
+        kept, total = weights > 0, weights.sum()
+        features, targets, weights = features[kept], targets[kept], weights[kept]
+        centre, mean = np.zeros(features.shape[1]), np.zeros(targets.shape[1])
+        if self.fit_intercept:
+            centre, mean = weights @ features / total, weights @ targets / total
+        root = np.sqrt(weights * (len(weights) / total))[:, None]
+        F, Y = root * (features - centre), root * (targets - mean)
+        size = np.sum(F**2) / len(F) or 1.0
+        penalties = _CANDIDATES * size if self.penalty is None else [self.penalty]
+        with jax.enable_x64(True):
+            path = ridge_path(jnp.asarray(F), jnp.asarray(Y), penalties=penalties)
+        best = 0
+        if self.penalty is None:
+            free = total - int(self.fit_intercept)
+            best = int(np.argmin(_cross_validation(path, len(F), free)))
+        self.penalty_ = float(path.penalties[best])
+        self.coef_ = path.readouts[best]
+        self.intercept_ = mean - centre @ self.coef_
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class RandomFeaturesRegressor(MultiOutputMixin, RegressorMixin, _RandomFeatures):
+    r"""Random features $\psi(W^\top x + b)$ with the ridge readout that is optimal.
+
+    The readout minimises $\tfrac1N \|F P + c - Y\|_F^2 + \lambda \|P\|_F^2$ exactly;
+    the intercept c is free. Weights of samples multiply their squared errors, and N is
+    their sum. Inputs may be sparse.
+
+    Args:
+        width: Number of features.
+        law: Law of $W$ and $b$: `truncated` (variance 2 / number of inputs, cut at two
+            standard deviations), `gaussian` (1 / number of inputs) or `unit` (1).
+        activation: Name of $\psi$ (see `overparam.networks.ACTIVATIONS`).
+        penalty: $\lambda > 0$ (N times it is `alpha` of scikit-learn's `Ridge`); `None`
+            takes that of 25 with the least generalised cross-validation score, of 1e-8
+            to 1 times the mean squared norm of the features.
+        fit_intercept: Whether there are biases b and the intercept c.
+        random_state: Seed of the features.
+
+    Attributes:
+        network_: The network as a `Network`, whose outputs are the predictions.
+        penalty_: The penalty, given or chosen.
+        coef_: Readout, shape `(width, n_outputs)`.
+        intercept_: Intercept, shape `(n_outputs,)`.
+
+    Reference: Rahimi, Recht 2007, Random features for large-scale kernel machines;
+    Golub, Heath, Wahba 1979, Generalized cross-validation.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int = 500,
+        law: FeatureLaw = "gaussian",
+        activation: str = "relu",
+        penalty: float | None = None,
+        fit_intercept: bool = True,
+        random_state: Any = None,
+    ) -> None:
+        self.width = width
+        self.law = law
+        self.activation = activation
+        self.penalty = penalty
+        self.fit_intercept = fit_intercept
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Draw the features and solve for the readout."""
+        x, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=np.float64,
+            multi_output=True,
+            y_numeric=True,
+        )
+        self._several = y.ndim == 2
+        weights = sample_weights(sample_weight, x)
+        self._draw(x.shape[1], x.shape[0])
+        self._fit_ridge(self._features(x), column(y.astype(np.float64)), weights)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Outputs of the network, of the shape that the targets had."""
+        found = self._scores(X)
+        return found if self._several else found[:, 0]
+
+
+class RandomFeaturesClassifier(ClassifierMixin, _RandomFeatures):
+    r"""Random features $\psi(W^\top x + b)$ with an exact classifier as readout.
+
+    `logistic` minimises the mean cross-entropy plus $\tfrac\lambda2 \|P\|_F^2$; `ridge`
+    fits labels -1 and 1 (of each class against all others, if there are more than two)
+    as `RandomFeaturesRegressor` does, and has no probabilities.
+
+    Args:
+        width: Number of features.
+        readout: `logistic` or `ridge`.
+        law: Law of $W$ and $b$, as of `RandomFeaturesRegressor`.
+        activation: Name of $\psi$.
+        penalty: $\lambda > 0$; `None` chooses by generalised cross-validation, which
+            is there for `ridge` alone.
+        fit_intercept: Whether there are biases and an intercept.
+        random_state: Seed of the features.
+
+    Attributes:
+        classes_: The classes.
+        network_: The network as a `Network`, whose outputs are the scores: one per
+            class, but for `ridge` with two classes.
+        penalty_: The penalty, given or chosen.
+        coef_: Readout, shape `(width, n_outputs)`.
+        intercept_: Intercept, shape `(n_outputs,)`.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int = 500,
+        readout: Literal["logistic", "ridge"] = "logistic",
+        law: FeatureLaw = "gaussian",
+        activation: str = "relu",
+        penalty: float | None = 1e-3,
+        fit_intercept: bool = True,
+        random_state: Any = None,
+    ) -> None:
+        self.width = width
+        self.readout = readout
+        self.law = law
+        self.activation = activation
+        self.penalty = penalty
+        self.fit_intercept = fit_intercept
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Draw the features and solve for the readout."""
+        x, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64)
+        one_of(["logistic", "ridge"], readout=self.readout)
+        if self.readout == "logistic" and self.penalty is None:
+            raise ConfigError(
+                "readout='logistic' has no generalised cross-validation; give "
+                "`penalty`, choose it by GridSearchCV, or take readout='ridge'."
+            )
+        weights = np.ones(x.shape[0])
+        self.classes_, labels = classes_of(y, weights)
+        self._draw(x.shape[1], x.shape[0])
+        features = self._features(x)
+        if self.readout == "ridge":
+            self._fit_ridge(features, signed(labels, len(self.classes_)), weights)
+            return self
+        with jax.enable_x64(True):
+            fit = logistic_readout(
+                jnp.asarray(features),
+                jnp.asarray(labels),
+                n_classes=len(self.classes_),
+                penalty=float(self.penalty),
+                intercept=self._biased,
+            )
+        if not fit.converged:
+            warn_unfinished(
+                f"a gradient of {float(fit.relative_gradient):.1e} of the first is left"
+            )
+        self.penalty_ = float(self.penalty)
+        self.coef_, self.intercept_ = np.asarray(fit.readout), np.asarray(fit.intercept)
+        return self
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Scores, of shape `(n,)` for two classes and `(n, n_classes)` for more."""
+        scores = self._scores(X)
+        if scores.shape[1] > 2:
+            return scores
+        return scores[:, -1] - scores[:, :-1].sum(axis=1)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The class of the largest score."""
+        return most_likely(self.decision_function(X), self.classes_)
+
+    @available_if(lambda self: self.readout == "logistic")
+    def predict_proba(self, X: Any) -> Float[np.ndarray, "n n_classes"]:
+        """Probabilities of the classes."""
+        return softmax(self._scores(X), axis=1)
+
+
+def _cross_validation(
+    path: RidgePath, n_samples: int, free: float
+) -> Float[np.ndarray, " n"]:
+    """The scores of a path, where samples count by their weights and the intercept too.
+
+    The path counts every row as a sample, and knows no intercept.
+    """
+    left = free - path.degrees_of_freedom
+    counted = (n_samples - path.degrees_of_freedom) / np.where(left > 0, left, np.nan)
+    scores = path.cross_validation * counted**2
+    return np.where(np.isfinite(scores), scores, np.inf)
