@@ -82,7 +82,7 @@ def side_by_side(
         name: jnp.concatenate([getattr(one, name) for one in networks], axis=1)
         for name in names
     }
-    readout = jnp.asarray(np.concatenate([hidden, linear]))
+    readout = jnp.concatenate([jnp.asarray(hidden), jnp.asarray(linear)])
     return dataclasses.replace(first, readout=readout, **parts)
 
 

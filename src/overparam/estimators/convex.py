@@ -2,7 +2,7 @@ r"""Two-layer ReLU networks trained to optimality, as scikit-learn's estimators.
 
 import copy
 from collections.abc import Sequence
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self, cast, get_args
 
 import jax
 import numpy as np
@@ -14,7 +14,7 @@ from sklearn.base import (
     RegressorMixin,
     clone,
 )
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ..checks import counts, one_of, positive
 from ..convex.certificates.certificate import NetworkCertificate, certify_network
@@ -45,11 +45,13 @@ from ..memory import Need, check_memory
 from ..networks.biased import Biased
 from ..networks.files.serialise import from_arrays
 from ..networks.network import Network
+from ..networks.two_layer import TwoLayer
 from .inputs import (
     classes_of,
-    column,
     most_likely,
     outputs,
+    read,
+    read_targets,
     sample_weights,
     seed_of,
     signed,
@@ -79,8 +81,8 @@ class _ConvexReLU(BaseEstimator):
         random_state: Any = None,
     ) -> None:
         self.penalty = penalty
-        self.network = network
-        self.relaxation = relaxation
+        self.network: Architecture = network
+        self.relaxation: Relaxation = relaxation
         self.patterns = patterns
         self.n_patterns = n_patterns
         self.fit_intercept = fit_intercept
@@ -151,7 +153,7 @@ class _ConvexReLU(BaseEstimator):
         with jax.enable_x64(True):
             found = [
                 certify_network(
-                    from_arrays(*part),
+                    cast(TwoLayer, from_arrays(*part)),
                     self._x,
                     y,
                     penalty=self._penalty,
@@ -241,8 +243,8 @@ class _ConvexReLU(BaseEstimator):
         if self.method == "interior-point":
             return solve(program, tolerance=self.tolerance)
         solver = solve_admm if self.method == "admm" else solve_reference
-        options = {} if self.tolerance is None else {"tolerance": self.tolerance}
-        return solver(program, **options)
+        options: dict[str, Any] = {"tolerance": self.tolerance}
+        return solver(program, **(options if self.tolerance else {}))
 
     def _keep(self, solutions: Sequence[Solution]) -> Self:
         """The fitted attributes, from one solution per output."""
@@ -260,7 +262,7 @@ class _ConvexReLU(BaseEstimator):
         self.gap_ = float(relative_gap(self.objective_, self.lower_bound_))
         self.n_iter_ = sum(one.iterations for one in solutions)
         self.status_ = max((one.status for one in solutions), key=_WORSE.index)
-        if self.status_ != "optimal":
+        if self.status_ not in ("optimal", "inaccurate"):
             warn_unfinished(
                 f"its objective is within {self.gap_:.1e} of the optimum over its "
                 "patterns; raise `tolerance`, or scale the inputs"
@@ -269,8 +271,7 @@ class _ConvexReLU(BaseEstimator):
 
     def _outputs(self, X: Any) -> Float[np.ndarray, "n k"]:
         check_is_fitted(self)
-        x = validate_data(self, X, dtype=np.float64, reset=False)
-        return outputs(self._network, x)
+        return outputs(self._network, read(self, X, reset=False))
 
 
 class ConvexReLURegressor(MultiOutputMixin, RegressorMixin, _ConvexReLU):
@@ -326,11 +327,8 @@ class ConvexReLURegressor(MultiOutputMixin, RegressorMixin, _ConvexReLU):
         return found if self._several else found[:, 0]
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
-        x, y = validate_data(
-            self, X, y, dtype=np.float64, multi_output=True, y_numeric=True
-        )
-        self._several = y.ndim == 2
-        return x, column(y.astype(np.float64)), sample_weights(sample_weight, x)
+        x, targets, self._several = read_targets(self, X, y)
+        return x, targets, sample_weights(sample_weight, x)
 
 
 class ConvexReLUClassifier(ClassifierMixin, _ConvexReLU):
@@ -362,7 +360,7 @@ class ConvexReLUClassifier(ClassifierMixin, _ConvexReLU):
         return most_likely(self.decision_function(X), self.classes_)
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
-        x, y = validate_data(self, X, y, dtype=np.float64)
+        x, y = read(self, X, y)
         weights = sample_weights(sample_weight, x)
         self.classes_, labels = classes_of(y, weights)
         return x, signed(labels, len(self.classes_)), weights

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ..errors import ConfigError
 from ..networks.files.serialise import from_arrays, to_arrays
@@ -20,6 +20,21 @@ from ..networks.network import Network
 
 Stored = tuple[dict[str, np.ndarray], dict[str, Any]]
 """A network as arrays of float64 and a description: what is pickled and copied."""
+
+
+def read(estimator: Any, X: Any, y: Any = "no_validation", **options: Any) -> Any:
+    """Inputs in float64, and targets with them, as scikit-learn reads and checks them.
+
+    Raises:
+        ValueError: In scikit-learn's words.
+    """
+    return validate_data(estimator, X, y, dtype=np.float64, **options)
+
+
+def read_targets(estimator: Any, X: Any, y: Any, **options: Any) -> Any:
+    """Inputs and targets that are numbers, a column for each output."""
+    x, y = read(estimator, X, y, multi_output=True, y_numeric=True, **options)
+    return x, y.astype(np.float64).reshape(len(y), -1), y.ndim == 2
 
 
 def seed_of(random_state: Any) -> int:
@@ -74,7 +89,7 @@ def signed(
 ) -> Float[np.ndarray, "n n_outputs"]:
     """Labels 1 and -1: of one output for two classes, else of one per class."""
     if n_classes == 2:
-        return column(2.0 * labels - 1)
+        return 2.0 * labels[:, None] - 1
     return np.where(labels[:, None] == np.arange(n_classes), 1.0, -1.0)
 
 
@@ -92,11 +107,6 @@ def warn_unfinished(what: str) -> None:
     warnings.warn(
         f"The fit is not the optimum: {what}.", ConvergenceWarning, stacklevel=4
     )
-
-
-def column(values: np.ndarray) -> np.ndarray:
-    """A vector as a matrix of one column; a matrix as it is."""
-    return values.reshape(len(values), -1)
 
 
 def stored(network: Network) -> Stored:

@@ -16,14 +16,14 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ..checks import counts, one_of, positive
 from ..errors import ConfigError
 from ..keys import purpose_key
 from ..memory import Need, check_memory
 from ..networks.activations import activation
-from ..networks.biased import Biased
+from ..networks.biased import with_intercept
 from ..networks.feature_laws import FeatureLaw, random_features
 from ..networks.network import Network
 from ..networks.two_layer import TwoLayer
@@ -31,8 +31,9 @@ from ..readouts.logistic import logistic_readout
 from ..readouts.penalty_path import RidgePath, ridge_path
 from .inputs import (
     classes_of,
-    column,
     most_likely,
+    read,
+    read_targets,
     sample_weights,
     seed_of,
     signed,
@@ -58,25 +59,17 @@ class _RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def network_(self) -> Network:
         """The fitted network, in the precision that JAX has where it is asked for."""
         check_is_fitted(self)
-        weights, readout = self._weights, self.coef_
-        if self._biased:
-            # The intercept is the readout of a neuron that is constant.
-            constant = np.eye(len(weights))[:, -1:]
-            weights = np.hstack([weights, constant])
-            one = float(activation(self.activation)(jnp.ones(())))
-            readout = np.vstack([readout, self.intercept_ / one])
         network = TwoLayer(
-            weights=jnp.asarray(weights),
-            readout=jnp.asarray(readout),
+            weights=jnp.asarray(self._weights),
+            readout=jnp.asarray(self.coef_),
             activation=self.activation,
         )
-        return Biased(network) if self._biased else network
+        return with_intercept(network, self.intercept_) if self._biased else network
 
     def transform(self, X: Any) -> Float[np.ndarray, "n width"]:
         """The features of inputs."""
         check_is_fitted(self)
-        x = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
-        return self._features(x)
+        return self._features(read(self, X, accept_sparse="csr", reset=False))
 
     @property
     def _n_features_out(self) -> int:
@@ -127,7 +120,9 @@ class _RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         root = np.sqrt(weights * (len(weights) / total))[:, None]
         F, Y = root * (features - centre), root * (targets - mean)
         size = np.sum(F**2) / len(F) or 1.0
-        penalties = _CANDIDATES * size if self.penalty is None else [self.penalty]
+        penalties: list[Any] = [self.penalty]
+        if self.penalty is None:
+            penalties = (_CANDIDATES * size).tolist()
         with jax.enable_x64(True):
             path = ridge_path(jnp.asarray(F), jnp.asarray(Y), penalties=penalties)
         best = 0
@@ -191,19 +186,10 @@ class RandomFeaturesRegressor(MultiOutputMixin, RegressorMixin, _RandomFeatures)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Draw the features and solve for the readout."""
-        x, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=np.float64,
-            multi_output=True,
-            y_numeric=True,
-        )
-        self._several = y.ndim == 2
+        x, targets, self._several = read_targets(self, X, y, accept_sparse="csr")
         weights = sample_weights(sample_weight, x)
         self._draw(x.shape[1], x.shape[0])
-        self._fit_ridge(self._features(x), column(y.astype(np.float64)), weights)
+        self._fit_ridge(self._features(x), targets, weights)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -259,9 +245,10 @@ class RandomFeaturesClassifier(ClassifierMixin, _RandomFeatures):
 
     def fit(self, X: Any, y: Any) -> Self:
         """Draw the features and solve for the readout."""
-        x, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64)
+        x, y = read(self, X, y, accept_sparse="csr")
         one_of(["logistic", "ridge"], readout=self.readout)
-        if self.readout == "logistic" and self.penalty is None:
+        penalty = self.penalty
+        if self.readout == "logistic" and penalty is None:
             raise ConfigError(
                 "readout='logistic' has no generalised cross-validation; give "
                 "`penalty`, choose it by GridSearchCV, or take readout='ridge'."
@@ -270,7 +257,7 @@ class RandomFeaturesClassifier(ClassifierMixin, _RandomFeatures):
         self.classes_, labels = classes_of(y, weights)
         self._draw(x.shape[1], x.shape[0])
         features = self._features(x)
-        if self.readout == "ridge":
+        if self.readout == "ridge" or penalty is None:
             self._fit_ridge(features, signed(labels, len(self.classes_)), weights)
             return self
         with jax.enable_x64(True):
@@ -278,14 +265,14 @@ class RandomFeaturesClassifier(ClassifierMixin, _RandomFeatures):
                 jnp.asarray(features),
                 jnp.asarray(labels),
                 n_classes=len(self.classes_),
-                penalty=float(self.penalty),
+                penalty=float(penalty),
                 intercept=self._biased,
             )
         if not fit.converged:
             warn_unfinished(
                 f"a gradient of {float(fit.relative_gradient):.1e} of the first is left"
             )
-        self.penalty_ = float(self.penalty)
+        self.penalty_ = float(penalty)
         self.coef_, self.intercept_ = np.asarray(fit.readout), np.asarray(fit.intercept)
         return self
 

@@ -1,12 +1,13 @@
 """Networks trained by variable projection, as a scikit-learn estimator."""
 
+import dataclasses
 from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ..checks import counts, positive
 from ..convex.programs.program import with_bias
@@ -16,14 +17,14 @@ from ..dynamics.varpro import VarPro
 from ..keys import purpose_key
 from ..memory import Need, check_memory
 from ..networks.activations import activation
-from ..networks.biased import Biased
+from ..networks.biased import with_intercept
 from ..networks.files.serialise import from_arrays
 from ..networks.initialise import two_layer
 from ..networks.network import Network
 from ..networks.two_layer import TwoLayer
 from ..training.plan import Plan, Training
 from ..training.single import train
-from .inputs import column, outputs, seed_of, stored, warn_unfinished
+from .inputs import outputs, read, read_targets, seed_of, stored, warn_unfinished
 
 
 class VarProRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -78,11 +79,8 @@ class VarProRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train on inputs `(n, d)` and targets `(n,)` or `(n, k)`."""
-        x, y = validate_data(
-            self, X, y, dtype=np.float64, multi_output=True, y_numeric=True
-        )
+        x, y, self._several = read_targets(self, X, y)
         self._check(*x.shape)
-        self._several, y = y.ndim == 2, column(y.astype(np.float64))
         mean = y.mean(axis=0) if self.fit_intercept else np.zeros(y.shape[1])
         sizes = np.sqrt(np.mean((y - mean) ** 2, axis=0))
         sizes = np.where(sizes > 0, sizes, 1)
@@ -91,14 +89,16 @@ class VarProRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             targets = jnp.asarray((y - mean) / sizes)
             network = self._train(inputs, targets)
             readout = network.readout * jnp.asarray(sizes)[None]
-            self._network = stored(self._with_intercept(network, readout, mean))
+            network = dataclasses.replace(network, readout=readout)
+            if self.fit_intercept:
+                network = with_intercept(network, mean)
+            self._network = stored(network)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """Outputs of the network, of the shape that the targets had."""
         check_is_fitted(self)
-        x = validate_data(self, X, dtype=np.float64, reset=False)
-        found = outputs(self._network, x)
+        found = outputs(self._network, read(self, X, reset=False))
         return found if self._several else found[:, 0]
 
     def _check(self, n: int, d: int) -> None:
@@ -144,22 +144,3 @@ class VarProRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         trained = dynamics.project(trajectory.network, Batch(x, y))
         assert isinstance(trained, TwoLayer)  # Dynamics keep the class.
         return trained
-
-    def _with_intercept(
-        self, network: TwoLayer, readout: jax.Array, mean: np.ndarray
-    ) -> Network:
-        """The network in the units of the targets, with their mean as an intercept."""
-        if not self.fit_intercept:
-            return TwoLayer(network.weights, readout, self.activation, network.scale)
-        d = len(network.weights)
-        constant = jnp.zeros((d, 1)).at[-1].set(1)
-        one = activation(self.activation)(jnp.ones(()))
-        last = jnp.asarray(mean)[None] / (one * network.scale)
-        return Biased(
-            TwoLayer(
-                jnp.concatenate([network.weights, constant], axis=1),
-                jnp.concatenate([readout, last]),
-                self.activation,
-                network.scale,
-            )
-        )

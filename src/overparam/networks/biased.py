@@ -1,8 +1,12 @@
 """A network with biases: one of its inputs is always one."""
 
+import dataclasses
+
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
+from .activations import activation
 from .gated import GatedTwoLayer
 from .network import Network
 from .two_layer import TwoLayer
@@ -20,13 +24,18 @@ class Biased(Network):
 
     inner: TwoLayer | GatedTwoLayer
 
+    def __init__(self, inner: TwoLayer | GatedTwoLayer) -> None:
+        self.inner = inner
+
     @property
-    def readout(self) -> Float[Array, "n_features n_outputs"]:
+    def readout(  # pyright: ignore[reportIncompatibleVariableOverride]
+        self,
+    ) -> Float[Array, "n_features n_outputs"]:
         """The readout of the network inside."""
         return self.inner.readout
 
     @property
-    def scale(self) -> float:
+    def scale(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The output scale of the network inside."""
         return self.inner.scale
 
@@ -35,3 +44,22 @@ class Biased(Network):
         return self.inner.features(
             jnp.concatenate([flat, jnp.ones_like(flat[:, :1])], axis=1)
         )
+
+
+def with_intercept(
+    network: TwoLayer, intercept: Float[Array, " n_outputs"] | np.ndarray
+) -> Biased:
+    """A network of inputs with a last one, and an intercept of its outputs.
+
+    The intercept is the readout of one more neuron, which is constant.
+    """
+    constant = jnp.zeros_like(network.weights[:, :1]).at[-1].set(1)
+    value = activation(network.activation)(jnp.ones_like(network.weights[0, 0]))
+    last = jnp.asarray(intercept, network.readout.dtype) / (value * network.scale)
+    return Biased(
+        dataclasses.replace(
+            network,
+            weights=jnp.concatenate([network.weights, constant], axis=1),
+            readout=jnp.concatenate([network.readout, last[None]]),
+        )
+    )

@@ -1,0 +1,199 @@
+"""Convex estimators against CVXPY, their certificates, and what they refuse."""
+
+import functools
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+
+from overparam.convex import enumerate_patterns, network_objective, solve, with_bias
+from overparam.errors import ConfigError
+from overparam.estimators import ConvexReLUClassifier, ConvexReLURegressor
+from overparam.networks import two_layer_view
+
+
+N, D = 18, 2
+
+
+def data(seed=0, n=N, d=D):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, d)) + 1
+    return x, np.maximum(x[:, 0] - 1, 0) + 0.1 * rng.normal(size=n)
+
+
+def by_cvxpy(x, y, masks, penalty, *, skip=False):
+    """The optimum of the exact programme, written down as in the paper."""
+    cp = pytest.importorskip("cvxpy")
+    signs = 2.0 * masks - 1
+    u, v = cp.Variable((len(masks), x.shape[1])), cp.Variable((len(masks), x.shape[1]))
+    linear = cp.Variable(x.shape[1])
+    outputs = cp.sum(cp.multiply(masks.T * 1.0, x @ (u - v).T), axis=1)
+    paid = cp.sum(cp.norm(u, axis=1)) + cp.sum(cp.norm(v, axis=1))
+    if skip:
+        outputs, paid = outputs + x @ linear, paid + cp.norm(linear)
+    cones = [cp.multiply(signs, w @ x.T) >= 0 for w in (u, v)]
+    loss = 0.5 * cp.sum_squares(outputs - y)
+    return cp.Problem(cp.Minimize(loss + penalty * paid), cones).solve("CLARABEL")
+
+
+@pytest.mark.parametrize("network", ["plain", "skip"])
+def test_all_patterns_give_the_global_optimum(network):
+    x, y = data()
+    model = ConvexReLURegressor(penalty=0.3, network=network, patterns="enumerated")
+    model.fit(x, y)
+    inputs = with_bias(x)
+    masks = enumerate_patterns(inputs).masks
+    value = by_cvxpy(inputs, y, masks, 0.3, skip=network == "skip")
+    # Both are within 1e-6 of the optimum, Clarabel by its default accuracy 1e-8.
+    assert_allclose(model.objective_, value, rtol=2e-6)
+    assert model.lower_bound_ <= value * (1 + 1e-7)
+    assert model.status_ == "optimal"
+    certificate = model.certificate()
+    assert certificate.tier == "certified"
+    assert_allclose(certificate.objective, model.objective_, rtol=1e-6)
+
+
+def test_the_objective_is_that_of_the_network():
+    x, y = data()
+    model = ConvexReLURegressor(penalty=0.3, n_patterns=6, random_state=1).fit(x, y)
+    network = two_layer_view(model.network_).plain()
+    assert_allclose(
+        network_objective(network, with_bias(x), y, penalty=0.3),
+        model.objective_,
+        rtol=1e-9,
+    )
+    assert model.lower_bound_ <= model.objective_
+    assert model.gap_ <= 1e-6
+    assert network.weights.shape[1] == model.n_neurons_
+
+
+@pytest.mark.parametrize("patterns", ["trained", "sampled", "column-generation"])
+def test_some_patterns_cost_more_than_all_and_are_never_called_certified(patterns):
+    x, y = data(n=40, d=12)
+    options = {"penalty": 0.3, "n_patterns": 5, "random_state": 0}
+    model = ConvexReLURegressor(patterns=patterns, **options).fit(x, y)
+    assert model.status_ == "optimal"
+    certificate = model.certificate()
+    assert certificate.tier == "certified-loose"
+    assert certificate.lower <= model.objective_
+    if patterns != "sampled":
+        sampled = ConvexReLURegressor(patterns="sampled", **options).fit(x, y)
+        assert model.objective_ < sampled.objective_
+
+
+def test_training_never_beats_the_programme_over_its_patterns():
+    """The descent ends at a network of these patterns, which the programme holds."""
+    x, y = data(seed=3, n=60, d=4)
+    few = ConvexReLURegressor(penalty=0.5, n_patterns=3, random_state=0).fit(x, y)
+    more = ConvexReLURegressor(penalty=0.5, n_patterns=12, random_state=0).fit(x, y)
+    best = ConvexReLURegressor(
+        penalty=0.5, patterns="column-generation", n_patterns=40, random_state=0
+    ).fit(x, y)
+    assert best.objective_ * 0.98 < more.objective_ < few.objective_ * 1.02
+
+
+@pytest.mark.parametrize("relaxation", ["exact", "gated"])
+def test_several_outputs_are_several_problems(relaxation):
+    x, y = data()
+    both = np.stack([y, -2 * y + 1], axis=1)
+    options = {"penalty": 0.2, "patterns": "enumerated", "relaxation": relaxation}
+    together = ConvexReLURegressor(**options).fit(x, both)
+    alone = [ConvexReLURegressor(**options).fit(x, column) for column in both.T]
+    assert_allclose(
+        together.predict(x), np.stack([m.predict(x) for m in alone], axis=1), atol=1e-9
+    )
+    assert_allclose(together.objective_, sum(m.objective_ for m in alone), rtol=1e-12)
+    assert together.n_neurons_ == sum(m.n_neurons_ for m in alone)
+    if relaxation == "exact":
+        assert together.certificate().tier == "certified"
+
+
+def test_classes_are_labels_of_one_and_minus_one():
+    x, y = data(n=16)
+    names = np.array(["low", "mid", "up"])[np.digitize(y, [0.1, 0.8])]
+    options = {"penalty": 0.1, "patterns": "enumerated"}
+    model = ConvexReLUClassifier(**options).fit(x, names)
+    signs = np.where(names[:, None] == model.classes_, 1.0, -1.0)
+    regressor = ConvexReLURegressor(**options).fit(x, signs)
+    assert_allclose(model.decision_function(x), regressor.predict(x), atol=1e-9)
+    assert model.score(x, names) > 0.9
+    two = ConvexReLUClassifier(**options).fit(x, names == "up")
+    up = ConvexReLURegressor(**options).fit(x, np.where(names == "up", 1.0, -1.0))
+    assert_allclose(two.decision_function(x), up.predict(x), atol=1e-9)
+    assert two.predict(x).dtype == bool
+
+
+@pytest.mark.parametrize("network", ["plain", "skip", "normalised"])
+def test_a_weight_is_a_repetition(network):
+    x, y = data()
+    weights = np.arange(N) % 3
+    options = {"network": network, "penalty": 0.3, "patterns": "enumerated"}
+    weighted = ConvexReLURegressor(**options).fit(x, y, sample_weight=weights)
+    rows = np.repeat(np.arange(N), weights)
+    repeated = ConvexReLURegressor(**options).fit(x[rows], y[rows])
+    # Both objectives are within their gap of one optimum.
+    assert_allclose(weighted.objective_, repeated.objective_, rtol=2e-6)
+
+
+def test_the_path_goes_from_no_neuron_to_the_fit_of_its_last_penalty():
+    x, y = data()
+    model = ConvexReLURegressor(patterns="enumerated")
+    path = model.path(x, y, n_penalties=4, smallest=1e-2)
+    assert not path[0].predict(x).any()
+    errors = [np.sum((one.predict(x) - y) ** 2) for one in path]
+    assert errors == sorted(errors, reverse=True)
+    last = path[-1]
+    alone = ConvexReLURegressor(penalty=last.penalty, patterns="enumerated").fit(x, y)
+    assert_allclose(last.objective_, alone.objective_, rtol=2e-6)
+    with pytest.raises(NotFittedError):
+        model.predict(x)
+
+
+REFUSED = {
+    "penalty": (-1.0, "`penalty` must be a positive finite number, got -1.0"),
+    "n_patterns": (0, "`n_patterns` must be at least 1, got 0"),
+    "network": ("deep", "`network` must be one of plain, skip, normalised"),
+    "relaxation": ("none", "`relaxation` must be one of exact, gated"),
+    "patterns": ("all", "`patterns` must be one of trained, sampled"),
+    "method": ("global", "`method` must be one of interior-point, admm, reference"),
+    "random_state": ("none", "cannot be used to seed"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_bad_parameters_are_refused_in_a_sentence(name):
+    value, sentence = REFUSED[name]
+    with pytest.raises(ValueError, match=sentence):
+        ConvexReLURegressor(**{name: value}).fit(*data())
+
+
+def test_bad_data_are_refused_in_a_sentence():
+    x, y = data()
+    model = ConvexReLURegressor()
+    with pytest.raises(ValueError, match="contains NaN"):
+        model.fit(np.where(x > 1, np.nan, x), y)
+    with pytest.raises(ValueError, match="could not convert string"):
+        model.fit([["a", "b"]] * N, y)
+    with pytest.raises(ConfigError, match="got one class alone: 1"):
+        ConvexReLUClassifier().fit(x, np.ones(N, int))
+    with pytest.raises(ConfigError, match="`sample_weight` must be at least zero"):
+        model.fit(x, y, sample_weight=-np.ones(N))
+    with pytest.raises(ConfigError, match=r"lower .n_patterns."):
+        ConvexReLURegressor(n_patterns=10**12).fit(x, y)
+    with pytest.raises(ConfigError, match="a gated fit is no ReLU network"):
+        ConvexReLURegressor(relaxation="gated").fit(x, y).certificate()
+    with pytest.raises(ConfigError, match="needs method='interior-point'"):
+        ConvexReLURegressor(patterns="column-generation", method="admm").fit(x, y)
+
+
+def test_what_is_not_solved_says_so(monkeypatch):
+    x, y = data()
+    exact = ConvexReLURegressor(penalty=1e-3, tolerance=1e-300, random_state=0)
+    assert exact.fit(x, y).status_ == "inaccurate"
+    one_step = functools.partial(solve, max_iterations=1)
+    monkeypatch.setattr("overparam.estimators.convex.solve", one_step)
+    with pytest.warns(ConvergenceWarning, match="not the optimum"):
+        early = ConvexReLURegressor(random_state=0).fit(x, y)
+    assert early.status_ == "max_iterations"
+    assert early.lower_bound_ <= exact.set_params(penalty=1.0).fit(x, y).objective_
