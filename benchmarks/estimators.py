@@ -47,6 +47,7 @@ REGRESSORS = {
     "RandomFeaturesRegressor()": RandomFeaturesRegressor(**SEED),
     "VarProRegressor()": VarProRegressor(**SEED),
     "MLPRegressor()": MLPRegressor(**SEED),
+    "MLPRegressor(max_iter=2000)": MLPRegressor(max_iter=2000, **SEED),
     "RBFSampler(gamma=0.1, n_components=500), Ridge()": make_pipeline(
         RBFSampler(gamma=0.1, n_components=500, **SEED), Ridge()
     ),
