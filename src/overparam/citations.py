@@ -62,3 +62,8 @@ CITATIONS: Mapping[str, str] = MappingProxyType(
 }""",
     }
 )
+
+
+def citations(key: str) -> list[str]:
+    """What is cited by a key, or by BibTeX itself; nothing by nothing."""
+    return [CITATIONS.get(key, key)] if key else []

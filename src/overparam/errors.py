@@ -27,6 +27,10 @@ class StoreError(OverparamError):
     """A stored run cannot be read or written."""
 
 
+class PluginWarning(UserWarning):
+    """Something of an installed package cannot be used and is left out."""
+
+
 class Interrupted(KeyboardInterrupt):
     """A run was asked to stop; what it needs to go on is in its checkpoint.
 

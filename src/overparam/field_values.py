@@ -86,6 +86,40 @@ def converted(value: Any, kind: Any, *, name: str) -> Any:
         raise ConfigError(message) from None
 
 
+def check_kinds(config: Any) -> None:
+    """The fields of a dataclass are of types that the command line reads.
+
+    Raises:
+        ConfigError: If it is none, can be changed, or a field is of another type.
+    """
+    if not (isinstance(config, type) and dataclasses.is_dataclass(config)):
+        raise ConfigError(f"A config must be a dataclass, got {written(config)}.")
+    if not config.__dataclass_params__.frozen:
+        raise ConfigError(
+            f"`{config.__name__}` must be frozen: write @dataclass(frozen=True, "
+            "kw_only=True)."
+        )
+    for name, kind in _kinds(config).items():
+        if not _is_read(kind):
+            told = getattr(kind, "__name__", str(kind))
+            raise ConfigError(
+                f"The field `{name}` of `{config.__name__}` is of the type {told}, "
+                "which no command line can give: use int, float, bool, str, Path, "
+                "Literal, a tuple of one of these, or `| None`."
+            )
+
+
+def _is_read(kind: Any) -> bool:
+    items = [k for k in typing.get_args(kind) if k is not Ellipsis]
+    if typing.get_origin(kind) is typing.Literal:
+        return all(isinstance(choice, str | int | float) for choice in items)
+    if typing.get_origin(kind) in (tuple, list) and items:
+        return all(map(_is_read, items))
+    if len(alternatives := _alternatives(kind)) > 1 or alternatives != [kind]:
+        return all(map(_is_read, alternatives))
+    return kind in (int, float, bool, str, Path)
+
+
 def typed(config: Any) -> None:
     """Every field of a config holds what its annotation says; called when it is made.
 

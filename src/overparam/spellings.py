@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from .catalogue import STUDIES, load
+from .catalogue import STUDIES
 from .errors import ConfigError
 
 
@@ -53,12 +53,10 @@ def first_spellings(config: type[Any]) -> Spellings:
     )
 
 
-@functools.cache
 def spellings_of_study(study: str) -> Spellings:
     """The same of the config of a study; of an unknown one none are known."""
-    if study not in STUDIES:
-        return MappingProxyType({})
-    return first_spellings(load(STUDIES[study]).config_class())
+    entry = STUDIES.get(study)
+    return first_spellings(entry.config_class()) if entry else MappingProxyType({})
 
 
 def as_stored(fields: Mapping[str, Any], firsts: Spellings) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..catalogue import load
-from ..errors import OverparamError
+from ..by_name import load
+from ..checks import written
+from ..errors import ConfigError, OverparamError
+from ..field_values import check_kinds
 
 
 if TYPE_CHECKING:
@@ -84,3 +86,21 @@ class Analysis:
     def check(self) -> Callable[..., None]:
         """The function `check(subject, options)`."""
         return load(f"{self.code}:check")
+
+
+def adopt(name: str, value: Any) -> Analysis:
+    """An analysis of one's own.
+
+    Raises:
+        ConfigError: If it is none, or its options are none of the command line.
+    """
+    if not isinstance(value, Analysis):
+        message = f"The analysis `{name}` must be an `Analysis`, got {written(value)}."
+        raise ConfigError(message)
+    if value.name != name:
+        raise ConfigError(
+            f"The analysis `{name}` calls itself {written(value.name)}: give it one "
+            "name."
+        )
+    check_kinds(value.options)
+    return value

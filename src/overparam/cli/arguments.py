@@ -5,7 +5,7 @@ import dataclasses
 import inspect
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -97,7 +97,7 @@ def _default(kind: type[Any]) -> Any:
     return dataclasses.field(default_factory=getattr(kind, "default", kind))
 
 
-def take_name(argv: Sequence[str], *, what: str, choices: Sequence[str]) -> str:
+def take_name(argv: Sequence[str], *, what: str, choices: Collection[str]) -> str:
     """The first word of `argv`, which must be one of `choices`."""
     if not argv or argv[0].startswith("-"):
         raise ConfigError(f"Name a {what} first: one of {', '.join(choices)}.")

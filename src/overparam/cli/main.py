@@ -1,13 +1,17 @@
 """The command line: finds the verb, and turns errors into a sentence and a code."""
 
+import contextlib
 import importlib
 import sys
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
-from ..errors import ConfigError, Interrupted, OverparamError
+from ..errors import ConfigError, Interrupted, OverparamError, PluginWarning
 from ..field_values import unknown
 from ..last_resort import brief, last_words
+from ..plugins import load_environment, load_file
 from .streams import NOBODY_READS, flush_output, give_output_up, is_of_a_stream
 
 
@@ -28,6 +32,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "export": "runs for TensorBoard, MLflow, W&B; a network for PyTorch, ONNX",
         "data": "list, fetch and verify data sets",
         "doctor": "versions, devices, threads, data found",
+        "new": "a package for a study of your own: overparam new study NAME",
         "cite": "BibTeX of a study's source and of overparam",
         "completion": "completion script for bash, zsh or fish",
     }
@@ -43,7 +48,8 @@ Examples:
   overparam run planted --width 240
   overparam reproduce planted-learning-rate --scale laptop
 
-`overparam VERB --help` tells the options of a verb."""
+`overparam VERB --help` tells the options of a verb. `--with FILE.py`, anywhere, loads a
+file of your own first: studies, analyses, activations, networks, data."""
 
 
 def run_command(argv: Sequence[str]) -> int:
@@ -55,7 +61,8 @@ def run_command(argv: Sequence[str]) -> int:
         143 terminated.
     """
     try:
-        code = _run(argv)
+        with _plugin_warnings_in_lines():
+            code = _run(argv)
         flush_output()
         return code
     except OverparamError as error:
@@ -78,6 +85,7 @@ def run_command(argv: Sequence[str]) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
+    argv, files = _without_files(argv)
     if not argv or argv[0] in ("-h", "--help"):
         print(usage())
         return 0 if argv else 2
@@ -89,11 +97,47 @@ def _run(argv: Sequence[str]) -> int:
     verb, arguments = argv[0], list(argv[1:])
     if verb not in VERBS:
         raise ConfigError(unknown(verb, VERBS, what="verb"))
+    load_environment()
+    for file in files:
+        load_file(file)
     module = importlib.import_module(f".verbs.{verb}", __package__)
     try:
         return module.main(arguments)
     except SystemExit as stop:  # Help was printed.
         return stop.code if isinstance(stop.code, int) else 0
+
+
+def _without_files(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The line without `--with FILE.py`, and the files."""
+    words, files, rest = [], [], list(argv)
+    while rest:
+        word = rest.pop(0)
+        flag, equals, file = word.partition("=")
+        if word == "--":
+            return [*words, word, *rest], files
+        if flag != "--with":
+            words.append(word)
+        elif equals or rest:
+            files.append(file if equals else rest.pop(0))
+        else:
+            raise ConfigError("`--with` needs a value: a Python file.")
+    return words, files
+
+
+@contextlib.contextmanager
+def _plugin_warnings_in_lines() -> Iterator[None]:
+    """What cannot be loaded is a line for a person, like an error."""
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+            if issubclass(category, PluginWarning):
+                _say(str(message))
+            else:
+                others(message, category, *place)
+
+        warnings.showwarning = show
+        yield
 
 
 def _of_the_system(error: OSError) -> str | None:
@@ -117,14 +161,18 @@ def usage() -> str:
 
 
 def _complain(sentence: str, code: int, *, more: str = "") -> int:
-    # A name may hold anything, line ends and the commands of a terminal too.
-    shown = "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in sentence
-    )
-    print(f"overparam: {shown}", file=sys.stderr)
+    _say(sentence)
     print(more, file=sys.stderr, end="")
     try:
         flush_output()
     except OSError:
         give_output_up()
     return code
+
+
+def _say(sentence: str) -> None:
+    # A name may hold anything, line ends and the commands of a terminal too.
+    shown = "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in sentence
+    )
+    print(f"overparam: {shown}", file=sys.stderr)

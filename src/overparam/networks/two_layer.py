@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..errors import ConfigError
-from .activations import HOMOGENEOUS, activation
+from .activations import activation, traits
 from .network import Network
 from .product import product
 
@@ -99,7 +99,7 @@ def check_homogeneous(network: Network, what: str) -> TwoLayer:
             f"`{what}` needs a `TwoLayer` network without skip connection, got "
             f"{type(network).__name__}."
         )
-    if network.activation not in HOMOGENEOUS:
+    if not traits(network.activation).homogeneous:
         raise ConfigError(
             f"`{what}` needs a positively homogeneous activation (relu, leaky-relu), "
             f"got {network.activation}."

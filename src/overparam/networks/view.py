@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..errors import ConfigError
-from .activations import HOMOGENEOUS, activation
+from .activations import activation, traits
 from .biased import Biased
 from .deep import MLP, has_output_bias
 from .network import Network
@@ -82,7 +82,7 @@ class TwoLayerView(eqx.Module):
     @property
     def homogeneous(self) -> bool:
         """Whether neurons may shift weight between their layers."""
-        return self.activation in HOMOGENEOUS
+        return traits(self.activation).homogeneous
 
     @property
     def alone(self) -> "TwoLayerView":

@@ -1,11 +1,10 @@
 """The reproductions by name; a module is imported when its reproduction is run."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..catalogue import load
+from ..by_name import Catalogue, load
+from ..checks import written
 from ..errors import ConfigError
 from ..field_values import unknown
 
@@ -19,14 +18,17 @@ class Listed:
     """A reproduction in the list: its title, and where it is."""
 
     title: str
-    reference: str
+    made: "str | Reproduction"
+    """`module:name` of it, or itself."""
 
     def reproduction(self) -> "Reproduction":
         """The reproduction itself."""
-        return load(self.reference)
+        return load(self.made) if isinstance(self.made, str) else self.made
 
 
-REPRODUCTIONS: Mapping[str, Listed] = MappingProxyType(
+REPRODUCTIONS: Catalogue[Listed] = Catalogue(
+    "reproduction",
+    "reproductions",
     {
         "planted-learning-rate": Listed(
             "Four learning rates on a planted teacher (exercise, part c)",
@@ -124,8 +126,24 @@ REPRODUCTIONS: Mapping[str, Listed] = MappingProxyType(
             "Gradient training against the optimum (Wang et al., Figure 8)",
             "overparam.reproductions.recovery.training:REPRODUCTION",
         ),
-    }
+    },
+    adopt="overparam.reproductions.registry:adopt",
 )
+
+
+def adopt(name: str, value: Any) -> Listed:
+    """A reproduction of one's own.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    from .reproduction import Reproduction
+
+    if not isinstance(value, Reproduction):
+        raise ConfigError(
+            f"The reproduction `{name}` must be a `Reproduction`, got {written(value)}."
+        )
+    return Listed(value.title, value)
 
 
 def reproduction(name: str) -> "Reproduction":

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import polars as pl
-from matplotlib.figure import Figure
 
-from ..store.read import StoredRun
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.figure import Figure
+
+    from ..store.read import StoredRun
 
 
 Scale = Literal["smoke", "laptop", "paper"]
@@ -33,11 +35,11 @@ class Results:
     """The stored runs of a reproduction's grid."""
 
     scale: Scale
-    runs: pl.DataFrame
+    runs: "pl.DataFrame"
     """One row per run: config fields, status, summary."""
-    records: pl.DataFrame
+    records: "pl.DataFrame"
     """One row per record: config fields, status, and the columns of the metrics."""
-    stored: Sequence[StoredRun]
+    stored: "Sequence[StoredRun]"
     """The runs themselves, for arrays and networks; in the order of `runs`."""
 
 
@@ -53,9 +55,9 @@ class Reproduction:
     """Name of the study whose runs it needs."""
     grid: Callable[[Scale], Sequence[Mapping[str, Any]]]
     """Configs (fields that differ from the defaults) at each scale."""
-    figures: Callable[[Results], Mapping[str, Figure]]
+    figures: "Callable[[Results], Mapping[str, Figure]]"
     """Figures by file name, without suffix."""
-    tables: Callable[[Results], Mapping[str, pl.DataFrame]]
+    tables: "Callable[[Results], Mapping[str, pl.DataFrame]]"
     """Tables by file name, without suffix."""
     claims: Callable[[Results], Sequence[Claim]]
     """What holds and what does not."""

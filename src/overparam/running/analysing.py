@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis.catalogue import ANALYSES, analysis
 from ..analysis.declaration import Analysis, Findings
-from ..catalogue import load
+from ..by_name import load
 from ..errors import ConfigError, StoreError
 from ..store.files import write_sealed
 from ..store.identity import id_of
@@ -113,6 +113,8 @@ def keep_findings(
         "options": plain(_settled(options)),
         "runs": [run.reference for run in stored],
     }
+    if (origin := ANALYSES.origin(name)) is not None:
+        question["plugins"] = [plain(origin)]
     folder = root / "analyses" / name / _label(stored, question)
     said = {"summary": findings.summary, "notes": list(findings.notes)}
     write_sealed(folder / "analysis.json", {**question, **said})

@@ -52,7 +52,9 @@ def draw_records(
                 f"`{name}` has no positive value: draw it without a logarithmic axis."
             )
     runs = drawn.unique("path", maintain_order=True)
-    configs = {encodable(str(run.path)): run.config for run in gathered.runs}
+    configs = {
+        encodable(str(run.path)): run.config | run.made_by for run in gathered.runs
+    }
     colours = runs.select(by).rows() if by else [None] * len(runs)
     if differing := unlike([configs[path] for path in runs["path"]], colours):
         raise ConfigError(_no_median(differing))

@@ -50,10 +50,7 @@ def execute(
     Raises:
         OverparamError: Whatever the study raised; it is stored with the run.
     """
-    kind = type(config)
-    with open_run(
-        root, name, dataclasses.asdict(config), registry.defaults(kind), force=force
-    ) as folder:
+    with _opened(root, name, config, force=force) as folder:
         if folder.finished:
             stored = read_run(folder.path)
             stored.check_data(data_at_hand(config))
@@ -80,15 +77,19 @@ def work(
     config: Mapping[str, Any],
     root: str,
     batch: Sequence[Mapping[str, Any]] = (),
+    *,
+    load: Callable[[], None] | None = None,
 ) -> str:
     """What a worker of a sweep does: one run, and its status.
 
     With a batch its other runs are done too; then this one is found finished, unless
-    the batch could not be run.
+    the batch could not be run. `load` is called first, where code is to be loaded.
 
     Raises:
         OverparamError: If the run failed.
     """
+    if load is not None:
+        load()
     with STOP.listening() as stop:
         kind = registry.study(study).config_class()
         if batch:
@@ -106,10 +107,12 @@ def work_elsewhere(
     config: Mapping[str, Any],
     root: str,
     batch: Sequence[Mapping[str, Any]] = (),
+    *,
+    load: Callable[[], None] | None = None,
 ) -> str:
     """The same in a process of a cluster, in which nothing of ours has run yet."""
     keep_compiled()
-    return work(study, config, root, batch)
+    return work(study, config, root, batch, load=load)
 
 
 def execute_together(
@@ -165,12 +168,19 @@ def _enter(
     stack: contextlib.ExitStack, root: Path, name: str, config: Any
 ) -> RunDirectory | None:
     """The run of a config, unless it is finished or another process has it."""
-    fields, given = dataclasses.asdict(config), registry.defaults(type(config))
     try:
-        folder = stack.enter_context(open_run(root, name, fields, given))
+        folder = stack.enter_context(_opened(root, name, config))
     except RunLockedError:
         return None
     return None if folder.finished else folder
+
+
+def _opened(
+    root: Path, name: str, config: Any, *, force: bool = False
+) -> contextlib.AbstractContextManager[RunDirectory]:
+    fields, given = dataclasses.asdict(config), registry.defaults(type(config))
+    plugins = registry.origins(name, fields)
+    return open_run(root, name, fields, given, plugins=plugins, force=force)
 
 
 def data_at_hand(config: Any) -> Mapping[str, str] | None:

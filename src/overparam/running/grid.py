@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ from ..processes import begin_worker
 from ..progress import Reporter, duration
 from ..store.identity import run_id
 from ..store.json_values import plain
-from ..studies.registry import defaults, study
+from ..studies.registry import defaults, origins, study
 from ..sweeping.clusters import cluster_workers
 from ..sweeping.jobs import Job, SweepResult, SweepState
 from ..sweeping.run import sweep
 from .batches import with_batches
 from .execute import data_at_hand, work, work_elsewhere
+from .own_code import own_code
 
 
 def jobs_of(name: str, settings: Sequence[Mapping[str, Any]], root: Path) -> list[Job]:
@@ -38,7 +40,7 @@ def jobs_of(name: str, settings: Sequence[Mapping[str, Any]], root: Path) -> lis
                 study=name,
                 config=values,
                 root=str(root),
-                id=run_id(name, values, given),
+                id=run_id(name, values, given, origins(name, values)),
                 shape=shape,
                 data=data_at_hand(config),
             )
@@ -64,16 +66,24 @@ def run_jobs(
         cluster: Where to run instead, as `cluster_workers` reads it.
         reporter: Told how many runs have ended.
         stop_requested: Exit code to stop with, or `None`.
+
+    Raises:
+        ConfigError: If the processes could not load the code of the runs.
     """
+    elsewhere = cluster is not None or n_threads is not None or (n_jobs or 1) > 1
+    own = own_code(jobs) if elsewhere else None
+    load = own.load if own else None
     with contextlib.ExitStack() as stack:
         workers = None
         if cluster is None:
             jobs = with_batches(jobs, n_jobs=n_jobs or 1)
         else:
-            workers = stack.enter_context(cluster_workers(cluster, n_jobs=n_jobs))
+            workers = stack.enter_context(
+                cluster_workers(cluster, n_jobs=n_jobs, prepare=load)
+            )
         return sweep(
             jobs,
-            work=work if cluster is None else work_elsewhere,
+            work=partial(work if cluster is None else work_elsewhere, load=load),
             n_jobs=n_jobs or 1,
             n_threads=n_threads,
             workers=workers,

@@ -56,13 +56,15 @@ def compare(one: Path | str, other: Path | str) -> Comparison:
     """
     a, b = read_run(one), read_run(other)
     return Comparison(
-        config=_differences(
-            {"study": a.study} | a.config, {"study": b.study} | b.config
-        ),
+        config=_differences(_asked(a), _asked(b)),
         environment=_differences(_environment(a), _environment(b)),
         outcome=_differences(_outcome(a), _outcome(b)),
         metrics=tuple(_metrics(a, b)),
     )
+
+
+def _asked(run: StoredRun) -> dict[str, Any]:
+    return {"study": run.study} | run.config | run.made_by
 
 
 def _outcome(run: StoredRun) -> dict[str, Any]:

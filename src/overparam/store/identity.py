@@ -6,9 +6,10 @@ Only the standard library is imported here.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..plugins import Origin
 from ..spellings import as_stored, spellings_of_study
 from .json_values import plain
 
@@ -18,19 +19,25 @@ from .json_values import plain
 ID_LENGTH = 12
 
 
-def run_id(study: str, config: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
+def run_id(
+    study: str,
+    config: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    plugins: Sequence[Origin] = (),
+) -> str:
     """A short hexadecimal id of a study's config.
 
     Args:
         study: Name of the study.
         config: Field names and values.
         defaults: The default of every field that has one.
+        plugins: Of the code that is not built in: changed code makes another run.
 
     Returns:
         Twelve hexadecimal digits; equal for configs that mean the same (1 and 1.0, a
         tuple and a list, a field left out and a field at its default).
     """
-    return id_of(study, hashed(study, config, defaults))
+    return id_of(study, hashed(study, config, defaults), plugins)
 
 
 def hashed(
@@ -40,9 +47,10 @@ def hashed(
     return as_stored(differing(config, defaults), spellings_of_study(study))
 
 
-def id_of(study: str, fields: Mapping[str, Any]) -> str:
+def id_of(study: str, fields: Mapping[str, Any], plugins: Sequence[Origin] = ()) -> str:
     """The id of a config of which `fields` are not at their defaults."""
-    described = json.dumps([study, canonical(fields)], sort_keys=True)
+    made_by = [plain(plugins)] if plugins else []
+    described = json.dumps([study, canonical(fields), *made_by], sort_keys=True)
     return hashlib.sha256(described.encode()).hexdigest()[:ID_LENGTH]
 
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import StoreError
+from ..plugins import Origin
 from ..spellings import Spellings, as_spelled, spellings_of_study
 from .files import Stamp, check_size, read_file, read_json, stamp_of
 from .find import Unreadable, attempt_of, has, is_run_name, latest, look, no_run_name
@@ -113,6 +114,17 @@ class StoredRun:
     def data(self) -> Mapping[str, str]:
         """Digests of the data files read, of those that have no official checksum."""
         return self._status.data
+
+    @property
+    def plugins(self) -> tuple[Origin, ...]:
+        """Whose code made the run, of what is not built in."""
+        return self._status.plugins
+
+    @property
+    def made_by(self) -> dict[str, str]:
+        """The same as a column of a table; runs of changed code have one config."""
+        told = ", ".join(f"{origin} {origin.sha256[:8]}" for origin in self.plugins)
+        return {"plugins": told} if told else {}
 
     @property
     def seconds(self) -> float | None:

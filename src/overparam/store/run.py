@@ -9,13 +9,14 @@ import contextlib
 import os
 import shutil
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
+from ..plugins import Origin
 from ..spellings import as_spelled, as_stored, spellings_of_study
 from . import encode
 from .environment import environment
@@ -105,6 +106,7 @@ class RunDirectory:
             files=stamps,
             study=self._asked.study,
             hashed=self._asked.hashed,
+            plugins=self._asked.plugins,
             **said,
         )
         write_status(self.path, status)
@@ -127,6 +129,7 @@ def open_run(
     config: Mapping[str, Any],
     defaults: Mapping[str, Any],
     *,
+    plugins: Sequence[Origin] = (),
     force: bool = False,
 ) -> Iterator[RunDirectory]:
     """Open the run of a config: to write it, or to learn that it is finished.
@@ -136,6 +139,7 @@ def open_run(
         study: Name of the study.
         config: Every field of the config.
         defaults: Default of every field that has one.
+        plugins: Of the code that is not built in: changed code makes another run.
         force: Run again into a new attempt (`<id>.2`, `<id>.3`, ...) if finished.
 
     Yields:
@@ -147,8 +151,8 @@ def open_run(
             config under the same id.
     """
     stored = as_stored(config, spellings_of_study(study))
-    asked = _Asked(study, stored, hashed(study, config, defaults))
-    first = Path(root) / study / id_of(study, asked.hashed)
+    asked = _Asked(study, stored, hashed(study, config, defaults), tuple(plugins))
+    first = Path(root) / study / id_of(study, asked.hashed, asked.plugins)
     run = _enter(first, asked, force=force)
     try:
         yield run
@@ -189,6 +193,8 @@ class _Asked:
     """Every field under its first spelling, as it is written."""
     hashed: Mapping[str, Any]
     """The fields that the id is a hash of."""
+    plugins: tuple[Origin, ...]
+    """Whose code the run is made by; hashed with them."""
 
 
 def _enter(first: Path, asked: _Asked, *, force: bool) -> RunDirectory:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
+from ..plugins import Origin
 from .files import Stamp, damaged, read_json, read_sealed, write_sealed
 from .identity import canonical, id_of
 from .json_values import plain
@@ -40,6 +41,8 @@ class Status:
     """Name of the study; `None` in a run of schema 1, like the next one."""
     hashed: Mapping[str, Any] | None = None
     """The fields of the config whose values the id is a hash of."""
+    plugins: tuple[Origin, ...] = ()
+    """Whose code made the run, of what is not built in; hashed with them."""
 
     @property
     def verified(self) -> bool:
@@ -69,7 +72,7 @@ def read_status(folder: Path) -> Status:
         return replace(status, study=None, hashed=None)
     if not status.study or status.hashed is None or "config.json" not in status.files:
         raise damaged(path, "is incomplete")
-    id = id_of(status.study, status.hashed)
+    id = id_of(status.study, status.hashed, status.plugins)
     if said.get("run") != folder.name or folder.name.partition(".")[0] != id:
         raise StoreError(
             f"`{folder}` is not named as the run that it holds, {said.get('run')}: "
@@ -129,7 +132,8 @@ def texts(path: Path, content: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 def _typed(path: Path, content: Mapping[str, Any]) -> Status:
     absent = {"seconds": None, "error": None, "date": "", "data": {}}
-    content = {**absent, "study": None, "hashed": None, **content}
+    absent |= {"study": None, "hashed": None, "plugins": []}
+    content = {**absent, **content}
     nothing = type(None)
     kinds = {
         "status": [str],
@@ -140,6 +144,7 @@ def _typed(path: Path, content: Mapping[str, Any]) -> Status:
         "data": [dict],
         "study": [str, nothing],
         "hashed": [dict, nothing],
+        "plugins": [list],
     }
     found: dict[str, Any]
     found = {name: entry(path, content, name, *kind) for name, kind in kinds.items()}
@@ -149,7 +154,14 @@ def _typed(path: Path, content: Mapping[str, Any]) -> Status:
     if not all(type(digest) is str for digest in found["data"].values()):
         raise damaged(path, "has a `data` of another type")
     found["files"] = stamps
+    found["plugins"] = tuple(_origin(path, value) for value in found["plugins"])
     return Status(**found)
+
+
+def _origin(path: Path, value: Any) -> Origin:
+    if not isinstance(value, dict) or value.keys() != {"name", "version", "sha256"}:
+        raise damaged(path, "has a `plugins` of another type")
+    return Origin(**{name: entry(path, value, name, str) for name in value})
 
 
 def _stamp(path: Path, value: Any) -> Stamp:

@@ -162,6 +162,7 @@ def _row(run: StoredRun) -> dict[str, Any]:
     outcome = {"status": run.status, "seconds": run.seconds}
     where = {"study": run.study, "id": run.id, "attempt": run.attempt}
     where |= {"path": encodable(str(run.path)), "verified": run.verified}
+    where |= run.made_by
     taken = row.keys() | outcome.keys() | where.keys() | {"error"}
     for name, value in run.summary.items():
         outcome[f"summary.{name}" if name in taken else name] = value

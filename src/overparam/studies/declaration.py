@@ -3,11 +3,15 @@
 Only the standard library is imported here.
 """
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..catalogue import load
+from ..by_name import load
+from ..checks import written
+from ..errors import ConfigError
+from ..field_values import check_kinds
 from .presets import Preset
 
 
@@ -18,18 +22,19 @@ class Study:
     Its folder holds `config.py`, a frozen dataclass of plain values that imports the
     standard library only; `problem.py`, with the class `Problem` and functions of what
     a run was about; and `run.py`, with `run(config, context) -> Outcome` and
-    `describe(config)`, which gives facts known before training.
+    `describe(config)`, which gives facts known before training. A study of one's own
+    may have all of this in one module.
     """
 
     question: str
     """The question in one line."""
-    citation: str
-    """Key of its source in `overparam.citations`."""
+    citation: str = ""
+    """BibTeX of its source, or a key of `overparam.citations`."""
     code: str
-    """The package of the folder."""
+    """The package of the folder, or the one module."""
     config: str
     """Name of the class in `config.py`."""
-    gives: tuple[str, ...]
+    gives: tuple[str, ...] = ()
     """Functions of `problem.py`: `data`, `teacher` and `limit` of a config and the
     stored arrays, `objective` and `training` of a config."""
     absent: Mapping[str, Any] = field(default_factory=dict)
@@ -47,8 +52,29 @@ class Study:
 
     def config_class(self) -> type[Any]:
         """The class of the config."""
-        return load(f"{self.code}.config:{self.config}")
+        return self._part("config", self.config)
 
     def function(self, name: str) -> Callable[..., Any]:
-        """A function of `problem.py` or `run.py`."""
-        return load(f"{self.code}.{'problem' if name in self.gives else 'run'}:{name}")
+        """A function of `problem.py` or `run.py`.
+
+        Raises:
+            ConfigError: If there is none.
+        """
+        return self._part("problem" if name in self.gives else "run", name)
+
+    def _part(self, module: str, name: str) -> Any:
+        in_folder = hasattr(importlib.import_module(self.code), "__path__")
+        return load(f"{self.code}{f'.{module}' * in_folder}:{name}")
+
+
+def adopt(name: str, value: Any) -> Study:
+    """A study of one's own.
+
+    Raises:
+        ConfigError: If it is none, or its config is none of the command line.
+    """
+    if not isinstance(value, Study):
+        message = f"The study `{name}` must be a `Study`, got {written(value)}."
+        raise ConfigError(message)
+    check_kinds(value.config_class())
+    return value

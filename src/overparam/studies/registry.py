@@ -2,18 +2,16 @@
 
 import dataclasses
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
-from .. import catalogue
+from ..catalogue import ACTIVATIONS, NETWORKS, STUDIES
 from ..errors import ConfigError
 from ..field_values import unknown
+from ..plugins import Origin
 from .declaration import Study
 
 
-STUDIES: Mapping[str, Study] = MappingProxyType(
-    {name: catalogue.load(place) for name, place in catalogue.STUDIES.items()}
-)
+__all__ = ["STUDIES", "Study", "defaults", "origins", "study"]
 
 
 def declared(name: str) -> Study | None:
@@ -41,3 +39,18 @@ def defaults(config_class: type[Any]) -> dict[str, Any]:
         for field in dataclasses.fields(config_class)
         if field.default is not dataclasses.MISSING
     }
+
+
+def origins(name: str, config: Mapping[str, Any]) -> tuple[Origin, ...]:
+    """Whose code, of what is not built in, the runs of a config are made by.
+
+    That of the study, and of an activation or a network that the config names.
+
+    Raises:
+        ConfigError: If it cannot be loaded or told.
+    """
+    found = {STUDIES.origin(name)}
+    for field, there in (("activation", ACTIVATIONS), ("network", NETWORKS)):
+        if isinstance(value := config.get(field), str):
+            found.add(there.origin(value))
+    return tuple(sorted(origin for origin in found if origin is not None))

@@ -5,12 +5,13 @@ import logging
 import math
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ..errors import ConfigError, OverparamError
+from ..plugins import why
 from .workers import Borrowed, Worker
 
 
@@ -26,28 +27,34 @@ _SECONDS_BETWEEN_PULSES = 5.0
 
 
 @contextlib.contextmanager
-def cluster_workers(text: str, *, n_jobs: int | None = None) -> Iterator[list[Worker]]:
+def cluster_workers(
+    text: str,
+    *,
+    n_jobs: int | None = None,
+    prepare: Callable[[], None] | None = None,
+) -> Iterator[list[Worker]]:
     """The places of a cluster, for `sweep(..., workers=...)`.
 
     Args:
         text: `dask:tcp://HOST:PORT`, `dask:SCHEDULER_FILE.json`, or `slurm`, which
             submits workers as the user's `jobqueue.yaml` of dask-jobqueue says.
         n_jobs: Runs at a time; as many as the cluster has threads if `None`.
+        prepare: Called in every worker that there is, before anything is run.
 
     Raises:
-        ConfigError: If `text` names no cluster, an extra is missing, or workers run
-            several tasks in one process.
+        ConfigError: If `text` names no cluster, an extra is missing, workers run
+            several tasks in one process, or `prepare` fails in one.
         OverparamError: If the scheduler does not answer.
     """
     kind, _, address = text.partition(":")
     if kind == "dask" and address:
         with _quiet(), _connected(address) as client:
-            yield _places(client, n_jobs)
+            yield _places(client, n_jobs, prepare)
     elif kind == "slurm" and not address:
         if n_jobs is None:
             raise ConfigError("A sweep on SLURM needs `--jobs N`, the most at a time.")
         with _quiet(), _submitted(n_jobs) as client:
-            yield _places(client, n_jobs)
+            yield _places(client, n_jobs, prepare)
     else:
         raise ConfigError(
             "`--cluster` must be dask:ADDRESS, dask:SCHEDULER_FILE.json or slurm, "
@@ -55,7 +62,9 @@ def cluster_workers(text: str, *, n_jobs: int | None = None) -> Iterator[list[Wo
         )
 
 
-def _places(client: "Client", n_jobs: int | None) -> list[Worker]:
+def _places(
+    client: "Client", n_jobs: int | None, prepare: Callable[[], None] | None
+) -> list[Worker]:
     threads = cast("dict[str, int]", client.nthreads())
     if any(number > 1 for number in threads.values()):
         # Precision is a setting of a whole process, and so is Ctrl-C.
@@ -63,6 +72,12 @@ def _places(client: "Client", n_jobs: int | None) -> list[Worker]:
             "Some workers of the cluster run several tasks in one process: start them "
             "with --nthreads 1 (and --nworkers N for N at a time)."
         )
+    if prepare is not None:
+        try:
+            client.run(prepare)
+        except Exception as error:
+            message = f"A worker of the cluster is not ready: {why(error)}."
+            raise ConfigError(message) from error
     executor = client.get_executor(pure=False)
     n_places = n_jobs or max(1, sum(threads.values()))
     pulse = _Pulse(client)

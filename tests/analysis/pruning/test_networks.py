@@ -10,7 +10,6 @@ from overparam import two_layer
 from overparam.analysis import counts_for_ratio, pruning_curves
 from overparam.analysis.pruning.curves import counts_for_error
 from overparam.analysis.pruning.networks import (
-    ACTIVE_AT_ZERO,
     keep_units,
     masked,
     pruning_ratios,
@@ -19,7 +18,7 @@ from overparam.analysis.pruning.networks import (
     without,
 )
 from overparam.errors import ConfigError
-from overparam.networks import ACTIVATIONS, Network, TwoLayer, mlp, vgg11
+from overparam.networks import Network, TwoLayer, mlp, vgg11
 
 
 class SmallVGG(Network):
@@ -242,11 +241,6 @@ def test_low_rank_weights_have_the_rank_that_was_kept():
     curve = pruning_curves(small_vgg(), part="singular-value")["kernels.1"]
     kept = without(kernel, curve, 5, part="singular-value")
     assert np.linalg.matrix_rank(np.asarray(kept).reshape(-1, 8)) == 3
-
-
-def test_activations_that_are_not_zero_at_zero_are_known():
-    active = {name for name, psi in ACTIVATIONS.items() if psi(jnp.zeros(())) != 0}
-    assert active == ACTIVE_AT_ZERO
 
 
 def test_non_finite_weights_are_named(key):

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ...errors import ConfigError
-from ...networks.activations import HOMOGENEOUS
+from ...networks.activations import traits
 from ...networks.convolutional.vgg import VGG
 from ...networks.deep import MLP
 from ...networks.finite import check_finite
@@ -102,7 +102,7 @@ def _chain(network: Network) -> tuple[list[str], list[Sizes], list[np.ndarray]]:
     """Names of all weights, their squares by (unit before, unit after), and biases'."""
     if isinstance(network, VGG):
         field, hidden, biases = "kernels", network.kernels, network.biases
-    elif isinstance(network, MLP) and network.activation in HOMOGENEOUS:
+    elif isinstance(network, MLP) and traits(network.activation).homogeneous:
         field, hidden, biases = "layers", network.layers, network.biases
     else:
         what = getattr(network, "activation", "its layers")

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 
 from ...checks import in_range
 from ...errors import ConfigError
-from ...networks.activations import ODD
+from ...networks.activations import traits
 from ...networks.finite import check_finite
 from ...networks.network import Network
 from ...networks.radial import SIDE
@@ -80,7 +80,7 @@ def match_neurons(
     biased = any(view.bias is not None for view in views)
     planted, found = (_directions(view, biased) for view in views)
     cosines = planted.T @ found
-    if views[0].activation in ODD:
+    if traits(views[0].activation).odd:
         cosines = np.abs(cosines)
     cosines = _with_linear(cosines, *views)
     masses, surplus_masses = (_masses(view) for view in views)

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from ...checks import one_of
 from ...errors import ConfigError
+from ...networks.activations import traits
 from ...networks.network import Network
 from ...networks.view import TwoLayerView
 from ...readouts.feature_cache import StoredFeatures, wide_gram
@@ -19,9 +20,6 @@ Representation = Literal["raw", "preactivation", "function", "joint"]
 REPRESENTATIONS: tuple[Representation, ...] = get_args(Representation)
 Weighting = Literal["uniform", "importance"]
 WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)
-
-ODD_ACTIVATIONS = frozenset({"tanh", "erf", "linear"})
-"""Activations for which (w, u) and (-w, -u) are the same neuron."""
 
 Points = Float[np.ndarray, "n dim"]
 
@@ -116,8 +114,9 @@ def populations(
     one_of(WEIGHTINGS, weighting=weighting)
     check_comparable(networks, inputs)
     points = _points(networks, representation, inputs, probes)
+    # Then (w, u) and (-w, -u) are the same neuron.
     odd = all(
-        isinstance(network, Shallow) and network.activation in ODD_ACTIVATIONS
+        isinstance(network, Shallow) and traits(network.activation).odd
         for network in networks
     )
     return [

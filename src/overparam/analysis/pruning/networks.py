@@ -14,6 +14,7 @@ from numpy import ndarray
 
 from ...checks import one_of
 from ...errors import ConfigError
+from ...networks.activations import traits
 from ...networks.convolutional.vgg import VGG
 from ...networks.deep import MLP
 from ...networks.files.named import NamedWeights
@@ -25,10 +26,6 @@ from .curves import PruningCurve
 
 
 Part = Literal["filter", "kernel", "entry", "singular-value"]
-
-ACTIVE_AT_ZERO = frozenset({"sigmoid"})
-"""Activations whose value at 0 is not 0: a zeroed neuron still gives an output."""
-
 
 _BESIDE = {
     "layers": ("biases",),
@@ -217,7 +214,7 @@ def chain(network: Network) -> tuple[str, ...]:
         raise ConfigError(
             f"Neurons of {type(network).__name__} cannot be removed; use `masked`."
         )
-    if network.activation in ACTIVE_AT_ZERO:
+    if traits(network.activation).active_at_zero:
         raise ConfigError(
             f"A zeroed {network.activation} neuron still gives an output; use `masked`."
         )

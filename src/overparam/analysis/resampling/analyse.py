@@ -99,7 +99,9 @@ def _comparable(
     network: Shallow, options: ResampleOptions
 ) -> tuple[ResampleOptions, list[str]]:
     """Options without random first layers for neurons that are not of one."""
-    if not options.random or network.activation in ACTIVATIONS.keys() - {"linear"}:
+    if not options.random or (
+        network.activation in ACTIVATIONS and network.activation != "linear"
+    ):
         return options, []
     note = "There are no random features to compare with: they have no first layer."
     return dataclasses.replace(options, random=()), [note]

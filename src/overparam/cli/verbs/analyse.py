@@ -34,13 +34,13 @@ EVERY = "all"
 """In the place of an analysis: every one that applies."""
 ROWS_OF_A_TERMINAL = 30
 """More rows would push the summary above them out of sight."""
+_ALONE: list[type[Any]] = [Describing, Storage]
 
 
 def forms() -> dict[str, list[type[Any]]]:
     """The options of the verb, by its subject."""
-    alone: list[type[Any]] = [Describing, Storage]
-    named = {name: [entry.options, *alone] for name, entry in ANALYSES.items()}
-    return {"": alone, EVERY: alone, **named}
+    named = {name: [entry.options, *_ALONE] for name, entry in ANALYSES.items()}
+    return {"": _ALONE, EVERY: _ALONE, **named}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
     entry = analysis(name)
     kind = entry.options
     options, printing, storage = parse_all(
-        forms()[name],
+        [kind, *_ALONE],
         rest,
         prog=f"overparam analyse RUN {name}",
         description=kind.__doc__ or "",
@@ -71,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
 def _all_of(runs: Sequence[str], name: str, rest: Sequence[str]) -> int:
     """List the analyses that apply to runs, and why others do not; or do them all."""
     printing, storage = parse_all(
-        forms()[name],
+        _ALONE,
         rest,
         prog=f"overparam analyse RUN {name}".rstrip(),
         description="Which analyses apply to runs, and why the others do not; with "

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ...citations import CITATIONS
+from ...citations import citations
 from ...reproductions.registry import REPRODUCTIONS
 from ...studies.registry import STUDIES, study
 from ..arguments import take_name
@@ -16,15 +16,14 @@ def forms() -> dict[str, list[type[Any]]]:
 
 def main(argv: Sequence[str]) -> int:
     """Print citations."""
-    names = list(forms())
     if not argv or argv[0] in ("-h", "--help"):
-        print(f"usage: overparam cite {{{','.join(names)}}}")
+        print(f"usage: overparam cite {{{','.join(forms())}}}")
         return 0 if argv else 2
-    name = take_name(argv, what="name to cite", choices=names)
-    keys = ["overparam"]
+    name = take_name(argv, what="name to cite", choices=forms())
+    cited = citations("overparam")
     if name in REPRODUCTIONS:
         name = REPRODUCTIONS[name].reproduction().study
     if name in STUDIES:
-        keys.append(study(name).citation)
-    print("\n\n".join(CITATIONS[key] for key in keys))
+        cited += citations(study(name).citation)
+    print("\n\n".join(cited))
     return 0

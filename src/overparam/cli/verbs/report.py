@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from ...citations import CITATIONS
+from ...citations import citations
 from ...errors import ConfigError
 from ...field_values import unknown
 from ...spellings import spelled
@@ -87,6 +87,6 @@ def _about(name: str) -> "About":
         return About()
     return About(
         question=entry.question,
-        citations=[CITATIONS[entry.citation]],
+        citations=citations(entry.citation),
         defaults=defaults(entry.config_class()),
     )

@@ -46,15 +46,18 @@ class Reproducing:
         at_least(1, jobs=self.jobs)
 
 
+_FORM: list[type[Any]] = [Reproducing, Storage]
+
+
 def forms() -> dict[str, list[type[Any]]]:
     """The options of the verb, by its subject."""
-    return {name: [Reproducing, Storage] for name in ("", *REPRODUCTIONS)}
+    return dict.fromkeys(("", *REPRODUCTIONS), _FORM)
 
 
 def main(argv: Sequence[str]) -> int:
     """Reproduce a figure."""
     reproducing, storage = parse_all(
-        forms()[""],
+        _FORM,
         argv,
         prog="overparam reproduce",
         description=Reproducing.__doc__ or "",

@@ -35,15 +35,13 @@ class Published:
 
 def forms() -> dict[str, list[type[Any]]]:
     """The options of the verb, by its subject."""
-    return {
-        name: [
-            entry.config_class(),
-            RunOptions,
-            Storage,
-            *[Published] * bool(entry.published),
-        ]
-        for name, entry in STUDIES.items()
-    }
+    return {name: _form(name) for name in STUDIES}
+
+
+def _form(name: str) -> list[type[Any]]:
+    entry = study(name)
+    published = [Published] * bool(entry.published)
+    return [entry.config_class(), RunOptions, Storage, *published]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -75,8 +73,8 @@ def main(argv: Sequence[str]) -> int:
 
 def parse_run(verb: str, argv: Sequence[str]) -> tuple[str, list[Any]]:
     """The study that a command line names, and its options as `forms` has them."""
-    name = take_name(argv, what="study", choices=list(STUDIES))
-    kinds = forms()[name]
+    name = take_name(argv, what="study", choices=STUDIES)
+    kinds = _form(name)
     prog, description = f"overparam {verb} {name}", kinds[0].__doc__ or ""
     return name, parse_all(
         kinds, argv[1:], prog=prog, description=description, preset=_preset(name, argv)

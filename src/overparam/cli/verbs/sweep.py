@@ -61,16 +61,19 @@ class Sweeping:
             )
 
 
+_FORM: list[type[Any]] = [Sweeping, Storage]
+
+
 def forms() -> dict[str, list[type[Any]]]:
     """The options of the verb, by its subject."""
-    return {name: [Sweeping, Storage] for name in ("", *STUDIES)}
+    return dict.fromkeys(("", *STUDIES), _FORM)
 
 
 def main(argv: Sequence[str]) -> int:
     """Run a grid."""
     _check_written_as_values(argv)
     sweeping, storage = parse_all(
-        forms()[""],
+        _FORM,
         argv,
         prog="overparam sweep",
         description=Sweeping.__doc__ or "",
@@ -112,7 +115,7 @@ def _check_written_as_values(argv: Sequence[str]) -> None:
     for word in argv[1:]:
         flag, _, value = word.partition("=")
         name = flag.removeprefix("--").replace("-", "_")
-        if flag.startswith("--") and name in fields and flag not in flags(forms()[""]):
+        if flag.startswith("--") and name in fields and flag not in flags(_FORM):
             raise ConfigError(
                 "A sweep takes the values of a field as "
                 f"`{name}={value or 'VALUE,...'}`, got `{flag}`."

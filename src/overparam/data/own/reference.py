@@ -36,7 +36,11 @@ def reference(text: str, *, built_in: Sequence[str] = tuple(OFFICIAL)) -> str:
         from .adding import add_file
 
         return add_file(text).reference
-    one_of([*built_in, *own_names()], dataset=text)
+    from .registered import DATASETS, kept_as
+
+    if DATASETS.own(text) is not None:
+        return kept_as(text)
+    one_of([*built_in, *own_names(), *DATASETS.brought()], dataset=text)
     return described(text).reference
 
 

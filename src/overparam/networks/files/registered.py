@@ -1,79 +1,68 @@
 """The classes that a stored network may be made of, by stable names.
 
-A stored description is data: it names a class of this table, and nothing else of the
-package can be reached from a file.
+A stored description is data: it names a class of the catalogue, and nothing else of the
+package, or of any other, can be reached from a file.
 """
 
-import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+import equinox as eqx
 
-CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+from ...by_name import place_of
+from ...catalogue import NETWORKS
+from ...errors import ConfigError
+from .declared import declared_fields
+
+
+_FORMER: Mapping[str, str] = MappingProxyType(
     {
-        "two-layer": ("overparam.networks.two_layer:TwoLayer",),
-        "normalised-two-layer": ("overparam.networks.two_layer:NormalisedTwoLayer",),
-        "standardised-two-layer": (
-            "overparam.networks.standardised:StandardisedTwoLayer",
-        ),
-        "threshold-relu": ("overparam.networks.threshold:ThresholdReLU",),
-        "radial-features": ("overparam.networks.radial:RadialFeatures",),
-        "linear-readout": ("overparam.networks.linear:LinearReadout",),
-        "mlp": ("overparam.networks.deep:MLP",),
-        "vgg": (
-            "overparam.networks.convolutional.vgg:VGG",
-            "overparam.networks.vgg:VGG",
-        ),
-        "normalised-vgg": ("overparam.networks.convolutional.vgg:NormalisedVGG",),
-        "resnet": (
-            "overparam.networks.convolutional.resnet:ResNet",
-            "overparam.networks.resnet:ResNet",
-        ),
-        "resnet-block": (
-            "overparam.networks.convolutional.resnet:Block",
-            "overparam.networks.resnet:Block",
-        ),
-        "resnet-shortcut": (
-            "overparam.networks.convolutional.resnet:Shortcut",
-            "overparam.networks.resnet:Shortcut",
-        ),
-        "batch-norm": (
-            "overparam.networks.convolutional.batch_norm:BatchNorm",
-            "overparam.networks.batch_norm:BatchNorm",
-        ),
-        "moments": (
-            "overparam.networks.convolutional.batch_norm:Moments",
-            "overparam.networks.batch_norm:Moments",
-        ),
-        "gated-two-layer": (
-            "overparam.networks.gated:GatedTwoLayer",
-            "overparam.convex.gated_network:GatedTwoLayer",
-        ),
-        "biased": ("overparam.networks.biased:Biased",),
-        "skip-neuron": (
-            "overparam.networks.skip_neuron:SkipNeuron",
-            "overparam.studies.recovery.network:SkipNeuron",
-        ),
+        "overparam.networks.vgg:VGG": "vgg",
+        "overparam.networks.resnet:ResNet": "resnet",
+        "overparam.networks.resnet:Block": "resnet-block",
+        "overparam.networks.resnet:Shortcut": "resnet-shortcut",
+        "overparam.networks.batch_norm:BatchNorm": "batch-norm",
+        "overparam.networks.batch_norm:Moments": "moments",
+        "overparam.convex.gated_network:GatedTwoLayer": "gated-two-layer",
+        "overparam.studies.recovery.network:SkipNeuron": "skip-neuron",
     }
 )
-"""Per stored name, where its class is, then where it was: stored files say either."""
+"""Names by places where classes were: a stored file may say any of them."""
 
-_NAMES = {place: name for name, places in CLASSES.items() for place in places}
+_PLACES = {place: name for name, place in NETWORKS.built_in.items()}
 
 
 def name_of(kind: type[Any]) -> str:
-    """The stored name of a class; its place if it is none of ours."""
-    place = f"{kind.__module__}:{kind.__qualname__}"
-    return _NAMES.get(place, place)
+    """The stored name of a class; its place if it is not registered."""
+    place = place_of(kind)
+    return _PLACES.get(place) or _own_name(place) or place
 
 
 def class_named(name: Any) -> type[Any] | None:
-    """The class of a stored name or former place; `None` if there is none."""
+    """The class of a stored name or place; `None` if there is none."""
     if not isinstance(name, str):
         return None
-    places = CLASSES.get(_NAMES.get(name, name))
-    if places is None:
-        return None
-    module, _, attribute = places[0].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    name = _FORMER.get(name) or _PLACES.get(name) or _own_name(name) or name
+    return NETWORKS.get(name)
+
+
+def _own_name(place: str) -> str | None:
+    """The name under which a class that is not built in is registered."""
+    found = (name for name in NETWORKS.brought() if place == place_of(NETWORKS[name]))
+    return next(found, None)
+
+
+def adopt(name: str, value: Any) -> type[eqx.Module]:
+    """A class of one's own whose fields a description can hold.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    if not (isinstance(value, type) and issubclass(value, eqx.Module)):
+        raise ConfigError(
+            f"The network `{name}` must be a class of networks or equinox modules, got "
+            f"{value!r}."
+        )
+    declared_fields(value)
+    return value

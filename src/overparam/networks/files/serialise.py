@@ -9,10 +9,10 @@ what, and nothing of it is followed deeper than the classes go.
 """
 
 import dataclasses
+import inspect
 import sys
-import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -21,9 +21,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import AbstractArray
 
-from ...errors import ConfigError, StoreError
+from ...catalogue import NETWORKS
+from ...errors import StoreError
 from ..layers import path_name
 from ..network import Network
+from ..wrapped import unwrapped, wrap
+from .declared import SCALARS, declared_fields, is_array, is_union
 from .named import NamedWeights, as_network
 from .registered import class_named, name_of
 
@@ -44,7 +47,7 @@ def to_arrays(
         described = {"class": NAMED_WEIGHTS, "fields": {"reason": network.reason}}
         return {n: np.asarray(a) for n, a in network.arrays.items()}, described
     arrays: dict[str, np.ndarray] = {}
-    return arrays, _describe(network, "", arrays)
+    return arrays, _describe(unwrapped(network), "", arrays)
 
 
 def weights_from_arrays(
@@ -73,22 +76,19 @@ def from_arrays(
             unknown or not what the class declares.
         ConfigError: If it is of weights that are no network.
     """
-    name = description.get("class") if isinstance(description, Mapping) else None
-    if name == NAMED_WEIGHTS:
+    if isinstance(description, Mapping) and description.get("class") == NAMED_WEIGHTS:
         return as_network(weights_from_arrays(arrays, description))
-    kind = class_named(name)
-    if kind is None:
-        raise StoreError(
-            f"The stored network is of the unknown class {_told(name)} and cannot be "
-            "rebuilt; its weights can be read from `network.safetensors`."
-        )
-    if not issubclass(kind, Network):
-        raise StoreError(f"The stored network is of the class {name!r}, no network.")
+    kind = _class_of(description)
     unread = dict(arrays)
     network = _module(description, kind, "", unread)
     if unread:
         raise _damaged(f"no field holds its array {_told(min(unread))}")
-    return network
+    if not isinstance(network, Network) and not callable(
+        getattr(network, "features", None)
+    ):
+        name = description["class"]
+        raise StoreError(f"The stored network is of the class {name!r}, no network.")
+    return wrap(network)
 
 
 def _describe(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
@@ -102,7 +102,10 @@ def _describe(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
             )
             for field in dataclasses.fields(value)
         }
-        return {"class": name_of(type(value)), "fields": fields}
+        name = name_of(type(value))
+        own = NETWORKS.own(name)
+        of = {} if own is None else {"plugin": str(own.origin or "a notebook")}
+        return {"class": name, **of, "fields": fields}
     if isinstance(value, tuple | list):
         return [_describe(v, _join(path, str(i)), arrays) for i, v in enumerate(value)]
     if isinstance(value, np.generic):
@@ -118,50 +121,109 @@ def _describe(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
 
 def _value(described: Any, declared: Any, path: str, arrays: dict[str, Any]) -> Any:
     """The described value, if it is of the declared type."""
-    if isinstance(declared, types.UnionType):
-        if described is None and types.NoneType in declared.__args__:
-            return None
-        named = described.get("class") if isinstance(described, Mapping) else None
-        kinds = [t for t in declared.__args__ if t is not types.NoneType]
-        declared = class_named(named) if class_named(named) in kinds else kinds[0]
-    if typing.get_origin(declared) is tuple:
-        return _tuple(described, typing.get_args(declared), path, arrays)
-    if issubclass(declared, AbstractArray):
+    origin, arguments = typing.get_origin(declared), typing.get_args(declared)
+    if is_union(declared):
+        return _one_of(described, arguments, path, arrays)
+    if origin is typing.Literal:
+        if not any(type(c) is type(described) and c == described for c in arguments):
+            raise _wrong(path, "one of " + ", ".join(map(repr, arguments)), described)
+        return described
+    if origin in (tuple, list):
+        several = arguments if origin is tuple else (*arguments, ...)
+        return origin(_several(described, several, path, arrays))
+    if is_array(declared):
         return _array(described, declared, path, arrays)
     if issubclass(declared, eqx.Module):
         return _module(described, declared, path, arrays)
     return _scalar(described, declared, path)
 
 
+def _one_of(
+    described: Any, alternatives: tuple[Any, ...], path: str, arrays: dict[str, Any]
+) -> Any:
+    if described is None and type(None) in alternatives:
+        return None
+    is_object = isinstance(described, Mapping)
+    named = class_named(described.get("class")) if is_object else None
+    kinds = [named] if named in alternatives else alternatives
+    *first, last = (kind for kind in kinds if kind is not type(None))
+    for kind in first:
+        left = dict(arrays)
+        try:
+            value = _value(described, kind, path, left)
+        except StoreError:
+            continue
+        for name in arrays.keys() - left.keys():
+            del arrays[name]
+        return value
+    return _value(described, last, path, arrays)
+
+
 def _module(described: Any, kind: type[Any], path: str, arrays: dict[str, Any]) -> Any:
     name = name_of(kind)
-    if not isinstance(described, Mapping) or described.keys() != {"class", "fields"}:
+    if not isinstance(described, Mapping) or (
+        described.keys() - {"plugin"} != {"class", "fields"}
+    ):
         raise _wrong(path, f"the class {name!r} and its fields", described)
-    if class_named(described["class"]) is not kind:
+    # A class that a registered one declares need not be registered itself.
+    found = kind if described["class"] == name else _class_of(described)
+    if not issubclass(found, kind):
         raise _wrong(path, f"of the class {name!r}", described["class"])
-    fields = described["fields"]
-    declared_fields = dataclasses.fields(kind)
-    names = [field.name for field in declared_fields]
+    kind, name, fields = found, described["class"], described["fields"]
+    declared = declared_fields(kind)
+    names = list(declared)
     if not isinstance(fields, Mapping):
         raise _wrong(path, f"the class {name!r} and its fields", fields)
     if unknown := [field for field in fields if field not in names]:
         raise _damaged(f"{name!r} has no field {_told(unknown[0])}")
-    later = {field.name for field in declared_fields if field.metadata.get("later")}
+    later = {f.name for f in dataclasses.fields(kind) if f.metadata.get("later")}
     absent = [field for field in names if field not in fields]
     if missing := [field for field in absent if field not in later]:
         raise _damaged(f"the field `{_join(path, missing[0])}` is missing")
-    declared = typing.get_type_hints(kind)
     values = {
         field: _value(fields[field], declared[field], _join(path, field), arrays)
         for field in fields
     }
     try:
-        return kind(**values)
-    except ConfigError as error:  # What the fields say together.
+        return _built(kind, names, values)
+    except Exception as error:  # What the fields say together.
         raise _damaged(_shortened(str(error)).rstrip(".")) from None
 
 
-def _tuple(
+def _built(kind: type[Any], names: Sequence[str], values: Mapping[str, Any]) -> Any:
+    """A module of these fields, whatever else its class may be made from."""
+    if inspect.signature(kind).parameters.keys() == set(names):
+        return kind(**values)
+    # As JAX makes one anew that it took to pieces.
+    module = object.__new__(kind)
+    for name, value in values.items():
+        object.__setattr__(module, name, value)
+    for base in reversed(kind.__mro__):
+        if "__check_init__" in vars(base):
+            vars(base)["__check_init__"](module)
+    return module
+
+
+def _class_of(described: Any) -> type[Any]:
+    """The registered class that a description names."""
+    described = described if isinstance(described, Mapping) else {}
+    name, plugin = described.get("class"), described.get("plugin")
+    kind = class_named(name)
+    if kind is not None:
+        return kind
+    if isinstance(plugin, str):
+        raise StoreError(
+            f"The stored network is of the class {_told(name)} of {_told(plugin)}, "
+            "which is not here: install it, load its file by `--with`, or register "
+            "the class."
+        )
+    raise StoreError(
+        f"The stored network is of the unknown class {_told(name)} and cannot be "
+        "rebuilt; its weights can be read from `network.safetensors`."
+    )
+
+
+def _several(
     described: Any, declared: tuple[Any, ...], path: str, arrays: dict[str, Any]
 ) -> tuple[Any, ...]:
     if not isinstance(described, tuple | list):
@@ -182,15 +244,18 @@ def _array(
         raise _wrong(path, f"the array `{path}`", described)
     if path not in arrays:
         raise _damaged(f"the array `{path}` is missing")
-    stored = np.asarray(arrays.pop(path))
+    stored = np.asarray(arrays[path])
     found = f"an array of type {stored.dtype} and shape {stored.shape}"
-    expected = f"floating numbers of shape ({declared.dim_str.strip()})"
+    expected = "numbers"
+    if issubclass(declared, AbstractArray):
+        expected = f"floating numbers of shape ({declared.dim_str.strip()})"
     try:
         array = jnp.asarray(stored)
     except TypeError:  # Objects, or text.
         raise _damaged(f"`{path}` must be {expected}, got {found}") from None
-    if not isinstance(array, declared):
+    if issubclass(declared, AbstractArray) and not isinstance(array, declared):
         raise _damaged(f"`{path}` must be {expected}, got {found}")
+    del arrays[path]
     return array
 
 
@@ -203,15 +268,7 @@ def _scalar(described: Any, declared: type[Any], path: str) -> Any:
         return described
     if declared in (bool, str) and isinstance(described, declared):
         return described
-    raise _wrong(path, _SCALARS[declared], described)
-
-
-_SCALARS = {
-    float: "a finite number",
-    int: "a whole number",
-    bool: "true or false",
-    str: "a text",
-}
+    raise _wrong(path, SCALARS.get(declared, "null"), described)
 
 
 def _wrong(path: str, expected: str, described: Any) -> StoreError:

@@ -26,7 +26,7 @@ from ...limits import population
 from ...limits.population import PopulationRisk
 from ...memory import check_memory
 from ...networks import initialise
-from ...networks.activations import HOMOGENEOUS
+from ...networks.activations import traits
 from ...networks.network import Network
 from ...networks.two_layer import TwoLayer, check_homogeneous
 from ...objectives.batch_loss import BatchObjective
@@ -146,7 +146,7 @@ def _sizes(network: TwoLayer, initial: TwoLayer) -> dict[str, Float[Array, ""]]:
         "weights_norm": jnp.linalg.norm(network.weights),
         "readout_norm": jnp.linalg.norm(network.readout),
     }
-    if network.activation not in HOMOGENEOUS:
+    if not traits(network.activation).homogeneous:
         return norms
     drift = jnp.abs(balance.conserved(network) - balance.conserved(initial))
     return norms | {"path_norm": path_norm(network), "balance_drift": drift.max()}
