@@ -155,7 +155,7 @@ class Catalogue(Mapping[str, T]):
         Raises:
             ConfigError: If the name cannot be used, or the thing is none of the kind.
         """
-        if reason := self._refusal(name):
+        if reason := self.refusal(name):
             raise ConfigError(reason)
         plugins.load_environment()
         adopted, place = load(self._adopt)(name, value), place_of(value)
@@ -179,7 +179,7 @@ class Catalogue(Mapping[str, T]):
         """The entry points of installed packages, by name."""
         found: dict[str, EntryPoint] = {}
         for point in entry_points(group=self._group):
-            reason = self._refusal(point.name)
+            reason = self.refusal(point.name)
             if point.name in found:
                 reason = f"There is another {self.kind} of that name."
             if reason:
@@ -217,7 +217,7 @@ class Catalogue(Mapping[str, T]):
             self._told.add(sentence)
             warnings.warn(sentence, PluginWarning, stacklevel=4)
 
-    def _refusal(self, name: Any) -> str | None:
+    def refusal(self, name: Any) -> str | None:
         """Why nothing of one's own may have a name."""
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             return (

@@ -28,11 +28,11 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "analyse": "look at stored networks: overparam analyse RUN prune",
         "compare": "what differs between two stored runs",
         "reproduce": "a published figure with its claims",
+        "new": "a package with a study of your own: overparam new study NAME",
         "report": "stored runs as one HTML page",
         "export": "runs for TensorBoard, MLflow, W&B; a network for PyTorch, ONNX",
         "data": "list, fetch and verify data sets",
         "doctor": "versions, devices, threads, data found",
-        "new": "a package for a study of your own: overparam new study NAME",
         "cite": "BibTeX of a study's source and of overparam",
         "completion": "completion script for bash, zsh or fish",
     }
