@@ -31,9 +31,9 @@ from .networks.files.load import load_network as load_network
 from .networks.files.named import NamedWeights as NamedWeights
 from .networks.initialise import two_layer as two_layer
 from .networks.network import Network as Network
+from .networks.network import wrap as wrap
 from .networks.two_layer import NormalisedTwoLayer as NormalisedTwoLayer
 from .networks.two_layer import TwoLayer as TwoLayer
-from .networks.wrapped import wrap as wrap
 from .objectives.batch_loss import BatchLoss as BatchLoss
 from .objectives.objective import Objective as Objective
 from .reproductions.reproduction import Claim as Claim

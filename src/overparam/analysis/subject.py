@@ -28,7 +28,7 @@ from ..keys import purpose_key
 from ..networks.files.named import NamedWeights, as_network
 from ..networks.files.serialise import weights_from_arrays
 from ..networks.finite import check_finite
-from ..networks.layers import parameters
+from ..networks.layers import inputs_first
 from ..networks.network import Network
 from ..networks.view import TwoLayerView, depends_on_batch, two_layer_view
 from ..store.read import StoredRun
@@ -116,7 +116,7 @@ class Subject:
 
     def matrices(self) -> dict[str, Float[np.ndarray, "rows columns"]]:
         """Every weight matrix by name, a convolution as fan-in times filters."""
-        found = parameters(self.weights)
+        found = inputs_first(self.weights)
         return {
             name: np.asarray(leaf).reshape(-1, leaf.shape[-1])
             for name, leaf in found.items()
@@ -160,7 +160,7 @@ class Subject:
             shape = (N_GAUSSIAN, input_dim(self.network))
             x = normal(purpose_key(0, "gaussian inputs"), shape, dtype)
             return TrainTest(Batch(x, x[:, :0]))
-        first = next(iter(parameters(self.network).values()))
+        first = next(iter(inputs_first(self.network).values()))
         data = train_test_of(load_data(dataset), str(dtype), flat=first.ndim == 2)
         return self._fitting(data)
 
@@ -349,7 +349,7 @@ def input_dim(network: Network) -> int:
     Raises:
         ConfigError: If it takes images.
     """
-    first = next(iter(parameters(network).values()))
+    first = next(iter(inputs_first(network).values()))
     if first.ndim != 2:
         raise ConfigError(
             f"A {type(network).__name__} takes images; give a data set that holds them."

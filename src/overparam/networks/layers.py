@@ -10,6 +10,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from ..checks import written
@@ -37,6 +38,36 @@ def parameters(tree: PyTree) -> dict[str, Array]:
         for path, leaf in leaves
         if eqx.is_inexact_array(leaf) and field_name(path) not in _NO_PARAMETERS
     }
+
+
+def inputs_first(tree: PyTree) -> dict[str, Array]:
+    """The same arrays, each with the axis of its outputs last, after that of inputs.
+
+    Equinox has them the other way round in its own layers.
+    """
+    turned = outputs_first(tree)
+    found = parameters(tree)
+    return {n: turn(leaf) if n in turned else leaf for n, leaf in found.items()}
+
+
+def outputs_first(tree: PyTree) -> frozenset[str]:
+    """Names of the weights whose outputs are their first axis: of equinox's layers."""
+
+    def is_layer(node: Any) -> bool:
+        return isinstance(node, eqx.nn.Linear | eqx.nn.Conv)
+
+    leaves = jax.tree_util.tree_leaves_with_path(tree, is_leaf=is_layer)
+    return frozenset(f"{path_name(p)}.weight" for p, leaf in leaves if is_layer(leaf))
+
+
+def turn(weights: Array) -> Array:
+    """(outputs, inputs, *window) as (*window, inputs, outputs)."""
+    return jnp.moveaxis(weights, (0, 1), (-1, -2))
+
+
+def turn_back(weights: Array) -> Array:
+    """(*window, inputs, outputs) as (outputs, inputs, *window)."""
+    return jnp.moveaxis(weights, (-1, -2), (0, 1))
 
 
 def field_name(path: tuple[Any, ...]) -> str:
@@ -81,8 +112,8 @@ def hidden_layers(tree: PyTree, *, patterns: Sequence[str] = ()) -> tuple[str, .
     """Names of the hidden weight layers, or of all parameters that match a pattern.
 
     Without patterns: every matrix and every convolution kernel, except the readout and
-    the first convolution. Biases and normalisation parameters are no weight layers, but
-    patterns may name them.
+    the first convolution; that one too where there is nothing else. Biases and
+    normalisation parameters are no weight layers, but patterns may name them.
 
     Args:
         tree: A network, or a tree of its parameters.
@@ -96,13 +127,9 @@ def hidden_layers(tree: PyTree, *, patterns: Sequence[str] = ()) -> tuple[str, .
     """
     found = parameters(tree)
     if not patterns:
-        kernels = [name for name, leaf in found.items() if leaf.ndim == 4]
-        left_out = {READOUT, *kernels[:1]}
-        return tuple(
-            name
-            for name, leaf in found.items()
-            if leaf.ndim >= 2 and name not in left_out
-        )
+        hidden = [n for n, leaf in found.items() if leaf.ndim >= 2 and n != READOUT]
+        first = [name for name in hidden if found[name].ndim == 4][:1]
+        return tuple(n for n in hidden if n not in first) or tuple(hidden)
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in found):
             raise ConfigError(

@@ -2,10 +2,13 @@
 
 import abc
 from types import MappingProxyType
+from typing import Any
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..errors import ConfigError
 from .product import product
 
 
@@ -38,3 +41,72 @@ class Network(eqx.Module):
     ) -> Float[Array, "batch n_outputs"]:
         """Outputs of a batch of inputs, shape `(batch, n_outputs)`."""
         return self.scale * product(self.features(x), self.readout)
+
+
+class Wrapped(Network):
+    r"""$f(x) = s \, \phi(x) \, U$ with features $\phi$ and scale $s$ of a module.
+
+    Attributes:
+        module: The module, without its readout.
+        readout: Output weights $U$, shape `(width, n_outputs)`.
+    """
+
+    module: Any
+    readout: Float[Array, "width n_outputs"]
+
+    @property
+    def scale(self) -> float:
+        """Output scale $s$; 1 where the module has none."""
+        return getattr(self.module, "scale", 1.0)
+
+    def features(self, x: Float[Array, "batch *input"]) -> Float[Array, "batch width"]:
+        return self.module.features(x)
+
+
+def wrap(module: eqx.Module) -> Network:
+    """An equinox module with `features`, `readout` and `scale` as a network.
+
+    Args:
+        module: `features(x)` maps a batch of inputs to features of shape
+            `(batch, width)` and uses no readout; `readout` has the shape
+            `(width, n_outputs)`; `scale` is a number, 1 where there is none.
+
+    Raises:
+        ConfigError: If it has no such parts.
+
+    Example:
+        `overparam.analyse(overparam.networks.wrap(module), "prune", data=data)`
+    """
+    if isinstance(module, Network):
+        return module
+    kind = type(module).__name__
+    if not isinstance(module, eqx.Module) or not callable(
+        getattr(module, "features", None)
+    ):
+        raise ConfigError(
+            f"What is wrapped must be an equinox module with a method `features`, got "
+            f"a {kind}."
+        )
+    readout, scale = getattr(module, "readout", None), getattr(module, "scale", 1.0)
+    if not eqx.is_inexact_array(readout) or jnp.ndim(readout) != 2:
+        raise ConfigError(
+            f"`readout` of the {kind} must be a matrix of shape (width, n_outputs), "
+            f"got {getattr(readout, 'shape', readout)!r}."
+        )
+    if not (isinstance(scale, int | float) or jnp.ndim(scale) == 0):
+        raise ConfigError(f"`scale` of the {kind} must be a number, got {scale!r}.")
+    bare = eqx.tree_at(lambda each: each.readout, module, None)
+    return Wrapped(module=bare, readout=jnp.asarray(readout))
+
+
+def unwrapped(network: eqx.Module) -> eqx.Module:
+    """The module of a wrapped one, with its readout; any other network itself."""
+    if not isinstance(network, Wrapped):
+        return network
+    # Its readout is the `None` that stands in the place of one.
+    return eqx.tree_at(
+        lambda each: each.readout,
+        network.module,
+        network.readout,
+        is_leaf=lambda leaf: leaf is None,
+    )

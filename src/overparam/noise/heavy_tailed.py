@@ -12,7 +12,13 @@ import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from ..checks import one_of
-from ..networks.layers import hidden_layers, path_name
+from ..networks.layers import (
+    hidden_layers,
+    outputs_first,
+    path_name,
+    turn,
+    turn_back,
+)
 from .ranges import IsotropicScale, Kind, Unit, check_exponent, check_kind, check_level
 from .stable import isotropic_blocks, symmetric_stable
 
@@ -40,7 +46,7 @@ class HeavyTailNoise(eqx.Module):
         unit: Unit of a convolution kernel `(height, width, in, out)`: a whole output
             `filter`, or each (in, out) `kernel`.
         layers: Shell patterns of the noised parameters; empty for every hidden weight
-            but the first convolution.
+            but the first convolution, or that one alone.
         rescale: Whether $s$ has the factor $\eta^{1/\alpha}$.
         isotropic_scale: `reference` adds $\sqrt{A_j}\, G_j$, as the code published
             with the paper does.
@@ -97,13 +103,17 @@ class HeavyTailNoise(eqx.Module):
         scale = self.scale(learning_rate, step)
         alpha = _value(self.alpha, step)
         step_key = jax.random.fold_in(key, step)
+        turned = outputs_first(tree)
 
         def leaf_noise(path: tuple, leaf: Array) -> Array | None:
             name = path_name(path)
             if name not in noised:
                 return None
             leaf_key = jax.random.fold_in(step_key, zlib.crc32(name.encode()))
-            drawn = self._unscaled(leaf, alpha, leaf_key)
+            if name in turned:
+                drawn = turn_back(self._unscaled(turn(leaf), alpha, leaf_key))
+            else:
+                drawn = self._unscaled(leaf, alpha, leaf_key)
             return scale.astype(drawn.dtype) * drawn
 
         return jax.tree_util.tree_map_with_path(leaf_noise, tree)

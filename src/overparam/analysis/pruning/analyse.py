@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ...errors import ConfigError, DataError
 from ...networks.files.named import NamedWeights
-from ...networks.layers import parameters
+from ...networks.layers import inputs_first
 from ...networks.network import Network
 from ...objectives.losses import Loss, cross_entropy, half_squared_error
 from ...plots.figure import COLOURS, panels
@@ -173,7 +173,7 @@ def _gaussian_limit(
     if options.part != "filter" or len(curves) != 1:
         return
     (name,) = curves
-    fan_in = math.prod(parameters(network)[name].shape[:-1])
+    fan_in = math.prod(inputs_first(network)[name].shape[:-1])
     errors = np.linspace(0, 0.5, 51)
     ratios = [gaussian_column_ratio(eps, fan_in=fan_in) for eps in errors]
     axes.plot(errors, ratios, ":", color="0.4", label="Gaussian weights")

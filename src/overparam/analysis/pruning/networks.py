@@ -18,7 +18,16 @@ from ...networks.activations import traits
 from ...networks.convolutional.vgg import VGG
 from ...networks.deep import MLP
 from ...networks.files.named import NamedWeights
-from ...networks.layers import READOUT, hidden_layers, parameters, path_name
+from ...networks.layers import (
+    READOUT,
+    hidden_layers,
+    inputs_first,
+    outputs_first,
+    parameters,
+    path_name,
+    turn,
+    turn_back,
+)
 from ...networks.network import Network
 from ...networks.two_layer import TwoLayer
 from ...noise.heavy_tailed import unit_shape
@@ -65,7 +74,7 @@ def pruning_curves(
         part: What is removed: a neuron (dense layer) or `filter` (convolution), a
             `kernel`, a single `entry`, or a `singular-value`.
         layers: Patterns of the pruned layers; empty for every hidden weight layer but
-            the first convolution.
+            the first convolution, or that one alone.
 
     Returns:
         Curves by layer name.
@@ -88,7 +97,7 @@ def layer_weights(
     Raises:
         ConfigError: If there is none, or one is empty or not finite.
     """
-    found = parameters(network)
+    found = inputs_first(network)
     names = hidden_layers(network, patterns=layers)
     if not names:
         raise ConfigError(
@@ -145,10 +154,14 @@ def masked(
         part: The part of the curves.
     """
 
+    turned = outputs_first(network)
+
     def prune(path: tuple, leaf: Array) -> Array:
         name = path_name(path)
         if not counts.get(name):
             return leaf
+        if name in turned:
+            return turn_back(without(turn(leaf), curves[name], counts[name], part=part))
         return without(leaf, curves[name], counts[name], part=part)
 
     return jax.tree_util.tree_map_with_path(prune, network)
@@ -229,8 +242,9 @@ def pruning_ratios(
     part: Part = "filter",
 ) -> PruningRatios:
     """What fraction of the network is gone; arguments as in `masked`."""
-    sizes = {name: leaf.size for name, leaf in parameters(network).items()}
-    shapes = {name: leaf.shape for name, leaf in parameters(network).items()}
+    found = inputs_first(network)
+    sizes = {name: leaf.size for name, leaf in found.items()}
+    shapes = {name: leaf.shape for name, leaf in found.items()}
     gone = {
         name: _zeroed(shapes[name], len(curves[name]), k, part)
         for name, k in counts.items()

@@ -48,7 +48,7 @@ def kept_as(name: str) -> str:
     """
     if is_kept(name) and described(name).files != (_MADE,):
         raise ConfigError(
-            f"There are data `{name}` of your own and registered ones: remove the first "
+            f"There are kept data `{name}` beside registered ones: remove the first "
             f"by `overparam data remove {name}`, or register under another name."
         )
     made = DATASETS[name]()

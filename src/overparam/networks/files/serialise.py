@@ -24,8 +24,7 @@ from jaxtyping import AbstractArray
 from ...catalogue import NETWORKS
 from ...errors import StoreError
 from ..layers import path_name
-from ..network import Network
-from ..wrapped import unwrapped, wrap
+from ..network import Network, unwrapped, wrap
 from .declared import SCALARS, declared_fields, is_array, is_union
 from .named import NamedWeights, as_network
 from .registered import class_named, name_of
