@@ -94,7 +94,7 @@ def check_kinds(config: Any) -> None:
     """
     if not (isinstance(config, type) and dataclasses.is_dataclass(config)):
         raise ConfigError(f"A config must be a dataclass, got {written(config)}.")
-    if not config.__dataclass_params__.frozen:
+    if not getattr(config, "__dataclass_params__").frozen:  # noqa: B009
         raise ConfigError(
             f"`{config.__name__}` must be frozen: write @dataclass(frozen=True, "
             "kw_only=True)."

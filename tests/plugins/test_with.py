@@ -124,11 +124,10 @@ def cluster(tmp_path_factory):
     pytest.importorskip("distributed")
     folder = tmp_path_factory.mktemp("cluster")
     file = folder / "scheduler.json"
-    loopback = ["--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file)]
+    common = ["--no-dashboard", "--scheduler-file", str(file)]
     commands = [
-        ["distributed.cli.dask_scheduler", *loopback, "--port", "0"],
-        ["distributed.cli.dask_worker", "--nthreads", "1", "--no-dashboard"]
-        + ["--scheduler-file", str(file)],
+        ["distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port=0", *common],
+        ["distributed.cli.dask_worker", "--nthreads", "1", *common],
     ]
     with contextlib.ExitStack() as stack:
         for command in commands:

@@ -81,7 +81,7 @@ def _traits(psi: Activation) -> Traits:
     )
 
 
-def adopt(name: str, value: Any) -> Activation:
+def adopt(name: str, value: Any) -> Any:
     """An activation of one's own, which is a function of every entry alone.
 
     Raises:

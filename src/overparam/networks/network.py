@@ -55,7 +55,7 @@ class Wrapped(Network):
     readout: Float[Array, "width n_outputs"]
 
     @property
-    def scale(self) -> float:
+    def scale(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Output scale $s$; 1 where the module has none."""
         return getattr(self.module, "scale", 1.0)
 
@@ -87,8 +87,9 @@ def wrap(module: eqx.Module) -> Network:
             f"What is wrapped must be an equinox module with a method `features`, got "
             f"a {kind}."
         )
-    readout, scale = getattr(module, "readout", None), getattr(module, "scale", 1.0)
-    if not eqx.is_inexact_array(readout) or jnp.ndim(readout) != 2:
+    readout: Any = getattr(module, "readout", None)
+    scale = getattr(module, "scale", 1.0)
+    if not eqx.is_inexact_array(readout) or readout.ndim != 2:
         raise ConfigError(
             f"`readout` of the {kind} must be a matrix of shape (width, n_outputs), "
             f"got {getattr(readout, 'shape', readout)!r}."
@@ -96,7 +97,8 @@ def wrap(module: eqx.Module) -> Network:
     if not (isinstance(scale, int | float) or jnp.ndim(scale) == 0):
         raise ConfigError(f"`scale` of the {kind} must be a number, got {scale!r}.")
     bare = eqx.tree_at(lambda each: each.readout, module, None)
-    return Wrapped(module=bare, readout=jnp.asarray(readout))
+    parts: dict[str, Any] = {"module": bare, "readout": jnp.asarray(readout)}
+    return Wrapped(**parts)
 
 
 def unwrapped(network: eqx.Module) -> eqx.Module:

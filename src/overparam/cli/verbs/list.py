@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...analysis.catalogue import ANALYSES
+from ...catalogue import ACTIVATIONS, NETWORKS
 from ...reproductions.registry import REPRODUCTIONS
 from ...studies.registry import STUDIES
 from ..arguments import parse
@@ -37,6 +38,12 @@ def main(argv: Sequence[str]) -> int:
         "analysis": {name: entry.question for name, entry in ANALYSES.items()},
         "reproduction": {name: entry.title for name, entry in REPRODUCTIONS.items()},
     }
+    brought = {
+        f"{name} ({kind})": getattr(there.own(name), "place", "")
+        for kind, there in (("activation", ACTIVATIONS), ("network", NETWORKS))
+        for name in there.brought()
+    }
+    content |= {"plugin": brought} if brought else {}
     if listing.json:
         print_json(content)
         return 0

@@ -26,7 +26,7 @@ _MADE = "made by registered code"
 """In the place of the files that a kept data set comes from."""
 
 
-def adopt(name: str, value: Any) -> Callable[[], Dataset]:
+def adopt(name: str, value: Any) -> Any:
     """A data set of one's own: a function without arguments that makes it.
 
     Raises:
