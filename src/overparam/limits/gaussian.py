@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import ConfigError
-from ..networks.activations import ODD, Activation
+from ..networks.activations import Activation, traits
 from ..networks.activations import activation as activation_named
 from .hermite import TANH, Series, roots, tanh_slope
 
@@ -106,7 +106,7 @@ def moments_of(activation: str | Activation) -> ActivationMoments:
         return series_moments(activation)
     if activation in MOMENTS:
         return MOMENTS[activation]
-    return series_moments(activation_named(activation), odd=activation in ODD)
+    return series_moments(activation_named(activation), odd=traits(activation).odd)
 
 
 def _of_series(own: Series, derivative: Series, **means: Any) -> ActivationMoments:
