@@ -104,7 +104,8 @@ NETWORKS: "Catalogue[type[Any]]" = Catalogue(
             ("biased", "biased:Biased"),
             ("skip-neuron", "skip_neuron:SkipNeuron"),
         )
-    },
+    }
+    | {"linearised": "overparam.limits.kernels.linearised:Linearised"},
     adopt="overparam.networks.files.registered:adopt",
 )
 """The classes that a stored network may be made of, by the names it is stored under."""

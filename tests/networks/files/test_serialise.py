@@ -15,6 +15,7 @@ import pytest
 import overparam
 from overparam.catalogue import NETWORKS as CLASSES
 from overparam.errors import StoreError
+from overparam.limits.kernels.linearised import Linearised
 from overparam.networks import (
     GatedTwoLayer,
     LinearReadout,
@@ -80,6 +81,9 @@ def example(name: str) -> Network:
         "resnet": lambda: shaped(resnet, 8, n_outputs=2, multiplier=1 / 16),
         "gated-two-layer": lambda: GatedTwoLayer(hidden, hidden, readout),
         "biased": lambda: Biased(GatedTwoLayer(hidden, hidden, readout)),
+        "linearised": lambda: Linearised(
+            moving=ThresholdReLU(hidden, readout), fixed=ThresholdReLU(hidden, readout)
+        ),
         "skip-neuron": lambda: SkipNeuron(hidden, numbers(2, 1), numbers(4, 1)),
     }
     return examples[name]()
@@ -282,7 +286,7 @@ def test_arrays_are_those_that_the_fields_declare(name):
         from_arrays(arrays | {"other": numbers(1)}, description)
 
 
-@pytest.mark.parametrize("name", sorted({*NETWORKS} - {"linear-readout"}))
+@pytest.mark.parametrize("name", sorted({*NETWORKS} - {"linear-readout", "linearised"}))
 def test_arrays_must_fit_each_other(name):
     arrays, description = stored(name)
     readout = min(arrays, key=lambda path: not path.endswith("readout"))
