@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from .studies.declaration import Study
 
 
+IMPORTED = "imported"
+"""Under what networks of files are stored: beside the studies, and none of them."""
+
+
 STUDIES: "Catalogue[Study]" = Catalogue(
     "study",
     "studies",
@@ -34,7 +38,7 @@ STUDIES: "Catalogue[Study]" = Catalogue(
     },
     adopt="overparam.studies.declaration:adopt",
     # Folders beside those of runs.
-    reserved=("analyses", "reproductions", "sweeps"),
+    reserved=("analyses", "reproductions", "sweeps", IMPORTED),
 )
 """The questions; the module of one imports the standard library only."""
 
@@ -119,9 +123,6 @@ KINDS = {
     "activation": "overparam.catalogue:ACTIVATIONS",
 }
 """By kind, where its catalogue is."""
-
-IMPORTED = "imported"
-"""Under what networks of files are stored: beside the studies, and none of them."""
 
 
 def catalogue(kind: str) -> Catalogue[Any]:

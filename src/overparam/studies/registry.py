@@ -4,20 +4,21 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from ..catalogue import ACTIVATIONS, NETWORKS, STUDIES
+from ..by_name import load
+from ..catalogue import ACTIVATIONS, IMPORTED, NETWORKS, STUDIES
 from ..errors import ConfigError
 from ..field_values import unknown
 from ..plugins import Origin
 from .declaration import Study
 
 
-__all__ = ["STUDIES", "Study", "defaults", "origins", "study"]
+__all__ = ["STUDIES", "Study", "declared", "defaults", "origins", "study"]
 
 
 def declared(name: str) -> Study | None:
     """The study of a stored run, or what imported networks are stored under."""
-    if name == catalogue.IMPORTED:
-        return catalogue.load("overparam.studies.imported:STUDY")
+    if name == IMPORTED:
+        return load("overparam.studies.imported:STUDY")
     return STUDIES.get(name)
 
 
