@@ -163,6 +163,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "prune": {"errors": (0.1,), "ratios": (0.5,)},
     "density": {"steps": (0, 16)},
+    "certificate": {"seconds": 1e-3},
 }
 """Small options of analyses whose defaults are for real runs."""
 

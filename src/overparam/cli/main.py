@@ -26,6 +26,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "table": "gather stored runs into one table (csv, parquet, json)",
         "plot": "draw stored runs: median and band over seeds",
         "analyse": "look at stored networks: overparam analyse RUN prune",
+        "verify": "check a stored proof of optimality: overparam verify proof.npz",
         "compare": "what differs between two stored runs",
         "reproduce": "a published figure with its claims",
         "new": "a package with a study of your own: overparam new study NAME",

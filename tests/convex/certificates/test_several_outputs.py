@@ -41,7 +41,7 @@ def test_the_bound_is_below_every_network(rng, skip):
             network(rng, 2, 6, 3, size=size, skip=skip), x, y, penalty=0.3
         )
         assert 0 < found.lower <= found.best_known <= found.objective
-        assert found.tier == "certified-loose"
+        assert found.tier == "bounded"
 
 
 def test_the_bound_is_below_the_closed_form_of_one_direction(rng):

@@ -1,16 +1,25 @@
 """The analysis `certificate`: bounds on the distance of a network to its optimum."""
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
+from ...convex.certificates.activation import SearchLimits
+from ...convex.certificates.branch_and_price import GlobalOptimum
 from ...convex.certificates.certificate import NetworkCertificate, certify_network
+from ...convex.certificates.proof import write_proof
 from ...convex.certificates.several_outputs import certify_outputs
 from ...convex.programs.patterns import Patterns
 from ...convex.solvers.bounds import relative_gap
 from ...errors import ConfigError
 from ...networks.view import TwoLayerView
+from ...processes import STOP
 from ...training.plan import Progress, silent
 from ..declaration import Findings
 from ..subject import Subject
@@ -18,10 +27,18 @@ from .options import CertificateOptions
 from .problem import CertifiedProblem, problem_of
 
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 SENTENCES = {
-    "certified": "all activation patterns were enumerated and their optimum was found",
-    "certified-loose": "a bound that is valid for any width but far from tight",
-    "estimate": "over sampled patterns; NOT a bound for the network",
+    "certified": "the optimum over networks of any width is proven up to the gap",
+    "bounded": "a bound that is valid for any width but farther than the gap asked for",
+    "estimate": "the smallest objective that was found; NOT a bound for the network",
+}
+PROOFS = {
+    "enumeration": "by the programme over all activation patterns",
+    "search": "by a search over cones of directions",
+    "eigenvalue": "by an eigenvalue, which is far from tight",
 }
 
 
@@ -42,9 +59,13 @@ def analyse(
     problem = problem_of(subject, view, options)
     has_offset = view.output_bias is not None
     view = replace(view, output_bias=None)
-    found = _certified(subject, view, problem)
+    bounds = Bounds(options.seconds, progress)
+    with STOP.listening():
+        found = _certified(subject, view, problem, options, bounds)
+    if options.proof is not None:
+        _write_proof(found, problem, view, options.proof)
     rows = [(found.tier, found.lower, found.gap)]
-    if found.tier != "certified" and found.n_patterns:
+    if found.tier != "certified" and (found.n_patterns or found.found is not None):
         rows.append(("estimate", found.best_known, found.estimated_gap))
     table = pl.DataFrame(
         rows, ["tier", "optimum at least", "relative gap"], orient="row"
@@ -60,8 +81,16 @@ def analyse(
             f"lower bound ({found.tier})": found.lower,
             f"relative gap ({found.tier})": found.gap,
             "penalty": problem.penalty,
+            "proof": found.proof,
+            **_size(found),
         },
-        notes=[f"{tier}: {SENTENCES[tier]}." for tier in table["tier"]] + problem.notes,
+        figures={"bound": bounds.figure(found)} if bounds.times else {},
+        notes=[
+            f"{tier}: {SENTENCES[tier]}"
+            + (f", {PROOFS[found.proof]}." if tier == found.tier else ".")
+            for tier in table["tier"]
+        ]
+        + problem.notes,
     )
 
 
@@ -79,6 +108,8 @@ def _along(
 
 def check(subject: Subject, options: CertificateOptions) -> None:
     """Refuse a network whose optimum is not bounded."""
+    if options.proof is not None and not Path(options.proof).absolute().parent.is_dir():
+        raise ConfigError(f"The folder of the proof `{options.proof}` does not exist.")
     problem_of(subject, _view(subject), options)
 
 
@@ -92,9 +123,86 @@ def _view(subject: Subject) -> TwoLayerView:
     return view
 
 
+def _size(found: NetworkCertificate) -> dict[str, int]:
+    """How large the proof of a search is."""
+    if found.found is None:
+        return {"activation patterns": found.n_patterns}
+    return {"cones": found.found.n_nodes, "open cones": found.found.n_open}
+
+
+class Bounds:
+    """The lower bounds along a search: told, drawn, and where Control-C is heard."""
+
+    def __init__(self, seconds: float, progress: Progress) -> None:
+        self.start, self.seconds, self.progress = time.monotonic(), seconds, progress
+        self.times: list[float] = []
+        self.lower: list[float] = []
+
+    def __call__(self, found: GlobalOptimum) -> None:
+        """Note a bound, and end the search if that is asked for."""
+        self.times.append(time.monotonic() - self.start)
+        self.lower.append(found.lower)
+        total = math.ceil(self.seconds)
+        self.progress(
+            min(int(self.times[-1]), total),
+            total,
+            bound=found.lower,
+            best=found.objective,
+            open=found.n_open,
+        )
+        if STOP() is not None:
+            raise KeyboardInterrupt
+
+    def figure(self, found: NetworkCertificate) -> "Figure":
+        """The bound against time, below the objectives."""
+        from ...plots.figure import panels
+
+        figure, axes = panels(
+            caption=f"Relative gap {found.gap:.2g}: the network against the bound "
+            f"({found.tier})."
+        )
+        axes = axes[0, 0]
+        axes.plot(self.times, self.lower, drawstyle="steps-post", label="lower bound")
+        axes.axhline(found.objective, color="C3", label="objective of the network")
+        axes.axhline(found.best_known, color="C2", ls="--", label="best network found")
+        axes.set_xlabel("seconds")
+        axes.set_ylabel("objective")
+        axes.legend()
+        return figure
+
+
+def _write_proof(
+    found: NetworkCertificate,
+    problem: CertifiedProblem,
+    view: TwoLayerView,
+    file: str,
+) -> None:
+    if found.found is None or not found.found.n_nodes:
+        raise ConfigError(
+            f"Only a search has a proof to write; this bound is {PROOFS[found.proof]}."
+        )
+    # The multiplier of a sample that is zero is its label.
+    y, live = problem.y[:, 0], problem.x.any(axis=1)
+    dual = np.where(live, 0, y)
+    dual[live] = found.found.dual
+    write_proof(
+        replace(found.found, dual=dual),
+        problem.x,
+        y,
+        penalty=problem.penalty,
+        skip=view.skip is not None,
+        file=file,
+    )
+
+
 def _certified(
-    subject: Subject, view: TwoLayerView, problem: CertifiedProblem
+    subject: Subject,
+    view: TwoLayerView,
+    problem: CertifiedProblem,
+    options: CertificateOptions,
+    watch: Bounds,
 ) -> NetworkCertificate:
+    limits = SearchLimits(seconds=options.seconds, nodes=options.nodes)
     network, arrays = view.plain(), subject.run.arrays
     if problem.y.shape[1] > 1:
         return certify_outputs(network, problem.x, problem.y, penalty=problem.penalty)
@@ -108,4 +216,7 @@ def _certified(
         penalty=problem.penalty,
         patterns=patterns,
         normalised=problem.normalised,
+        search=limits,
+        gap=options.gap,
+        watch=watch,
     )

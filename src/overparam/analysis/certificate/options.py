@@ -13,11 +13,13 @@ class CertificateOptions:
     The problem is half the squared error, summed over training samples, plus `penalty`
     times half the sum of squares of all weights, hidden biases among them. Networks are
     balanced first. One trained on another loss is certified for the problem of
-    `--penalty`. An output bias is held at its value. With several outputs the bound is
-    a loose one.
+    `--penalty`. An output bias is held at its value. In up to 12 dimensions the bound
+    is searched until `--gap` is proven or a limit is reached; otherwise, and with
+    several outputs, it is a loose one.
 
     Examples:
       overparam analyse 3f2a certificate
+      overparam analyse 3f2a certificate --gap 1e-3 --seconds 600
       overparam analyse 3f2a certificate --penalty 0.1 --n-samples 500
     """
 
@@ -27,10 +29,18 @@ class CertificateOptions:
     """Certify on this data set; `none` takes the samples of the run."""
     n_samples: int = 2000
     """Most samples; memory and time grow with them."""
+    gap: float = 1e-2
+    """Relative distance to the bound that is to be proven."""
+    seconds: float = 60.0
+    """Most seconds of a search; it keeps its bound then, and on Control-C."""
+    nodes: int | None = None
+    """Most cones of directions; `none` sets no limit."""
+    proof: str | None = None
+    """File for the proof of a search; `overparam verify FILE` checks it."""
 
     def __post_init__(self) -> None:
-        positive(penalty=self.penalty)
-        at_least(1, n_samples=self.n_samples)
+        positive(penalty=self.penalty, gap=self.gap, seconds=self.seconds)
+        at_least(1, n_samples=self.n_samples, nodes=self.nodes)
 
 
 ANALYSIS = Analysis(

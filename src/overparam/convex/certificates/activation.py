@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from ...cores import n_threads
 from ..solvers.ascent import ascend, signed_rows
-from .cones import explore
+from .cones import explore, record
 
 
 Watch = Callable[["ConeSearch"], object]
@@ -88,14 +88,26 @@ class _Side:
             self.kappa, self.rounding, target, budget,
         )  # fmt: skip
 
+    def tree(self, cone: Cone, target: float, budget: int):
+        """The parts of a cone that are bounded by `target`, as `record` writes them."""
+        return record(
+            self.rows, self.n_plus, cone.rows, self.kappa, self.rounding, target, budget
+        )
+
 
 def _in_units(
     x: Float[np.ndarray, "n d"], dual: Float[np.ndarray, " n"]
-) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"], float, int]:
+) -> tuple[
+    Bool[np.ndarray, " n"],
+    Float[np.ndarray, "used d"],
+    Float[np.ndarray, " used"],
+    float,
+    int,
+]:
     r"""Inputs and multipliers by powers of two: $\sum |l_i| \|x_i\|$ becomes about 1.
 
-    Also what the samples that are too small to count add to it, and the exponent that
-    leads back.
+    Of samples that are not too small to count, which come first; then what the others
+    add, and the exponent that leads back.
     """
     largest = [np.abs(values).max(initial=0) for values in (x, dual)]
     inputs, multipliers = (int(np.frexp(size)[1]) for size in largest)
@@ -104,7 +116,7 @@ def _in_units(
     fit = int(np.frexp(sizes.sum())[1])
     used = sizes > _TINY * sizes.sum()
     rest = float(np.ldexp(sizes[~used].sum(), -fit))
-    return x[used], np.ldexp(dual[used], -fit), rest, inputs + multipliers + fit
+    return used, x[used], np.ldexp(dual[used], -fit), rest, inputs + multipliers + fit
 
 
 class ConeSearch:
@@ -131,15 +143,15 @@ class ConeSearch:
         target: float = 0.0,
         tolerance: float | None = None,
     ) -> None:
-        x, dual, self._left_out, self._exponent = _in_units(x, dual)
-        self._sides = (_Side(x, dual), _Side(x, -dual))
+        self.used, x, dual, self._left_out, self.exponent = _in_units(x, dual)
+        self.sides = (_Side(x, dual), _Side(x, -dual))
         self._tolerance = tolerance
-        self._target = float(np.ldexp(target, -self._exponent)) - self._left_out
+        self.target = float(np.ldexp(target, -self.exponent)) - self._left_out
         self._best, self._proven, self.n_nodes = 0.0, 0.0, 0
         self.sign, self.direction = 1, np.zeros(x.shape[1])
         self._order = itertools.count()
         self._heap: list[tuple[float, int, int, Cone]] = []
-        for which, side in enumerate(self._sides):
+        for which, side in enumerate(self.sides):
             if side.dimension:
                 self._start(which, side)
 
@@ -159,18 +171,18 @@ class ConeSearch:
         # Rounding of the value must not end a search for the maximum early.
         if value > self._best:
             self._best, self.sign = float(value), 1 - 2 * which
-            self.direction = at @ self._sides[which].basis
+            self.direction = at @ self.sides[which].basis
 
     @property
     def best(self) -> float:
-        return float(np.ldexp(self._best, self._exponent))
+        return float(np.ldexp(self._best, self.exponent))
 
     @property
     def upper(self) -> float:
         """A proven upper bound of the maximum."""
         top = max(self._proven, -self._heap[0][0] if self._heap else 0.0)
-        largest = max(float(side.rounding[1]) for side in self._sides)
-        return float(np.ldexp(min(top, largest) + self._left_out, self._exponent))
+        largest = max(float(side.rounding[1]) for side in self.sides)
+        return float(np.ldexp(min(top, largest) + self._left_out, self.exponent))
 
     @property
     def n_open(self) -> int:
@@ -180,7 +192,7 @@ class ConeSearch:
     @property
     def violated(self) -> bool:
         """Whether the maximum is above the target, which ends the search."""
-        return self._tolerance is None and self._best > self._target
+        return self._tolerance is None and self._best > self.target
 
     @property
     def finished(self) -> bool:
@@ -190,14 +202,14 @@ class ConeSearch:
     @property
     def _aim(self) -> float:
         if self._tolerance is None:
-            return self._target
-        return max(self._target, self._best * (1 + self._tolerance))
+            return self.target
+        return max(self.target, self._best * (1 + self._tolerance))
 
     def advance(self, pool: ThreadPoolExecutor) -> None:
         """Explore the cones with the largest bounds, one batch."""
         aim, count = self._aim, min(_BATCH, len(self._heap))
         batch = [heapq.heappop(self._heap) for _ in range(count)]
-        work = [(self._sides[which], cone, aim) for _, _, which, cone in batch]
+        work = [(self.sides[which], cone, aim) for _, _, which, cone in batch]
         results = pool.map(lambda args: _Side.explore(*args), work)
         for (_, _, which, _), result in zip(batch, results, strict=True):
             nodes, proven, cones, drifts, bounds, best, at = result

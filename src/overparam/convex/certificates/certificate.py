@@ -5,13 +5,14 @@ $\sigma(l) = \max_{\|u\| \le 1} |l^T (X u)_+|$ (with a skip connection also
 $\|X^T l\|$), every $c \in [0, \beta/\sigma(l)]$ gives the lower bound
 $c\,y^T l - \tfrac12 c^2 \|l\|^2$ of the optimum over networks of any width. Normalised
 networks pay $\beta$ for every unit of output instead, and $\sigma(l) = \max_u |l^T (X
-u)_+| / \|(X u)_+\|$. Three tiers say how $\sigma$ was bounded:
+u)_+| / \|(X u)_+\|$. Three tiers say how near the bound is known to be:
 
-* `certified`: the convex programme over *all* activation patterns, solved to a relative
-  gap of 1e-5, which is the exact optimum (low dimension only);
-* `certified-loose`: a bound of $\sigma$ in any dimension (an eigenvalue; normalised:
-  $\max(\|l_+\|, \|l_-\|)$, because outputs are nonnegative);
-* `estimate`: the optimum over sampled patterns, which is no bound for the network.
+* `certified`: the best network found is proven optimal up to the gap asked for, by the
+  convex programme over *all* activation patterns, solved to a relative gap of 1e-5, or
+  by a search over directions (`branch_and_price.py`; plain and skip networks);
+* `bounded`: a valid bound that is farther away: of a search that its limits ended, or
+  of an eigenvalue (normalised: $\max(\|l_+\|, \|l_-\|)$, as outputs are nonnegative);
+* `estimate`: the smallest objective that was found, which is no bound for the network.
 
 All numbers are computed from the arrays that the solver returns, whatever its status:
 the objectives are those of networks, and the bounds hold for any multipliers. Samples
@@ -40,13 +41,18 @@ from ..programs.program import Architecture, check_data, convex_program
 from ..solvers.bounds import relative_gap
 from ..solvers.interior_point import solve
 from ..solvers.solution import INACCURATE, Solution
+from .activation import SearchLimits
 from .bounds import ROUNDING, dual_value, loose_bound
+from .branch_and_price import MOST_DIMENSION, GlobalOptimum, Watch, solve_global
 
 
-Tier = Literal["certified", "certified-loose", "estimate"]
+Tier = Literal["certified", "bounded", "estimate"]
+Proof = Literal["enumeration", "search", "eigenvalue"]
 
 MOST_ENUMERATED = 4000
 """Most activation patterns for which the certified tier is computed."""
+_FEW_PATTERNS = 100
+"""Activation patterns up to which their programme is cheaper than a search."""
 MOST_ENTRIES = 10**8
 """Most entries (samples times unknowns) of a programme that is solved: 0.8 GB."""
 # Distance of any unit vector to a cell of the enumeration; thin cells are left out.
@@ -66,20 +72,24 @@ class NetworkCertificate(eqx.Module):
     Attributes:
         objective: Objective of the balanced network, an upper bound of the optimum.
         lower: Lower bound of the optimum over networks of any width.
-        tier: How `lower` is known: `certified` or `certified-loose`.
+        tier: How near `lower` is known to be: `certified` or `bounded`.
+        proof: Where `lower` comes from.
         estimate: Smallest objective found over the patterns at hand; not a bound
             unless `certified`.
         best_known: The smallest objective of any network found on the way.
         n_patterns: Number of patterns whose programme was solved; 0 where it would
-            be too large.
+            be too large, or a search did without.
+        found: What the search found, which holds its multiplier; `None` without one.
     """
 
     objective: float
     lower: float
     tier: Tier
+    proof: Proof
     estimate: float
     best_known: float
     n_patterns: int
+    found: GlobalOptimum | None = None
 
     @property
     def gap(self) -> float:
@@ -100,6 +110,9 @@ def certify_network(
     penalty: float,
     patterns: Patterns | None = None,
     normalised: bool = False,
+    search: SearchLimits | None = None,
+    gap: float = 1e-2,
+    watch: Watch = lambda found: None,
 ) -> NetworkCertificate:
     r"""Bound the distance of a network to the global optimum of its problem.
 
@@ -111,6 +124,10 @@ def certify_network(
         patterns: Patterns to solve over besides those of the network where they cannot
             all be enumerated.
         normalised: Whether neurons pay for their outputs on the data, not for weights.
+        search: When to end a search over directions, which is made where patterns are
+            many and dimensions few; `None` makes none.
+        gap: Relative gap that the search is asked to prove.
+        watch: Told the best bound of the moment.
 
     Reference: Wang et al. 2022 (arXiv 2209.15265), the dual in section 2.
     """
@@ -131,6 +148,31 @@ def certify_network(
         raise DataError(
             f"the objective of the network is {objective}; a network that diverged has "
             "no certificate."
+        )
+    if search is not None and not normalised and _searched(x):
+        found = solve_global(
+            x,
+            y,
+            penalty=penalty,
+            skip=network.skip,
+            gap=gap,
+            limits=search,
+            watch=watch,
+        )
+        best_known = min(objective, found.objective)
+        return NetworkCertificate(
+            objective=objective + constant,
+            lower=found.lower + constant,
+            tier=(
+                "certified"
+                if relative_gap(best_known, found.lower) <= gap
+                else "bounded"
+            ),
+            proof="search" if found.n_nodes else "eigenvalue",
+            estimate=found.objective + constant,
+            best_known=best_known + constant,
+            n_patterns=0,
+            found=found,
         )
     # A normalised neuron does not know the units of the columns; its cells do.
     columns = _column_sizes(x) if normalised else np.ones(x.shape[1])
@@ -158,24 +200,33 @@ def certify_network(
         duals += [solution.dual, y - solution.predictions]
     best_known = min(objective, estimate)
     tier: Tier = "certified"
+    proof: Proof = "enumeration"
     lower = proven
     if relative_gap(best_known, proven) > INACCURATE:
         # Any multiplier gives a bound; the best is taken.
-        tier = "certified-loose"
+        tier = "bounded"
         bounds = [
             loose_bound(x, y, dual, penalty=penalty, network=architecture)
             for dual in duals
             if np.isfinite(dual).all()
         ]
         lower = max(proven, *bounds)
+        proof = "enumeration" if lower == proven > 0 else "eigenvalue"
     return NetworkCertificate(
         objective=objective + constant,
         lower=lower + constant,
         tier=tier,
+        proof=proof,
         estimate=estimate + constant,
         best_known=best_known + constant,
         n_patterns=len(own.masks) if fits else 0,
     )
+
+
+def _searched(x: Float[np.ndarray, "n d"]) -> bool:
+    """Whether a search over directions is the cheaper proof."""
+    few = not len(x) or number_of_patterns(x) <= _FEW_PATTERNS
+    return not few and x.shape[1] <= MOST_DIMENSION
 
 
 def _column_sizes(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"]:

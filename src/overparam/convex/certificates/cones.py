@@ -21,6 +21,9 @@ from ..solvers.compiled import compiled, dot, least_norm
 
 MOST_DEEP = 400
 """Cones that one search holds open."""
+LEAF = 255
+"""In the place of an edge: the cone is not cut."""
+_LEVELS = 65535
 _SWEEPS = 200
 # Relative distance of the relaxation's two sides at which it counts as solved.
 _SOLVED = 1e-7
@@ -108,6 +111,87 @@ def explore(rows, n_plus, cone, drift, bound, kappa, rounding, target, budget):
         nodes, proven, cones[:rest].copy(), drifts[:rest].copy(), bounds[:rest].copy(),
         best, at,
     )  # fmt: skip
+
+
+@compiled
+def record(rows, n_plus, cone, kappa, rounding, target, budget):
+    """The tree below a cone whose parts are all bounded by `target`, in preorder.
+
+    Returns:
+        Per node the edge that was cut, `j d + k`, or `LEAF`; per cut the share of its
+        first end; per leaf $r$ and the $\\alpha$ of all samples with $l_i < 0$, of
+        `_LEVELS` levels. All are empty where `budget` nodes do not suffice.
+    """
+    n, d = rows.shape
+    sizes = np.empty(n)
+    for i in range(n):
+        sizes[i] = dot(rows[i], rows[i])
+    cones, drifts = np.empty((MOST_DEEP, d, d)), np.zeros(MOST_DEEP)
+    cones[0] = cone
+    codes, shares = np.empty(budget, np.uint8), np.empty(budget)
+    vectors = np.empty((budget, d), np.float32)
+    levels = np.empty((budget, n - n_plus), np.uint16)
+    cut, z, fixed = np.empty(n, np.int32), np.empty((n, d)), np.empty(d)
+    a, c, r = np.empty(n), np.empty(d), np.empty(d)
+    alphas = np.empty(n)
+    top, nodes, n_cuts, leaves = 0, 0, 0, 0
+    while top >= 0 and nodes < budget and top + 1 < MOST_DEEP:
+        fixed[:] = 0
+        for i in range(n):
+            cut[i] = i
+            for j in range(d):
+                z[i, j] = dot(rows[i], cones[top, j])
+            alphas[i] = 1.0 if z[i].min() >= 0 else 0.0
+        m = _decide(rows, n_plus, cut, n, z, fixed)
+        slack = kappa * (rounding[0] + 4 * rounding[1] * drifts[top])
+        upper, _ = _bound(
+            rows, sizes, n_plus, cones[top], fixed, cut[:m], z[:m],
+            kappa, slack, target, a, c, r,
+        )  # fmt: skip
+        nodes += 1
+        if upper <= target:
+            for i in range(m):
+                alphas[cut[i]] = a[i]
+            for i in range(n - n_plus):
+                levels[leaves, i] = np.uint16(np.rint(_LEVELS * alphas[n_plus + i]))
+                alphas[n_plus + i] = levels[leaves, i] / _LEVELS
+            _rounded(rows, n_plus, cones[top], alphas, c, r)
+            vectors[leaves] = r
+            leaves += 1
+            codes[nodes - 1] = LEAF
+            top -= 1
+            continue
+        j, k, share = _division(cones[top], n_plus, cut[:m], z[:m], c)
+        codes[nodes - 1] = j * d + k
+        shares[n_cuts] = share
+        n_cuts += 1
+        # As in `explore`: the second child is looked at first.
+        child = top + 1
+        cones[child] = cones[top]
+        norm = _vertex(cones[top], j, k, share, cones[child, k])
+        cones[top, j] = cones[child, k]
+        drifts[top] += 4 * _UNIT / norm
+        drifts[child] = drifts[top]
+        top = child
+    if top >= 0:
+        nodes = n_cuts = leaves = 0
+    return codes[:nodes], shares[:n_cuts], vectors[:leaves], levels[:leaves]
+
+
+@compiled
+def _rounded(rows, n_plus, cone, alphas, c, r):
+    """Fill r for the alphas that are written, which are rounded ones."""
+    d = len(cone)
+    gram, w, free = np.empty((d, d)), np.zeros(d), np.zeros(d, np.bool_)
+    for j in range(d):
+        for k in range(d):
+            gram[j, k] = dot(cone[j], cone[k])
+        for i in range(len(rows)):
+            inner = dot(rows[i], cone[j])
+            w[j] += max(inner, 0.0) if i < n_plus else -alphas[i] * inner
+    c[:] = 0
+    least_norm(gram, w, c, free)
+    _direction(cone, w, c, r)
 
 
 @compiled

@@ -1,0 +1,103 @@
+"""Stored proofs, and what the independent checker thinks of damaged ones."""
+
+import numpy as np
+import pytest
+
+from overparam.checker import verify
+from overparam.convex import solve_global
+from overparam.convex.certificates.proof import write_proof
+from overparam.errors import DataError
+
+
+@pytest.fixture(scope="module")
+def proven(tmp_path_factory):
+    """A proven optimum, its problem and the file of its proof."""
+    rng = np.random.default_rng(5)
+    x, y = rng.standard_normal((14, 3)), rng.standard_normal(14)
+    return stored(x, y, tmp_path_factory.mktemp("proof") / "proof.npz")
+
+
+def stored(x, y, file, *, skip=False, penalty=0.1, gap=1e-3):
+    found = solve_global(x, y, penalty=penalty, gap=gap, skip=skip)
+    write_proof(found, x, y, penalty=penalty, skip=skip, file=file)
+    return found, dict(np.load(file)), file
+
+
+@pytest.mark.parametrize("skip", [False, True])
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
+def test_the_checker_finds_the_bound_again(rng, tmp_path, skip, scale):
+    x, y = rng.standard_normal((12, 3)), rng.standard_normal(12)
+    x[3], x[7] = 0, x[6]
+    file = tmp_path / "proof.npz"
+    found, _, _ = stored(scale * x, y, file, skip=skip, penalty=0.1 * scale)
+    checked = verify(file)
+    # Alpha is written in steps of 1/65535, r in single precision.
+    assert checked.lower == pytest.approx(found.lower, rel=1e-3)
+    assert checked.lower <= found.objective
+    assert (checked.n_samples, checked.dimension) == (12, 3)
+
+
+def test_one_dimension_and_a_search_that_ended_early_have_proofs(rng, tmp_path):
+    from overparam.convex.certificates.activation import SearchLimits
+
+    x, y = rng.standard_normal((9, 1)), rng.standard_normal(9)
+    found, _, file = stored(x, y, tmp_path / "line.npz")
+    assert verify(file).lower == pytest.approx(found.lower, rel=1e-3)
+    x, y = rng.standard_normal((30, 5)), rng.standard_normal(30)
+    short = solve_global(x, y, penalty=0.3, limits=SearchLimits(nodes=3000))
+    write_proof(short, x, y, penalty=0.3, skip=False, file=tmp_path / "short.npz")
+    checked = verify(tmp_path / "short.npz")
+    assert checked.lower == pytest.approx(short.lower, rel=1e-2)
+
+
+def damaged(proven, tmp_path, **changes):
+    _, arrays, _ = proven
+    file = tmp_path / "damaged.npz"
+    np.savez(file, **(arrays | changes))
+    return file
+
+
+@pytest.mark.parametrize("part", ["r", "alpha"])
+def test_leaves_that_are_not_feasible_prove_less(proven, tmp_path, part):
+    _, arrays, file = proven
+    honest = verify(file).lower
+    values = arrays[f"plus_{part}"].copy()
+    values[...] = 0
+    assert verify(damaged(proven, tmp_path, **{f"plus_{part}": values})).lower < honest
+
+
+def test_a_tree_that_leaves_directions_out_is_refused(proven, tmp_path):
+    _, arrays, _ = proven
+    file = damaged(proven, tmp_path, plus_codes=arrays["plus_codes"][:-1])
+    with pytest.raises(DataError, match="does not cover all directions"):
+        verify(file)
+    file = damaged(proven, tmp_path, minus_r=arrays["minus_r"][:-1])
+    with pytest.raises(DataError, match="leaves are not complete"):
+        verify(file)
+    file = damaged(proven, tmp_path, plus_shares=1.5 + 0 * arrays["plus_shares"])
+    with pytest.raises(DataError, match="a cut that is none"):
+        verify(file)
+    file = damaged(proven, tmp_path, plus_basis=2 * arrays["plus_basis"])
+    with pytest.raises(DataError, match="not orthonormal"):
+        verify(file)
+
+
+def test_files_that_are_no_proofs_are_refused(proven, tmp_path):
+    _, arrays, file = proven
+    with pytest.raises(DataError, match="no proof that can be read"):
+        verify(tmp_path / "missing.npz")
+    (tmp_path / "text.npz").write_text("no archive")
+    with pytest.raises(DataError, match="no proof that can be read"):
+        verify(tmp_path / "text.npz")
+    (tmp_path / "cut.npz").write_bytes(file.read_bytes()[:-300])
+    with pytest.raises(DataError, match="no proof that can be read"):
+        verify(tmp_path / "cut.npz")
+    with pytest.raises(DataError, match="not finite"):
+        verify(damaged(proven, tmp_path, y=np.nan * arrays["y"]))
+
+
+def test_another_multiplier_is_judged_by_its_own_leaves(proven, tmp_path):
+    # Twice the multiplier with the leaves of the first: they are no longer feasible.
+    _, arrays, file = proven
+    checked = verify(damaged(proven, tmp_path, dual=2 * arrays["dual"]))
+    assert checked.lower <= verify(file).lower
