@@ -73,7 +73,7 @@ class NetworkCertificate(eqx.Module):
         objective: Objective of the balanced network, an upper bound of the optimum.
         lower: Lower bound of the optimum over networks of any width.
         tier: How near `lower` is known to be: `certified` or `bounded`.
-        proof: Where `lower` comes from.
+        proof: Where `lower` comes from; of several outputs, that of the first one.
         estimate: Smallest objective found over the patterns at hand; not a bound
             unless `certified`.
         best_known: The smallest objective of any network found on the way.
