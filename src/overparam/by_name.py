@@ -170,8 +170,8 @@ class Catalogue(Mapping[str, T]):
 
     def _taken(self, name: str, place: str) -> str:
         return (
-            f"There is a {self.kind} `{name}` already (`{place.rstrip(':')}`): choose "
-            "another name."
+            f"The {self.kind} `{name}` is there already (`{place.rstrip(':')}`): "
+            "choose another name."
         )
 
     @functools.cached_property
@@ -221,8 +221,8 @@ class Catalogue(Mapping[str, T]):
         """Why nothing of one's own may have a name."""
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             return (
-                f"The name of a {self.kind} is made of lower-case letters, digits and "
-                f"single hyphens, such as my-{self.kind}; got {written(name)}."
+                "Names are made of lower-case letters, digits and single hyphens, such "
+                f"as my-{self.kind}; got {written(name)}."
             )
         if len(name) > _LONGEST_NAME:
             return f"A name has at most {_LONGEST_NAME} characters; got {len(name)}."

@@ -76,7 +76,7 @@ def test_what_holds_of_an_activation_is_found_out(name, expected):
 def test_a_cell_that_is_run_again_replaces_what_it_registered():
     op.register("mine", activation=absolute)
     op.register("mine", activation=absolute)
-    with pytest.raises(ConfigError, match="There is a activation `mine` already"):
+    with pytest.raises(ConfigError, match="activation `mine` is there already"):
         op.register("mine", activation=squared_relu)
 
 
