@@ -214,7 +214,7 @@ def test_a_bias_is_a_constant_input_that_the_planted_neuron_does_not_use():
     )
     np.testing.assert_array_equal(trial.x, np.hstack([without.x, np.ones((30, 1))]))
     np.testing.assert_array_equal(trial.y, without.y)
-    assert trial.test_inputs().shape == (30, 5)
+    assert trial.test()[0].shape == (30, 5)
     outcome = run(Recovery(bias=True, fit="penalised", **fields), Context())
     assert outcome.status == "converged"
     assert outcome.arrays["gates"].shape[1] == 5

@@ -18,7 +18,7 @@ import polars as pl
 from jaxtyping import Float
 
 from ..data.catalogue import load_data
-from ..data.files.official import OFFICIAL
+from ..data.files.official import CIFAR, OFFICIAL
 from ..data.own.reference import reference
 from ..data.source import Batch
 from ..data.train_test import TrainTest, train_test_of
@@ -153,7 +153,8 @@ class Subject:
             ConfigError: If the run has none and none is named.
         """
         dataset = None if dataset is None else settled_data(dataset)
-        if dataset in (None, self.run.config.get("dataset")):
+        own = self.run.config.get("dataset")
+        if dataset in (None, CIFAR.get(str(own), own)):
             return self._data
         dtype = self.network.readout.dtype
         if dataset == GAUSSIAN:
@@ -309,6 +310,7 @@ def settled_data(dataset: str) -> str:
     Raises:
         ConfigError: If there are no such data.
     """
+    dataset = CIFAR.get(dataset, dataset)
     return reference(dataset, built_in=(*OFFICIAL, GAUSSIAN))
 
 

@@ -268,6 +268,9 @@ DIGITS = Official(
     citation="Alpaydin, Kaynak, Optical recognition of handwritten digits, UCI (1998)",
 )
 
+CIFAR = {"cifar10": "cifar-10", "cifar100": "cifar-100"}
+"""By the names that runs of the study `images` store, those of today."""
+
 OFFICIAL = {
     official.name: official
     for official in (DIGITS, MNIST, FASHION_MNIST, CIFAR_10, CIFAR_100, ECG5000)

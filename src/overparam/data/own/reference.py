@@ -5,6 +5,7 @@ are named with the beginning of the digest of their content, so that another con
 another run.
 """
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -42,6 +43,18 @@ def reference(text: str, *, built_in: Sequence[str] = tuple(OFFICIAL)) -> str:
         return kept_as(text)
     one_of([*built_in, *own_names(), *DATASETS.brought()], dataset=text)
     return described(text).reference
+
+
+def sizes_of(text: str) -> tuple[int, int] | None:
+    """Training samples and numbers of an input; `None` of what is not at hand."""
+    if text in OFFICIAL:
+        return OFFICIAL[text].n_train, math.prod(OFFICIAL[text].shape)
+    from .description import described, is_kept
+
+    name = text.partition("@")[0]
+    if not is_kept(name) or described(name).reference != text:
+        return None
+    return described(name).n_train, math.prod(described(name).shape)
 
 
 def is_own(text: str) -> bool:

@@ -28,7 +28,7 @@ STUDY = Study(
     gives=("data", "objective", "training"),
     published=PUBLISHED,
     shapes=(
-        "problem",
+        "dataset",
         "network",
         "multiplier",
         "dynamics",

@@ -6,9 +6,12 @@ from typing import Annotated, Literal
 from tyro.conf import arg
 
 from ...checks import at_least, finite, positive, seeds
+from ...data.files.official import CIFAR
+from ...data.own.reference import is_own, reference
 from ...errors import ConfigError
 from ...field_values import typed
 from ...keeping import recorded
+from ...spellings import first_stored, takes_first_spellings
 
 
 TIME_SCALES = {"varpro": 1e-3, "descent": 1e-3, "shampoo": 1e-2}
@@ -17,6 +20,7 @@ MOMENTA = {"varpro": 0.0, "descent": 0.9, "shampoo": 0.0}
 """Published momentum of each method."""
 
 
+@takes_first_spellings
 @dataclass(frozen=True, kw_only=True)
 class Images:
     """Train a residual network on CIFAR: variable projection, SGD or Shampoo.
@@ -33,8 +37,12 @@ class Images:
       overparam run images --readout running --readout-average 0.5
     """
 
-    problem: Literal["cifar10", "cifar100"] = "cifar10"
-    """Data set."""
+    dataset: str = first_stored("problem", default="cifar10")
+    """Data set: cifar-10, cifar-100, or pictures of your own by name (`overparam data
+    add`) or path; their pixels lie in [0, 1]."""
+    standardise_inputs: bool = False
+    """Whether each channel of pictures of your own is standardised by moments of the
+    training part; those of CIFAR are as published."""
     network: Literal["resnet8", "resnet20", "resnet32"] = "resnet20"
     """Network."""
     multiplier: float = 1.0
@@ -91,6 +99,7 @@ class Images:
 
     def __post_init__(self) -> None:
         typed(self)
+        self._find_data()
         at_least(
             1,
             batch_size=self.batch_size,
@@ -128,7 +137,19 @@ class Images:
     @property
     def data_set(self) -> str:
         """Name of the data set whose files are read."""
-        return {"cifar10": "cifar-10", "cifar100": "cifar-100"}[self.problem]
+        return CIFAR.get(self.dataset, self.dataset)
+
+    def _find_data(self) -> None:
+        stored = {name: first for first, name in CIFAR.items()}
+        named = stored.get(self.dataset, self.dataset)
+        if named not in CIFAR:
+            named = reference(named, built_in=tuple(stored))
+        object.__setattr__(self, "dataset", named)
+        if self.standardise_inputs and not is_own(named):
+            raise ConfigError(
+                "`standardise_inputs` is for pictures of your own; those of CIFAR are "
+                "standardised as published."
+            )
 
     @property
     def kept_epochs(self) -> frozenset[int]:

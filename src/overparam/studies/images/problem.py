@@ -9,8 +9,11 @@ import numpy as np
 import optax
 
 from ...data.catalogue import load_data
-from ...data.dataset import Split
+from ...data.dataset import Dataset, Split
+from ...data.files.official import Normalisation
+from ...data.own.reference import is_own
 from ...data.parallel import over_devices
+from ...data.parts import classes_of
 from ...data.source import Batch
 from ...data.sources.augment import RESNET_NORMALISATION, ImageSource
 from ...data.train_test import TrainTest
@@ -41,6 +44,7 @@ class ImageParts:
     validation: Split
     test: Split
     n_classes: int
+    normalisation: Normalisation
 
 
 def load_parts(config: Images) -> ImageParts:
@@ -51,6 +55,13 @@ def load_parts(config: Images) -> ImageParts:
         DataError: If files are missing or damaged.
     """
     data = load_data(config.data_set)
+    n_classes = classes_of(data)
+    if data.train.x.dtype != np.uint8 or len(data.shape) != 3:
+        raise ConfigError(
+            f"`images` needs pictures of bytes, height x width x channels, and "
+            f"{data.name} has inputs of the shape {data.shape} and type "
+            f"{data.train.x.dtype}."
+        )
     train, validation = data.train.hold_out_per_class(config.validation_per_class)
     test = data.test
     if config.train_per_class is not None:
@@ -62,7 +73,15 @@ def load_parts(config: Images) -> ImageParts:
             f"`batch_size` {config.batch_size} is larger than the {len(train)} "
             "training images; lower it."
         )
-    return ImageParts(train, validation, test, data.n_classes)
+    return ImageParts(train, validation, test, n_classes, _normalisation(config, data))
+
+
+def _normalisation(config: Images, data: Dataset) -> Normalisation:
+    if not is_own(config.dataset):
+        return RESNET_NORMALISATION
+    n_channels = data.shape[2]
+    as_given = Normalisation(mean=(0.0,) * n_channels, std=(1.0,) * n_channels)
+    return data.normalisation if config.standardise_inputs else as_given
 
 
 @dataclass(frozen=True)
@@ -97,7 +116,7 @@ class Problem:
         config = self.config
         return ImageSource(
             self.parts.train,
-            RESNET_NORMALISATION,
+            self.parts.normalisation,
             augment=config.augment,
             dtype=config.precision,
         )

@@ -1,9 +1,10 @@
 """Config of the study `recovery`."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 from ...checks import at_least, positive, seeds
+from ...data.own.reference import reference, sizes_of
 from ...errors import ConfigError
 from ...field_values import typed
 from ...keeping import recorded
@@ -16,6 +17,8 @@ _RECORDS = 100
 # Samples above which `auto` takes admm.
 _ADMM_ABOVE = 5000
 
+_OF_A_PLANT = ("design", "rescale", "planted", "n_planted", "noise")
+
 
 @takes_first_spellings
 @dataclass(frozen=True, kw_only=True)
@@ -26,16 +29,26 @@ class Recovery:
     activation patterns. One run draws data and a planted model, finds the optimum and
     decides by certificates whether it is the planted model (Wang, Hua, Candès and
     Pilanci 2022). A grid over `n_samples` and `input_dim` shows a phase transition.
+    With `--dataset` the same is done to given data, in which nothing is planted.
 
     Examples:
       overparam run recovery --n-samples 40 --input-dim 10
+      overparam run recovery --dataset mine.npz --fit penalised
       overparam sweep recovery n_samples=10..40..10 input_dim=5,10 seed=0..4
     """
 
     n_samples: int = 60
-    """Number of training samples n."""
+    """Number of training samples n; with `dataset` that of its samples."""
     input_dim: int = first_stored("dimension", default=15)
-    """Input dimension d."""
+    """Input dimension d; with `dataset` that of its inputs."""
+    dataset: str | None = None
+    """Data of your own, by name (`overparam data add`) or path, or of the catalogue, in
+    the place of a planted model; of two classes the targets are -1 and 1."""
+    n_train: int | None = None
+    """Samples of `dataset` to train on; `none` takes all."""
+    standardise_inputs: bool = False
+    """Whether inputs of `dataset` are standardised by moments of its training part;
+    else pixels lie in [0, 1] and other inputs are as they are."""
     network: Literal["plain", "skip", "normalised"] = "skip"
     """ReLU neurons; plus a linear neuron; or neurons of output norm one."""
     program: Literal["gated", "exact"] = "gated"
@@ -78,7 +91,7 @@ class Recovery:
     max_iterations: int | None = None
     """Most iterations of a solver; `none` takes 100 (interior-point), 20000 (admm)."""
     n_test: int | None = first_stored("test_size", default=None)
-    """Fresh samples for the test error; `none` takes n_samples."""
+    """Fresh samples for the test error; `none` takes n_samples, or all of `dataset`."""
     n_steps: int = 10_000
     """Training: number of full-batch steps."""
     learning_rate: float = 2e-3
@@ -97,12 +110,14 @@ class Recovery:
 
     def __post_init__(self) -> None:
         typed(self)
+        self._find_data()
         at_least(
             1,
             n_samples=self.n_samples,
             input_dim=self.input_dim,
             n_planted=self.n_planted,
             n_patterns=self.n_patterns,
+            n_train=self.n_train,
             n_test=self.n_test,
             n_steps=self.n_steps,
             width=self.width,
@@ -177,6 +192,49 @@ class Recovery:
     def n_gates(self) -> int:
         """Number of sampled gates."""
         return self.n_patterns or max(self.n_samples, 50)
+
+    @property
+    def data_set(self) -> str | None:
+        """Name of the data set whose files are read; a planted model has none."""
+        return self.dataset
+
+    def _find_data(self) -> None:
+        """Take the sizes of the data where they are at hand."""
+        defaults: dict[str, Any] = {f.name: f.default for f in fields(self)}
+        if self.dataset is None:
+            for name in ("n_train", "standardise_inputs"):
+                if getattr(self, name) != defaults[name]:
+                    raise ConfigError(f"`{name}` is for data: name a `dataset`.")
+            return
+        object.__setattr__(self, "dataset", reference(self.dataset))
+        for name in _OF_A_PLANT:
+            if getattr(self, name) != defaults[name]:
+                raise ConfigError(
+                    f"`{name}` is of a planted model, and `dataset` has none: leave it "
+                    f"at {defaults[name]}."
+                )
+        if self.method == "condition":
+            raise ConfigError(
+                "method=condition asks about a planted model, and `dataset` has none."
+            )
+        found = sizes_of(self.dataset)
+        if found is None:
+            return
+        n_samples, input_dim = found
+        if self.n_train is not None and self.n_train > n_samples:
+            raise ConfigError(
+                f"`n_train` must be at most {n_samples}, the training samples of "
+                f"{self.dataset}; got {self.n_train}."
+            )
+        sizes = {"n_samples": self.n_train or n_samples, "input_dim": input_dim}
+        for name, size in sizes.items():
+            asked = getattr(self, name)
+            if asked not in (size, defaults[name]):
+                raise ConfigError(
+                    f"`{name}` is {size}, that of `dataset`, got {asked}; `n_train` "
+                    "takes fewer samples."
+                )
+            object.__setattr__(self, name, size)
 
     def _check_fit(self) -> None:
         if self.penalty is None:

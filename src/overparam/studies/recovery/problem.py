@@ -41,6 +41,7 @@ from ...objectives.objective import Objective
 from ...objectives.penalties import L2Penalty, ReadoutNorm
 from ...training.plan import Plan, Training
 from .config import Recovery
+from .data import Given, load_given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +51,27 @@ class Problem:
     config: Recovery
     x: Float[np.ndarray, "n d"]
     directions: Float[np.ndarray, "k d"]
+    """What is planted; without rows in given data."""
     y: Float[np.ndarray, " n"]
     all_ones: Float[np.ndarray, " d"] | None
     """A direction that every sample agrees with, if there is one."""
+    given: Given | None = None
+    """The data, where they are not drawn."""
 
     @staticmethod
     def of(config: Recovery) -> "Problem":
-        """Draw the data and the planted model."""
+        """Draw the data and the planted model, or read the data."""
         check_memory(*config.arrays)
+        if config.dataset is not None:
+            given = load_given(config)
+            return Problem(
+                config=config,
+                x=given.x,
+                directions=np.zeros((0, given.x.shape[1])),
+                y=given.y,
+                all_ones=all_ones_direction(given.x),
+                given=given,
+            )
         x = _design(config, "data", config.n_samples)
         key = purpose_key(config.seed, "planted")
         draw = draw_directions if config.network == "skip" else draw_alive
@@ -88,9 +102,12 @@ class Problem:
             hidden = hidden / np.linalg.norm(trained, axis=0)
         return hidden.sum(axis=1)
 
-    def test_inputs(self) -> Float[np.ndarray, "m d"]:
-        """Fresh inputs of the same design."""
-        return _design(self.config, "test", self.config.n_test or len(self.x))
+    def test(self) -> tuple[Float[np.ndarray, "m d"], Float[np.ndarray, " m"]]:
+        """Inputs of the same design, and noiseless targets; or those of the data."""
+        if self.given is not None:
+            return self.given.x_test, self.given.y_test
+        inputs = _design(self.config, "test", self.config.n_test or len(self.x))
+        return inputs, self.target(inputs)
 
     def patterns(self) -> Patterns:
         """The patterns of the programme: planted ReLU neurons and all-ones included."""
@@ -101,9 +118,21 @@ class Problem:
         patterns = patterns_of(self.x, sample_gates(self.x, config.n_gates, rng=rng))
         if self.all_ones is not None:
             patterns = with_directions(patterns, self.x, self.all_ones[None])
-        if config.network != "skip":
+        if config.network != "skip" and len(self.directions):
             patterns = with_directions(patterns, self.x, self.directions)
         return patterns
+
+    @property
+    def plants(self) -> dict[str, np.ndarray]:
+        """What is planted, to be stored."""
+        return {"planted": self.directions} if len(self.directions) else {}
+
+    @property
+    def notes(self) -> list[str]:
+        """What is said of data in which nothing is planted."""
+        if self.given is None:
+            return []
+        return ["There is no planted model in given data: recovery is not asked."]
 
     def program(self) -> Program:
         """The convex programme of the config over these patterns."""
@@ -117,9 +146,9 @@ class Problem:
             penalty=config.beta,
         )
 
-    def planted(self, program: Program) -> PlantedWeights:
-        """The planted model in the coordinates of the programme."""
-        return plant(program, self.directions)
+    def planted(self, program: Program) -> PlantedWeights | None:
+        """The planted model in the coordinates of the programme, if there is one."""
+        return plant(program, self.directions) if len(self.directions) else None
 
     def training(self) -> Training:
         """What the loop trains.
@@ -174,19 +203,24 @@ def data(config: Recovery, stored: Mapping[str, np.ndarray]) -> TrainTest:
     """The samples that the run stored, and fresh ones without noise."""
     problem = Problem.of(config)
     x, y = (stored.get(name, getattr(problem, name)) for name in ("x", "y"))
-    inputs = problem.test_inputs()
     train, test = (
         Batch(
             jnp.asarray(inputs, config.precision),
             jnp.asarray(labels.reshape(-1, 1), config.precision),
         )
-        for inputs, labels in ((x, y), (inputs, problem.target(inputs)))
+        for inputs, labels in ((x, y), problem.test())
     )
     return TrainTest(train, test)
 
 
 def teacher(config: Recovery, stored: Mapping[str, np.ndarray]) -> Teacher:
-    """The planted neurons, under Gaussian inputs of variance 1/n."""
+    """The planted neurons, under Gaussian inputs of variance 1/n.
+
+    Raises:
+        ConfigError: If the data were given.
+    """
+    if config.dataset is not None:
+        raise ConfigError(f"Nothing is planted in the data {config.dataset}.")
     problem = Problem.of(config)
     directions = np.asarray(stored.get("planted", problem.directions)).T
     readout = np.ones((directions.shape[1], 1))

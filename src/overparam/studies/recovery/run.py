@@ -78,21 +78,22 @@ def _train_trial(problem: Problem, context: Context) -> Outcome:
             "samples_per_dimension": config.n_samples / config.input_dim,
         }
         | ({} if trajectory.status == "diverged" else _optimality(problem, trained)),
-        arrays={"x": problem.x, "y": problem.y, "planted": problem.directions},
+        arrays={"x": problem.x, "y": problem.y, **problem.plants},
         network=trained,
         kept=trajectory.kept,
+        notes=problem.notes,
     )
 
 
 def _measure(problem: Problem, network: Network) -> Record:
     trained = problem.at_rest(network)
-    inputs = problem.test_inputs()
+    inputs, targets = problem.test()
     outputs = np.asarray(
         trained(jnp.asarray(inputs, trained.readout.dtype))[:, 0], np.float64
     )
-    norm = float(np.linalg.norm(outputs - problem.target(inputs)))
+    norm = float(np.linalg.norm(outputs - targets))
     record = {"rms_test_error": norm / np.sqrt(len(inputs))}
-    if trained.skip:
+    if trained.skip and len(problem.directions):
         skip = np.asarray(trained.readout[trained.weights.shape[1] :, 0], np.float64)
         record["distance"] = float(np.linalg.norm(skip - problem.directions[0]))
     return record
@@ -121,7 +122,8 @@ def _optimality(problem: Problem, trained: TwoLayer) -> dict[str, Any]:
 
 def _condition_only(problem: Problem) -> Outcome:
     program = _equality(problem.program())
-    condition = _condition(problem, program, problem.planted(program))
+    condition = _condition(program, problem.planted(program))
+    assert condition is not None  # The config refuses to ask where nothing is planted.
     return Outcome(
         status="finished",
         metrics={"condition_maximum": [condition.largest]},
@@ -134,8 +136,9 @@ def _solve_trial(problem: Problem) -> Outcome:
     config, start = problem.config, time.perf_counter()
     program = problem.program()
     planted = problem.planted(program)
-    condition = _condition(problem, _equality(program), planted)
-    solution = _solve(problem, program, planted, condition)
+    condition = _condition(_equality(program), planted)
+    known = _certified(problem, program, planted, condition)
+    solution = _solve(problem, program) if known is None else known
     program = solution.program
     seconds = time.perf_counter() - start
     if solution.status == "infeasible":
@@ -144,7 +147,7 @@ def _solve_trial(problem: Problem) -> Outcome:
             "no network with these patterns fits the labels (relative distance "
             f"{distance:.2g}); add patterns, or use fit=penalised."
         )
-    if len(solution.weights) != len(planted.weights):
+    if planted is not None and len(solution.weights) != len(planted.weights):
         planted = problem.planted(program)  # Column generation changed the patterns.
     decision = _decide(problem, solution, planted)
     if solution.solved and decision is not None and decision.verdict == "non-unique":
@@ -171,21 +174,21 @@ def _solve_trial(problem: Problem) -> Outcome:
         | split_facts,
         arrays=_data_arrays(problem, program) | arrays,
         network=network if split is None else split.network,
-        notes=_notes(config, solution),
+        notes=problem.notes + _notes(config, solution),
     )
 
 
-def _condition(problem: Problem, program: Program, planted: PlantedWeights) -> Isometry:
+def _condition(program: Program, planted: PlantedWeights | None) -> Isometry | None:
     """The isometry condition, which an all-ones pattern of a skip network breaks."""
+    if planted is None:
+        return None
     condition = neural_isometry(program, planted)
     if program.merged_all_ones:
         return replace(condition, independent=False)
     return condition
 
 
-def _solve(
-    problem: Problem, program: Program, planted: PlantedWeights, condition: Isometry
-) -> Solution:
+def _solve(problem: Problem, program: Program) -> Solution:
     config, options = problem.config, _options(problem.config)
     if config.solver == "reference":
         options.pop("max_iterations", None)
@@ -199,21 +202,35 @@ def _solve(
 
         rng = np.random.default_rng(config.seed)
         return generate_columns(program, rng=rng, **options).solution
-    if condition.holds and config.beta is None and not config.noise:
-        # The planted weights and the multiplier of the condition are optimal: the
-        # condition is a certificate, and nothing is left to iterate.
-        cone_dual = np.zeros_like(program.signs) if program.exact else None
-        known = assess(
-            program,
-            planted.weights,
-            condition.multiplier,
-            cone_dual,
-            tolerance=config.tolerance or _ROUNDING,
-            iterations=0,
-        )
-        if known.solved:
-            return known
     return with_uniqueness(solve(program, **options))
+
+
+def _certified(
+    problem: Problem,
+    program: Program,
+    planted: PlantedWeights | None,
+    condition: Isometry | None,
+) -> Solution | None:
+    """The planted weights, where the condition is a certificate of them.
+
+    They are optimal then with its multiplier, and nothing is left to iterate.
+    """
+    config = problem.config
+    if planted is None or condition is None or not condition.holds:
+        return None
+    if config.solver != "interior-point" or config.patterns == "column-generation":
+        return None
+    if config.beta is not None or config.noise:
+        return None
+    known = assess(
+        program,
+        planted.weights,
+        condition.multiplier,
+        np.zeros_like(program.signs) if program.exact else None,
+        tolerance=config.tolerance or _ROUNDING,
+        iterations=0,
+    )
+    return known if known.solved else None
 
 
 def _options(config: Recovery) -> dict[str, Any]:
@@ -223,10 +240,10 @@ def _options(config: Recovery) -> dict[str, Any]:
 
 
 def _decide(
-    problem: Problem, solution: Solution, planted: PlantedWeights
+    problem: Problem, solution: Solution, planted: PlantedWeights | None
 ) -> Decision | None:
     """The decision, where the planted model fits the labels and can be optimal."""
-    if problem.config.noise or problem.config.beta is not None:
+    if planted is None or problem.config.noise or problem.config.beta is not None:
         return None
     decision = decide_recovery(solution, planted)
     if decision.verdict == "undecided" and problem.config.solver == "interior-point":
@@ -242,20 +259,28 @@ def _equality(program: Program) -> Program:
     return replace(program, penalty=None)
 
 
-def _facts(problem: Problem, program: Program, condition: Isometry) -> dict[str, Any]:
-    return {
+def _facts(
+    problem: Problem, program: Program, condition: Isometry | None
+) -> dict[str, Any]:
+    facts = {
         "n_patterns_used": len(program.patterns.masks),
         "complete_patterns": program.patterns.complete,
         "all_ones_pattern_exists": problem.all_ones is not None,
         "samples_per_dimension": problem.config.n_samples / problem.config.input_dim,
+    }
+    if condition is None:
+        return facts
+    return facts | {
         "condition_holds": condition.holds,
         "condition_maximum": condition.largest,
     }
 
 
 def _decision_facts(
-    decision: Decision | None, solution: Solution, planted: PlantedWeights
+    decision: Decision | None, solution: Solution, planted: PlantedWeights | None
 ) -> dict[str, Any]:
+    if planted is None:
+        return {}
     if decision is None:
         low, high = distance_range(solution, planted)
         verdict, recovered = "not-asked", None
@@ -274,9 +299,13 @@ def _decision_facts(
 
 def _solution_facts(problem: Problem, solution: Solution) -> dict[str, Any]:
     """What the solver says, and the error on fresh, noiseless samples."""
-    norms, inputs = solution.group_norms, problem.test_inputs()
-    error = np.linalg.norm(predict(solution, inputs) - problem.target(inputs))
-    return {
+    norms, (inputs, targets) = solution.group_norms, problem.test()
+    outputs = predict(solution, inputs)
+    error = np.linalg.norm(outputs - targets)
+    scores = {}
+    if problem.given is not None and problem.given.has_classes:
+        scores = {"test_accuracy": float(np.mean((outputs > 0) == (targets > 0)))}
+    return scores | {
         "solver_status": solution.status,
         "primal": solution.primal,
         "lower_bound": solution.lower,
@@ -294,7 +323,7 @@ def _data_arrays(problem: Problem, program: Program) -> dict[str, np.ndarray]:
     return {
         "x": problem.x,
         "y": problem.y,
-        "planted": problem.directions,
+        **problem.plants,
         "masks": program.patterns.masks,
         "gates": program.patterns.gates,
     }
@@ -314,7 +343,8 @@ def _notes(config: Recovery, solution: Solution) -> list[str]:
             f"{len(solution.program.patterns.masks)} patterns, not about all."
         )
     if solution.status == "non-unique":
-        notes.append("There are several optima; distances are given as an interval.")
+        told = "." if config.dataset else "; distances are given as an interval."
+        notes.append(f"There are several optima{told}")
     if not solution.solved:
         notes.append(
             f"The solver stopped with status {solution.status} and a relative gap of "
