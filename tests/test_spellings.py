@@ -46,6 +46,7 @@ ID_WITH_12345 = {
     ("heavy-tails", "penalty"): "c43a514a89fb",
     ("heavy-tails", "n_steps"): "bbe161b3ffc5",
     ("features", "init"): "09fd8521dd79",
+    ("images", "dataset"): "660707885cd7",
 }
 # Of values of another kind: what was kept first, as it is said today, and the id.
 KEPT = {
@@ -93,7 +94,8 @@ def test_names_of_fields_follow_the_table_of_names():
 @pytest.mark.parametrize(("study", "field", "first"), RENAMED)
 def test_both_spellings_are_one_field(study, field, first, tmp_path):
     kind = STUDIES[study].config_class()
-    then = value = {"init": "unit", "penalty": 0.5}.get(field, 70)
+    others = {"init": "unit", "penalty": 0.5, "dataset": "cifar100"}
+    then = value = others.get(field, 70)
     if field == "keep":
         then, value, _ = KEPT[study]
     meant = kind(**{field: value})

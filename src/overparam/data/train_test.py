@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
-from .dataset import Dataset
+from ..errors import ConfigError
+from .dataset import Dataset, Split
 from .parts import hold_out
 from .source import Batch
 
@@ -40,11 +42,31 @@ def train_test_of(dataset: Dataset, dtype: str, *, flat: bool) -> TrainTest:
     """
     dataset = dataset.scaled().flat() if flat else dataset.scaled()
     train, _ = hold_out(dataset.train, len(dataset.train) // 12, what="training")
-    parts = [
-        Batch(
-            jnp.asarray(part.x, dtype),
-            jnp.asarray(part.y, None if part.has_classes else dtype),
-        )
-        for part in (train, dataset.test)
-    ]
+    parts = [batch_of(part, dtype) for part in (train, dataset.test)]
     return TrainTest(*parts, n_classes=dataset.n_classes)
+
+
+def batch_of(part: Split | Batch, dtype: DTypeLike) -> Batch:
+    """A part in JAX: inputs, and targets that are numbers, of a floating type.
+
+    Raises:
+        ConfigError: If its inputs are whole numbers, as in the files.
+    """
+    check_floating(part)
+    classes = jnp.issubdtype(part.y.dtype, jnp.integer)
+    return Batch(
+        jnp.asarray(part.x, dtype), jnp.asarray(part.y, None if classes else dtype)
+    )
+
+
+def check_floating(part: Split | Batch) -> None:
+    """The inputs of a part are numbers as a network takes them.
+
+    Raises:
+        ConfigError: If they are whole numbers, as in the files.
+    """
+    if not jnp.issubdtype(part.x.dtype, jnp.floating):
+        raise ConfigError(
+            f"The inputs of `data` are of type {part.x.dtype}; give `data.scaled()`, "
+            "or floating numbers."
+        )

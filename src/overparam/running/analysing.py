@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from ..analysis.subject import Subject
-    from ..data.dataset import Dataset, Split
+    from ..data.dataset import Dataset
     from ..data.train_test import TrainTest
     from ..networks.files.named import NamedWeights
     from ..networks.network import Network
@@ -138,11 +138,8 @@ def as_subject(
     Raises:
         ConfigError: If the inputs of `data` are whole numbers, as in the files.
     """
-    import jax.numpy as jnp
-
     from ..analysis.subject import Subject, Unstored
-    from ..data.source import Batch
-    from ..data.train_test import TrainTest
+    from ..data.train_test import TrainTest, batch_of, check_floating
     from ..networks.layers import parameters
     from ..studies.contract import as_subject
 
@@ -155,20 +152,12 @@ def as_subject(
         subject = Subject(Unstored(network, config=precision))
     if data is None:
         return subject
-    if data.train.x.dtype.kind != "f":
-        raise ConfigError(
-            f"The inputs of `data` are of type {data.train.x.dtype}; give "
-            "`data.scaled()`, or floating numbers."
-        )
+    check_floating(data.train)
 
     def given() -> TrainTest:
         dtype = subject.network.readout.dtype
-
-        def part(of: "Split | Batch") -> Batch:
-            return Batch(jnp.asarray(of.x, dtype), jnp.asarray(of.y))
-
-        test = None if data.test is None else part(data.test)
-        return TrainTest(part(data.train), test, n_classes=data.n_classes)
+        test = None if data.test is None else batch_of(data.test, dtype)
+        return TrainTest(batch_of(data.train, dtype), test, n_classes=data.n_classes)
 
     contract = replace(subject.contract, data=given, objective=None)
     return replace(subject, contract=contract)

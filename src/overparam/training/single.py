@@ -6,7 +6,9 @@ from typing import Any, overload
 
 from jaxtyping import PRNGKeyArray
 
-from ..data.source import Source
+from ..data.dataset import Dataset
+from ..data.source import Source, Table
+from ..data.train_test import batch_of
 from ..dynamics.dynamics import Dynamics
 from ..errors import ConfigError
 from ..networks.network import Network
@@ -22,7 +24,7 @@ def train(
 @overload
 def train(
     network: Network,
-    source: Source,
+    source: Source | Dataset,
     dynamics: Dynamics,
     /,
     *,
@@ -39,7 +41,7 @@ def train(
 ) -> Trajectory: ...
 def train(
     subject: Training | Network,
-    on: Plan | Source,
+    on: Plan | Source | Dataset,
     dynamics: Dynamics | None = None,
     /,
     *,
@@ -53,7 +55,8 @@ def train(
 
     Args:
         subject: The network, or the training.
-        on: Where its batches come from, or the plan.
+        on: Where its batches come from, a data set whose training part is visited in a
+            new order every epoch, or the plan.
         dynamics: How it moves.
         watch: Progress, checkpoints, interruption; with a training and a plan.
         progress: Whether to show how far it is; of a training and a plan `watch` says.
@@ -83,6 +86,8 @@ def train(
             f"a `Training` and a `Plan`, got {type(subject).__name__} and "
             f"{type(on).__name__}."
         )
+    if isinstance(on, Dataset):
+        on = Table(*batch_of(on.train, subject.readout.dtype))
     lengths = {field.name for field in dataclasses.fields(Plan)}
     plan = Plan(**{name: v for name, v in settings.items() if name in lengths})
     parts = {name: v for name, v in settings.items() if name not in lengths}

@@ -101,7 +101,9 @@ def made(
             _check_together(*found[-1], *found[0])
     whole = naming(", ".join(part.called for part in parts), refuse)
     with whole:
-        targets = [y for _, y in found]
+        x, targets = found[0][0], [y for _, y in found]
+        if (x == x[:1]).all():
+            raise DamageError("has inputs that are all constant")
         task = task or _inferred(targets[0])
         make = _classes if task == "classification" else _numbers
         labels, targets = make(targets)
@@ -176,10 +178,7 @@ def _inputs(given: Any) -> np.ndarray:
     if x.dtype == np.uint8 and x.ndim > 2:
         return x[..., None] if x.ndim == 3 else x
     small = (x.dtype.itemsize <= 4 and x.dtype.kind == "f") or x.dtype.itemsize == 1
-    x = x.astype(np.float32 if small else np.float64)
-    if (x == x[:1]).all():
-        raise DamageError("has inputs that are all constant")
-    return x
+    return x.astype(np.float32 if small else np.float64)
 
 
 def _targets(given: Any) -> np.ndarray:
