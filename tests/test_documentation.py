@@ -34,6 +34,7 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
     import jax
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     names = {"__name__": "__main__"}
     # Readers run the blocks of a page one after the other, with JAX's own settings.
     with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
