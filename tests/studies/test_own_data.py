@@ -102,7 +102,11 @@ def test_subsets_of_own_data_are_taken_as_asked(own):
 @pytest.mark.parametrize(
     ("kind", "fields", "says"),
     [
-        (Features, {"dataset": "number.npz"}, "targets of number@.* are numbers"),
+        (
+            Features,
+            {"dataset": "number.npz", "train": "readout"},
+            "targets of number@.* are numbers",
+        ),
         (HeavyTails, {"dataset": "number.npz"}, "are numbers, and classes are needed"),
         (Recovery, {"dataset": "three.npz"}, "has 3 classes"),
         (HeavyTails, {"dataset": "two.npz", "network": "vgg11"}, "at least 32 x 32"),
@@ -179,6 +183,25 @@ def test_gradient_training_on_own_data_is_certified_against_its_optimum(own):
     assert run.analyse("certificate", progress=False).tables
 
 
+def test_features_fit_numbers_by_the_squared_error(own):
+    fields = {"width": 30, "batch_size": 8, "n_validation": 8, "precision": "float64"}
+    fields |= {"dataset": "number.npz", "standardise_inputs": True, "progress": False}
+    ridge = op.run("features", train="readout", readout="ridge", ridge=1e-2, **fields)
+    data = op.load_data("number").standardised()
+    outputs = np.asarray(ridge.network(data.test.x))
+    loss = np.mean((outputs - data.test.y) ** 2) / 2
+    # Sums of ten numbers in another order.
+    assert ridge.summary["test_loss"] == pytest.approx(loss, rel=1e-12)
+    assert "test_accuracy" not in ridge.summary
+    chosen = op.run("features", train="readout", readout="ridge", **fields)
+    least = chosen.frame.filter(phase=1.0)["validation_loss"].min()
+    kept = chosen.frame.filter(ridge=chosen.summary["chosen_ridge"])
+    assert kept["validation_loss"].item() == least
+    trained = op.run("features", epochs=5, **fields)
+    losses = trained.frame["train_loss"]
+    assert losses[-1] < losses[0]
+
+
 def test_pictures_train_a_residual_network(own):
     fields = {"network": "resnet8", "multiplier": 0.1, "batch_size": 16, "epochs": 1}
     run = op.run("images", dataset="pictures.npz", progress=False, **fields)
@@ -238,7 +261,8 @@ def test_a_data_set_is_trained_on_and_scored_with(own):
     np.testing.assert_array_equal(history.network.readout, same.network.readout)
     scores = op.analyse(history.network, "prune", data=numbers, progress=False)
     assert "test_loss" in scores.tables["pruning"].columns
-    pictures = op.dataset(np.arange(16, dtype=np.uint8).reshape(4, 2, 2), [0, 1] * 2)
+    part = np.arange(16, dtype=np.uint8).reshape(4, 2, 2), [0, 1, 0, 1]
+    pictures = op.dataset(*part, test=part)
     with pytest.raises(ConfigError, match=r"give `data.scaled\(\)`"):
         op.train(network, pictures, rule, progress=False, **plan)
 

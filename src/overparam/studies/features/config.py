@@ -21,7 +21,8 @@ class Features:
     cross-entropy plus `feature_penalty`/width times the sum of squares of the first
     layer plus `readout_penalty`/classes times that of the readout (Fang, Dong, Zhang,
     arXiv 1910.11508). The last images of the training file validate; the test file is
-    never used to choose anything.
+    never used to choose anything. Targets that are numbers are fitted by half the mean
+    squared error instead.
 
     Examples:
       overparam run features

@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ...analysis.classification import classify, scored
+from ...analysis.classification import scored
 from ...data.source import Table
 from ...keys import purpose_key
 from ...networks.linear import LinearReadout
 from ...networks.network import Network
+from ...objectives.losses import half_squared_error
 from ...readouts.feature_cache import (
     FeatureMatrix,
     StoredFeatures,
@@ -24,7 +25,7 @@ from ...readouts.penalty_path import PENALTIES, one_hot_centred, ridge_path
 from ...training.plan import Plan, Record, Status, Training, has_finite_losses
 from ...training.single import train
 from ..study import Context
-from .measures import neuron_measures
+from .measures import fit, neuron_measures
 from .problem import Labelled, Problem, descent
 
 
@@ -62,14 +63,18 @@ def _solve(problem: Problem, network: Network) -> Fitted:
     for readout, record in zip(readouts, records, strict=True):
         for name, split in splits.items():
             scores = _times(matrices[name], jnp.asarray(readout, network.readout.dtype))
+            if problem.n_classes is None:
+                record[f"{name}_loss"] = float(half_squared_error(scores, split.y))
+                continue
             result = scored(scores, split.y)
             record[f"{name}_accuracy"] = result.accuracy
             record[f"{name}_loss"] = result.loss
     if len(records) > 1:
-        # Penalties ascend, so that of equal accuracies the larger penalty wins.
-        best = max(
-            range(len(records)), key=lambda i: (records[i]["validation_accuracy"], i)
-        )
+        # Penalties ascend, so that of equal scores the larger penalty wins.
+        sign, score = (1, "validation_accuracy")
+        if problem.n_classes is None:
+            sign, score = (-1, "validation_loss")
+        best = max(range(len(records)), key=lambda i: (sign * records[i][score], i))
     chosen = jnp.asarray(readouts[best], network.readout.dtype) / network.scale
     fitted = eqx.tree_at(lambda n: n.readout, network, chosen)
     records = [
@@ -90,8 +95,9 @@ def _solve(problem: Problem, network: Network) -> Fitted:
 def _ridge(
     problem: Problem, features: FeatureMatrix
 ) -> tuple[list[np.ndarray], list[Record]]:
-    labels, ridge = problem.train.y, problem.config.ridge
-    targets = one_hot_centred(labels, problem.n_classes, dtype=features.dtype)
+    targets, ridge = problem.train.y, problem.config.ridge
+    if problem.n_classes is not None:
+        targets = one_hot_centred(targets, problem.n_classes, dtype=features.dtype)
     penalties = PENALTIES if ridge is None else (ridge,)
     path = ridge_path(features, targets, penalties=penalties)
     records = [
@@ -111,9 +117,10 @@ def _logistic(
     problem: Problem, features: FeatureMatrix
 ) -> tuple[list[np.ndarray], list[Record]]:
     readouts, records, ridge = [], [], problem.config.ridge
+    n_classes = problem.n_outputs  # Numbers are refused before.
     for penalty in LOGISTIC_PATH if ridge is None else (ridge,):
         fit = logistic_readout(
-            features, problem.train.y, n_classes=problem.n_classes, penalty=penalty
+            features, problem.train.y, n_classes=n_classes, penalty=penalty
         )
         readouts.append(np.asarray(fit.readout))
         records.append(
@@ -141,14 +148,12 @@ def _train(problem: Problem, network: Network, context: Context) -> Fitted:
     def measure(linear: Network) -> Record:
         record: Record = {}
         for name, split in splits.items():
-            found = classify(linear, split.x, split.y)
-            record[f"{name}_accuracy"] = found.accuracy
-            record[f"{name}_loss"] = found.loss
+            record |= fit(name, linear, split)
         whole = eqx.tree_at(lambda n: n.readout, network, linear.readout)
         return record | neuron_measures(whole, problem)
 
     training = Training(
-        dynamics=descent(config, start, per_epoch, parts=("readout",)),
+        dynamics=descent(problem, start, parts=("readout",)),
         network=start,
         source=Table(splits["train"].x, splits["train"].y),
         key=purpose_key(config.seed, "readout training"),

@@ -3,11 +3,14 @@
 import numpy as np
 
 from ...analysis.classification import classify
+from ...analysis.pruning.accuracy import scores
 from ...analysis.resampling.laws import effective_share
 from ...analysis.shallow import carried_moments, feature_moments, readout_norms
+from ...data.source import Batch
 from ...networks.network import Network
+from ...objectives.losses import half_squared_error
 from ...training.plan import Record
-from .problem import Problem
+from .problem import Labelled, Problem
 
 
 def measures(network: Network, problem: Problem) -> Record:
@@ -19,10 +22,17 @@ def measures(network: Network, problem: Problem) -> Record:
     """
     record: Record = {}
     for name, split in problem.splits().items():
-        found = classify(network, split.x, split.y)
-        record[f"{name}_accuracy"] = found.accuracy
-        record[f"{name}_loss"] = found.loss
+        record |= fit(name, network, split)
     return record | neuron_measures(network, problem)
+
+
+def fit(name: str, network: Network, split: Labelled) -> Record:
+    """Loss of a split, and accuracy where it has classes."""
+    if split.y.ndim > 1:
+        loss, _ = scores(network, Batch(split.x, split.y), loss=half_squared_error)
+        return {f"{name}_loss": loss}
+    found = classify(network, split.x, split.y)
+    return {f"{name}_accuracy": found.accuracy, f"{name}_loss": found.loss}
 
 
 def neuron_measures(network: Network, problem: Problem) -> Record:

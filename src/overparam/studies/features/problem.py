@@ -6,16 +6,15 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Shaped
 
 from ...data.catalogue import load_data
 from ...data.dataset import Dataset, Split
 from ...data.parts import check_classes, classes_of, hold_out, take
 from ...data.source import Batch, Table
-from ...data.train_test import TrainTest
+from ...data.train_test import TrainTest, batch_of
 from ...dynamics.descent import Descent
 from ...dynamics.optimisers.decoupled import decoupled
 from ...dynamics.optimisers.schedules import StepDecay
@@ -27,7 +26,7 @@ from ...networks.initialise import output_scale
 from ...networks.network import Network
 from ...networks.standardised import StandardisedTwoLayer, with_moments
 from ...networks.two_layer import TwoLayer
-from ...objectives.losses import cross_entropy
+from ...objectives.losses import LOSSES
 from ...objectives.objective import Objective
 from ...objectives.penalties import L2Penalty
 from ...training.plan import Plan, Training
@@ -38,10 +37,10 @@ OPTIMISERS = {"adam": optax.adam, "sgd": optax.sgd}
 
 
 class Labelled(eqx.Module):
-    """Images as vectors in [0, 1], with their classes."""
+    """Inputs as vectors, with their classes or numbers."""
 
     x: Float[Array, "n input_dim"]
-    y: Int[Array, " n"]
+    y: Shaped[Array, "n *target"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,8 @@ class Problem:
     train: Labelled
     validation: Labelled
     test: Labelled
-    n_classes: int
+    n_classes: int | None
+    """`None` where targets are numbers, which are fitted by the squared error."""
 
     @staticmethod
     def of(config: Features) -> "Problem":
@@ -64,7 +64,8 @@ class Problem:
             DataError: If the files are missing or damaged.
         """
         dataset = load_data(config.dataset).flat()
-        n_classes = classes_of(dataset)
+        if config.train == "readout" and config.readout == "logistic":
+            classes_of(dataset)
         dataset = (
             dataset.standardised() if config.standardise_inputs else dataset.scaled()
         )
@@ -75,10 +76,20 @@ class Problem:
             key = purpose_key(config.seed, "shuffled test labels")
             test = replace(test, y=np.asarray(jax.random.permutation(key, test.y)))
         parts = [
-            Labelled(jnp.asarray(split.x, config.precision), jnp.asarray(split.y))
+            Labelled(*batch_of(split, config.precision))
             for split in (train, validation, test)
         ]
-        return Problem(config, *parts, n_classes=n_classes)
+        return Problem(config, *parts, n_classes=dataset.n_classes)
+
+    @property
+    def n_outputs(self) -> int:
+        """Classes, or numbers of a target."""
+        return self.n_classes or self.train.y.shape[1]
+
+    @property
+    def loss(self) -> str:
+        """What is minimised, without penalties."""
+        return "half-squared-error" if self.n_classes is None else "cross-entropy"
 
     @property
     def input_dim(self) -> int:
@@ -101,8 +112,8 @@ class Problem:
         Raises:
             ConfigError: If training it needs more memory than there is.
         """
-        config, n_classes = self.config, self.n_classes
-        check_memory(*_arrays(config, self.input_dim, n_classes))
+        config, n_outputs = self.config, self.n_outputs
+        check_memory(*_arrays(config, self.input_dim, n_outputs))
         weights = random_features(
             config.init,
             self.input_dim,
@@ -112,7 +123,7 @@ class Problem:
         )
         scale = output_scale(config.scaling, config.width)
         readout = truncated_normal(
-            (config.width, n_classes),
+            (config.width, n_outputs),
             dtype=config.precision,
             key=purpose_key(config.seed, "readout"),
         )
@@ -150,7 +161,7 @@ class Problem:
         first = epochs.start + (epochs.start > 0)
         kept = [e for e in config.kept_epochs if first <= e <= epochs.stop]
         training = Training(
-            dynamics=descent(config, network, per_epoch, parts=("weights", "readout")),
+            dynamics=descent(self, network, parts=("weights", "readout")),
             network=network,
             source=Table(self.train.x, self.train.y),
             key=purpose_key(config.seed, "training"),
@@ -176,17 +187,20 @@ def data(config: Features, stored: Mapping[str, np.ndarray]) -> TrainTest:
 
 
 def objective(config: Features) -> Objective:
-    """Cross-entropy, and the penalties of the layers that move."""
+    """Loss of the targets, and the penalties of the layers that move."""
     scale = output_scale(config.scaling, config.width)
-    n_classes = Problem.of(config).n_classes
+    problem = Problem.of(config)
     penalties = {
         "weights": config.feature_penalty / config.width,
-        "readout": config.readout_penalty * scale**2 / n_classes,
+        "readout": config.readout_penalty * scale**2 / problem.n_outputs,
     }
     if config.exact:
         penalties = {"readout": (config.ridge or 0) * scale**2 / 2}
     return Objective(
-        loss=cross_entropy, name="cross-entropy", penalty="l2", penalties=penalties
+        loss=LOSSES[problem.loss],
+        name="squared" if problem.n_classes is None else "cross-entropy",
+        penalty="l2",
+        penalties=penalties,
     )
 
 
@@ -254,10 +268,9 @@ def _split(config: Features, dataset: Dataset) -> tuple[Split, Split]:
     return train, validation
 
 
-def descent(
-    config: Features, network: Network, per_epoch: int, *, parts: tuple[str, ...]
-) -> Descent:
-    """The training rule of a config for some parts of the network."""
+def descent(problem: Problem, network: Network, *, parts: tuple[str, ...]) -> Descent:
+    """The training rule of a problem for some parts of the network."""
+    config, per_epoch = problem.config, problem.steps_per_epoch
     name = config.optimiser if "weights" in parts else config.readout
     optimiser: Any = OPTIMISERS[name]
     passed = 0 if "weights" in parts else config.epochs_before_readout
@@ -272,7 +285,7 @@ def descent(
         settings["coefficients"] = dict(penalty.coefficients)
         penalty = None
     return Descent(
-        "cross-entropy",
+        problem.loss,
         optimiser,
         penalty=penalty,
         trained=parts,

@@ -86,7 +86,7 @@ def describe(config: Features) -> dict[str, Any]:
         "training, validation and test images": tuple(
             len(part.y) for part in (problem.train, problem.validation, problem.test)
         ),
-        "inputs and classes": (problem.input_dim, problem.n_classes),
+        "inputs and classes": (problem.input_dim, problem.n_outputs),
         "steps per epoch": problem.steps_per_epoch,
         "weights of the network": network.weights.size  # pyright: ignore[reportAttributeAccessIssue]
         + network.readout.size,
@@ -132,7 +132,7 @@ def _final(records: Sequence[Record], facts: dict[str, Any]) -> Record:
         return next(
             r for r in reversed(records) if r.get("ridge") == facts["chosen_ridge"]
         )
-    return next((r for r in reversed(records) if "train_accuracy" in r), {})
+    return next((r for r in reversed(records) if "train_loss" in r), {})
 
 
 def _notes(
