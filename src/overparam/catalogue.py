@@ -50,6 +50,7 @@ ANALYSES: "Catalogue[Analysis]" = Catalogue(
         for name, folder in (
             ("balance", "balance"),
             ("neurons", "neurons"),
+            ("lazy", "lazy"),
             ("hessian", "hessian"),
             ("surplus", "surplus"),
             ("prune", "pruning"),

@@ -146,6 +146,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 OPTIONS: dict[str, dict[str, Any]] = {
+    "lazy": {"n_samples": 20, "n_test": 20, "n_wide": 40},
     "hessian": {"n_steps": 3, "count": 2},
     "tails": {"n_resamples": 3},
     "resample": {

@@ -12,8 +12,9 @@ from overparam.errors import ConfigError
 from overparam.limits import WideMLP, tangent_kernel, wide_kernels, wide_mlp
 from overparam.limits.gaussian import moments_of
 from overparam.limits.kernels import wide as module
+from overparam.limits.kernels.sampled import wide_limit
 from overparam.limits.kernels.wide import WideLayer
-from overparam.networks import ACTIVATIONS, MLP
+from overparam.networks import ACTIVATIONS, MLP, RadialFeatures, TwoLayer
 
 
 RNG = np.random.default_rng(0)
@@ -112,7 +113,7 @@ def test_diagonals_are_exact(depth):
 
 @pytest.mark.parametrize("activation", ["erf", "tanh", "gelu"])
 def test_diagonals_are_those_of_the_variances(activation):
-    wide = wide_mlp(3, activation=activation, weight_variance=1.7, bias_variance=0.2)
+    wide = wide_mlp(2, activation=activation, weight_variance=1.7, bias_variance=0.2)
     expected = wide.variances(jnp.asarray(X))[-1]
     assert_allclose(np.diag(wide_kernels(wide, X).covariance), expected, rtol=1e-14)
 
@@ -152,7 +153,7 @@ def test_tiles_make_one_kernel(monkeypatch):
 
 @pytest.mark.parametrize("activation", ["relu", "erf", "tanh"])
 def test_derivatives_are_finite_at_equal_and_at_zero_inputs(activation):
-    wide = wide_mlp(3, activation=activation)
+    wide = wide_mlp(2 + (activation != "tanh"), activation=activation)
     x = jnp.asarray(np.concatenate([X[:2], X[:1], np.zeros((1, 4))]))
     gradient = jax.grad(lambda z: sum(jnp.sum(kernel) for kernel in wide(z, x)))(x)
     assert np.isfinite(gradient).all()
@@ -161,7 +162,7 @@ def test_derivatives_are_finite_at_equal_and_at_zero_inputs(activation):
 def test_kernels_are_covariances():
     x = RNG.normal(size=(30, 2))
     for activation in ("relu", "tanh"):
-        kernels = wide_kernels(wide_mlp(3, activation=activation), x)
+        kernels = wide_kernels(wide_mlp(2, activation=activation), x)
         for kernel in (kernels.covariance, kernels.tangent):
             values = np.linalg.eigvalsh(kernel)
             assert values[0] > -1e-13 * values[-1]
@@ -184,9 +185,16 @@ def test_a_network_of_width_1e5_has_the_kernel_of_the_limit(key):
     found = tangent_kernel(network, jnp.asarray(X))
     # Input weights of variance 1/4 that train as they are: their gain is 4.
     first, readout = WideLayer(1.0, 0.0, 4.0, 0.0), WideLayer(1.0, 0.0, 1.0, 0.0)
-    expected = wide_kernels(WideMLP((first, readout)), X).tangent
+    wide = WideMLP((first, readout))
+    expected = wide_kernels(wide, X).tangent
     # Fluctuations are of the order of the kernel over the root of the width.
     assert np.abs(found - expected).max() < 5 / np.sqrt(1e5) * expected.max()
+    sampled = wide_limit(network)
+    for one, other in zip(sampled.layers, wide.layers, strict=True):
+        # Mean squares of 100 000 weights and more.
+        assert_allclose(
+            list(vars(one).values()), list(vars(other).values()), rtol=5 * 0.0045
+        )
 
 
 def test_a_deep_network_with_biases_tends_to_its_limit():
@@ -210,7 +218,34 @@ def test_a_deep_network_with_biases_tends_to_its_limit():
     )
     found = tangent_kernel(network, jnp.asarray(X))
     expected = wide_kernels(wide, X).tangent
-    assert np.abs(found - expected).max() < 5 / np.sqrt(width) * expected.max()
+    sampled = wide_kernels(wide_limit(network), X).tangent
+    for kernel in (found, sampled):
+        assert np.abs(kernel - expected).max() < 5 / np.sqrt(width) * expected.max()
+    frozen = wide_kernels(wide_limit(network, trained=("readout",)), X)
+    # What the readout adds is the covariance before its own weights.
+    assert_allclose(frozen.tangent * v / width, frozen.covariance, rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (
+            MLP((jnp.ones((20, 40)),), jnp.ones((40, 1))),
+            "normal initial weights; those of `layers.0` have the kurtosis 1.00",
+        ),
+        (
+            RadialFeatures(jnp.ones((4, 2)), jnp.ones((2, 1))),
+            "of MLPs, got RadialFeatures",
+        ),
+        (
+            TwoLayer(jnp.ones((4, 2)), jnp.ones((6, 1)), skip=True),
+            "without skip connection and of MLPs, got TwoLayer",
+        ),
+    ],
+)
+def test_networks_without_a_wide_limit_are_refused_by_name(network, message):
+    with pytest.raises(ConfigError, match=message):
+        wide_limit(network)
 
 
 def test_the_error_of_a_series_is_stated_and_kept():

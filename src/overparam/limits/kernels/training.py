@@ -209,7 +209,12 @@ class KernelTraining:
 
         Eigenvalues below the rounding of the largest one cannot be divided by: what
         lifts the smallest one above it is added to all, and reported as `jitter`.
+
+        Raises:
+            ConfigError: If the kernel is zero.
         """
+        if not self.eigenvalues.any():
+            raise ConfigError("The kernel is zero: nothing can be learned with it.")
         floor = self._rounding * self.eigenvalues.max()
         jitter = float(max(floor - self.eigenvalues.min(), 0.0))
         inverse = 1 / (self.eigenvalues + jitter)

@@ -1,0 +1,1 @@
+"""Did a network learn features, or fit by its tangent kernel?"""

@@ -1,0 +1,219 @@
+"""The analysis `lazy`: a network against its start, and against what stays linear."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import jax.numpy as jnp
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+
+from ...data.source import Batch
+from ...data.train_test import TrainTest
+from ...errors import ConfigError
+from ...limits.kernels.empirical import tangent_kernel
+from ...limits.kernels.linearised import Linearised
+from ...networks.network import Network
+from ...networks.view import depends_on_batch
+from ...plots.figure import COLOURS, legend, panels
+from ...training.plan import Progress, silent
+from ..declaration import Findings
+from ..subject import Subject
+from . import measures
+from .options import LazyOptions
+from .predictors import (
+    error_of,
+    in_type_of,
+    last_step,
+    linearised_end,
+    targets,
+    wide_outputs,
+)
+
+
+Made = TypeVar("Made")
+
+_LEGENDS = {
+    "kernel_change": "tangent kernel, relative change",
+    "misalignment": "tangent kernel, 1 - alignment with start",
+    "flipped": "neurons that switched",
+    "weights_change": "weights, relative change",
+}
+"""What is drawn along the training."""
+
+
+def analyse(
+    subjects: Sequence[Subject], options: LazyOptions, progress: Progress = silent
+) -> Findings:
+    """Kernel, weights and neurons along the training, and test errors side by side.
+
+    Raises:
+        ConfigError: If the run has no data with targets, or kept no start.
+    """
+    subject = subjects[0]
+    check(subject, options)
+    start = subject.start()
+    data = subject.data(options.dataset)
+    batch = in_type_of(
+        subject.network, subject.samples(options.n_samples, options.dataset)
+    )
+    table = _along(_path(subject), start, batch, data.n_classes, progress)
+    weights = pl.DataFrame(
+        {"layer": name, "relative_change": change}
+        for name, change in measures.weight_changes(subject.network, start).items()
+    )
+    notes = [_NO_VERDICT]
+    lazy = None
+    if options.linearise:
+        lazy = _attempted(
+            lambda: linearised_end(subject, progress), "linearised network", notes
+        )
+    errors = _errors(subject, data, lazy, options, notes)
+    last = table.row(-1, named=True)
+    summary = {
+        "relative change of the tangent kernel": last["kernel_change"],
+        "alignment of the tangent kernel with its start": last["kernel_alignment"],
+        "alignment with the targets, start": table["label_alignment"][0],
+        "alignment with the targets, end": last["label_alignment"],
+        "neurons that switched, share": last["flipped"],
+    }
+    if lazy is not None:
+        distance = _distance(subject.network, lazy, start, batch.x)
+        summary["distance to the linearised network, of the way gone"] = distance
+        if depends_on_batch(lazy.moving):
+            notes.append("The linearised network takes moments of what it is shown.")
+    for row in errors.iter_rows(named=True):
+        summary[f"{row['measure']}, {row['predictor']}"] = row["value"]
+    return Findings(
+        tables={"lazy": table, "weights": weights, "errors": errors},
+        figures={"lazy": _figure(table, errors, subject.title)},
+        summary=summary,
+        notes=notes,
+    )
+
+
+def check(subject: Subject, options: LazyOptions) -> None:
+    """Refuse a run without start, or without samples that have targets."""
+    if 0 not in subject.run.kept_steps:
+        raise ConfigError(
+            "The run kept no start to compare its network with: it trained none."
+        )
+    subject.samples(1, options.dataset)
+
+
+_NO_VERDICT = (
+    "A kernel change of 0 and a distance of 0 to the linearised network are the lazy "
+    "limit; no threshold divides it from learning features."
+)
+
+
+def _path(subject: Subject) -> dict[int | None, Network]:
+    """The networks from the start to the trained one, by step where that is known."""
+    last = last_step(subject)
+    steps = sorted(step for step in subject.run.kept_steps if step not in (0, last))
+    kept = {step: subject.kept(step) for step in steps}
+    return {0: subject.start(), **kept, last: subject.network}
+
+
+def _along(
+    path: dict[int | None, Network],
+    start: Network,
+    batch: Batch,
+    n_classes: int | None,
+    progress: Progress,
+) -> pl.DataFrame:
+    y = targets(batch, n_classes)
+    first, was_active = tangent_kernel(start, batch.x), measures.active(start, batch.x)
+    rows = []
+    for number, (step, network) in enumerate(path.items()):
+        progress(number, len(path))
+        kernel = first if step == 0 else tangent_kernel(network, batch.x)
+        moved = list(measures.weight_changes(network, start).values())
+        switched = measures.active(network, batch.x) != was_active
+        rows.append(
+            {
+                "step": step,
+                "kernel_change": measures.relative_change(kernel, first),
+                "kernel_alignment": measures.alignment(kernel, first),
+                "label_alignment": measures.label_alignment(kernel, y),
+                "weights_change": max(filter(math.isfinite, moved), default=math.nan),
+                "flipped": float(switched.mean()) if switched.size else 0.0,
+            }
+        )
+    progress(len(path), len(path))
+    return pl.DataFrame(rows)
+
+
+def _errors(
+    subject: Subject,
+    data: TrainTest,
+    lazy: Linearised | None,
+    options: LazyOptions,
+    notes: list[str],
+) -> pl.DataFrame:
+    """Errors of the network, of its start and of what stays linear."""
+    kind = "loss" if data.n_classes is None else "error"
+    part = "training" if data.test is None else "test"
+    tested = data.train if data.test is None else data.test
+    tested = in_type_of(subject.network, Batch(*(p[: options.n_test] for p in tested)))
+    start = subject.start()
+    outputs = {"start": start(tested.x), "network": subject.network(tested.x)}
+    if lazy is not None:
+        outputs["linearised network"] = lazy(tested.x)
+    wide = _attempted(
+        lambda: wide_outputs(start, data, tested.x, n_samples=options.n_wide),
+        "predictor of infinite width",
+        notes,
+    )
+    if wide is not None:
+        outputs["infinite width"] = jnp.asarray(wide)
+        n_samples = len(data.train.x)
+        notes.append(
+            f"Infinite width is kernel regression on {min(options.n_wide, n_samples)} "
+            f"of the {n_samples} training samples, trained for ever."
+        )
+    return pl.DataFrame(
+        {
+            "predictor": name,
+            "measure": f"{kind} on {part} samples",
+            "value": error_of(found, tested, data.n_classes),
+        }
+        for name, found in outputs.items()
+    )
+
+
+def _attempted(make: Callable[[], Made], what: str, notes: list[str]) -> Made | None:
+    """What can be made; else a note that says why there is none."""
+    try:
+        return make()
+    except ConfigError as error:
+        notes.append(f"There is no {what}: {error}")
+        return None
+
+
+def _distance(end: Network, lazy: Network, start: Network, x: jnp.ndarray) -> float:
+    """Between the ends of a network and of its linearised one, over the way gone."""
+    at_end, at_start = np.asarray(end(x)), np.asarray(start(x))
+    gone = float(np.linalg.norm(at_end - at_start))
+    apart = float(np.linalg.norm(at_end - np.asarray(lazy(x))))
+    return apart / gone if gone else float("nan")
+
+
+def _figure(table: pl.DataFrame, errors: pl.DataFrame, caption: str) -> Figure:
+    figure, axes = panels(1, 2, width=4.5, height=3.6, caption=caption)
+    along, bars = axes[0]
+    drawn = table.with_columns(misalignment=1 - pl.col("kernel_alignment"))
+    unknown = table["step"].null_count()
+    at = range(len(table)) if unknown else table["step"]
+    for colour, (column, label) in zip(COLOURS, _LEGENDS.items(), strict=False):
+        along.plot(at, drawn[column], "o-", markersize=3, color=colour, label=label)
+    along.set_xlabel("kept network" if unknown else "step")
+    legend(along)
+    names = errors["predictor"].to_list()
+    bars.plot(errors["value"], range(len(names)), "o", color=COLOURS[0])
+    bars.set_yticks(range(len(names)), names)
+    bars.set_ylim(len(names) - 0.5, -0.5)
+    bars.set_xlim(left=0)
+    bars.set_xlabel(errors["measure"][0])
+    return figure

@@ -1,0 +1,75 @@
+"""How far a network went from its start: its tangent kernel, weights and neurons."""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from ...limits.kernels.layered import preactivations
+from ...networks.layers import parameters
+from ...networks.network import Network
+from ...networks.standardised import StandardisedTwoLayer, without_moments
+
+
+Kernel = Float[np.ndarray, "n n"]
+
+
+def relative_change(now: np.ndarray, before: np.ndarray) -> float:
+    r"""$\|a - b\|_F / \|b\|_F$; NaN where the second is 0 or not finite."""
+    norm = float(np.linalg.norm(np.asarray(before, np.float64)))
+    if not (norm and math.isfinite(norm)):
+        return math.nan
+    moved = np.asarray(now, np.float64) - np.asarray(before, np.float64)
+    return float(np.linalg.norm(moved)) / norm
+
+
+def alignment(one: Kernel, other: Kernel) -> float:
+    r"""$\langle A, B \rangle / (\|A\|_F \|B\|_F)$; NaN where one is 0 or not finite."""
+    one, other = (np.asarray(each, np.float64) for each in (one, other))
+    norms = float(np.linalg.norm(one) * np.linalg.norm(other))
+    if not (norms and math.isfinite(norms)):
+        return math.nan
+    return float((one * other).sum()) / norms
+
+
+def label_alignment(kernel: Kernel, targets: Float[np.ndarray, "n n_outputs"]) -> float:
+    r"""Alignment of the centred kernel with $Y Y^\top$ of centred targets.
+
+    Reference: Cortes, Mohri, Rostamizadeh, JMLR 13 (2012), definition 4.
+    """
+    kernel = np.asarray(kernel, np.float64)
+    if not np.isfinite(kernel).all():
+        return math.nan
+    rows = kernel - kernel.mean(axis=0)
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    residual = targets - targets.mean(axis=0)
+    return alignment(centred, residual @ residual.T)
+
+
+def weight_changes(now: Network, start: Network) -> dict[str, float]:
+    """Relative change of the weights of every layer, by name."""
+    before, after = (parameters(_without_moments(net)) for net in (start, now))
+    return {
+        name: relative_change(np.asarray(after[name]), np.asarray(before[name]))
+        for name in before
+        if name in after and after[name].shape == before[name].shape
+    }
+
+
+def _without_moments(network: Network) -> Network:
+    """The network without the moments that it carries, which are no weights."""
+    return (
+        without_moments(network)
+        if isinstance(network, StandardisedTwoLayer)
+        else network
+    )
+
+
+def active(
+    network: Network, x: Float[Array, "n *input"]
+) -> Bool[np.ndarray, "n width"]:
+    """Which hidden neurons have a positive input, by sample; of others the features."""
+    found = preactivations(network, x)
+    values = [network.features(x)] if found is None else found
+    return np.asarray(jnp.concatenate(values, axis=1) > 0)

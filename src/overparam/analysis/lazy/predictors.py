@@ -1,0 +1,101 @@
+"""What the network would have done without learning features, and how well."""
+
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ...data.source import Batch
+from ...data.train_test import TrainTest
+from ...dynamics.stochastic_varpro import StochasticVarPro
+from ...dynamics.two_timescale import TwoTimescale
+from ...dynamics.varpro import VarPro
+from ...errors import ConfigError
+from ...limits.kernels.linearised import Linearised, linearised
+from ...limits.kernels.sampled import wide_limit
+from ...limits.kernels.training import KernelTraining
+from ...limits.kernels.wide import wide_kernels
+from ...networks.network import Network
+from ...objectives.labels import one_hot
+from ...training.loop import train_together
+from ...training.plan import Progress, Watch
+from ..subject import Subject
+
+
+def last_step(subject: Subject) -> int | None:
+    """The step of the last record; `None` where records count no steps."""
+    metrics = subject.run.metrics
+    steps = metrics["step"].to_list() if "step" in metrics.columns else []
+    return round(max(steps)) if steps else None
+
+
+def linearised_end(subject: Subject, progress: Progress) -> Linearised:
+    """The network linearised at its start, trained as the run was.
+
+    Raises:
+        ConfigError: If the training cannot be done again or refuses such a network, or
+            it diverges.
+    """
+    training, plan = subject.training()
+    if isinstance(training.dynamics, VarPro | TwoTimescale | StochasticVarPro):
+        raise ConfigError(
+            "The readout of the run is exact in every step, and a linearised network "
+            "has no such readout."
+        )
+    last = last_step(subject)
+    if last is not None:
+        # A stop rule may have ended the run before its plan.
+        plan = dataclasses.replace(plan, n_steps=min(last, plan.n_steps))
+    alone = dataclasses.replace(
+        training,
+        network=linearised(training.network),
+        observe=lambda step, network: {},
+        until=lambda records: None,
+        keep_steps=(),
+        keep_as=lambda network: network,
+    )
+    found = train_together([alone], plan, watch=Watch(progress=progress))[0]
+    if found.status == "diverged":
+        raise ConfigError("The linearised network diverged in the training of the run.")
+    assert isinstance(found.network, Linearised)
+    return found.network
+
+
+def wide_outputs(
+    start: Network, data: TrainTest, x: Float[Array, "k *input"], *, n_samples: int
+) -> Float[np.ndarray, "k n_outputs"]:
+    """Outputs at infinite width and time, the mean over initialisations.
+
+    Classes are regressed as one-hot vectors less their mean.
+
+    Raises:
+        ConfigError: If the network has no wide limit in closed form.
+    """
+    wide, train = wide_limit(start), Batch(*(part[:n_samples] for part in data.train))
+    y = targets(train, data.n_classes)
+    centre = y.mean(axis=0) if data.n_classes else np.zeros(y.shape[1])
+    fitted = KernelTraining(wide_kernels(wide, train.x).tangent).converged()
+    return centre + fitted.outputs(wide_kernels(wide, x, train.x).tangent, y - centre)
+
+
+def targets(batch: Batch, n_classes: int | None) -> Float[np.ndarray, "n n_outputs"]:
+    """Targets as numbers: of classes one-hot vectors."""
+    if n_classes is None:
+        return np.asarray(batch.y, np.float64)
+    return np.asarray(one_hot(batch.y, n_classes, dtype="float32"), np.float64)
+
+
+def error_of(outputs: Array | np.ndarray, batch: Batch, n_classes: int | None) -> float:
+    """Share of wrong classes, or half the mean squared error."""
+    outputs = np.asarray(outputs, np.float64)
+    if n_classes is None:
+        return float(
+            ((outputs - np.asarray(batch.y, np.float64)) ** 2).sum(1).mean() / 2
+        )
+    return float((outputs.argmax(axis=1) != np.asarray(batch.y)).mean())
+
+
+def in_type_of(network: Network, batch: Batch) -> Batch:
+    """Samples whose inputs have the type of the network."""
+    return Batch(jnp.asarray(batch.x, network.readout.dtype), batch.y)

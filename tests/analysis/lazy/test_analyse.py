@@ -1,0 +1,106 @@
+"""The analysis `lazy` of tiny runs, against what is known of them."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import overparam as op
+from overparam.analysis.lazy.analyse import analyse
+from overparam.analysis.lazy.options import LazyOptions
+from overparam.errors import ConfigError, OverparamError
+from overparam.networks import to_arrays
+from overparam.studies.contract import as_subject
+
+from ..test_analyses import NETWORKS, stored
+
+
+SMALL = {
+    "input_dim": 4,
+    "n_outputs": 2,
+    "teacher_width": 2,
+    "width": 6,
+    "batch_size": 10,
+    "samples_per_epoch": 50,
+    "epochs": 2,
+    "precision": "float64",
+}
+
+
+def run(root, name="planted", **changes):
+    fields = SMALL | changes if name == "planted" else changes
+    return op.run(name, runs=root, progress=False, **fields)
+
+
+def test_it_follows_a_run_from_its_start(tmp_path):
+    done = run(tmp_path, keep="every 1")
+    found = done.analyse("lazy", n_samples=20, progress=False)
+    table = found.tables["lazy"]
+    assert table["step"].to_list() == [0, 5, 10]
+    assert table.row(0, named=True) | {"label_alignment": 0} == {
+        "step": 0,
+        "kernel_change": 0,
+        "kernel_alignment": pytest.approx(1),
+        "label_alignment": 0,
+        "weights_change": 0,
+        "flipped": 0,
+    }
+    x = as_subject(done.stored).samples(20).x
+    first, last = (
+        op.limits.tangent_kernel(network, x) for network in (done.kept(0), done.network)
+    )
+    expected = np.linalg.norm(last - first) / np.linalg.norm(first)
+    assert table["kernel_change"][-1] == pytest.approx(expected, rel=1e-9)
+    predictors = found.tables["errors"]["predictor"].to_list()
+    assert predictors == ["start", "network", "linearised network", "infinite width"]
+    errors = found.tables["errors"]["value"]
+    assert errors.is_finite().all()
+    assert found.figures["lazy"].axes[0].lines
+
+
+def test_a_network_that_is_linear_in_what_trains_is_its_linearised_one(tmp_path):
+    found = run(tmp_path, train="readout").analyse("lazy", progress=False)
+    distance = found.summary["distance to the linearised network, of the way gone"]
+    assert distance < 1e-10
+    assert found.summary["neurons that switched, share"] == 0
+    weights = dict(found.tables["weights"].iter_rows())
+    assert weights["weights"] == 0
+    assert weights["readout"] > 0
+
+
+def test_what_has_no_linear_training_or_no_wide_limit_is_told(tmp_path):
+    fields = {"width": 8, "n_train": 40, "n_test": 40, "batch_size": 20}
+    lengths = {"max_steps": 4, "evaluate_every": 2, "stop_when": "never"}
+    found = run(tmp_path, "heavy-tails", **fields, **lengths).analyse(
+        "lazy", progress=False
+    )
+    told = " ".join(found.notes)
+    assert "There is no predictor of infinite width: A wide limit needs normal" in told
+    flow = run(tmp_path, dynamics="flow").analyse("lazy", progress=False)
+    told = " ".join(flow.notes)
+    assert "There is no linearised network: The exact risk is that of a Two" in told
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_networks_of_every_kind_give_numbers_or_a_sentence(kind, tmp_path):
+    network = NETWORKS[kind]
+    kept = {0: to_arrays(network)}
+    done = stored(tmp_path, network, kept=kept, input_dim=6, n_outputs=2)
+    options = LazyOptions(n_samples=10, n_test=10, n_wide=10, linearise=False)
+    try:
+        findings = analyse([as_subject(done)], options)
+    except OverparamError as error:
+        sentence = str(error)
+        assert sentence.endswith(".")
+    else:
+        assert findings.tables["lazy"]["flipped"].to_list() == [0, 0]
+
+
+def test_without_a_start_it_refuses(tmp_path):
+    network = op.TwoLayer(jnp.ones((4, 2)), jnp.ones((2, 1)))
+    with pytest.raises(OverparamError, match="kept no start to compare"):
+        op.analyse(network, "lazy", progress=False)
+
+
+def test_options_out_of_range_get_a_sentence():
+    with pytest.raises(ConfigError, match="`n_samples` must be at least 2, got 1"):
+        LazyOptions(n_samples=1)
