@@ -1,5 +1,6 @@
 """How far a network went from its start: its tangent kernel, weights and neurons."""
 
+import dataclasses
 import math
 
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ from jaxtyping import Array, Bool, Float
 from ...limits.kernels.layered import preactivations
 from ...networks.layers import parameters
 from ...networks.network import Network
-from ...networks.standardised import StandardisedTwoLayer, without_moments
+from ...networks.standardised import StandardisedTwoLayer
 
 
 Kernel = Float[np.ndarray, "n n"]
@@ -59,11 +60,9 @@ def weight_changes(now: Network, start: Network) -> dict[str, float]:
 
 def _without_moments(network: Network) -> Network:
     """The network without the moments that it carries, which are no weights."""
-    return (
-        without_moments(network)
-        if isinstance(network, StandardisedTwoLayer)
-        else network
-    )
+    if isinstance(network, StandardisedTwoLayer):
+        return dataclasses.replace(network, mean=None, std=None)
+    return network
 
 
 def active(
