@@ -85,7 +85,7 @@ def verify(file: str | Path) -> Verified:
     factor = min(beta / size if size else np.inf, linear / square if square else 0.0)
     rounding = 4 * len(y) * _EPS * factor * float(np.abs(y) @ np.abs(dual))
     lower = factor * linear - 0.5 * factor**2 * square - rounding
-    return Verified(max(lower, 0.0), size, n_leaves, *x.shape, beta)
+    return Verified(max(lower, 0.0), size, n_leaves, len(x), x.shape[1], beta)
 
 
 def _side(

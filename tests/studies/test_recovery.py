@@ -40,6 +40,11 @@ from overparam.studies.study import Context
         ({"method": "training"}, "choose fit=penalised"),
         ({"method": "condition", "noise": 0.1}, "method=condition needs noise=0"),
         ({"decompose": True, "program": "exact"}, "`decompose` needs a solver"),
+        ({"method": "global"}, "method=global proves optima of fit=penalised"),
+        (
+            {"method": "global", "fit": "penalised", "program": "exact"},
+            "searches in up to 12 dimensions, got 15",
+        ),
         ({"legacy": True}, "`legacy` has an effect with method=training only"),
         (
             {"patterns": "column-generation", "method": "admm"},
@@ -50,6 +55,22 @@ from overparam.studies.study import Context
 def test_bad_configs_get_one_sentence(fields, message):
     with pytest.raises(ConfigError, match=message):
         Recovery(**fields)
+
+
+@pytest.mark.parametrize("network", ["plain", "skip"])
+def test_a_global_optimum_is_proven_against_all_patterns(network):
+    fields = {"n_samples": 10, "input_dim": 2, "network": network, "noise": 0.5}
+    fields |= {"program": "exact", "fit": "penalised", "penalty": 0.05}
+    found = run(Recovery(method="global", tolerance=1e-3, **fields), Context())
+    assert found.status == "converged"
+    assert found.summary["tier"] == "certified"
+    assert found.summary["relative_gap"] <= 1e-3
+    every = run(Recovery(patterns="enumerated", **fields), Context()).summary
+    assert found.summary["lower_bound"] <= every["primal"] * (1 + 1e-9)
+    assert found.summary["primal"] >= every["lower_bound"] * (1 - 1e-9)
+    assert found.network is not None
+    short = Recovery(method="global", tolerance=1e-9, max_iterations=1, **fields)
+    assert run(short, Context()).status == "max_iterations"
 
 
 def test_too_many_patterns_to_enumerate_are_refused():

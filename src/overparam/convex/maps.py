@@ -20,6 +20,7 @@ from ..networks.two_layer import TwoLayer
 from .programs.groups import PerGroup, Weights
 from .programs.patterns import Patterns, patterns_of
 from .programs.program import Program
+from .solvers.neurons import UnitNeurons
 from .solvers.solution import Solution
 
 
@@ -63,6 +64,20 @@ def network_of(program: Program, z: Weights) -> TwoLayer | GatedTwoLayer:
     gates = jnp.asarray(program.patterns.gates[kept].T)
     return GatedTwoLayer(
         gates=gates, weights=jnp.asarray(weights), readout=column, skip=bool(first)
+    )
+
+
+def network_of_neurons(neurons: UnitNeurons, *, skip: bool) -> TwoLayer:
+    """The balanced network of neurons and their sizes."""
+    linear = neurons.signs == 0
+    roots = np.sqrt(neurons.sizes[~linear])
+    readout = [neurons.signs[~linear] * roots]
+    if skip:
+        readout.append(neurons.sizes[linear] @ neurons.directions[linear])
+    return TwoLayer(
+        weights=jnp.asarray((roots[:, None] * neurons.directions[~linear]).T),
+        readout=jnp.asarray(np.concatenate(readout)[:, None]),
+        skip=skip,
     )
 
 

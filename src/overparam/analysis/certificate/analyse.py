@@ -53,6 +53,8 @@ def analyse(
         ConfigError: If the network is no two-layer ReLU network, or its problem has no
             penalty on every weight.
     """
+    if options.proof is not None and not Path(options.proof).absolute().parent.is_dir():
+        raise ConfigError(f"The folder of the proof `{options.proof}` does not exist.")
     progress(0, 1)
     subject = subjects[0]
     view = _view(subject)
@@ -108,8 +110,6 @@ def _along(
 
 def check(subject: Subject, options: CertificateOptions) -> None:
     """Refuse a network whose optimum is not bounded."""
-    if options.proof is not None and not Path(options.proof).absolute().parent.is_dir():
-        raise ConfigError(f"The folder of the proof `{options.proof}` does not exist.")
     problem_of(subject, _view(subject), options)
 
 

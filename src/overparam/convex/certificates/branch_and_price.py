@@ -34,6 +34,8 @@ _CLOSE = 0.1
 # Part of the time that the solver may take before the first search.
 _SOLVING = 0.5
 _MOST_ROUNDS = 500
+# Relative progress between two wide searches below which the solver has stalled.
+_STALLED = 1e-12
 # Relative distance by which the asked gap is kept.
 _REACHED = 1e-9
 
@@ -128,7 +130,7 @@ class _Pricing:
         return self.best
 
     def _round(self) -> bool:
-        """Solve, then search; whether a new neuron was found."""
+        """Solve, then search; whether it found a neuron that lowers the objective."""
         neurons = self._solved(self.best.neurons)
         dual = neurons.residual(self.x, self.y)
         self._learn(dual, loose_activation(self.x, dual))
@@ -149,11 +151,13 @@ class _Pricing:
         )
         search.run(limits, told)
         told(search)
+        met = self.best.objective
         if search.violated:
             sign = np.array([float(search.sign)])
             neurons = neurons.with_more(search.direction[None], sign)
             self._meet(corrected(neurons, self.x, self.y, self.penalty))
-        return search.violated
+        spent = nodes is not None and self.best.n_nodes >= nodes
+        return search.violated and not spent and self.best.objective < met
 
     def _left(self) -> float:
         """Seconds that are left."""
@@ -161,7 +165,7 @@ class _Pricing:
 
     def _solved(self, neurons: UnitNeurons) -> UnitNeurons:
         """Rounds until a wide search finds no violation that matters, or time ends."""
-        until = _SOLVING * self._left()
+        until, last = _SOLVING * self._left(), np.inf
         for step in range(_MOST_ROUNDS):
             wide = step % _WIDE_EVERY == 0
             better, worst = improved(
@@ -176,8 +180,10 @@ class _Pricing:
             needed = self._needed(neurons.residual(self.x, self.y))
             room = None if needed is None else needed / self.penalty - 1
             near = room is not None and worst <= self.penalty * (1 + _CLOSE * room)
-            if (wide and near) or self._left() < until:
+            stalled = self.best.objective >= last * (1 - _STALLED)
+            if (wide and (near or stalled)) or self._left() < until:
                 break
+            last = self.best.objective if wide else last
             neurons = better
             self._meet(neurons)
         return neurons

@@ -16,6 +16,8 @@ from ...spellings import first_stored, takes_first_spellings
 _RECORDS = 100
 # Samples above which `auto` takes admm.
 _ADMM_ABOVE = 5000
+# Dimensions in which directions are searched.
+_MOST_SEARCHED = 12
 
 _OF_A_PLANT = ("design", "rescale", "planted", "n_planted", "noise")
 
@@ -56,9 +58,10 @@ class Recovery:
     fit: Literal["minimum-norm", "penalised"] = "minimum-norm"
     """Fit the labels with the least norm, or trade the squared loss against it."""
     method: Literal[
-        "auto", "interior-point", "admm", "reference", "training", "condition"
+        "auto", "interior-point", "admm", "reference", "training", "condition", "global"
     ] = "auto"
-    """How the optimum is found; `condition` only checks the isometry condition.
+    """How the optimum is found; `condition` only checks the isometry condition, and
+    `global` proves how near the optimum over all networks is, whatever their patterns.
 
     `auto` takes the interior-point method, and admm above 5000 samples, where the
     former's n x n matrices lose."""
@@ -87,9 +90,11 @@ class Recovery:
     decompose: bool = False
     """Turn a gated optimum into a ReLU network with the same outputs on the data."""
     tolerance: float | None = None
-    """Certified gap at which to stop; `none`: 1e-7 gated, 1e-6 exact, 1e-4 admm."""
+    """Certified gap at which to stop; `none`: 1e-7 gated, 1e-6 exact, 1e-4 admm, 1e-2
+    global."""
     max_iterations: int | None = None
-    """Most iterations of a solver; `none` takes 100 (interior-point), 20000 (admm)."""
+    """Most iterations of a solver; `none` takes 100 (interior-point), 20000 (admm),
+    1000000 (global: cones of directions)."""
     n_test: int | None = first_stored("test_size", default=None)
     """Fresh samples for the test error; `none` takes n_samples, or all of `dataset`."""
     n_steps: int = 10_000
@@ -278,6 +283,19 @@ class Recovery:
                 f"`smallest-singular` needs n_planted=1, got {self.n_planted}."
             )
 
+    def _check_global(self) -> None:
+        penalised = self.fit == "penalised" and self.program == "exact"
+        if not penalised or self.network == "normalised":
+            raise ConfigError(
+                "method=global proves optima of fit=penalised with program=exact and "
+                "network=plain or skip."
+            )
+        if self.input_dim + self.bias > _MOST_SEARCHED:
+            raise ConfigError(
+                f"method=global searches in up to {_MOST_SEARCHED} dimensions, got "
+                f"{self.input_dim + self.bias}; lower `input_dim`."
+            )
+
     def _check_method(self) -> None:
         if self.precision == "float32" and self.solver == "interior-point":
             raise ConfigError(
@@ -288,6 +306,8 @@ class Recovery:
             raise ConfigError(
                 "method=training minimises a penalised objective; choose fit=penalised."
             )
+        if self.method == "global":
+            self._check_global()
         if self.method == "condition" and self.noise:
             raise ConfigError(
                 f"method=condition needs noise=0, got {self.noise:g}; the condition "
