@@ -169,7 +169,7 @@ def _global_trial(problem: Problem) -> Outcome:
         arrays={
             "x": problem.x,
             "y": problem.y,
-            "planted": problem.directions,
+            **problem.plants,
             "multiplier": found.dual,
         },
         network=network,
