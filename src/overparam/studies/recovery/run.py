@@ -4,13 +4,10 @@ import time
 from dataclasses import replace
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from ...convex.certificates.activation import SearchLimits
-from ...convex.certificates.branch_and_price import solve_global
 from ...convex.certificates.certificate import certify_network
-from ...convex.maps import network_of_neurons, predict, to_network
+from ...convex.maps import predict, to_network
 from ...convex.programs.program import Program
 from ...convex.recovery.decision import Decision, decide_recovery, distance_range
 from ...convex.recovery.isometry import Isometry, neural_isometry, wendel_probability
@@ -21,13 +18,13 @@ from ...convex.solvers.interior_point import solve
 from ...convex.solvers.reference import solve_reference
 from ...convex.solvers.solution import Solution, assess
 from ...errors import SolverError
-from ...networks.network import Network
 from ...networks.two_layer import TwoLayer
-from ...training.plan import Record
 from ...training.single import train
 from ..study import Context, Outcome
 from .config import Recovery
+from .measure import measure
 from .problem import Problem
+from .proven import prove_trial
 
 
 # Blocks with less than this fraction of the largest norm do not count as active.
@@ -36,8 +33,6 @@ _NEGLIGIBLE = 1e-4
 _ROUNDING = 1e-7
 # A gap that rounding prevents, so that the solver returns the best it can do.
 _UTMOST = 1e-14
-# Gap that a proof over all networks is asked for, and most cones of its search.
-_GLOBAL_GAP, _MOST_CONES = 1e-2, 1_000_000
 
 
 def run(config: Recovery, context: Context) -> Outcome:
@@ -48,7 +43,7 @@ def run(config: Recovery, context: Context) -> Outcome:
     if config.method == "condition":
         return _condition_only(problem)
     if config.method == "global":
-        return _global_trial(problem)
+        return prove_trial(problem)
     return _solve_trial(problem)
 
 
@@ -69,7 +64,7 @@ def _train_trial(problem: Problem, context: Context) -> Outcome:
     """Train a network of the trial's kind and bound its distance to the optimum."""
     config = problem.config
     training = replace(
-        problem.training(), observe=lambda step, network: _measure(problem, network)
+        problem.training(), observe=lambda step, network: measure(problem, network)
     )
     trajectory = train(training, problem.plan(), watch=context.watch())
     trained = problem.at_rest(trajectory.network)
@@ -91,20 +86,6 @@ def _train_trial(problem: Problem, context: Context) -> Outcome:
     )
 
 
-def _measure(problem: Problem, network: Network) -> Record:
-    trained = problem.at_rest(network)
-    inputs, targets = problem.test()
-    outputs = np.asarray(
-        trained(jnp.asarray(inputs, trained.readout.dtype))[:, 0], np.float64
-    )
-    norm = float(np.linalg.norm(outputs - targets))
-    record = {"rms_test_error": norm / np.sqrt(len(inputs))}
-    if trained.skip and len(problem.directions):
-        skip = np.asarray(trained.readout[trained.weights.shape[1] :, 0], np.float64)
-        record["distance"] = float(np.linalg.norm(skip - problem.directions[0]))
-    return record
-
-
 def _optimality(problem: Problem, trained: TwoLayer) -> dict[str, Any]:
     """How far the network is from the optimum of its own penalised problem."""
     if problem.config.beta is None:
@@ -124,56 +105,6 @@ def _optimality(problem: Problem, trained: TwoLayer) -> dict[str, Any]:
         "tier": found.tier,
         "best_known": found.best_known,
     }
-
-
-def _global_trial(problem: Problem) -> Outcome:
-    """Find a network and prove how near it is to the optimum over all networks."""
-    config, start = problem.config, time.perf_counter()
-    assert config.beta is not None  # The config is checked: the fit is penalised.
-    skip = config.network == "skip"
-    found = solve_global(
-        problem.x,
-        problem.y,
-        penalty=config.beta,
-        skip=skip,
-        gap=config.tolerance or _GLOBAL_GAP,
-        # No clock: the same config gives the same numbers.
-        limits=SearchLimits(seconds=np.inf, nodes=config.max_iterations or _MOST_CONES),
-        seed=config.seed,
-    )
-    network = network_of_neurons(found.neurons, skip=skip)
-    measured = _measure(problem, network)
-    return Outcome(
-        status="converged" if found.proven else "max_iterations",
-        metrics={
-            "iterations": [float(found.n_nodes)],
-            "primal": [found.objective],
-            "lower_bound": [found.lower],
-            "seconds": [time.perf_counter() - start],
-        },
-        summary={
-            "solver_status": "optimal" if found.proven else "max_iterations",
-            "tier": "certified" if found.proven else "bounded",
-            "primal": found.objective,
-            "lower_bound": found.lower,
-            "relative_gap": found.gap,
-            "iterations": found.n_nodes,
-            "open_cones": found.n_open,
-            "active_groups": len(found.neurons.sizes),
-            "test_error": measured["rms_test_error"],
-            "distance_low": measured.get("distance"),
-            "distance_high": measured.get("distance"),
-            "all_ones_pattern_exists": problem.all_ones is not None,
-            "samples_per_dimension": config.n_samples / config.input_dim,
-        },
-        arrays={
-            "x": problem.x,
-            "y": problem.y,
-            **problem.plants,
-            "multiplier": found.dual,
-        },
-        network=network,
-    )
 
 
 def _condition_only(problem: Problem) -> Outcome:
