@@ -17,6 +17,7 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted
 
 from ..checks import counts, one_of, positive
+from ..convex.certificates.activation import SearchLimits
 from ..convex.certificates.certificate import NetworkCertificate, certify_network
 from ..convex.maps import network_of, side_by_side
 from ..convex.programs.patterns import (
@@ -134,12 +135,18 @@ class _ConvexReLU(BaseEstimator):
             fitted.append(one._keep(solutions))
         return fitted
 
-    def certificate(self) -> NetworkCertificate:
+    def certificate(
+        self, *, gap: float = 1e-2, seconds: float = 60.0
+    ) -> NetworkCertificate:
         """How far the network is from the optimum over networks of any width.
 
         It speaks of the training data and of the objective of this estimator; of
         several outputs, whose objective is a sum, it is the sum. `gap_` is smaller, for
         it speaks of the patterns at hand.
+
+        Args:
+            gap: Relative gap that is to be proven, for each output.
+            seconds: Most seconds of the search of each output.
 
         Raises:
             ConfigError: If the fit is gated, which is no ReLU network.
@@ -158,6 +165,8 @@ class _ConvexReLU(BaseEstimator):
                     y,
                     penalty=self._penalty,
                     normalised=self.network == "normalised",
+                    search=SearchLimits(seconds=seconds),
+                    gap=gap,
                 )
                 for part, y in zip(self._parts, self._targets.T.copy(), strict=True)
             ]
