@@ -11,8 +11,9 @@ from ..errors import ConfigError
 from ..limits.population import Covariance, population_loss, risk
 from ..networks.network import Network
 from ..networks.two_layer import TwoLayer
-from ..networks.view import TwoLayerView
-from ..objectives.objective import Loss
+from ..networks.view import TwoLayerView, two_layer_view
+from ..objectives.labels import is_classes
+from ..objectives.losses import LOSSES, Loss, cross_entropy, half_squared_error
 from .subject import Subject
 
 
@@ -21,7 +22,7 @@ Student = Network | TwoLayerView
 
 
 class ExactRisk(eqx.Module):
-    """The population risk of a `TwoLayer` student under Gaussian inputs.
+    """The population risk under Gaussian inputs of a student with a two-layer view.
 
     Attributes:
         teacher: The network that labels.
@@ -38,13 +39,13 @@ class ExactRisk(eqx.Module):
 
     def __call__(self, student: Student) -> Float[Array, ""]:
         """The risk in JAX, differentiable."""
-        assert isinstance(student, TwoLayer)
-        return population_loss(student, self.teacher, covariance=self.covariance)
+        plain = two_layer_view(student).plain()
+        return population_loss(plain, self.teacher, covariance=self.covariance)
 
     def value(self, student: Student) -> float:
         """The risk to float64 rounding."""
-        assert isinstance(student, TwoLayer)
-        return risk(student, self.teacher, covariance=self.covariance)
+        plain = two_layer_view(student).plain()
+        return risk(plain, self.teacher, covariance=self.covariance)
 
 
 class EmpiricalLoss(eqx.Module):
@@ -54,16 +55,20 @@ class EmpiricalLoss(eqx.Module):
         x: Inputs.
         y: Targets: numbers, or classes.
         loss: Loss of outputs and targets.
+        source: What the samples are of; empty where they are the run's own.
     """
 
     x: Float[Array, "n *input"]
     y: Array
     loss: Loss = eqx.field(static=True)
+    source: str = eqx.field(static=True, default="")
 
     @property
     def label(self) -> str:
         """What it is, for axes and notes."""
-        return f"loss on {len(self.x)} samples"
+        names = [name for name, loss in LOSSES.items() if loss is self.loss]
+        of = f" of {self.source}" if self.source else ""
+        return f"{names[0] if names else 'loss'} on {len(self.x)} samples{of}"
 
     def __call__(self, student: Student) -> Float[Array, ""]:
         """The loss in JAX."""
@@ -81,11 +86,12 @@ Risk = ExactRisk | EmpiricalLoss
 
 def judged(
     subject: Subject, student: Student, *, n_samples: int, dataset: str | None = None
-) -> tuple[Student, Risk]:
-    """A student and what it is judged by, in the form that fits each other.
+) -> Risk:
+    """What a student is judged by.
 
     Where something is planted, inputs are Gaussian and the risk has a closed form, that
-    is the exact one of the student as a `TwoLayer`; else the loss on training samples.
+    is the exact one; else the loss on training samples. Other data that are named or
+    given win over what was planted.
 
     Args:
         subject: The run.
@@ -96,16 +102,37 @@ def judged(
     Raises:
         ConfigError: If neither is known.
     """
-    if dataset is None and isinstance(student, TwoLayerView):
+    if dataset is None and not subject.has_other_data:
         with contextlib.suppress(ConfigError):
             planted = subject.teacher()
             if planted.gaussian and isinstance(planted.network, TwoLayer):
                 exact = ExactRisk(planted.network, planted.covariance)
-                plain = student.plain()
-                exact.value(plain)  # Refuses what has no closed form.
-                return plain, exact
+                exact.value(student)  # Refuses what has no closed form.
+                return exact
     x, y = subject.samples(n_samples, dataset)
-    return student, EmpiricalLoss(x, y, subject.objective().loss)
+    given = "the data given" if subject.has_other_data else ""
+    return EmpiricalLoss(x, y, loss_on(subject, y), source=dataset or given)
+
+
+def loss_on(subject: Subject, targets: Array, *, mean: bool = False) -> Loss:
+    """The loss of a run on targets that it takes; else the usual one of such targets.
+
+    A squared loss takes numbers, and classes as their unit vectors; any other takes
+    classes alone.
+
+    Args:
+        subject: The run.
+        targets: Numbers, or classes.
+        mean: Whether to take the mean over samples where the run took their sum.
+    """
+    classes = is_classes(targets)
+    with contextlib.suppress(ConfigError):
+        objective = subject.objective()
+        if mean and objective.sums:
+            return half_squared_error
+        if classes or objective.name == "squared":
+            return objective.loss
+    return cross_entropy if classes else half_squared_error
 
 
 def doubled(tree: PyTree) -> PyTree:

@@ -118,8 +118,23 @@ def readout_norms(network: Network | TwoLayerView) -> Float[np.ndarray, " width"
 
 
 def weight_norms(network: Shallow) -> Float[np.ndarray, " width"]:
-    r"""$\|w_j\|_2$ for every neuron."""
-    return np.linalg.norm(np.asarray(network.weights, np.float64), axis=0)
+    r"""$\|w_j\|_2$ for every neuron, its bias one of its weights."""
+    biased = isinstance(network, TwoLayerView) and (
+        network.bias is not None and network.trained_bias
+    )
+    return np.linalg.norm(input_weights(network, biased=biased).T, axis=0)
+
+
+def input_weights(
+    network: Shallow, *, biased: bool
+) -> Float[np.ndarray, "width n_weights"]:
+    """Input weights, a row for each neuron; with a last column of hidden biases."""
+    weights = np.asarray(network.weights, np.float64).T
+    if not biased:
+        return weights
+    bias = getattr(network, "bias", None)
+    column = np.zeros(len(weights)) if bias is None else np.asarray(bias, np.float64)
+    return np.column_stack([weights, column])
 
 
 def feature_moments(

@@ -30,7 +30,7 @@ from ..networks.files.serialise import weights_from_arrays
 from ..networks.finite import check_finite
 from ..networks.layers import inputs_first
 from ..networks.network import Network
-from ..networks.view import TwoLayerView, depends_on_batch, two_layer_view
+from ..networks.view import TwoLayerView, at_rest, depends_on_batch, two_layer_view
 from ..store.read import StoredRun
 from ..training.plan import Plan, Training
 from .contract import Contract, Flow, Teacher
@@ -54,6 +54,7 @@ class Unstored:
     config: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     kept_steps: tuple[int, ...] = ()
+    status: str = "finished"
 
     @property
     def metrics(self) -> pl.DataFrame:
@@ -79,6 +80,8 @@ class Subject:
 
     run: AnyRun
     contract: Contract = field(default_factory=Contract)
+    has_other_data: bool = False
+    """Whether its data were given in the place of those that it was trained on."""
 
     @property
     def name(self) -> str:
@@ -124,8 +127,14 @@ class Subject:
         }
 
     def function(self) -> Network:
-        """The trained network as a function of inputs."""
-        return self.network
+        """The trained network as a function of each input, whatever the batch.
+
+        Raises:
+            ConfigError: If it needs data for that, which the run has not.
+        """
+        network = self.network
+        x = self.data().train.x if depends_on_batch(network) else None
+        return at_rest(network, x)
 
     def neurons(self, moment: int | None = None) -> TwoLayerView:
         """The network of a moment as neurons, skip weights and biases.
@@ -208,23 +217,46 @@ class Subject:
         """
         return self._given(self.contract.limit, "limit equation")
 
+    @property
+    def unit(self) -> str:
+        """What counts the moments of a run: `epoch` where its records do, or `step`."""
+        return "epoch" if {"epoch", "step"} <= set(self.run.metrics.columns) else "step"
+
+    def moment(self, step: float) -> int:
+        """Epochs trained by a step; where no record counts them the step itself."""
+        return round(step / self._steps_per_moment)
+
     @cached_property
     def moments(self) -> dict[int, int]:
-        """Steps of the kept networks by moment: epochs where a run has them, or steps.
+        """Steps of the kept networks by moment."""
+        return {self.moment(step): step for step in self.run.kept_steps}
 
-        A run counts the epochs of its records; a single record is that of one epoch.
+    def course(self) -> dict[int, int | None]:
+        """Moments with a network, in order; `None` is that of the trained one.
+
+        A network that diverged is that of the record before the last, or the start.
         """
-        steps, metrics = self.run.kept_steps, self.run.metrics
-        per_moment = 1.0
-        if {"epoch", "step"} <= set(metrics.columns):
-            epochs, at = metrics["epoch"].to_list(), metrics["step"].to_list()
-            ahead = [i for i, epoch in enumerate(epochs) if epoch > epochs[0]]
-            if ahead:
-                first = ahead[0]
-                per_moment = (at[first] - at[0]) / (epochs[first] - epochs[0])
-            else:
-                per_moment = at[0] or 1.0
-        return {round(step / per_moment): step for step in steps}
+        records = self.run.metrics
+        if "step" in records.columns:
+            steps = [0.0, *records["step"].drop_nulls()]
+            diverged = self.run.status == "diverged"
+            last = self.moment(steps[-2] if diverged and len(steps) > 1 else steps[-1])
+        else:
+            last = max(self.moments, default=0)
+        found = {moment: moment for moment in sorted(self.moments) if moment < last}
+        return {**found, last: None}
+
+    @cached_property
+    def _steps_per_moment(self) -> float:
+        if self.unit == "step":
+            return 1.0
+        # A single record is that of one epoch.
+        epochs, at = (self.run.metrics[name].to_list() for name in ("epoch", "step"))
+        ahead = [i for i, epoch in enumerate(epochs) if epoch > epochs[0]]
+        if not ahead:
+            return at[0] or 1.0
+        first = ahead[0]
+        return (at[first] - at[0]) / (epochs[first] - epochs[0])
 
     def at(self, moment: int | None) -> Network:
         """The network of a kept moment; `None` is the trained one.

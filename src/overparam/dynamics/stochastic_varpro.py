@@ -9,7 +9,7 @@ import optax
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from ..data.source import Batch
-from ..networks.layers import READOUT, STATISTICS, field_name
+from ..networks.layers import trained_parts
 from ..networks.network import Network
 from ..networks.stateful import train_features, with_statistics
 from ..objectives.class_loss import check_class_penalty
@@ -116,14 +116,8 @@ class StochasticVarPro(eqx.Module):
 
 def feature_parts(network: Network) -> PyTree[bool]:
     """Which leaves are parameters of the features."""
-
-    def moves(path: tuple[Any, ...], leaf: Any) -> bool:
-        return eqx.is_inexact_array(leaf) and field_name(path) not in (
-            READOUT,
-            STATISTICS,
-        )
-
-    return jax.tree_util.tree_map_with_path(moves, network)
+    parts = trained_parts(network, ())
+    return eqx.tree_at(lambda found: found.readout, parts, False)
 
 
 def _loss(

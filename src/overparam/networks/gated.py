@@ -1,5 +1,7 @@
 """The network of a gated programme: gates decide, weights predict."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -24,6 +26,7 @@ class GatedTwoLayer(Network):
         skip: Whether the inputs are features too.
     """
 
+    constants: ClassVar[tuple[str, ...]] = ("gates",)
     gates: Float[Array, "input_dim width"]
     weights: Float[Array, "input_dim width"]
     readout: Float[Array, "n_features n_outputs"]

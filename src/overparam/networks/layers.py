@@ -30,13 +30,14 @@ _NO_PARAMETERS = (STATISTICS, FIXED)
 def parameters(tree: PyTree) -> dict[str, Array]:
     """The floating arrays of a tree by dotted path, in the order of the tree.
 
-    Running statistics are left out: nothing trains, shakes or prunes them.
+    Running statistics and constants are left out: nothing trains, shakes or prunes
+    them.
     """
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {
         path_name(path): leaf
         for path, leaf in leaves
-        if eqx.is_inexact_array(leaf) and field_name(path) not in _NO_PARAMETERS
+        if eqx.is_inexact_array(leaf) and not _is_constant(tree, path)
     }
 
 
@@ -70,6 +71,24 @@ def turn_back(weights: Array) -> Array:
     return jnp.moveaxis(weights, (-1, -2), (0, 1))
 
 
+def _is_constant(tree: Any, path: tuple[Any, ...]) -> bool:
+    """Whether a path lies below a field that its class says nothing trains."""
+    if field_name(path) in _NO_PARAMETERS:
+        return True
+    for key in path:
+        if isinstance(key, jax.tree_util.GetAttrKey):
+            if key.name in getattr(type(tree), "constants", ()):
+                return True
+            tree = getattr(tree, key.name)
+        elif isinstance(tree, list | tuple):
+            tree = tree[key.idx]
+        elif isinstance(tree, dict):
+            tree = tree[key.key]
+        else:
+            return False
+    return False
+
+
 def field_name(path: tuple[Any, ...]) -> str:
     """The name of the network's field in which a tree path begins."""
     return path_name(path).partition(".")[0]
@@ -89,7 +108,7 @@ def weights_of(network: Any) -> Any:
 def trained_parts(network: Any, trained: tuple[str, ...]) -> PyTree[bool]:
     """Which leaves of `network` move: those below the fields in `trained`, or all.
 
-    Running statistics never do.
+    Running statistics and constants never do.
 
     Raises:
         ConfigError: If the network has no field of one of these names.
@@ -101,9 +120,8 @@ def trained_parts(network: Any, trained: tuple[str, ...]) -> PyTree[bool]:
             )
 
     def moves(path: tuple[Any, ...], leaf: Any) -> bool:
-        field = field_name(path)
-        chosen = field in trained if trained else field not in _NO_PARAMETERS
-        return eqx.is_inexact_array(leaf) and chosen
+        chosen = not trained or field_name(path) in trained
+        return eqx.is_inexact_array(leaf) and chosen and not _is_constant(network, path)
 
     return jax.tree_util.tree_map_with_path(moves, network)
 

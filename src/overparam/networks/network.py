@@ -2,7 +2,7 @@
 
 import abc
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -27,8 +27,10 @@ class Network(eqx.Module):
         readout: Output weights $U$, shape `(width, n_outputs)`.
         scale: Output scale $s$: 1 (standard), 1/width (mean-field) or
             1/sqrt(width) (NTK).
+        constants: Names of fields whose arrays nothing trains, shakes or prunes.
     """
 
+    constants: ClassVar[tuple[str, ...]] = ()
     readout: eqx.AbstractVar[Float[Array, "width n_outputs"]]
     scale: eqx.AbstractVar[float]
 

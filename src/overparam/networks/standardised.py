@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -38,6 +39,7 @@ class StandardisedTwoLayer(Network):
         stop_gradient_moments: Whether gradients ignore that moments move with $W$.
     """
 
+    constants: ClassVar[tuple[str, ...]] = ("mean", "std")
     weights: Float[Array, "input_dim width"]
     readout: Float[Array, "width n_outputs"]
     mean: Float[Array, " width"] | None = None

@@ -22,10 +22,10 @@ from .two_layer import NormalisedTwoLayer, TwoLayer
 
 
 class TwoLayerView(eqx.Module):
-    r"""$f(x) = s \left(\psi(x W + b)\, U + x A + c\right)$, what a network computes.
+    r"""$f(x) = s \left(\psi(x W + b)\, U + \sum_j o_j + x A + c\right)$, a function.
 
-    Neuron j is column j of `weights`, entry j of `bias` and row j of `readout`. A view
-    is a pure function of each input, whatever the batch.
+    Neuron j is column j of `weights`, entry j of `bias` and row j of `readout` and of
+    `offsets`. A view is a pure function of each input, whatever the batch.
 
     Attributes:
         weights: Input weights $W$, shape `(input_dim, width)`; of radial features the
@@ -34,9 +34,12 @@ class TwoLayerView(eqx.Module):
         bias: Hidden biases $b$, shape `(width,)`, or `None` for none.
         skip: Skip weights $A$, shape `(input_dim, n_outputs)`, or `None`.
         output_bias: Output bias $c$, shape `(n_outputs,)`, or `None`.
+        offsets: Constants $o_j$ that come and go with their neurons, shape
+            `(width, n_outputs)`, or `None`.
         activation: Name of $\psi$; of radial features that of the kernel.
         scale: Output scale $s$.
         length: Length of the kernel of radial features, `None` for other neurons.
+        trained_bias: Whether hidden biases are weights, and no fixed threshold.
     """
 
     weights: Float[Array, "input_dim width"]
@@ -44,9 +47,11 @@ class TwoLayerView(eqx.Module):
     bias: Float[Array, " width"] | None = None
     skip: Float[Array, "input_dim n_outputs"] | None = None
     output_bias: Float[Array, " n_outputs"] | None = None
+    offsets: Float[Array, "width n_outputs"] | None = None
     activation: str = eqx.field(static=True, default="relu")
     scale: float = eqx.field(static=True, default=1.0)
     length: float | None = eqx.field(static=True, default=None)
+    trained_bias: bool = eqx.field(static=True, default=True)
 
     def features(self, x: Float[Array, "batch *input"]) -> Float[Array, "batch width"]:
         """The neurons alone on a batch of inputs."""
@@ -70,14 +75,15 @@ class TwoLayerView(eqx.Module):
         outputs = product(self.features(x), self.readout)
         if self.skip is not None:
             outputs = outputs + product(x.reshape(x.shape[0], -1), self.skip)
-        if self.output_bias is not None:
-            outputs = outputs + self.output_bias[None]
+        if (constant := self.constant) is not None:
+            outputs = outputs + constant[None]
         return self.scale * outputs
 
     @property
     def biased(self) -> bool:
         """Whether neurons or outputs have biases."""
-        return self.bias is not None or self.output_bias is not None
+        parts = (self.bias, self.output_bias, self.offsets)
+        return any(part is not None for part in parts)
 
     @property
     def homogeneous(self) -> bool:
@@ -86,20 +92,26 @@ class TwoLayerView(eqx.Module):
 
     @property
     def alone(self) -> "TwoLayerView":
-        """The neurons without skip weights and output bias."""
-        return dataclasses.replace(self, skip=None, output_bias=None)
+        """The neurons without skip weights and constants of the outputs."""
+        return dataclasses.replace(self, skip=None, output_bias=None, offsets=None)
 
-    def select(
-        self,
-        chosen: Int[np.ndarray, " k"],
-        *,
-        readout: Float[Array, "k n_outputs"] | None = None,
-    ) -> "TwoLayerView":
-        """The view of some neurons, in this order, with their readout or a new one."""
-        bias = None if self.bias is None else self.bias[chosen]
-        readout = self.readout[chosen] if readout is None else readout
-        weights = self.weights[:, chosen]
-        return dataclasses.replace(self, weights=weights, bias=bias, readout=readout)
+    @property
+    def constant(self) -> Float[Array, " n_outputs"] | None:
+        """What is added to every output, whatever the input."""
+        if self.offsets is None:
+            return self.output_bias
+        offset = self.offsets.sum(axis=0)
+        return offset if self.output_bias is None else self.output_bias + offset
+
+    def select(self, chosen: Int[np.ndarray, " k"]) -> "TwoLayerView":
+        """The view of some neurons, in this order, with all that is theirs."""
+        return dataclasses.replace(
+            self,
+            weights=self.weights[:, chosen],
+            bias=None if self.bias is None else self.bias[chosen],
+            readout=self.readout[chosen],
+            offsets=None if self.offsets is None else self.offsets[chosen],
+        )
 
     def inputs(self, x: Float[Array, "batch *input"]) -> Float[Array, "batch _"]:
         """What `plain` takes: vectors, with a last column of ones if biased."""
@@ -122,9 +134,10 @@ class TwoLayerView(eqx.Module):
         weights, readout, skip = self.weights, self.readout, self.skip
         if self.biased:
             weights = _with_row(weights, self.bias)
-        if self.output_bias is not None or (skip is not None and self.biased):
+        constant = self.constant
+        if constant is not None or (skip is not None and self.biased):
             linear = jnp.zeros_like(readout, shape=(len(weights) - 1, readout.shape[1]))
-            skip = _with_row(linear if skip is None else skip, self.output_bias)
+            skip = _with_row(linear if skip is None else skip, constant)
         if skip is not None:
             readout = jnp.concatenate([readout, skip])
         return TwoLayer(
@@ -144,9 +157,9 @@ def two_layer_view(
 
     Constants of neurons are folded into the weights, exactly but for rounding: of
     standardised neurons $(h_j - \mu_j) / \sigma_j$ the $1/\sigma_j$ goes to the readout
-    and $-\sum_j \mu_j u_j / \sigma_j$ to the output bias, of normalised neurons the
-    norms to the readout, a fixed threshold is a bias, a linear neuron that is a product
-    of two layers becomes skip weights.
+    and $-\mu_j u_j / \sigma_j$ is an offset, of normalised neurons the norms go to the
+    readout, a fixed threshold is a bias, a linear neuron that is a product of two
+    layers becomes skip weights.
 
     Args:
         network: A network with one hidden layer; a view is its own.
@@ -158,8 +171,10 @@ def two_layer_view(
     """
     if isinstance(network, TwoLayerView):
         return network
+    if depends_on_batch(network):
+        network = at_rest(network, x)
     if isinstance(network, StandardisedTwoLayer):
-        return _standardised(network, x)
+        return _standardised(network)
     if isinstance(network, Biased):
         return _biased(two_layer_view(network.inner))
     name = getattr(network, "activation", "relu")
@@ -173,17 +188,11 @@ def two_layer_view(
                 parts["output_bias"] = network.readout[-1]
         case ThresholdReLU(weights=weights, threshold=threshold):
             parts["bias"] = jnp.full_like(weights, threshold, shape=weights.shape[1:])
+            parts["trained_bias"] = False
         case SkipNeuron(weights=weights, skip_weights=linear):
             parts["skip"] = linear * network.readout[weights.shape[1] :]
         case RadialFeatures(weights=weights, kernel=kernel, length=length):
             parts |= {"activation": kernel, "length": length}
-        case NormalisedTwoLayer() as normalised:
-            weights, readout = normalised.weights, normalised.readout
-            plain = TwoLayerView(weights, readout, activation=normalised.activation)
-            hidden = plain.features(_samples(normalised, x))
-            norms = jnp.linalg.norm(hidden, axis=0)[:, None]
-            # A neuron that is off on all of `x` has no norm, and gives nothing there.
-            parts["readout"] = jnp.where(norms > 0, readout / norms, 0)
         case MLP(layers=layers):
             raise _none(network, f"it has {len(layers)} hidden layers")
         case _:
@@ -205,11 +214,36 @@ def _biased(view: TwoLayerView) -> TwoLayerView:
     )
 
 
-def _standardised(
-    network: StandardisedTwoLayer, x: Array | np.ndarray | None
-) -> TwoLayerView:
-    if network.mean is None or network.std is None:
-        network = with_moments(network, _samples(network, x))
+def at_rest(network: Network, x: Array | np.ndarray | None) -> Network:
+    """A network that takes moments or norms of its batch, with those of `x` for good.
+
+    Any other is left as it is.
+
+    Raises:
+        ConfigError: If there is no `x`, or it has other inputs.
+    """
+    if not depends_on_batch(network):
+        return network
+    if x is None:
+        raise ConfigError(
+            f"{type(network).__name__} depends on its batch; give the samples whose "
+            "moments it takes."
+        )
+    if isinstance(network, StandardisedTwoLayer):
+        check_inputs(network.weights, x)
+        return with_moments(network, jnp.asarray(x, network.readout.dtype))
+    assert isinstance(network, NormalisedTwoLayer)
+    check_inputs(network.weights, x)
+    name, scale, readout = network.activation, network.scale, network.readout
+    plain = TwoLayer(network.weights, readout, activation=name, scale=scale)
+    hidden = plain.features(jnp.asarray(x, readout.dtype).reshape(len(x), -1))
+    norms = jnp.linalg.norm(hidden, axis=0)[:, None]
+    # A neuron that is off on all of `x` has no norm, and gives nothing there.
+    folded = jnp.where(norms > 0, readout / norms, 0)
+    return TwoLayer(network.weights, folded, activation=name, scale=scale)
+
+
+def _standardised(network: StandardisedTwoLayer) -> TwoLayerView:
     mean, std, readout = (
         np.asarray(part, np.float64)
         for part in (network.mean, network.std, network.readout)
@@ -219,7 +253,7 @@ def _standardised(
     return TwoLayerView(
         weights=network.weights,
         readout=jnp.asarray(folded, network.readout.dtype),
-        output_bias=jnp.asarray(-mean @ folded, network.readout.dtype),
+        offsets=jnp.asarray(-mean[:, None] * folded, network.readout.dtype),
         activation=network.activation,
         scale=network.scale,
     )
@@ -251,15 +285,3 @@ def check_inputs(weights: Array, x: Array | np.ndarray) -> None:
         raise ConfigError(
             f"The network takes {weights.shape[0]} inputs, the data have {x[:1].size}."
         )
-
-
-def _samples(
-    network: NormalisedTwoLayer | StandardisedTwoLayer, x: Array | np.ndarray | None
-) -> Array:
-    if x is None:
-        raise ConfigError(
-            f"{type(network).__name__} depends on its batch; give the samples whose "
-            "moments it takes."
-        )
-    check_inputs(network.weights, x)
-    return jnp.asarray(x, network.readout.dtype)

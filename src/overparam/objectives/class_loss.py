@@ -8,11 +8,11 @@ import math
 from dataclasses import dataclass
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from ..errors import ConfigError
 from ..networks.network import Network
-from .labels import one_hot
+from .labels import wanted_outputs
 from .penalties import L2Penalty
 
 
@@ -26,9 +26,9 @@ class ClassSquares:
         check_class_penalty(self.penalty)
 
     def __call__(
-        self, outputs: Float[Array, "batch n_classes"], targets: Int[Array, " batch"]
+        self, outputs: Float[Array, "batch n_classes"], targets: Array
     ) -> Float[Array, ""]:
-        wanted = one_hot(targets, outputs.shape[1], dtype=outputs.dtype)
+        wanted = wanted_outputs(targets, outputs)
         return jnp.mean((outputs - wanted) ** 2) / (2 * self.penalty)
 
 

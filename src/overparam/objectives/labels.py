@@ -73,6 +73,30 @@ def one_hot(
     return jnp.where(_is_class(labels, n_classes)[:, None], rows, jnp.nan)
 
 
+def is_classes(targets: Array | np.ndarray) -> bool:
+    """Whether targets are classes, and not numbers."""
+    return targets.ndim == 1 and jnp.issubdtype(targets.dtype, jnp.integer)
+
+
+def wanted_outputs(
+    targets: Array, outputs: Float[Array, "batch n_outputs"]
+) -> Float[Array, "batch n_outputs"]:
+    """What outputs are to be for a squared loss: of classes their unit vectors.
+
+    Raises:
+        ConfigError: If targets are neither classes nor of the shape of the outputs.
+    """
+    if is_classes(targets):
+        return one_hot(targets, outputs.shape[1], dtype=outputs.dtype)
+    # Broadcast, a vector of targets would be compared with every output of every other.
+    if targets.shape != outputs.shape:
+        raise ConfigError(
+            f"Targets must be classes or have the shape {outputs.shape} of the "
+            f"outputs, got {targets.shape}."
+        )
+    return targets
+
+
 def of_classes(
     losses: Float[Array, " n"], labels: Int[Array, " n"], n_classes: int
 ) -> Float[Array, " n"]:

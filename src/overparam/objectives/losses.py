@@ -10,24 +10,28 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from ..checks import one_of
-from .labels import of_classes
+from .labels import of_classes, wanted_outputs
 
 
 Loss = Callable[[Array, Array], Float[Array, ""]]
 
 
 def half_squared_error(
-    outputs: Float[Array, "batch n_outputs"], targets: Float[Array, "batch n_outputs"]
+    outputs: Float[Array, "batch n_outputs"], targets: Array
 ) -> Float[Array, ""]:
-    r"""$\frac{1}{2B} \sum_i \|y_i - \hat y_i\|^2$: summed over outputs."""
-    return 0.5 * jnp.mean(jnp.sum((outputs - targets) ** 2, axis=1))
+    r"""$\frac{1}{2B} \sum_i \|y_i - \hat y_i\|^2$: summed over outputs.
+
+    Targets that are classes stand for their unit vectors.
+    """
+    wanted = wanted_outputs(targets, outputs)
+    return 0.5 * jnp.mean(jnp.sum((outputs - wanted) ** 2, axis=1))
 
 
 def half_sum_of_squares(
-    outputs: Float[Array, "batch n_outputs"], targets: Float[Array, "batch n_outputs"]
+    outputs: Float[Array, "batch n_outputs"], targets: Array
 ) -> Float[Array, ""]:
     r"""$\tfrac12 \|f - y\|^2$: summed over the batch too, as in a convex programme."""
-    return 0.5 * jnp.sum((outputs - targets) ** 2)
+    return 0.5 * jnp.sum((outputs - wanted_outputs(targets, outputs)) ** 2)
 
 
 def cross_entropy(

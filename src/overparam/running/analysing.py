@@ -159,8 +159,8 @@ def as_subject(
         test = None if data.test is None else batch_of(data.test, dtype)
         return TrainTest(batch_of(data.train, dtype), test, n_classes=data.n_classes)
 
-    contract = replace(subject.contract, data=given, objective=None)
-    return replace(subject, contract=contract)
+    contract = replace(subject.contract, data=given)
+    return replace(subject, contract=contract, has_other_data=True)
 
 
 def _settled(options: Any) -> Any:

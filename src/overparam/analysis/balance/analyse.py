@@ -27,8 +27,8 @@ from .measures import (
 from .options import BalanceOptions
 
 
-NORMS = ("epoch", "readout_norm", "weights_norm", "path_norm")
-"""Records that say how balanced a run was along its epochs."""
+NORMS = ("step", "readout_norm", "weights_norm", "path_norm")
+"""Records that say how balanced a run was along its training."""
 
 
 @dataclass(frozen=True)
@@ -155,21 +155,23 @@ def _along(subject: Subject, options: BalanceOptions) -> pl.DataFrame | None:
     metrics, penalty = subject.run.metrics, _penalty(options)
     if set(NORMS) <= set(metrics.columns):
         records = metrics.select(NORMS).drop_nulls().drop_nans()
-        epochs = records["epoch"]
+        moments = [subject.moment(step) for step in records["step"]]
         readout, weights = records["readout_norm"], records["weights_norm"]
         paid = penalty.mu * readout**penalty.p + penalty.nu * weights**penalty.q
         paid = paid.to_numpy()
         least = [minimal_penalty(norm, penalty) for norm in records["path_norm"]]
-    elif len(subject.moments) > 1:
-        epochs = list(subject.moments)
-        found = [_balance(subject.at(moment), options).summary for moment in epochs]
+    elif len(course := subject.course()) > 1:
+        moments = list(course)
+        found = [
+            _balance(subject.at(kept), options).summary for kept in course.values()
+        ]
         paid = np.array([summary["penalty"] for summary in found])
         least = [summary["penalty after balancing"] for summary in found]
     else:
         return None
     return pl.DataFrame(
         {
-            "epoch": epochs,
+            subject.unit: moments,
             "penalty": paid,
             "least_penalty": least,
             "excess": np.maximum(paid / np.maximum(least, 1e-300) - 1, 0),
@@ -208,23 +210,25 @@ def _figure(names: Sequence[str], neurons: Sequence[pl.DataFrame]) -> Figure:
 
 
 def _lines(along: pl.DataFrame) -> Figure:
-    """Penalty and what balancing would save, against epochs."""
+    """Penalty and what balancing would save, along the training."""
     figure, axes = panels(1, 2, width=4.2, caption="dotted: the least over rescalings")
     runs = along.partition_by("run") if "run" in along.columns else [along]
+    units = [unit for unit in ("epoch", "step") if unit in along.columns]
     for index, run in enumerate(runs):
         colour = COLOURS[index % len(COLOURS)]
         label = run["run"][0] if "run" in run.columns else None
-        epochs = run["epoch"]
-        axes[0, 0].plot(epochs, run["penalty"], color=colour, label=label)
-        axes[0, 0].plot(epochs, run["least_penalty"], color=colour, linestyle=":")
+        # Runs of several studies may count epochs or steps.
+        moments = next(run[unit] for unit in units if not run[unit].null_count())
+        axes[0, 0].plot(moments, run["penalty"], color=colour, label=label)
+        axes[0, 0].plot(moments, run["least_penalty"], color=colour, linestyle=":")
         # Rounding of float32 norms is the floor.
         excess = np.maximum(run["excess"].to_numpy(), 1e-8)
-        axes[0, 1].plot(epochs, excess, color=colour)
+        axes[0, 1].plot(moments, excess, color=colour)
     axes[0, 0].set_ylabel("penalty")
     axes[0, 1].set_ylabel("penalty over its least, minus 1")
     axes[0, 1].set_yscale("log")
     for panel in axes[0]:
-        panel.set_xlabel("epoch")
+        panel.set_xlabel(" or ".join(units))
     if len(runs) > 1:
         legend(axes[0, 0])
     return figure

@@ -59,8 +59,8 @@ def analyse(
     subject = subjects[0]
     view = _view(subject)
     problem = problem_of(subject, view, options)
-    has_offset = view.output_bias is not None
-    view = replace(view, output_bias=None)
+    has_offset = view.constant is not None
+    view = replace(view, output_bias=None, offsets=None)
     bounds = Bounds(options.seconds, progress)
     with STOP.listening():
         found = _certified(subject, view, problem, options, bounds)
@@ -74,7 +74,7 @@ def analyse(
     )
     tables = {"certificate": table}
     # Other moments have other output biases: each would be another problem.
-    if len(subject.moments) > 1 and not has_offset:
+    if len(subject.course()) > 1 and not has_offset:
         tables["along"] = _along(subject, problem, found)
     return Findings(
         tables=tables,
@@ -99,13 +99,13 @@ def analyse(
 def _along(
     subject: Subject, problem: CertifiedProblem, found: NetworkCertificate
 ) -> pl.DataFrame:
-    """Every kept network against the bound, which is one for all of them."""
+    """Every kept network and the last against the bound, which is one for them."""
     rows = []
-    for moment in subject.moments:
-        objective = problem.objective(subject.neurons(moment))
+    for moment, kept in subject.course().items():
+        objective = problem.objective(subject.neurons(kept))
         gap = relative_gap(objective, found.lower)
         rows.append((moment, objective, gap))
-    return pl.DataFrame(rows, ["epoch", "objective", "relative gap"], orient="row")
+    return pl.DataFrame(rows, [subject.unit, "objective", "relative gap"], orient="row")
 
 
 def check(subject: Subject, options: CertificateOptions) -> None:
@@ -115,6 +115,11 @@ def check(subject: Subject, options: CertificateOptions) -> None:
 
 def _view(subject: Subject) -> TwoLayerView:
     view = subject.neurons()
+    if not view.trained_bias:
+        raise ConfigError(
+            "The certificate bounds networks whose biases are weights; this one has a "
+            "fixed threshold."
+        )
     if view.activation != "relu":
         raise ConfigError(
             f"The certificate needs a two-layer ReLU network, got one with "

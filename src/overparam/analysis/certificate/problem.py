@@ -10,6 +10,7 @@ from ...convex.certificates.several_outputs import outputs_objective
 from ...convex.maps import network_objective
 from ...errors import ConfigError
 from ...networks.view import TwoLayerView, check_inputs
+from ...objectives.labels import check_labels, is_classes
 from ...objectives.objective import Objective
 from ..subject import Subject
 from .options import CertificateOptions
@@ -55,18 +56,20 @@ def problem_of(
             f"Certified is the problem on the first {len(x)} of {n_there} samples."
         )
     if y.ndim == 1:
-        if not np.issubdtype(y.dtype, np.integer):
+        n_outputs = view.readout.shape[1]
+        if not is_classes(y):
             y = y[:, None]
         else:
-            y = np.eye(view.readout.shape[1])[y]
+            check_labels(y, n_outputs)
+            y = np.eye(n_outputs)[y]
             notes.append("Targets of classes are their unit vectors.")
     if y.shape[1] != view.readout.shape[1]:
         raise ConfigError(
             f"The network has {view.readout.shape[1]} outputs, the targets have "
             f"{y.shape[1]}."
         )
-    if view.output_bias is not None:
-        y = y - view.scale * np.asarray(view.output_bias, np.float64)
+    if view.constant is not None:
+        y = y - view.scale * np.asarray(view.constant, np.float64)
         notes.append(
             "The output bias is held at its value: certified is the problem of the "
             "neurons on the targets less it."

@@ -100,14 +100,14 @@ def match_neurons(
 def neuron_masses(network: Network | TwoLayerView) -> Float[np.ndarray, " width"]:
     r"""$\|u_j\| \|v_j\|$ of every neuron, times the output scale.
 
-    A hidden bias belongs to the input weights; a radial neuron has no size but that of
-    its output weights.
+    A hidden bias belongs to the input weights, a fixed threshold does not; a radial
+    neuron has no size but that of its output weights.
     """
     view = two_layer_view(network)
     readout = np.asarray(view.readout, np.float64)
     norms = np.linalg.norm(readout, axis=1)
     if view.length is None:
-        weights = _weights(view, view.bias is not None)
+        weights = _weights(view, view.bias is not None and view.trained_bias)
         norms = norms * np.linalg.norm(weights, axis=0)
     return float(view.scale) * norms
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -13,7 +14,7 @@ from ...networks.activations import traits
 from ...networks.network import Network
 from ...networks.view import TwoLayerView
 from ...readouts.feature_cache import StoredFeatures, wide_gram
-from ..shallow import Shallow, feature_moments, readout_norms
+from ..shallow import Shallow, feature_moments, input_weights, readout_norms
 
 
 Representation = Literal["raw", "preactivation", "function", "joint"]
@@ -97,7 +98,7 @@ def populations(
     responses on the probes divided by the square root of their number, so that
     $\|z - z'\|^2 = 2(1 - \text{correlation})$; sign-invariant for odd activations.
     `joint`: $\Sigma^{1/2} w_j$ and $u_j$, each block divided by its root mean square
-    over all networks given.
+    over all networks given. A hidden bias is the weight of an input that is one.
 
     Args:
         networks: Two-layer networks of one input dimension.
@@ -159,11 +160,14 @@ def _points(
 ) -> list[Points]:
     if representation == "function":
         return [responses(network, probes) for network in networks]
-    weights = [
-        np.asarray(n.weights, np.float64).T for n in networks if isinstance(n, Shallow)
-    ]
+    known = [network for network in networks if isinstance(network, Shallow)]
+    biased = any(getattr(network, "bias", None) is not None for network in known)
+    weights = [input_weights(network, biased=biased) for network in known]
     if representation == "raw":
         return weights
+    if biased:
+        ones = jnp.ones_like(inputs[:, :1])
+        inputs = jnp.concatenate([inputs, ones], axis=1)
     root = _second_moment_root(inputs)
     preactivations = [block @ root for block in weights]
     if representation == "preactivation":

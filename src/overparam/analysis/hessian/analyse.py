@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from ...errors import ConfigError
 from ...networks.deep import MLP
-from ...networks.two_layer import TwoLayer
-from ...networks.view import TwoLayerView
+from ...networks.network import Network
+from ...networks.view import depends_on_batch
 from ...plots.figure import COLOURS, panels
 from ...training.plan import Progress, silent
 from ..comparison.matching import match_neurons, neuron_masses
@@ -43,11 +43,9 @@ def analyse(
             convolutional, or it has no such neuron.
     """
     subject = subjects[0]
-    student, risk = judged(
-        subject,
-        _student(subject, options),
-        n_samples=options.n_samples,
-        dataset=options.dataset,
+    student = _student(subject, options)
+    risk = judged(
+        subject, student, n_samples=options.n_samples, dataset=options.dataset
     )
     with jax.enable_x64(True):
         stages = _stages(student, risk, options, progress)
@@ -59,12 +57,16 @@ def analyse(
     }
     if len(stages) > 2:
         summary["risk after splitting a neuron as well"] = table["risk"][3]
-    exact = isinstance(risk, ExactRisk)
+    notes = []
+    if depends_on_batch(subject.network):
+        notes.append("What the network takes of its batch is constant here.")
+    if not isinstance(risk, ExactRisk):
+        notes.append(f"The risk is the {risk.label}, without penalty.")
     return Findings(
         tables={"stages": table, "curvatures": _spectra(stages)},
         figures={"curvatures": _figure(stages, subject, risk)},
         summary=summary,
-        notes=[] if exact else [f"The risk is the {risk.label}, without penalty."],
+        notes=notes,
     )
 
 
@@ -74,14 +76,14 @@ def check(subject: Subject, options: HessianOptions) -> None:
     judged(subject, student, n_samples=1, dataset=options.dataset)
 
 
-def _student(subject: Subject, options: HessianOptions) -> Student:
-    """The two-layer view of the network, or a deep one of dense layers."""
+def _student(subject: Subject, options: HessianOptions) -> Network:
+    """The network, of two layers or dense; as it is on its data if it needs a batch."""
     network = subject.network
-    if not (isinstance(network, MLP) and len(network.layers) > 1):
+    if not _is_deep(network):
         view = subject.neurons()
         if options.neuron is not None:
             split_neuron(view, options.neuron)  # Refused before the long work.
-        return view
+        return subject.function()
     if options.neuron is not None:
         raise ConfigError(
             f"Neurons are split in two-layer networks; this one has "
@@ -90,12 +92,15 @@ def _student(subject: Subject, options: HessianOptions) -> Student:
     return network
 
 
+def _is_deep(student: Student) -> bool:
+    return isinstance(student, MLP) and len(student.layers) > 1
+
+
 def _stages(
     student: Any, risk: Risk, options: HessianOptions, progress: Progress
 ) -> list[_Curved]:
-    shallow = isinstance(student, TwoLayer | TwoLayerView)
     # A network that is only its skip connection has no neuron to split.
-    n_stages = 4 if shallow and neuron_masses(student).size else 2
+    n_stages = 2 if _is_deep(student) or not neuron_masses(student).size else 4
 
     def stage(number: int, name: str, at: Any) -> _Curved:
         progress(number, n_stages)
@@ -127,7 +132,7 @@ def _row(stage: _Curved, risk: Risk) -> dict[str, object]:
     }
     if isinstance(risk, ExactRisk):
         row["lost_neurons"] = len(match_neurons(risk.teacher, student).lost)
-    if isinstance(student, TwoLayer | TwoLayerView):
+    if not _is_deep(student):
         row["largest_mass"] = float(neuron_masses(student).max(initial=0.0))
     return row
 

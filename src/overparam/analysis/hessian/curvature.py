@@ -8,6 +8,7 @@ saddles. The loss over samples has a Hessian off its kinks.
 from dataclasses import dataclass
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +20,7 @@ from ...checks import at_least
 from ...errors import ConfigError, SolverError
 from ...memory import Need, check_memory
 from ...networks.finite import check_finite
+from ...networks.layers import trained_parts
 from ..risk import Risk, Student, doubled
 
 
@@ -71,7 +73,7 @@ def smallest_curvatures(
         _, gradient = surface.value_and_gradient(surface.start)
         return Curvatures(
             values=values,
-            direction=surface.network(vectors[:, 0]),
+            direction=surface.direction(vectors[:, 0]),
             gradient_norm=float(np.linalg.norm(gradient)),
         )
 
@@ -81,14 +83,21 @@ class Surface:
 
     def __init__(self, student: Student, risk: Risk) -> None:
         check_finite(student)
-        self._fixed = doubled((student, risk))
-        start, self._unravel = ravel_pytree(self._fixed[0])
+        student, risk = doubled((student, risk))
+        moving, constant = eqx.partition(student, trained_parts(student, ()))
+        self._fixed = moving, constant, risk
+        start, self._unravel = ravel_pytree(moving)
         self.start: Vector = np.asarray(start)
         self.size = self.start.size
 
     def network(self, flat: Vector) -> Any:
         """The student of these weights."""
-        return self._unravel(jnp.asarray(flat))
+        return eqx.combine(self._unravel(jnp.asarray(flat)), self._fixed[1])
+
+    def direction(self, flat: Vector) -> Any:
+        """A change of the weights in the shape of the student, 0 where none trains."""
+        still = jax.tree.map(jnp.zeros_like, self._fixed[1])
+        return eqx.combine(self._unravel(jnp.asarray(flat)), still)
 
     def value_and_gradient(self, flat: Vector) -> tuple[float, Vector]:
         """Risk and gradient."""
@@ -112,8 +121,10 @@ class Surface:
 
 
 # Of `like` the shapes are used alone; a module-level `jit` compiles once for them.
-def _risk(flat: Array, like: Student, risk: Risk) -> Float[Array, ""]:
-    return risk(ravel_pytree(like)[1](flat))
+def _risk(
+    flat: Array, like: Student, constant: Student, risk: Risk
+) -> Float[Array, ""]:
+    return risk(eqx.combine(ravel_pytree(like)[1](flat), constant))
 
 
 _both = jax.jit(jax.value_and_grad(_risk))

@@ -1,24 +1,26 @@
 """Noise-free descent of a risk, and ways out of where it ends."""
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 from scipy.optimize import minimize
 
 from ...checks import at_least, in_range
-from ...networks.two_layer import TwoLayer
-from ...networks.view import TwoLayerView
+from ...networks.layers import path_name
+from ...networks.view import two_layer_view
 from ..risk import Risk, Student
 from .curvature import Surface
 
 
 _LBFGS_PAIRS = 20
 
-Neurons = TypeVar("Neurons", TwoLayer, TwoLayerView)
+_OF_OUTPUTS = ("readout", "offsets")
+_OF_NO_NEURON = ("skip", "skip_weights", "output_bias")
+"""Fields of a view or network by what their axes are: others have neurons last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,34 +72,36 @@ def settle(
         )
 
 
-def split_neuron(network: Neurons, neuron: int, *, share: float = 0.5) -> Neurons:
+def split_neuron(network: Student, neuron: int, *, share: float = 0.5) -> Any:
     r"""The same function with one more neuron: $u \to (1 - c) u$ and a copy with $c u$.
 
     A minimum can be a saddle of the wider network, where the two may part.
 
     Args:
-        network: A two-layer network without skip connection, or a view.
-        neuron: Which neuron; the copy becomes the last one.
+        network: A network with a two-layer view, or a view.
+        neuron: Which neuron; the copy becomes the last of the hidden ones.
         share: Part $c$ of its output weights that the copy takes.
 
     Reference: Fukumizu and Amari, Local minima and plateaus in hierarchical structures
         of multilayer perceptrons, Neural Networks 13 (2000), section 3.
     """
-    in_range(0, network.weights.shape[1] - 1, neuron=neuron)
+    width = two_layer_view(network).weights.shape[1]
+    in_range(0, width - 1, neuron=neuron)
     in_range(0, 1, share=share)
-    output = network.readout[neuron]
-    readout = network.readout.at[neuron].set((1 - share) * output)
-    copy = network.weights[:, neuron : neuron + 1]
-    more = {}
-    if isinstance(network, TwoLayerView) and network.bias is not None:
-        bias = network.bias
-        more["bias"] = jnp.concatenate([bias, bias[neuron : neuron + 1]])
-    return dataclasses.replace(
-        network,
-        weights=jnp.concatenate([network.weights, copy], axis=1),
-        readout=jnp.concatenate([readout, (share * output)[None]], axis=0),
-        **more,
-    )
+
+    def split(path: tuple[Any, ...], leaf: Array) -> Array:
+        name = path_name(path).rpartition(".")[2]
+        if name in _OF_OUTPUTS:
+            output = leaf[neuron]
+            kept = leaf.at[neuron].set((1 - share) * output)
+            # Rows of skip weights come after those of the neurons.
+            parts = [kept[:width], (share * output)[None], kept[width:]]
+            return jnp.concatenate(parts)
+        if name in _OF_NO_NEURON:
+            return leaf
+        return jnp.concatenate([leaf, leaf[..., neuron : neuron + 1]], axis=-1)
+
+    return jax.tree_util.tree_map_with_path(split, network)
 
 
 def escape(

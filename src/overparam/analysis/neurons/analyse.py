@@ -23,10 +23,12 @@ PANELS = 4
 
 @dataclass(frozen=True)
 class _Course:
-    """Matchings of the kept students, by epoch."""
+    """Matchings of the kept students and of the last, by moment."""
 
     matchings: Mapping[int, Matching]
     threshold: float
+    unit: str
+    """What counts the moments."""
 
     @property
     def masses(self) -> np.ndarray:
@@ -50,15 +52,15 @@ def analyse(
         ConfigError: If the run has no planted teacher.
     """
     subject = subjects[0]
-    # The students kept along the run and the last one, by epochs trained.
-    found = {moment: subject.neurons(moment) for moment in subject.moments}
-    students = found | {subject.run.metrics.height: subject.neurons()}
+    students = {
+        moment: subject.neurons(kept) for moment, kept in subject.course().items()
+    }
     teacher = subject.teacher().network
     matchings = {}
     for epoch, student in sorted(students.items()):
         progress(len(matchings), len(students))
         matchings[epoch] = match_neurons(teacher, student, threshold=options.threshold)
-    course = _Course(matchings, options.threshold)
+    course = _Course(matchings, options.threshold, subject.unit)
     caption = subject.title
     kept = np.array(list(course.matchings))
     wanted = options.epochs or np.linspace(kept[0], kept[-1], PANELS)
@@ -66,7 +68,7 @@ def analyse(
     figures = {"neurons": _figure(course, list(dict.fromkeys(nearest)), caption)}
     tables = {"neurons": _neurons(course)}
     if len(matchings) > 1:
-        tables["epochs"] = _along(course)
+        tables["along"] = _along(course)
         figures["along"] = _lines(course, caption)
     last = course.last
     summary = {
@@ -78,7 +80,7 @@ def analyse(
         tables=tables,
         figures=figures,
         summary=summary,
-        notes=nearest_note("epochs", options.epochs, list(matchings)),
+        notes=nearest_note(f"{subject.unit}s", options.epochs, list(matchings)),
     )
 
 
@@ -108,7 +110,7 @@ def _along(course: _Course) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {
-                "epoch": epoch,
+                course.unit: epoch,
                 "lost_neurons": len(matching.lost),
                 "lost_mass": float(matching.lost_masses.sum()),
                 "surplus_mass": matching.surplus_mass,
@@ -124,7 +126,7 @@ def _figure(course: _Course, epochs: Sequence[int], caption: str) -> Figure:
     figure, axes = panels(1, len(epochs), width=width, height=3.6, caption=caption)
     for panel, epoch in zip(axes[0], epochs, strict=True):
         _scatter(panel, course, epoch)
-        panel.set_title(f"after {epoch} epochs")
+        panel.set_title(f"after {epoch} {course.unit}s")
     lowest = min(float(course.gaps(epoch).min()) for epoch in epochs)
     for panel in axes[0]:
         panel.set_ylim(lowest / 2, 3)
@@ -166,7 +168,7 @@ def _lines(course: _Course, caption: str) -> Figure:
             )
     axes[0, 0].axhline(1 - course.threshold, color="0.5", linestyle=":")
     axes[0, 0].set_yscale("log")
-    axes[0, 0].set_xlabel("epochs trained")
+    axes[0, 0].set_xlabel(f"{course.unit}s trained")
     axes[0, 0].set_ylabel("1 - largest cosine of a teacher neuron")
     legend(axes[0, 0])
     return figure

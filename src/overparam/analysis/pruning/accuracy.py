@@ -13,7 +13,7 @@ from numpy import ndarray
 from ...errors import ConfigError
 from ...networks.layers import READOUT
 from ...networks.network import Network
-from ...objectives.labels import check_labels
+from ...objectives.labels import check_labels, is_classes
 from ...objectives.losses import accuracy, cross_entropy
 from .curves import PruningCurve
 from .networks import Part, chain, masked
@@ -115,11 +115,6 @@ def _average(
         block = x[start : start + rows], y[start : start + rows]
         sums += np.asarray(_block_sums(network, readouts, loss, *block), float)
     return Scores(loss=sums[0] / x.shape[0], accuracy=sums[1] / x.shape[0])
-
-
-def is_classes(targets: Array) -> bool:
-    """Whether targets are classes, and not numbers."""
-    return jnp.issubdtype(targets.dtype, jnp.integer)
 
 
 @eqx.filter_jit

@@ -13,12 +13,13 @@ from ...errors import ConfigError, DataError
 from ...networks.files.named import NamedWeights
 from ...networks.layers import inputs_first
 from ...networks.network import Network
-from ...objectives.losses import Loss, cross_entropy, half_squared_error
+from ...objectives.losses import half_squared_error
 from ...plots.figure import COLOURS, panels
 from ...report.differences import spreads
 from ...report.values import shown
 from ...training.plan import Progress, silent
 from ..declaration import Findings
+from ..risk import loss_on
 from ..subject import Subject, networks_of
 from .curves import PruningCurve, counts_for_error
 from .limits import gaussian_column_ratio
@@ -74,28 +75,25 @@ def check(subject: Subject, options: PruneOptions) -> None:
 
 
 def _rows(subject: Subject, options: PruneOptions, notes: list[str]) -> list[Row]:
-    parts, loss, exact = {}, half_squared_error, None
+    network, parts, loss, exact = subject.weights, {}, half_squared_error, None
     try:
-        _ = subject.network  # Refuses weights that are none.
+        network = subject.function()
         data = subject.data(options.dataset)
         parts = data.parts if data.train.y.size else {}
-        if data.n_classes is not None:
-            loss = _class_loss(subject)
+        loss = loss_on(subject, data.train.y, mean=True)
     except (ConfigError, DataError) as error:
         notes.append(f"Scores of {subject.title} are left out: {error}")
     with contextlib.suppress(ConfigError):
         risk = subject.teacher().risk
-        risk(subject.network)
-        exact = risk
-    return pruning_rows(subject.weights, parts, options, loss=loss, risk=exact)
-
-
-def _class_loss(subject: Subject) -> Loss:
-    """The loss of the training, where that is one of classes."""
-    try:
-        return subject.objective().loss
-    except ConfigError:
-        return cross_entropy
+        risk(network)
+        if options.dataset is None and not subject.has_other_data:
+            exact = risk
+        else:
+            notes.append(
+                f"{subject.title} is scored on other data than its own: the exact risk "
+                "under its planted teacher is left out."
+            )
+    return pruning_rows(network, parts, options, loss=loss, risk=exact)
 
 
 def _labelled(

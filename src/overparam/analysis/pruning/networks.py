@@ -36,13 +36,6 @@ from .curves import PruningCurve
 
 Part = Literal["filter", "kernel", "entry", "singular-value"]
 
-_BESIDE = {
-    "layers": ("biases",),
-    "kernels": ("biases",),
-    "weights": ("mean", "std", "gates"),
-}
-"""What else a neuron has, by the field of its weights."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class PruningRatios:
@@ -91,8 +84,10 @@ def pruning_curves(
 
 def layer_weights(
     network: Network | NamedWeights, *, layers: Sequence[str] = ()
-) -> dict[str, Float64[ndarray, "*shape"]]:
+) -> dict[str, Float[ndarray, "*shape"]]:
     """The hidden weight layers, or those that patterns name; at least one.
+
+    They keep their type, which tells their rounding.
 
     Raises:
         ConfigError: If there is none, or one is empty or not finite.
@@ -280,16 +275,21 @@ def _removed_ratio(
     names = _chain_of_units(network)
     if part != "filter" or not names:
         return None
-    left, lost = 0, 0
+    left, lost, chained = 0, 0, []
     for name in names:
         *window, rows, columns = shapes[name]
         units = columns - counts.get(name, 0)
         left += math.prod(window) * (rows - lost) * units
-        field = name.partition(".")[0]
-        places = [name.replace(field, beside) for beside in _BESIDE.get(field, ())]
-        left += sum(math.prod(shapes[p][:-1]) * units for p in places if p in shapes)
         lost = counts.get(name, 0)
-    return 1 - left / sum(math.prod(shape) for shape in shapes.values())
+        chained.append(name)
+        biases = name.replace(name.partition(".")[0], "biases")
+        if biases in shapes:
+            left += units
+            chained.append(biases)
+    total = sum(math.prod(shape) for shape in shapes.values())
+    # What belongs to no neuron stays: skip weights of a neuron that is linear.
+    beside = total - sum(math.prod(shapes[name]) for name in chained)
+    return 1 - (left + beside) / total
 
 
 def _chain_of_units(network: Network | NamedWeights) -> tuple[str, ...]:
@@ -307,10 +307,10 @@ def _chain_of_units(network: Network | NamedWeights) -> tuple[str, ...]:
 
 
 def _checked(weights: Float[Array, "*shape"], name: str) -> ndarray:
-    values = np.asarray(weights, np.float64)
+    values = np.asarray(weights)
     if not values.size:
         raise ConfigError(f"Layer `{name}` is empty, its shape is {values.shape}.")
-    bad = int(np.sum(~np.isfinite(values)))
+    bad = int(np.sum(~np.isfinite(np.asarray(values, np.float64))))
     if bad:
         raise ConfigError(
             f"Layer `{name}` holds {bad} non-finite weights; the run has status "

@@ -7,8 +7,9 @@ from typing import Any
 from ...data.source import Batch
 from ...networks.files.named import NamedWeights
 from ...networks.network import Network
+from ...objectives.labels import is_classes
 from ...objectives.losses import Loss, cross_entropy
-from .accuracy import is_classes, scores_after_pruning
+from .accuracy import scores_after_pruning
 from .curves import PruningCurve, counts_for_error, counts_for_ratio
 from .networks import masked, pruning_curves, pruning_ratios
 from .options import PruneOptions

@@ -4,7 +4,6 @@ A wide network is $f = s \sum_j u_j \phi_j$; a draw of k neurons with probabilit
 and readout $u_j / (k p_j)$ is an unbiased estimate of it.
 """
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -131,7 +130,7 @@ def predicted_error(
     # Nothing of what all neurons have in common is drawn.
     alone = source
     if isinstance(source, TwoLayerView):
-        alone = dataclasses.replace(source, skip=None, output_bias=None)
+        alone = source.alone
     outputs = np.asarray(alone(data), np.float64)
     power = np.mean(np.sum(outputs**2, axis=1))
     return float(source.scale**2 * ratios.sum() - power) / k

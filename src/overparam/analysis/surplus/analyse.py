@@ -31,16 +31,14 @@ def analyse(
     """
     subject = subjects[0]
     view = subject.neurons()
-    student, risk = judged(
-        subject, view, n_samples=options.n_samples, dataset=options.dataset
-    )
+    risk = judged(subject, view, n_samples=options.n_samples, dataset=options.dataset)
     smaller, notes = view, []
     if options.merge and view.homogeneous:
         smaller = merged(view, tolerance=options.merge)
     elif options.merge:
         notes.append(f"Neurons of {view.activation} are not merged.")
     table = _table(smaller, risk, progress)
-    full = risk.value(student)
+    full = risk.value(view)
     allowed = table.filter(pl.col("risk") <= (1 + options.slack) * full)
     needed = allowed["kept_neurons"].min()
     summary = {

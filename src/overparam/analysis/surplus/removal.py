@@ -1,5 +1,6 @@
 """Networks without their surplus neurons, nothing retrained."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import jax
@@ -28,8 +29,15 @@ def merged(view: TwoLayerView, *, tolerance: float) -> TwoLayerView:
     Raises:
         ConfigError: As `canonical`.
     """
-    joined = canonical(view.alone.plain(), tolerance=tolerance)
-    n_inputs = view.weights.shape[0]
+    neurons = view.alone.plain()
+    n_inputs, n_outputs = view.weights.shape[0], view.readout.shape[1]
+    if view.offsets is not None:
+        # Offsets add up as masses do, which are output weights times these norms.
+        norms = jnp.linalg.norm(neurons.weights, axis=0)[:, None]
+        offsets = jnp.where(norms > 0, view.offsets / norms, 0)
+        readout = jnp.concatenate([neurons.readout, offsets], axis=1)
+        neurons = dataclasses.replace(neurons, readout=readout)
+    joined = canonical(neurons, tolerance=tolerance)
     # The readout holds the output scale already.
     skip, output_bias = (
         None if part is None else view.scale * part
@@ -37,11 +45,13 @@ def merged(view: TwoLayerView, *, tolerance: float) -> TwoLayerView:
     )
     return TwoLayerView(
         weights=joined.weights[:n_inputs],
-        readout=joined.readout,
+        readout=joined.readout[:, :n_outputs],
+        offsets=None if view.offsets is None else joined.readout[:, n_outputs:],
         bias=None if view.bias is None else joined.weights[n_inputs],
         skip=skip,
         output_bias=output_bias,
         activation=view.activation,
+        trained_bias=view.trained_bias,
     )
 
 
@@ -113,6 +123,9 @@ def pruned_losses(
     order = _by_mass(view)
     features = np.asarray(view.features(x), np.float64)
     readout = float(view.scale) * np.asarray(view.readout, np.float64)
+    offsets = np.zeros_like(readout)
+    if view.offsets is not None:
+        offsets += float(view.scale) * np.asarray(view.offsets, np.float64)
     none = np.zeros(0, int)
     outputs = np.asarray(view.select(none)(x), np.float64)
     evaluate = jax.jit(loss)
@@ -122,6 +135,7 @@ def pruned_losses(
         in_range(0, width, count=count)
         joining = order[kept:count]
         outputs = outputs + features[:, joining] @ readout[joining]
+        outputs = outputs + offsets[joining].sum(axis=0)
         kept = count
         losses[count] = float(evaluate(jnp.asarray(outputs, view.readout.dtype), y))
     return np.array([losses[count] for count in counts])

@@ -18,6 +18,7 @@ from ...plots.figure import COLOURS, legend, panels
 from ...training.plan import Progress, silent
 from ..declaration import Findings
 from ..pruning.networks import layer_weights, squared_sizes
+from ..risk import loss_on
 from ..subject import Subject
 from .estimators import CHARACTERISTIC_POINTS, hill_plot, survival
 from .gradient import gradient_noise
@@ -86,8 +87,7 @@ def check(subject: Subject, options: TailsOptions) -> None:
     """Refuse a network without such layers, or without the data of its gradients."""
     layer_weights(subject.weights, layers=_split(options.layers))
     if options.of == "gradient-noise":
-        subject.data()
-        subject.objective()
+        subject.samples(1)
 
 
 def _each(
@@ -143,17 +143,21 @@ def _samples(
 ) -> dict[str, _Sample]:
     if options.of == "entries":
         return {
-            name: _Sample(matrix.ravel(), _neurons(name, matrix.shape).ravel())
+            name: _Sample(
+                np.asarray(matrix.ravel(), float), _neurons(name, matrix.shape).ravel()
+            )
             for name, matrix in weights.items()
         }
     if options.of == "column-norms":
         norms = {name: np.sqrt(squared_sizes(w)) for name, w in weights.items()}
         return {n: _Sample(v, np.arange(v.size)) for n, v in norms.items()}
     n_batches = options.n_batches or N_BATCHES
+    train = subject.data().train
     found = gradient_noise(
         subject.network,
-        subject.data().train,
-        objective=BatchLoss(subject.objective().loss),
+        train,
+        # A sum over a batch is no estimate of the sum over all samples.
+        objective=BatchLoss(loss_on(subject, train.y, mean=True)),
         batch_size=options.batch_size or BATCH_SIZE,
         n_batches=n_batches,
         key=seed_key(options.seed),

@@ -24,7 +24,7 @@ class TailsOptions:
 
     of: Literal["entries", "column-norms", "gradient-noise"] = "entries"
     """Whose tail: entries, norms of columns, or what a batch's gradient differs by from
-    that of all training samples (runs of heavy-tails only)."""
+    that of all training samples, of the mean loss."""
     layers: str = ""
     """Patterns of the layers, separated by commas; empty for every hidden one."""
     weightwatcher: bool = False
