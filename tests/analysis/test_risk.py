@@ -1,5 +1,6 @@
 """What a network is judged by: the exact risk where there is one, else a loss."""
 
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -99,3 +100,10 @@ def test_a_sum_has_a_mean_over_samples():
     run = subject(objective=sums)
     assert loss_on(run, X) is sums.loss
     assert loss_on(run, X, mean=True) is half_squared_error
+
+
+def test_other_data_win_over_what_was_planted():
+    run = dataclasses.replace(subject(), has_other_data=True)
+    run.__dict__["network"] = STUDENT.plain()
+    judge = judged(run, STUDENT, n_samples=5)
+    assert judge.label == "half-squared-error on 5 samples of the data given"

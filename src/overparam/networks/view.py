@@ -234,13 +234,17 @@ def at_rest(network: Network, x: Array | np.ndarray | None) -> Network:
         return with_moments(network, jnp.asarray(x, network.readout.dtype))
     assert isinstance(network, NormalisedTwoLayer)
     check_inputs(network.weights, x)
-    name, scale, readout = network.activation, network.scale, network.readout
-    plain = TwoLayer(network.weights, readout, activation=name, scale=scale)
-    hidden = plain.features(jnp.asarray(x, readout.dtype).reshape(len(x), -1))
+    plain = TwoLayer(
+        weights=network.weights,
+        readout=network.readout,
+        activation=network.activation,
+        scale=network.scale,
+    )
+    hidden = plain.features(jnp.asarray(x, plain.readout.dtype).reshape(len(x), -1))
     norms = jnp.linalg.norm(hidden, axis=0)[:, None]
     # A neuron that is off on all of `x` has no norm, and gives nothing there.
-    folded = jnp.where(norms > 0, readout / norms, 0)
-    return TwoLayer(network.weights, folded, activation=name, scale=scale)
+    folded = jnp.where(norms > 0, plain.readout / norms, 0)
+    return dataclasses.replace(plain, readout=folded)
 
 
 def _standardised(network: StandardisedTwoLayer) -> TwoLayerView:

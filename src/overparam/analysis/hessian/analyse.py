@@ -79,7 +79,7 @@ def check(subject: Subject, options: HessianOptions) -> None:
 def _student(subject: Subject, options: HessianOptions) -> Network:
     """The network, of two layers or dense; as it is on its data if it needs a batch."""
     network = subject.network
-    if not _is_deep(network):
+    if not (isinstance(network, MLP) and len(network.layers) > 1):
         view = subject.neurons()
         if options.neuron is not None:
             split_neuron(view, options.neuron)  # Refused before the long work.

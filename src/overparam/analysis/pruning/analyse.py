@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...errors import ConfigError, DataError
-from ...networks.files.named import NamedWeights
+from ...networks.files.named import NamedWeights, as_network
 from ...networks.layers import inputs_first
 from ...networks.network import Network
 from ...objectives.losses import half_squared_error
@@ -85,7 +85,7 @@ def _rows(subject: Subject, options: PruneOptions, notes: list[str]) -> list[Row
         notes.append(f"Scores of {subject.title} are left out: {error}")
     with contextlib.suppress(ConfigError):
         risk = subject.teacher().risk
-        risk(network)
+        risk(as_network(network))
         if options.dataset is None and not subject.has_other_data:
             exact = risk
         else:

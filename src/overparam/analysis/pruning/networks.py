@@ -272,38 +272,41 @@ def _removed_ratio(
     counts: Mapping[str, int],
     part: Part,
 ) -> float | None:
-    names = _chain_of_units(network)
-    if part != "filter" or not names:
+    stages = _stages_of_units(network)
+    if part != "filter" or not stages:
         return None
-    left, lost, chained = 0, 0, []
-    for name in names:
-        *window, rows, columns = shapes[name]
-        units = columns - counts.get(name, 0)
-        left += math.prod(window) * (rows - lost) * units
-        lost = counts.get(name, 0)
-        chained.append(name)
-        biases = name.replace(name.partition(".")[0], "biases")
-        if biases in shapes:
-            left += units
-            chained.append(biases)
+    left, lost, counted = 0, 0, 0
+    for names in stages:
+        for name in names:
+            *window, rows, columns = shapes[name]
+            units = columns - counts.get(name, 0)
+            biases = name.replace(name.partition(".")[0], "biases")
+            inputs = math.prod(window) * (rows - lost)
+            has_biases = name != READOUT and biases in shapes
+            left += (inputs + has_biases) * units
+            counted += math.prod(shapes[name]) + has_biases * columns
+        lost = sum(counts.get(name, 0) for name in names)
     total = sum(math.prod(shape) for shape in shapes.values())
-    # What belongs to no neuron stays: skip weights of a neuron that is linear.
-    beside = total - sum(math.prod(shapes[name]) for name in chained)
-    return 1 - (left + beside) / total
+    # What belongs to no neuron stays.
+    return 1 - (left + total - counted) / total
 
 
-def _chain_of_units(network: Network | NamedWeights) -> tuple[str, ...]:
+def _stages_of_units(network: Network | NamedWeights) -> list[tuple[str, ...]]:
     """Names of the weights of a network that is one chain of neurons, else nothing.
 
-    What a zeroed neuron still gives is a constant, for which no parameters are needed
-    but those of an output bias, which are not counted.
+    Weights of one stage stand side by side: neurons, and one that is linear. What a
+    zeroed neuron still gives is a constant, for which no parameters are needed but
+    those of an output bias, which are not counted.
     """
     if isinstance(network, VGG):
-        return (*(f"kernels.{i}" for i in range(len(network.kernels))), READOUT)
+        return [*((f"kernels.{i}",) for i in range(len(network.kernels))), (READOUT,)]
     if isinstance(network, MLP):
-        return (*(f"layers.{i}" for i in range(len(network.layers))), READOUT)
-    has_weights = {"weights", READOUT} <= parameters(network).keys()
-    return ("weights", READOUT) if has_weights else ()
+        return [*((f"layers.{i}",) for i in range(len(network.layers))), (READOUT,)]
+    found = parameters(network)
+    if not {"weights", READOUT} <= found.keys():
+        return []
+    hidden = [name for name in ("weights", "skip_weights") if name in found]
+    return [tuple(hidden), (READOUT,)]
 
 
 def _checked(weights: Float[Array, "*shape"], name: str) -> ndarray:
