@@ -269,7 +269,8 @@ class Subject:
         if moment not in self.moments:
             listed = ", ".join(map(str, self.moments)) or "none"
             raise StoreError(
-                f"Run {self.run.id} kept no network of epoch {moment}; kept: {listed}."
+                f"Run {self.run.id} kept no network of {self.unit} {moment}; "
+                f"kept: {listed}."
             )
         return self.kept(self.moments[moment])
 

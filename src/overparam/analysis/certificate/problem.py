@@ -130,7 +130,8 @@ def _samples(
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Inputs as vectors in float64, targets, and how many samples there are."""
     arrays = subject.run.arrays
-    if options.dataset is None and {"x", "y"} <= set(arrays):
+    own = options.dataset is None and not subject.has_other_data
+    if own and {"x", "y"} <= set(arrays):
         x, y, n = arrays["x"], arrays["y"], options.n_samples
     else:
         train = subject.data(options.dataset).train
