@@ -158,6 +158,16 @@ def test_a_fixed_threshold_is_neither_paid_for_nor_part_of_a_mass():
         check_certificate(subject(THRESHOLD), CertificateOptions(penalty=0.1))
 
 
+def test_a_network_within_another_is_pruned_like_it():
+    inner, outer = (
+        pruning_ratios(network, pruning_curves(network), {name: 2})
+        for network, name in ((GATED, "weights"), (Biased(GATED), "inner.weights"))
+    )
+    assert dataclasses.replace(outer, columns={}) == dataclasses.replace(
+        inner, columns={}
+    )
+
+
 @pytest.mark.parametrize(
     ("counts", "removed"),
     [({}, 0), ({"weights": 4}, 16 / 20), ({"weights": 4, "skip_weights": 1}, 1)],

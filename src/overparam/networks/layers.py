@@ -100,6 +100,11 @@ def path_name(path: tuple[Any, ...]) -> str:
     return name.removeprefix(f"{MOVING}.")
 
 
+def is_readout(name: str) -> bool:
+    """Whether a parameter is the readout, of a network within another too."""
+    return name.rpartition(".")[2] == READOUT
+
+
 def weights_of(network: Any) -> Any:
     """The network whose fields hold the weights: of two in one, that which trains."""
     return getattr(network, MOVING, network)
@@ -145,7 +150,9 @@ def hidden_layers(tree: PyTree, *, patterns: Sequence[str] = ()) -> tuple[str, .
     """
     found = parameters(tree)
     if not patterns:
-        hidden = [n for n, leaf in found.items() if leaf.ndim >= 2 and n != READOUT]
+        hidden = [
+            n for n, leaf in found.items() if leaf.ndim >= 2 and not is_readout(n)
+        ]
         first = [name for name in hidden if found[name].ndim == 4][:1]
         return tuple(n for n in hidden if n not in first) or tuple(hidden)
     for pattern in patterns:

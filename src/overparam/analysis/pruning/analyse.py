@@ -90,8 +90,8 @@ def _rows(subject: Subject, options: PruneOptions, notes: list[str]) -> list[Row
             exact = risk
         else:
             notes.append(
-                f"{subject.title} is scored on other data than its own: the exact risk "
-                "under its planted teacher is left out."
+                f"Scores of {subject.title} are on other data than its own: the exact "
+                "risk under its planted teacher is left out."
             )
     return pruning_rows(network, parts, options, loss=loss, risk=exact)
 

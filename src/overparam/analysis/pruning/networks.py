@@ -15,6 +15,7 @@ from numpy import ndarray
 from ...checks import one_of
 from ...errors import ConfigError
 from ...networks.activations import traits
+from ...networks.biased import Biased
 from ...networks.convolutional.vgg import VGG
 from ...networks.deep import MLP
 from ...networks.files.named import NamedWeights
@@ -22,6 +23,7 @@ from ...networks.layers import (
     READOUT,
     hidden_layers,
     inputs_first,
+    is_readout,
     outputs_first,
     parameters,
     path_name,
@@ -244,10 +246,11 @@ def pruning_ratios(
         name: _zeroed(shapes[name], len(curves[name]), k, part)
         for name, k in counts.items()
     }
-    total, last = sum(sizes.values()), sizes.get(READOUT, 0)
+    readouts = {name for name in sizes if is_readout(name)}
+    total, last = sum(sizes.values()), sum(sizes[name] for name in readouts)
     vectors = {name for name, shape in shapes.items() if len(shape) == 1}
-    untouched = set(sizes) - set(counts) - vectors - {READOUT}
-    hidden_gone = sum(gone.values()) - gone.get(READOUT, 0)
+    untouched = set(sizes) - set(counts) - vectors - readouts
+    hidden_gone = sum(gone[name] for name in set(gone) - readouts)
     hidden = max(total - last, 1)
     return PruningRatios(
         zeroed=hidden_gone / hidden,
@@ -282,7 +285,7 @@ def _removed_ratio(
             units = columns - counts.get(name, 0)
             biases = name.replace(name.partition(".")[0], "biases")
             inputs = math.prod(window) * (rows - lost)
-            has_biases = name != READOUT and biases in shapes
+            has_biases = not is_readout(name) and biases in shapes
             left += (inputs + has_biases) * units
             counted += math.prod(shapes[name]) + has_biases * columns
         lost = sum(counts.get(name, 0) for name in names)
@@ -303,10 +306,12 @@ def _stages_of_units(network: Network | NamedWeights) -> list[tuple[str, ...]]:
     if isinstance(network, MLP):
         return [*((f"layers.{i}",) for i in range(len(network.layers))), (READOUT,)]
     found = parameters(network)
-    if not {"weights", READOUT} <= found.keys():
+    # Of a network within another all names begin alike.
+    within = "inner." if isinstance(network, Biased) else ""
+    names = [f"{within}{name}" for name in ("weights", "skip_weights", READOUT)]
+    if names[0] not in found or names[2] not in found:
         return []
-    hidden = [name for name in ("weights", "skip_weights") if name in found]
-    return [tuple(hidden), (READOUT,)]
+    return [tuple(name for name in names[:2] if name in found), (names[2],)]
 
 
 def _checked(weights: Float[Array, "*shape"], name: str) -> ndarray:

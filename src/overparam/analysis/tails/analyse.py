@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from ...errors import ConfigError
 from ...keys import seed_key
-from ...networks.layers import READOUT
+from ...networks.layers import is_readout
 from ...objectives.batch_loss import BatchLoss
 from ...plots.figure import COLOURS, legend, panels
 from ...training.plan import Progress, silent
@@ -177,7 +177,7 @@ def _neurons(name: str, shape: tuple[int, ...]) -> ndarray:
     Whatever the noise, neurons of a layer share no random numbers; weights of a neuron
     may (`shared` and `isotropic` noise), and its gradients tie them in any case.
     """
-    axis = -2 if name == READOUT else -1
+    axis = -2 if is_readout(name) else -1
     labels = np.arange(shape[axis]).reshape(-1, *(1,) * (-axis - 1))
     return np.broadcast_to(labels, shape)
 
