@@ -227,4 +227,4 @@ def test_the_risk_without_neurons_is_that_of_the_inputs_of_the_run(tmp_path):
 def test_moments_that_were_not_kept_are_told(tmp_path):
     run = stored(tmp_path, shallow(4), input_dim=6, n_outputs=2)
     findings = analysed("neurons", [run], epochs=(1, 7))
-    assert [n for n in findings.notes if "epochs 7" in n]
+    assert [n for n in findings.notes if "steps 7" in n]
