@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from .catalogue import STUDIES, load
+from .catalogue import STUDIES
 from .checks import MOST, written
 from .errors import ConfigError
 from .spellings import first_spellings
@@ -69,7 +69,7 @@ def field_value(config: type, name: str, value: Any) -> Any:
     Raises:
         ConfigError: If there is no such field or the value is not of its type.
     """
-    return converted(value, field_kind(config, name), name=name)
+    return converted(_plain(value), field_kind(config, name), name=name)
 
 
 def converted(value: Any, kind: Any, *, name: str) -> Any:
@@ -182,9 +182,11 @@ def _kinds(config: type) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A number of NumPy as Python's."""
+    """A number of NumPy as Python's, an array as a list."""
     if isinstance(value, bool | int | float):
         return value
+    if hasattr(value, "tolist"):
+        return value.tolist()
     if isinstance(value, numbers.Integral):
         return int(value)
     return float(value) if isinstance(value, numbers.Real) else value
@@ -321,9 +323,11 @@ def _suggestion(value: Any, kind: Any, name: str) -> str:
     near = difflib.get_close_matches(value, choices, n=1)
     if near:
         return f" (did you mean {near[0]}?)"
-    for study, place in STUDIES.items():
-        hints = typing.get_type_hints(load(place).config_class())
-        if value in _choices(hints.get(name)):
+    for study, entry in STUDIES.items():
+        config = entry.config_class()
+        hints = typing.get_type_hints(config)
+        firsts = {first.name: field for field, first in first_spellings(config).items()}
+        if value in _choices(hints.get(firsts.get(name, name))):
             return f" (which the study `{study}` takes)"
     return ""
 

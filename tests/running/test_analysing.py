@@ -162,6 +162,77 @@ def test_what_cannot_be_is_a_sentence(name, options, sentence):
         op.analyse(network, name, progress=False, **options)
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("runs/planted", "got a str: `overparam.open"),
+        ({"a": 1}, "got a dict"),
+        (3, "got a int"),
+        ([3], "got a int"),
+        ([], "the list is empty"),
+    ],
+)
+def test_what_is_neither_run_nor_network_is_a_sentence(given, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        op.analyse(given, "prune", progress=False)
+
+
+def test_networks_of_one_name_and_of_other_kinds_are_told_apart():
+    """Tables have a row of each, whatever the precision and depth of the others."""
+    with jax.enable_x64(True):
+        wide = op.two_layer(6, 3, 2, scaling="ntk", key=jax.random.key(0))
+    narrow = op.two_layer(6, 4, 2, scaling="ntk", key=jax.random.key(1))
+    deep = op.networks.mlp((6, 4, 3, 2), key=jax.random.key(2))
+    networks = [wide, narrow, deep]
+    findings = op.analyse(networks, "balance", progress=False)
+    names = [f"network ({i})" for i in (1, 2, 3)]
+    told = findings.tables["neurons"]["run"].unique(maintain_order=True)
+    assert told.to_list() == names
+    assert {key.partition(":")[0] for key in findings.summary} == set(names)
+
+
+def test_what_needs_a_loss_takes_the_usual_one_of_given_data(dataset):
+    """Cross-entropy of classes, half the squared error of numbers."""
+    network = op.two_layer(6, 5, 2, scaling="ntk", key=jax.random.key(3))
+    shown = {"data": dataset, "progress": False}
+    risks = op.analyse(network, "surplus", **shown).tables["surplus"]
+    outputs = np.asarray(network(dataset.train.x), np.float64)
+    top = np.log(np.exp(outputs).sum(axis=1))
+    loss = np.mean(top - outputs[np.arange(len(outputs)), dataset.train.y])
+    assert risks["risk"].max() >= risks["risk"][0] == pytest.approx(loss, rel=1e-5)
+
+
+def test_whole_numbers_are_targets_where_there_are_no_classes():
+    network = op.two_layer(3, 4, 1, scaling="ntk", key=jax.random.key(0))
+    x = np.random.default_rng(0).standard_normal((8, 3)).astype("f4")
+    y = np.arange(8).reshape(-1, 1)
+    data = TrainTest(Batch(x, y), Batch(x, y))
+    findings = op.analyse(
+        network, "prune", data=data, ratios=np.array([0.0]), progress=False
+    )
+    expected = 0.5 * np.mean((np.asarray(network(x)) - y) ** 2)
+    table = findings.tables["pruning"].filter(criterion="parameter-ratio", level=0.0)
+    assert table["train_loss"].item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_given_data_count_more_than_what_was_planted_or_stored(run):
+    """The certified problem and the risk are those of the data that were given."""
+    network = run.network
+    d = network.weights.shape[0]
+    x = np.random.default_rng(1).standard_normal((7, d)).astype("f4")
+    y = np.ones((7, network.readout.shape[1]), "f4")
+    data = TrainTest(Batch(x, y))
+    table = run.analyse("surplus", data=data, progress=False).tables["surplus"]
+    loss = 0.5 * np.mean(np.sum((np.asarray(network(x)) - y) ** 2, axis=1))
+    assert table["risk"][0] == pytest.approx(loss, rel=1e-4)
+    found = op.analyse(run, "certificate", data=data, penalty=0.1, progress=False)
+    incoming = np.linalg.norm(network.weights, axis=0)
+    outgoing = network.scale * np.linalg.norm(network.readout, axis=1)
+    assert found.summary["objective of the balanced network"] == pytest.approx(
+        7 * loss + 0.1 * np.sum(incoming * outgoing), rel=1e-5
+    )
+
+
 def test_several_networks_are_compared(run):
     networks = [
         op.two_layer(6, 16, 2, scaling="ntk", key=jax.random.key(seed))

@@ -125,6 +125,19 @@ def test_runs_are_chosen_by_their_fields(root, run, runs):
     assert len(stored.where(width=(4, 5))) == 0
     with pytest.raises(ConfigError, match=r"no field 'widht'.*`?width"):
         stored.where(widht=5)
+    assert len(stored.where(seed=True)) == 0
+
+
+def test_a_first_spelling_is_that_of_its_study_whatever_others_have(tmp_path):
+    """The summary of heavy-tails has `steps`, once a field of timescales."""
+    small = {"runs": tmp_path, "progress": False}
+    run = op.run("timescales", width=4, n_samples=8, n_steps=3, **small)
+    noisy = op.run("heavy-tails", dataset="digits", width=8, max_steps=3, **small)
+    stored = op.open(tmp_path)
+    found = stored.where(steps=[3, noisy.summary["steps"]])
+    assert {r.study for r in found} == {"timescales", "heavy-tails"}
+    assert [r.study for r in stored.where(steps=3, samples=8)] == ["timescales"]
+    assert run.config["steps"] == run.config.get("steps") == 3
 
 
 def test_a_figure_has_a_line_for_each_value(runs):

@@ -24,3 +24,14 @@ def test_barriers_are_kept(one_core):
 
 def test_nothing_is_split_over_cores():
     assert 'outer_dimension_partitions":["' not in _compiled(one_core=True)
+
+
+@pytest.mark.parametrize("one_core", [True, False])
+def test_a_loop_of_little_work_may_have_barriers(one_core):
+    def body(_, x):
+        return jax.lax.optimization_barrier(2 * x) + 1
+
+    options = compiler_options(one_core=one_core)
+    looped = jax.jit(lambda x: jax.lax.fori_loop(0, 4, body, x))
+    compiled = looped.lower(jnp.ones(3)).compile(compiler_options=options)
+    assert compiled(jnp.ones(3)).tolist() == [31, 31, 31]

@@ -1,5 +1,6 @@
 """One function trains: from parts, or from a training and a plan."""
 
+import jax
 import numpy as np
 import optax
 import pytest
@@ -52,8 +53,17 @@ def test_what_is_no_training_is_a_sentence(parts, key):
     for given in ((training, 20), (network, source), (source, network, dynamics)):
         with pytest.raises(ConfigError, match="takes a network, a source and a dyn"):
             op.train(*given)
-    with pytest.raises(TypeError, match="key"):
+    with pytest.raises(ConfigError, match="`train` needs `key`"):
         op.train(*parts, **LENGTHS)
+    with pytest.raises(ConfigError, match=r"'n_step'.*`n_steps`"):
+        op.train(*parts, **LENGTHS, n_step=3, key=key)
+    with pytest.raises(ConfigError, match=r"`keep_steps`.*got 5: write \(5,\)"):
+        op.train(*parts, **LENGTHS, key=key, keep_steps=5)
+    with jax.enable_x64(True):
+        wide = jax.tree.map(lambda leaf: leaf.astype("float64"), network)
+    inside = pytest.raises(ConfigError, match=r"inside `with jax\.enable")
+    with jax.enable_x64(False), inside:
+        op.train(wide, source, dynamics, **LENGTHS, key=key)
     with pytest.raises(ConfigError, match="`batch_size`"):
         op.train(*parts, **LENGTHS | {"batch_size": 0}, key=key)
 

@@ -91,10 +91,12 @@ def analyse_subjects(
     progress: Callable[..., None],
 ) -> Findings:
     """The same of subjects, which need not be stored."""
+    from ..analysis.subject import told_apart
+
     entry, options = analysis(name), _settled(options)
     _check_number(name, entry, len(subjects))
     with precision(*(subject.run.config for subject in subjects)):
-        return entry.analyse()(subjects, options, progress)
+        return entry.analyse()(told_apart(subjects), options, progress)
 
 
 def keep_findings(
@@ -140,11 +142,18 @@ def as_subject(
     """
     from ..analysis.subject import Subject, Unstored
     from ..data.train_test import TrainTest, batch_of, check_floating
+    from ..networks.files.named import NamedWeights
     from ..networks.layers import parameters
+    from ..networks.network import Network
     from ..studies.contract import as_subject
 
     if isinstance(network, Run):
         subject = as_subject(network.stored)
+    elif not isinstance(network, Network | NamedWeights):
+        raise ConfigError(
+            "What is analysed must be a run, a network, or several in a list, got a "
+            f"{type(network).__name__}: `overparam.open(FOLDER)` gives stored runs."
+        )
     else:
         # Its weights would be rounded in a narrower precision.
         dtypes = {str(array.dtype) for array in parameters(network).values()}

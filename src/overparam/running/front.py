@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..analysis.catalogue import analysis
 from ..analysis.declaration import Findings
@@ -182,8 +182,11 @@ def analyse(
     Example:
         `overparam.analyse(network, "prune", data=dataset).tables["prune"]`
     """
-    single = isinstance(subject, Run | Network | NamedWeights)
-    subjects = [subject] if single else [*subject]
+    one = isinstance(subject, Run | Network | NamedWeights | str | Mapping)
+    alone = one or not isinstance(subject, Iterable)
+    subjects: list[Any] = [subject] if alone else list(cast("Iterable[Any]", subject))
+    if not subjects:
+        raise ConfigError("There is no run or network to analyse: the list is empty.")
     stored = [each.stored for each in subjects if isinstance(each, Run)]
     if name is None:
         if options:

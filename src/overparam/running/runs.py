@@ -1,7 +1,7 @@
 """Stored runs as objects: records, summary, network, figures."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 from ..errors import ConfigError
 from ..field_values import unknown
 from ..report import notebook
-from ..spellings import spelled, spellings_of_study
+from ..spellings import spellings_of_study
 from ..store.json_values import plain
 from ..store.read import StoredRun
 from ..store.tables import gather, to_pandas
@@ -157,23 +157,15 @@ class Runs(Sequence[Run]):
             ConfigError: If no run has something of such a name.
         """
         named = [_named(run) for run in self]
-        known = list(dict.fromkeys(name for one in named for name in one))
-        studies = {run.study for run in self}
         wanted = {name: alternatives(value) for name, value in values.items()}
-        firsts = {f.name: f for s in studies for f in spellings_of_study(s).values()}
-        for name in firsts.keys() & wanted.keys() - set(known):
-            values_then = wanted.pop(name)
-            wanted[spelled(name, known, studies)] = [
-                *map(firsts[name].read, values_then)
-            ]
         for name in wanted:
-            if named and name not in known:
+            if named and not any(name in has for has in named):
+                known = list(dict.fromkeys(name for has in named for name in has))
                 raise ConfigError(unknown(name, known, what="field"))
-        wanted = {name: plain(value) for name, value in wanted.items()}
         return Runs(
             run
             for run, has in zip(self, named, strict=True)
-            if all(name in has and has[name] in wanted[name] for name in wanted)
+            if all(name in has and has[name](value) for name, value in wanted.items())
         )
 
     @property
@@ -249,6 +241,30 @@ def alternatives(value: Any) -> list[Any]:
     return [value] if one else list(value)
 
 
-def _named(run: Run) -> dict[str, Any]:
+def _named(run: Run) -> dict[str, "_Among"]:
+    """By name, whether what a run has of it is among some values.
+
+    What a field of its study was called first is that field, and no scalar of the
+    summary that happens to be called so.
+    """
     whole = {"study": run.study, "status": run.status, "id": run.stored.id}
-    return dict(run.summary) | dict(run.config) | whole
+    has = dict(run.summary) | dict(run.config) | whole
+    tests = {name: _Among(value) for name, value in has.items()}
+    for field, first in spellings_of_study(run.study).items():
+        if field in run.config and first.name not in run.config:
+            tests[first.name] = _Among(run.config[field], first.read)
+    return tests
+
+
+@dataclass(frozen=True)
+class _Among:
+    """Whether a value is one of several, each of them as it is read today."""
+
+    value: Any
+    read: Callable[[Any], Any] = lambda value: value
+
+    def __call__(self, values: list[Any]) -> bool:
+        # A flag is no number, though Python has True == 1.
+        read = plain([*map(self.read, values)])
+        is_flag = isinstance(self.value, bool)
+        return any(v == self.value and isinstance(v, bool) == is_flag for v in read)

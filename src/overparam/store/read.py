@@ -52,6 +52,9 @@ class Named(dict[str, Any]):
             " it is of another version, or of another study."
         )
 
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(self._today.get(name, name), default)
+
 
 @dataclass(frozen=True)
 class StoredRun:

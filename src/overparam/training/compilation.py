@@ -9,8 +9,14 @@ _NO_SPLITTING = "cpu-parallel-task-assigner"
 # choice of what is kept in memory (`networks/product.py`).
 _KEEP_BARRIERS = "cse_barrier_expander"
 
+# Newer XLA turns a loop of little work into one kernel, whose compiler knows no
+# barriers and fails.
+_NO_KERNELS_OF_LOOPS = "small-while-loop-hoisting"
+
 
 def compiler_options(*, one_core: bool) -> dict[str, str]:
     """Options of `jax.jit`; `one_core` keeps a small program on one core."""
-    passes = [_KEEP_BARRIERS, _NO_SPLITTING] if one_core else [_KEEP_BARRIERS]
+    passes = [_KEEP_BARRIERS, _NO_KERNELS_OF_LOOPS]
+    if one_core:
+        passes.append(_NO_SPLITTING)
     return {"xla_disable_hlo_passes": ",".join(passes)}

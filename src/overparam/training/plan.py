@@ -71,6 +71,13 @@ class Training:
     keep_as: Callable[[Network], Network] = lambda network: network
     """What is kept of a network: itself, or what it is outside training."""
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.keep_steps, Collection):
+            raise ConfigError(
+                f"`keep_steps` must be a collection of steps, got {self.keep_steps!r}: "
+                f"write ({self.keep_steps!r},)."
+            )
+
 
 LOSS_WORDS = frozenset({"loss", "risk", "objective"})
 """Words that name a loss in a column, as in `train_loss` or `risk_data`."""

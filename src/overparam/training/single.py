@@ -11,6 +11,7 @@ from ..data.source import Source, Table
 from ..data.train_test import batch_of
 from ..dynamics.dynamics import Dynamics
 from ..errors import ConfigError
+from ..field_values import unknown
 from ..networks.network import Network
 from ..progress import Reporter
 from .loop import train_together
@@ -67,7 +68,7 @@ def train(
         Records, status, the trained network and those that were kept.
 
     Raises:
-        ConfigError: If what is given is neither.
+        ConfigError: If what is given is neither, or a setting is unknown or missing.
         Interrupted: If `watch` asks to stop; the checkpoint has been written.
         StoreError: If the checkpoint belongs to another training.
 
@@ -88,9 +89,25 @@ def train(
         )
     if isinstance(on, Dataset):
         on = Table(*batch_of(on.train, subject.readout.dtype))
-    lengths = {field.name for field in dataclasses.fields(Plan)}
+    lengths = _settings(Plan)
+    parts = {n: d for n, d in _settings(Training).items() if n not in _HELD}
+    for name in settings:
+        if name not in lengths | parts:
+            raise ConfigError(unknown(name, [*lengths, *parts], what="setting"))
+    for name, optional in (lengths | parts).items():
+        if not optional and name not in settings:
+            raise ConfigError(f"`train` needs `{name}`: write `{name}=...`.")
     plan = Plan(**{name: v for name, v in settings.items() if name in lengths})
-    parts = {name: v for name, v in settings.items() if name not in lengths}
-    training = Training(network=subject, source=on, dynamics=dynamics, **parts)
+    others = {name: v for name, v in settings.items() if name in parts}
+    training = Training(network=subject, source=on, dynamics=dynamics, **others)
     with Reporter("training", shown=progress) as reporter:
         return train_together([training], plan, watch=Watch(progress=reporter))[0]
+
+
+_HELD = ("network", "source", "dynamics")
+
+
+def _settings(kind: type[Any]) -> dict[str, bool]:
+    """The fields of a class, and whether each may be left out."""
+    missing = dataclasses.MISSING
+    return {f.name: f.default is not missing for f in dataclasses.fields(kind)}

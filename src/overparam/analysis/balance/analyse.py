@@ -187,7 +187,7 @@ def _named(names: Sequence[str], frames: Sequence[pl.DataFrame]) -> pl.DataFrame
         frame.select(pl.lit(name).alias("run"), pl.all())
         for name, frame in zip(names, frames, strict=True)
     ]
-    return pl.concat(labelled, how="diagonal")
+    return pl.concat(labelled, how="diagonal_relaxed")
 
 
 def _figure(names: Sequence[str], neurons: Sequence[pl.DataFrame]) -> Figure:

@@ -335,7 +335,7 @@ def moments(x: np.ndarray) -> Normalisation:
     """Moments of the training part: of each channel of images, else of each feature."""
     maximum = 255.0 if x.dtype == np.uint8 else 1.0
     columns = x.reshape(-1, x.shape[-1] if x.ndim == 4 else math.prod(x.shape[1:]))
-    mean = np.atleast_1d(np.mean(columns, axis=0, dtype=np.float64))
+    mean = np.asarray(np.mean(columns, axis=0, dtype=np.float64)).reshape(-1)
     # In blocks: the differences of all would take eight times the memory of bytes.
     squares = np.zeros_like(mean)
     for block in np.array_split(columns, 1 + columns.size // BLOCK):

@@ -37,7 +37,9 @@ class Images:
       overparam run images --readout running --readout-average 0.5
     """
 
-    dataset: str = first_stored("problem", default="cifar10")
+    dataset: Literal["cifar10", "cifar100"] | str = first_stored(
+        "problem", default="cifar10"
+    )
     """Data set: cifar-10, cifar-100, or pictures of your own by name (`overparam data
     add`) or path; their pixels lie in [0, 1]."""
     standardise_inputs: bool = False
