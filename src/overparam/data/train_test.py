@@ -53,7 +53,7 @@ def batch_of(part: Split | Batch, dtype: DTypeLike) -> Batch:
         ConfigError: If its inputs are whole numbers, as in the files.
     """
     check_floating(part)
-    classes = jnp.issubdtype(part.y.dtype, jnp.integer)
+    classes = part.y.ndim == 1 and jnp.issubdtype(part.y.dtype, jnp.integer)
     return Batch(
         jnp.asarray(part.x, dtype), jnp.asarray(part.y, None if classes else dtype)
     )

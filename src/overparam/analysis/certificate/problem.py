@@ -1,5 +1,6 @@
 r"""The convexified problem of a run: $\tfrac12\|F - Y\|^2 + \tfrac\beta2 \sum w^2$."""
 
+import contextlib
 import math
 from dataclasses import dataclass
 
@@ -76,19 +77,31 @@ def problem_of(
         )
     if view.bias is not None:
         x = np.concatenate([x, np.ones((len(x), 1))], axis=1)
-    objective = subject.objective()
-    penalty = options.penalty or own_penalty(objective, view, len(x))
-    if options.penalty is not None:
+    objective = None
+    # A network alone has none, and is certified for the penalty that is named.
+    with contextlib.suppress(ConfigError):
+        objective = subject.objective()
+    if options.penalty is None:
+        penalty = own_penalty(subject.objective(), view, len(x))
+    else:
+        penalty = options.penalty
+        trained = (
+            ""
+            if objective is None
+            else (
+                f"; the network was trained on the {objective.name} loss with the penalty "
+                f"`{objective.penalty}`"
+            )
+        )
         notes.append(
-            "Certified is half the squared error with the penalty that was named; the "
-            f"network was trained on the {objective.name} loss with the penalty "
-            f"`{objective.penalty}`."
+            "Certified is half the squared error with the penalty that was named"
+            f"{trained}."
         )
     return CertifiedProblem(
         x=x,
         y=np.asarray(y, np.float64),
         penalty=penalty,
-        normalised=objective.penalty == "output-norms",
+        normalised=objective is not None and objective.penalty == "output-norms",
         notes=notes,
     )
 

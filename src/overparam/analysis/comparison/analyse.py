@@ -189,7 +189,7 @@ def _notes(
 
 
 def _check_data(subjects: Sequence[Subject], options: CompareOptions) -> None:
-    configs = (subject.run.config for subject in subjects)
+    configs = (s.run.config for s in subjects if not s.has_other_data)
     named = {str(config["dataset"]) for config in configs if "dataset" in config}
     if options.dataset is None and len(named) > 1:
         listed = ", ".join(sorted(named))
