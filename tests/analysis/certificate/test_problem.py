@@ -6,6 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import polars as pl
 import pytest
 
 from overparam.analysis.certificate.analyse import analyse
@@ -70,7 +71,14 @@ def test_networks_that_are_not_penalised_everywhere_name_a_penalty():
 def run_of(network, x, y, trained):
     """A run with this network, these samples and this objective."""
     run: Any = SimpleNamespace(
-        path=Path("run"), id="run", config={}, arrays={}, study="any", kept_steps=()
+        path=Path("run"),
+        id="run",
+        config={},
+        arrays={},
+        study="any",
+        kept_steps=(),
+        metrics=pl.DataFrame(),
+        status="finished",
     )
     n_classes = network.readout.shape[1] if y.ndim == 1 else None
     contract = Contract(

@@ -85,18 +85,13 @@ def problem_of(
         penalty = own_penalty(subject.objective(), view, len(x))
     else:
         penalty = options.penalty
-        trained = (
-            ""
-            if objective is None
-            else (
-                f"; the network was trained on the {objective.name} loss with the penalty "
-                f"`{objective.penalty}`"
+        told = "Certified is half the squared error with the penalty that was named"
+        if objective is not None:
+            told += (
+                f"; the network was trained on the {objective.name} loss with the "
+                f"penalty `{objective.penalty}`"
             )
-        )
-        notes.append(
-            "Certified is half the squared error with the penalty that was named"
-            f"{trained}."
-        )
+        notes.append(f"{told}.")
     return CertifiedProblem(
         x=x,
         y=np.asarray(y, np.float64),
