@@ -5,6 +5,7 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from overparam.cli.main import VERBS
@@ -22,11 +23,23 @@ COMMAND = re.compile(rf"^ *overparam ((?:{'|'.join(VERBS)}) .*)$", re.MULTILINE)
 def commands():
     for path in TEXTS:
         for line in COMMAND.findall(path.read_text()):
-            if not re.search(r"[|>{<]|\.\.\.|--help|[A-Z]{3}", line):
-                yield line.split("  ")[0].strip('"')
+            # Studies of a file of one's own are run by the tests of their page.
+            if not re.search(r"[|>{<]|\.\.\.|--help|--with|[A-Z]{3}", line):
+                line = line.split("  ")[0]
+                yield line.strip('"') if line.count('"') % 2 else line
+
+
+@pytest.fixture
+def own_data(tmp_path, monkeypatch):
+    """Data of one's own in the folder of a user who has no others."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    x = np.arange(24.0).reshape(8, 3)
+    np.savez("mine.npz", x=x, y=np.arange(8) % 2)
 
 
 @pytest.mark.parametrize("line", sorted(set(commands())))
+@pytest.mark.usefixtures("own_data")
 def test_the_parser_takes_it(line):
     verb, *words = shlex.split(line, comments=True)
     forms = importlib.import_module(f"overparam.cli.verbs.{verb}").forms()
@@ -34,7 +47,7 @@ def test_the_parser_takes_it(line):
     kinds = forms[subject]
     if verb == "analyse":
         words = words[words.index(subject) :]
-    if verb in ("run", "describe", "analyse", "data"):
+    if verb in ("run", "describe", "analyse", "data", "new"):
         words = words[1:]
     if kinds:
         read(words, kinds, prog="overparam")

@@ -265,7 +265,7 @@ def test_the_error_of_a_series_is_stated_and_kept():
         (lambda: wide_mlp(0), "`depth` must be at least 1, got 0"),
         (lambda: wide_mlp(2, weight_variance=-1), "`weight_variance` must be at least"),
         (lambda: wide_mlp(2, trained=[2]), "numbers of layers from 0 to 1, got 2"),
-        (lambda: wide_mlp(2, activation="rely"), "did you mean relu"),
+        (lambda: wide_mlp(2, activation="rely"), "did you mean `relu`"),
         (lambda: WideMLP(()), "at least one layer"),
         (lambda: wide_kernels(wide_mlp(2), X * np.nan), "`x` must be finite, .* 0 is"),
         (lambda: wide_kernels(wide_mlp(2), X, X[:, :2]), "one size, got 4 and 2"),
