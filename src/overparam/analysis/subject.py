@@ -5,9 +5,8 @@ refuses in one sentence, which is then the reason why the analysis does not appl
 """
 
 import contextlib
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -348,20 +347,6 @@ def settled_data(dataset: str) -> str:
     """
     dataset = CIFAR.get(dataset, dataset)
     return reference(dataset, built_in=(*OFFICIAL, GAUSSIAN))
-
-
-def told_apart(subjects: Sequence[Subject]) -> list[Subject]:
-    """The subjects, those of one name numbered: ids of two folders may be equal."""
-    shared = Counter(subject.name for subject in subjects)
-    number: Counter[str] = Counter()
-    told = []
-    for subject in subjects:
-        name = subject.name
-        if shared[name] > 1:
-            number[name] += 1
-            subject = replace(subject, called=f"{name} ({number[name]})")
-        told.append(subject)
-    return told
 
 
 def networks_of(

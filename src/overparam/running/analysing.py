@@ -91,12 +91,24 @@ def analyse_subjects(
     progress: Callable[..., None],
 ) -> Findings:
     """The same of subjects, which need not be stored."""
-    from ..analysis.subject import told_apart
-
     entry, options = analysis(name), _settled(options)
     _check_number(name, entry, len(subjects))
     with precision(*(subject.run.config for subject in subjects)):
-        return entry.analyse()(told_apart(subjects), options, progress)
+        return entry.analyse()(_told_apart(subjects), options, progress)
+
+
+def _told_apart(subjects: "Sequence[Subject]") -> "list[Subject]":
+    """The subjects, those of one name numbered: ids of two folders may be equal."""
+    shared = Counter(subject.name for subject in subjects)
+    number: Counter[str] = Counter()
+    told = []
+    for subject in subjects:
+        name = subject.name
+        if shared[name] > 1:
+            number[name] += 1
+            subject = replace(subject, called=f"{name} ({number[name]})")
+        told.append(subject)
+    return told
 
 
 def keep_findings(
