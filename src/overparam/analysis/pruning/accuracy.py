@@ -107,7 +107,7 @@ def _average(
 ) -> Scores:
     x, y = data
     # Numbers to be met have an axis of outputs, labels have none.
-    if is_classes(y) or y.ndim == 1:
+    if not jnp.issubdtype(y.dtype, jnp.floating) or y.ndim == 1:
         check_labels(y, readouts.shape[2], n_samples=len(x))
     sums = np.zeros((2, readouts.shape[0]))
     rows = IMAGE_BLOCK if x.ndim == 4 else BLOCK
