@@ -115,9 +115,9 @@ def test_kept_students_show_the_neurons_along_a_run(tmp_path, capsys):
     arguments = ["analyse", str(stored.path), "neurons", "--runs", str(tmp_path)]
     assert run_command([*arguments, "--epochs", "0", "4", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["tables"]
-    assert [row["epoch"] for row in found["epochs"]] == [0, 3, 4]
+    assert [row["epoch"] for row in found["along"]] == [0, 3, 4]
     recorded = stored.metrics["lost_neurons"].to_list()
-    lost = [row["lost_neurons"] for row in found["epochs"]]
+    lost = [row["lost_neurons"] for row in found["along"]]
     assert lost[1:] == [recorded[2], recorded[3]]
     (figures,) = (tmp_path / "analyses" / "neurons").iterdir()
     assert {p.name for p in figures.glob("*.png")} == {"neurons.png", "along.png"}
