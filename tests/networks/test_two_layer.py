@@ -173,5 +173,5 @@ def test_wrong_shapes_and_names_are_one_sentence():
         TwoLayer(jnp.ones((3, 4)), jnp.ones((5, 1)))
     with pytest.raises(ConfigError, match="must be matrices"):
         TwoLayer(jnp.ones(3), jnp.ones((5, 1)))
-    with pytest.raises(ConfigError, match="one of relu"):
+    with pytest.raises(ConfigError, match="Valid are: relu"):
         TwoLayer(jnp.ones((3, 4)), jnp.ones((4, 1)), activation="swish")
