@@ -15,8 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from overparam.convex import solve_global
-from overparam.convex.certificates.activation import SearchLimits
+from overparam.convex import SearchLimits, solve_global
 
 
 TABLE = Path(__file__).parent.parent / "docs" / "benchmarks" / "certificates.md"

@@ -9,14 +9,13 @@ from overparam.convex import (
     certify_network,
     convex_program,
     enumerate_patterns,
-    from_network,
     network_objective,
     solve,
     to_network,
     with_directions,
 )
 from overparam.convex.certificates.bounds import loose_activation, loose_bound
-from overparam.convex.maps import network_patterns, predict
+from overparam.convex.maps import from_network, network_patterns, predict
 from overparam.errors import ConfigError
 from overparam.networks import GatedTwoLayer, TwoLayer, from_arrays, to_arrays
 

@@ -54,6 +54,28 @@ def test_all_patterns_give_the_global_optimum(network):
     assert_allclose(certificate.objective, model.objective_, rtol=1e-6)
 
 
+@pytest.mark.parametrize("network", ["plain", "skip"])
+def test_the_global_method_proves_its_bound_over_all_networks(network):
+    x, y = data()
+    targets = np.stack([y, -y], axis=1)
+    shared = {"penalty": 0.3, "network": network}
+    model = ConvexReLURegressor(**shared, method="global", tolerance=1e-3)
+    model.fit(x, targets)
+    exact = ConvexReLURegressor(**shared, patterns="enumerated").fit(x, targets)
+    assert model.status_ == "optimal"
+    assert model.lower_bound_ <= exact.objective_ <= model.objective_ * (1 + 1e-6)
+    assert model.gap_ <= 1e-3
+    net, inputs = two_layer_view(model.network_).plain(), with_bias(x)
+    error = model.predict(x) - targets
+    assert_allclose(np.asarray(model.network_(x)), model.predict(x), rtol=1e-5)
+    assert 0.5 * np.sum(error**2) <= model.objective_
+    assert net.weights.shape[0] == inputs.shape[1]
+    with pytest.raises(ConfigError, match="a path is one over the patterns"):
+        model.path(x, y)
+    with pytest.raises(ConfigError, match="needs network='plain' or 'skip'"):
+        ConvexReLURegressor(method="global", network="normalised").fit(x, y)
+
+
 def test_the_objective_is_that_of_the_network():
     x, y = data()
     model = ConvexReLURegressor(penalty=0.3, n_patterns=6, random_state=1).fit(x, y)
@@ -156,7 +178,7 @@ REFUSED = {
     "network": ("deep", "`network` must be one of plain, skip, normalised"),
     "relaxation": ("none", "`relaxation` must be one of exact, gated"),
     "patterns": ("all", "`patterns` must be one of trained, sampled"),
-    "method": ("global", "`method` must be one of interior-point, admm, reference"),
+    "method": ("newton", "`method` must be one of interior-point, admm, reference"),
     "random_state": ("none", "cannot be used to seed"),
 }
 
@@ -193,7 +215,7 @@ def test_what_is_not_solved_says_so(monkeypatch):
     assert exact.fit(x, y).status_ == "inaccurate"
     best = ConvexReLURegressor(random_state=0).fit(x, y).objective_
     one_step = functools.partial(solve, max_iterations=1)
-    monkeypatch.setattr("overparam.estimators.convex.solve", one_step)
+    monkeypatch.setattr("overparam.estimators.convex_base.solve", one_step)
     with pytest.warns(ConvergenceWarning, match="not the optimum"):
         early = ConvexReLURegressor(random_state=0).fit(x, y)
     assert early.status_ == "max_iterations"

@@ -1,6 +1,6 @@
+from .certificates.activation import SearchLimits as SearchLimits
 from .certificates.branch_and_price import solve_global as solve_global
 from .certificates.certificate import certify_network as certify_network
-from .maps import from_network as from_network
 from .maps import network_objective as network_objective
 from .maps import to_network as to_network
 from .programs.patterns import Patterns as Patterns
