@@ -55,7 +55,7 @@ def line_of(network: Network) -> Line:
             f"A {type(network).__name__} with {what} is no chain of layers and cannot "
             "be exported; its weights are in `network.safetensors` of its run."
         )
-    last = Linear(_array(view.readout), _optional(view.output_bias))
+    last = Linear(_array(view.readout), _optional(view.constant))
     hidden = _linear(view.weights, view.bias)
     return (hidden, Activation(view.activation), _scaled(last, view.scale))
 
