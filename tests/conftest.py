@@ -16,6 +16,8 @@ import hypothesis
 import jax
 import pytest
 
+from overparam.by_name import load
+from overparam.catalogue import KINDS
 from overparam.data import load_data
 from overparam.data.files.locate import locate
 from overparam.data.files.official import OFFICIAL
@@ -53,6 +55,16 @@ def few_programs():
     if maps.exists() and maps.read_bytes().count(b"\n") > 25_000:
         jax.clear_caches()
         gc.collect()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def catalogues():
+    """What a module registers is forgotten after it."""
+    all_ = [load(place) for place in KINDS.values()]
+    before = [dict(catalogue._own) for catalogue in all_]
+    yield
+    for catalogue, own in zip(all_, before, strict=True):
+        catalogue._own = own
 
 
 @pytest.fixture

@@ -74,6 +74,8 @@ def verify(file: str | Path) -> Verified:
             side = {key: arrays[f"{name}_{key}"] for key in _PARTS}
             bound, leaves = _side(x, sign * dual / unit, side, int(arrays["leaf"]))
             size, n_leaves = max(size, bound * unit), n_leaves + leaves
+    except FileNotFoundError as error:
+        raise DataError(f"There is no file `{file}`.") from error
     except _UNREADABLE as error:
         raise DataError(f"`{file}` is no proof that can be read: {error}.") from error
     if not (np.isfinite(size) and all(np.isfinite(v).all() for v in (x, y, dual))):

@@ -13,10 +13,10 @@ from overparam.convex import (
     solve,
     solve_admm,
     solve_reference,
-    without_idle_rows,
 )
 from overparam.convex.solvers.column_generation import generate_columns
 from overparam.convex.solvers.path import largest_penalty, screened
+from overparam.convex.solvers.presolve import without_idle_rows
 from overparam.errors import ConfigError
 
 from .problems import Problem, legacy_problem

@@ -84,7 +84,7 @@ def test_a_tree_that_leaves_directions_out_is_refused(proven, tmp_path):
 
 def test_files_that_are_no_proofs_are_refused(proven, tmp_path):
     _, arrays, file = proven
-    with pytest.raises(DataError, match="no proof that can be read"):
+    with pytest.raises(DataError, match="There is no file"):
         verify(tmp_path / "missing.npz")
     (tmp_path / "text.npz").write_text("no archive")
     with pytest.raises(DataError, match="no proof that can be read"):

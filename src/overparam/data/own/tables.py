@@ -65,7 +65,10 @@ def read_parquet(raw: bytes, *, label: str) -> tuple[pl.DataFrame, pl.Series]:
 def _parted(frame: pl.DataFrame, label: str) -> tuple[pl.DataFrame, pl.Series]:
     if label not in frame.columns:
         sentence = unknown(label, frame.columns, what="column").rstrip(".")
-        raise DamageError(f"has no such labels: {sentence}; name it by `label`")
+        raise DamageError(
+            f"has no such labels: {sentence}; name one by `overparam "
+            "data add NAME FILE --label COLUMN`"
+        )
     return frame.drop(label), frame[label]
 
 

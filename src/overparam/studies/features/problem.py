@@ -262,8 +262,8 @@ def _split(config: Features, dataset: Dataset) -> tuple[Split, Split]:
         train = take(train, config.n_train, rule=rule, what="training")
     if config.batch_size > len(train):
         raise ConfigError(
-            f"`batch_size` must be at most {len(train)}, the training images; got "
-            f"{config.batch_size}."
+            f"`batch_size` must be at most {len(train)}, the training samples "
+            f"that do not validate; got {config.batch_size}."
         )
     return train, validation
 

@@ -34,7 +34,9 @@ class Imported:
     loss: Literal["auto", "cross-entropy", "squared"] = "auto"
     """Loss that was minimised; `auto` is cross-entropy for classes."""
     penalty: float = 0.0
-    """Weight decay: the loss has half of it times the sum of squares of all weights."""
+    """Weight decay: what was minimised is the mean loss of a sample (squared: half the
+    squared error, summed over outputs) and half of this times the sum of squares of all
+    weights; of a sum over n samples give the decay divided by n."""
     form: Literal["vectors", "images"] = "vectors"
     """What the network takes."""
     precision: Literal["float32", "float64"] = "float32"
