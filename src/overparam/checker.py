@@ -13,17 +13,17 @@ orthant of the basis Q in which directions are written:
 
 A violation e of $V r \ge w$ costs $\kappa e$, where $\kappa = \sqrt d$ bounds the sum
 of the coefficients of a unit vector of an orthant, hence of any cone in it. Rounding
-(of inner products, and of vertices along the tree) costs at most $\kappa S \gamma$
-with $S = \sum_i \|a_i\|$. With the largest bound $\sigma$ of all leaves,
-$c = \min(\beta / \sigma, y^T l / \|l\|^2)$ gives
-optimum $\ge c\, y^T l - \tfrac12 c^2 \|l\|^2$.
+of inner products costs at most $\kappa S \gamma$ with $S = \sum_i \|a_i\|$. A computed
+vertex leaves its edge by two units in the last place of its entries, which are sums
+without cancellation; a direction is moved by as much, times $\kappa$, to lie in one of
+the two cones. With the largest bound $\sigma$ of all leaves, $c = \min(\beta / \sigma,
+y^T l / \|l\|^2)$ gives optimum $\ge c\, y^T l - \tfrac12 c^2 \|l\|^2$.
 """
 
 import itertools
-import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -31,19 +31,15 @@ from .errors import DataError
 
 
 _EPS = float(np.finfo(float).eps)
-_AT_ONCE = 2000
 _LEVELS = 65535
-_PARTS = ("basis", "codes", "shares", "r", "alpha")
-_UNREADABLE = (
-    OSError,
-    EOFError,
-    KeyError,
-    IndexError,
-    ValueError,
-    TypeError,
-    BadZipFile,
-    zlib.error,
-)
+# Numbers that are held in memory at a time.
+_AT_ONCE = 10**7
+# Squares, products and quotients of numbers between these lose no digits.
+_SMALL, _LARGE = 1e-100, 1e100
+# The sum of the sizes of all rows in the unit of the file, within a factor.
+_ABOUT_ONE = 2.0**20
+# Distance of the products of the basis to those of an orthonormal one.
+_ORTHONORMAL = 1e-12
 
 
 class Verified(NamedTuple):
@@ -55,78 +51,128 @@ class Verified(NamedTuple):
     n_samples: int
     dimension: int
     penalty: float
+    skip: bool
 
 
 def verify(file: str | Path) -> Verified:
     """Recompute what a stored proof proves.
 
     Raises:
-        DataError: If it cannot be read, or its tree covers not all directions.
+        DataError: If it cannot be read, holds what is no proof, or its tree covers not
+            all directions.
     """
     try:
-        with open(file, "rb") as opened, np.load(opened, allow_pickle=False) as stored:
-            arrays = dict(stored)
-        x, y, dual = arrays["x"], arrays["y"], arrays["dual"]
-        beta, unit = float(arrays["penalty"]), float(arrays["unit"])
-        skip = bool(arrays["skip"])
-        size, n_leaves = 0.0, 0
-        for name, sign in (("plus", 1.0), ("minus", -1.0)):
-            side = {key: arrays[f"{name}_{key}"] for key in _PARTS}
-            bound, leaves = _side(x, sign * dual / unit, side, int(arrays["leaf"]))
-            size, n_leaves = max(size, bound * unit), n_leaves + leaves
+        with (
+            open(file, "rb") as opened,
+            np.load(opened, allow_pickle=False) as stored,
+            np.errstate(all="ignore"),
+        ):
+            return _verified(stored)
     except FileNotFoundError as error:
         raise DataError(f"There is no file `{file}`.") from error
-    except _UNREADABLE as error:
+    except Exception as error:  # The bytes of others fail in every way there is.
         raise DataError(f"`{file}` is no proof that can be read: {error}.") from error
-    if not (np.isfinite(size) and all(np.isfinite(v).all() for v in (x, y, dual))):
-        raise DataError(f"`{file}` proves nothing: its numbers are not finite.")
+
+
+def _verified(stored: Mapping[str, np.ndarray]) -> Verified:
+    x = _read(stored, "x", "f").astype(float)
+    n, d = x.shape
+    y, dual = (_read(stored, name, "f", (n,)).astype(float) for name in ("y", "dual"))
+    beta, unit = (float(_read(stored, name, "f", ())) for name in ("penalty", "unit"))
+    skip = bool(_read(stored, "skip", "b", ()))
+    if not all(_SMALL < value < _LARGE for value in (beta, unit)):
+        raise ValueError("`penalty` or `unit` is not positive, or out of range")
+    plus, minus = (
+        _side(stored, name, x, sign * dual, unit)
+        for name, sign in (("plus", 1.0), ("minus", -1.0))
+    )
+    # NumPy's maximum keeps what is no number, Python's drops it.
+    size = float(np.maximum(plus[0], minus[0])) * unit
     if skip:
-        size = max(size, float(np.linalg.norm(x.T @ dual)) * (1 + len(x) * _EPS))
-        size += len(x) * _EPS * float(np.linalg.norm(np.abs(x).T @ np.abs(dual)))
+        error = (n + d + 8) * _EPS * np.linalg.norm(np.abs(x).T @ np.abs(dual))
+        size = float(np.maximum(size, np.linalg.norm(x.T @ dual) + error))
     linear, square = float(y @ dual), float(dual @ dual)
-    factor = min(beta / size if size else np.inf, linear / square if square else 0.0)
-    rounding = 4 * len(y) * _EPS * factor * float(np.abs(y) @ np.abs(dual))
-    lower = factor * linear - 0.5 * factor**2 * square - rounding
-    return Verified(max(lower, 0.0), size, n_leaves, len(x), x.shape[1], beta)
+    absolute = float(np.abs(y) @ np.abs(dual))
+    if not all(not v or _SMALL < v < _LARGE for v in (size, square, absolute)):
+        raise ValueError("its numbers are out of range")
+    factor = max(linear, 0.0) / square if square else 0.0
+    factor = min(factor, beta / size) if size else factor
+    rounding = (4 * n + 8) * _EPS * absolute
+    lower = factor * (linear - 0.5 * factor * square - rounding)
+    return Verified(max(lower, 0.0), size, plus[1] + minus[1], n, d, beta, skip)
+
+
+def _read(
+    stored: Mapping[str, np.ndarray],
+    name: str,
+    kinds: str,
+    shape: tuple[int, ...] | None = None,
+) -> np.ndarray:
+    """An array of finite numbers of these kinds, which float64 holds."""
+    array = stored[name]
+    if array.dtype.kind not in kinds or array.dtype.itemsize > 8:
+        raise ValueError(f"`{name}` has the type {array.dtype}")
+    if shape is not None and array.shape != shape:
+        raise ValueError(f"`{name}` has the shape {array.shape} instead of {shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"`{name}` is not finite")
+    return array
 
 
 def _side(
-    x: np.ndarray, dual: np.ndarray, side: dict[str, np.ndarray], leaf: int
+    stored: Mapping[str, np.ndarray],
+    name: str,
+    x: np.ndarray,
+    dual: np.ndarray,
+    unit: float,
 ) -> tuple[float, int]:
     """The largest bound of all leaves for one sign of the multiplier; their number."""
-    (n, d), basis = x.shape, side["basis"]
+    n, d = x.shape
+    basis = _read(stored, f"{name}_basis", "f").astype(float)
     rank = len(basis)
-    rows = np.abs(dual)[:, None] * x
-    inside = rows @ basis.T
-    if np.abs(basis @ basis.T - np.eye(rank)).max(initial=0) > 1e-12:
-        raise ValueError("its basis is not orthonormal")
-    outside = float(np.linalg.norm(rows - inside @ basis, axis=1).sum())
+    if basis.shape != (rank, d) or (
+        np.abs(basis @ basis.T - np.eye(rank)).max(initial=0) > _ORTHONORMAL
+    ):
+        raise ValueError(f"`{name}_basis` is not orthonormal")
+    rows = np.abs(dual / unit)[:, None] * x
     mass = float(np.linalg.norm(rows, axis=1).sum())
-    kappa = 1.01 * np.sqrt(rank)
+    moves = np.any((x != 0) & (dual != 0)[:, None])
+    if moves and not 1 / _ABOUT_ONE < mass < _ABOUT_ONE:
+        raise ValueError("`unit` is not that of the multiplier")
+    inside = rows @ basis.T
+    outside = float(np.linalg.norm(rows - inside @ basis, axis=1).sum())
     plus, minus = inside[dual > 0], inside[dual < 0]
-    codes, shares = iter(side["codes"].tolist()), iter(side["shares"].tolist())
+    codes = _read(stored, f"{name}_codes", "iu")
+    leaf = int(_read(stored, "leaf", "iu", ()))
+    count = int(np.sum(codes == leaf))
+    shares = _read(stored, f"{name}_shares", "f", (codes.size - count,))
+    r = _read(stored, f"{name}_r", "f", (count, rank))
+    alpha = _read(stored, f"{name}_alpha", "iuf", (count, len(minus)))
+    if alpha.min(initial=0) < 0 or alpha.max(initial=0) > _LEVELS:
+        raise ValueError(f"`{name}_alpha` is not between 0 and 1")
+    kappa = 1.01 * np.sqrt(max(rank, 1))
+    leaves = _leaves(iter(codes.tolist()), iter(shares.tolist()), leaf, rank)
     used, worst = 0, 0.0
-    cones: list[np.ndarray] = []
-    drifts: list[float] = []
-
-    def flush() -> None:
-        nonlocal used, worst
-        if not cones:
-            return
-        v, r = np.array(cones), side["r"][used : used + len(cones)].astype(float)
-        alpha = side["alpha"][used : used + len(cones)] / _LEVELS
-        if len(r) < len(cones) or alpha.min(initial=0) < 0 or alpha.max(initial=0) > 1:
-            raise ValueError("its leaves are not complete")
+    while batch := list(itertools.islice(leaves, 1 + _AT_ONCE // (rank * (n + d) + 1))):
+        here = slice(used, used + len(batch))
+        v, vectors = np.array([cone for cone, _ in batch]), r[here].astype(float)
         w = np.maximum(v @ plus.T, 0).sum(axis=2)
-        w -= np.einsum("ljn,ln->lj", v @ minus.T, alpha)
-        short = np.maximum(w - np.einsum("ljd,ld->lj", v, r), 0).max(axis=1)
-        bounds = np.linalg.norm(r, axis=1) * (1 + 1e-14) + kappa * short
-        bounds += 4 * kappa * mass * np.array(drifts)
-        worst, used = max(worst, float(bounds.max())), used + len(cones)
-        cones.clear()
-        drifts.clear()
+        w -= np.einsum("ljn,ln->lj", v @ minus.T, alpha[here].astype(float) / _LEVELS)
+        short = w - np.einsum("ljd,ld->lj", v, vectors)
+        bounds = np.linalg.norm(vectors, axis=1) + kappa * short.max(axis=1, initial=0)
+        bounds += 4 * kappa * mass * np.array([drift for _, drift in batch])
+        worst, used = float(np.maximum(worst, bounds.max())), here.stop
+    # No value is above the sum of all sizes, whatever the leaves are worth.
+    gamma = (4 * n + 16 * d + 64) * _EPS
+    bound = float(np.minimum(worst, mass)) + outside + kappa * gamma * mass
+    return bound * (1 + rank * _ORTHONORMAL), count
 
-    for signs in itertools.product([1.0, -1.0], repeat=rank) if rank else ():
+
+def _leaves(
+    codes: Iterator[int], shares: Iterator[float], leaf: int, rank: int
+) -> Iterator[tuple[np.ndarray, float]]:
+    """The cones of all orthants that are not cut further, and what rounding moved."""
+    for signs in itertools.product([1.0, -1.0], repeat=rank):
         stack = [(np.diag(signs), 0.0)]
         while stack:
             cone, drift = stack.pop()
@@ -134,13 +180,12 @@ def _side(
             if code is None:
                 raise ValueError("its tree does not cover all directions")
             if code == leaf:
-                cones.append(cone)
-                drifts.append(drift)
-                if len(cones) == _AT_ONCE:
-                    flush()
+                yield cone, drift
                 continue
-            (j, k), share = divmod(code, rank), next(shares, 0.0)
-            if j == k or j >= rank or not 0 < share < 1:
+            if not 0 <= code < rank**2:
+                raise ValueError("its tree has a cut that is none")
+            (j, k), share = divmod(code, rank), next(shares)
+            if j == k or not 0 < share < 1:
                 raise ValueError("its tree has a cut that is none")
             middle = share * cone[j] + (1 - share) * cone[k]
             norm = float(np.linalg.norm(middle))
@@ -148,6 +193,5 @@ def _side(
             first[j] = second[k] = middle / norm
             drift += 4 * _EPS / norm
             stack += [(first, drift), (second, drift)]
-    flush()
-    gamma = (4 * n + 16 * d + 64) * _EPS
-    return min(worst, mass) + kappa * gamma * mass + outside, used
+    if next(codes, None) is not None:
+        raise ValueError("its tree goes on when all directions are covered")

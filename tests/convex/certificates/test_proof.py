@@ -68,18 +68,20 @@ def test_leaves_that_are_not_feasible_prove_less(proven, tmp_path, part):
 
 def test_a_tree_that_leaves_directions_out_is_refused(proven, tmp_path):
     _, arrays, _ = proven
-    file = damaged(proven, tmp_path, plus_codes=arrays["plus_codes"][:-1])
-    with pytest.raises(DataError, match="does not cover all directions"):
-        verify(file)
-    file = damaged(proven, tmp_path, minus_r=arrays["minus_r"][:-1])
-    with pytest.raises(DataError, match="leaves are not complete"):
-        verify(file)
-    file = damaged(proven, tmp_path, plus_shares=1.5 + 0 * arrays["plus_shares"])
-    with pytest.raises(DataError, match="a cut that is none"):
-        verify(file)
-    file = damaged(proven, tmp_path, plus_basis=2 * arrays["plus_basis"])
-    with pytest.raises(DataError, match="not orthonormal"):
-        verify(file)
+    shorter = {f"plus_{part}": arrays[f"plus_{part}"][:-1] for part in ("r", "alpha")}
+    changes = [
+        (
+            "does not cover all directions",
+            shorter | {"plus_codes": arrays["plus_codes"][:-1]},
+        ),
+        ("has the shape", {"minus_r": arrays["minus_r"][:-1]}),
+        ("a cut that is none", {"plus_shares": 1.5 + 0 * arrays["plus_shares"]}),
+        ("not orthonormal", {"plus_basis": 2 * arrays["plus_basis"]}),
+    ]
+    for said, change in changes:
+        file = damaged(proven, tmp_path, **change)
+        with pytest.raises(DataError, match=said):
+            verify(file)
 
 
 def test_files_that_are_no_proofs_are_refused(proven, tmp_path):
@@ -101,3 +103,19 @@ def test_another_multiplier_is_judged_by_its_own_leaves(proven, tmp_path):
     _, arrays, file = proven
     checked = verify(damaged(proven, tmp_path, dual=2 * arrays["dual"]))
     assert checked.lower <= verify(file).lower
+
+
+def test_a_whole_penalty_is_one(rng, tmp_path):
+    x, y = rng.standard_normal((8, 2)), rng.standard_normal(8)
+    found, _, file = stored(x, y, tmp_path / "proof.npz", penalty=1)
+    assert verify(file).lower == pytest.approx(found.lower, rel=1e-3)
+
+
+@pytest.mark.parametrize("scale", [1e-7, 1.0, 3e5])
+def test_a_line_has_a_proof_in_any_unit(tmp_path, scale):
+    # A cone of one dimension has no edge to cut, however its bound is rounded.
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        x, y = scale * rng.standard_normal((3, 1)), rng.standard_normal(3)
+        found, _, file = stored(x, y, tmp_path / "p.npz", penalty=0.1 * scale)
+        assert verify(file).lower == pytest.approx(found.lower, rel=1e-3)

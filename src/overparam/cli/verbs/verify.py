@@ -42,6 +42,7 @@ def main(argv: Sequence[str]) -> int:
     start = time.perf_counter()
     found = verify(options.file)
     said = {
+        "networks": "with a skip connection" if found.skip else "plain",
         "no network is below": found.lower,
         "bound of the multiplier over the penalty": found.size / found.penalty,
         "penalty": found.penalty,

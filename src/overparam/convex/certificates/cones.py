@@ -149,7 +149,7 @@ def record(rows, n_plus, cone, kappa, rounding, target, budget):
             kappa, slack, target, a, c, r,
         )  # fmt: skip
         nodes += 1
-        if upper <= target:
+        if upper <= target or d == 1:
             for i in range(m):
                 alphas[cut[i]] = a[i]
             for i in range(n - n_plus):

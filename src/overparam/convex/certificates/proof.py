@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, UInt16
 
 from ...errors import ConfigError
 from .activation import ConeSearch
+from .bounds import ROUNDING
 from .branch_and_price import GlobalOptimum
 from .cones import LEAF
 
@@ -44,9 +45,10 @@ def write_proof(
             f"{n_bytes / 1e9:.1f} GB; ask for a larger gap."
         )
     # For the bound that was reached all cones are closed, those left open as leaves.
-    search = ConeSearch(x, found.dual, target=found.size)
+    search = ConeSearch(x, found.dual, target=found.size * (1 + ROUNDING))
     budget = 2 * found.n_nodes + _MORE
-    arrays = {"x": x, "y": y, "dual": found.dual, "penalty": penalty, "skip": skip}
+    arrays = {"x": x, "y": y, "dual": found.dual}
+    arrays |= {"penalty": float(penalty), "skip": bool(skip)}
     arrays |= {"unit": np.ldexp(1.0, search.exponent), "leaf": LEAF}
     n_leaves = 0
     signs = (("plus", 1), ("minus", -1))

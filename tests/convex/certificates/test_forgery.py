@@ -1,0 +1,178 @@
+"""The checker against files that were made or damaged to prove too much."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from overparam.checker import verify
+from overparam.convex import convex_program, enumerate_patterns, solve, solve_global
+from overparam.convex.certificates.proof import write_proof
+from overparam.errors import DataError
+
+
+PARTS = ("basis", "codes", "shares", "r", "alpha")
+
+
+def smallest():
+    """One sample at one with label one: the optimum with penalty b is b - b^2 / 2."""
+    arrays = {"x": np.ones((1, 1)), "y": np.ones(1), "dual": np.ones(1)}
+    arrays |= {"penalty": 0.1, "unit": 1.0, "skip": False, "leaf": 9}
+    for side, r, n_minus in (("plus", [[1.0], [0.0]], 0), ("minus", [[0.0], [0.0]], 1)):
+        parts = (np.ones((1, 1)), [9, 9], np.zeros(0), r, np.zeros((2, n_minus)))
+        named = zip(PARTS, parts, strict=True)
+        arrays |= {f"{side}_{part}": np.asarray(values) for part, values in named}
+    return arrays
+
+
+def claimed(arrays, file):
+    """What a file proves; zero where it is refused in a sentence."""
+    np.savez(file, **arrays)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            found = verify(file).lower
+        except DataError:
+            return 0.0
+    assert 0 <= found < np.inf
+    return found
+
+
+def test_the_smallest_proof_is_the_closed_form(tmp_path):
+    found = claimed(smallest(), tmp_path / "proof.npz")
+    assert found == pytest.approx(0.1 - 0.1**2 / 2, rel=1e-10)
+    assert found < 0.1 - 0.1**2 / 2
+
+
+HOSTILE = {
+    "a multiplier against the labels": {
+        "dual": -np.ones(1),
+        "plus_alpha": np.zeros((2, 1)),
+        "minus_alpha": np.zeros((2, 0)),
+    },
+    "a multiplier whose square underflows": {"dual": np.full(1, 3e-162)},
+    "a unit in which rows vanish": {"unit": 1e300},
+    "a unit in which rows overflow": {"unit": 1e-300},
+    "rows that vanish in a unit of their own": {
+        "dual": np.full(1, 1e-90),
+        "unit": 1e90,
+    },
+    "products without a value": {
+        "x": np.full((1, 1), 1e200),
+        "dual": np.full(1, 1e200),
+        "skip": True,
+    },
+    "an end that is a cut": {"leaf": 0},
+    "a negative cut": {
+        "plus_codes": np.array([-1, 9, 9]),
+        "plus_shares": np.full(1, 0.5),
+    },
+    "a tree that goes on": {
+        "plus_codes": np.array([9, 9, 9]),
+        "plus_r": np.ones((3, 1)),
+        "plus_alpha": np.zeros((3, 0)),
+    },
+    "a tree that ends early": {
+        "plus_codes": np.array([9]),
+        "plus_r": np.ones((1, 1)),
+        "plus_alpha": np.zeros((1, 0)),
+    },
+    "cuts that are used by none": {"plus_shares": np.full(1, 0.5)},
+    "leaves in a matrix": {"plus_codes": np.array([[9], [9]])},
+    "one column for many": {"plus_r": np.zeros((2, 0))},
+    "a basis of too few": {"plus_basis": np.zeros((0, 1)), "plus_r": np.zeros((2, 0))},
+    "levels above one": {"minus_alpha": np.full((2, 1), 70_000)},
+    "levels below zero": {"minus_alpha": np.full((2, 1), -1)},
+    "leaves without a direction": {"plus_r": np.full((2, 1), 1e308)},
+    "whole inputs": {"x": np.ones((1, 1), int)},
+    "whole multipliers": {"dual": np.array([1])},
+    "more precision than there is": {"y": np.ones(1, np.longdouble)},
+    "text": {"penalty": "0.1"},
+    "a row of penalties": {"penalty": np.array([0.1])},
+    "two kinds of networks": {"skip": np.array([False, True])},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_hostile_file_proves_more(tmp_path, name):
+    assert claimed(smallest() | HOSTILE[name], tmp_path / "proof.npz") < 0.095
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.0, np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", [*smallest()])
+def test_numbers_that_are_none_prove_nothing(tmp_path, name, value):
+    arrays = smallest()
+    arrays[name] = np.full(np.shape(arrays[name]), value)
+    optimum = 0.5 if name == "x" and value == 0 else 0.095
+    assert claimed(arrays, tmp_path / "proof.npz") <= optimum
+
+
+SPECIAL = [0, -1, np.nan, np.inf, 1e308, 5e-324, 1e-160, 1e160, 0.5, 1e-17]
+FACTORS = [2, 0.5, -1, 0, 1e-30, 1e30, 2.0**-20, 1 + 1e-9, 1 - 1e-12, 1e-160, 1e160]
+KINDS = ["f2", "f4", "g", "i1", "i8", "u2", ">f8", "c16", "?", "U8"]
+
+
+def mutated(rng, arrays):
+    """A file with one thing changed: a bit, a type, a shape, a side, values."""
+    name = rng.choice([*arrays])
+    values = np.array(arrays[name])
+    kind = rng.integers(7)
+    if kind == 0 and values.size:
+        raw = np.frombuffer(values.tobytes(), np.uint8).copy()
+        raw[rng.integers(len(raw))] ^= 1 << rng.integers(8)
+        values = np.frombuffer(raw.tobytes(), values.dtype).reshape(values.shape)
+    elif kind == 1:
+        values = values.astype(rng.choice(KINDS))
+    elif kind == 2 and values.ndim:
+        shapes = (values[:-1], values[None], values.T, values[..., :1], values[1:])
+        values = shapes[rng.integers(len(shapes))]
+    elif kind == 3:
+        sides = rng.permutation(["plus", "minus"])
+        some = PARTS if rng.random() < 0.5 else [rng.choice(PARTS)]
+        return arrays | {f"{sides[0]}_{p}": arrays[f"{sides[1]}_{p}"] for p in some}
+    elif kind == 4 and values.size and values.dtype.kind == "f":
+        values = values.copy()
+        values.flat[rng.integers(values.size)] = rng.choice(SPECIAL)
+    elif kind == 5 and values.dtype.kind == "f":
+        values = values * rng.choice(FACTORS)
+    elif kind == 6 and values.ndim:
+        values = rng.permutation(values)
+    return arrays | {name: values}
+
+
+def optimum(arrays):
+    """That of the problem in a file, by the programme over all patterns."""
+    x, y = arrays["x"].astype(float), arrays["y"].astype(float)
+    live = x.any(axis=1)
+    constant = 0.5 * y[~live] @ y[~live]
+    if not live.any():
+        return constant
+    program = convex_program(
+        x[live],
+        y[live],
+        patterns=enumerate_patterns(x[live]),
+        network="skip" if arrays["skip"] else "plain",
+        relaxation="exact",
+        penalty=float(arrays["penalty"]),
+    )
+    return constant + solve(program).primal
+
+
+@pytest.mark.parametrize("case", ["plain", "skip", "flat"])
+def test_no_damage_proves_more_than_the_optimum(rng, tmp_path, case):
+    x, y = rng.standard_normal((6, 2)), rng.standard_normal(6)
+    if case == "flat":
+        x = x @ rng.standard_normal((2, 3))
+    found = solve_global(x, y, penalty=0.2, skip=case == "skip", gap=1e-3)
+    file = tmp_path / "proof.npz"
+    write_proof(found, x, y, penalty=0.2, skip=case == "skip", file=file)
+    honest = dict(np.load(file))
+    assert verify(file).lower == pytest.approx(found.lower, rel=1e-3)
+    for _ in range(150):
+        arrays = honest
+        with np.errstate(all="ignore"):
+            for _ in range(rng.integers(1, 4)):
+                arrays = mutated(rng, arrays)
+        lower = claimed(arrays, file)
+        if lower > 0:
+            assert lower <= optimum(arrays) * (1 + 1e-9)
