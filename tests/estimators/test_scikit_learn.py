@@ -19,6 +19,7 @@ from overparam.estimators import (
     ConvexReLURegressor,
     RandomFeaturesClassifier,
     RandomFeaturesRegressor,
+    TangentKernelRidge,
     VarProRegressor,
 )
 
@@ -36,6 +37,7 @@ COMPILED = [
     RandomFeaturesClassifier(width=12, random_state=0),
     VarProRegressor(width=6, n_steps=40, random_state=0),
 ]
+KERNEL = [TangentKernelRidge(), TangentKernelRidge(penalty=0.1)]
 ESTIMATORS = CONVEX + RIDGE + COMPILED
 EQUIVALENCE = "check_sample_weight_equivalence_on_dense_data"
 
@@ -49,7 +51,9 @@ def expected_failures(estimator):
     return {}
 
 
-@parametrize_with_checks(CONVEX + RIDGE[:1], expected_failed_checks=expected_failures)
+@parametrize_with_checks(
+    CONVEX + RIDGE[:1] + KERNEL, expected_failed_checks=expected_failures
+)
 def test_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
@@ -83,7 +87,7 @@ def test_predictions_are_those_of_the_network(estimator):
         assert_allclose(decision, found, rtol=1e-10, atol=1e-12)
 
 
-@named
+@pytest.mark.parametrize("estimator", ESTIMATORS + KERNEL, ids=lambda e: repr(e)[:40])
 def test_lists_frames_and_copies_give_the_same(estimator):
     x, y = data(estimator)
     fitted = clone(estimator).fit(x, y)

@@ -28,7 +28,6 @@ from ..networks.feature_laws import FeatureLaw, random_features
 from ..networks.network import Network
 from ..networks.two_layer import TwoLayer
 from ..readouts.logistic import logistic_readout
-from ..readouts.penalty_path import RidgePath, ridge_path
 from .inputs import (
     classes_of,
     most_likely,
@@ -39,10 +38,7 @@ from .inputs import (
     signed,
     warn_unfinished,
 )
-
-
-# What cross-validation chooses from, as fractions of the mean squared norm of features.
-_CANDIDATES = np.geomspace(1e-8, 1, 25)
+from .ridge import fit_ridge
 
 
 class _RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -112,26 +108,15 @@ class _RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         weights: Float[np.ndarray, " n"],
     ) -> None:
         """The readout of least squares, with an intercept that is not penalised."""
-        kept, total = weights > 0, weights.sum()
-        features, targets, weights = features[kept], targets[kept], weights[kept]
-        centre, mean = np.zeros(features.shape[1]), np.zeros(targets.shape[1])
-        if self.fit_intercept:
-            centre, mean = weights @ features / total, weights @ targets / total
-        root = np.sqrt(weights * (len(weights) / total))[:, None]
-        F, Y = root * (features - centre), root * (targets - mean)
-        size = np.sum(F**2) / len(F) or 1.0
-        penalties: list[Any] = [self.penalty]
-        if self.penalty is None:
-            penalties = (_CANDIDATES * size).tolist()
-        with jax.enable_x64(True):
-            path = ridge_path(jnp.asarray(F), jnp.asarray(Y), penalties=penalties)
-        best = 0
-        if self.penalty is None:
-            free = total - int(self.fit_intercept)
-            best = int(np.argmin(_cross_validation(path, len(F), free)))
-        self.penalty_ = float(path.penalties[best])
-        self.coef_ = path.readouts[best]
-        self.intercept_ = mean - centre @ self.coef_
+        fitted = fit_ridge(
+            features,
+            targets,
+            weights,
+            penalty=self.penalty,
+            intercept=self.fit_intercept,
+        )
+        self.penalty_, self.coef_ = fitted.penalty, fitted.readout
+        self.intercept_ = fitted.intercept
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -291,16 +276,3 @@ class RandomFeaturesClassifier(ClassifierMixin, _RandomFeatures):
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n n_classes"]:
         """Probabilities of the classes."""
         return softmax(self._scores(X), axis=1)
-
-
-def _cross_validation(
-    path: RidgePath, n_samples: int, free: float
-) -> Float[np.ndarray, " n"]:
-    """The scores of a path, where samples count by their weights and the intercept too.
-
-    The path counts every row as a sample, and knows no intercept.
-    """
-    left = free - path.degrees_of_freedom
-    counted = (n_samples - path.degrees_of_freedom) / np.where(left > 0, left, np.nan)
-    scores = path.cross_validation * counted**2
-    return np.where(np.isfinite(scores), scores, np.inf)

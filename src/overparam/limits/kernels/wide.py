@@ -13,7 +13,7 @@ kernel. References: Cho and Saul, NeurIPS 2009; Jacot, Gabriel, Hongler,
 arXiv 1806.07572; Lee et al., arXiv 1902.06720.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -182,9 +182,69 @@ def wide_kernels(
             "`x` and `others` must be inputs of one size, got "
             f"{rows.shape[1]} and {columns.shape[1]} numbers each."
         )
+    both = _by_tiles(
+        lambda left, right: _tile(wide, left, right),
+        rows,
+        None if others is None else columns,
+        n_matrices=2,
+    )
+    with jax.enable_x64(True):
+        error = _error(wide, np.concatenate([rows, columns]))
+    return WideKernels(covariance=both[0], tangent=both[1], error=error)
+
+
+def wide_slopes(
+    wide: WideMLP, along: Sequence[WideMLP], x: Float[np.ndarray, "n *input"]
+) -> Float[np.ndarray, "n_directions 2 n n"]:
+    """Derivatives of covariance and tangent kernel in variances and gains.
+
+    Args:
+        wide: The network.
+        along: Directions: networks of the same layers that hold the rates of change.
+        x: Inputs, flattened.
+
+    Raises:
+        ConfigError: As of `wide_kernels`.
+    """
+    rows = _inputs(x, "x")
+    found = _by_tiles(
+        lambda left, right: jnp.concatenate(
+            [_tile_slopes(wide, direction, left, right) for direction in along]
+        ),
+        rows,
+        None,
+        n_matrices=2 * len(along),
+    )
+    return found.reshape(len(along), 2, len(rows), len(rows))
+
+
+def wide_diagonals(
+    wide: WideMLP, x: Float[np.ndarray, "n *input"]
+) -> Float[np.ndarray, "2 n"]:
+    """Diagonals of covariance and tangent kernel at inputs, and nothing else of them.
+
+    Raises:
+        ConfigError: If inputs are not finite.
+    """
+    rows = _inputs(x, "x")
+    with jax.enable_x64(True):
+        return np.concatenate(
+            [np.asarray(_diagonals(wide, part)) for part in _tiles(rows)], axis=1
+        )[:, : len(rows)]
+
+
+def _by_tiles(
+    matrices: Callable[[Any, Any], Array],
+    rows: Float[np.ndarray, "n d"],
+    others: Float[np.ndarray, "k d"] | None,
+    *,
+    n_matrices: int,
+) -> Float[np.ndarray, "n_matrices n k"]:
+    """Matrices of pairs of inputs; those of equal inputs are symmetric."""
+    columns = rows if others is None else others
     sizes = (("rows", len(rows)), ("columns", len(columns)))
-    check_memory(Need("the kernels", sizes, 8, copies=2))
-    both = np.empty((2, len(rows), len(columns)))
+    check_memory(Need("the kernels", sizes, 8, copies=n_matrices))
+    found = np.empty((n_matrices, len(rows), len(columns)))
     with jax.enable_x64(True):
         tiles, tiles_across = _tiles(rows), _tiles(columns)
         for i, left in enumerate(tiles):
@@ -193,19 +253,32 @@ def wide_kernels(
                     continue
                 at = slice(i * _TILE, (i + 1) * _TILE)
                 across = slice(j * _TILE, (j + 1) * _TILE)
-                target = both[:, at, across]
-                target[...] = np.asarray(_tile(wide, left, right))[
+                target = found[:, at, across]
+                target[...] = np.asarray(matrices(left, right))[
                     :, : target.shape[1], : target.shape[2]
                 ]
                 if others is None and i < j:
-                    both[:, across, at] = target.swapaxes(1, 2)
-        error = _error(wide, np.concatenate([rows, columns]))
-    return WideKernels(covariance=both[0], tangent=both[1], error=error)
+                    found[:, across, at] = target.swapaxes(1, 2)
+    return found
 
 
 @jax.jit
 def _tile(wide: WideMLP, left: Array, right: Array) -> Array:
     return jnp.stack(wide(left, right))
+
+
+@jax.jit
+def _tile_slopes(wide: WideMLP, along: WideMLP, left: Array, right: Array) -> Array:
+    wide, along = (jax.tree.map(jnp.float64, each) for each in (wide, along))
+    return jax.jvp(lambda at: jnp.stack(at(left, right)), (wide,), (along,))[1]
+
+
+@jax.jit
+def _diagonals(wide: WideMLP, x: Array) -> Array:
+    def of_one(one: Array) -> Array:
+        return jnp.stack(wide(one[None], one[None]))[:, 0, 0]
+
+    return jax.vmap(of_one, out_axes=1)(x)
 
 
 def _tiles(x: Float[np.ndarray, "n d"]) -> list[Any]:
