@@ -204,7 +204,9 @@ class TangentKernelRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 "`kernel` must be a kernel of scikit-learn, such as TangentKernel(), "
                 f"got {kernel!r}."
             )
-        self.kernel_, self.X_fit_ = clone(kernel), x
+        # Its copy is a kernel too, which the type of `clone` does not tell.
+        self.kernel_: Any = clone(kernel)
+        self.X_fit_ = x
         values, vectors = np.linalg.eigh(self.kernel_(x))
         # Features whose products are the kernel; others are lost to rounding.
         kept = values > len(x) * np.finfo(np.float64).eps * values[-1]
