@@ -2,18 +2,28 @@
 
 import json
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+import polars as pl
 import pytest
+import scipy.optimize
+from numpy.testing import assert_allclose
 
 from overparam.cli.main import run_command
+from overparam.data import Batch
 from overparam.errors import ConfigError, SolverError
 from overparam.networks import TwoLayer
+from overparam.reproductions.recovery.proven import distances
 from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.store import read_run
 from overparam.studies.recovery.config import Recovery
 from overparam.studies.recovery.problem import Problem
 from overparam.studies.recovery.run import describe, run
 from overparam.studies.study import Context
+
+
+TRAINED = {"method": "training", "fit": "penalised"}
 
 
 @pytest.mark.parametrize(
@@ -46,6 +56,21 @@ from overparam.studies.study import Context
             "searches in up to 12 dimensions, got 15",
         ),
         ({"legacy": True}, "`legacy` has an effect with method=training only"),
+        ({"optimiser": "sgd"}, "`optimiser` and `batch_size` have an effect with"),
+        ({**TRAINED, "legacy": True, "batch_size": 5}, "and not with legacy=true"),
+        ({**TRAINED, "batch_size": 61}, "`batch_size` must be at most 60, the samples"),
+        (
+            {**TRAINED, "network": "normalised", "batch_size": 5},
+            "normalised by its outputs on all samples",
+        ),
+        (
+            {**TRAINED, "optimiser": "lbfgs", "batch_size": 5},
+            "one objective, that of all samples",
+        ),
+        (
+            {**TRAINED, "optimiser": "lbfgs", "learning_rate": 0.1},
+            "lbfgs has no step size; leave `learning_rate` at 0.002, got 0.1",
+        ),
         (
             {"patterns": "column-generation", "method": "admm"},
             "column-generation needs",
@@ -249,6 +274,73 @@ def test_a_gated_optimum_is_stored_as_a_relu_network_on_request():
     assert isinstance(outcome.network, TwoLayer)
     facts = outcome.summary
     assert facts["lower_bound"] <= facts["relu_objective"] <= facts["relu_bound"]
+
+
+@pytest.mark.parametrize("network", ["plain", "skip"])
+def test_batches_descend_their_share_of_the_objective(network):
+    """The gradients of all batches of an epoch add up to that of the objective."""
+    given = {**TRAINED, "network": network, "n_samples": 12, "input_dim": 3}
+    given |= {"penalty": 0.05, "optimiser": "sgd", "learning_rate": 1.0}
+    whole = Problem.of(Recovery(**given)).training()
+    parts = Problem.of(Recovery(**given, batch_size=4)).training()
+    x, y = whole.source.x, whole.source.y
+
+    def moved(training, rows):
+        descent, start = training.dynamics, training.network
+        state = descent.init(start, key=training.key)
+        batch = Batch(x[rows], y[rows])
+        state, _ = descent.step(state, batch, key=training.key)
+        return jax.tree.map(jnp.subtract, state.network, start)
+
+    steps = [moved(parts, slice(i, i + 4)) for i in (0, 4, 8)]
+    sums = jax.tree.map(lambda *parts: sum(parts), *steps)
+    together = moved(whole, slice(None))
+    assert jax.tree.leaves(sums)
+    for left, right in zip(
+        jax.tree.leaves(sums), jax.tree.leaves(together), strict=True
+    ):
+        assert_allclose(left, right, rtol=1e-12, atol=1e-15)
+
+
+def test_lbfgs_ends_at_a_stationary_point_of_the_objective():
+    """Against SciPy's own L-BFGS, which finds nothing lower from there."""
+    given = {**TRAINED, "network": "plain", "n_samples": 12, "input_dim": 3}
+    given |= {"penalty": 0.05, "optimiser": "lbfgs", "n_steps": 300, "width": 6}
+    outcome = run(Recovery(**given), Context())
+    x, y = outcome.arrays["x"], outcome.arrays["y"]
+
+    def objective(flat):
+        weights, readout = flat[:18].reshape(3, 6), flat[18:]
+        missing = y - np.maximum(x @ weights, 0) @ readout
+        return 0.5 * missing @ missing + 0.025 * flat @ flat
+
+    at = np.concatenate([np.ravel(v) for v in jax.tree.leaves(outcome.network)])
+    lower = scipy.optimize.minimize(objective, at, method="L-BFGS-B").fun
+    assert objective(at) == pytest.approx(outcome.summary["objective"], rel=1e-6)
+    assert lower >= objective(at) * (1 - 1e-4)
+
+
+def test_distances_to_a_proven_optimum_lie_between_bound_and_best():
+    """Hand-made runs of one problem: a proof, a programme and two trainings."""
+    common = {"n_samples": 8, "input_dim": 2, "penalty": 0.1, "seed": 0}
+    runs = pl.DataFrame(
+        [
+            {**common, "method": "global", "primal": 1.0, "lower_bound": 0.8},
+            {**common, "method": "interior-point", "primal": 1.2, "lower_bound": 1.1},
+            {**common, "method": "training", "width": 4, "objective": 0.9},
+            {**common, "method": "training", "width": 8, "lower_bound": 0.1},
+        ],
+        infer_schema_length=None,
+    ).with_columns(optimiser=pl.lit("adam"), patterns=pl.lit("sampled"))
+    found = distances(runs)
+    by_how = {(row["how"], row["width"]): row for row in found.to_dicts()}
+    assert {row["bound"] for row in by_how.values()} == {0.8}
+    trained = by_how["adam", 4]
+    assert trained["nearest"] == 0
+    assert trained["farthest"] == pytest.approx(0.125)
+    assert by_how["global", None]["nearest"] == pytest.approx(1 / 0.9 - 1)
+    assert by_how["sampled", None]["farthest"] == pytest.approx(0.5)
+    assert by_how["adam", 8]["farthest"] == np.inf
 
 
 def test_the_method_follows_the_number_of_samples():

@@ -45,7 +45,8 @@ class Descent(eqx.Module):
     Attributes:
         objective: Loss $\ell$ of a network on a batch, such as `BatchLoss`; a name of
             `overparam.objectives.LOSSES` is the objective of that loss.
-        optimiser: Any optax factory, such as `optax.sgd` or `optax.adam`.
+        optimiser: Any optax factory, such as `optax.sgd`, `optax.adam` or, with its
+            line search on each batch, `optax.lbfgs`.
         settings: Arguments of the factory, given by keyword: `learning_rate=0.1`.
             Numbers and schedules become array leaves: they can change without a new
             compilation and can be batched.
@@ -108,10 +109,19 @@ class Descent(eqx.Module):
         (_, (info, statistics)), gradient = jax.value_and_grad(
             self._penalised, has_aux=True
         )(moving, fixed, batch)
-        transformation = self._transformation(network.readout.dtype)
+        transformation = optax.with_extra_args_support(
+            self._transformation(network.readout.dtype)
+        )
+        # Line searches ask for the objective of this batch; others ignore it.
+        value = info.loss + info.penalty
         with jax.numpy_dtype_promotion("standard"):
             updates, optimiser = transformation.update(
-                gradient, state.optimiser, moving
+                gradient,
+                state.optimiser,
+                moving,
+                value=value,
+                grad=gradient,
+                value_fn=lambda moving: self._penalised(moving, fixed, batch)[0],
             )
         moving = eqx.apply_updates(moving, self._scaled(updates))
         network = with_statistics(eqx.combine(moving, fixed), statistics)

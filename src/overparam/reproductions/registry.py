@@ -126,6 +126,10 @@ REPRODUCTIONS: Catalogue[Listed] = Catalogue(
             "Gradient training against the optimum (Wang et al., Figure 8)",
             "overparam.reproductions.recovery.training:REPRODUCTION",
         ),
+        "recovery-global": Listed(
+            "How often training and programmes reach the proven global optimum",
+            "overparam.reproductions.recovery.proven:REPRODUCTION",
+        ),
     },
     adopt="overparam.reproductions.registry:adopt",
 )

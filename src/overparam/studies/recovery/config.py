@@ -16,6 +16,7 @@ from ...spellings import first_stored, takes_first_spellings
 _RECORDS = 100
 # Samples above which `auto` takes admm.
 _ADMM_ABOVE = 5000
+_LEARNING_RATE = 2e-3
 # Dimensions in which directions are searched.
 _MOST_SEARCHED = 12
 
@@ -99,8 +100,12 @@ class Recovery:
     """Fresh samples for the test error; `none` takes n_samples, or all of `dataset`."""
     n_steps: int = 10_000
     """Training: number of full-batch steps."""
-    learning_rate: float = 2e-3
-    """Training: step size of Adam."""
+    optimiser: Literal["adam", "sgd", "lbfgs"] = "adam"
+    """Training: the optimiser; `lbfgs` searches along lines and has no step size."""
+    batch_size: int | None = None
+    """Training: samples per step; `none` takes all."""
+    learning_rate: float = _LEARNING_RATE
+    """Training: step size of the optimiser."""
     width: int | None = None
     """Training: number of neurons; `none` takes n_samples + 1."""
     legacy: bool = False
@@ -126,6 +131,7 @@ class Recovery:
             n_test=self.n_test,
             n_steps=self.n_steps,
             width=self.width,
+            batch_size=self.batch_size,
             max_iterations=self.max_iterations,
         )
         at_least(0, noise=self.noise)
@@ -326,3 +332,33 @@ class Recovery:
             )
         if self.legacy and self.method != "training":
             raise ConfigError("`legacy` has an effect with method=training only.")
+        self._check_optimiser()
+
+    def _check_optimiser(self) -> None:
+        if self.optimiser == "adam" and self.batch_size is None:
+            return
+        if self.method != "training" or self.legacy:
+            raise ConfigError(
+                "`optimiser` and `batch_size` have an effect with method=training "
+                "only, and not with legacy=true."
+            )
+        if (self.batch_size or 0) > self.n_samples:
+            raise ConfigError(
+                f"`batch_size` must be at most {self.n_samples}, the samples; got "
+                f"{self.batch_size}."
+            )
+        if self.network == "normalised" and self.batch_size is not None:
+            raise ConfigError(
+                "a neuron of network=normalised is normalised by its outputs on all "
+                f"samples; leave `batch_size` at none, got {self.batch_size}."
+            )
+        if self.optimiser == "lbfgs" and self.batch_size is not None:
+            raise ConfigError(
+                "optimiser=lbfgs searches along lines of one objective, that of all "
+                f"samples; leave `batch_size` at none, got {self.batch_size}."
+            )
+        if self.optimiser == "lbfgs" and self.learning_rate != _LEARNING_RATE:
+            raise ConfigError(
+                "optimiser=lbfgs has no step size; leave `learning_rate` at "
+                f"{_LEARNING_RATE:g}, got {self.learning_rate:g}."
+            )

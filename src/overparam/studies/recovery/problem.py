@@ -179,7 +179,7 @@ class Problem:
         """How long to train and how often to look."""
         return Plan(
             n_steps=self.config.n_steps,
-            batch_size=self.config.n_samples,
+            batch_size=self.config.batch_size or self.config.n_samples,
             record_every=self.config.record_every,
         )
 
@@ -292,7 +292,9 @@ def _descent(config: Recovery) -> Descent:
     loss, rate = "half-sum-of-squares", config.learning_rate
     if config.legacy:
         return Descent(loss, sign_descent, learning_rate=rate)
-    beta = config.beta or 0.0
+    # A batch has its share of the samples, and with it of the objective.
+    share = (config.batch_size or config.n_samples) / config.n_samples
+    beta = share * (config.beta or 0.0)
     parts = ["weights", "readout"]
     if config.network == "skip":
         parts.append("skip_weights")
@@ -300,4 +302,7 @@ def _descent(config: Recovery) -> Descent:
     if config.network == "normalised":
         # Input weights are not penalised, because their scale has no effect.
         penalty = ReadoutNorm(beta)
-    return Descent(loss, optax.adam, penalty=penalty, learning_rate=rate)
+    if config.optimiser == "lbfgs":
+        return Descent(loss, optax.lbfgs, penalty=penalty)
+    optimiser = {"adam": optax.adam, "sgd": optax.sgd}[config.optimiser]
+    return Descent(loss, optimiser, penalty=penalty, learning_rate=rate)
