@@ -220,3 +220,55 @@ def test_what_is_not_solved_says_so(monkeypatch):
         early = ConvexReLURegressor(random_state=0).fit(x, y)
     assert early.status_ == "max_iterations"
     assert early.lower_bound_ <= best <= early.objective_
+
+
+def test_a_certificate_speaks_of_what_was_fitted():
+    x, y = data(n=12)
+    options = {"penalty": 0.3, "patterns": "enumerated"}
+    for kind in ({"network": "plain"}, {"network": "normalised"}):
+        model = ConvexReLURegressor(**options, **kind).fit(x, y)
+        expected = model.certificate()
+        other = "plain" if kind["network"] == "normalised" else "normalised"
+        model.set_params(network=other, relaxation="gated", penalty=5.0)
+        found = model.certificate()
+        assert (found.objective, found.lower) == (expected.objective, expected.lower)
+        assert found.lower <= model.objective_ * (1 + 1e-9)
+        # A fit that fails leaves the one before.
+        with pytest.raises(ConfigError):
+            model.set_params(n_patterns=0).fit(2 * x, y)
+        with pytest.raises(ConfigError):
+            model.set_params(n_patterns=20, method="global").fit(2 * x, y)
+        assert model.certificate().objective == expected.objective
+    gated = ConvexReLURegressor(relaxation="gated").fit(x, y)
+    with pytest.raises(ConfigError, match="gated fit"):
+        gated.set_params(relaxation="exact").certificate()
+
+
+def test_every_network_of_a_path_has_the_objective_that_is_told():
+    x, y = data(n=12)
+    for one in ConvexReLURegressor(patterns="enumerated").path(x, y, n_penalties=3):
+        certificate = one.certificate()
+        # In single precision they would differ by 1e-7.
+        assert_allclose(certificate.objective, one.objective_, rtol=1e-12)
+        assert certificate.lower <= one.objective_ * (1 + 1e-12)
+
+
+def test_the_sum_of_outputs_has_the_weakest_proof():
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((25, 3))
+    y = np.stack([np.zeros(25), np.maximum(x[:, 0], 0)], axis=1)
+    model = ConvexReLURegressor(penalty=0.5, fit_intercept=False).fit(x, y)
+    found = model.certificate(gap=1e-2)
+    alone = [
+        ConvexReLURegressor(penalty=0.5, fit_intercept=False).fit(x, one).certificate()
+        for one in y.T
+    ]
+    assert [one.proof for one in alone] == ["eigenvalue", "search"]
+    assert (found.proof, found.tier) == ("eigenvalue", "certified")
+    assert_allclose(found.lower, sum(one.lower for one in alone), rtol=1e-2)
+    for bad in (0.0, -1.0, np.nan):
+        with pytest.raises(ConfigError, match="gap"):
+            model.certificate(gap=bad)
+    for bad in (-1.0, np.nan):
+        with pytest.raises(ConfigError, match="seconds"):
+            model.certificate(seconds=bad)

@@ -13,7 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 from ..checks import counts, one_of, positive
 from ..convex.certificates.activation import SearchLimits
 from ..convex.certificates.branch_and_price import solve_global
-from ..convex.certificates.certificate import NetworkCertificate, certify_network
+from ..convex.certificates.certificate import (
+    NetworkCertificate,
+    certify_network,
+    sum_of,
+)
 from ..convex.maps import network_of, network_of_neurons, side_by_side
 from ..convex.programs.patterns import (
     Patterns,
@@ -124,7 +128,8 @@ class ConvexReLU(BaseEstimator):
                 "a path is one over the patterns at hand; give another `method` than "
                 "'global'."
             )
-        programs = template._programs(*template._weighted(X, y, None))
+        data = template._weighted(X, y, None)
+        programs = template._programs(*data)
         top = max(largest_penalty(program) for program in programs)
         if not top:
             raise ConfigError("a path needs targets that are not all zero.")
@@ -139,10 +144,11 @@ class ConvexReLU(BaseEstimator):
             for program in programs
         ]
         fitted = []
-        for solutions in zip(*paths, strict=True):
-            one = copy.copy(template)
-            one.set_params(penalty=solutions[0].program.penalty)
-            fitted.append(one._keep(*map(_fit_of, solutions)))
+        with jax.enable_x64(True):
+            for solutions in zip(*paths, strict=True):
+                one = copy.copy(template)
+                one.set_params(penalty=solutions[0].program.penalty)
+                fitted.append(one._keep(data, *map(_fit_of, solutions)))
         return fitted
 
     def certificate(
@@ -162,7 +168,7 @@ class ConvexReLU(BaseEstimator):
             ConfigError: If the fit is gated, which is no ReLU network.
         """
         check_is_fitted(self)
-        if self.relaxation == "gated":
+        if not isinstance(from_arrays(*self._parts[0]), TwoLayer):
             raise ConfigError(
                 "a gated fit is no ReLU network and has no certificate among them; fit "
                 "with relaxation='exact'."
@@ -174,32 +180,23 @@ class ConvexReLU(BaseEstimator):
                     self._x,
                     y,
                     penalty=self._penalty,
-                    normalised=self.network == "normalised",
+                    normalised=self._architecture == "normalised",
                     search=SearchLimits(seconds=seconds),
                     gap=gap,
                 )
                 for part, y in zip(self._parts, self._targets.T.copy(), strict=True)
             ]
-        if len(found) == 1:
-            return found[0]
-        certified = all(one.tier == "certified" for one in found)
-        return NetworkCertificate(
-            objective=sum(one.objective for one in found),
-            lower=sum(one.lower for one in found),
-            tier="certified" if certified else "bounded",
-            proof=found[0].proof,
-            estimate=sum(one.estimate for one in found),
-            best_known=sum(one.best_known for one in found),
-            n_patterns=sum(one.n_patterns for one in found),
-        )
+        return found[0] if len(found) == 1 else sum_of(found, gap=gap)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
-        x, targets = self._weighted(X, y, sample_weight)
+        data = x, targets = self._weighted(X, y, sample_weight)
         with jax.enable_x64(True):
             if self.method == "global":
-                return self._keep(*(self._optimum(x, y) for y in targets.T.copy()))
-            programs = self._programs(x, targets)
-            return self._keep(*(_fit_of(self._solve(program)) for program in programs))
+                fits = [self._optimum(x, y) for y in targets.T.copy()]
+            else:
+                programs = self._programs(x, targets)
+                fits = [_fit_of(self._solve(program)) for program in programs]
+            return self._keep(data, *fits)
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
         """Inputs, targets (one column per output) and weights of the samples."""
@@ -221,9 +218,7 @@ class ConvexReLU(BaseEstimator):
         # multiply its inputs.
         root = np.sqrt(weights[weights > 0])[:, None]
         x, targets = x[weights > 0], root * targets[weights > 0]
-        self._x = root * (with_bias(x) if self.fit_intercept else x)
-        self._targets = targets
-        return self._x, targets
+        return root * (with_bias(x) if self.fit_intercept else x), targets
 
     def _programs(
         self, x: Float[np.ndarray, "n d"], targets: Float[np.ndarray, "n k"]
@@ -301,15 +296,17 @@ class ConvexReLU(BaseEstimator):
             found.n_nodes,
         )
 
-    def _keep(self, *fits: _Fit) -> Self:
-        """The fitted attributes, from one network per output."""
+    def _keep(self, data: tuple[Any, Any], *fits: _Fit) -> Self:
+        """The fitted attributes, from the problem and one network per output."""
         with jax.enable_x64(True):
             parts = [fit.network for fit in fits]
             network = side_by_side(parts)
             self.n_neurons_ = network.weights.shape[1]
             self._network = stored(Biased(network) if self.fit_intercept else network)
             self._parts = [stored(part) for part in parts]
-        self._penalty = float(self.penalty)
+        # What was fitted; parameters may be set to others afterwards.
+        self._x, self._targets = data
+        self._penalty, self._architecture = float(self.penalty), self.network
         self.objective_ = float(sum(fit.primal for fit in fits))
         self.lower_bound_ = float(sum(fit.lower for fit in fits))
         self.gap_ = float(relative_gap(self.objective_, self.lower_bound_))

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
+from ...checks import at_least
 from ...cores import n_threads
 from ..solvers.ascent import ascend, signed_rows
 from .cones import explore, record
@@ -44,6 +45,11 @@ class SearchLimits:
     """Most seconds."""
     nodes: int | None = None
     """Most cones; `None` sets no limit."""
+
+    def __post_init__(self) -> None:
+        # No clock is a limit, too: infinitely many seconds.
+        finite = None if self.seconds == np.inf else self.seconds
+        at_least(0, seconds=finite, nodes=self.nodes)
 
 
 class Cone(NamedTuple):

@@ -37,13 +37,14 @@ def dual_value(
 ) -> float:
     """The best bound of the multiples of a multiplier that are at most 1 / `size`."""
     square, linear = float(dual @ dual), float(y @ dual)
-    if not (np.isfinite(size) and square > 0 and linear > 0):
+    # Below the smallest normal number sums of squares lose all digits.
+    if not (np.isfinite(size) and min(square, linear) >= np.finfo(float).tiny):
         return 0.0
     factor = linear / square
     if size * factor > 1:
         factor = 1 / size
-    slack = ROUNDING * factor * float(np.abs(y) @ np.abs(dual))
-    return max(0.0, factor * linear - 0.5 * factor**2 * square - slack)
+    slack = ROUNDING * float(np.abs(y) @ np.abs(dual))
+    return max(0.0, factor * (linear - 0.5 * factor * square - slack))
 
 
 def loose_activation(

@@ -199,11 +199,13 @@ class _Pricing:
         r"""The largest $\sigma$ with which a multiplier proves the gap, if any does."""
         least = self.best.objective / (1 + self.gap) * (1 + _REACHED)
         linear, square = float(self.y @ dual), float(dual @ dual)
-        inside = linear**2 - 2 * square * least
-        if inside < 0 or linear <= 0:
+        if linear <= 0:
+            return None
+        inside = 1 - 2 * (square / linear) * (least / linear)
+        if not inside >= 0:
             return None
         # The smaller root c of c y.l - c^2 |l|^2 / 2 = least, and sigma = penalty / c.
-        return self.penalty * (linear + float(np.sqrt(inside))) / (2 * least)
+        return self.penalty * (linear / least) * (1 + float(np.sqrt(inside))) / 2
 
     def _learn(self, dual: Float[np.ndarray, " n"], size: float) -> None:
         """What a proven bound of a multiplier says."""

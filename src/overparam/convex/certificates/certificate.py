@@ -19,7 +19,8 @@ the objectives are those of networks, and the bounds hold for any multipliers. S
 that are zero add the same constant to all of them.
 """
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, get_args
 
 import equinox as eqx
 import numpy as np
@@ -48,6 +49,7 @@ from .branch_and_price import MOST_DIMENSION, GlobalOptimum, Watch, solve_global
 
 Tier = Literal["certified", "bounded", "estimate"]
 Proof = Literal["enumeration", "search", "eigenvalue"]
+"""Where a bound comes from, the strongest first."""
 
 MOST_ENUMERATED = 4000
 """Most activation patterns for which the certified tier is computed."""
@@ -73,7 +75,7 @@ class NetworkCertificate(eqx.Module):
         objective: Objective of the balanced network, an upper bound of the optimum.
         lower: Lower bound of the optimum over networks of any width.
         tier: How near `lower` is known to be: `certified` or `bounded`.
-        proof: Where `lower` comes from; of several outputs, that of the first one.
+        proof: Where `lower` comes from; of several outputs, the weakest of theirs.
         estimate: Smallest objective found over the patterns at hand; not a bound
             unless `certified`.
         best_known: The smallest objective of any network found on the way.
@@ -131,7 +133,7 @@ def certify_network(
 
     Reference: Wang et al. 2022 (arXiv 2209.15265), the dual in section 2.
     """
-    positive(penalty=penalty)
+    positive(penalty=penalty, gap=gap)
     check_data(x, y)
     if normalised and network.skip:
         raise ConfigError("a normalised network has no skip connection.")
@@ -223,6 +225,30 @@ def certify_network(
     )
 
 
+def sum_of(
+    certificates: Sequence[NetworkCertificate], *, gap: float
+) -> NetworkCertificate:
+    """What certificates of problems say of their sum, which no neuron shares.
+
+    It is `certified` where all are, or where the sum is within `gap`.
+    """
+    objective, lower, estimate, best_known = (
+        sum(getattr(one, name) for one in certificates)
+        for name in ("objective", "lower", "estimate", "best_known")
+    )
+    all_certified = all(one.tier == "certified" for one in certificates)
+    certified = all_certified or relative_gap(best_known, lower) <= gap
+    return NetworkCertificate(
+        objective=objective,
+        lower=lower,
+        tier="certified" if certified else "bounded",
+        proof=max((one.proof for one in certificates), key=get_args(Proof).index),
+        estimate=estimate,
+        best_known=best_known,
+        n_patterns=sum(one.n_patterns for one in certificates),
+    )
+
+
 def _searched(x: Float[np.ndarray, "n d"]) -> bool:
     """Whether a search over directions is the cheaper proof."""
     few = not len(x) or number_of_patterns(x) <= _FEW_PATTERNS
@@ -272,7 +298,8 @@ def _proven(solution: Solution, own: Patterns, x: Float[np.ndarray, "n d"]) -> f
     resolved = kept and len(finer.masks) == len(own.masks)
     if program.network == "normalised":
         certain = resolved and np.array_equal(lined, x) and _independent(x)
-        return solution.lower if certain else 0.0
+        # Python's maximum drops what is no number behind the first.
+        return max(0.0, solution.lower) if certain else 0.0
     assert solution.cone_dual is not None  # An exact programme has cones.
     cone_dual = np.maximum(solution.cone_dual, 0)
     weight = np.broadcast_to(np.abs(dual), (program.groups.n_groups, len(y))).copy()

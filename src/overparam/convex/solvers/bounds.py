@@ -118,7 +118,7 @@ def best_multiple(
     return FeasibleDual(
         factor * dual,
         None if cone_dual is None else factor * cone_dual,
-        max(value, 0.0),
+        max(0.0, value),
     )
 
 
