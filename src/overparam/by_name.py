@@ -94,6 +94,8 @@ class Catalogue(Mapping[str, T]):
         return own.value
 
     def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str):
+            return False
         if name in self.built_in or name in self._own:
             return True
         plugins.load_environment()
@@ -115,7 +117,7 @@ class Catalogue(Mapping[str, T]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """The same, or the default where there is none that can be loaded."""
-        if name in self.built_in or (name in self and self._usable(name)):
+        if name in self and (name in self.built_in or self._usable(name)):
             return self[name]
         return default
 

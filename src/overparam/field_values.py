@@ -167,10 +167,10 @@ def described(kind: Any) -> str:
     return words.get(alternatives[0], "text")
 
 
-def unknown(name: str, names: Iterable[str], *, what: str) -> str:
+def unknown(name: object, names: Iterable[str], *, what: str) -> str:
     """One sentence about a name that does not exist, with the nearest that does."""
     names = list(names)
-    near = difflib.get_close_matches(name, names, n=1)
+    near = difflib.get_close_matches(str(name), names, n=1)
     hint = f", did you mean `{near[0]}`?" if near else "."
     return f"There is no {what} {written(name)}{hint} Valid are: {', '.join(names)}."
 

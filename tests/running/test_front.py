@@ -262,3 +262,10 @@ def test_a_script_without_a_guard_sweeps_on_two_processes(tmp_path):
         check=False,
     )
     assert (ended.returncode, ended.stdout) == (0, "3 {'finished'}\n"), ended.stderr
+
+
+@pytest.mark.parametrize("name", [3, None, ["planted"], {"study": "planted"}])
+@pytest.mark.parametrize("verb", ["run", "sweep", "reproduce"])
+def test_what_is_no_name_is_one_sentence(verb, name):
+    with pytest.raises(ConfigError, match=r"There is no (study|reproduction)"):
+        getattr(op, verb)(name)

@@ -22,7 +22,7 @@ class Shape(NamedTuple):
 
 SHAPES: Mapping[Scale, tuple[Sequence[Shape], int]] = {
     "smoke": ((Shape(12, 2, 0.1),), 1),
-    "laptop": ((Shape(20, 3, 0.1), Shape(20, 3, 0.01), Shape(50, 5, 0.1)), 10),
+    "laptop": ((Shape(20, 3, 0.1), Shape(20, 3, 0.01), Shape(50, 5, 0.1)), 6),
     "paper": (
         (
             Shape(20, 3, 0.1),
