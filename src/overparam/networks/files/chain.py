@@ -165,6 +165,9 @@ def _vgg(line: Line) -> Network:
             case Convolution():
                 convolutions.append(_three(layer, strides=(1,)))
             case Norm() if index >= 0 and index not in norms and index not in active:
+                # With a positive gain a maximum is that of what is normalised.
+                if index in pooled and not np.all(layer.gain >= 0):
+                    raise NoChainError("a maximum comes before a normalisation")
                 norms[index] = layer
             case Activation(name="relu") if index >= 0 and index not in active:
                 active.append(index)
@@ -230,6 +233,8 @@ def _block(residual: Residual) -> tuple[Block, list[Moments]]:
             raise NoChainError("a shortcut is no convolution of 1 x 1")
         pairs.append(_norm(*around))
         shortcut = Shortcut(jnp.asarray(around[0].kernel), pairs[2][0])
+    elif stride > 1 or first[0].kernel.shape[2] != second[0].kernel.shape[3]:
+        raise NoChainError("a shortcut beside other sizes has no weights")
     block = Block(
         kernels=(jnp.asarray(first[0].kernel), jnp.asarray(second[0].kernel)),
         norms=(pairs[0][0], pairs[1][0]),
@@ -270,6 +275,8 @@ def _last(line: Line, before: Convolution) -> Linear:
     linear = [layer for layer in line if not isinstance(layer, Mean | Flatten)]
     if len(linear) != 1 or not isinstance(linear[0], Linear):
         raise NoChainError("what follows its convolutions is not one linear layer")
+    if sum(isinstance(layer, Mean) for layer in line) > 1:
+        raise NoChainError("it takes averages of averages")
     filters, taken = before.kernel.shape[-1], linear[0].weights.shape[0]
     if taken != filters:
         raise NoChainError(

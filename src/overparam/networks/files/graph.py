@@ -28,7 +28,11 @@ def line_between(nodes: Mapping[str, Node], start: str, end: str) -> Line:
         NoChainError: If values are used in another way than in residual blocks.
     """
     found: list[Layer] = []
+    seen: set[str] = set()
     while end != start:
+        if end in seen:
+            raise NoChainError(f"the value `{end}` is made of itself")
+        seen.add(end)
         node = _made_by(nodes, end)
         if isinstance(node.layer, NoChainError):
             raise node.layer
@@ -52,10 +56,12 @@ def _made_by(nodes: Mapping[str, Node], value: str) -> Node:
     return nodes[value]
 
 
-def _straight(nodes: Mapping[str, Node], value: str) -> list[str]:
+def _straight(nodes: Mapping[str, Node], value: str) -> dict[str, None]:
     """A value and those before it, back to the last sum or the input."""
-    values = [value]
+    values = {value: None}
     while value in nodes and len(nodes[value].inputs) == 1:
         (value,) = nodes[value].inputs
-        values.append(value)
+        if value in values:
+            break
+        values[value] = None
     return values

@@ -145,7 +145,8 @@ def _taken(
     if any(isinstance(layer, Norm) for layer in line):
         notes.append(
             "The file does not say what normalisations add to the variance, which is "
-            f"taken to be {PYTORCH_EPSILON:g}."
+            f"taken to be {PYTORCH_EPSILON:g}; they are taken to come before the "
+            "activation unless numbers in the names leave room for it."
         )
     if pools is None and any(isinstance(layer, Convolution) for layer in line):
         notes.append(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...errors import ConfigError
 from .arrays import Arrays, of_torch
 from .chain import (
     Activation,
@@ -37,11 +38,7 @@ _FUNCTIONS = MappingProxyType(
         "erf": Activation("erf"),
         "softmax": Activation("softmax"),
         "log_softmax": Activation("log-softmax"),
-        "flatten": Flatten(),
-        "view": Flatten(),
-        "reshape": Flatten(),
         "squeeze": Flatten(),
-        "avg_pool2d": Mean(),
         "adaptive_avg_pool2d": Mean(),
         "dropout": None,
         "contiguous": None,
@@ -55,9 +52,13 @@ def of_module(module: "torch.nn.Module") -> tuple[Arrays, Line | NoChainError]:
 
     The module is looked at as it evaluates, and left as it is.
     """
-    # A copy for the mode; compiled modules keep the one that they were made of.
-    inner = getattr(module, "_orig_mod", module)
-    module = copy.deepcopy(getattr(inner, "module", inner)).eval()
+    try:
+        # For the mode, and to take the wrappers out.
+        module = _bare(copy.deepcopy(_inner(module))).eval()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"The module cannot be copied ({_first_line(error)})."
+        ) from None
     arrays = of_torch(module.state_dict())
     try:
         return arrays, _line(module)
@@ -65,18 +66,46 @@ def of_module(module: "torch.nn.Module") -> tuple[Arrays, Line | NoChainError]:
         return arrays, error
 
 
+def _inner(module: Any) -> Any:
+    """What was compiled or spread over devices."""
+    from torch import nn
+
+    while True:
+        if hasattr(module, "_orig_mod"):
+            module = module._orig_mod
+        elif isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            module = module.module
+        else:
+            return module
+
+
+def _bare(module: Any) -> Any:
+    """The same without such wrappers around its parts."""
+    for name, child in module.named_children():
+        setattr(module, name, _bare(_inner(child)))
+    return module
+
+
+def _first_line(error: Exception) -> str:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return reason[:200].rstrip(".")
+
+
 def _line(module: "torch.nn.Module") -> Line:
     import torch
 
+    if any(each._forward_hooks or each._forward_pre_hooks for each in module.modules()):
+        raise NoChainError("it has hooks, which may change what it computes")
     try:
         traced = torch.fx.symbolic_trace(module)
     except Exception as error:  # Whatever the module does with a symbol.
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        message = f"it cannot be traced ({reason[:200].rstrip('.')})"
+        message = f"it cannot be traced ({_first_line(error)})"
         raise NoChainError(message) from None
     layers, nodes, start, end = dict(traced.named_modules()), {}, "", ""
     for node in traced.graph.nodes:
         made = tuple(each.name for each in node.all_input_nodes)
+        if _is_in_place(node, layers) and len(node.all_input_nodes[0].users) > 1:
+            raise NoChainError("it changes a value in place that is used again")
         if node.op == "placeholder":
             if start:
                 raise NoChainError("it has several inputs")
@@ -92,6 +121,16 @@ def _line(module: "torch.nn.Module") -> Line:
     return line_between(nodes, start, end)
 
 
+def _is_in_place(node: Any, layers: Mapping[str, Any]) -> bool:
+    if node.op == "call_module":
+        return getattr(layers[str(node.target)], "inplace", False)
+    if node.op not in ("call_function", "call_method") or not node.all_input_nodes:
+        return False
+    name = str(getattr(node.target, "__name__", node.target))
+    told = node.kwargs.get("inplace", any(each is True for each in node.args))
+    return bool(told) or name == "iadd" or (name.endswith("_") and name[0] != "_")
+
+
 def _is_of_sizes(node: Any) -> bool:
     """Whether a node tells the size of an array: no part of what is computed."""
     return (node.op == "call_method" and node.target == "size") or (
@@ -101,30 +140,67 @@ def _is_of_sizes(node: Any) -> bool:
 
 
 def _of_function(node: Any) -> Node:
-    name = node.target if node.op == "call_method" else node.target.__name__
+    name = getattr(node.target, "__name__", str(node.target))
+    if node.op == "get_attr" or not node.all_input_nodes:
+        error = NoChainError(f"it uses `{name}`, which no layer of it makes")
+        return Node((), error)
     # A shape that is given beside the array is no input.
-    made = (node.args[0].name,)
+    made, given = (node.all_input_nodes[0].name,), node.kwargs
     if name in ("add", "iadd", "add_"):
-        if len(node.all_input_nodes) != 2:
+        if len(node.all_input_nodes) != 2 or len(node.args) != 2 or given:
             raise NoChainError("it adds something that is not the outcome of a layer")
         return Node(tuple(each.name for each in node.all_input_nodes))
     if name == "max_pool2d":
-        window, step = [*node.args[1:3], None, None][:2]
-        window = node.kwargs.get("kernel_size", window)
-        return Node(made, _pool(window, node.kwargs.get("stride", step)))
+        return Node(made, _pool(*_window(node), *node.args[3:], **_more(given)))
+    if name == "avg_pool2d":
+        return Node(made, _average(*_window(node), *node.args[3:], **_more(given)))
     if name == "mean":
-        axes = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", ())
+        axes = node.args[1] if len(node.args) > 1 else given.get("dim", ())
         if not isinstance(axes, tuple | list) or sorted(a % 4 for a in axes) != [2, 3]:
             raise NoChainError("a mean is not one over an image")
         return Node(made, Mean())
+    if name == "flatten":
+        first, last = [*node.args[1:], *(0, -1)[len(node.args) - 1 :]]
+        return Node(
+            made, _flat(given.get("start_dim", first), given.get("end_dim", last))
+        )
+    if name in ("view", "reshape"):
+        return Node(made, _reshaped(node.args[1:]))
     if name == "gelu":
-        return Node(made, _gelu(node.kwargs.get("approximate", "none")))
+        return Node(made, _gelu(given.get("approximate", "none")))
     if name == "leaky_relu":
         slope = [*node.args[1:], 0.01][0]
-        return Node(made, _leaky(node.kwargs.get("negative_slope", slope)))
+        return Node(made, _leaky(given.get("negative_slope", slope)))
     if name not in _FUNCTIONS:
         raise NoChainError(f"it calls {name}")
     return Node(made, _FUNCTIONS[name])
+
+
+def _window(node: Any) -> tuple[Any, Any]:
+    """Size and step of a pooling."""
+    window, step = [*node.args[1:3], None, None][:2]
+    return node.kwargs.get("kernel_size", window), node.kwargs.get("stride", step)
+
+
+def _more(given: Mapping[str, Any]) -> dict[str, Any]:
+    left = ("input", "kernel_size", "stride")
+    return {name: value for name, value in given.items() if name not in left}
+
+
+def _flat(first: int, last: int) -> Layer:
+    if first != 1 or last not in (-1, 3):
+        raise NoChainError(f"it flattens the axes {first} to {last}, and not an image")
+    return Flatten()
+
+
+def _reshaped(shape: tuple[Any, ...]) -> Layer:
+    """A row for each sample: the first size is that of the batch, or is found."""
+    if len(shape) == 1 and isinstance(shape[0], tuple | list):
+        shape = tuple(shape[0])
+    batch = shape and (shape[0] == -1 or not isinstance(shape[0], int))
+    if not batch or len(shape) != 2:
+        raise NoChainError(f"it reshapes to {shape}, and not to a row for each sample")
+    return Flatten()
 
 
 def _of_layer(layer: Any) -> Layer | None:
@@ -156,15 +232,22 @@ def _readers() -> Mapping[type[Any], Callable[[Any], Layer | None]]:
         nn.Identity: always(None),
         nn.Dropout: always(None),
         nn.Dropout2d: always(None),
-        nn.Flatten: always(Flatten()),
-        nn.MaxPool2d: lambda m: _pool(m.kernel_size, m.stride),
-        nn.AvgPool2d: lambda m: None if m.kernel_size in (1, (1, 1)) else Mean(),
+        nn.AlphaDropout: always(None),
+        nn.Flatten: lambda m: _flat(m.start_dim, m.end_dim),
+        nn.MaxPool2d: lambda m: _pool(
+            m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode
+        ),
+        nn.AvgPool2d: lambda m: _average(m.kernel_size, m.stride, m.padding),
         nn.AdaptiveAvgPool2d: always(Mean()),
     }
 
 
 def _numbers(tensor: Any) -> Any:
-    return None if tensor is None else of_torch({"": tensor})[""]
+    if tensor is None:
+        return None
+    if not tensor.is_floating_point():
+        raise NoChainError(f"a layer has numbers of the type {tensor.dtype}")
+    return of_torch({"": tensor})[""]
 
 
 def _convolution(layer: Any) -> Layer:
@@ -172,7 +255,7 @@ def _convolution(layer: Any) -> Layer:
     usual = (
         layer.groups == 1
         and layer.dilation == (1, 1)
-        and layer.padding == tuple(size // 2 for size in window)
+        and layer.padding in ("same", tuple(size // 2 for size in window))
         and layer.padding_mode == "zeros"
         and len(set(layer.stride)) == 1
     )
@@ -205,7 +288,26 @@ def _gelu(approximate: str) -> Layer:
     return Activation("gelu" if approximate == "tanh" else "exact-gelu")
 
 
-def _pool(window: Any, step: Any) -> Layer:
-    if window not in (2, (2, 2)) or step not in (2, (2, 2), None):
+def _pool(
+    window: Any,
+    step: Any,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Layer:
+    usual = window in (2, (2, 2)) and step in (2, (2, 2), None)
+    plain = padding in (0, (0, 0)) and dilation in (1, (1, 1))
+    if not usual or not plain or ceil_mode or return_indices:
         raise NoChainError("a maximum is not over 2 x 2 squares")
     return Pool()
+
+
+def _average(
+    window: Any, step: Any, padding: Any = 0, *_: Any, **__: Any
+) -> Layer | None:
+    pixel = window in (1, (1, 1))
+    if padding not in (0, (0, 0)) or (pixel and step not in (1, (1, 1), None)):
+        raise NoChainError("an average is not one over an image")
+    # Of more than one pixel it is all of the image, or too few numbers are left.
+    return None if pixel else Mean()

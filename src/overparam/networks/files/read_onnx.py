@@ -1,7 +1,8 @@
 """Networks of ONNX files: the graph is read, and no operator of it is run."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,7 +22,9 @@ from .chain import (
     NoChainError,
     Norm,
     Pool,
+    Residual,
 )
+from .curves import Curves
 from .graph import Node, line_between
 
 
@@ -39,6 +42,16 @@ _ACTIVATIONS = MappingProxyType(
 )
 _SHAPED = frozenset({"Reshape", "Squeeze", "ReduceMean"})
 _NOTHING = frozenset({"Identity", "Dropout", "Cast"})
+_CONSTANTS = ("value", "value_float", "value_floats", "value_int", "value_ints")
+_FLOATING = frozenset({1, 10, 11, 16})
+"""Types of ONNX that a value may be cast to: FLOAT, FLOAT16, DOUBLE, BFLOAT16."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Shift:
+    """A constant that is added, as it lies in the file."""
+
+    numbers: np.ndarray
 
 
 def read_onnx(path: Path, content: bytes) -> tuple[Arrays, Line | NoChainError]:
@@ -57,19 +70,20 @@ def read_onnx(path: Path, content: bytes) -> tuple[Arrays, Line | NoChainError]:
             '"overparam[onnx]".'
         ) from None
     with readable(path):
-        graph = onnx.load_model_from_string(content).graph
-        _check_operators(graph, path)
+        model = onnx.load_model_from_string(content)
+        graph = model.graph
+        _check_operators(model, path)
         tensors = {tensor.name: _array(tensor, path) for tensor in graph.initializer}
         if graph.sparse_initializer:
             raise ValueError("its weights are sparse")
         if not graph.node and not tensors:
             raise ValueError("it holds no graph")
         tensors |= {
-            node.output[0]: _array(attribute.t, path)
+            node.output[0]: _constant(attribute, path)
             for node in graph.node
-            if node.op_type == "Constant"
+            if node.op_type == "Constant" and node.output
             for attribute in node.attribute
-            if attribute.name == "value"
+            if attribute.name in _CONSTANTS
         }
     arrays = floating(tensors, path)
     with readable(path):
@@ -79,13 +93,28 @@ def read_onnx(path: Path, content: bytes) -> tuple[Arrays, Line | NoChainError]:
             return arrays, error
 
 
-def _check_operators(graph: Any, path: Path) -> None:
-    for node in graph.node:
+def _check_operators(model: Any, path: Path) -> None:
+    for function in model.functions:
+        if function.domain in _OURS:
+            raise DataError(
+                f"`{path.name}` defines the operator `{function.name}` of ONNX anew, "
+                "which is not read."
+            )
+    for node in model.graph.node:
         if node.domain not in _OURS:
             raise DataError(
                 f"`{path.name}` has the operator `{node.op_type}` of `{node.domain}`; "
                 "only those of ONNX itself are read."
             )
+
+
+def _constant(attribute: Any, path: Path) -> np.ndarray:
+    if attribute.name == "value":
+        return _array(attribute.t, path)
+    from onnx import helper
+
+    kind = np.float32 if "float" in attribute.name else np.int64
+    return np.asarray(helper.get_attribute_value(attribute), kind)
 
 
 def _array(tensor: Any, path: Path) -> np.ndarray:
@@ -118,33 +147,59 @@ def _line(graph: Any, tensors: Mapping[str, np.ndarray]) -> Line:
             f"it has {len(inputs)} inputs and {len(graph.output)} outputs"
         )
     values, nodes = dict(tensors), {}
+    curves = Curves()
     for node in graph.node:
-        if node.op_type == "Constant":
+        if node.op_type == "Constant" or not node.output:
             continue
-        if node.op_type == "Transpose" and node.input[0] in values:
-            order = _attributes(node).get("perm")
-            values[node.output[0]] = np.transpose(values[node.input[0]], order)
+        out = node.output[0]
+        if out in values or out in nodes or out == inputs[0]:
+            raise ValueError(f"two operators make the value `{out}`")
+        if node.input and node.input[0] in values and _is_folded(node):
+            values[out] = _folded(node, values[node.input[0]])
             continue
         made = tuple(name for name in node.input if name and name not in values)
         # A shape that is computed beside the value is no part of what is made.
         made = made[:1] if node.op_type in _SHAPED else made
+        layer: Any  # Shifts are no layers yet.
         try:
             layer = _layer(node, values, len(made))
         except NoChainError as error:
             layer = error
-        nodes[node.output[0]] = Node(made, layer)
-    return _with_biases(line_between(nodes, inputs[0], graph.output[0].name))
+        nodes[out] = Node(made, layer)
+        if found := curves.add(node.op_type, node.input, out, values):
+            nodes[out] = Node(*found)
+    line = line_between(nodes, inputs[0], graph.output[0].name)
+    return _shifted(line, None, images=False)
 
 
-def _layer(node: Any, values: Mapping[str, np.ndarray], made: int) -> Layer | None:
+def _is_folded(node: Any) -> bool:
+    """Whether what a node makes of a constant is the same numbers in another place."""
+    given = _attributes(node)
+    kinds = ("Transpose", "Identity", "Cast")
+    return node.op_type in kinds and given.get("to", 1) in _FLOATING
+
+
+def _folded(node: Any, array: np.ndarray) -> np.ndarray:
+    if node.op_type == "Transpose":
+        return np.transpose(array, _attributes(node).get("perm"))
+    return array if array.dtype.kind == "f" else array.astype(np.float32)
+
+
+def _layer(
+    node: Any, values: Mapping[str, np.ndarray], made: int
+) -> "Layer | _Shift | None":
     """The layer of a node; `None` for a sum of two, and for what changes nothing."""
     kind, given = node.op_type, _attributes(node)
-    if kind in _NOTHING or (kind == "Add" and made == 2):
+    if kind == "Cast" and given.get("to") not in _FLOATING:
+        raise NoChainError("it makes whole numbers of its values")
+    if (made == 1 and kind in _NOTHING) or (made == 2 and kind == "Add"):
         return None
     constants = [values[name] for name in node.input if name in values]
     reader = _READERS.get(kind)
     if made != 1 or (reader is None and kind not in _ACTIVATIONS):
         raise NoChainError(f"it has the operator {kind}")
+    if kind != "Add" and node.input[0] in values:
+        raise NoChainError(f"a {kind} has its constants before its values")
     if reader is None:
         return Activation(_ACTIVATIONS[kind])
     return reader(given, constants)
@@ -157,10 +212,27 @@ def _attributes(node: Any) -> dict[str, Any]:
 
 
 def _gemm(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer:
-    if given.get("transA") or given.get("alpha", 1.0) != 1 or given.get("beta", 1) != 1:
+    if given.get("transA"):
         raise NoChainError("a Gemm is no linear layer")
     weights = constants[0].T if given.get("transB") else constants[0]
-    return Linear(weights, *(bias.ravel() for bias in constants[1:]))
+    factors = [weights.dtype.type(given.get(name, 1)) for name in ("alpha", "beta")]
+    rows = [_row(bias, weights.shape[1]) * factors[1] for bias in constants[1:]]
+    return Linear(weights * factors[0], *rows)
+
+
+def _row(numbers: np.ndarray, width: int, *, images: bool = False) -> np.ndarray:
+    """What is added to every unit, of a constant that is spread over samples.
+
+    Raises:
+        NoChainError: If it differs from sample to sample, or from pixel to pixel.
+    """
+    shape = (1,) * (4 - numbers.ndim) + numbers.shape
+    axis = 1 if images else len(shape) - 1
+    if max(shape[:axis] + shape[axis + 1 :]) > 1 or shape[axis] not in (1, width):
+        raise NoChainError(
+            f"a constant of the shape {numbers.shape} is no bias of {width} units"
+        )
+    return np.broadcast_to(numbers.ravel(), (width,))
 
 
 def _matmul(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer:
@@ -169,11 +241,8 @@ def _matmul(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer:
     return Linear(constants[0])
 
 
-def _add(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer:
-    # A bias, which is joined to its linear layer afterwards.
-    shift = constants[0].ravel()
-    ones, zeros = np.ones_like(shift), np.zeros_like(shift)
-    return Norm(ones, shift, zeros, ones)
+def _add(given: Mapping[str, Any], constants: list[np.ndarray]) -> _Shift:
+    return _Shift(constants[0])
 
 
 def _convolution(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer:
@@ -217,21 +286,33 @@ def _max_pool(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer:
     usual = (
         list(given.get("kernel_shape", [])) == [2, 2]
         and list(given.get("strides", [1, 1])) == [2, 2]
-        and not any(given.get("pads", [0]))
+        and set(given.get("dilations", [1])) == {1}
+        and not given.get("ceil_mode")
+        and not _is_padded(given)
     )
     if not usual:
         raise NoChainError("a maximum is not over 2 x 2 squares")
     return Pool()
 
 
-def _average_pool(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer:
+def _is_padded(given: Mapping[str, Any]) -> bool:
+    at_will = given.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID")
+    return at_will or any(given.get("pads", [0]))
+
+
+def _average_pool(
+    given: Mapping[str, Any], constants: list[np.ndarray]
+) -> Layer | None:
     # What a linear layer on as many numbers as there are channels shows to be all.
-    return Mean()
+    pixel = list(given.get("kernel_shape", [])) == [1, 1]
+    if _is_padded(given) or (pixel and set(given.get("strides", [1])) != {1}):
+        raise NoChainError("an average is not one over an image")
+    return None if pixel else Mean()
 
 
 def _reduce_mean(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer:
     axes = list(constants[0].ravel() if constants else given.get("axes", []))
-    if [int(axis) % 4 for axis in axes] != [2, 3]:
+    if sorted(int(axis) % 4 for axis in axes) != [2, 3]:
         raise NoChainError("a mean is not one over an image")
     return Mean()
 
@@ -240,7 +321,7 @@ def _flatten(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer:
     return Flatten()
 
 
-_READERS: Mapping[str, Callable[..., Layer]] = MappingProxyType(
+_READERS: Mapping[str, Callable[..., "Layer | _Shift | None"]] = MappingProxyType(
     {
         "Gemm": _gemm,
         "MatMul": _matmul,
@@ -260,22 +341,32 @@ _READERS: Mapping[str, Callable[..., Layer]] = MappingProxyType(
 )
 
 
-def _with_biases(line: Line) -> Line:
-    """The line with every shift that follows a linear layer as its bias."""
+def _shifted(
+    line: Sequence["Layer | _Shift"], width: int | None, *, images: bool
+) -> Line:
+    """The line with every constant that is added as a bias, or as a normalisation."""
     found: list[Layer] = []
     for layer in line:
-        before = found[-1] if found else None
-        if (
-            isinstance(before, Linear)
-            and before.bias is None
-            and isinstance(layer, Norm)
-            and _is_shift(layer)
-        ):
-            found[-1] = Linear(before.weights, layer.shift)
-        else:
+        match layer:
+            case Linear():
+                width, images = layer.weights.shape[1], False
+            case Convolution():
+                width, images = layer.kernel.shape[3], True
+            case Mean() | Flatten():
+                width, images = None, False
+            case Residual(inner, shortcut):
+                parts = (
+                    _shifted(part, width, images=images) for part in (inner, shortcut)
+                )
+                layer = Residual(*parts)
+        if not isinstance(layer, _Shift):
             found.append(layer)
+            continue
+        shift = _row(layer.numbers, width or layer.numbers.size, images=images)
+        before = found[-1] if found else None
+        if isinstance(before, Linear) and before.bias is None:
+            found[-1] = Linear(before.weights, shift)
+        else:
+            ones = np.ones_like(shift)
+            found.append(Norm(ones, shift, np.zeros_like(shift), ones))
     return tuple(found)
-
-
-def _is_shift(norm: Norm) -> bool:
-    return not np.any(norm.mean) and bool(np.all(norm.factor == 1))
