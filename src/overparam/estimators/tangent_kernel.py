@@ -3,7 +3,6 @@ r"""Kernels of wide networks as scikit-learn's kernels, and a ridge on any of th
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
-from jaxtyping import Float
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 from sklearn.utils.validation import check_is_fitted
@@ -122,11 +121,11 @@ class TangentKernel(Kernel):
         slopes = wide_slopes(wide, along, x)[:, self._number]
         return kernel, np.moveaxis(slopes, 0, -1)
 
-    def diag(self, X: Any) -> Float[np.ndarray, " n"]:
-        """The diagonal of the kernel, without the rest of it."""
+    def diag(self, X: Any) -> Any:
+        """The diagonal `(n,)` of the kernel, without the rest of it."""
         return wide_diagonals(self.network, np.atleast_2d(X))[self._number]
 
-    def is_stationary(self) -> bool:
+    def is_stationary(self) -> Any:
         """No: it is a function of more than differences of inputs."""
         return False
 

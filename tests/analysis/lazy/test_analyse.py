@@ -1,5 +1,6 @@
 """The analysis `lazy` of tiny runs, against what is known of them."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -7,7 +8,12 @@ import pytest
 import overparam as op
 from overparam.analysis.lazy.analyse import analyse
 from overparam.analysis.lazy.options import LazyOptions
+from overparam.analysis.lazy.predictors import wide_outputs
+from overparam.data.source import Batch
+from overparam.data.train_test import TrainTest
 from overparam.errors import ConfigError, OverparamError
+from overparam.limits import wide_kernels
+from overparam.limits.kernels.sampled import wide_limit
 from overparam.networks import to_arrays
 from overparam.studies.contract import as_subject
 
@@ -24,6 +30,8 @@ SMALL = {
     "epochs": 2,
     "precision": "float64",
 }
+
+X = np.random.default_rng(0).normal(size=(12, 3))
 
 
 def run(root, name="planted", **changes):
@@ -65,6 +73,46 @@ def test_a_network_that_is_linear_in_what_trains_is_its_linearised_one(tmp_path)
     weights = dict(found.tables["weights"].iter_rows())
     assert weights["weights"] == 0
     assert weights["readout"] > 0
+
+
+@pytest.mark.parametrize(
+    ("frozen", "fields"),
+    [("weights", {"train": "readout"}), ("readout", {"train": "features"})],
+)
+def test_weights_that_do_not_train_count_nowhere(frozen, fields, tmp_path):
+    done = run(tmp_path, width=400, **fields)
+    found = done.analyse("lazy", n_samples=20, progress=False)
+    trained = {"weights": "readout", "readout": "weights"}[frozen]
+    assert f"Kernels count what the training moved alone: {trained}." in found.notes
+    x = as_subject(done.stored).samples(20).x
+    first, last = (
+        op.limits.tangent_kernel(network, x, trained=(trained,))
+        for network in (done.kept(0), done.network)
+    )
+    change = np.linalg.norm(last - first) / np.linalg.norm(first)
+    measured = found.tables["lazy"]["kernel_change"][-1]
+    assert measured == pytest.approx(change, rel=1e-9)
+    # Frozen features leave the kernel of a readout as it is.
+    assert (measured == 0) == (frozen == "weights")
+
+
+def test_a_readout_of_rate_0_does_not_train_either(tmp_path):
+    found = run(tmp_path, readout_rate=0.0).analyse("lazy", progress=False)
+    assert "what the training moved alone: weights." in " ".join(found.notes)
+
+
+def test_infinite_width_trains_what_the_run_trained():
+    data = TrainTest(Batch(X, X[:, :1] ** 2))
+    start = op.two_layer(3, 50, 1, dtype="float64", key=jax.random.key(0))
+    both, alone = (
+        wide_outputs(start, data, X + 0.1, n_samples=20, trained=trained)
+        for trained in ((), ("readout",))
+    )
+    wide = wide_limit(start, trained=("readout",))
+    kernel, cross = (wide_kernels(wide, x, X).tangent for x in (X, X + 0.1))
+    expected = cross @ np.linalg.solve(kernel, X[:, :1] ** 2)
+    np.testing.assert_allclose(alone, expected, rtol=1e-6)
+    assert np.abs(both - alone).max() > 1e-3
 
 
 def test_what_has_no_linear_training_or_no_wide_limit_is_told(tmp_path):

@@ -58,18 +58,23 @@ def analyse(
     batch = in_type_of(
         subject.network, subject.samples(options.n_samples, options.dataset)
     )
-    table = _along(_path(subject), start, batch, data.n_classes, progress)
+    path = _path(subject)
+    trained = measures.trained_fields(path.values(), start)
+    table = _along(path, batch, data.n_classes, trained, progress)
     weights = pl.DataFrame(
         {"layer": name, "relative_change": change}
         for name, change in measures.weight_changes(subject.network, start).items()
     )
     notes = [_NO_VERDICT]
+    if trained:
+        listed = ", ".join(trained)
+        notes.append(f"Kernels count what the training moved alone: {listed}.")
     lazy = None
     if options.linearise:
         lazy = _attempted(
             lambda: linearised_end(subject, progress), "linearised network", notes
         )
-    errors = _errors(subject, data, lazy, options, notes)
+    errors = _errors(subject, data, lazy, trained, options, notes)
     last = table.row(-1, named=True)
     summary = {
         "relative change of the tangent kernel": last["kernel_change"],
@@ -118,17 +123,21 @@ def _path(subject: Subject) -> dict[int | None, Network]:
 
 def _along(
     path: dict[int | None, Network],
-    start: Network,
     batch: Batch,
     n_classes: int | None,
+    trained: tuple[str, ...],
     progress: Progress,
 ) -> pl.DataFrame:
     y = targets(batch, n_classes)
-    first, was_active = tangent_kernel(start, batch.x), measures.active(start, batch.x)
+    start = path[0]
+    first = tangent_kernel(start, batch.x, trained=trained)
+    was_active = measures.active(start, batch.x)
     rows = []
     for number, (step, network) in enumerate(path.items()):
         progress(number, len(path))
-        kernel = first if step == 0 else tangent_kernel(network, batch.x)
+        kernel = first
+        if step != 0:
+            kernel = tangent_kernel(network, batch.x, trained=trained)
         moved = list(measures.weight_changes(network, start).values())
         switched = measures.active(network, batch.x) != was_active
         rows.append(
@@ -149,6 +158,7 @@ def _errors(
     subject: Subject,
     data: TrainTest,
     lazy: Linearised | None,
+    trained: tuple[str, ...],
     options: LazyOptions,
     notes: list[str],
 ) -> pl.DataFrame:
@@ -162,7 +172,9 @@ def _errors(
     if lazy is not None:
         outputs["linearised network"] = lazy(tested.x)
     wide = _attempted(
-        lambda: wide_outputs(start, data, tested.x, n_samples=options.n_wide),
+        lambda: wide_outputs(
+            start, data, tested.x, n_samples=options.n_wide, trained=trained
+        ),
         "predictor of infinite width",
         notes,
     )

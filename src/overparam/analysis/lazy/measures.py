@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Iterable
 
 import jax.numpy as jnp
 import numpy as np
@@ -56,6 +57,23 @@ def weight_changes(now: Network, start: Network) -> dict[str, float]:
         for name in before
         if name in after and after[name].shape == before[name].shape
     }
+
+
+def trained_fields(networks: Iterable[Network], start: Network) -> tuple[str, ...]:
+    """Fields whose weights moved from the start in one of the networks; empty for all.
+
+    What no step moved does not train, whatever kept it: its derivatives are no part of
+    the kernel that the training follows.
+    """
+    before = parameters(_without_moments(start))
+    moved: set[str] = set()
+    for network in networks:
+        now = parameters(_without_moments(network))
+        for name, first in before.items():
+            if name in now and not np.array_equal(now[name], first):
+                moved.add(name.partition(".")[0])
+    every = {name.partition(".")[0] for name in before}
+    return () if moved >= every else tuple(sorted(moved))
 
 
 def _without_moments(network: Network) -> Network:

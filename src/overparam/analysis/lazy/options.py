@@ -12,10 +12,10 @@ class LazyOptions:
 
     Compares the network with its start, at every kept step: how far the tangent kernel
     and the weights moved, how the kernel is aligned with its start and with the labels,
-    and how many neurons switched. Beside it stand the network linearised at its start
-    and trained on the same batches and, for MLPs from normal weights, the predictor of
-    infinite width, with test errors. A lazy network has a kernel change near 0 and
-    stays close to its linearised one.
+    and how many neurons switched. Weights that did not train count nowhere. Beside it
+    stand the network linearised at its start and trained on the same batches and, for
+    MLPs from normal weights, the predictor of infinite width, with test errors. A lazy
+    network has a kernel change near 0 and stays close to its linearised one.
 
     Examples:
       overparam analyse 3f2a lazy

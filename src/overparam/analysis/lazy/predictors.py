@@ -63,16 +63,29 @@ def linearised_end(subject: Subject, progress: Progress) -> Linearised:
 
 
 def wide_outputs(
-    start: Network, data: TrainTest, x: Float[Array, "k *input"], *, n_samples: int
+    start: Network,
+    data: TrainTest,
+    x: Float[Array, "k *input"],
+    *,
+    n_samples: int,
+    trained: tuple[str, ...] = (),
 ) -> Float[np.ndarray, "k n_outputs"]:
     """Outputs at infinite width and time, the mean over initialisations.
 
     Classes are regressed as one-hot vectors less their mean.
 
+    Args:
+        start: The network before training.
+        data: What it is trained on.
+        x: Inputs.
+        n_samples: Most training samples.
+        trained: Fields of the network whose weights train; empty for all.
+
     Raises:
         ConfigError: If the network has no wide limit in closed form.
     """
-    wide, train = wide_limit(start), Batch(*(part[:n_samples] for part in data.train))
+    wide = wide_limit(start, trained=trained)
+    train = Batch(*(part[:n_samples] for part in data.train))
     y = targets(train, data.n_classes)
     centre = y.mean(axis=0) if data.n_classes else np.zeros(y.shape[1])
     fitted = KernelTraining(wide_kernels(wide, train.x).tangent).converged()
