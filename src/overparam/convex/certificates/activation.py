@@ -101,7 +101,7 @@ class _Side:
         )
 
 
-def _in_units(
+def in_units(
     x: Float[np.ndarray, "n d"], dual: Float[np.ndarray, " n"]
 ) -> tuple[
     Bool[np.ndarray, " n"],
@@ -149,7 +149,7 @@ class ConeSearch:
         target: float = 0.0,
         tolerance: float | None = None,
     ) -> None:
-        self.used, x, dual, self._left_out, self.exponent = _in_units(x, dual)
+        self.used, x, dual, self._left_out, self.exponent = in_units(x, dual)
         self.sides = (_Side(x, dual), _Side(x, -dual))
         self._tolerance = tolerance
         self.target = float(np.ldexp(target, -self.exponent)) - self._left_out

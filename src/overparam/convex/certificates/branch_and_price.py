@@ -23,7 +23,8 @@ from ..programs.program import check_data
 from ..solvers.bounds import relative_gap
 from ..solvers.neurons import UnitNeurons, corrected, improved, no_neurons
 from .activation import ConeSearch, SearchLimits
-from .bounds import ROUNDING, dual_value, loose_activation
+from .bounds import ROUNDING, dual_value
+from .signed import signed_activation
 
 
 MOST_DIMENSION = 12
@@ -124,7 +125,7 @@ class _Pricing:
 
     def run(self) -> GlobalOptimum:
         with contextlib.suppress(KeyboardInterrupt):
-            self._learn(self.y, loose_activation(self.x, self.y))
+            self._learn(self.y, signed_activation(self.x, self.y))
             while not self.best.proven and self._left() > 0 and self._round():
                 pass
         return self.best
@@ -133,7 +134,7 @@ class _Pricing:
         """Solve, then search; whether it found a neuron that lowers the objective."""
         neurons = self._solved(self.best.neurons)
         dual = neurons.residual(self.x, self.y)
-        self._learn(dual, loose_activation(self.x, dual))
+        self._learn(dual, signed_activation(self.x, dual))
         target = self._needed(dual)
         if self.best.proven or target is None or self.x.shape[1] > MOST_DIMENSION:
             return False

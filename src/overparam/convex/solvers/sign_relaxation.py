@@ -1,0 +1,236 @@
+r"""The semidefinite relaxation of $\max_{\|u\| \le 1} r(y)^T u + \sum_i |b_i^T u|$.
+
+With $r(y) = r_0 + \sum_j y_j c_j$, y in a box, every y and every $\delta > 0$ give
+the bound $\sqrt{(\delta_0 + \sum \delta_i)\, \lambda_{\max}(M)}$, $M = r r^T /
+\delta_0 + \sum b_i b_i^T / \delta_i$ (Cauchy and Schwarz over the signs of all
+terms). The best one has $M \preceq I$ and the least $\delta_0 + \sum \delta_i$. With
+$W = I - \sum b_i b_i^T / \delta_i$ the least $\delta_0$ is $r^T W^{-1} r$, and
+
+$$\sum e^{\theta_i} + r(y)^T W(\theta)^{-1} r(y) - \mu \log\det W(\theta)
+- \nu \sum_j \log (y_j - l_j)(h_j - y_j)$$
+
+is convex in $\theta = \log \delta$ and y together. Newton's method minimises it for
+falling $\mu$ and $\nu$; its matrices have the size of d or of the samples. At a
+minimum $\delta_i^2 = b_i^T Z b_i$ with $Z = h h^T + \mu W^{-1}$, $h = W^{-1} r$, and
+every Z tells that no bound of this kind is below $(\min_y |r(y)|_Z + \sum |b_i|_Z) /
+\sqrt{\mathrm{tr} Z}$.
+"""
+
+import numpy as np
+
+from .compiled import compiled, dot
+
+
+_STEPS = 100
+_HALVINGS = 30
+# Part of a step to the boundary of the box.
+_INSIDE = 0.95
+# The barrier is lowered where the Newton decrement is at most this part of it.
+_CENTRED = 2.0
+_LOWER = 0.3
+
+
+@compiled
+def relax(free, linear, base, low, high, theta, y, target, accuracy, mu):
+    """Improve theta and y, in place; any of them may be used.
+
+    Args:
+        free: Rows $b_i$, none of them zero, shape `(p, d)`.
+        linear: Rows $c_j$, shape `(q, d)`.
+        base: $r_0$.
+        low, high: The box, of which one side may be infinite.
+        theta: $\\log \\delta$, with $W \\succ 0$.
+        y: A point inside the box.
+        target: The bound at which to stop, as well as where none can reach it.
+        accuracy: Relative distance of the bound to the best at which to stop.
+        mu: The barrier to begin with, as a part of the bound.
+
+    Returns:
+        The bound; what none is below, where the box is bounded; h; Newton steps.
+    """
+    (p, d), q = free.shape, len(linear)
+    m, sides = p + q, 0
+    for j in range(q):
+        sides += int(np.isfinite(low[j])) + int(np.isfinite(high[j]))
+    upper, e, r = np.empty((d, d)), np.empty((d, m)), np.empty(d)
+    gradient, diagonal = np.empty(m), np.empty(m)
+    total, delta0, _ = _evaluated(free, linear, base, theta, y, upper, e, r)
+    mu *= (total + delta0) / d
+    least, best, h, steps = 0.0, np.inf, np.zeros(d), 0
+    centred = False
+    while True:
+        # In the columns of e are b_i / sqrt(delta_i) and c_j, in r is r, all times
+        # the factor of W^-1.
+        eta, nu = np.dot(r, e), mu * d / max(sides, 1)
+        best = np.sqrt(total + delta0)
+        h[:] = r
+        _backward(upper, h)
+        lengths, trace, nearest = 0.0, delta0 + mu * d, delta0
+        for i in range(p):
+            delta, z = np.exp(theta[i]), eta[i] * eta[i]
+            for k in range(d):
+                z += mu * e[k, i] * e[k, i]
+            lengths += np.sqrt(delta * z)
+            trace += z
+            gradient[i], diagonal[i] = delta - z, delta + z
+        for j in range(q):
+            i = p + j
+            up, down = nu / (high[j] - y[j]), nu / (y[j] - low[j])
+            gradient[i] = 2 * eta[i] + up - down
+            diagonal[i] = (up * up + down * down) / nu
+            end = low[j] if eta[i] > 0 else high[j]
+            if np.isfinite(end):
+                nearest += (end - y[j]) * eta[i]
+        if delta0 > 0:
+            lengths += max(0.0, nearest) * np.sqrt(1 + mu / delta0)
+        if trace > 0:
+            least = max(least, lengths / np.sqrt(trace))
+        # On the central path the bound squared is within 2 mu d of the best.
+        near = centred and mu * d <= accuracy * best * best
+        near = near or best <= least * (1 + accuracy)
+        if near or best <= target or least > target > 0 or steps == _STEPS:
+            break
+        if centred:
+            mu *= _LOWER
+            centred = False
+            continue
+        step = _newton(e, p, eta, mu, diagonal, gradient)
+        slope, length = dot(gradient, step), 1.0
+        for j in range(q):
+            move = step[p + j]
+            room = high[j] - y[j] if move > 0 else y[j] - low[j]
+            if abs(move) * length > _INSIDE * room:
+                length = _INSIDE * room / abs(move)
+        before = _merit(total, delta0, upper, low, high, y, mu, nu)
+        old_theta, old_y, moved = theta.copy(), y.copy(), False
+        for _ in range(_HALVINGS):
+            theta[:] = old_theta + length * step[:p]
+            y[:] = old_y + length * step[p:]
+            total, delta0, inside = _evaluated(
+                free, linear, base, theta, y, upper, e, r
+            )
+            if inside:
+                after = _merit(total, delta0, upper, low, high, y, mu, nu)
+                moved = after <= before + 1e-4 * length * slope
+            if moved:
+                break
+            length *= 0.5
+        steps += 1
+        if not moved:
+            # Rounding hides what is left to gain.
+            theta[:], y[:] = old_theta, old_y
+            break
+        centred = -slope <= _CENTRED * mu * d
+    return best, least, h, steps
+
+
+@compiled
+def _evaluated(free, linear, base, theta, y, upper, e, r):
+    """Sum of delta, delta_0 and whether W > 0; fills what they come from."""
+    p, d = free.shape
+    total, w = 0.0, np.eye(d)
+    scaled = np.empty((p, d))
+    for i in range(p):
+        total += np.exp(theta[i])
+        scaled[i] = np.exp(-0.5 * theta[i]) * free[i]
+    if p:
+        w -= np.dot(scaled.T, scaled)
+    if not factorised(w, upper):
+        return total, np.inf, False
+    e[:, :p] = scaled.T
+    e[:, p:] = linear.T
+    r[:] = base
+    for j in range(len(linear)):
+        r += y[j] * linear[j]
+    _forward(upper, e)
+    _forward(upper, r.reshape(-1, 1))
+    return total, dot(r, r), True
+
+
+@compiled
+def _merit(total, delta0, upper, low, high, y, mu, nu):
+    value = total + delta0
+    for k in range(len(upper)):
+        value -= 2 * mu * np.log(upper[k, k])
+    for j in range(y.size):
+        if np.isfinite(low[j]):
+            value -= nu * np.log(y[j] - low[j])
+        if np.isfinite(high[j]):
+            value -= nu * np.log(high[j] - y[j])
+    return value
+
+
+@compiled
+def _newton(e, n_free, eta, mu, diagonal, gradient):
+    """The Newton step: the Hessian is a diagonal and products of the columns of e.
+
+    Their matrix has rank d (d + 3) / 2 at most, which is used where samples are more.
+    """
+    d, m = e.shape
+    weight = np.ones(m)
+    weight[:n_free] = -eta[:n_free]
+    if m <= d * (d + 3) // 2:
+        hessian = np.dot(e.T, e)
+        for i in range(m):
+            for j in range(i + 1):
+                k = hessian[i, j]
+                new = 2 * weight[i] * weight[j] * k
+                if i < n_free:
+                    new += mu * k * k
+                hessian[i, j] = new
+                hessian[j, i] = new
+            hessian[i, i] += diagonal[i]
+        return -np.linalg.solve(hessian, gradient)
+    factors = np.empty((m, d + d * (d + 1) // 2))
+    factors[:, :d] = np.sqrt(2.0) * weight.reshape(m, 1) * e.T
+    k = d
+    for p in range(d):
+        for s in range(p + 1):
+            scale = np.sqrt(mu) if s == p else np.sqrt(2 * mu)
+            for i in range(n_free):
+                factors[i, k] = scale * e[p, i] * e[s, i]
+            factors[n_free:, k] = 0
+            k += 1
+    scaled = factors / diagonal.reshape(m, 1)
+    matrix = np.dot(factors.T, scaled)
+    for i in range(k):
+        matrix[i, i] += 1
+    inner = np.linalg.solve(matrix, np.dot(scaled.T, gradient))
+    return np.dot(scaled, inner) - gradient / diagonal
+
+
+@compiled
+def factorised(matrix, upper):
+    """Fill the upper factor of a symmetric matrix; whether it is positive definite."""
+    n = len(matrix)
+    upper[:] = matrix
+    for k in range(n):
+        if not upper[k, k] > 0:
+            return False
+        upper[k, k:] /= np.sqrt(upper[k, k])
+        for i in range(k + 1, n):
+            factor = upper[k, i]
+            for j in range(i, n):
+                upper[i, j] -= factor * upper[k, j]
+    return True
+
+
+@compiled
+def _forward(upper, columns):
+    """Apply the inverse of the transposed factor to columns, in place."""
+    for i in range(len(upper)):
+        for k in range(i):
+            factor = upper[k, i]
+            for j in range(columns.shape[1]):
+                columns[i, j] -= factor * columns[k, j]
+        columns[i] /= upper[i, i]
+
+
+@compiled
+def _backward(upper, vector):
+    """Apply the inverse of the factor to a vector, in place."""
+    for i in range(len(upper) - 1, -1, -1):
+        t = vector[i]
+        for k in range(i + 1, len(upper)):
+            t -= upper[i, k] * vector[k]
+        vector[i] = t / upper[i, i]
