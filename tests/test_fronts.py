@@ -63,7 +63,9 @@ def imported(path: Path) -> set[str]:
     """The modules of the package that a page or a program imports from."""
     text = path.read_text()
     if path.suffix == ".md":
-        text = "\n".join(re.findall(r"^```python\n(.*?)^```", text, re.S | re.M))
+        # The first line of a cell of a tutorial may be a word of the notebook.
+        blocks = re.findall(r"^```python\n(?:%%.*\n)?(.*?)^```", text, re.S | re.M)
+        text = "\n".join(blocks)
     nodes = ast.walk(ast.parse(text))
     modules = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
     return {module for module in modules if module.split(".")[0] == "overparam"}

@@ -65,6 +65,7 @@ LOSSES: Mapping[str, Loss] = MappingProxyType(
         "hinge": hinge,
     }
 )
+"""The losses by name: functions of outputs and targets that give a number."""
 
 
 def loss_named(name: str) -> Loss:

@@ -15,7 +15,6 @@ from ..store.files import check_names_file, write_file
 from .readings import readings
 
 
-# Okabe and Ito's palette, told apart by colour-blind readers too.
 COLOURS = (
     "#0072B2",
     "#D55E00",
@@ -26,6 +25,7 @@ COLOURS = (
     "#000000",
     "#8C6BB1",
 )
+"""Okabe and Ito's palette, told apart by colour-blind readers too."""
 
 # Of the caption's font, so that a line never leaves the figure.
 _LETTERS_PER_INCH = 16

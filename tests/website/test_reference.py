@@ -1,0 +1,153 @@
+"""The reference has an entry for everything, and says what the parsers say."""
+
+import dataclasses
+import importlib
+import json
+import pkgutil
+import re
+
+import pytest
+
+import api
+import commands
+import formats
+import mathematics
+import overparam
+import record
+import results
+import sources
+from overparam.cli.main import VERBS
+from overparam.cli.options import flags
+from overparam.store.files import write_sealed
+from overparam.studies.registry import STUDIES, study
+from tables import table
+
+
+ROOMS = ["overparam"] + [
+    f"overparam.{room.name}"
+    for room in pkgutil.iter_modules(overparam.__path__)
+    if room.ispkg
+    and hasattr(importlib.import_module(f"overparam.{room.name}"), "__all__")
+]
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return api.pages()
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_exported_name_has_one_entry_and_a_line_that_leads_there(room, reference):
+    page = reference[f"reference/python/{room.partition('.')[2] or 'index'}.md"]
+    entries = re.findall(r"^::: (\S+)", "\n".join(reference.values()), re.MULTILINE)
+    for name in importlib.import_module(room).__all__:
+        short = f"{room}.{name}".replace("overparam", "op", 1)
+        (line,) = re.findall(rf"^\| \[`{re.escape(short)}`\]\((\S+)\) \|", page, re.M)
+        file, _, anchor = line.partition("#")
+        if anchor:
+            assert entries.count(anchor) == 1
+            home = reference[f"reference/python/{file}"] if file else page
+            assert f"::: {anchor}\n" in home
+        else:
+            assert f"reference/python/{file}" in reference
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_exported_name_is_described(room):
+    for name in importlib.import_module(room).__all__:
+        assert sources.summary(sources.at(f"{room}.{name}")), f"{room}.{name}"
+
+
+def test_every_option_of_every_verb_is_in_the_reference():
+    pages = commands.pages()
+    everything = "\n".join(pages.values())
+    for verb in VERBS:
+        assert f"## `{verb}` " in pages["reference/commands.md"]
+        for kinds in (
+            importlib.import_module(f"overparam.cli.verbs.{verb}").forms().values()
+        ):
+            for flag in flags([k for k in kinds if k.__name__ not in _CONFIGS]):
+                assert f"`{flag}`" in everything, (verb, flag)
+
+
+_CONFIGS = {study(name).config_class().__name__ for name in STUDIES}
+
+
+@pytest.mark.parametrize("name", list(STUDIES))
+def test_every_field_of_a_study_has_its_default_and_its_docstring(name):
+    page = commands.pages()[f"reference/fields/{name}.md"]
+    config = study(name).config_class()
+    for field in dataclasses.fields(config):
+        (cells,) = re.findall(rf"^\| `{field.name}` \| (.*) \|$", page, re.MULTILINE)
+        takes, default, meaning = re.split(r"(?<!\\) \| ", cells)
+        assert takes
+        assert meaning.endswith((".", "..."))
+        if isinstance(field.default, int | float) and not isinstance(
+            field.default, bool
+        ):
+            assert float(default.strip("`")) == field.default
+
+
+def test_all_exit_codes_are_told():
+    page = commands.pages()["reference/exit-codes.md"]
+    told = re.findall(r"^\| `(\d+)` \|", page, re.MULTILINE)
+    assert told == ["0", "1", "2", "3", "4", "130", "141", "143"]
+
+
+def test_the_stored_files_are_those_of_a_run():
+    (page,) = formats.pages().values()
+    for name in (
+        "config.json",
+        "metrics.parquet",
+        "network.safetensors",
+        "status.json",
+    ):
+        assert f"## {name}\n" in page
+    assert "| `risk` | Float64 |" in page
+    assert "| `weights` | float32 | 6 x 8 |" in page
+
+
+def test_claims_are_recorded_and_shown(tmp_path):
+    import overparam as op
+
+    small = {"input_dim": 4, "teacher_width": 2, "samples_per_epoch": 20}
+    op.run("planted", runs=tmp_path, width=3, epochs=1, progress=False, **small)
+    (run,) = tmp_path.glob("planted/*")
+    folder = tmp_path / "reproductions" / "planted-width" / "smoke"
+    folder.mkdir(parents=True)
+    claim = {
+        "sentence": "A | B",
+        "published": "1",
+        "measured": "2",
+        "holds": False,
+    }
+    facts = {
+        "title": "Width",
+        "source": "ours",
+        "study": "planted",
+        "scale": "smoke",
+        "runs": [{"run": f"planted/{run.name}"}],
+        "claims": [claim],
+    }
+    write_sealed(folder / "claims.json", facts)
+    (written,) = record.record(tmp_path, tmp_path / "records")
+    assert json.loads(written.read_text())["claims"] == [claim]
+    page = results.pages(tmp_path / "records")["results/planted.md"]
+    assert "| A \\| B | 1 | 2 | **does not hold** |" in page
+    assert "Scale `smoke`, 1 runs, overparam " in page
+    assert "overparam reproduce planted-livni" in page.partition("## Not recorded")[2]
+
+
+def test_formulas_become_mathml():
+    assert mathematics.mathml(r"\tfrac12").count("<mfrac") == 1
+    page = '<span class="arithmatex">\\(a &lt; b\\)</span>'
+    assert "&#x0003C;" in mathematics.with_formulas(page)
+    assert "arithmatex" not in mathematics.with_formulas(page)
+    with pytest.raises(ValueError, match="unknownthing"):
+        mathematics.mathml(r"\unknownthing x")
+
+
+def test_bars_of_formulas_end_no_cell_of_a_table():
+    page = table(["a | b"], [[r"$c \|u\|$ of $|x|$, x | y"]])
+    assert page.splitlines()[0] == r"| a \| b |"
+    assert page.splitlines()[2] == (r"| $c \Vert u\Vert$ of $\vert x\vert$, x \| y |")

@@ -1,0 +1,67 @@
+"""The reference of every exported name: a page per room, an entry per name."""
+
+from sources import at, front, rooms, summary, text
+from tables import table
+
+
+def pages() -> dict[str, str]:
+    """The pages of the reference: address and Markdown."""
+    found = {_address(room): _page(room) for room in rooms()}
+    modules = [name for name in front("overparam") if _is_module(f"overparam.{name}")]
+    for name in modules:
+        found.setdefault(_address(f"overparam.{name}"), _of_module(name))
+    return found
+
+
+def homes() -> dict[str, str]:
+    """By place of an object the path of its entry: in a room, where one exports it."""
+    found: dict[str, str] = {}
+    for room in [*rooms()[1:], "overparam"]:
+        for name in front(room):
+            found.setdefault(at(f"{room}.{name}").path, f"{room}.{name}")
+    return found
+
+
+def _is_module(path: str) -> bool:
+    return at(path).is_module
+
+
+def _address(room: str) -> str:
+    return f"reference/python/{room.partition('.')[2] or 'index'}.md"
+
+
+def _page(room: str) -> str:
+    home = homes()
+    short = room.replace("overparam", "op", 1)
+    rows, entries = [], []
+    for name in front(room):
+        path = f"{room}.{name}"
+        found = at(path)
+        entry = home[found.path]
+        if found.is_module:
+            target = _address(path).rpartition("/")[2]
+        elif entry == path:
+            target = f"#{path}"
+            entries.append(_entry(path, f"{short}.{name}", name))
+        else:
+            target = f"{_address(entry.rpartition('.')[0]).rpartition('/')[2]}#{entry}"
+        rows.append([f"[`{short}.{name}`]({target})", summary(found)])
+    names = table(["name", "what it is"], rows)
+    return "\n\n".join([f"# {short}", text(at(room)), names, *entries])
+
+
+def _entry(path: str, heading: str, name: str) -> str:
+    options = f"    options:\n      heading: {heading}\n      toc_label: {name}\n"
+    return f"::: {path}\n{options}"
+
+
+def _of_module(name: str) -> str:
+    """A module whose names are exported all together."""
+    path = f"overparam.{name}"
+    members = [
+        member
+        for member, found in at(path).members.items()
+        if found.is_public and not (found.is_alias or found.is_module)
+    ]
+    entries = [_entry(f"{path}.{m}", f"op.{name}.{m}", m) for m in members]
+    return "\n".join([f"# op.{name}", "", text(at(path)), "", *entries])

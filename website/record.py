@@ -1,0 +1,54 @@
+"""Record the claims of reproductions: python website/record.py RUNS
+
+Every `RUNS/reproductions/NAME/SCALE/claims.json` becomes
+`docs/records/NAME.SCALE.json`, with what its runs say of version, date and machine.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from overparam.store import read_run
+from overparam.store.files import read_sealed
+from results import RECORDS
+
+
+def record(runs: Path, records: Path = RECORDS) -> list[Path]:
+    """Record all claims of a folder of runs; the files that were written."""
+    records.mkdir(exist_ok=True)
+    written = []
+    for path in sorted(runs.glob("reproductions/*/*/claims.json")):
+        facts = read_sealed(path)
+        made = _made([read_run(runs / each["run"]) for each in facts.pop("runs")])
+        kept = {name: facts[name] for name in ("title", "source", "study", "scale")}
+        content = kept | {"made": made, "claims": facts["claims"]}
+        target = records / f"{path.parent.parent.name}.{path.parent.name}.json"
+        target.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        written.append(target)
+    return written
+
+
+def _made(runs: list[Any]) -> dict[str, Any]:
+    """What the runs say of themselves."""
+    told = [run.environment for run in runs]
+    dates = sorted(each["date"][:10] for each in told)
+    machines = {_machine(each) for each in told}
+    return {
+        "runs": len(runs),
+        "version": ", ".join(sorted({each["versions"]["overparam"] for each in told})),
+        "date": dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}",
+        "machine": "; ".join(sorted(machines)),
+    }
+
+
+def _machine(told: dict[str, Any]) -> str:
+    system = told["machine"]["system"].partition("-")[0]
+    chip = told["machine"]["processor"]
+    devices = [device for device in told["devices"] if device != "cpu: cpu"]
+    return ", ".join([system, f"{told['cores']} cores", chip, *devices])
+
+
+if __name__ == "__main__":
+    for path in record(Path(sys.argv[1])):
+        print(path)

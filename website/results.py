@@ -1,0 +1,88 @@
+"""The results of every study, from recorded claims."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from overparam.reproductions.registry import REPRODUCTIONS
+from overparam.studies.registry import STUDIES
+from tables import table
+
+
+RECORDS = Path(__file__).parents[1] / "docs" / "records"
+_VERDICTS = {True: "holds", False: "does not hold", None: "not decided at this scale"}
+
+
+def pages(records: Path = RECORDS) -> dict[str, str]:
+    """The pages: address and Markdown."""
+    recorded = [_read(path) for path in sorted(records.glob("*.json"))]
+    by_study = {
+        name: [record for record in recorded if record["study"] == name]
+        for name in STUDIES
+    }
+    found = {"results/index.md": _overview(by_study)}
+    return found | {
+        f"results/{name}.md": _page(name, records_of)
+        for name, records_of in by_study.items()
+    }
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text()) | {"name": path.stem.partition(".")[0]}
+
+
+def _overview(by_study: dict[str, list[dict[str, Any]]]) -> str:
+    rows = []
+    for name, records in by_study.items():
+        claims = [claim for record in records for claim in record["claims"]]
+        held = [sum(c["holds"] is verdict for c in claims) for verdict in _VERDICTS]
+        listed = [n for n in REPRODUCTIONS if n.startswith(_prefix(name))]
+        count = f"{len({r['name'] for r in records})} of {len(listed)}"
+        rows.append([f"[{name}]({name}.md)", count, *map(str, held)])
+    heads = ["study", "reproductions recorded", *_VERDICTS.values()]
+    return "\n\n".join(
+        [
+            "# Results",
+            "What was published, what we measured and whether it holds. These pages "
+            "are made from the `claims.json` of recorded reproductions; "
+            "`overparam reproduce NAME` measures one again.",
+            table(heads, rows),
+        ]
+    )
+
+
+def _prefix(study: str) -> str:
+    return {"images": "cifar"}.get(study, study)
+
+
+def _page(study: str, records: list[dict[str, Any]]) -> str:
+    parts = [f"# Results of {study}"]
+    for record in records:
+        parts += _section(record)
+    there = {record["name"] for record in records}
+    missing = [
+        [f"`overparam reproduce {name}`", listed.title]
+        for name, listed in REPRODUCTIONS.items()
+        if name.startswith(_prefix(study)) and name not in there
+    ]
+    if missing:
+        parts += ["## Not recorded", table(["command", "what it shows"], missing)]
+    return "\n\n".join(parts)
+
+
+def _section(record: dict[str, Any]) -> list[str]:
+    made = record["made"]
+    rows = [
+        [c["sentence"], c["published"], c["measured"], f"**{_VERDICTS[c['holds']]}**"]
+        for c in record["claims"]
+    ]
+    facts = (
+        f"Scale `{record['scale']}`, {made['runs']} runs, overparam {made['version']}, "
+        f"{made['date']}, {made['machine']}. Source: {record['source']}."
+    )
+    return [
+        f"## {record['title']}",
+        f"`overparam reproduce {record['name']} --scale {record['scale']}`",
+        table(["claim", "published", "measured", ""], rows),
+        facts,
+    ]
