@@ -3,6 +3,7 @@
 Only the standard library is imported here.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import functools
@@ -129,8 +130,11 @@ def typed(config: Any) -> None:
     Raises:
         ConfigError: If a field holds something else.
     """
+    fitting_defaults = _fitting_defaults(type(config))
     for name, kind in _kinds(type(config)).items():
         value = getattr(config, name)
+        if value is fitting_defaults.get(name, dataclasses.MISSING):
+            continue
         fitting = converted(_plain(value), kind, name=name)
         if isinstance(value, str) and not isinstance(fitting, str):
             message = f"`{name}` must be {described(kind)}, got text: {written(value)}."
@@ -179,6 +183,18 @@ def unknown(name: object, names: Iterable[str], *, what: str) -> str:
 def _kinds(config: type) -> dict[str, Any]:
     hints = typing.get_type_hints(config)
     return {name: hints[name] for name in field_names(config)}
+
+
+@functools.cache
+def _fitting_defaults(config: type) -> dict[str, Any]:
+    """The defaults that are of their kind as they are."""
+    given = {field.name: field.default for field in dataclasses.fields(config)}
+    fitting = {}
+    for name, kind in _kinds(config).items():
+        with contextlib.suppress(ConfigError):
+            if converted(_plain(given[name]), kind, name=name) is given[name]:
+                fitting[name] = given[name]
+    return fitting
 
 
 def _plain(value: Any) -> Any:

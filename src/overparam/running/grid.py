@@ -1,17 +1,15 @@
 """A grid of configs as runs, on processes of this machine or on a cluster."""
 
 import contextlib
-import dataclasses
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..field_values import field_names
 from ..processes import begin_worker
 from ..progress import Reporter, duration
 from ..store.identity import run_id
-from ..store.json_values import plain
 from ..studies.registry import defaults, origins, study
 from ..sweeping.clusters import cluster_workers
 from ..sweeping.jobs import Job, SweepResult, SweepState
@@ -29,12 +27,12 @@ def jobs_of(name: str, settings: Sequence[Mapping[str, Any]], root: Path) -> lis
     """
     entry = study(name)
     kind = entry.config_class()
-    given = defaults(kind)
+    given, names = defaults(kind), field_names(kind)
     jobs = []
     for fields in settings:
         config = kind(**fields)
-        values = dataclasses.asdict(config)
-        shape = json.dumps(plain({name: values[name] for name in entry.shapes}))
+        values = {field: getattr(config, field) for field in names}
+        shape = repr([values[field] for field in entry.shapes])
         jobs.append(
             Job(
                 study=name,

@@ -56,7 +56,12 @@ def id_of(study: str, fields: Mapping[str, Any], plugins: Sequence[Origin] = ())
 
 def differing(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """The fields whose canonical value is not that of their default."""
-    values = {name: canonical(value) for name, value in config.items()}
+    # A default that was not touched is told by identity, most fields of a grid are.
+    values = {
+        name: canonical(value)
+        for name, value in config.items()
+        if value is not defaults.get(name, config)
+    }
     return {
         name: value
         for name, value in values.items()

@@ -1,5 +1,6 @@
 """`overparam sweep STUDY key=values ...` or `overparam sweep FILE.toml`: a grid."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,12 @@ def main(argv: Sequence[str]) -> int:
     name, settings = _settings(sweeping.what)
     jobs = jobs_of(name, settings, storage.runs)
     if sweeping.dry_run:
-        missing = sum(not (job.path / "status.json").exists() for job in jobs)
+        folder = storage.runs / name
+        begun = set(os.listdir(folder)) if folder.is_dir() else set()
+        missing = sum(
+            job.id not in begun or not (job.path / "status.json").exists()
+            for job in jobs
+        )
         tell(f"{len(jobs)} runs, {missing} of them not stored yet.")
         return 0
     keep_compiled()
