@@ -1,10 +1,13 @@
 """Every study's config takes values of the annotated types, and nothing else."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 from overparam.cli.main import run_command
 from overparam.errors import ConfigError
+from overparam.field_values import typed
 from overparam.studies.registry import STUDIES
 from overparam.studies.timescales.config import Timescales
 
@@ -58,3 +61,18 @@ def test_a_choice_of_another_study_is_told(problem, capsys):
     ):
         assert run_command(words) == 2
         assert sentence in capsys.readouterr().err
+
+
+def test_a_default_of_another_type_is_refused_each_time():
+    @dataclass(frozen=True, kw_only=True)
+    class Wrong:
+        width: int = "wide"  # type: ignore[assignment]
+        rate: float = 1
+
+        def __post_init__(self) -> None:
+            typed(self)
+
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="`width` must be a whole number"):
+            Wrong()
+    assert type(Wrong(width=3).rate) is float
