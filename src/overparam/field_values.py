@@ -171,6 +171,27 @@ def described(kind: Any) -> str:
     return words.get(alternatives[0], "text")
 
 
+def value_words(kind: Any) -> str | None:
+    """What help shows in the place of a value that may be none, or of several values.
+
+    `None` for other annotations.
+    """
+    if _takes_none(kind):
+        choices = ["true", "false"] * (bool in _alternatives(kind)) + _choices(kind)
+        if choices:
+            return f"{{{','.join([*choices, 'none'])}}}"
+        return "|".join([*map(_value_word, _alternatives(kind)), "none"])
+    return _value_word(kind) if is_tuple(kind) else None
+
+
+def _value_word(kind: Any) -> str:
+    if is_tuple(kind):
+        return f"{_value_word(typing.get_args(kind)[0])} ..."
+    if choices := _choices(kind):
+        return f"{{{','.join(choices)}}}"
+    return kind.__name__.upper()
+
+
 def unknown(name: object, names: Iterable[str], *, what: str) -> str:
     """One sentence about a name that does not exist, with the nearest that does."""
     names = list(names)

@@ -12,12 +12,13 @@ import pytest
 from overparam.analysis import ExactRisk
 from overparam.analysis.contract import Contract, Teacher
 from overparam.analysis.risk import EmpiricalLoss, judged, loss_on
-from overparam.analysis.subject import Subject
+from overparam.analysis.subject import Subject, Unstored
 from overparam.data import Batch
 from overparam.data.train_test import TrainTest
 from overparam.errors import ConfigError
 from overparam.limits import risk
 from overparam.networks import TwoLayer, two_layer_view
+from overparam.networks.biased import Biased
 from overparam.networks.view import TwoLayerView
 from overparam.objectives import LOSSES, cross_entropy, half_squared_error
 from overparam.objectives.objective import Objective
@@ -106,4 +107,13 @@ def test_other_data_win_over_what_was_planted():
     run = dataclasses.replace(subject(), has_other_data=True)
     run.__dict__["network"] = STUDENT.plain()
     judge = judged(run, STUDENT, n_samples=5)
-    assert judge.label == "half-squared-error on 5 samples of the data given"
+    assert judge.label == "half-squared-error on 5 of 9 samples of the data given"
+
+
+@pytest.mark.parametrize("biased", [False, True])
+def test_normal_inputs_are_as_many_as_a_network_takes(biased):
+    inner = TwoLayer(jnp.ones((4, 2)), jnp.ones((2, 1)))
+    found = Subject(Unstored(Biased(inner) if biased else inner))
+    x = found.data("gaussian").train.x
+    assert x.shape[1] == 4 - biased
+    assert found.network(x[:2]).shape == (2, 1)

@@ -38,6 +38,25 @@ def test_every_verb_has_help(verb, capsys):
 
 
 @pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["import"], "[PATH ...]"),
+        (["run", "heavy-tails"], "--standardise-inputs {true,false,none}"),
+        (["run", "heavy-tails"], "--n-train INT|none"),
+        (["run", "features"], "--ridge FLOAT|none"),
+        (["analyse", "3f2a", "resample"], "--n-features INT ..."),
+        (["analyse", "3f2a", "resample"], "--dataset STR|none"),
+    ],
+)
+def test_help_shows_values_as_a_person_writes_them(words, shown, capsys):
+    assert run_command([*words, "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert shown in printed
+    assert "None" not in printed
+    assert "[[" not in printed
+
+
+@pytest.mark.parametrize(
     "arguments", [["--help"], ["run", "planted", "--help"], ["sweep", "--help"]]
 )
 def test_help_imports_nothing_heavy(arguments):

@@ -202,6 +202,32 @@ def test_features_fit_numbers_by_the_squared_error(own):
     assert losses[-1] < losses[0]
 
 
+def test_a_test_part_that_is_drawn_is_told(own, capsys):
+    np.savez("whole.npz", x=own, y=np.arange(N) % 2)
+    assert run_command(["data", "add", "whole", "whole.npz", "--seed", "3"]) == 0
+    assert "0.2 of the samples are one, drawn with seed 3" in capsys.readouterr().err
+
+
+def test_what_is_taken_or_lost_without_a_word_is_told(own):
+    y = np.arange(N) % 2
+    np.savez("large.npz", x=400 * own, y=y, x_test=own, y_test=y)
+    size = f"a root mean square of {400 * np.sqrt(np.mean(own**2)):.3g}"
+    fields = {"dataset": "large.npz", "width": 4, "progress": False}
+    noisy = {"n_steps": 1, "learning_rate": 1e-9, "noise": "none"}
+    told = " ".join(op.run("heavy-tails", **fields, **noisy).stored.notes)
+    assert size in told
+    assert "standardise_inputs=true" in told
+    assert "at chance: the most frequent class has 20 of the 40 samples" in told
+    asked = op.run("heavy-tails", standardise_inputs=True, **fields, **noisy)
+    assert "root mean square" not in " ".join(asked.stored.notes)
+    short = {"batch_size": 4, "epochs": 1}
+    told = " ".join(op.run("features", **fields, **short).stored.notes)
+    assert "3 of the 40 training samples validate" in told
+    assert "root mean square" in told
+    given = op.run("features", n_validation=3, **fields, **short)
+    assert "validate" not in " ".join(given.stored.notes)
+
+
 def test_pictures_train_a_residual_network(own):
     fields = {"network": "resnet8", "multiplier": 0.1, "batch_size": 16, "epochs": 1}
     run = op.run("images", dataset="pictures.npz", progress=False, **fields)

@@ -56,6 +56,19 @@ def scored(scores: Float[Array, "n k"], labels: Int[Array, " n"]) -> Classified:
     return Classified(accuracy=float(hits), loss=float(loss))
 
 
+def chance_notes(
+    accuracy: float, labels: Int[Array, " n"] | Int[np.ndarray, " n"]
+) -> list[str]:
+    """What is to be said of an accuracy that one answer to all samples has."""
+    most = int(np.bincount(np.asarray(labels)).max())
+    if accuracy * len(labels) > most:
+        return []
+    return [
+        f"The training accuracy {accuracy:.3g} is at chance: the most frequent class "
+        f"has {most} of the {len(labels)} samples."
+    ]
+
+
 @eqx.filter_jit
 def _block(
     network: Network, x: Float[Array, "n *input"], labels: Int[Array, " n"]

@@ -56,19 +56,22 @@ class EmpiricalLoss(eqx.Module):
         y: Targets: numbers, or classes.
         loss: Loss of outputs and targets.
         source: What the samples are of; empty where they are the run's own.
+        n_all: How many training samples there are, if more than these.
     """
 
     x: Float[Array, "n *input"]
     y: Array
     loss: Loss = eqx.field(static=True)
     source: str = eqx.field(static=True, default="")
+    n_all: int = eqx.field(static=True, default=0)
 
     @property
     def label(self) -> str:
         """What it is, for axes and notes."""
         names = [name for name, loss in LOSSES.items() if loss is self.loss]
         of = f" of {self.source}" if self.source else ""
-        return f"{names[0] if names else 'loss'} on {len(self.x)} samples{of}"
+        number = f"{len(self.x)} of {self.n_all}" if self.n_all else len(self.x)
+        return f"{names[0] if names else 'loss'} on {number} samples{of}"
 
     def __call__(self, student: Student) -> Float[Array, ""]:
         """The loss in JAX."""
@@ -111,7 +114,14 @@ def judged(
                 return exact
     x, y = subject.samples(n_samples, dataset)
     given = "the data given" if subject.has_other_data else ""
-    return EmpiricalLoss(x, y, loss_on(subject, y), source=dataset or given)
+    n_all = len(subject.data(dataset).train.y)
+    return EmpiricalLoss(
+        x,
+        y,
+        loss_on(subject, y),
+        source=dataset or given,
+        n_all=n_all if n_all > len(x) else 0,
+    )
 
 
 def loss_on(subject: Subject, targets: Array, *, mean: bool = False) -> Loss:

@@ -25,6 +25,7 @@ from ..data.train_test import TrainTest, train_test_of
 from ..drawing import normal
 from ..errors import ConfigError, StoreError
 from ..keys import purpose_key
+from ..networks.biased import Biased
 from ..networks.files.named import NamedWeights, as_network
 from ..networks.files.serialise import weights_from_arrays
 from ..networks.finite import check_finite
@@ -391,4 +392,5 @@ def input_dim(network: Network) -> int:
         raise ConfigError(
             f"A {type(network).__name__} takes images; give a data set that holds them."
         )
-    return first.shape[0]
+    # Of these the last input is a constant that the network gives itself.
+    return first.shape[0] - isinstance(network, Biased)

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 import tyro
 
 from ..errors import ConfigError
-from ..field_values import unknown
+from ..field_values import is_tuple, unknown, value_words
 from ..store.find import runs_folder
 from ..studies.presets import Preset
 from .options import options, read
@@ -63,7 +63,9 @@ def parse_all(
 def _print_help(kinds: Sequence[type[Any]], prog: str, description: str) -> NoReturn:
     fields = [(kind.__name__.lower(), _shown(kind), _default(kind)) for kind in kinds]
     whole = dataclasses.make_dataclass("Options", fields, frozen=True, kw_only=True)
-    with _room_for_help():
+    written = tyro.constructors.ConstructorRegistry()
+    written.primitive_rule(_as_written)
+    with _room_for_help(), written:
         tyro.cli(
             whole,
             prog=prog,
@@ -72,6 +74,30 @@ def _print_help(kinds: Sequence[type[Any]], prog: str, description: str) -> NoRe
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
         )
     raise SystemExit(0)
+
+
+def _as_written(
+    info: tyro.constructors.PrimitiveTypeInfo,
+) -> tyro.constructors.PrimitiveConstructorSpec[Any] | None:
+    """How help shows what `none` or several words may stand for.
+
+    Tyro would say `{None}|INT` and `[INT [INT ...]]`.
+    """
+    words = value_words(info.type)
+    if words is None:
+        return None
+
+    def shown(value: Any) -> list[str]:
+        several = value if isinstance(value, list | tuple) else [value]
+        return ["none" if each is None else str(each) for each in several]
+
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs="*" if is_tuple(info.type) else 1,
+        metavar=words,
+        instance_from_str=lambda given: given,
+        is_instance=lambda value: True,
+        str_from_instance=shown,
+    )
 
 
 @contextlib.contextmanager

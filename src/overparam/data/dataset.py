@@ -11,6 +11,10 @@ from ..errors import ConfigError
 from .files.official import Normalisation
 
 
+ORDER_ONE = 0.1, 10.0
+"""Root mean squares of inputs for which the usual initial weights are drawn."""
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """Inputs with their classes or numbers, in file order.
@@ -217,3 +221,14 @@ class Dataset:
             train=Split(change(self.train.x), self.train.y),
             test=Split(change(self.test.x), self.test.y),
         )
+
+
+def scale_notes(x: Shaped[np.ndarray, "n *input"]) -> list[str]:
+    """What is to be said of inputs that are far from order one."""
+    size = float(np.sqrt(np.mean(np.square(x, dtype=np.float64))))
+    if ORDER_ONE[0] <= size <= ORDER_ONE[1]:
+        return []
+    return [
+        f"The inputs have a root mean square of {size:.3g}, and weights are drawn for "
+        "inputs of order 1: standardise_inputs=true standardises them."
+    ]

@@ -27,6 +27,9 @@ COLOURS = (
 )
 """Okabe and Ito's palette, told apart by colour-blind readers too."""
 
+MARKERS = "os^Dv*PX<"
+"""One more than colours, so that lines of one colour have different ones."""
+
 # Of the caption's font, so that a line never leaves the figure.
 _LETTERS_PER_INCH = 16
 

@@ -60,6 +60,9 @@ def test_it_follows_a_run_from_its_start(tmp_path):
     assert table["kernel_change"][-1] == pytest.approx(expected, rel=1e-9)
     predictors = found.tables["errors"]["predictor"].to_list()
     assert predictors == ["start", "network", "linearised network", "infinite width"]
+    measured = set(found.tables["errors"]["measure"])
+    assert measured == {"half squared error on test samples"}
+    assert any("first 20 of" in note for note in found.notes)
     errors = found.tables["errors"]["value"]
     assert errors.is_finite().all()
     assert found.figures["lazy"].axes[0].lines

@@ -15,7 +15,7 @@ from overparam.analysis.lazy.measures import (
     relative_change,
     weight_changes,
 )
-from overparam.networks import MLP, RadialFeatures, TwoLayer
+from overparam.networks import MLP, RadialFeatures, StandardisedTwoLayer, TwoLayer
 
 
 RNG = np.random.default_rng(0)
@@ -44,6 +44,14 @@ def test_weights_change_by_layer():
     start = TwoLayer(jnp.asarray(FEATURES), jnp.ones((3, 1)))
     now = dataclasses.replace(start, weights=1.5 * start.weights)
     assert weight_changes(now, start) == {"weights": pytest.approx(0.5), "readout": 0}
+
+
+def test_moments_that_a_network_carries_are_no_weights():
+    start = StandardisedTwoLayer(jnp.asarray(FEATURES), jnp.ones((3, 1)))
+    now = dataclasses.replace(start, mean=jnp.ones(3), std=jnp.ones(3))
+    assert weight_changes(now, start) == {"weights": 0, "readout": 0}
+    moved = dataclasses.replace(now, mean=2 * now.mean)
+    assert weight_changes(moved, now) == {"weights": 0, "readout": 0}
 
 
 def test_neurons_are_active_where_their_inputs_are_positive():

@@ -55,9 +55,10 @@ def analyse(
         "risk of the stored student": table["risk"][0],
         "risk after noise-free descent": table["risk"][1],
     }
+    notes = []
     if len(stages) > 2:
         summary["risk after splitting a neuron as well"] = table["risk"][3]
-    notes = []
+        notes.append("Of one neuron two are made, so that `split` has one more.")
     if depends_on_batch(subject.network):
         notes.append("What the network takes of its batch is constant here.")
     if not isinstance(risk, ExactRisk):
@@ -96,6 +97,13 @@ def _is_deep(student: Student) -> bool:
     return isinstance(student, MLP) and len(student.layers) > 1
 
 
+def _width(student: Student) -> int:
+    """Neurons of the last hidden layer, without inputs that skip it."""
+    return (
+        student.readout.shape[0] if _is_deep(student) else neuron_masses(student).size
+    )
+
+
 def _stages(
     student: Any, risk: Risk, options: HessianOptions, progress: Progress
 ) -> list[_Curved]:
@@ -125,7 +133,7 @@ def _row(stage: _Curved, risk: Risk) -> dict[str, object]:
     student = stage.student
     row: dict[str, object] = {
         "student": stage.name,
-        "width": student.readout.shape[0],
+        "width": _width(student),
         "risk": risk.value(student),
         "gradient_norm": stage.curvatures.gradient_norm,
         "smallest_curvature": float(stage.curvatures.values[0]),

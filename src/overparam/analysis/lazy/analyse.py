@@ -69,6 +69,11 @@ def analyse(
     if trained:
         listed = ", ".join(trained)
         notes.append(f"Kernels count what the training moved alone: {listed}.")
+    if len(batch.x) < len(data.train.x):
+        notes.append(
+            f"Kernels are those of the first {len(batch.x)} of {len(data.train.x)} "
+            "training samples (`n_samples`)."
+        )
     lazy = None
     if options.linearise:
         lazy = _attempted(
@@ -163,7 +168,7 @@ def _errors(
     notes: list[str],
 ) -> pl.DataFrame:
     """Errors of the network, of its start and of what stays linear."""
-    kind = "loss" if data.n_classes is None else "error"
+    kind = "half squared error" if data.n_classes is None else "share of wrong classes"
     part = "training" if data.test is None else "test"
     tested = data.train if data.test is None else data.test
     tested = in_type_of(subject.network, Batch(*(p[: options.n_test] for p in tested)))

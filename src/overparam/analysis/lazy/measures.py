@@ -1,6 +1,5 @@
 """How far a network went from its start: its tangent kernel, weights and neurons."""
 
-import dataclasses
 import math
 from collections.abc import Iterable
 
@@ -11,7 +10,6 @@ from jaxtyping import Array, Bool, Float
 from ...limits.kernels.layered import preactivations
 from ...networks.layers import parameters
 from ...networks.network import Network
-from ...networks.standardised import StandardisedTwoLayer
 
 
 Kernel = Float[np.ndarray, "n n"]
@@ -51,7 +49,7 @@ def label_alignment(kernel: Kernel, targets: Float[np.ndarray, "n n_outputs"]) -
 
 def weight_changes(now: Network, start: Network) -> dict[str, float]:
     """Relative change of the weights of every layer, by name."""
-    before, after = (parameters(_without_moments(net)) for net in (start, now))
+    before, after = parameters(start), parameters(now)
     return {
         name: relative_change(np.asarray(after[name]), np.asarray(before[name]))
         for name in before
@@ -65,22 +63,15 @@ def trained_fields(networks: Iterable[Network], start: Network) -> tuple[str, ..
     What no step moved does not train, whatever kept it: its derivatives are no part of
     the kernel that the training follows.
     """
-    before = parameters(_without_moments(start))
+    before = parameters(start)
     moved: set[str] = set()
     for network in networks:
-        now = parameters(_without_moments(network))
+        now = parameters(network)
         for name, first in before.items():
             if name in now and not np.array_equal(now[name], first):
                 moved.add(name.partition(".")[0])
     every = {name.partition(".")[0] for name in before}
     return () if moved >= every else tuple(sorted(moved))
-
-
-def _without_moments(network: Network) -> Network:
-    """The network without the moments that it carries, which are no weights."""
-    if isinstance(network, StandardisedTwoLayer):
-        return dataclasses.replace(network, mean=None, std=None)
-    return network
 
 
 def active(

@@ -1,11 +1,12 @@
 """The analysis `resample`: how few neurons of a wide network are enough."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import jax.numpy as jnp
 import numpy as np
 import polars as pl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...data.source import Batch
@@ -14,7 +15,7 @@ from ...errors import ConfigError
 from ...memory import Need, check_memory
 from ...networks.activations import ACTIVATIONS
 from ...networks.two_layer import TwoLayer
-from ...plots.figure import COLOURS, logarithmic, panels
+from ...plots.figure import COLOURS, MARKERS, logarithmic, panels
 from ...readouts.feature_cache import StoredFeatures, cache_features
 from ...training.plan import Progress, silent
 from ..declaration import Findings
@@ -150,19 +151,31 @@ def _notes(
 def accuracy_figure(table: pl.DataFrame, caption: str) -> Figure:
     """Test accuracy against the number of features, a line per way of drawing."""
     figure, axes = panels(width=6, height=4, caption=caption)
-    for index, way in enumerate(table["features"].unique(maintain_order=True)):
-        part = table.filter(pl.col("features") == way).sort("k")
-        style = "--" if way.startswith("random") else "-"
-        colour = COLOURS[index % len(COLOURS)]
-        x = part["k"].to_numpy()
-        axes[0, 0].plot(x, part["test"], style, color=colour, label=way, marker=".")
-        low, high = (part[side].cast(pl.Float64).to_numpy() for side in ("low", "high"))
-        axes[0, 0].fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
-    axes[0, 0].set_xscale("log")
-    axes[0, 0].set_xlabel("number of features k")
-    axes[0, 0].set_ylabel("test accuracy")
+    draw_accuracy(axes[0, 0], table, table["features"].unique(maintain_order=True))
     axes[0, 0].legend()
     return figure
+
+
+def draw_accuracy(axis: Axes, table: pl.DataFrame, ways: Iterable[str]) -> None:
+    """Mean and interval of every way of drawing, which a marker tells apart too."""
+    for index, way in enumerate(ways):
+        part = table.filter(pl.col("features") == way).sort("k")
+        colour = COLOURS[index % len(COLOURS)]
+        x = part["k"].to_numpy()
+        axis.plot(
+            x,
+            part["test"],
+            "--" if way.startswith("random") else "-",
+            color=colour,
+            label=way,
+            marker=MARKERS[index % len(MARKERS)],
+            markersize=5,
+        )
+        low, high = (part[side].cast(pl.Float64).to_numpy() for side in ("low", "high"))
+        axis.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
+    axis.set_xscale("log")
+    axis.set_xlabel("number of features k")
+    axis.set_ylabel("test accuracy")
 
 
 def error_figure(errors: pl.DataFrame) -> Figure:

@@ -44,6 +44,16 @@ class _Sample:
 
     values: ndarray
     units: ndarray
+    n_dead: int = 0
+    """Values that were left out: zeros throughout a neuron, an input or a gradient."""
+
+
+def _living(values: ndarray, units: ndarray, alive: ndarray) -> _Sample:
+    """A sample without what is dead, which no law has drawn; all of it if all is."""
+    if not alive.any():
+        alive = ~alive
+    kept = np.asarray(values, float)[alive]
+    return _Sample(kept, units[alive], values.size - kept.size)
 
 
 def analyse(
@@ -59,6 +69,12 @@ def analyse(
     weights = layer_weights(subject.weights, layers=_split(options.layers))
     samples = _samples(subject, weights, options)
     notes: list[str] = []
+    dead = [
+        f"`{name}`: {sample.n_dead} of {sample.n_dead + sample.values.size} values are "
+        "left out, zeros of dead neurons or inputs: no law has drawn them."
+        for name, sample in samples.items()
+        if sample.n_dead
+    ]
     reports = _each(samples, lambda sample: _report(sample, options), notes, progress)
     if not reports:
         raise ConfigError(f"No layer has a tail index: {notes[0]}")
@@ -79,7 +95,7 @@ def analyse(
         tables=tables,
         figures={"tails": _figure(chosen, f"{subject.title}: {options.of}")},
         summary={"of": options.of} | exponents,
-        notes=[*_notes(options), *notes],
+        notes=[*_notes(options), *dead, *notes],
     )
 
 
@@ -143,14 +159,12 @@ def _samples(
 ) -> dict[str, _Sample]:
     if options.of == "entries":
         return {
-            name: _Sample(
-                np.asarray(matrix.ravel(), float), _neurons(name, matrix.shape).ravel()
-            )
+            name: _living(matrix, _neurons(name, matrix.shape), _in_use(matrix))
             for name, matrix in weights.items()
         }
     if options.of == "column-norms":
         norms = {name: np.sqrt(squared_sizes(w)) for name, w in weights.items()}
-        return {n: _Sample(v, np.arange(v.size)) for n, v in norms.items()}
+        return {n: _living(v, np.arange(v.size), v > 0) for n, v in norms.items()}
     n_batches = options.n_batches or N_BATCHES
     train = subject.data().train
     found = gradient_noise(
@@ -162,13 +176,26 @@ def _samples(
         n_batches=n_batches,
         key=seed_key(options.seed),
     )
+    noise = {name: found[name].reshape(n_batches, -1) for name in weights}
     # All entries of a batch's gradient see the same samples.
+    batches = np.arange(n_batches)[:, None]
     return {
-        name: _Sample(
-            found[name], np.arange(n_batches).repeat(found[name].size // n_batches)
+        name: _living(
+            entries,
+            np.broadcast_to(batches, entries.shape),
+            np.broadcast_to((entries != 0).any(axis=0), entries.shape),
         )
-        for name in weights
+        for name, entries in noise.items()
     }
+
+
+def _in_use(matrix: ndarray) -> ndarray:
+    """Which weights have an input and a neuron that are not 0 throughout."""
+    used, axes = np.ones(matrix.shape, bool), range(matrix.ndim)
+    for axis in axes[-2:]:
+        others = tuple(other for other in axes if other != axis)
+        used &= (matrix != 0).any(axis=others, keepdims=True)
+    return used
 
 
 def _neurons(name: str, shape: tuple[int, ...]) -> ndarray:

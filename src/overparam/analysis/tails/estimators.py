@@ -25,7 +25,7 @@ Estimator = Callable[[Sample], float]
 MIN_SAMPLE = 100
 """Fewer values tell nothing about a tail."""
 MOST_ZEROS = 0.01
-"""Largest share of values without logarithm that may be left out of a mean of them."""
+"""Largest share of zeros in a sample that may pass for one of a stable law."""
 LEAST_LOG_VARIANCE = math.pi**2 / 8
 r"""$\mathrm{Var} \log|X|$ of Gaussian values, the least of a symmetric stable law."""
 LOG_VARIANCE_ERROR = math.sqrt(math.pi**4 / 16 + 2 * LEAST_LOG_VARIANCE**2)
@@ -80,6 +80,7 @@ def characteristic_index(x: Sample) -> float:
     Reference: Koutrouvelis, JASA 75 (1980), eq. 3.3, without the iterations.
     """
     values = _in_range(check_sample(x))
+    _check_no_atom(values, "characteristic")
     low, high = _quantiles(values, 0.25, 0.75)
     scaled = 2 * values / (high - low)
     squares = [
@@ -104,6 +105,7 @@ def mcculloch_index(x: Sample) -> float:
     Reference: McCulloch, Comm. Stat. Simulation 15 (1986), table III.
     """
     values = _in_range(check_sample(x))
+    _check_no_atom(values, "mcculloch")
     q25, q75 = _quantiles(values, 0.25, 0.75)
     q05, q95 = _quantiles(values, 0.05, 0.95)
     ratio = np.log((q95 - q05) / (q75 - q25))
@@ -292,14 +294,18 @@ def _symmetric_logs(x: Float64[ndarray, " n"], name: str) -> Sample:
             f"`{name}` needs a sample that is symmetric around 0, got values of one "
             "sign only."
         )
+    _check_no_atom(x, name)
     size = np.abs(x)
-    zeros = int(np.sum(size == 0))
-    if zeros > MOST_ZEROS * size.size:
-        raise ConfigError(
-            f"`{name}` needs logarithms of the values, of which {zeros} in {size.size} "
-            "are 0: a stable law has no such atom."
-        )
     return np.log(size[size > 0])
+
+
+def _check_no_atom(x: Float64[ndarray, " n"], name: str) -> None:
+    zeros = int(np.sum(x == 0))
+    if zeros > MOST_ZEROS * x.size:
+        raise ConfigError(
+            f"`{name}` needs a sample of a stable law, which has no atom, and {zeros} "
+            f"of the {x.size} values are 0."
+        )
 
 
 def _mean_log(x: Float64[ndarray, " n"]) -> float:

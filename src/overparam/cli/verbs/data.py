@@ -128,8 +128,11 @@ def _add(argv: Sequence[str]) -> int:
     labels = {"labels": shortened(", ".join(found.labels))} if found.labels else {}
     print_values(facts | labels)
     if found.seed is not None:
-        share = f"{found.test_fraction:g}"
-        tell(f"note: The test part is {share} of the samples, drawn by {found.seed}.")
+        tell(
+            f"note: The files have no test part: {found.test_fraction:g} of the "
+            f"samples are one, drawn with seed {found.seed} (`--test-fraction`, "
+            "`--seed`)."
+        )
     return 0
 
 

@@ -10,9 +10,10 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from ...analysis.intervals import Interval, mean_interval
+from ...analysis.resampling.analyse import draw_accuracy
 from ...analysis.resampling.efficiency import summarise
 from ...analysis.resampling.options import ResampleOptions
-from ...plots.figure import COLOURS, panels
+from ...plots.figure import panels
 from ...store.read import StoredRun
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .sources import (
@@ -40,8 +41,6 @@ MANY = dataclasses.replace(
 SMOKE = ResampleOptions(
     n_features=(5, 10), sampling=("uniform",), n_draws=2, n_fit=500, random=()
 )
-STYLES = ("-", "-.")
-"""Lines of the ways once the colours are used up."""
 RANDOM = ("truncated", "gaussian", "unit")
 INITIAL = "initial"
 
@@ -64,24 +63,12 @@ def figures(results: Results) -> Mapping[str, Figure]:
     figure, axes = panels(1, len(sources), width=3.3, height=3.6, caption=text)
     ways = frame["features"].unique(maintain_order=True).to_list()
     for axis, name in zip(axes[0], sources, strict=True):
-        for index, way in enumerate(ways):
-            part = frame.filter(
-                (pl.col("source") == name) & (pl.col("features") == way)
-            )
-            style = "--" if way.startswith("random") else STYLES[index // len(COLOURS)]
-            colour = COLOURS[index % len(COLOURS)]
-            x = part["k"].to_numpy()
-            axis.plot(x, part["test"], style, color=colour, label=way, marker=".")
-            low, high = (part[s].cast(pl.Float64).to_numpy() for s in ("low", "high"))
-            axis.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
-        axis.set_xscale("log")
+        draw_accuracy(axis, frame.filter(pl.col("source") == name), ways)
         numbers = frame["k"].unique().sort().to_list()
         axis.set_xticks(numbers, [f"{k}" for k in numbers])
         axis.minorticks_off()
         axis.set_title(name)
-        axis.set_xlabel("number of features k")
         axis.set_ylim(frame["test"].to_numpy().min() - 0.02, 1)
-        axis.set_ylabel("test accuracy")
     axes[0, -1].legend(fontsize=6)
     return {"resampled": figure}
 

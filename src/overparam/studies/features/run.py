@@ -8,8 +8,11 @@ from typing import Any
 import jax
 import numpy as np
 
+from ...analysis.classification import chance_notes
 from ...analysis.resampling.laws import sampling_law
 from ...analysis.resampling.repopulation import repopulate
+from ...data.dataset import scale_notes
+from ...data.own.reference import is_own
 from ...keys import purpose_key
 from ...networks.network import Network
 from ...training.plan import Record, Status, Trajectory
@@ -38,7 +41,7 @@ def run(config: Features, context: Context) -> Outcome:
         summary=_summary(records, status, facts),
         network=network,
         kept=trajectory.kept,
-        notes=_notes(config, records, status, facts),
+        notes=_notes(problem, records, status, facts),
     )
 
 
@@ -136,15 +139,25 @@ def _final(records: Sequence[Record], facts: dict[str, Any]) -> Record:
 
 
 def _notes(
-    config: Features, records: Sequence[Record], status: str, facts: dict[str, Any]
+    problem: Problem, records: Sequence[Record], status: str, facts: dict[str, Any]
 ) -> list[str]:
-    notes = []
+    config, notes = problem.config, []
     if status == "diverged":
         phase = records[-1]["phase"]
         what = " of the readout" if phase else ""
         epoch = sum(record["phase"] == phase for record in records) - 1
         notes.append(
             f"The run diverged in epoch {epoch}{what}; use a lower `learning_rate`."
+        )
+    elif "train_accuracy" in (final := _final(records, facts)):
+        notes += chance_notes(final["train_accuracy"], problem.train.y)
+    if not config.standardise_inputs:
+        notes += scale_notes(np.asarray(problem.train.x))
+    n_validation = len(problem.validation.y)
+    if n_validation and config.n_validation is None and is_own(config.dataset):
+        notes.append(
+            f"{n_validation} of the {n_validation + len(problem.train.y)} training "
+            "samples validate and are not trained on: `n_validation` says how many."
         )
     if facts.get("exact") is False:
         notes.append(

@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
+from ...analysis.classification import chance_notes
+from ...data.dataset import scale_notes
 from ...data.source import Table
 from ...data.train_test import TrainTest
 from ...dynamics.descent import Descent
@@ -205,6 +207,10 @@ class Problem:
                 "pruning table are those of the last record with finite weights and "
                 "losses."
             )
+        else:
+            notes += chance_notes(final["train_accuracy"], self.data.train.y)
+        if not self.config.standardised:
+            notes += scale_notes(np.asarray(self.data.train.x))
         chance = math.log(self.data.n_classes)
         if status == "converged" and final["train_loss"] > chance:
             notes.append(

@@ -1,0 +1,56 @@
+"""Neurons, inputs and gradients that are 0 throughout have no tail."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import overparam as op
+from overparam.analysis.tails.estimators import ESTIMATORS
+from overparam.errors import ConfigError
+from overparam.networks import TwoLayer
+
+
+WEIGHTS = np.random.default_rng(0).standard_cauchy((30, 40))
+
+
+def tails(weights, **options):
+    readout = np.random.default_rng(2).standard_normal((weights.shape[1], 2))
+    network = TwoLayer(weights=jnp.asarray(weights), readout=jnp.asarray(readout))
+    return op.analyse(network, "tails", n_resamples=2, **options)
+
+
+def estimates(found):
+    return dict(found.tables["tails"].select("estimator", "estimate").iter_rows())
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("of", ["entries", "column-norms"])
+def test_a_dead_part_changes_no_index(axis, of):
+    living = np.concatenate([WEIGHTS] * 4, axis=1)
+    shape = (5, 160) if axis == 0 else (30, 60)
+    spoiled = np.concatenate([living, np.zeros(shape)], axis=axis)
+    found, wanted = tails(spoiled, of=of), tails(living, of=of)
+    assert estimates(found) == estimates(wanted)
+    told = [note for note in found.notes if "dead" in note]
+    assert len(told) == (of == "entries" or axis == 1)
+    assert not any("dead" in note for note in wanted.notes)
+
+
+@pytest.mark.parametrize("name", ["block", "characteristic", "mcculloch", "log-moment"])
+def test_a_stable_law_has_no_atom(name):
+    sample = np.where(np.arange(1000) % 3, np.resize(WEIGHTS, 1000), 0.0)
+    with pytest.raises(ConfigError, match="334 of the 1000 values are 0"):
+        ESTIMATORS[name](sample)
+
+
+def test_the_gradient_of_a_dead_neuron_is_no_noise():
+    rng = np.random.default_rng(1)
+    x, y = rng.standard_normal((300, 30)), rng.integers(0, 2, 300)
+    data = op.dataset(x, y, name="tails of the living")
+    options = {"of": "gradient-noise", "batch_size": 20, "n_batches": 3, "data": data}
+    living = tails(WEIGHTS, **options)
+    # A ReLU of 0 is at its kink, where its derivative is 0 here.
+    dead = np.concatenate([WEIGHTS, np.zeros((30, 10))], axis=1)
+    found = tails(dead, **options)
+    assert estimates(found) == pytest.approx(estimates(living), rel=1e-6)
+    assert any("dead" in note for note in found.notes)
