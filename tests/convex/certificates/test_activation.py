@@ -6,6 +6,7 @@ from scipy.optimize import nnls
 
 from overparam.convex import enumerate_patterns
 from overparam.convex.certificates.activation import ConeSearch, SearchLimits
+from overparam.errors import ConfigError
 
 
 def true_maximum(x, dual):
@@ -123,3 +124,27 @@ def test_a_target_is_proven_or_a_direction_above_it_is_found(rng):
     below = search(x, dual, target=0.99 * true, tolerance=None)
     assert below.violated
     assert value(x, below, dual) > 0.99 * true
+
+
+def test_an_interruption_within_a_batch_loses_no_cone(rng):
+    x, dual = rng.standard_normal((20, 4)), rng.standard_normal(20)
+    found = ConeSearch(x, dual, tolerance=1e-3)
+    found.run(SearchLimits(nodes=100))
+
+    class Interrupted:
+        def map(self, *_):
+            raise KeyboardInterrupt
+
+    before = found.upper, found.n_open
+    with pytest.raises(KeyboardInterrupt):
+        found.advance(Interrupted())
+    assert (found.upper, found.n_open) == before
+
+
+@pytest.mark.parametrize(
+    "limits", [{"seconds": -1.0}, {"seconds": np.nan}, {"nodes": -1}]
+)
+def test_limits_that_are_none_are_refused(limits):
+    with pytest.raises(ConfigError, match="must be at least 0"):
+        SearchLimits(**limits)
+    assert SearchLimits(seconds=np.inf, nodes=0).nodes == 0

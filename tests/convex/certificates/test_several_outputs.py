@@ -4,7 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.convex import certify_network
+from overparam.convex import certify_network, solve_global
+from overparam.convex.certificates.activation import SearchLimits
 from overparam.convex.certificates.several_outputs import (
     certify_outputs,
     loose_activation,
@@ -12,6 +13,10 @@ from overparam.convex.certificates.several_outputs import (
 )
 from overparam.errors import ConfigError, DataError
 from overparam.networks import TwoLayer
+
+
+# No clock: bounds are equal on machines of any speed.
+LIMITS = SearchLimits(seconds=np.inf, nodes=100_000)
 
 
 def network(rng, d, width, n_outputs, *, size=1.0, skip=False):
@@ -85,3 +90,75 @@ def test_what_has_no_certificate_is_refused(rng):
     broken = network(rng, 2, 4, 2, size=np.inf)
     with pytest.raises(DataError, match="no certificate"), np.errstate(all="ignore"):
         certify_outputs(broken, x, x, penalty=0.1)
+
+
+def group_lasso(features, y, penalty):
+    step = 1 / np.linalg.norm(features, 2) ** 2
+    a = np.zeros((features.shape[1], y.shape[1]))
+    for _ in range(3000):
+        a = a - step * features.T @ (features @ a - y)
+        norms = np.linalg.norm(a, axis=1, keepdims=True)
+        a *= np.maximum(1 - step * penalty / np.maximum(norms, 1e-300), 0)
+    paid = np.linalg.norm(a, axis=1).sum()
+    return 0.5 * np.sum((features @ a - y) ** 2) + penalty * paid
+
+
+@pytest.mark.parametrize("n_outputs", [2, 3])
+def test_outputs_one_by_one_are_below_the_best_of_many_neurons(rng, n_outputs):
+    for _ in range(3):
+        x, y = rng.standard_normal((9, 2)), rng.standard_normal((9, n_outputs))
+        angles = np.linspace(0, 2 * np.pi, 400, endpoint=False)
+        directions = np.stack([np.cos(angles), np.sin(angles)])
+        best = group_lasso(np.maximum(x @ directions, 0), y, 0.3)
+        one = network(rng, 2, 6, n_outputs)
+        loose = certify_outputs(one, x, y, penalty=0.3)
+        found = certify_outputs(one, x, y, penalty=0.3, search=LIMITS)
+        assert loose.lower <= found.lower <= best
+        assert found.best_known >= best * (1 - 1e-3)
+        assert (found.proof, found.tier) == ("outputs", "bounded")
+        # What weights that are all equal prove; those at hand are better here.
+        assert found.lower >= best / np.sqrt(n_outputs)
+
+
+@pytest.mark.parametrize("skip", [False, True])
+@pytest.mark.parametrize("mixed", [False, True])
+def test_targets_of_rank_one_are_one_problem(rng, skip, mixed):
+    x, y = rng.standard_normal((20, 3)), rng.standard_normal(20)
+    mixing = np.array([0.6, -0.8, 0.0]) if mixed else np.array([0.0, 1.0, 0.0])
+    alone = solve_global(x, y, penalty=0.2, skip=skip, gap=1e-3)
+    one = network(rng, 3, 6, 3, skip=skip)
+    found = certify_outputs(
+        one, x, np.outer(y, mixing), penalty=0.2, search=LIMITS, gap=1e-3
+    )
+    assert (found.proof, found.tier) == ("outputs", "certified")
+    assert found.lower == pytest.approx(alone.lower, rel=1.1e-3)
+    assert found.best_known == pytest.approx(alone.objective, rel=1.1e-3)
+
+
+def test_zero_samples_and_zero_targets_of_several_outputs(rng):
+    x, y = rng.standard_normal((8, 2)), rng.standard_normal((8, 2))
+    one = network(rng, 2, 4, 2)
+    plain = certify_outputs(one, x[:6], y[:6], penalty=0.2, search=LIMITS)
+    x[6:] = 0
+    found = certify_outputs(one, x, y, penalty=0.2, search=LIMITS)
+    constant = 0.5 * np.sum(y[6:] ** 2)
+    assert found.lower == pytest.approx(plain.lower + constant)
+    nothing = certify_outputs(one, x, 0 * y, penalty=0.2, search=LIMITS)
+    assert (nothing.lower, nothing.best_known, nothing.tier) == (0, 0, "certified")
+    with pytest.raises(DataError, match="largest entry of `x`"):
+        certify_outputs(one, 1e200 * x, y, penalty=0.2)
+
+
+def test_an_interrupted_search_of_several_outputs_keeps_a_bound(rng):
+    x, y = rng.standard_normal((30, 5)), rng.standard_normal((30, 2))
+    told = []
+
+    def impatient(found):
+        told.append(found)
+        raise KeyboardInterrupt
+
+    one = network(rng, 5, 4, 2)
+    options = {"penalty": 0.3, "search": LIMITS}
+    found = certify_outputs(one, x, y, watch=impatient, **options)
+    assert 0 < found.lower <= found.best_known
+    assert len(told) <= 2  # The second output was not searched.

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from ...convex.certificates.activation import SearchLimits
-from ...convex.certificates.branch_and_price import GlobalOptimum
+from ...convex.certificates.branch_and_price import MOST_DIMENSION, GlobalOptimum
 from ...convex.certificates.certificate import NetworkCertificate, certify_network
 from ...convex.certificates.proof import write_proof
 from ...convex.certificates.several_outputs import certify_outputs
@@ -38,8 +38,12 @@ SENTENCES = {
 PROOFS = {
     "enumeration": "by the programme over all activation patterns",
     "search": "by a search over cones of directions",
-    "eigenvalue": "by an eigenvalue, which is far from tight",
+    "outputs": "by a search for each direction of the outputs, as if no neuron served "
+    "two of them",
+    "eigenvalue": "by an eigenvalue, without a search",
 }
+VACUOUS = 1.0
+"""Relative distance to the best network above which a bound tells nothing."""
 
 
 def analyse(
@@ -64,8 +68,13 @@ def analyse(
     bounds = Bounds(options.seconds, progress)
     with STOP.listening():
         found = _certified(subject, view, problem, options, bounds)
+    notes = _vacuous(found, problem) + problem.notes
     if options.proof is not None:
-        _write_proof(found, problem, view, options.proof)
+        # What was found is told, whether or not it can be written.
+        try:
+            _write_proof(found, problem, view, options.proof)
+        except ConfigError as error:
+            notes.append(f"No proof was written. {error}")
     rows = [(found.tier, found.lower, found.gap)]
     if found.tier != "certified" and (found.n_patterns or found.found is not None):
         rows.append(("estimate", found.best_known, found.estimated_gap))
@@ -86,14 +95,34 @@ def analyse(
             "proof": found.proof,
             **_size(found),
         },
-        figures={"bound": bounds.figure(found)} if bounds.times else {},
+        figures={"bound": bounds.figure(found)},
         notes=[
             f"{tier}: {SENTENCES[tier]}"
             + (f", {PROOFS[found.proof]}." if tier == found.tier else ".")
             for tier in table["tier"]
         ]
-        + problem.notes,
+        + notes,
     )
+
+
+def _vacuous(found: NetworkCertificate, problem: CertifiedProblem) -> list[str]:
+    """That a bound says nothing of the network, and why it is so far away."""
+    far = relative_gap(found.best_known, found.lower)
+    if found.tier == "certified" or far <= VACUOUS:
+        return []
+    if found.proof not in ("eigenvalue", "outputs"):
+        why = "give the search more `--seconds`"
+    elif problem.x.shape[1] > MOST_DIMENSION:
+        why = (
+            f"its inputs have {problem.x.shape[1]} dimensions, and a search is made in "
+            f"up to {MOST_DIMENSION}"
+        )
+    else:
+        why = "a larger `--penalty` has a nearer one"
+    return [
+        "The bound is vacuous: it is below half of the smallest objective that was "
+        f"found, and does not tell a good network from a poor one; {why}."
+    ]
 
 
 def _along(
@@ -131,7 +160,7 @@ def _view(subject: Subject) -> TwoLayerView:
 def _size(found: NetworkCertificate) -> dict[str, int]:
     """How large the proof of a search is."""
     if found.found is None:
-        return {"activation patterns": found.n_patterns}
+        return {"activation patterns": found.n_patterns} if found.n_patterns else {}
     return {"cones": found.found.n_nodes, "open cones": found.found.n_open}
 
 
@@ -159,18 +188,27 @@ class Bounds:
             raise KeyboardInterrupt
 
     def figure(self, found: NetworkCertificate) -> "Figure":
-        """The bound against time, below the objectives."""
+        """The bound, against time where it was searched, below the objectives."""
         from ...plots.figure import panels
 
         figure, axes = panels(
             caption=f"Relative gap {found.gap:.2g}: the network against the bound "
-            f"({found.tier})."
+            f"({found.tier}, {found.proof})."
         )
         axes = axes[0, 0]
-        axes.plot(self.times, self.lower, drawstyle="steps-post", label="lower bound")
+        if found.found is not None and self.times:
+            # Samples that are zero add what the search was not told of.
+            constant = found.lower - found.found.lower
+            lower = [*(constant + value for value in self.lower), found.lower]
+            times = [*self.times, self.times[-1]]
+            axes.plot(times, lower, drawstyle="steps-post", label="lower bound")
+            axes.set_xlabel("seconds")
+        else:
+            axes.axhline(found.lower, label="lower bound")
+            axes.set_xticks([])
         axes.axhline(found.objective, color="C3", label="objective of the network")
         axes.axhline(found.best_known, color="C2", ls="--", label="best network found")
-        axes.set_xlabel("seconds")
+        axes.axhspan(found.lower, found.objective, alpha=0.1, color="C7", label="gap")
         axes.set_ylabel("objective")
         axes.legend()
         return figure
@@ -210,7 +248,15 @@ def _certified(
     limits = SearchLimits(seconds=options.seconds, nodes=options.nodes)
     network, arrays = view.plain(), subject.run.arrays
     if problem.y.shape[1] > 1:
-        return certify_outputs(network, problem.x, problem.y, penalty=problem.penalty)
+        return certify_outputs(
+            network,
+            problem.x,
+            problem.y,
+            penalty=problem.penalty,
+            search=limits,
+            gap=options.gap,
+            watch=watch,
+        )
     patterns = None
     if {"masks", "gates"} <= set(arrays) and arrays["masks"].shape[1] == len(problem.x):
         patterns = Patterns(arrays["masks"].astype(bool), arrays["gates"])

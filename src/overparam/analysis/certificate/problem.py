@@ -69,6 +69,16 @@ def problem_of(
             f"The network has {view.readout.shape[1]} outputs, the targets have "
             f"{y.shape[1]}."
         )
+    objective = None
+    # A network alone has none, and is certified for the penalty that is named.
+    with contextlib.suppress(ConfigError):
+        objective = subject.objective()
+    normalised = objective is not None and objective.penalty == "output-norms"
+    if normalised and y.shape[1] > 1:
+        raise ConfigError(
+            "The certificate of networks that pay for their outputs needs one output, "
+            f"got {y.shape[1]}."
+        )
     if view.constant is not None:
         y = y - view.scale * np.asarray(view.constant, np.float64)
         notes.append(
@@ -77,10 +87,6 @@ def problem_of(
         )
     if view.bias is not None:
         x = np.concatenate([x, np.ones((len(x), 1))], axis=1)
-    objective = None
-    # A network alone has none, and is certified for the penalty that is named.
-    with contextlib.suppress(ConfigError):
-        objective = subject.objective()
     if options.penalty is None:
         penalty = own_penalty(subject.objective(), view, len(x))
     else:
@@ -96,7 +102,7 @@ def problem_of(
         x=x,
         y=np.asarray(y, np.float64),
         penalty=penalty,
-        normalised=objective is not None and objective.penalty == "output-norms",
+        normalised=normalised,
         notes=notes,
     )
 

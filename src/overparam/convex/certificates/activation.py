@@ -216,7 +216,13 @@ class ConeSearch:
         aim, count = self._aim, min(_BATCH, len(self._heap))
         batch = [heapq.heappop(self._heap) for _ in range(count)]
         work = [(self.sides[which], cone, aim) for _, _, which, cone in batch]
-        results = pool.map(lambda args: _Side.explore(*args), work)
+        try:
+            results = list(pool.map(lambda args: _Side.explore(*args), work))
+        except BaseException:
+            # The bound is that of all open cones, those at hand among them.
+            for item in batch:
+                heapq.heappush(self._heap, item)
+            raise
         for (_, _, which, _), result in zip(batch, results, strict=True):
             nodes, proven, cones, drifts, bounds, best, at = result
             self.n_nodes += nodes

@@ -120,7 +120,7 @@ class _Pricing:
             size=np.inf,
             n_nodes=0,
             n_open=0,
-            proven=not y.any(),
+            proven=not np.any(y),
         )
 
     def run(self) -> GlobalOptimum:
@@ -219,7 +219,7 @@ class _Pricing:
             self.best = dataclasses.replace(
                 self.best, lower=lower, dual=dual, size=size
             )
-        proven = self.best.gap <= self.gap
+        proven = bool(self.best.gap <= self.gap)
         self.best = dataclasses.replace(self.best, proven=proven)
 
     def _count(self, n_nodes: int, n_open: int) -> None:

@@ -11,7 +11,8 @@ u)_+| / \|(X u)_+\|$. Three tiers say how near the bound is known to be:
   convex programme over *all* activation patterns, solved to a relative gap of 1e-5, or
   by a search over directions (`branch_and_price.py`; plain and skip networks);
 * `bounded`: a valid bound that is farther away: of a search that its limits ended, or
-  of an eigenvalue (normalised: $\max(\|l_+\|, \|l_-\|)$, as outputs are nonnegative);
+  of several outputs one by one (`several_outputs.py`), or of an eigenvalue
+  (normalised: $\max(\|l_+\|, \|l_-\|)$, as outputs are nonnegative);
 * `estimate`: the smallest objective that was found, which is no bound for the network.
 
 All numbers are computed from the arrays that the solver returns, whatever its status:
@@ -48,7 +49,7 @@ from .branch_and_price import MOST_DIMENSION, GlobalOptimum, Watch, solve_global
 
 
 Tier = Literal["certified", "bounded", "estimate"]
-Proof = Literal["enumeration", "search", "eigenvalue"]
+Proof = Literal["enumeration", "search", "outputs", "eigenvalue"]
 """Where a bound comes from, the strongest first."""
 
 MOST_ENUMERATED = 4000

@@ -20,7 +20,7 @@ from .cones import LEAF
 
 _MOST_BYTES = 4e9
 # Cones beyond those of the search: its orthants, if they were not looked at.
-_MORE = 1000
+_MORE = 10_000
 
 
 def write_proof(

@@ -5,8 +5,17 @@ $\beta \|w_j\| \|a_j\|$ once it is balanced, and skip weights $\beta \|A\|$. Wit
 $\sigma(L) = \max_{\|u\| \le 1} \|L^T (X u)_+\|$ (with a skip connection also
 $\|X^T L\|$) every $c \in [0, \beta/\sigma(L)]$ gives the lower bound
 $c \langle Y, L \rangle - \tfrac12 c^2 \|L\|^2$ of networks of any width, as for one
-output. Outputs do not separate, because a neuron pays for all of them together; no
-search is made, and the bound is `bounded`, that of an eigenvalue.
+output.
+
+Outputs do not separate, because a neuron pays for all of them together. But for an
+orthonormal basis $v_k$ of the outputs and any $\lambda \ge 0$ with $\|\lambda\| = 1$,
+$\|a\| \ge \sum_k \lambda_k |v_k^T a|$, so that the optimum is at least $\sum_k
+\mathrm{opt}(Y v_k, \lambda_k \beta)$, the optima of problems of one output, each with a
+proven bound. The basis is that of the singular vectors of Y, and $\lambda_k$ the
+singular values. Targets of rank one (as where all outputs but one are zero) are one
+problem of one output, and the bound is tight; otherwise it is at least $1 / \sqrt k$
+of the optimum where all $\lambda_k$ are equal, as $\mathrm{opt}$ is concave in $\beta$
+and at most that of neurons of one output each.
 """
 
 import numpy as np
@@ -16,16 +25,30 @@ from ...checks import positive
 from ...errors import ConfigError, DataError
 from ...networks.two_layer import TwoLayer
 from ...networks.view import two_layer_view
-from .bounds import dual_value
-from .certificate import NetworkCertificate
+from ..programs.program import check_data
+from ..solvers.bounds import relative_gap
+from .activation import SearchLimits
+from .bounds import ROUNDING, dual_value
+from .branch_and_price import MOST_DIMENSION, GlobalOptimum, Watch, solve_global
+from .certificate import NetworkCertificate, Proof
 
 
 Inputs = Float[np.ndarray, "n d"]
 Targets = Float[np.ndarray, "n n_outputs"]
 
+# Singular values of the targets below this part of the largest are left out.
+_FLAT = 1e-13
+
 
 def certify_outputs(
-    network: TwoLayer, x: Inputs, y: Targets, *, penalty: float
+    network: TwoLayer,
+    x: Inputs,
+    y: Targets,
+    *,
+    penalty: float,
+    search: SearchLimits | None = None,
+    gap: float = 1e-2,
+    watch: Watch = lambda found: None,
 ) -> NetworkCertificate:
     r"""Bound the distance of a network to the global optimum of its problem.
 
@@ -34,18 +57,28 @@ def certify_outputs(
         x: Training inputs, shape `(n, d)`.
         y: Training targets, shape `(n, n_outputs)`.
         penalty: $\beta$.
+        search: When to end the searches of all outputs together, which are made where
+            dimensions are few; `None` makes none.
+        gap: Relative gap that each is asked to prove.
+        watch: Told the best bound of the output that is searched.
 
     Raises:
         ConfigError: If the network is no ReLU network, or shapes differ.
         DataError: If the objective is not finite.
     """
-    positive(penalty=penalty)
+    positive(penalty=penalty, gap=gap)
     if network.activation != "relu" or y.shape != (len(x), network.readout.shape[1]):
         raise ConfigError(
             f"the certificate needs a ReLU network and targets of shape "
             f"{(len(x), network.readout.shape[1])}, got {network.activation} and "
             f"{y.shape}."
         )
+    for column in y.T:
+        check_data(x, column)
+    # No network changes its outputs on samples that are zero.
+    idle = ~x.any(axis=1)
+    constant = 0.5 * float(np.sum(y[idle] ** 2))
+    x, y = x[~idle], y[~idle]
     objective, residual = outputs_objective(network, x, y, penalty=penalty)
     if not np.isfinite(objective):
         raise DataError(
@@ -53,20 +86,76 @@ def certify_outputs(
             "no certificate."
         )
     # The zero network is one, too.
-    nothing = 0.5 * float(np.sum(y**2))
-    bounds = [
+    estimate = 0.5 * float(np.sum(y**2))
+    lower = max(
         loose_lower_bound(x, y, dual, penalty=penalty, skip=network.skip)
         for dual in (y, residual)
-    ]
+    )
+    proof: Proof = "eigenvalue"
+    if search is not None and np.any(y) and x.shape[1] <= MOST_DIMENSION:
+        found, sum_of_bounds = _one_by_one(
+            x, y, penalty, network.skip, gap, search, watch
+        )
+        estimate = min(estimate, found)
+        if sum_of_bounds > lower:
+            lower, proof = sum_of_bounds, "outputs"
+    best_known = min(objective, estimate)
     return NetworkCertificate(
-        objective=objective,
-        lower=max(bounds),
-        tier="bounded",
-        proof="eigenvalue",
-        estimate=nothing,
-        best_known=min(objective, nothing),
+        objective=objective + constant,
+        lower=lower + constant,
+        tier="certified" if relative_gap(best_known, lower) <= gap else "bounded",
+        proof=proof,
+        estimate=estimate + constant,
+        best_known=best_known + constant,
         n_patterns=0,
     )
+
+
+def _one_by_one(
+    x: Inputs,
+    y: Targets,
+    penalty: float,
+    skip: bool,
+    gap: float,
+    limits: SearchLimits,
+    watch: Watch,
+) -> tuple[float, float]:
+    """The objective of a network of one output per neuron; the sum of the bounds."""
+    _, sizes, basis = np.linalg.svd(y, full_matrices=False)
+    kept = sizes > _FLAT * sizes.max(initial=0)
+    weights, lower = sizes / np.linalg.norm(sizes), 0.0
+    directions = basis[kept]
+    spread = y - y @ directions.T @ directions
+    objective = 0.5 * float(np.sum(spread**2))
+    interrupted = False
+
+    def told(found: GlobalOptimum) -> None:
+        nonlocal interrupted
+        try:
+            watch(found)
+        except KeyboardInterrupt:
+            interrupted = True
+            raise
+
+    for direction, weight in zip(directions, weights[kept], strict=True):
+        seconds, nodes = limits.seconds / len(directions), limits.nodes
+        found = solve_global(
+            x,
+            y @ direction,
+            penalty=weight * penalty,
+            skip=skip,
+            gap=gap,
+            limits=SearchLimits(
+                seconds=0.0 if interrupted else seconds,
+                nodes=None if nodes is None else nodes // len(directions),
+            ),
+            watch=told,
+        )
+        lower += found.lower
+        paid = float(found.neurons.sizes.sum())
+        objective += found.objective + (1 - weight) * penalty * paid
+    # The basis is orthonormal up to rounding.
+    return objective, lower * (1 - ROUNDING)
 
 
 def loose_lower_bound(

@@ -1,0 +1,66 @@
+"""What a certificate shows and says, at every tier."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from overparam.analysis.certificate.analyse import analyse
+from overparam.analysis.certificate.options import CertificateOptions
+from overparam.errors import ConfigError
+from overparam.networks import TwoLayer
+
+from .test_problem import objective, run_of
+
+
+def found_of(n, d, n_outputs=1, *, penalty="l2", **options):
+    rng = np.random.default_rng(n)
+    x, y = rng.standard_normal((n, d)), rng.standard_normal((n, n_outputs))
+    x[0] = 0
+    network = TwoLayer(
+        jnp.asarray(rng.standard_normal((d, 5))),
+        jnp.asarray(rng.standard_normal((5, n_outputs))),
+    )
+    run = run_of(network, jnp.asarray(x), jnp.asarray(y), objective(penalty=penalty))
+    return analyse([run], CertificateOptions(penalty=0.2, **options))
+
+
+CASES = {
+    "enumeration": ({"n": 6, "d": 2}, "certified"),
+    "search": ({"n": 25, "d": 3}, "certified"),
+    "outputs": ({"n": 8, "d": 2, "n_outputs": 2}, "bounded"),
+    "eigenvalue": ({"n": 30, "d": 14}, "bounded"),
+}
+
+
+@pytest.mark.parametrize("proof", CASES)
+def test_the_bound_is_drawn_at_every_tier(proof):
+    options, tier = CASES[proof]
+    found = found_of(**options)
+    assert found.summary["proof"] == proof
+    lower = found.summary[f"lower bound ({tier})"]
+    (axes,) = found.figures["bound"].axes
+    lines = {line.get_label(): line.get_ydata() for line in axes.get_lines()}
+    assert lines["lower bound"][-1] == lower
+    reached = found.summary["objective of the balanced network"]
+    assert lines["objective of the network"][0] == reached
+    assert np.all(np.diff(lines["lower bound"]) >= -1e-12 * lower)
+    assert any(note.startswith(tier) for note in found.notes)
+
+
+def test_a_bound_that_tells_nothing_says_so():
+    (note,) = [n for n in found_of(40, 20).notes if "vacuous" in n]
+    assert "its inputs have 20 dimensions" in note
+    assert not [n for n in found_of(6, 2).notes if "vacuous" in n]
+
+
+def test_what_was_found_outlives_a_proof_that_cannot_be_written(tmp_path):
+    found = found_of(6, 2, proof=str(tmp_path / "proof.npz"))
+    assert found.summary["proof"] == "enumeration"
+    assert any(note.startswith("No proof was written. Only a") for note in found.notes)
+    with pytest.raises(ConfigError, match="folder of the proof"):
+        found_of(6, 2, proof=str(tmp_path / "none" / "proof.npz"))
+
+
+def test_normalised_networks_of_several_outputs_are_refused():
+    with pytest.raises(ConfigError, match="needs one output, got 2"):
+        found_of(6, 2, n_outputs=2, penalty="output-norms")
