@@ -141,10 +141,20 @@ def test_claims_are_recorded_and_shown(tmp_path):
 def test_formulas_become_mathml():
     assert mathematics.mathml(r"\tfrac12").count("<mfrac") == 1
     page = '<span class="arithmatex">\\(a &lt; b\\)</span>'
-    assert "&#x0003C;" in mathematics.with_formulas(page)
+    assert "<mo>&lt;</mo>" in mathematics.with_formulas(page)
     assert "arithmatex" not in mathematics.with_formulas(page)
     with pytest.raises(ValueError, match="unknownthing"):
         mathematics.mathml(r"\unknownthing x")
+
+
+def test_formulas_have_the_room_of_tex():
+    assert '<mo form="prefix">−</mo>' in mathematics.mathml("U(-1, 1)")
+    assert '<mo form="prefix">−</mo>' in mathematics.mathml("f = -g")
+    assert "prefix" not in mathematics.mathml("(a) - b")
+    assert mathematics.mathml(r"\gamma\sin^2\theta").count("mspace") == 2
+    assert "mspace" not in mathematics.mathml(r"-\sin(\theta)")
+    for sign in "/|":
+        assert 'lspace="0"' in mathematics.mathml(f"a{sign}b")
 
 
 def test_bars_of_formulas_end_no_cell_of_a_table():
