@@ -88,3 +88,12 @@ def test_dimensions_that_cannot_be_searched_have_a_loose_bound(rng):
 def test_bad_gaps_are_refused(rng):
     with pytest.raises(ConfigError, match="gap"):
         solve_global(np.ones((2, 1)), np.ones(2), penalty=0.1, gap=0.0)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e-9, 1e-3])
+@pytest.mark.parametrize("nodes", [None, 0, 1])
+def test_limits_that_are_spent_at_once_leave_a_bound(rng, seconds, nodes):
+    x, y = rng.standard_normal((30, 5)), rng.standard_normal(30)
+    limits = SearchLimits(seconds=seconds, nodes=nodes)
+    found = solve_global(x, y, penalty=0.3, limits=limits)
+    assert 0 < found.lower <= found.objective <= 0.5 * y @ y

@@ -148,7 +148,8 @@ class _Pricing:
         search = ConeSearch(self.x, dual, target=target)
         nodes = self.limits.nodes
         limits = SearchLimits(
-            seconds=self._left(), nodes=None if nodes is None else nodes - before
+            seconds=max(0.0, self._left()),
+            nodes=None if nodes is None else max(0, nodes - before),
         )
         search.run(limits, told)
         told(search)
