@@ -1,5 +1,9 @@
 """The reference of every exported name: a page per room, an entry per name."""
 
+import functools
+import textwrap
+
+from examples import example
 from sources import at, front, rooms, summary, text
 from tables import table
 
@@ -42,7 +46,7 @@ def _page(room: str) -> str:
             target = _address(path).rpartition("/")[2]
         elif entry == path:
             target = f"#{path}"
-            entries.append(_entry(path, f"{short}.{name}", name))
+            entries.append(_entry(path, f"{short}.{name}", name) + _in_use(found.path))
         else:
             target = f"{_address(entry.rpartition('.')[0]).rpartition('/')[2]}#{entry}"
         rows.append([f"[`{short}.{name}`]({target})", summary(found)])
@@ -53,6 +57,26 @@ def _page(room: str) -> str:
 def _entry(path: str, heading: str, name: str) -> str:
     options = f"    options:\n      heading: {heading}\n      toc_label: {name}\n"
     return f"::: {path}\n{options}"
+
+
+@functools.cache
+def _fronts() -> dict[str, list[tuple[str, str]]]:
+    """By place of an object the fronts that export it, and as what."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for room in rooms():
+        for name in front(room):
+            found.setdefault(at(f"{room}.{name}").path, []).append((room, name))
+    return found
+
+
+def _in_use(place: str) -> str:
+    """A block of the documents that uses an object, folded, if there is one."""
+    for room, name in _fronts()[place]:
+        if (found := example(room, name)) is not None:
+            code = textwrap.indent(f"```python\n{found.code}\n```", " " * 4)
+            link = f"    From [{found.title}](../../{found.page})."
+            return f'\n??? example "In use"\n\n{code}\n\n{link}\n'
+    return ""
 
 
 def _of_module(name: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 import api
 import commands
+import examples
 import formats
 import mathematics
 import overparam
@@ -155,6 +156,17 @@ def test_formulas_have_the_room_of_tex():
     assert "mspace" not in mathematics.mathml(r"-\sin(\theta)")
     for sign in "/|":
         assert 'lspace="0"' in mathematics.mathml(f"a{sign}b")
+
+
+def test_an_entry_shows_where_the_documents_use_it(reference):
+    page = reference["reference/python/index.md"]
+    entry = page.partition("::: overparam.linearised\n")[2].partition("\n::: ")[0]
+    assert '??? example "In use"' in entry
+    assert "    linear = trained(op.linearised(" in entry
+    assert "From [Lazy or rich?](../../tutorials/lazy-or-rich.md)." in entry
+    assert examples.example("overparam", "two") is None
+    found = examples.example("overparam.estimators", "VarProRegressor")
+    assert found.page == "how-to/estimators.md"
 
 
 def test_bars_of_formulas_end_no_cell_of_a_table():
