@@ -8,7 +8,7 @@ DATA ?= .cache/data
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test test-fast fuzz lint docs bench clean
+.PHONY: demo test test-fast fuzz lint docs wheel bench clean
 
 demo: $(VENV)/installed
 	$(BIN)/overparam reproduce planted-learning-rate --scale laptop --jobs $(JOBS)
@@ -35,6 +35,14 @@ lint: $(VENV)/installed-test
 # The tutorials are run for it; `site/index.html` opens from disk.
 docs: $(VENV)/installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# The newest Python that is here tries the wheel too; NEWEST= leaves it out.
+NEWEST ?= $(shell sh .ci/newest)
+NEWEST_VENV := $(if $(NEWEST),.cache/newest)
+
+wheel: $(VENV)/installed-test
+	$(if $(NEWEST),$(MAKE) VENV=$(NEWEST_VENV) PYTHON=$(NEWEST) $(NEWEST_VENV)/installed)
+	sh .ci/wheel $(foreach venv,$(VENV) $(NEWEST_VENV),$(abspath $(venv))/bin/python)
 
 bench: $(VENV)/installed-test
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
