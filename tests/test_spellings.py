@@ -37,6 +37,8 @@ ID_OF_DEFAULTS = {
     "timescales": "b181c74b7c72",
     "images": "dc61b1903f1c",
     "recovery": "2116c1081a06",
+    # Of its first commit.
+    "lazy": "2ccf0caa0c48",
 }
 ID_WITH_12345 = {
     ("recovery", "input_dim"): "5d6002d2019d",

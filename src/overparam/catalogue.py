@@ -34,6 +34,7 @@ STUDIES: "Catalogue[Study]" = Catalogue(
             "timescales",
             "images",
             "recovery",
+            "lazy",
         )
     },
     adopt="overparam.studies.declaration:adopt",

@@ -60,6 +60,15 @@ CITATIONS: Mapping[str, str] = MappingProxyType(
   eprint = {2209.15265},
   archiveprefix = {arXiv},
 }""",
+        "chizat2019": """@inproceedings{chizat2019,
+  title = {On Lazy Training in Differentiable Programming},
+  author = {Chizat, L{\\'e}na{\\"\\i}c and Oyallon, Edouard and Bach, Francis},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume = {32},
+  year = {2019},
+  eprint = {1812.07956},
+  archiveprefix = {arXiv},
+}""",
     }
 )
 

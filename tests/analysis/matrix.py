@@ -69,6 +69,16 @@ _TRAINED = _RECOVERY | {
 _SOLVED = _RECOVERY | {"program": "exact", "fit": "penalised", "penalty": 0.05}
 
 
+_LAZY = {
+    "input_dim": 10,
+    "n_train": 40,
+    "n_test": 20,
+    "width": 12,
+    "n_steps": 10,
+    "evaluate_every": 5,
+}
+
+
 def _planted(**changes: Any) -> tuple[str, dict[str, Any]]:
     return "planted", _PLANTED | changes
 
@@ -83,6 +93,10 @@ def _heavy(**changes: Any) -> tuple[str, dict[str, Any]]:
 
 def _scales(**changes: Any) -> tuple[str, dict[str, Any]]:
     return "timescales", _SCALES | changes
+
+
+def _lazy(**changes: Any) -> tuple[str, dict[str, Any]]:
+    return "lazy", _LAZY | changes
 
 
 def _images(**changes: Any) -> tuple[str, dict[str, Any]]:
@@ -143,6 +157,10 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         "recovery",
         _TRAINED | {"network": "normalised"},
     ),
+    "lazy": _lazy(),
+    "lazy, doubled, scaled": _lazy(scale=10.0, zero_start=True, keep="every 5"),
+    "lazy, mean field, readout only": _lazy(scaling="mean-field", train="readout"),
+    "lazy, digits, depth 3": _lazy(dataset="digits", scaling="standard", depth=3),
 }
 
 OPTIONS: dict[str, dict[str, Any]] = {

@@ -36,6 +36,7 @@ SMALLEST = {
     "heavy-tails": "--width 4 --n-steps 3 --n-train 20 --n-test 20",
     "timescales": "--width 8 --n-samples 16 --teacher-width 8 --n-steps 3 --cells 16",
     "recovery": "--n-samples 8 --input-dim 3",
+    "lazy": "--n-train 12 --n-test 8 --input-dim 3 --width 4 --n-steps 3",
 }
 STORED = "--epochs 1 --samples-per-epoch 20"
 

@@ -80,6 +80,20 @@ SMALL: Mapping[str, dict[str, Any]] = {
         "n_patterns": 8,
         "max_iterations": None,
     },
+    "lazy": {
+        "dataset": "planted",
+        "classes": "",
+        "standardise_inputs": False,
+        "input_dim": 3,
+        "n_outputs": 2,
+        "teacher_width": 2,
+        "n_train": 12,
+        "n_test": 8,
+        "width": 4,
+        "n_steps": 4,
+        "evaluate_every": 2,
+        "n_kernel": 5,
+    },
 }
 RUNNABLE = [name for name in STUDIES if name in SMALL]
 

@@ -38,6 +38,11 @@ CASES = {
         | {"width": 4, "n_steps": 20},
         ("10,", [0, 10]),
     ),
+    "lazy": (
+        {"n_train": 12, "n_test": 8, "input_dim": 3, "width": 4, "n_steps": 4}
+        | {"evaluate_every": 1},
+        ("3", [0, 2, 4]),
+    ),
 }
 
 

@@ -14,6 +14,7 @@ SIZES = {
     "timescales": ["width", "n_samples", "teacher_width", "cells", "particles"],
     "recovery": ["n_samples", "input_dim", "n_patterns", "n_test"],
     "images": ["multiplier"],
+    "lazy": ["width", "n_train", "n_test", "input_dim", "n_outputs", "teacher_width"],
 }
 
 

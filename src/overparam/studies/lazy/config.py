@@ -1,0 +1,183 @@
+"""Config of the study `lazy`."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from ...checks import at_least, finite, in_range, positive, seeds, written
+from ...data.files.official import OFFICIAL
+from ...data.own.reference import reference
+from ...errors import ConfigError
+from ...field_values import typed
+from ...keeping import recorded
+
+
+MOST_LAYERS = 1000
+"""Every layer is compiled on its own; more would compile for hours."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lazy:
+    """Train a network beside what it would be if it learned no features.
+
+    A network is trained by gradient descent on the squared error; so is the network
+    linearised at its start, on the same batches, and the predictor of infinite width
+    and random features with an exact readout are computed. Recorded are how far the
+    tangent kernel, the weights and the active neurons moved, and all errors. Width,
+    parametrisation and output scale lead from rich to lazy (Jacot et al. 2018; Lee et
+    al. 2019; Chizat, Oyallon, Bach 2019).
+
+    Examples:
+      overparam run lazy --width 1000
+      overparam run lazy --scale 10 --zero-start --n-steps 2000
+      overparam run lazy --dataset digits --scaling standard --depth 3
+    """
+
+    dataset: str = "planted"
+    """Data set: planted (Gaussian inputs, a teacher of few neurons) or digits, which
+    need no files, mnist, fashion-mnist, cifar-10, cifar-100, ecg5000, or data of your
+    own by name (`overparam data add`) or path. Classes are fitted as unit vectors."""
+    classes: str = ""
+    """The classes that are kept of a data set, such as `0,1`; empty for all."""
+    standardise_inputs: bool = False
+    """Whether inputs of a data set are standardised by moments of the training part,
+    for images of each channel; else pixels lie in [0, 1]."""
+    input_dim: int = 20
+    """Input dimension of planted data."""
+    n_outputs: int = 1
+    """Number of outputs of planted data."""
+    teacher_width: int = 3
+    """Number of planted neurons."""
+    n_train: int = 500
+    """Number of training samples."""
+    n_test: int = 1000
+    """Most test samples."""
+    width: int = 200
+    """Number of neurons of each hidden layer."""
+    depth: int = 2
+    """Number of weight matrices: hidden layers + 1."""
+    activation: Literal["relu", "leaky-relu", "erf", "tanh", "gelu"] = "relu"
+    """Activation of the hidden layers, and of a teacher."""
+    scaling: Literal["standard", "mean-field", "ntk"] = "ntk"
+    """Output scale 1, 1/width or 1/sqrt(width) with a readout of variance 1/width, 1 or
+    1; deeper networks than two layers are standard, of variances 2/fan-in."""
+    scale: float = 1.0
+    """Further factor of the output; large ones are lazy. The step size undoes what it
+    does to the gradient, as a loss divided by its square would."""
+    zero_start: bool = False
+    """Whether neurons come in pairs of equal inputs and opposite readouts, so that the
+    network starts at 0; `width` counts both."""
+    train: Literal["all", "readout", "features"] = "all"
+    """Which weights move."""
+    learning_rate: float = 0.5
+    """Step size in units of n_train / (largest eigenvalue of the tangent kernel at the
+    start, estimated on at most 500 samples): below 2 a lazy network is stable."""
+    batch_size: int | None = None
+    """Samples per step; `none` takes all."""
+    n_steps: int = 1000
+    """Most gradient steps."""
+    stop_below: float = 0.0
+    """Stop once the training loss (half squared error) is at most this."""
+    evaluate_every: int = 100
+    """Steps between two records."""
+    n_kernel: int = 100
+    """Most training samples at which kernels are compared."""
+    linearise: bool = True
+    """Train the linearised network too; it takes two to three times the training."""
+    infinite_width: bool = True
+    """Compute the predictor of infinite width too: an eigendecomposition of the kernel
+    of all training samples."""
+    precision: Literal["float32", "float64"] = "float32"
+    """Floating type of weights and samples."""
+    seed: int = 0
+    """Seed of weights, samples and batches, each by a key of its own."""
+    teacher_seed: int | None = None
+    """Seed of teacher and planted samples; `none` takes `seed`."""
+    keep: str = ""
+    """Steps whose networks are kept, those of the nearest records: `5,10,20`,
+    `every 5`, or a number of evenly spaced ones; the start is always kept."""
+
+    def __post_init__(self) -> None:
+        typed(self)
+        found = reference(self.dataset, built_in=("planted", *OFFICIAL))
+        object.__setattr__(self, "dataset", found)
+        at_least(
+            1,
+            input_dim=self.input_dim,
+            n_outputs=self.n_outputs,
+            teacher_width=self.teacher_width,
+            width=self.width,
+            n_train=self.n_train,
+            n_test=self.n_test,
+            n_steps=self.n_steps,
+            evaluate_every=self.evaluate_every,
+            batch_size=self.batch_size,
+            n_kernel=self.n_kernel,
+        )
+        positive(learning_rate=self.learning_rate, scale=self.scale)
+        finite(stop_below=self.stop_below)
+        at_least(0, stop_below=self.stop_below)
+        seeds(seed=self.seed, teacher_seed=self.teacher_seed)
+        self._check_network()
+        self._check_data()
+        _ = self.keep_steps  # Refuses what could not be kept.
+
+    def _check_network(self) -> None:
+        in_range(2, MOST_LAYERS, depth=self.depth)
+        if self.depth > 2 and self.scaling != "standard":
+            raise ConfigError(
+                f"`scaling` {self.scaling} needs a two-layer network, got depth "
+                f"{self.depth}; deeper ones take `scaling` standard."
+            )
+        if self.zero_start and self.depth > 2:
+            raise ConfigError(
+                "`zero_start` makes pairs of neurons of two-layer networks, got depth "
+                f"{self.depth}."
+            )
+        if self.zero_start and self.width % 2:
+            raise ConfigError(
+                "`zero_start` makes pairs of neurons and needs an even `width`, got "
+                f"{self.width}."
+            )
+
+    def _check_data(self) -> None:
+        if self.batch_size is not None and self.batch_size > self.n_train:
+            raise ConfigError(
+                f"`batch_size` must be at most `n_train`, got {self.batch_size} and "
+                f"{self.n_train}."
+            )
+        if self.dataset == "planted" and (self.classes or self.standardise_inputs):
+            raise ConfigError(
+                "`classes` and `standardise_inputs` have no effect on planted data."
+            )
+        if not re.fullmatch(r"|\d{1,9}(,\d{1,9})+", self.classes):
+            raise ConfigError(
+                "`classes` must be several numbers of classes, such as `0,1`, got "
+                f"{written(self.classes)}."
+            )
+
+    @property
+    def kept_classes(self) -> list[int]:
+        """The classes that are kept; empty for all."""
+        return sorted({int(part) for part in self.classes.split(",") if part})
+
+    @property
+    def data_set(self) -> str | None:
+        """Name of the data set whose files are read; planted data are drawn."""
+        return None if self.dataset == "planted" else self.dataset
+
+    @property
+    def record_every(self) -> int:
+        """Steps between two records."""
+        return min(self.evaluate_every, self.n_steps)
+
+    @property
+    def keep_steps(self) -> frozenset[int]:
+        """The steps whose networks are kept."""
+        return recorded(self.keep, self.n_steps, self.record_every)
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """Fields of the network whose weights move; empty for all."""
+        hidden = "weights" if self.depth == 2 else "layers"
+        return {"all": (), "readout": ("readout",), "features": (hidden,)}[self.train]
