@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from html.parser import HTMLParser
 
@@ -115,6 +116,48 @@ def test_the_page_refers_to_nothing_outside_itself(html):
     links = parsed(html)
     assert all(address.startswith("#") for address in links.addresses)
     assert not {"link", "iframe", "img"} & set(links.elements)
+
+
+def test_the_title_is_one_that_a_person_would_write(example, html, tmp_path):
+    today = datetime.now(UTC)
+    ends = {f"{today - timedelta(days=n):%d %B %Y}".lstrip("0") for n in (0, 1)}
+    (told,) = re.findall("<h1>(.*)</h1>", html)
+    assert told.startswith("toy, ")
+    assert any(told.endswith(end) for end in ends)
+    assert "<h1>A &lt; B</h1>" in made(example, title="A < B")
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [
+        (["2026-11-28"], "toy, 28 November 2026"),
+        (["2026-11-28", "2026-11-02"], "toy, 2 to 28 November 2026"),
+        (["2026-11-28", "2026-12-02"], "toy, 28 November to 2 December 2026"),
+        (["2025-12-02", "2026-12-02"], "toy, 2 December 2025 to 2 December 2026"),
+        (["yesterday"], "toy"),
+    ],
+)
+def test_the_days_of_the_runs_are_told(tmp_path, monkeypatch, days, told):
+    for seed, day in enumerate(days):
+        path = store(tmp_path, seed=seed)
+        content = json.loads((path / "environment.json").read_text())
+        (path / "environment.json").write_text(json.dumps(content | {"date": day}))
+    material = collect(tmp_path, about=lambda name: About())
+    monkeypatch.setattr(
+        "overparam.report.values.environment_of",
+        lambda run: json.loads((run.path / "environment.json").read_text()),
+    )
+    assert f"<h1>{told}</h1>" in page(material)
+
+
+def test_the_summary_says_first_what_does_not_hold(html):
+    summary = html.partition('id="summary"')[2].partition("</section>")[0]
+    fails, _, holds = summary.partition("Claims that hold (1)")
+    assert "Claims that do not hold (1)" in fails
+    assert "2 [1, 3]</li>" in fails
+    assert "it falls: 3 of 3</li>" in holds
+    assert 'href="#answer-0"' in holds
+    assert html.index('id="summary"') < html.index('id="results"')
 
 
 def test_every_id_is_there_once_and_every_reference_leads_to_one(html):
@@ -384,6 +427,22 @@ def test_in_a_browser_dark_and_paper_have_their_colours(opened):
     ink = opened.run("getComputedStyle(document.body).color")
     opened.call("Emulation.setEmulatedMedia", media="", features=[])
     assert ink == opened.run("getComputedStyle(document.body).color")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_in_a_browser_no_width_cuts_the_page(opened, width):
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    opened.call("Emulation.setDeviceMetricsOverride", **size)
+    try:
+        assert opened.run("document.documentElement.scrollWidth") <= width
+        broad = opened.run(
+            "[...document.querySelectorAll('svg, h1, p, li, nav')]"
+            ".filter(e => e.getBoundingClientRect().right > innerWidth)"
+            ".map(e => e.outerHTML.slice(0, 80))"
+        )
+        assert broad == []
+    finally:
+        opened.call("Emulation.clearDeviceMetricsOverride")
 
 
 def test_in_a_browser_everything_has_a_name_for_a_screen_reader(opened):

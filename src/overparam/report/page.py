@@ -13,15 +13,19 @@ from . import sections
 from .figures import Gallery
 from .markup import Markup, escaped, tag
 from .material import Material
+from .values import day_of
 
 
-def write_page(material: Material, out: Path, *, by: str | None = None) -> int:
+def write_page(
+    material: Material, out: Path, *, by: str | None = None, title: str | None = None
+) -> int:
     """Write the report of runs as one HTML file.
 
     Args:
         material: What it is made of.
         out: The file.
         by: Config field whose values get a colour each in the curves.
+        title: Its title; `None` names the studies and the days of their runs.
 
     Returns:
         Its size in bytes.
@@ -29,20 +33,24 @@ def write_page(material: Material, out: Path, *, by: str | None = None) -> int:
     Raises:
         StoreError: If the file cannot be written.
     """
-    content = page(material, by=by).encode(errors="backslashreplace")
+    content = page(material, by=by, title=title).encode(errors="backslashreplace")
     write_file(out, content)
     return len(content)
 
 
-def page(material: Material, *, by: str | None = None) -> str:
+def page(material: Material, *, by: str | None = None, title: str | None = None) -> str:
     """The report of runs as HTML."""
     gallery = Gallery()
     runs = [run for study in material.studies for run in study.runs]
-    results = [sections.answer_section(a, gallery) for a in material.answers]
+    results = [
+        sections.answer_section(answer, gallery, number)
+        for number, answer in enumerate(material.answers)
+    ]
     studies = [sections.study_section(s, gallery, by) for s in material.studies]
     # Known only when all figures have been looked at.
     left_out = [*material.left_out, *gallery.left_out]
     parts = {
+        "Summary": sections.summary(material),
         "Results": results,
         "Runs": studies,
         "Left out": [sections.left_out_section(left_out)] if left_out else [],
@@ -53,13 +61,11 @@ def page(material: Material, *, by: str | None = None) -> str:
     parts = {name: content for name, content in parts.items() if content}
     script = _resource("script.js")
     digest = hashlib.sha256(script.encode()).digest()
-    names = [study.name for study in material.studies]
-    title = ", ".join([*names[:-2], " and ".join(names[-2:])])
     date = datetime.now(UTC).strftime("%d %B %Y").lstrip("0")
     links = (tag("a", name, href=f"#{_anchor(name)}") for name in parts)
     items = (tag("li", link) for link in links)
     return Template(_resource("page.html")).substitute(
-        title=escaped(title),
+        title=escaped(_title(material) if title is None else title),
         made=escaped(f"overparam {version('overparam')}, {date}"),
         # Only our own script may run, and nothing may be fetched.
         script_digest=base64.b64encode(digest).decode(),
@@ -69,6 +75,26 @@ def page(material: Material, *, by: str | None = None) -> str:
         contents=tag("nav", tag("ul", *items), aria_label="Contents"),
         body="".join(_section(name, content) for name, content in parts.items()),
     )
+
+
+def _title(material: Material) -> str:
+    """The studies, and the days of their runs."""
+    names = [study.name for study in material.studies]
+    title = ", ".join([*names[:-2], " and ".join(names[-2:])])
+    runs = [run for study in material.studies for run in study.runs]
+    days = sorted(day for run in runs if (day := day_of(run)) is not None)
+    if not days:
+        return title
+    first, last = days[0], days[-1]
+    ends = [last.strftime("%d %B %Y").lstrip("0")]
+    if first != last:
+        same = [
+            first.year == last.year,
+            (first.year, first.month) == (last.year, last.month),
+        ]
+        form = "%d" if all(same) else "%d %B" if same[0] else "%d %B %Y"
+        ends.insert(0, first.strftime(form).lstrip("0"))
+    return f"{title}, {' to '.join(ends)}"
 
 
 def _section(name: str, content: list[Markup]) -> Markup:

@@ -33,6 +33,11 @@ _COUNTED = {
     False: ("claim does not", "claims do not"),
     None: ("claim not decided", "claims not decided"),
 }
+_STANDING = {
+    False: "Claims that do not hold",
+    None: "Claims that are not decided at their scale",
+    True: "Claims that hold",
+}
 _MOST_ROWS = 40
 _MOST_BYTES = 2**20
 _MOST_VALUES = 12
@@ -61,9 +66,38 @@ def overview(material: Material) -> Markup:
     return tag("dl", *items, class_="facts")
 
 
-def answer_section(answer: Answer, gallery: Gallery) -> Markup:
+def summary(material: Material) -> list[Markup]:
+    """The claims by how they stand, those first that do not hold."""
+    parts = []
+    for verdict, heading in _STANDING.items():
+        groups = [
+            (number, answer, claims)
+            for number, answer in enumerate(material.answers)
+            if (claims := [c for c in answer.claims if c.get("holds") is verdict])
+        ]
+        if groups:
+            n_claims = sum(len(claims) for _, _, claims in groups)
+            parts.append(tag("h3", f"{heading} ({n_claims})"))
+            parts.append(tag("ul", *(_standing(*group) for group in groups)))
+    return parts
+
+
+def _standing(
+    number: int, answer: Answer, claims: Sequence[Mapping[str, Any]]
+) -> Markup:
+    """The claims of one answer that stand alike."""
+    told = (tag("li", f"{c['sentence']}: {c['measured']}") for c in claims)
+    link = tag("a", _title(answer), href=f"#answer-{number}")
+    return tag("li", link, tag("ul", *told))
+
+
+def _title(answer: Answer) -> str:
+    return str(answer.facts.get("title") or answer.name)
+
+
+def answer_section(answer: Answer, gallery: Gallery, number: int) -> Markup:
     """A reproduction or an analysis: figures, claims, tables."""
-    title = str(answer.facts.get("title") or answer.name)
+    title = _title(answer)
     source = answer.facts.get("source")
     under = [answer.name, f"scale {answer.detail}"]
     if answer.kind == "analyses":
@@ -71,7 +105,7 @@ def answer_section(answer: Answer, gallery: Gallery) -> Markup:
     figures = [gallery.stored(path, title) for path in answer.figures]
     return tag(
         "section",
-        tag("h3", title),
+        tag("h3", title, id=f"answer-{number}"),
         tag("p", " · ".join([*under, *([source] if source else [])]), class_="under"),
         tag("div", *figures, class_="figures"),
         _claims(answer) if answer.claims else "",

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from ..errors import StoreError
@@ -44,6 +45,14 @@ def environment_of(run: StoredRun) -> Mapping[str, Any]:
         return run.environment
     except StoreError:
         return {}
+
+
+def day_of(run: StoredRun) -> date | None:
+    """The day on which a run was made, where it tells."""
+    try:
+        return date.fromisoformat(str(environment_of(run).get("date"))[:10])
+    except ValueError:
+        return None
 
 
 def canonical_text(value: Any) -> str:

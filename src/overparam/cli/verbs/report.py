@@ -30,6 +30,7 @@ class Reporting:
     Examples:
       overparam report runs
       overparam report runs --study planted --out planted.html
+      overparam report runs --title "Width and reliability"
     """
 
     runs: tyro.conf.Positional[Path] = Path("runs")
@@ -38,6 +39,8 @@ class Reporting:
     """Only the runs of this study."""
     by: str | None = None
     """Config field whose values get a colour each (the one with the most values)."""
+    title: str | None = None
+    """Title of the page (the studies, and the days of their runs)."""
     out: Path | None = None
     """The file to write (report.html, or report-STUDY.html of one study)."""
 
@@ -57,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
     by = _field(material, reporting.by)
     parts = ["report", reporting.study, by]
     out = reporting.out or Path("-".join(filter(None, parts)) + ".html")
-    n_bytes = write_page(material, out, by=by)
+    n_bytes = write_page(material, out, by=by, title=reporting.title)
     n_runs = sum(len(study.runs) for study in material.studies)
     if material.left_out:
         tell(
