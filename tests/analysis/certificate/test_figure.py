@@ -47,6 +47,14 @@ def test_the_bound_is_drawn_at_every_tier(proof):
     assert any(note.startswith(tier) for note in found.notes)
 
 
+def test_an_estimate_is_no_lower_bound():
+    table = found_of(30, 5, nodes=1).tables["certificate"]
+    assert table["tier"].to_list() == ["bounded", "estimate"]
+    lower, none = table["optimum at least"]
+    assert none is None
+    assert (table["optimum at most"] > lower).all()
+
+
 def test_a_bound_that_tells_nothing_says_so():
     (note,) = [n for n in found_of(40, 20).notes if "vacuous" in n]
     assert "its inputs have 20 dimensions" in note

@@ -75,11 +75,13 @@ def analyse(
             _write_proof(found, problem, view, options.proof)
         except ConfigError as error:
             notes.append(f"No proof was written. {error}")
-    rows = [(found.tier, found.lower, found.gap)]
+    rows = [(found.tier, found.lower, found.best_known, found.gap)]
     if found.tier != "certified" and (found.n_patterns or found.found is not None):
-        rows.append(("estimate", found.best_known, found.estimated_gap))
+        rows.append(("estimate", None, found.best_known, found.estimated_gap))
     table = pl.DataFrame(
-        rows, ["tier", "optimum at least", "relative gap"], orient="row"
+        rows,
+        ["tier", "optimum at least", "optimum at most", "relative gap"],
+        orient="row",
     )
     tables = {"certificate": table}
     # Other moments have other output biases: each would be another problem.
@@ -110,7 +112,7 @@ def _vacuous(found: NetworkCertificate, problem: CertifiedProblem) -> list[str]:
     far = relative_gap(found.best_known, found.lower)
     if found.tier == "certified" or far <= VACUOUS:
         return []
-    if found.proof not in ("eigenvalue", "outputs"):
+    if found.proof != "eigenvalue":
         why = "give the search more `--seconds`"
     elif problem.x.shape[1] > MOST_DIMENSION:
         why = (

@@ -42,4 +42,4 @@ def dual_value(
     if size * factor > 1:
         factor = 1 / size
     slack = ROUNDING * float(np.abs(y) @ np.abs(dual))
-    return max(0.0, factor * (linear - 0.5 * factor * square - slack))
+    return max(0.0, float(factor * (linear - 0.5 * factor * square - slack)))

@@ -155,7 +155,7 @@ def _one_by_one(
         paid = float(found.neurons.sizes.sum())
         objective += found.objective + (1 - weight) * penalty * paid
     # The basis is orthonormal up to rounding.
-    return objective, lower * (1 - ROUNDING)
+    return float(objective), float(lower) * (1 - ROUNDING)
 
 
 def loose_lower_bound(

@@ -32,7 +32,8 @@ def signed_activation(
         eigenvalue_bound(x, signed, *best_weights(x, signed))
         for signed in (dual, -dual)
     )
-    return float(np.ldexp(max(sizes) + 1.01 * left_out, exponent))
+    # NumPy's maximum keeps what is no number, which proves nothing.
+    return float(np.ldexp(np.max([*sizes]) + 1.01 * left_out, exponent))
 
 
 def best_weights(
