@@ -1,5 +1,7 @@
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from overparam.data.own.description import FILE, folder_of, own_folder
 from overparam.data.own.kept import keep, remove
 from overparam.data.own.reference import reference
 from overparam.errors import ConfigError, DataError, StoreError
+from overparam.store.lock import Lock
 
 
 @pytest.fixture
@@ -139,7 +142,7 @@ def test_a_list_and_a_removal_know_them(mine):
     assert (entry.name, entry.n_train, entry.n_test) == (about.reference, 40, 6)
     assert [check.status for check in verify("mine")] == ["ok"]
     remove("mine")
-    assert not list(own_folder().iterdir())
+    assert not list(own_folder().glob("*/"))
     with pytest.raises(ConfigError, match="no data set `mine`"):
         remove("mine")
     with pytest.raises(DataError, match="is not on this machine"):
@@ -192,3 +195,45 @@ def test_a_full_disk_is_one_sentence(own, x, y, monkeypatch):
     with pytest.raises(StoreError, match="disk is full"):
         add_data("mine", "m.npz")
     assert [entry for entry in entries() if entry.status == "own"] == []
+
+
+ADDING = """
+import sys
+import numpy as np
+import overparam as op
+from overparam.data.own.kept import keep
+
+value = int(sys.argv[1])
+made = op.dataset(np.eye(40) * value, np.arange(40.0) * value, name="mine")
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(30):
+    keep(made, force=True)
+"""
+
+
+def test_processes_that_add_one_name_leave_one_whole_set(own):
+    command = [sys.executable, "-c", ADDING]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    adding = [subprocess.Popen([*command, str(i)], **pipes) for i in (1, 2)]
+    for each in adding:
+        each.stdout.readline()
+    for each in adding:
+        each.stdin.write("\n")
+        each.stdin.flush()
+    for each in adding:
+        each.communicate()
+        assert not each.returncode
+    assert load_data("mine").train.x.max() in (1, 2)
+    assert len(list(folder_of("mine").glob("*.safetensors"))) == 1
+
+
+def test_data_that_are_being_changed_are_waited_for(mine, monkeypatch):
+    monkeypatch.setattr("overparam.data.own.kept._LONGEST_WAIT", 0.0)
+    lock = Lock(own_folder())
+    try:
+        with pytest.raises(StoreError, match="is being written by"):
+            remove("mine")
+    finally:
+        lock.release()
+    remove("mine")

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy.sparse import csr_array
 
 import overparam as op
 from overparam.errors import ConfigError
@@ -152,3 +153,33 @@ def test_what_memory_cannot_hold_is_refused(monkeypatch):
     cells = np.broadcast_to(np.float32(0), (10**9, 1))
     with pytest.raises(ConfigError, match="bytes of memory"):
         op.dataset(cells, np.broadcast_to(0, 10**9))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "sentence"),
+    [
+        (
+            [["1", " 2"]] * 2 + [["3", "4"]] * 2,
+            [0, 1] * 2,
+            "numbers that are written as text",
+        ),
+        (np.ma.array(np.eye(4), mask=np.eye(4)), [0, 1] * 2, "they are masked"),
+        (np.eye(4), np.ma.array([0, 1] * 2, mask=[1, 0, 0, 0]), "they are masked"),
+        (csr_array(np.eye(4)), [0, 1] * 2, "has a csr_array for an array"),
+        (np.eye(4), 3, "has a int for an array"),
+        (pl.LazyFrame(np.eye(4)), [0, 1] * 2, "no frame with columns"),
+        (np.arange(8).reshape(4, 2) + 2**60, [0, 1] * 2, "beyond 2\\^53"),
+        (np.eye(4) * np.longdouble("1e400"), [0, 1] * 2, "holds an infinity"),
+    ],
+    ids=["text", "masked", "targets", "sparse", "number", "lazy", "large", "long"],
+)
+@pytest.mark.filterwarnings("ignore")  # Polars warns of the columns of a lazy frame.
+def test_what_would_be_changed_unsaid_is_refused(x, y, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        op.dataset(x, y)
+
+
+def test_labels_that_floats_would_mix_up_are_refused():
+    x, y = np.eye(4), np.array([0, 1, 0, 1]) + 2**53
+    with pytest.raises(ConfigError, match="beyond 2\\^53"):
+        op.dataset(x, y, test=(x, y.astype(np.uint64)))

@@ -2,8 +2,11 @@
 
 import gzip
 import io
+import shutil
 import struct
 import zipfile
+import zlib
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -11,6 +14,7 @@ import pytest
 from PIL import Image
 
 from overparam.data import add_data, load_data
+from overparam.data.own.kept import remove
 from overparam.errors import ConfigError, DataError
 
 
@@ -282,7 +286,7 @@ BAD = {
     "other.csv": (b"a,b,z\n1,2,0\n", "There is no column 'y'"),
     "header.csv": (b"a,b,y\n", "is empty"),
     "ragged.csv": (b"a,y\n1,2\n1,2,3\n", "is no table"),
-    "binary.csv": (bytes(range(1, 256)), "is no table"),
+    "binary.csv": (bytes(range(1, 256)), "is no text in UTF-8"),
     "bad.parquet": (b"PAR1" + bytes(50) + b"PAR1", "is no table"),
     "short-idx": (idx(np.zeros((3, 2), int))[:-1], "has 17 bytes, expected 18"),
     "kind-idx": (b"\x00\x00\x05\x01" + bytes(8), "no header of an IDX file"),
@@ -379,8 +383,105 @@ def test_files_of_several_kinds_are_refused(own, x, y):
     with pytest.raises(ConfigError, match="1 files of inputs and 0 of targets"):
         add_data("mine", "x.npy")
     with pytest.raises(ConfigError, match="3 parts"):
-        add_data("mine", *["a.npz"] * 3)
+        add_data("mine", *(shutil.copy("a.npz", f"{i}.npz") for i in range(3)))
     with pytest.raises(ConfigError, match="Name a file"):
         add_data("mine")
     with pytest.raises(ConfigError, match="`size` is for folders"):
         add_data("mine", "a.npz", size=3)
+
+
+@pytest.mark.parametrize("separator", [",", "\t", "  ", ", "])
+@pytest.mark.parametrize("suffix", ["tsv", "txt"])
+def test_rows_of_the_archive_have_no_header(own, x, y, separator, suffix):
+    rows = [[int(label), *map(float, row)] for label, row in zip(y, x, strict=True)]
+    text = "\n".join(separator.join(map(repr, row)) for row in rows)
+    for part in ("TRAIN", "TEST"):
+        Path(f"a_{part}.{suffix}").write_text("\ufeff" + text)
+    found = read(f"a_TRAIN.{suffix}", f"a_TEST.{suffix}")
+    assert_holds(found.train, x, y + 1)
+    assert_holds(found.test, x, y + 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("1,,3\n2,,4", "misses a value \\(row 1\\)"),
+        ("1 2 3\n2\t\t4", "misses a value \\(row 2\\)"),
+        ("1;0,5;0,7\n2;0,5;0,8", "several kinds of separators"),
+        ("1 0,5 0,7\n2 0,5 0,8", "several kinds of separators"),
+    ],
+)
+def test_rows_that_would_be_read_as_others_are_refused(own, text, sentence):
+    Path("a.txt").write_text(text)
+    with pytest.raises(DataError, match=sentence):
+        read("a.txt")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (b"1,2,3\n4,5,6\n", "where the names of its columns are needed"),
+        ("a,y\n1,é\n2,b".encode("latin1"), "no text in UTF-8"),
+        ("a,y\n1,0\n2,1".encode("utf-16"), "no text in UTF-8"),
+        (b"a,b,y\n 1, 2,0\n 3, 4,1", "written as text"),
+    ],
+)
+def test_tables_that_are_none_are_refused(own, text, sentence):
+    Path("a.csv").write_bytes(text)
+    with pytest.raises(DataError, match=sentence):
+        read("a.csv")
+
+
+def test_tables_of_old_and_odd_writers(own):
+    rows = [f"{i},{i * i},{i % 2}" for i in range(10)]
+    Path("a.csv").write_bytes("\r".join(["a,b,y", *rows]).encode())
+    assert read("a.csv").shape == (2,)
+    remove("mine")
+    Path("a.csv").write_text("\n".join(['"a;b;c;d",b,y', *rows]))
+    assert read("a.csv").shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (("x", "X", "y"), "several arrays `x`"),
+        (("x", "x_train", "y"), "several arrays `x`"),
+        (("x", "y", "y_test"), "no array `x_test`"),
+    ],
+)
+def test_archives_that_say_two_things_are_refused(own, x, y, names, sentence):
+    np.savez("a.npz", **{n: y if n.startswith("y") else x for n in names})
+    with pytest.raises(DataError, match=sentence):
+        read("a.npz")
+
+
+def test_a_part_is_named_once(own):
+    Path("a.txt").write_text("1 2\n2 3\n")
+    with pytest.raises(ConfigError, match="named twice"):
+        read("a.txt", "a.txt")
+
+
+def test_series_have_the_labels_that_they_list(own):
+    Path("a.ts").write_text("@classLabel true a b\n@data\n1,2:a\n3,4:c\n5,6:b\n")
+    with pytest.raises(DataError, match="the label 'c'"):
+        read("a.ts")
+
+
+def test_a_picture_whose_pixels_would_change_is_refused(own):
+    def block(kind: bytes, content: bytes) -> bytes:
+        check = zlib.crc32(kind + content)
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
+        )
+
+    wide = b"\x89PNG\r\n\x1a\n" + block(
+        b"IHDR", struct.pack(">2I5B", 1, 1, 16, 2, 0, 0, 0)
+    )
+    wide += block(b"IDAT", zlib.compress(bytes(7))) + block(b"IEND", b"")
+    Path("p/a").mkdir(parents=True)
+    Path("p/a/0.png").write_bytes(wide)
+    with pytest.raises(DataError, match="more than 8 bits"):
+        read("p")
+    Image.fromarray(np.eye(2, dtype=np.uint8)).save("p/a/0.png", transparency=1)
+    with pytest.raises(DataError, match="transparent in places"):
+        read("p")

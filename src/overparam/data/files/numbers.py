@@ -1,10 +1,12 @@
 """Tables of numbers in plain text: one row a line, no header."""
 
 import io
+import re
 
 import numpy as np
 from jaxtyping import Float64
 
+from ...checks import shortened
 from .content import DamageError
 
 
@@ -20,6 +22,16 @@ def numbers_of(raw: bytes) -> Float64[np.ndarray, "rows columns"]:
     text = raw.translate(_BLANKS)
     if not text.strip():
         raise DamageError("is empty")
+    if missing := re.search(rb"[,;\t] *[,;\t]", raw):
+        row = raw.count(b"\n", 0, missing.start()) + 1
+        raise DamageError(f"misses a value (row {row}): fill it, or drop such rows")
+    line = raw.strip().partition(b"\n")[0].strip()
+    marks = set(re.sub(rb" *([,;]) *", rb"\1", line)) & set(b" ,;\t")
+    if len(marks) > 1 and marks & set(b",;"):
+        raise DamageError(
+            f"has several kinds of separators in `{shortened(line.decode('latin1'))}`: "
+            "separate by one, and write decimals with a point"
+        )
     try:
         return np.loadtxt(io.BytesIO(text), ndmin=2, comments=None)
     except ValueError as error:

@@ -54,7 +54,13 @@ def archive_parts(raw: bytes, called: str) -> list[Part]:
     with unpacking(), zipfile.ZipFile(io.BytesIO(raw)) as archive:
         names = [info.filename for info in archive.infolist()]
         members = {_plain(name): name for name in names}
-        wanted = ["x", "y"] + ["x_test", "y_test"] * ("x_test" in members)
+        if len(members) < len(names):
+            twice = next(
+                n for n in names if members[_plain(n)] != n or names.count(n) > 1
+            )
+            raise DamageError(f"has several arrays `{_plain(twice)}`; keep one")
+        tested = "x_test" in members or "y_test" in members
+        wanted = ["x", "y"] + ["x_test", "y_test"] * tested
         missing = [name for name in wanted if name not in members]
         if missing:
             listed = ", ".join(name.removesuffix(".npy") for name in names) or "nothing"

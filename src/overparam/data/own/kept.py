@@ -5,9 +5,12 @@ which is written last and read first: whenever a process is killed, what it name
 there.
 """
 
+import contextlib
 import hashlib
 import json
 import shutil
+import time
+from collections.abc import Iterator
 
 from safetensors.numpy import load
 
@@ -15,6 +18,7 @@ from ...errors import ConfigError, DataError
 from ...memory import Need, check_memory
 from ...store.encode import tensors
 from ...store.files import opened, remove_temporaries, write_file, writing
+from ...store.lock import Lock, RunLockedError
 from ..dataset import Dataset, Split
 from ..files.content import DamageError, unpacking
 from .description import (
@@ -25,8 +29,13 @@ from .description import (
     described,
     folder_of,
     is_kept,
+    own_folder,
 )
 from .making import moments
+
+
+_PAUSE, _LONGEST_WAIT = 0.05, 60.0
+"""Seconds between looks at whether others have ended, and after which to give up."""
 
 
 def keep(
@@ -73,21 +82,47 @@ def keep(
         test_fraction=test_fraction,
         seed=seed,
     )
-    if not force and is_kept(made.name):
-        there = described(made.name)
-        if there.digest != made.digest:
-            raise ConfigError(
-                f"The data set `{made.name}` is kept with another content "
-                f"({there.reference}): choose another name, or replace it with "
-                f"`overparam data add {made.name} FILE --force`."
-            )
-    write_file(made.arrays, content)
-    write_file(folder_of(made.name) / FILE, made.encoded())
-    remove_temporaries(folder_of(made.name))
-    for path in folder_of(made.name).glob("*.safetensors"):
-        if path != made.arrays:
-            path.unlink(missing_ok=True)
+    with _alone():
+        if not force and is_kept(made.name):
+            there = described(made.name)
+            if there.digest != made.digest:
+                raise ConfigError(
+                    f"The data set `{made.name}` is kept with another content "
+                    f"({there.reference}): choose another name, or replace it with "
+                    f"`overparam data add {made.name} FILE --force`."
+                )
+        write_file(made.arrays, content)
+        write_file(folder_of(made.name) / FILE, made.encoded())
+        remove_temporaries(folder_of(made.name))
+        for path in folder_of(made.name).glob("*.safetensors"):
+            if path != made.arrays:
+                path.unlink(missing_ok=True)
     return made
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Change kept data while no other process does.
+
+    Raises:
+        RunLockedError: Another one has not ended for a minute.
+    """
+    with writing(own_folder()):
+        own_folder().mkdir(parents=True, exist_ok=True)
+    waited = 0.0
+    while True:
+        try:
+            lock = Lock(own_folder())
+            break
+        except RunLockedError:
+            if waited > _LONGEST_WAIT:
+                raise
+            waited += _PAUSE
+            time.sleep(_PAUSE)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def load_kept(name: str, digest: str = "") -> Dataset:
@@ -138,7 +173,7 @@ def remove(name: str) -> None:
     folder = folder_of(name)
     if not folder.is_dir():
         raise ConfigError(f"There is no data set `{name}` of your own to remove.")
-    with writing(folder):
+    with _alone(), writing(folder):
         # The description first: without it nothing is there.
         (folder / FILE).unlink(missing_ok=True)
         shutil.rmtree(folder)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...checks import in_range, one_of, written
 from ...errors import ConfigError, OverparamError
+from ...last_resort import brief
 from ...memory import Need, check_memory
 from ..dataset import Dataset, Split
 from ..files.content import DamageError
@@ -18,6 +19,8 @@ from .options import Task
 
 FEWEST_PER_CLASS = 2
 """Mean number of samples of a class below which whole numbers are hardly classes."""
+
+_MOST_EXACT = 2**53
 
 BLOCK = 2**24
 """Numbers whose moments are taken at once."""
@@ -141,7 +144,10 @@ def columns_of(frame: Any) -> dict[str, Any] | None:
         return None
     names = [str(name) for name in frame.columns]
     check_distinct(names)
-    return {str(name): frame[name] for name in frame.columns}
+    try:
+        return {str(name): frame[name] for name in frame.columns}
+    except Exception as error:  # Whatever a class of others does.
+        raise DamageError(f"is no frame with columns ({brief(error)})") from error
 
 
 def check_distinct(names: list[str]) -> None:
@@ -175,6 +181,7 @@ def _inputs(given: Any) -> np.ndarray:
     sizes = (("samples", len(x)), ("features", math.prod(x.shape[1:])))
     check_memory(Need("inputs", sizes, 8, 2))
     _check_finite(x, list(columns or ()))
+    _check_exact(x, "inputs")
     if x.dtype == np.uint8 and x.ndim > 2:
         return x[..., None] if x.ndim == 3 else x
     small = (x.dtype.itemsize <= 4 and x.dtype.kind == "f") or x.dtype.itemsize == 1
@@ -201,26 +208,58 @@ def _targets(given: Any) -> np.ndarray:
 
 def _array(given: Any) -> np.ndarray:
     """An array of one type; text in an array of objects becomes an array of text."""
-    given = given.to_numpy() if hasattr(given, "to_numpy") else given
+    try:
+        given = given.to_numpy() if hasattr(given, "to_numpy") else given
+    except Exception as error:  # Whatever a class of others does.
+        raise DamageError(f"is no array ({brief(error)})") from error
+    if np.ma.is_masked(given):
+        raise DamageError(
+            "misses values (they are masked): fill them, or drop such rows"
+        )
     try:
         array = np.asarray(given)
     except ValueError:
         raise DamageError("has rows of different lengths") from None
-    except TypeError as error:
-        raise DamageError(f"is no array ({error})") from None
+    except (TypeError, RuntimeError) as error:
+        raise DamageError(f"is no array ({brief(error)})") from None
+    if not array.ndim:
+        kind = type(given).__name__
+        raise DamageError(f"has a {kind} for an array: give a row for each sample")
     if array.dtype.kind == "O" and all(isinstance(v, str) for v in array.flat):
         return array.astype(str)
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        with np.errstate(over="ignore"):
+            return array.astype(np.float64)
     return array
+
+
+def _check_exact(array: np.ndarray, what: str) -> None:
+    """Whole numbers that become floating ones stay what they are."""
+    if array.dtype.kind not in "ui" or array.dtype.itemsize < 8:
+        return
+    for extreme in (int(array.min()), int(array.max())):
+        if abs(extreme) > _MOST_EXACT:
+            raise DamageError(
+                f"holds the whole number {extreme} ({what}), and beyond 2^53 floating "
+                "ones do not tell them apart: leave it out, or subtract what all share"
+            )
 
 
 def _check_numeric(array: np.ndarray, what: str) -> None:
     if array.dtype.kind in "buif":
         return
     if array.dtype.kind in "US":
-        row, *_ = next(i for i, v in np.ndenumerate(array) if not _is_number(v))
+        texts = ((i[0], str(v)) for i, v in np.ndenumerate(array) if not _is_number(v))
+        row, text = next(texts, (0, ""))
+        if not text:
+            first = written(str(array.flat[0]))
+            raise DamageError(
+                f"holds numbers that are written as text ({first} in row 1, {what}): "
+                "make them numbers, without blanks"
+            )
         raise DamageError(
-            f"holds text ({written(str(array[row].flat[0]))} in row {row + 1}, {what}) "
-            "where numbers are needed: encode it, or leave it out"
+            f"holds text ({written(text)} in row {row + 1}, {what}) where numbers are "
+            "needed: encode it, or leave it out"
         )
     if array.dtype.kind == "O" and any(value is None for value in array.flat):
         raise DamageError(f"misses values ({what}): fill them, or drop such rows")
@@ -282,7 +321,10 @@ def _classes(targets: list[np.ndarray]) -> tuple[tuple[str, ...], list[np.ndarra
         raise DamageError(
             f"has labels of the shape {targets[0].shape}: give one for each sample"
         )
-    values, codes = np.unique(np.concatenate(targets), return_inverse=True)
+    together = np.concatenate(targets)
+    for y in targets if together.dtype.kind == "f" else ():
+        _check_exact(y, "labels")
+    values, codes = np.unique(together, return_inverse=True)
     if "" in values.astype(str):
         raise DamageError("misses a label: drop such rows")
     if len(np.unique(targets[0])) < 2:
@@ -310,6 +352,7 @@ def _numbers(targets: list[np.ndarray]) -> tuple[tuple[str, ...], list[np.ndarra
             )
         if y.ndim > 2:
             raise DamageError(f"has targets of the shape {y.shape}: give a row each")
+        _check_exact(y, "targets")
     dtype = np.float32 if targets[0].dtype.itemsize <= 2 else np.float64
     dtype = np.float32 if targets[0].dtype == np.float32 else dtype
     return (), [y.reshape(len(y), -1).astype(dtype) for y in targets]

@@ -17,6 +17,9 @@ from ..files.content import DamageError, Found
 from .making import Part, naming
 
 
+_BITS = 24
+"""Where a PNG file says the bits of a channel."""
+
 PARTS = ("train", "test")
 """Folders that are parts and no classes, where there are these two."""
 
@@ -95,11 +98,14 @@ def _files(folder: Path) -> list[tuple[Path, str]]:
 
 
 def _read(path: Path, size: int | None) -> UInt8[np.ndarray, "height width channels"]:
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     with naming(str(path), DataError), warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         raw = Found(path).read()
+        # Pillow would drop half of them unsaid.
+        if raw[_BITS : _BITS + 1] == b"\x10":
+            raise DamageError("has more than 8 bits a channel; convert it")
         try:
             # Nothing is unpacked before its size is known.
             with Image.open(io.BytesIO(raw), formats=["PNG"]) as picture:
@@ -107,6 +113,8 @@ def _read(path: Path, size: int | None) -> UInt8[np.ndarray, "height width chann
                 pixels = (("height", height), ("width", width))
                 check_memory(Need("a picture", pixels, 4, 2))
                 return _pixels(picture, size)
+        except UnidentifiedImageError:
+            raise DamageError("is no picture (nothing of PNG is in it)") from None
         except (OSError, SyntaxError, Warning, Image.DecompressionBombError) as error:
             raise DamageError(f"is no picture ({error})") from error
 
@@ -114,10 +122,10 @@ def _read(path: Path, size: int | None) -> UInt8[np.ndarray, "height width chann
 def _pixels(picture: Any, size: int | None) -> np.ndarray:
     from PIL import Image
 
-    if picture.mode.startswith("I"):
-        raise DamageError("has more than 8 bits a channel; convert it")
     bands = picture.getbands()
-    if "A" in bands and picture.getchannel("A").getextrema()[0] < 255:
+    if picture.has_transparency_data and "A" not in bands:
+        picture = picture.convert("RGBA")
+    if "A" in picture.getbands() and picture.getchannel("A").getextrema()[0] < 255:
         raise DamageError("is transparent in places; put it on a background first")
     converted = picture.convert("L" if bands[0] in "1L" else "RGB")
     if size is not None:

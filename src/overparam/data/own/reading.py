@@ -1,5 +1,6 @@
 """Files of one's own as data: what each is, told by its content."""
 
+import codecs
 import gzip
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,13 +17,15 @@ from .making import Part, made, naming
 from .options import Reading, Task
 from .pictures import pictures
 from .series import is_ts, series, ts_series
-from .tables import is_parquet, read_csv, read_parquet
+from .tables import is_headless, is_parquet, read_csv, read_parquet
 
 
 GZIP = b"\x1f\x8b"
 
 TABLES = (".csv", ".tsv")
 """Endings of tables with a header; without one `label` tells."""
+SERIES = ".tsv"
+"""That of the UCR archive too, whose files have no header."""
 
 
 def read(paths: Sequence[Path], name: str, how: Reading) -> tuple[Dataset, bool]:
@@ -35,6 +38,9 @@ def read(paths: Sequence[Path], name: str, how: Reading) -> tuple[Dataset, bool]
     ordered = sorted(paths, key=_is_test)
     if not ordered:
         raise ConfigError("Name a file, such as `mine.npz`.")
+    twice = [path for path in ordered if ordered.count(path) > 1]
+    if twice:
+        raise ConfigError(f"`{twice[0]}` is named twice: name each file once.")
     if how.size is not None and not ordered[0].is_dir():
         raise ConfigError("`size` is for folders of pictures.")
     parts, task = _parts(ordered, how)
@@ -70,7 +76,7 @@ def _parts(paths: Sequence[Path], how: Reading) -> tuple[list[Part], Task | None
 def _read(path: Path, how: Reading) -> tuple[Any, Task | None]:
     """The parts in a file, or a single array, and the task that its kind implies."""
     with naming(str(path), DataError):
-        raw = _content(path)
+        raw = _content(path).removeprefix(codecs.BOM_UTF8)
         if is_archive(raw):
             return archive_parts(raw, str(path)), None
         if is_array(raw):
@@ -85,12 +91,15 @@ def _read(path: Path, how: Reading) -> tuple[Any, Task | None]:
 def _formats(
     path: Path, how: Reading
 ) -> list[tuple[Callable[[bytes], bool], Callable[[bytes], Any], Task | None]]:
-    label, is_table = how.label or "y", _ending(path) in TABLES
+    label, ending = how.label or "y", _ending(path)
     return [
         (is_parquet, partial(read_parquet, label=label), None),
         (is_ts, ts_series, None),
         (
-            lambda raw: is_table or how.label is not None,
+            lambda raw: (
+                how.label is not None
+                or (ending in TABLES and not (ending == SERIES and is_headless(raw)))
+            ),
             partial(read_csv, label=label),
             None,
         ),

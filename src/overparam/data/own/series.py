@@ -5,6 +5,7 @@ Reference: Dau et al., The UCR time series classification archive (2018).
 
 import numpy as np
 
+from ...checks import written
 from ..files.content import DamageError
 from ..files.numbers import numbers_of
 
@@ -63,6 +64,12 @@ def ts_series(raw: bytes) -> Series:
     if x is None:
         raise DamageError("has series of several lengths: cut or fill them")
     labels = [case[-1].strip() for case in cases]
+    told = said.get("@classlabel", [])[1:]
+    strange = {label.lower() for label in labels} - set(told)
+    if told and strange and not is_number:
+        raise DamageError(
+            f"has the label {written(min(strange))}, which `@classLabel` does not list"
+        )
     return x, numbers_of("\n".join(labels).encode())[:, 0] if is_number else np.array(
         labels
     )

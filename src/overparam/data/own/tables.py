@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +20,21 @@ PARQUET = b"PAR1"
 SEPARATORS = ",;\t"
 
 
+def separator_of(line: bytes) -> str:
+    """What stands between the names of a header."""
+    plain = re.sub(rb'"[^"]*"', b"", line)
+    return max(SEPARATORS, key=lambda mark: plain.count(mark.encode()))
+
+
+def is_headless(raw: bytes) -> bool:
+    """Whether the first line of a text is one of numbers, and no header."""
+    words = re.split(rb"[,;\s]+", raw.partition(b"\n")[0].strip())
+    try:
+        return all(math.isfinite(float(word)) for word in words)
+    except ValueError:
+        return False
+
+
 def is_parquet(raw: bytes) -> bool:
     """Whether a file is one of Parquet."""
     return raw.startswith(PARQUET)
@@ -30,15 +47,23 @@ def read_csv(raw: bytes, *, label: str) -> tuple[pl.DataFrame, pl.Series]:
         DamageError: It is no such table, two columns have one name, or none has that
             of the label.
     """
-    first, _, rest = raw.lstrip(b"\xef\xbb\xbf").partition(b"\n")
+    if b"\n" not in raw:
+        raw = raw.replace(b"\r", b"\n")  # Lines of the first Macs.
+    first, _, rest = raw.partition(b"\n")
     if not rest.strip():
         raise DamageError("is empty")
-    separator = max(SEPARATORS, key=lambda mark: first.count(mark.encode()))
+    separator = separator_of(first)
     with _readable():
         header = pl.read_csv(
             raw, separator=separator, has_header=False, n_rows=1, infer_schema=False
         )
-        check_distinct([str(name) for name in header.row(0)])
+        names = [str(name) for name in header.row(0)]
+        if label not in names and is_headless(raw):
+            raise DamageError(
+                "has numbers where the names of its columns are needed: write a "
+                "header, or save rows of a label and a series as `.txt`"
+            )
+        check_distinct(names)
         # Every row decides what a column holds.
         frame = pl.read_csv(raw, separator=separator, infer_schema_length=None)
     return _parted(frame, label)
@@ -80,6 +105,8 @@ def _readable() -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit, DamageError, OverparamError):
         raise
     except BaseException as error:  # A panic in Rust is no `Exception`.
+        if "utf-8" in str(error):
+            raise DamageError("is no text in UTF-8: save it as such") from error
         raise DamageError(f"is no table ({_first_line(error)})") from error
 
 
