@@ -80,6 +80,46 @@ def test_the_logistic_readout_is_that_of_logistic_regression(n_classes):
     assert_allclose(found.sum(axis=1), 1, rtol=1e-12)
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_weights_of_samples_are_those_of_logistic_regression(n_classes):
+    x, y = data()
+    labels = np.digitize(y, [5.0, 6.0][: n_classes - 1])
+    weights = np.random.default_rng(1).integers(0, 4, N).astype(float)
+    model = RandomFeaturesClassifier(width=WIDTH, penalty=0.01, random_state=0)
+    model.fit(x, labels, sample_weight=weights)
+    share = 1 if n_classes > 2 else 0.5
+    strength = 0.01 * weights.sum() * share
+    other = LogisticRegression(C=1 / strength, tol=1e-10, max_iter=10_000)
+    other.fit(model.transform(x), labels, sample_weight=weights)
+    found = model.predict_proba(x)
+    assert_allclose(found, other.predict_proba(model.transform(x)), atol=1e-5)
+
+
+@pytest.mark.parametrize("readout", ["logistic", "ridge"])
+def test_weights_of_a_classifier_count_samples(readout):
+    x, y = data()
+    weights = np.random.default_rng(1).integers(0, 4, N)
+    model = RandomFeaturesClassifier(
+        width=8, readout=readout, penalty=0.01, random_state=0
+    )
+    found = model.fit(x, y > 5, sample_weight=weights).decision_function(x)
+    repeated = np.repeat(np.arange(N), weights)
+    expected = model.fit(x[repeated], y[repeated] > 5).decision_function(x)
+    # The logistic fit stops at a gradient of 1e-6, and curvatures are at least 0.01.
+    assert_allclose(found, expected, atol=1e-4 if readout == "logistic" else 1e-9)
+
+
+def test_parameters_that_are_set_after_a_fit_change_none_of_it():
+    x, y = data()
+    model = RandomFeaturesClassifier(width=8, random_state=0).fit(x, y > 5)
+    before = model.predict_proba(x)
+    model.set_params(activation="erf", readout="ridge", fit_intercept=False, width=3)
+    assert_allclose(model.predict_proba(x), before, rtol=0)
+    # Scores of the network, in the precision of JAX.
+    expected = model._scores(x)
+    assert_allclose(model.network_(x), expected, atol=1e-5 * np.abs(expected).max())
+
+
 def test_a_ridge_classifier_has_no_probabilities():
     x, y = data()
     model = RandomFeaturesClassifier(width=8, readout="ridge", penalty=None)

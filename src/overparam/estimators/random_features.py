@@ -58,7 +58,7 @@ class _RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         network = TwoLayer(
             weights=jnp.asarray(self._weights),
             readout=jnp.asarray(self.coef_),
-            activation=self.activation,
+            activation=self._activation,
         )
         return with_intercept(network, self.intercept_) if self._biased else network
 
@@ -83,7 +83,7 @@ class _RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             Need("weights", (("inputs", n_inputs), width), 8),
             Need("the products of features", (least, least), 8, 3),
         )
-        self._biased = bool(self.fit_intercept)
+        self._biased, self._activation = bool(self.fit_intercept), self.activation
         key = purpose_key(seed_of(self.random_state), "first layer")
         with jax.enable_x64(True):
             drawn = random_features(
@@ -96,7 +96,7 @@ class _RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         d = x.shape[1]
         inner = np.asarray(x @ self._weights[:d]) + self._weights[d:].sum(axis=0)
         with jax.enable_x64(True):
-            return np.asarray(activation(self.activation)(jnp.asarray(inner)))
+            return np.asarray(activation(self._activation)(jnp.asarray(inner)))
 
     def _scores(self, X: Any) -> Float[np.ndarray, "n n_outputs"]:
         return self.transform(X) @ self.coef_ + self.intercept_
@@ -188,7 +188,8 @@ class RandomFeaturesClassifier(ClassifierMixin, _RandomFeatures):
 
     `logistic` minimises the mean cross-entropy plus $\tfrac\lambda2 \|P\|_F^2$; `ridge`
     fits labels -1 and 1 (of each class against all others, if there are more than two)
-    as `RandomFeaturesRegressor` does, and has no probabilities.
+    as `RandomFeaturesRegressor` does, and has no probabilities. Weights of samples
+    multiply their losses, and the mean is the weighted one.
 
     Args:
         width: Number of features.
@@ -228,17 +229,17 @@ class RandomFeaturesClassifier(ClassifierMixin, _RandomFeatures):
         self.fit_intercept = fit_intercept
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Draw the features and solve for the readout."""
         x, y = read(self, X, y, accept_sparse="csr")
         one_of(["logistic", "ridge"], readout=self.readout)
-        penalty = self.penalty
+        self._readout, penalty = self.readout, self.penalty
         if self.readout == "logistic" and penalty is None:
             raise ConfigError(
                 "readout='logistic' has no generalised cross-validation; give "
                 "`penalty`, choose it by GridSearchCV, or take readout='ridge'."
             )
-        weights = np.ones(x.shape[0])
+        weights = sample_weights(sample_weight, x)
         self.classes_, labels = classes_of(y, weights)
         self._draw(x.shape[1], x.shape[0])
         features = self._features(x)
@@ -246,12 +247,14 @@ class RandomFeaturesClassifier(ClassifierMixin, _RandomFeatures):
             self._fit_ridge(features, signed(labels, len(self.classes_)), weights)
             return self
         with jax.enable_x64(True):
+            kept = weights > 0
             fit = logistic_readout(
-                jnp.asarray(features),
-                jnp.asarray(labels),
+                jnp.asarray(features[kept]),
+                jnp.asarray(labels[kept]),
                 n_classes=len(self.classes_),
                 penalty=float(penalty),
                 intercept=self._biased,
+                weights=None if sample_weight is None else jnp.asarray(weights[kept]),
             )
         if not fit.converged:
             warn_unfinished(
@@ -272,7 +275,7 @@ class RandomFeaturesClassifier(ClassifierMixin, _RandomFeatures):
         """The class of the largest score."""
         return most_likely(self.decision_function(X), self.classes_)
 
-    @available_if(lambda self: self.readout == "logistic")
+    @available_if(lambda self: getattr(self, "_readout", self.readout) == "logistic")
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n n_classes"]:
         """Probabilities of the classes."""
         return softmax(self._scores(X), axis=1)

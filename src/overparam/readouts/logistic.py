@@ -73,11 +73,12 @@ def logistic_readout(
     n_classes: int,
     penalty: float,
     intercept: bool = False,
+    weights: Float[Array, " n"] | None = None,
     settings: NewtonSettings | None = None,
 ) -> LogisticFit:
     r"""The minimiser of mean cross-entropy plus $\frac\lambda2 \|P\|_F^2$.
 
-    The objective is $\frac1N \sum_i [\mathrm{lse}(z_i) - z_{i y_i}]
+    The objective is $\sum_i c_i [\mathrm{lse}(z_i) - z_{i y_i}] / \sum_i c_i
     + \frac\lambda2 \|P\|_F^2$ with $z = F P$ (plus the intercept). Every Newton step
     is solved by conjugate gradients preconditioned with
     $\tfrac12 F^\top F / N + \lambda I$, which majorises the Hessian at every point
@@ -90,6 +91,7 @@ def logistic_readout(
         n_classes: Number of classes $K$.
         penalty: $\lambda > 0$.
         intercept: Whether to add an unpenalised intercept.
+        weights: $c_i > 0$ of the samples; ones if `None`.
         settings: When to stop.
 
     Returns:
@@ -112,6 +114,7 @@ def logistic_readout(
         jnp.asarray(penalty, matrix.dtype),
         n_classes,
         settings,
+        None if weights is None else weights / jnp.mean(weights),
     )
 
 
@@ -146,6 +149,12 @@ class _Problem(NamedTuple):
     targets: Float[Array, "n n_classes"]
     penalty: Float[Array, "width 1"]
     means: Float[Array, "width_minus_1 1"] | None
+    weights: Float[Array, " n"] | None
+
+    def shared(self, values: Array) -> Float[Array, "n n_classes"]:
+        """What samples give, by their part in the mean."""
+        values = values / len(self.targets)
+        return values if self.weights is None else self.weights[:, None] * values
 
     def norm(self, gradient: Array) -> Float[Array, ""]:
         """Norm of a gradient as it is for features that are not centred."""
@@ -164,6 +173,8 @@ class _Problem(NamedTuple):
         losses = jax.nn.logsumexp(scores, axis=1) - jnp.sum(
             self.targets * scores, axis=1
         )
+        if self.weights is not None:
+            losses = self.weights * losses
         # Accumulated in the widest type there is: steps near the optimum are tiny.
         wide = jnp.result_type(float)
         squares = jnp.sum(self.penalty * P**2, dtype=wide)
@@ -172,7 +183,7 @@ class _Problem(NamedTuple):
     def gradient(
         self, P: Array, probabilities: Array
     ) -> Float[Array, "width n_classes"]:
-        residual = (probabilities - self.targets) / len(self.targets)
+        residual = self.shared(probabilities - self.targets)
         return self.features.transposed_times(residual) + self.penalty * P
 
     def exact_gradient(self, P: Array) -> Float[Array, "width n_classes"]:
@@ -183,13 +194,13 @@ class _Problem(NamedTuple):
         """
         others = jax.nn.softmax(self.features.times(P)) * (1 - self.targets)
         own = jnp.sum(others, axis=1, keepdims=True)
-        residual = (others - self.targets * own) / len(self.targets)
+        residual = self.shared(others - self.targets * own)
         return self.features.transposed_times(residual) + self.penalty * P
 
     def curvature(self, direction: Array, probabilities: Array) -> Array:
         change = self.features.times(direction)
         change -= jnp.sum(probabilities * change, axis=1, keepdims=True)
-        weighted = probabilities * change / len(self.targets)
+        weighted = self.shared(probabilities * change)
         return self.features.transposed_times(weighted) + self.penalty * direction
 
 
@@ -212,6 +223,7 @@ def _solve(
     penalty: Float[Array, ""],
     n_classes: int,
     settings: NewtonSettings,
+    weights: Float[Array, " n"] | None,
 ) -> LogisticFit:
     dtype, width = features.dtype, features.shape[1]
     has_intercept = isinstance(features, WithIntercept)
@@ -219,12 +231,13 @@ def _solve(
     if has_intercept:
         penalties = penalties.at[-1].set(0)
     targets = one_hot(labels, n_classes, dtype=dtype)
-    given = _Problem(features, targets, penalties, None)
+    given = _Problem(features, targets, penalties, None, weights)
     problem = given
     if isinstance(features, WithIntercept):
         less = centred(features.features)
         features = WithIntercept(less)
-        problem = _Problem(features, targets, penalties, less.shift[:, None])
+        means = less.shift[:, None]
+        problem = _Problem(features, targets, penalties, means, weights)
     # The intercept's entry is half a sample mean of ones, so the sum is definite.
     factor = _factor(gram(features) / 2, penalties[:, 0])
     start = _start(problem, n_classes, settings)
