@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from .catalogue import STUDIES
+from .catalogue import ACTIVATIONS, STUDIES
 from .checks import MOST, written
 from .errors import ConfigError
 from .spellings import first_spellings
@@ -79,12 +79,23 @@ def converted(value: Any, kind: Any, *, name: str) -> Any:
     Raises:
         ConfigError: If it is none; the sentence names the field and what it takes.
     """
+    kind = _with_own(kind, name, value)
     try:
         return _convert(value, kind)
     except _NOT_OF_THE_KIND:
         hint = _suggestion(value, kind, name)
         message = f"`{name}` must be {described(kind)}, got {written(value)}{hint}."
         raise ConfigError(message) from None
+
+
+def _with_own(kind: Any, name: str, value: Any) -> Any:
+    """The choices of an activation, with those of one's own where they are needed."""
+    listed = typing.get_args(kind)
+    if name != "activation" or typing.get_origin(kind) is not typing.Literal:
+        return kind
+    if value in listed or not isinstance(value, str):
+        return kind
+    return typing.Literal[(*listed, *ACTIVATIONS.brought())]
 
 
 def check_kinds(config: Any) -> None:

@@ -95,6 +95,11 @@ def load_file(path: Path | str) -> None:
     path = Path(os.path.abspath(path))
     if str(path) in FILES:
         return
+    if path.is_dir():
+        raise ConfigError(
+            f"`{path}` is a folder: install the package in it by `pip install -e "
+            f"{path}`, which makes its names known without `--with`."
+        )
     name = f"{PREFIX}{path.stem}"
     if path.suffix != ".py" or not path.stem.isidentifier():
         raise ConfigError(

@@ -116,6 +116,10 @@ FLOATS = [0.0, -0.0, 1.0, 0.5, -1.0, 1e-3, 1e-12, 1e-300, 5e-324, 1e3, 1e12, 1e3
 FLOATS += [math.inf, -math.inf, math.nan, 1.75, 2.0]
 ODD = [None, True, "", "x" * 1000, "a\nb", "\udcff", (), (1, 2), [1], {}, b"1", 1j]
 ODD += [np.float64(1.0), np.int64(3), np.array(1.0), np.array([1, 2]), object]
+# What names data: of the catalogue, kept ones, paths, and nearly these.
+TEXTS = ["digits", "mnist", "mine", "mine@0123456789ab", "mine@", "@0123456789ab"]
+TEXTS += ["missing.npz", "missing.npz@0123456789ab", "../mine", ".", "..", "/", "~"]
+TEXTS += ["/dev/null", "/dev/zero", "a\0.npz", "x" * 300 + ".npz", " digits", "DIGITS"]
 MODEST = {int: [0, 1, 2, 3, 5], float: [0.0, 1e-3, 1e-2, 0.1, 0.5, 1.0, 1.5]}
 
 
@@ -180,7 +184,7 @@ def _value(rng: random.Random, hint: Any, numbers: Mapping[type, list[Any]]) -> 
         return None
     if hint is bool:
         return rng.random() < 0.5
-    return rng.choice(numbers.get(hint, ODD))
+    return rng.choice(numbers.get(hint, TEXTS + ODD if hint is str else ODD))
 
 
 def _no_sentence(error: OverparamError) -> str | None:
@@ -221,7 +225,11 @@ def _untrue(outcome: Outcome) -> str | None:
         return f"columns of lengths {lengths}"
     if outcome.status in ("diverged", "infeasible"):
         return None
-    losses = np.asarray(outcome.metrics.get("loss", [0.0]), float)[1:]
+    losses = np.asarray(outcome.metrics.get("loss", [0.0]), float)
+    if "exact" in outcome.metrics:  # Of an exact readout the objective is told.
+        exact = np.asarray(outcome.metrics["exact"]) == 1
+        losses = np.where(exact, outcome.metrics["objective"], losses)
+    losses = losses[1:]
     if not np.isfinite(losses).all():
         return f"{outcome.status} with a loss that is not finite"
     leaves = jax.tree.leaves(outcome.network)

@@ -118,6 +118,38 @@ def test_a_file_that_is_none_is_one_sentence(words, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_folder_of_a_package_is_to_be_installed(tmp_path, capsys):
+    assert run_command(["list", "--with", str(tmp_path)]) == 2
+    assert f"`pip install -e {tmp_path}`" in capsys.readouterr().err
+
+
+SOFT = """
+import jax
+import overparam as op
+
+op.register("soft", activation=lambda z: jax.nn.softplus(z))
+"""
+SMALL = ["run", "heavy-tails", "--dataset", "digits", "--labels", "normal-vs-rest"]
+SMALL += ["--network", "mlp", "--width", "4", "--n-train", "60", "--n-test", "40"]
+
+
+def test_an_activation_of_ones_own_is_trained_in_a_study(tmp_path, capsys):
+    runs = [*SMALL, "--n-steps", "4", "--evaluate-every", "2"]
+    runs += ["--runs", str(tmp_path / "runs")]
+    assert run_command([*runs, "--activation", "soft"]) == 2
+    assert "one of relu, sigmoid, tanh, gelu" in capsys.readouterr().err
+    (tmp_path / "soft.py").write_text(SOFT)
+    own = ["--with", str(tmp_path / "soft.py"), "--activation"]
+    assert run_command([*runs, *own, "soft"]) == 0
+    (folder,) = (tmp_path / "runs" / "heavy-tails").iterdir()
+    status = json.loads((folder / "status.json").read_text())
+    assert [origin["name"] for origin in status["plugins"]] == ["soft"]
+    told = json.loads((folder / "network.json").read_text())
+    assert "soft" in json.dumps(told)
+    assert run_command([*runs, *own, "sotf"]) == 2
+    assert "did you mean soft?" in capsys.readouterr().err
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """A scheduler with one worker on loopback, which knows overparam alone."""

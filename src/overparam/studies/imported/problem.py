@@ -49,7 +49,9 @@ class Problem:
             if x.ndim == 4 and self.config.convention != "keras":
                 x = x.transpose(0, 3, 1, 2)
             x = x.reshape(len(x), -1)
-        return Batch(jnp.asarray(x, self.config.precision), jnp.asarray(split.y))
+        classes = self.dataset.n_classes is not None
+        y = jnp.asarray(split.y, None if classes else self.config.precision)
+        return Batch(jnp.asarray(x, self.config.precision), y)
 
 
 def data(config: Imported, stored: Mapping[str, np.ndarray]) -> TrainTest:
