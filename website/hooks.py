@@ -1,6 +1,9 @@
 """The hooks of MkDocs: pages that are generated, tutorials, links, formulas."""
 
+import fnmatch
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import get_plugin_logger
@@ -40,7 +43,34 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         if (before := files.get_file_from_path(address)) is not None:
             files.remove(before)
         files.append(File.generated(config, address, content=text))
+    pages = [file.src_uri for file in files.documentation_pages()]
+    named = set(_named(config.nav))
+    config.nav = _filled(config.nav, [page for page in pages if page not in named])
     return files
+
+
+def _named(nav: Any) -> Iterator[str]:
+    """Every page that the navigation names."""
+    if isinstance(nav, str):
+        yield nav
+    else:
+        for item in nav.values() if isinstance(nav, dict) else nav:
+            yield from _named(item)
+
+
+def _filled(nav: Any, others: Sequence[str]) -> Any:
+    """The navigation; `folder/*` stands for all pages there that it does not name."""
+    if isinstance(nav, dict):
+        return {title: _filled(item, others) for title, item in nav.items()}
+    if not isinstance(nav, list):
+        return nav
+    filled = []
+    for item in nav:
+        if isinstance(item, str) and "*" in item:
+            filled += [page for page in others if fnmatch.fnmatch(page, item)]
+        else:
+            filled.append(_filled(item, others))
+    return filled
 
 
 def on_page_markdown(markdown: str, *, page: Page, **_: object) -> str:

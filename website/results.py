@@ -1,5 +1,6 @@
 """The results of every study, from recorded claims."""
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,7 @@ def _overview(by_study: dict[str, list[dict[str, Any]]]) -> str:
     for name, records in by_study.items():
         claims = [claim for record in records for claim in record["claims"]]
         held = [sum(c["holds"] is verdict for c in claims) for verdict in _VERDICTS]
-        listed = [n for n in REPRODUCTIONS if n.startswith(_prefix(name))]
-        count = f"{len({r['name'] for r in records})} of {len(listed)}"
+        count = f"{len({r['name'] for r in records})} of {len(_reproductions(name))}"
         rows.append([f"[{name}]({name}.md)", count, *map(str, held)])
     heads = ["study", "reproductions recorded", *_VERDICTS.values()]
     return "\n\n".join(
@@ -51,8 +51,14 @@ def _overview(by_study: dict[str, list[dict[str, Any]]]) -> str:
     )
 
 
-def _prefix(study: str) -> str:
-    return {"images": "cifar"}.get(study, study)
+@functools.cache
+def _reproductions(study: str) -> list[str]:
+    """The reproductions that need runs of a study."""
+    return [
+        name
+        for name, listed in REPRODUCTIONS.items()
+        if listed.reproduction().study == study
+    ]
 
 
 def _page(study: str, records: list[dict[str, Any]]) -> str:
@@ -61,9 +67,9 @@ def _page(study: str, records: list[dict[str, Any]]) -> str:
         parts += _section(record)
     there = {record["name"] for record in records}
     missing = [
-        [f"`overparam reproduce {name}`", listed.title]
-        for name, listed in REPRODUCTIONS.items()
-        if name.startswith(_prefix(study)) and name not in there
+        [f"`overparam reproduce {name}`", REPRODUCTIONS[name].title]
+        for name in _reproductions(study)
+        if name not in there
     ]
     if missing:
         parts += ["## Not recorded", table(["command", "what it shows"], missing)]
