@@ -130,8 +130,8 @@ def _side(
     n, d = x.shape
     basis = _read(stored, f"{name}_basis", "f").astype(float)
     rank = len(basis)
-    if basis.shape != (rank, d) or (
-        np.abs(basis @ basis.T - np.eye(rank)).max(initial=0) > _ORTHONORMAL
+    if basis.shape != (rank, d) or not (
+        np.abs(basis @ basis.T - np.eye(rank)).max(initial=0) <= _ORTHONORMAL
     ):
         raise ValueError(f"`{name}_basis` is not orthonormal")
     rows = np.abs(dual / unit)[:, None] * x
