@@ -76,3 +76,20 @@ def test_a_default_of_another_type_is_refused_each_time():
         with pytest.raises(ConfigError, match="`width` must be a whole number"):
             Wrong()
     assert type(Wrong(width=3).rate) is float
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("width", 0, "`width` must be at least 1, got 0"),
+        ("n_steps", -1, "`n_steps` must be at least 1"),
+        ("time_step", 0.0, "`time_step` must be a positive finite number"),
+        ("ratio", -1.0, "`ratio` must be a positive finite number"),
+        ("centre", float("inf"), "`centre` must be a finite number"),
+        ("seed", 2**63, "`seed` must be"),
+    ],
+)
+def test_a_field_has_the_range_of_its_annotation(field, value, says):
+    with pytest.raises(ConfigError, match=says):
+        Timescales(**{field: value})
+    assert Timescales(ratio=None).ratio is None

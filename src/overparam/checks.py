@@ -6,7 +6,10 @@ Only the standard library is imported here, so that the command line stays fast.
 import difflib
 import math
 import numbers
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
 
 from .errors import ConfigError
 
@@ -120,3 +123,19 @@ def one_of(choices: Iterable[str], **values: str) -> None:
             raise ConfigError(
                 f"`{name}` must be one of {listed}; got {written(value)}{hint}."
             )
+
+
+@dataclass(frozen=True)
+class Within:
+    """Marks a field's annotation with the check that its values must pass."""
+
+    check: Callable[..., None]
+
+
+Count = Annotated[int, Within(partial(at_least, 1))]
+Natural = Annotated[int, Within(partial(at_least, 0))]
+Finite = Annotated[float, Within(finite)]
+NonNegative = Annotated[float, Within(partial(at_least, 0))]
+Positive = Annotated[float, Within(positive)]
+Share = Annotated[float, Within(partial(in_range, 0, 1))]
+"""Types of fields with a range, which `field_values.typed` checks; `None` passes."""

@@ -11,13 +11,13 @@ import math
 import numbers
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from .catalogue import ACTIVATIONS, STUDIES
-from .checks import MOST, written
+from .checks import MOST, Within, written
 from .errors import ConfigError
 from .spellings import first_spellings
 
@@ -135,6 +135,8 @@ def _is_read(kind: Any) -> bool:
 def typed(config: Any) -> None:
     """Every field of a config holds what its annotation says; called when it is made.
 
+    Types come first, then the ranges that annotations are marked with.
+
     Numbers of NumPy become Python's and lists tuples, so that equal configs are equal.
     Text is no number: who builds a config in Python has the value itself.
 
@@ -152,6 +154,8 @@ def typed(config: Any) -> None:
             raise ConfigError(message)
         if fitting is not value:
             object.__setattr__(config, name, fitting)
+    for name, check in _ranges(type(config)):
+        check(**{name: getattr(config, name)})
 
 
 def is_tuple(kind: Any) -> bool:
@@ -200,7 +204,7 @@ def _value_word(kind: Any) -> str:
         return f"{_value_word(typing.get_args(kind)[0])} ..."
     if choices := _choices(kind):
         return f"{{{','.join(choices)}}}"
-    return kind.__name__.upper()
+    return _alternatives(kind)[0].__name__.upper()
 
 
 def unknown(name: object, names: Iterable[str], *, what: str) -> str:
@@ -227,6 +231,24 @@ def _fitting_defaults(config: type) -> dict[str, Any]:
             if converted(_plain(given[name]), kind, name=name) is given[name]:
                 fitting[name] = given[name]
     return fitting
+
+
+@functools.cache
+def _ranges(config: type) -> list[tuple[str, Callable[..., None]]]:
+    hints = typing.get_type_hints(config, include_extras=True)
+    return [
+        (name, mark.check)
+        for name in field_names(config)
+        for mark in _marks(hints[name])
+        if isinstance(mark, Within)
+    ]
+
+
+def _marks(kind: Any) -> Iterator[Any]:
+    """What an annotation and its alternatives are marked with."""
+    yield from getattr(kind, "__metadata__", ())
+    for part in typing.get_args(kind):
+        yield from _marks(part)
 
 
 def _plain(value: Any) -> Any:
@@ -347,7 +369,8 @@ def _alternatives(kind: Any) -> list[Any]:
     if typing.get_origin(kind) is typing.Annotated:
         return _alternatives(typing.get_args(kind)[0])
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return [k for k in typing.get_args(kind) if k is not type(None)]
+        kinds = [k for k in typing.get_args(kind) if k is not type(None)]
+        return [alternative for k in kinds for alternative in _alternatives(k)]
     return [kind]
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ...checks import at_least, in_range, positive, seeds
+from ...checks import Count, Natural, NonNegative, Positive, Share
 from ...data.own.reference import reference
 from ...data.subset_rules import SubsetRule, resolved_rule, sorted_by_class
 from ...errors import ConfigError
@@ -36,34 +36,34 @@ class Features:
     standardise_inputs: bool = False
     """Whether inputs are standardised by moments of the training part, for images of
     each channel; else pixels lie in [0, 1] and other inputs are as they are."""
-    width: int = 1000
+    width: Count = 1000
     """Number of hidden neurons m."""
     train: Literal["all", "readout"] = "all"
     """Which layers move; `readout` fits the last layer on frozen features."""
     readout: Literal["logistic", "ridge", "adam", "sgd"] = "logistic"
     """How `--train readout` fits: exactly (logistic, ridge) or by steps (adam, sgd)."""
-    first_all: int = 0
+    first_all: Natural = 0
     """With `--train readout`: first train all layers for this many epochs."""
-    epochs: int = 20
+    epochs: Natural = 20
     """Epochs of training."""
     epochs_include_first: bool = False
     """Whether `epochs` and `decay` count those of `first_all` too, as published."""
-    batch_size: int = 128
+    batch_size: Count = 128
     """Images per step; a last short batch of an epoch is dropped in training."""
     optimiser: Literal["adam", "sgd"] = "adam"
     """Optimiser while all layers move."""
-    learning_rate: float = 1e-3
+    learning_rate: Positive = 1e-3
     """First step size."""
-    decay: float = 1.0
+    decay: Share = 1.0
     """Factor of the step size after every epoch."""
-    feature_penalty: float = 1e-3
+    feature_penalty: NonNegative = 1e-3
     """Coefficient c_w of the first layer's sum of squares, divided by the width."""
-    readout_penalty: float = 0.1
+    readout_penalty: NonNegative = 0.1
     """Coefficient c_u of the sum of squares of the readout, divided by the classes;
     much larger than c_w it makes all neurons equally strong."""
     penalty_form: Literal["loss", "decoupled"] = "loss"
     """Penalties in the loss (Adam rescales their gradient), or as decoupled decay."""
-    ridge: float | None = None
+    ridge: NonNegative | None = None
     """Penalty lambda of an exact readout (half of it with `logistic`); `none` chooses
     on the validation images."""
     activation: Literal["tanh", "relu", "erf", "gelu"] = "tanh"
@@ -79,18 +79,18 @@ class Features:
     or 1."""
     scaling: Literal["standard", "mean-field", "ntk"] = "standard"
     """Output scale 1, 1/width or 1/sqrt(width); the initial function is the same."""
-    repopulate_every: int = 0
+    repopulate_every: Natural = 0
     """Epochs after which all neurons are drawn anew from the law of their importance,
     and optimiser and `decay` start again; 0 never does it."""
-    jitter: float = 0.0
+    jitter: NonNegative = 0.0
     """Standard deviation of the step each copy then gets, relative to the root mean
     square of its weights."""
     keep: str = first_stored(LISTED, default="")
     """Epochs whose networks are kept: `5,10,20`, `every 5`, or a number of evenly
     spaced ones; the start and the end of training all layers are always kept."""
-    n_train: int | None = None
+    n_train: Count | None = None
     """Training images to use; `none` takes all that do not validate."""
-    n_validation: int | None = None
+    n_validation: Natural | None = None
     """Images for validation; `none` takes a twelfth of the file (5000 of MNIST)."""
     subsets: SubsetRule = "auto"
     """Which samples `n_train` and `n_validation` take: the first of the file
@@ -100,7 +100,7 @@ class Features:
     """Permute the test labels: a check that nothing leaks (chance is left)."""
     precision: Literal["float32", "float64"] = "float32"
     """Floating type of weights and images."""
-    seed: int = 0
+    seed: Natural = 0
     """Seed of the weights and of the batches."""
 
     def __post_init__(self) -> None:
@@ -112,21 +112,6 @@ class Features:
             takes_some=self.n_train is not None or self.n_validation != 0,
         )
         object.__setattr__(self, "subsets", rule)
-        at_least(1, width=self.width, batch_size=self.batch_size, n_train=self.n_train)
-        at_least(
-            0,
-            epochs=self.epochs,
-            first_all=self.first_all,
-            feature_penalty=self.feature_penalty,
-            readout_penalty=self.readout_penalty,
-            ridge=self.ridge,
-            repopulate_every=self.repopulate_every,
-            jitter=self.jitter,
-            n_validation=self.n_validation,
-        )
-        seeds(seed=self.seed)
-        positive(learning_rate=self.learning_rate)
-        in_range(0, 1, decay=self.decay)
         self._check_readout()
         if not self.first_all or self.exact:
             object.__setattr__(self, "epochs_include_first", False)

@@ -3,7 +3,16 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from ...checks import at_least, finite, in_range, positive, seeds, written
+from ...checks import (
+    Count,
+    Finite,
+    Natural,
+    NonNegative,
+    Positive,
+    Share,
+    in_range,
+    written,
+)
 from ...data.files.official import OFFICIAL
 from ...data.own.reference import is_own, reference
 from ...data.subset_rules import SubsetRule, resolved_rule, sorted_by_class
@@ -55,9 +64,9 @@ class HeavyTails:
     """Classes of ecg5000."""
     split: Literal["official", "shuffled"] = "official"
     """Parts of ecg5000: as published, or pooled and permuted by the seed."""
-    n_train: int | None = None
+    n_train: Count | None = None
     """Number of training samples; `none` takes all (500 for mixture)."""
-    n_test: int | None = None
+    n_test: Count | None = None
     """Number of test samples; `none` takes all (4500 for mixture)."""
     subsets: SubsetRule = "auto"
     """Which samples `n_train` and `n_test` take: the first of the file, or
@@ -65,9 +74,9 @@ class HeavyTails:
     a file is sorted by class, as those of ecg5000 are."""
     network: Literal["mlp", "vgg11", "vgg11-wide"] = "mlp"
     """Fully connected network, or VGG11 with 64 to 512 (wide: 128 to 1024) filters."""
-    multiplier: float = 1.0
+    multiplier: Positive = 1.0
     """Further factor of the filters of vgg11."""
-    width: int = 2000
+    width: Count = 2000
     """Number of neurons of each hidden layer of mlp."""
     depth: int = 2
     """Number of weight matrices of mlp: hidden layers + 1."""
@@ -82,29 +91,29 @@ class HeavyTails:
     and a fixed Gaussian readout (the theorem's algorithm, two layers only)."""
     loss: Literal["cross-entropy", "hinge"] = "cross-entropy"
     """Training loss; hinge is the multi-class hinge of Crammer and Singer."""
-    learning_rate: float = 0.01
+    learning_rate: Positive = 0.01
     """Step size eta."""
-    decay_exponent: float = 0.0
+    decay_exponent: Finite = 0.0
     """p of eta (i + 1/g)^(-p), g = (eta/width)^(1/(1-p)); 0 is a constant step."""
-    momentum: float = 0.0
+    momentum: Share = 0.0
     """Momentum of SGD."""
-    penalty: float = first_stored("weight_decay", default=0.0)
+    penalty: NonNegative = first_stored("weight_decay", default=0.0)
     """Added to the gradient times the weights."""
-    batch_size: int | None = None
+    batch_size: Count | None = None
     """Samples per step; `none` takes all training samples."""
-    n_steps: int = first_stored("max_steps", default=1000)
+    n_steps: Count = first_stored("max_steps", default=1000)
     """Most gradient steps."""
-    evaluate_every: int = 10
+    evaluate_every: Count = 10
     """Steps between two evaluations of both parts, stop rule included."""
     stop_when: Literal["target", "interpolation", "never"] = "target"
     """Stop at the target below, at loss < 5e-5 and accuracy 1, or after all steps."""
-    target_train_accuracy: float = 0.95
+    target_train_accuracy: Finite = 0.95
     """Training accuracy to stop at, a fraction."""
-    max_train_loss: float | None = None
+    max_train_loss: Positive | None = None
     """The training loss must also be below this to stop; `none` asks nothing."""
-    consecutive: int = 1
+    consecutive: Count = 1
     """Number of evaluations in a row that must meet the stop rule."""
-    patience: int | None = None
+    patience: Count | None = None
     """Steps after which a run at chance level is stopped; `none` never."""
     noise: Literal["none", "shared", "entrywise", "isotropic"] = "shared"
     """Noise on the incoming weights of a neuron: one number for all of them, one for
@@ -133,17 +142,13 @@ class HeavyTails:
     keep: str = ""
     """Steps whose networks are kept, those of the nearest records: `5,10,20`,
     `every 5`, or a number of evenly spaced ones; the start is always kept."""
-    seed: int = 0
+    seed: Natural = 0
     """Seed of data, initial weights, batches and noise, each by a key of its own."""
 
     def __post_init__(self) -> None:
         if isinstance(self.noise, str):
             check_kind(self.noise)  # It translates the published names.
         typed(self)
-        finite(
-            decay_exponent=self.decay_exponent,
-            target_train_accuracy=self.target_train_accuracy,
-        )
         self._find_data()
         rule = resolved_rule(
             self.subsets,
@@ -182,7 +187,6 @@ class HeavyTails:
         return self._standardises if given is None else given
 
     def _check_network(self) -> None:
-        at_least(1, width=self.width, n_train=self.n_train, n_test=self.n_test)
         if self.depth < 2:
             raise ConfigError(
                 "`depth` counts weight matrices and must be at least 2, got "
@@ -205,7 +209,6 @@ class HeavyTails:
         self._check_convolutions()
 
     def _check_convolutions(self) -> None:
-        positive(multiplier=self.multiplier)
         if self.network == "mlp":
             if self.noise_unit != "filter":
                 raise ConfigError(
@@ -224,19 +227,7 @@ class HeavyTails:
             )
 
     def _check_training(self) -> None:
-        positive(learning_rate=self.learning_rate, max_train_loss=self.max_train_loss)
-        at_least(
-            1,
-            batch_size=self.batch_size,
-            n_steps=self.n_steps,
-            evaluate_every=self.evaluate_every,
-            consecutive=self.consecutive,
-            patience=self.patience,
-        )
-        at_least(0, penalty=self.penalty)
-        seeds(seed=self.seed)
         _ = self.keep_steps  # Refuses what could not be kept.
-        in_range(0, 1, momentum=self.momentum)
         if not 0 <= self.decay_exponent < 1:
             raise ConfigError(
                 f"`decay_exponent` must be in [0, 1), got {self.decay_exponent:g}."

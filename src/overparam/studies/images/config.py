@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from ...checks import at_least, finite, positive, seeds
+from ...checks import Count, Finite, Natural, NonNegative, Positive
 from ...data.files.official import CIFAR
 from ...data.own.reference import is_own, reference
 from ...errors import ConfigError
@@ -47,85 +47,62 @@ class Images:
     training part; those of CIFAR are as published."""
     network: Literal["resnet8", "resnet20", "resnet32"] = "resnet20"
     """Network."""
-    multiplier: float = 1.0
+    multiplier: Positive = 1.0
     """Factor of all widths; 1 gives 16, 32, 64 channels."""
     dynamics: Literal["varpro", "descent", "shampoo"] = "varpro"
     """Variable projection, SGD (with momentum), or Shampoo."""
     readout: Literal["gram", "running", "epoch-mean"] = "gram"
     """Readout of `varpro`: optimum of averaged second moments, running average of the
     batches' optima, or those and their mean at the end of an epoch."""
-    readout_average: float = 0.5
+    readout_average: Finite = 0.5
     """Weight m of the old readout with `running`; 0 takes the optimum of each batch."""
-    readout_window: float = 4096.0
+    readout_window: NonNegative = 4096.0
     """Samples over which `gram` averages."""
-    penalty: Annotated[float, arg(aliases=["--lambda", "--lmbda"])] = 1e-3
+    penalty: Annotated[Finite, arg(aliases=["--lambda", "--lmbda"])] = 1e-3
     """Ridge penalty lambda of the readout."""
     time_step: Annotated[
-        float | None, arg(aliases=["--time_scale", "--time-scale"])
+        Positive | None, arg(aliases=["--time_scale", "--time-scale"])
     ] = None
     """Time scale: the step size divided by the width 64; `none` takes the published
     one, 1e-3 (varpro, descent) or 1e-2 (shampoo)."""
-    momentum: float | None = None
+    momentum: NonNegative | None = None
     """Momentum of the weights; `none` takes 0.9 for descent and 0 for the others."""
     shampoo: Literal["paper", "torch-optimizer"] = "paper"
     """Shampoo as in its paper, or as in the code behind the published curves."""
-    update_every: int = 1
+    update_every: Count = 1
     """Steps between two preconditioners of Shampoo."""
-    batch_size: int = 128
+    batch_size: Count = 128
     """Images per step; a last short batch of an epoch is dropped."""
-    epochs: int = 5
+    epochs: Count = 5
     """Epochs at the full step."""
-    final_epochs: int = 0
+    final_epochs: Natural = 0
     """Further epochs at the step times `final_factor`; published are 100 and 10."""
-    final_factor: float = 0.5
+    final_factor: Positive = 0.5
     """Factor of the step in the final epochs."""
     schedule: Literal["constant", "cosine"] = "constant"
     """Step during `epochs`: constant, or falling to 0 like a cosine."""
     augment: bool = True
     """Whether training images are cropped (padding 4) and flipped at random."""
-    train_per_class: int | None = 200
+    train_per_class: Count | None = 200
     """First training images of each class; `none` takes all 5000."""
-    test_per_class: int | None = 100
+    test_per_class: Count | None = 100
     """First test images of each class; `none` takes all 1000."""
-    validation_per_class: int = 0
+    validation_per_class: Natural = 0
     """Last training images of each class, held out for tuning; 500 for real tuning."""
-    resolve_images: int = 5000
+    resolve_images: Count = 5000
     """Most training images (without augmentation) for the exact readout."""
     precision: Literal["float32", "float64"] = "float32"
     """Floating type of weights and images."""
     keep: str = ""
     """Epochs whose networks are kept: `5,10,20`, `every 5`, or a number of evenly
     spaced ones; the start is always kept."""
-    seed: int = 0
+    seed: Natural = 0
     """Seed of initial weights, order and augmentation."""
 
     def __post_init__(self) -> None:
         typed(self)
         self._find_data()
-        at_least(
-            1,
-            batch_size=self.batch_size,
-            epochs=self.epochs,
-            train_per_class=self.train_per_class,
-            test_per_class=self.test_per_class,
-            resolve_images=self.resolve_images,
-            update_every=self.update_every,
-        )
-        at_least(
-            0,
-            final_epochs=self.final_epochs,
-            validation_per_class=self.validation_per_class,
-            readout_window=self.readout_window,
-            momentum=self.momentum,
-        )
-        seeds(seed=self.seed)
-        positive(
-            time_step=self.time_step,
-            final_factor=self.final_factor,
-            multiplier=self.multiplier,
-        )
         _ = self.kept_epochs  # Refuses what could not be kept.
-        finite(penalty=self.penalty, readout_average=self.readout_average)
         if not self.penalty > 0:
             raise ConfigError(
                 f"`penalty` must be positive, got {self.penalty}: the loss is divided "

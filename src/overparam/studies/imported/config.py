@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ...checks import at_least
+from ...checks import NonNegative
 from ...data.own.reference import reference
 from ...field_values import typed
 
@@ -33,7 +33,7 @@ class Imported:
     """How the inputs were prepared: pixels in [0, 1], or standardised by channel."""
     loss: Literal["auto", "cross-entropy", "squared"] = "auto"
     """Loss that was minimised; `auto` is cross-entropy for classes."""
-    penalty: float = 0.0
+    penalty: NonNegative = 0.0
     """Weight decay: what was minimised is the mean loss of a sample (squared: half the
     squared error, summed over outputs) and half of this times the sum of squares of all
     weights; of a sum over n samples give the decay divided by n."""
@@ -44,7 +44,6 @@ class Imported:
 
     def __post_init__(self) -> None:
         typed(self)
-        at_least(0, penalty=self.penalty)
         if self.dataset is not None:
             object.__setattr__(self, "dataset", reference(self.dataset))
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ...checks import at_least, finite, positive, seeds
+from ...checks import Count, Finite, Natural, NonNegative, Positive, finite
 from ...errors import ConfigError
 from ...field_values import typed
 from ...keeping import EVERY, recorded
@@ -26,55 +26,55 @@ class Planted:
       overparam run planted --width 240 --epochs 120 --seed 3
     """
 
-    input_dim: int = 150
+    input_dim: Count = 150
     """Input dimension D."""
-    n_outputs: int = 10
+    n_outputs: Count = 10
     """Number of outputs."""
-    teacher_width: int = 60
+    teacher_width: Count = 60
     """Number of planted neurons."""
-    width: int = 120
+    width: Count = 120
     """Number of student neurons; over-parameterised when above `teacher_width`."""
     activation: Literal["relu", "leaky-relu", "erf", "tanh"] = "relu"
     """Activation of teacher and student."""
-    learning_rate: float = 0.1
+    learning_rate: Positive = 0.1
     """First step size."""
-    batch_size: int = 10
+    batch_size: Count = 10
     """Samples per step."""
-    samples_per_epoch: int = 10_000
+    samples_per_epoch: Count = 10_000
     """Fresh samples between two records; a multiple of `batch_size`."""
-    epochs: int = 100
+    epochs: Count = 100
     """Most epochs to train."""
-    init_scale: float = 0.1
+    init_scale: NonNegative = 0.1
     """Factor of the variances of the student's initial weights; 0 is a saddle."""
     halve_every: int | None = 50
     """Epochs after which the step size is halved, again and again; `none` never."""
-    stop_below: float = 1e-6
+    stop_below: NonNegative = 1e-6
     """Stop once the epoch objective (half squared error) is at most this."""
-    label_noise: float = 0.0
+    label_noise: NonNegative = 0.0
     """Standard deviation of the noise on each label."""
-    input_decay: float = 0.0
+    input_decay: NonNegative = 0.0
     """Exponent a of the inputs' variances: proportional to k^-a, with mean 1."""
     train: Literal["all", "readout", "features"] = "all"
     """Which weights move."""
-    readout_rate: float = 1.0
+    readout_rate: NonNegative = 1.0
     """Factor of the readout's step size."""
-    penalty: float = 0.0
+    penalty: NonNegative = 0.0
     """Coefficient of the penalty added to the objective."""
     penalty_form: Literal["l2", "path-norm"] = "l2"
     """Half the squared norm of all weights, or the path norm: equal once balanced."""
-    balance_every: int | None = None
+    balance_every: Count | None = None
     """Epochs after which neurons are rescaled to the least L2 norm; `none` never."""
     optimiser: Literal["sgd", "adam"] = "sgd"
     """How a gradient becomes a step."""
-    momentum: float = 0.0
+    momentum: Finite = 0.0
     """Share of the step before that is repeated (sgd only)."""
     dynamics: Literal["sgd", "flow"] = "sgd"
     """Descent on sampled batches, or on the exact population risk (no noise)."""
     precision: Literal["float32", "float64"] = "float32"
     """Floating type of weights and samples."""
-    seed: int = 0
+    seed: Natural = 0
     """Seed of the student and of the samples."""
-    teacher_seed: int | None = None
+    teacher_seed: Natural | None = None
     """Seed of the teacher; `none` takes `seed`."""
     keep: str = first_stored(EVERY, default="")
     """Epochs whose students are kept: `5,10,20`, `every 5`, or a number of evenly
@@ -82,27 +82,6 @@ class Planted:
 
     def __post_init__(self) -> None:
         typed(self)
-        at_least(
-            1,
-            input_dim=self.input_dim,
-            n_outputs=self.n_outputs,
-            teacher_width=self.teacher_width,
-            width=self.width,
-            batch_size=self.batch_size,
-            samples_per_epoch=self.samples_per_epoch,
-            epochs=self.epochs,
-        )
-        positive(learning_rate=self.learning_rate)
-        at_least(
-            0,
-            init_scale=self.init_scale,
-            stop_below=self.stop_below,
-            label_noise=self.label_noise,
-            input_decay=self.input_decay,
-            readout_rate=self.readout_rate,
-            penalty=self.penalty,
-        )
-        seeds(seed=self.seed, teacher_seed=self.teacher_seed)
         self._check_epochs()
         self._check_steps()
         _ = self.keep_steps  # Refuses what could not be kept.
@@ -128,8 +107,6 @@ class Planted:
             )
 
     def _check_steps(self) -> None:
-        at_least(1, balance_every=self.balance_every)
-        finite(momentum=self.momentum)
         if not 0 <= self.momentum < 1:
             raise ConfigError(f"`momentum` must lie in [0, 1), got {self.momentum}.")
         if self.momentum and self.optimiser != "sgd":

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from ...checks import at_least, positive, seeds
+from ...checks import Count, Natural, NonNegative, Positive, positive
 from ...data.own.reference import reference, sizes_of
 from ...errors import ConfigError
 from ...field_values import typed
@@ -40,14 +40,14 @@ class Recovery:
       overparam sweep recovery n_samples=10..40..10 input_dim=5,10 seed=0..4
     """
 
-    n_samples: int = 60
+    n_samples: Count = 60
     """Number of training samples n; with `dataset` that of its samples."""
-    input_dim: int = first_stored("dimension", default=15)
+    input_dim: Count = first_stored("dimension", default=15)
     """Input dimension d; with `dataset` that of its inputs."""
     dataset: str | None = None
     """Data of your own, by name (`overparam data add`) or path, or of the catalogue, in
     the place of a planted model; of two classes the targets are -1 and 1."""
-    n_train: int | None = None
+    n_train: Count | None = None
     """Samples of `dataset` to train on; `none` takes all."""
     standardise_inputs: bool = False
     """Whether inputs of `dataset` are standardised by moments of its training part;
@@ -78,35 +78,35 @@ class Recovery:
         "gaussian"
     )
     """Direction of the planted neurons (linear for skip networks, else ReLU)."""
-    n_planted: int = 1
+    n_planted: Count = 1
     """Number of planted neurons; skip networks have one."""
-    noise: float = 0.0
+    noise: NonNegative = 0.0
     """Label noise has entries N(0, noise^2 / n)."""
     penalty: float | None = None
     """Coefficient of the norm in a penalised fit; `none` takes 1e-3 there."""
     patterns: Literal["sampled", "enumerated", "column-generation"] = "sampled"
     """Which activation patterns the programme holds."""
-    n_patterns: int | None = None
+    n_patterns: Count | None = None
     """Number of sampled gates; `none` takes max(n_samples, 50)."""
     decompose: bool = False
     """Turn a gated optimum into a ReLU network with the same outputs on the data."""
-    tolerance: float | None = None
+    tolerance: Positive | None = None
     """Certified gap at which to stop; `none`: 1e-7 gated, 1e-6 exact, 1e-4 admm, 1e-2
     global."""
-    max_iterations: int | None = None
+    max_iterations: Count | None = None
     """Most iterations of a solver; `none` takes 100 (interior-point), 20000 (admm),
     1000000 (global: cones of directions)."""
-    n_test: int | None = first_stored("test_size", default=None)
+    n_test: Count | None = first_stored("test_size", default=None)
     """Fresh samples for the test error; `none` takes n_samples, or all of `dataset`."""
-    n_steps: int = 10_000
+    n_steps: Count = 10_000
     """Training: number of full-batch steps."""
     optimiser: Literal["adam", "sgd", "lbfgs"] = "adam"
     """Training: the optimiser; `lbfgs` searches along lines and has no step size."""
-    batch_size: int | None = None
+    batch_size: Count | None = None
     """Training: samples per step; `none` takes all."""
-    learning_rate: float = _LEARNING_RATE
+    learning_rate: Positive = _LEARNING_RATE
     """Training: step size of the optimiser."""
-    width: int | None = None
+    width: Count | None = None
     """Training: number of neurons; `none` takes n_samples + 1."""
     legacy: bool = False
     """Training: sign steps, no effective penalty, as the published code trains."""
@@ -115,28 +115,12 @@ class Recovery:
     keep: str = ""
     """Steps of training whose networks are kept, those of the nearest records:
     `5,10,20`, `every 5`, or a number of evenly spaced ones; the start always is."""
-    seed: int = 0
+    seed: Natural = 0
     """Seed of the data, the planted model, the gates and the initial network."""
 
     def __post_init__(self) -> None:
         typed(self)
         self._find_data()
-        at_least(
-            1,
-            n_samples=self.n_samples,
-            input_dim=self.input_dim,
-            n_planted=self.n_planted,
-            n_patterns=self.n_patterns,
-            n_train=self.n_train,
-            n_test=self.n_test,
-            n_steps=self.n_steps,
-            width=self.width,
-            batch_size=self.batch_size,
-            max_iterations=self.max_iterations,
-        )
-        at_least(0, noise=self.noise)
-        seeds(seed=self.seed)
-        positive(tolerance=self.tolerance, learning_rate=self.learning_rate)
         self._check_fit()
         self._check_planted()
         self._check_method()

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from ...checks import at_least, finite, positive, seeds
+from ...checks import Count, Finite, Natural, Positive, at_least, finite
 from ...errors import ConfigError
 from ...field_values import typed
 from ...keeping import EVENLY, nearest_records, recorded
@@ -53,35 +53,37 @@ class Timescales:
         "auto", "relu", "relu-threshold", "laplace", "gaussian", "cosine"
     ] = "auto"
     """Feature map; `auto` is `relu` on the circle and `laplace` on the torus."""
-    threshold: float = 0.5
+    threshold: Finite = 0.5
     """Threshold of `relu-threshold`, which makes ReLU injective on the circle."""
-    width: Annotated[int, arg(aliases=["--student-width", "--student_width"])] = 128
+    width: Annotated[Count, arg(aliases=["--student-width", "--student_width"])] = 128
     """Number of student neurons M; the paper's largest is 1024."""
-    n_samples: Annotated[int, arg(aliases=["-N", "--N"])] = first_stored(
+    n_samples: Annotated[Count, arg(aliases=["-N", "--N"])] = first_stored(
         "samples", default=4096
     )
     """Number of samples N; every step uses all of them."""
-    teacher_width: int = 4096
+    teacher_width: Count = 4096
     """Number of teacher neurons."""
     gamma: float = 100.0
     """Concentration of the teacher's two modes; `inf` gives point masses (torus)."""
     data: Literal["sampled", "lattice", "population"] = "sampled"
     """Drawn, without randomness, or infinitely many samples (ReLU on the circle)."""
-    penalty: Annotated[float, arg(aliases=["--lambda", "--lmbda"])] = 1e-3
+    penalty: Annotated[Finite, arg(aliases=["--lambda", "--lmbda"])] = 1e-3
     """Ridge penalty lambda of the readout."""
-    centre: float = 1.0
+    centre: Finite = 1.0
     """Readout the penalty prefers: 1 is the paper's `unbiased`, 0 its `biased`."""
     dynamics: Literal["varpro", "two-timescale"] = "varpro"
     """Readout optimal in every step, or `ratio` times faster than the features."""
-    ratio: float | None = None
+    ratio: Positive | None = None
     """Ratio of the two time scales; `none` is penalty/time_step, as published."""
     inner: Literal["explicit", "implicit"] = "explicit"
     """Step of the readout with `two-timescale`; `implicit` is always stable."""
-    inner_steps: int = 1
+    inner_steps: Count = 1
     """Steps of the readout in each step of the features, with `two-timescale`."""
-    time_step: Annotated[float, arg(aliases=["--time_scale", "--time-scale"])] = 2**-10
+    time_step: Annotated[Positive, arg(aliases=["--time_scale", "--time-scale"])] = (
+        2**-10
+    )
     """Time step tau; physical time is tau times the steps."""
-    n_steps: Annotated[int, arg(aliases=["--epochs"])] = first_stored(
+    n_steps: Annotated[Count, arg(aliases=["--epochs"])] = first_stored(
         "steps", default=8192
     )
     """Number of steps; the paper's is 32000."""
@@ -98,13 +100,13 @@ class Timescales:
     """Limit equations to compare with (`projected` for ReLU on the circle only)."""
     cells: int = 4096
     """Cells of the ultra-fast diffusion: 64 x 64 on the torus."""
-    particles: int = 1024
+    particles: Count = 1024
     """Particles of the projected diffusion."""
-    harmonics: int = 30
+    harmonics: Count = 30
     """Highest harmonic of the projected diffusion."""
-    projected_until: float = 2.0
+    projected_until: Positive = 2.0
     """Time up to which the projected diffusion is solved; 30 harmonics serve to 2."""
-    seed: int = 0
+    seed: Natural = 0
     """Seed of data, teacher and student."""
     precision: Literal["float32", "float64"] = "float64"
     """Floating type of weights and samples."""
@@ -123,26 +125,9 @@ class Timescales:
                 )
 
     def _check_numbers(self) -> None:
-        at_least(
-            1,
-            width=self.width,
-            n_samples=self.n_samples,
-            teacher_width=self.teacher_width,
-            n_steps=self.n_steps,
-            inner_steps=self.inner_steps,
-            harmonics=self.harmonics,
-            particles=self.particles,
-        )
         at_least(2, records=self.records)
         at_least(8 if self.problem == "circle" else 64, cells=self.cells)
-        positive(
-            time_step=self.time_step,
-            ratio=self.ratio,
-            projected_until=self.projected_until,
-        )
-        seeds(seed=self.seed)
         _ = self.keep_steps  # Refuses what could not be kept.
-        finite(penalty=self.penalty, centre=self.centre, threshold=self.threshold)
         if not self.penalty > 0:
             raise ConfigError(
                 f"`penalty` must be positive, got {self.penalty}; "
