@@ -18,9 +18,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
+from overparam import Context
 from overparam.studies.planted.config import Planted
 from overparam.studies.planted.run import run_together
-from overparam.studies.study import Context
 
 
 RATES = (1e-4, 1e-3, 1e-2, 1e-1)

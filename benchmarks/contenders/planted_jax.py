@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from overparam import Context
 from overparam.data import PlantedStream, standard_normal
 from overparam.studies.planted.config import Planted
 from overparam.studies.planted.problem import Problem
 from overparam.studies.planted.run import run_together
-from overparam.studies.study import Context
 from overparam.training import Plan, Watch, compiler_options, train
 
 

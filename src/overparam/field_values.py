@@ -263,7 +263,8 @@ def _plain(value: Any) -> Any:
 
 
 def _convert(value: Any, kind: Any) -> Any:
-    if _takes_none(kind) and (value is None or _says_none(value)):
+    says_none = isinstance(value, str) and value.lower() == "none"
+    if _takes_none(kind) and (value is None or says_none):
         return None
     alternatives = _alternatives(kind)
     for alternative in alternatives[:-1]:
@@ -376,10 +377,6 @@ def _alternatives(kind: Any) -> list[Any]:
 
 def _takes_none(kind: Any) -> bool:
     return type(None) in typing.get_args(kind)
-
-
-def _says_none(value: Any) -> bool:
-    return isinstance(value, str) and value.lower() == "none"
 
 
 def _suggestion(value: Any, kind: Any, name: str) -> str:

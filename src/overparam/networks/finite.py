@@ -17,7 +17,7 @@ def check_finite(network: PyTree, *, name: str = "network") -> None:
         ConfigError: Naming the first weight that is NaN or infinite.
     """
     for path, leaf in jax.tree_util.tree_leaves_with_path(network):
-        if not isinstance(leaf, jax.Array | np.ndarray) or not _has_values(leaf):
+        if not isinstance(leaf, jax.Array | np.ndarray) or isinstance(leaf, Tracer):
             continue
         finite = np.isfinite(np.asarray(leaf))
         if not finite.all():
@@ -26,7 +26,3 @@ def check_finite(network: PyTree, *, name: str = "network") -> None:
             raise ConfigError(
                 f"`{name}` contains non-finite weights (first at `{where}[{index}]`)."
             )
-
-
-def _has_values(leaf: jax.Array | np.ndarray) -> bool:
-    return not isinstance(leaf, Tracer)

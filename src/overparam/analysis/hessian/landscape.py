@@ -125,10 +125,11 @@ def escape(
         The better of the two ends.
     """
     with jax.enable_x64(True):
-        starts = [_moved(student, direction, by) for by in (-step, step)]
+        starts = [
+            jax.tree.map(
+                lambda w, d, by=by: w.astype(d.dtype) + by * d, student, direction
+            )
+            for by in (-step, step)
+        ]
         ends = [settle(start, risk, n_steps=n_steps) for start in starts]
         return min(ends, key=lambda end: end.risk)
-
-
-def _moved(network: Student, direction: Student, by: float) -> Student:
-    return jax.tree.map(lambda w, d: w.astype(d.dtype) + by * d, network, direction)

@@ -65,7 +65,8 @@ def block_index(x: Sample) -> float:
     logs = _symmetric_logs(values, "block")
     size = math.isqrt(values.size)
     sums = values[: size * (values.size // size)].reshape(-1, size).sum(axis=1)
-    growth = _mean_log(sums) - float(logs.mean())
+    sizes = np.abs(sums)
+    growth = float(np.log(sizes[sizes > 0]).mean()) - float(logs.mean())
     if not growth > 0:
         raise ConfigError(
             f"`block` needs sums of {size} values that are larger than the values; "
@@ -306,11 +307,6 @@ def _check_no_atom(x: Float64[ndarray, " n"], name: str) -> None:
             f"`{name}` needs a sample of a stable law, which has no atom, and {zeros} "
             f"of the {x.size} values are 0."
         )
-
-
-def _mean_log(x: Float64[ndarray, " n"]) -> float:
-    size = np.abs(x)
-    return float(np.log(size[size > 0]).mean())
 
 
 def _log_excesses(x: Float64[ndarray, " n"], k: int, name: str) -> Sample:

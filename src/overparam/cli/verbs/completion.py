@@ -60,11 +60,8 @@ def main(argv: Sequence[str]) -> int:
 
 def completed() -> dict[str, dict[str, list[str]]]:
     """By verb and subject the words that complete it, as the parsers take them."""
-    return {verb: _words(verb, _forms(verb)) for verb in VERBS}
-
-
-def _forms(verb: str) -> Mapping[str, list[type[Any]]]:
-    return importlib.import_module(f".{verb}", __package__).forms()
+    found = {v: importlib.import_module(f".{v}", __package__) for v in VERBS}
+    return {verb: _words(verb, module.forms()) for verb, module in found.items()}
 
 
 def _words(verb: str, subjects: Mapping[str, list[type[Any]]]) -> dict[str, list[str]]:

@@ -96,7 +96,8 @@ def _passage(axes: Axes, results: Results) -> None:
     twin.errorbar(beside, failed, yerr=bounds, fmt="none", color=COLOURS[1], capsize=2)
     twin.set_ylim(0, 1)
     twin.set_ylabel("share of runs that fail, 95 %", color=COLOURS[1])
-    ratios = [f"{width / _teacher_width(results):g}" for width in widths]
+    teacher_width = results.runs["teacher_width"][0]
+    ratios = [f"{width / teacher_width:g}" for width in widths]
     axes.set_xticks(range(len(widths)), ratios)
     axes.set_xlabel("r / r0")
     axes.set_ylabel("first epoch at or below 1e-6 (successes)")
@@ -207,10 +208,6 @@ def _median_in(results: Results, width: int, band: tuple[int, int]) -> Claim:
 
 def _widths(results: Results) -> list[int]:
     return results.runs["width"].unique().sort().to_list()
-
-
-def _teacher_width(results: Results) -> int:
-    return results.runs["teacher_width"][0]
 
 
 def _passages(results: Results, width: int) -> list[int]:

@@ -6,10 +6,10 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from ...analysis.classification import scored
-from ...data.source import Table
+from ...data.source import Batch, Table
 from ...keys import purpose_key
 from ...networks.linear import LinearReadout
 from ...networks.network import Network
@@ -26,7 +26,7 @@ from ...training.plan import Plan, Record, Status, Training, has_finite_losses
 from ...training.single import train
 from ..study import Context
 from .measures import fit, neuron_measures
-from .problem import Labelled, Problem, descent
+from .problem import Problem, descent
 
 
 LOGISTIC_PATH = (1e-5, 1e-4, 1e-3)
@@ -139,13 +139,14 @@ def _logistic(
 
 def _train(problem: Problem, network: Network, context: Context) -> Fitted:
     config, per_epoch = problem.config, problem.steps_per_epoch
-    splits = {
-        name: Labelled(_stored(network, split.x), split.y)
-        for name, split in problem.splits().items()
-    }
+    splits = {}
+    for name, split in problem.splits().items():
+        matrix = cache_features(network, split.x, memory_limit=float("1e18"))
+        assert isinstance(matrix, StoredFeatures)
+        splits[name] = Batch(matrix.values, split.y)
     start = LinearReadout(readout=network.readout, scale=network.scale)
 
-    def measure(linear: Network) -> Record:
+    def measure(step: int, linear: Network) -> Record:
         record: Record = {}
         for name, split in splits.items():
             record |= fit(name, linear, split)
@@ -155,10 +156,10 @@ def _train(problem: Problem, network: Network, context: Context) -> Fitted:
     training = Training(
         dynamics=descent(problem, start, parts=("readout",)),
         network=start,
-        source=Table(splits["train"].x, splits["train"].y),
+        source=Table(*splits["train"]),
         key=purpose_key(config.seed, "readout training"),
         data_key=purpose_key(config.seed, "batches"),
-        observe=lambda step, network: measure(network),
+        observe=measure,
         record_start=True,
     )
     plan = Plan(
@@ -171,12 +172,6 @@ def _train(problem: Problem, network: Network, context: Context) -> Fitted:
     return Fitted(
         network=fitted, records=trajectory.records, status=trajectory.status, facts={}
     )
-
-
-def _stored(network: Network, x: Float[Array, "n d"]) -> Float[Array, "n width"]:
-    matrix = cache_features(network, x, memory_limit=float("1e18"))
-    assert isinstance(matrix, StoredFeatures)
-    return matrix.values
 
 
 @eqx.filter_jit

@@ -10,7 +10,7 @@ from ...data.source import Batch
 from ...networks.network import Network
 from ...objectives.losses import half_squared_error
 from ...training.plan import Record
-from .problem import Labelled, Problem
+from .problem import Problem
 
 
 def measures(network: Network, problem: Problem) -> Record:
@@ -26,10 +26,10 @@ def measures(network: Network, problem: Problem) -> Record:
     return record | neuron_measures(network, problem)
 
 
-def fit(name: str, network: Network, split: Labelled) -> Record:
+def fit(name: str, network: Network, split: Batch) -> Record:
     """Loss of a split, and accuracy where it has classes."""
     if split.y.ndim > 1:
-        loss, _ = scores(network, Batch(split.x, split.y), loss=half_squared_error)
+        loss, _ = scores(network, split, loss=half_squared_error)
         return {f"{name}_loss": loss}
     found = classify(network, split.x, split.y)
     return {f"{name}_accuracy": found.accuracy, f"{name}_loss": found.loss}

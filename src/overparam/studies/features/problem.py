@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import equinox as eqx
 import jax
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Float
 
 from ...data.catalogue import load_data
 from ...data.dataset import Dataset, Split
@@ -36,21 +35,14 @@ from .config import Features
 OPTIMISERS = {"adam": optax.adam, "sgd": optax.sgd}
 
 
-class Labelled(eqx.Module):
-    """Inputs as vectors, with their classes or numbers."""
-
-    x: Float[Array, "n input_dim"]
-    y: Shaped[Array, "n *target"]
-
-
 @dataclass(frozen=True)
 class Problem:
     """The three splits of the images of a config, and the network before training."""
 
     config: Features
-    train: Labelled
-    validation: Labelled
-    test: Labelled
+    train: Batch
+    validation: Batch
+    test: Batch
     n_classes: int | None
     """`None` where targets are numbers, which are fitted by the squared error."""
 
@@ -76,8 +68,7 @@ class Problem:
             key = purpose_key(config.seed, "shuffled test labels")
             test = replace(test, y=np.asarray(jax.random.permutation(key, test.y)))
         parts = [
-            Labelled(*batch_of(split, config.precision))
-            for split in (train, validation, test)
+            batch_of(split, config.precision) for split in (train, validation, test)
         ]
         return Problem(config, *parts, n_classes=dataset.n_classes)
 
@@ -101,7 +92,7 @@ class Problem:
         """Full batches of one pass."""
         return len(self.train.y) // self.config.batch_size
 
-    def splits(self) -> dict[str, Labelled]:
+    def splits(self) -> dict[str, Batch]:
         """The splits that hold anything, by name."""
         splits = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: split for name, split in splits.items() if len(split.y)}
@@ -163,7 +154,7 @@ class Problem:
         training = Training(
             dynamics=descent(self, network, parts=("weights", "readout")),
             network=network,
-            source=Table(self.train.x, self.train.y),
+            source=Table(*self.train),
             key=purpose_key(config.seed, "training"),
             data_key=batches,
             record_start=epochs.start == 0,
@@ -182,8 +173,7 @@ def data(config: Features, stored: Mapping[str, np.ndarray]) -> TrainTest:
     """The images; labels that were permuted as a check are as they were."""
     del stored
     found = Problem.of(replace(config, shuffle_test_labels=False))
-    train, test = (Batch(part.x, part.y) for part in (found.train, found.test))
-    return TrainTest(train, test, found.n_classes)
+    return TrainTest(found.train, found.test, found.n_classes)
 
 
 def objective(config: Features) -> Objective:

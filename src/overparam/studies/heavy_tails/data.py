@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...data.catalogue import load_data as load_dataset
-from ...data.dataset import Dataset, Split
+from ...data.dataset import Split
 from ...data.files.ecg import load_ecg5000
 from ...data.parts import check_classes, classes_of, take
 from ...data.source import Batch
@@ -79,7 +79,12 @@ def _mixture(config: HeavyTails) -> Data:
 
 
 def _from_files(config: HeavyTails) -> Data:
-    dataset = _dataset(config)
+    if config.dataset == "ecg5000":
+        dataset = load_ecg5000(
+            labels=config.labels, split=config.split, seed=config.seed
+        )
+    else:
+        dataset = load_dataset(config.dataset)
     n_classes = classes_of(dataset)
     if config.network == "mlp":
         dataset = dataset.flat()
@@ -92,12 +97,6 @@ def _from_files(config: HeavyTails) -> Data:
     train = _part(dataset.train, config.n_train, "n_train", config)
     test = _part(dataset.test, config.n_test, "n_test", config)
     return Data(train, test, n_classes)
-
-
-def _dataset(config: HeavyTails) -> Dataset:
-    if config.dataset == "ecg5000":
-        return load_ecg5000(labels=config.labels, split=config.split, seed=config.seed)
-    return load_dataset(config.dataset)
 
 
 def _part(split: Split, n: int | None, name: str, config: HeavyTails) -> Batch:

@@ -4,7 +4,7 @@ import numpy as np
 
 from ...analysis.pruning.accuracy import scores
 from ...analysis.pruning.networks import pruning_curves
-from ...analysis.tails.estimators import Estimator, block_index, characteristic_index
+from ...analysis.tails.estimators import block_index, characteristic_index
 from ...analysis.tails.report import LARGEST_SAMPLE
 from ...errors import ConfigError
 from ...networks.layers import parameters
@@ -46,21 +46,14 @@ def layers(network: Network) -> Record:
             "norm": total**0.5,
             "largest_share": largest / total if total else np.nan,
             "pruning_ratio": ratio,
-            **_tail_indices(np.asarray(found[name]).ravel()),
         }
+        # A fixed choice of entries in random order: a record depends on no other.
+        entries = np.asarray(found[name]).ravel()
+        chosen = np.random.default_rng(0).permutation(entries.size)[:LARGEST_SAMPLE]
+        for label, index in INDICES.items():
+            try:
+                values[label] = index(entries[chosen])
+            except ConfigError:  # Too few of them, constant, or of one sign.
+                values[label] = np.nan
         record |= {f"{name}.{key}": float(value) for key, value in values.items()}
     return record
-
-
-def _tail_indices(entries: np.ndarray) -> Record:
-    # A fixed choice of entries in random order: a record must not depend on others.
-    chosen = np.random.default_rng(0).permutation(entries.size)[:LARGEST_SAMPLE]
-    return {name: _or_nan(index, entries[chosen]) for name, index in INDICES.items()}
-
-
-def _or_nan(index: Estimator, sample: np.ndarray) -> float:
-    """An index, NaN for entries that have none: too few, constant, of one sign."""
-    try:
-        return index(sample)
-    except ConfigError:
-        return np.nan

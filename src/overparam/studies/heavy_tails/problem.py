@@ -28,13 +28,7 @@ from ...networks.network import Network
 from ...noise.heavy_tailed import HeavyTailNoise, add_noise
 from ...objectives.losses import LOSSES
 from ...objectives.objective import Objective
-from ...training.plan import (
-    Plan,
-    Record,
-    Status,
-    Training,
-    Trajectory,
-)
+from ...training.plan import Plan, Record, Status, Training, Trajectory
 from . import measure
 from .config import HeavyTails
 from .data import Data, load_data
@@ -142,7 +136,9 @@ class Problem:
             source=Table(*self.data.train),
             key=purpose_key(config.seed, "training"),
             data_key=purpose_key(config.seed, "batches"),
-            observe=self._observe,
+            observe=lambda step, network: (
+                measure.fit(network, self.data, config) | measure.layers(network)
+            ),
             keep_steps=config.keep_steps,
             until=stop_rule(config, self.data.n_classes),
             record_start=True,
@@ -219,9 +215,6 @@ class Problem:
                 "crossing; set `consecutive` or `max_train_loss`."
             )
         return notes
-
-    def _observe(self, step: int, network: Network) -> Record:
-        return measure.fit(network, self.data, self.config) | measure.layers(network)
 
     def _shaken(self, trajectory: Trajectory) -> Network:
         """The control: the clean network plus one draw of the accumulated scale."""

@@ -9,16 +9,12 @@ import numpy as np
 from ...analysis.pruning.table import COLUMNS, pruning_rows, summary_of
 from ...memory import Need, check_memory
 from ...networks.layers import hidden_layers, parameters
-from ...networks.network import Network
 from ...objectives.losses import LOSSES
-from ...training.plan import (
-    has_finite_losses,
-)
+from ...training.plan import has_finite_losses
 from ...training.single import train
 from ..study import Context, Outcome
 from . import measure
 from .config import HeavyTails
-from .data import Data
 from .problem import Problem
 
 
@@ -32,6 +28,10 @@ def run(config: HeavyTails, context: Context) -> Outcome:
     if not has_finite_losses(final):
         network, status = trajectory.network, "diverged"
     rows = pruning_rows(network, problem.data.parts, loss=LOSSES[config.loss])
+    outputs = {}
+    for name, part in problem.data.parts.items() if config.keep_outputs else ():
+        outputs[f"outputs.{name}"] = np.asarray(network(part.x))
+        outputs[f"labels.{name}"] = np.asarray(part.y)
     measured: dict[str, Any] = final | summary_of(rows)
     if status == "diverged":
         measured = dict.fromkeys(measured)
@@ -45,7 +45,7 @@ def run(config: HeavyTails, context: Context) -> Outcome:
         },
         arrays={
             "pruning": np.array([[row[name] for name in COLUMNS] for row in rows]),
-            **(_outputs(network, problem.data) if config.keep_outputs else {}),
+            **outputs,
         },
         network=network,
         kept=trajectory.kept,
@@ -83,13 +83,4 @@ def describe(config: HeavyTails) -> dict[str, Any]:
         "pruning ratio of the initial network": summary_of(
             pruning_rows(problem.network, {})
         )["pruning_ratio"],
-    }
-
-
-def _outputs(network: Network, data: Data) -> dict[str, np.ndarray]:
-    return {
-        "outputs.train": np.asarray(network(data.train.x)),
-        "labels.train": np.asarray(data.train.y),
-        "outputs.test": np.asarray(network(data.test.x)),
-        "labels.test": np.asarray(data.test.y),
     }

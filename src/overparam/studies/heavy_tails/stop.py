@@ -18,16 +18,15 @@ def stop_rule(
     config: HeavyTails, n_classes: int
 ) -> Callable[[Sequence[Record]], Status | None]:
     """`converged` once the rule has held `consecutive` times; `stopped` at chance."""
+    floor = BINARY_FLOOR if n_classes == 2 else FLOOR_FACTOR / n_classes
 
     def until(records: Sequence[Record]) -> Status | None:
         recent = records[-config.consecutive :]
         if len(recent) == config.consecutive and all(_met(config, r) for r in recent):
             return "converged"
-        if config.patience is not None and _hopeless(
-            records[-1], config.patience, n_classes
-        ):
-            return "stopped"
-        return None
+        last, patience = records[-1], config.patience
+        late = patience is not None and last["step"] >= patience
+        return "stopped" if late and last["train_accuracy"] <= floor else None
 
     return until
 
@@ -40,8 +39,3 @@ def _met(config: HeavyTails, record: Record) -> bool:
         return loss < INTERPOLATION_LOSS and accuracy == 1
     below = config.max_train_loss is None or loss < config.max_train_loss
     return accuracy >= config.target_train_accuracy and below
-
-
-def _hopeless(record: Record, patience: int, n_classes: int) -> bool:
-    floor = BINARY_FLOOR if n_classes == 2 else FLOOR_FACTOR / n_classes
-    return record["step"] >= patience and record["train_accuracy"] <= floor

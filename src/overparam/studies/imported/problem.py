@@ -5,14 +5,12 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
 
 from ...data.catalogue import load_data
 from ...data.dataset import Dataset, Split
 from ...data.source import Batch
 from ...data.train_test import TrainTest
 from ...errors import ConfigError
-from ...objectives.labels import one_hot
 from ...objectives.losses import cross_entropy, half_squared_error
 from ...objectives.objective import Objective
 from .config import Imported
@@ -70,15 +68,8 @@ def objective(config: Imported) -> Objective:
     loss = half_squared_error if squared else cross_entropy
     fields = ("weights", "layers", "kernels", "biases", "readout")
     return Objective(
-        loss=_squares_of_classes if squared and classes else loss,
+        loss=loss,
         name="squared" if squared else "cross-entropy",
         penalty="l2" if config.penalty else "none",
         penalties=dict.fromkeys(fields, config.penalty / 2) if config.penalty else {},
     )
-
-
-def _squares_of_classes(
-    outputs: Float[Array, "batch n_classes"], targets: Int[Array, " batch"]
-) -> Float[Array, ""]:
-    wanted = one_hot(targets, outputs.shape[1], dtype=outputs.dtype)
-    return half_squared_error(outputs, wanted)

@@ -1,6 +1,6 @@
 """What is stored of a network of a file."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from ...errors import ConfigError
@@ -23,8 +23,14 @@ def run_of(
     def run(config: Any, context: Context) -> Outcome:
         del config, context
         arrays = parameters(loaded.weights)
-        if start is not None:
-            _check_alike(arrays, parameters(start.weights))
+        before = arrays if start is None else parameters(start.weights)
+        shapes = [{n: a.shape for n, a in each.items()} for each in (arrays, before)]
+        if shapes[0] != shapes[1]:
+            differing = next(iter(shapes[0].items() ^ shapes[1].items()))[0]
+            raise ConfigError(
+                f"The start is no start of this network: they differ in the shape of "
+                f"`{differing}`."
+            )
         return Outcome(
             status="finished",
             metrics={},
@@ -40,13 +46,3 @@ def run_of(
         )
 
     return run
-
-
-def _check_alike(end: Mapping[str, Any], start: Mapping[str, Any]) -> None:
-    shapes = [{name: a.shape for name, a in arrays.items()} for arrays in (end, start)]
-    if shapes[0] != shapes[1]:
-        differing = next(iter(shapes[0].items() ^ shapes[1].items()))[0]
-        raise ConfigError(
-            f"The start is no start of this network: they differ in the shape of "
-            f"`{differing}`."
-        )

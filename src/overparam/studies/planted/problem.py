@@ -89,10 +89,53 @@ class Problem:
             mixing = jnp.asarray(np.sqrt(self.covariance), self.config.precision)
         return PlantedStream(self.teacher, self.config.label_noise or None, mixing)
 
+    def dynamics(self) -> Descent | Periodic:
+        """How the student moves.
+
+        Raises:
+            ConfigError: If it is to be balanced and its activation is not homogeneous.
+        """
+        config = self.config
+        objective: BatchObjective | str = "half-squared-error"
+        if config.dynamics == "flow":
+            covariance = self.covariance
+            if covariance is not None:
+                covariance = jnp.asarray(covariance, config.precision)
+            objective = PopulationRisk(self.teacher, covariance, config.label_noise)
+        penalty = None
+        if config.penalty and config.penalty_form == "path-norm":
+            penalty = PathNorm(config.penalty)
+        elif config.penalty:
+            penalty = L2Penalty(
+                dict.fromkeys(("weights", "readout"), config.penalty / 2)
+            )
+        factor = 1.0 if config.halve_every is None else 0.5
+        epochs = config.halve_every or config.epochs
+        steps = epochs * config.steps_per_epoch
+        settings: dict[str, Any] = {
+            "learning_rate": StepDecay(config.learning_rate, factor, steps)
+        }
+        if config.momentum:
+            settings["momentum"] = config.momentum
+        parts = {"all": (), "readout": ("readout",), "features": ("weights",)}
+        descent = Descent(
+            objective,
+            {"sgd": optax.sgd, "adam": optax.adam}[config.optimiser],
+            penalty=penalty,
+            rates={"readout": config.readout_rate} if config.readout_rate != 1 else {},
+            trained=parts[config.train],
+            **settings,
+        )
+        if config.balance_every is None:
+            return descent
+        check_homogeneous(self.student, "balance")
+        steps = config.balance_every * config.steps_per_epoch
+        return Periodic(descent, BalancedForL2(), steps)
+
     def training(self) -> Training:
         """What the loop trains."""
         return Training(
-            dynamics=training_rule(self.config, self.teacher, self.student),
+            dynamics=self.dynamics(),
             network=self.student,
             source=Empty() if self.config.dynamics == "flow" else self.stream(),
             key=purpose_key(self.config.seed, "training"),
@@ -157,57 +200,6 @@ class BalancedForL2(eqx.Module):
 
     def __call__(self, network: TwoLayer) -> TwoLayer:
         return balance.rebalance(network, L2())
-
-
-def training_rule(
-    config: Planted, teacher: TwoLayer, student: TwoLayer
-) -> Descent | Periodic:
-    """How the student of a config moves.
-
-    Raises:
-        ConfigError: If it is to be balanced and its activation is not homogeneous.
-    """
-    descent, every = _descent(config, teacher), config.balance_every
-    if every is None:
-        return descent
-    check_homogeneous(student, "balance")
-    return Periodic(descent, BalancedForL2(), every * config.steps_per_epoch)
-
-
-def _descent(config: Planted, teacher: TwoLayer) -> Descent:
-    objective: BatchObjective | str = "half-squared-error"
-    if config.dynamics == "flow":
-        covariance = decaying_covariance(config.input_dim, config.input_decay)
-        if covariance is not None:
-            covariance = jnp.asarray(covariance, config.precision)
-        objective = PopulationRisk(teacher, covariance, config.label_noise)
-    settings: dict[str, Any] = {"learning_rate": step_size(config)}
-    if config.momentum:
-        settings["momentum"] = config.momentum
-    parts = {"all": (), "readout": ("readout",), "features": ("weights",)}
-    return Descent(
-        objective,
-        {"sgd": optax.sgd, "adam": optax.adam}[config.optimiser],
-        penalty=_penalty(config),
-        rates={"readout": config.readout_rate} if config.readout_rate != 1 else {},
-        trained=parts[config.train],
-        **settings,
-    )
-
-
-def _penalty(config: Planted) -> L2Penalty | PathNorm | None:
-    if not config.penalty:
-        return None
-    if config.penalty_form == "path-norm":
-        return PathNorm(config.penalty)
-    return L2Penalty(dict.fromkeys(("weights", "readout"), config.penalty / 2))
-
-
-def step_size(config: Planted) -> StepDecay:
-    """The step schedule: halved after every `halve_every` epochs."""
-    epochs = config.epochs if config.halve_every is None else config.halve_every
-    factor = 1.0 if config.halve_every is None else 0.5
-    return StepDecay(config.learning_rate, factor, epochs * config.steps_per_epoch)
 
 
 def data(config: Planted, stored: Mapping[str, np.ndarray]) -> TrainTest:

@@ -9,7 +9,7 @@ import numpy as np
 from ...analysis.teacher import describe_teacher
 from ...keys import purpose_key
 from ...training.loop import train_together
-from ...training.plan import Record, Trajectory
+from ...training.plan import Trajectory
 from ...training.single import train
 from ..study import Context, Outcome
 from .config import Planted
@@ -86,8 +86,12 @@ def describe(config: Planted) -> dict[str, Any]:
 
 def _summary(trajectory: Trajectory, problem: Problem) -> dict[str, Any]:
     levels = problem.levels()
+    losses = [record["loss"] for record in trajectory.records]
+    # The first epoch whose objective is at most a level.
     passed = {
-        f"epoch_below_{level:.0e}": first_passage(trajectory.records, level)
+        f"epoch_below_{level:.0e}": next(
+            (i for i, loss in enumerate(losses) if loss <= level), None
+        )
         for level in THRESHOLDS
     }
     return {
@@ -101,12 +105,6 @@ def _summary(trajectory: Trajectory, problem: Problem) -> dict[str, Any]:
         "plateau_affine": levels.affine,
         **passed,
     }
-
-
-def first_passage(records: Sequence[Record], level: float) -> int | None:
-    """The first epoch whose objective is at most `level`; `None` if there is none."""
-    hits = (i for i, record in enumerate(records) if record["loss"] <= level)
-    return next(hits, None)
 
 
 def _notes(config: Planted, trajectory: Trajectory) -> list[str]:

@@ -123,9 +123,18 @@ class Problem:
         return patterns
 
     @property
-    def plants(self) -> dict[str, np.ndarray]:
-        """What is planted, to be stored."""
-        return {"planted": self.directions} if len(self.directions) else {}
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Samples, and what is planted, to be stored."""
+        plants = {"planted": self.directions} if len(self.directions) else {}
+        return {"x": self.x, "y": self.y, **plants}
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What every summary says of the samples."""
+        return {
+            "all_ones_pattern_exists": self.all_ones is not None,
+            "samples_per_dimension": self.config.n_samples / self.config.input_dim,
+        }
 
     @property
     def notes(self) -> list[str]:

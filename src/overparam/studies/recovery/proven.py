@@ -53,14 +53,8 @@ def prove_trial(problem: Problem) -> Outcome:
             "test_error": measured["rms_test_error"],
             "distance_low": measured.get("distance"),
             "distance_high": measured.get("distance"),
-            "all_ones_pattern_exists": problem.all_ones is not None,
-            "samples_per_dimension": config.n_samples / config.input_dim,
+            **problem.facts,
         },
-        arrays={
-            "x": problem.x,
-            "y": problem.y,
-            **problem.plants,
-            "multiplier": found.dual,
-        },
+        arrays=problem.arrays | {"multiplier": found.dual},
         network=network,
     )

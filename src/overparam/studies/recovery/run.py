@@ -62,7 +62,6 @@ def describe(config: Recovery) -> dict[str, Any]:
 
 def _train_trial(problem: Problem, context: Context) -> Outcome:
     """Train a network of the trial's kind and bound its distance to the optimum."""
-    config = problem.config
     training = replace(
         problem.training(), observe=lambda step, network: measure(problem, network)
     )
@@ -75,11 +74,10 @@ def _train_trial(problem: Problem, context: Context) -> Outcome:
             "distance_low": trajectory.final("distance"),
             "distance_high": trajectory.final("distance"),
             "test_error": trajectory.final("rms_test_error"),
-            "all_ones_pattern_exists": problem.all_ones is not None,
-            "samples_per_dimension": config.n_samples / config.input_dim,
+            **problem.facts,
         }
         | ({} if trajectory.status == "diverged" else _optimality(problem, trained)),
-        arrays={"x": problem.x, "y": problem.y, **problem.plants},
+        arrays=problem.arrays,
         network=trained,
         kept=trajectory.kept,
         notes=problem.notes,
@@ -252,8 +250,7 @@ def _facts(
     facts = {
         "n_patterns_used": len(program.patterns.masks),
         "complete_patterns": program.patterns.complete,
-        "all_ones_pattern_exists": problem.all_ones is not None,
-        "samples_per_dimension": problem.config.n_samples / problem.config.input_dim,
+        **problem.facts,
     }
     if condition is None:
         return facts
@@ -307,13 +304,8 @@ def _solution_facts(problem: Problem, solution: Solution) -> dict[str, Any]:
 
 
 def _data_arrays(problem: Problem, program: Program) -> dict[str, np.ndarray]:
-    return {
-        "x": problem.x,
-        "y": problem.y,
-        **problem.plants,
-        "masks": program.patterns.masks,
-        "gates": program.patterns.gates,
-    }
+    patterns = program.patterns
+    return problem.arrays | {"masks": patterns.masks, "gates": patterns.gates}
 
 
 def _notes(config: Recovery, solution: Solution) -> list[str]:

@@ -182,7 +182,7 @@ class Timescales:
         records = ("`records`", min(self.records, self.n_steps + 1))
         kept = ("`keep`", len(self.keep_steps))
         projected = "projected" in self.limits and self.plain_relu
-        dense = not self.plain_relu or self.solver == "dense"
+        dense = not self.uses_moments
         return [
             Need("samples", (("`n_samples`", self.n_samples), plane), 8, 4),
             Need("the teacher", (("`teacher_width`", self.teacher_width), plane), 8, 4),
@@ -209,6 +209,11 @@ class Timescales:
     def plain_relu(self) -> bool:
         """Whether features are bias-free ReLU on the circle."""
         return self.problem == "circle" and self.feature in ("auto", "relu")
+
+    @property
+    def uses_moments(self) -> bool:
+        """Whether the batch is the moments of the circle, the fast path of its ReLU."""
+        return self.plain_relu and self.solver != "dense"
 
     @property
     def feature_name(self) -> str:

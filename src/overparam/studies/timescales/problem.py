@@ -125,24 +125,14 @@ class Problem:
 
     def make_problem(self) -> MakeProblem:
         """How network and batch make the readout's problem."""
-        if not self.uses_moments:
+        if not self.config.uses_moments:
             return blocked_problem
         return prefix_problem if self.config.solver == "prefix" else CircleProblem
-
-    @property
-    def uses_moments(self) -> bool:
-        """Whether the batch is the moments of the circle."""
-        return uses_moments(self.config)
 
 
 @eqx.filter_jit
 def _project(dynamics: VarPro | TwoTimescale, network: Network, batch: Any) -> Network:
     return dynamics.project(network, batch)
-
-
-def uses_moments(config: Timescales) -> bool:
-    """Whether the fast path of ReLU on the circle serves this config."""
-    return config.plain_relu and config.solver != "dense"
 
 
 def teacher_points(config: Timescales) -> Points:
@@ -205,7 +195,7 @@ def _batch(config: Timescales, teacher: Points) -> Any:
     x = inputs(config)
     labels = network(config, teacher, readout=1.0)
     y = evaluate(labels, jnp.asarray(x, config.precision))
-    if uses_moments(config):
+    if config.uses_moments:
         return SampledMoments(x, np.asarray(y)[:, 0], dtype=config.precision)
     return Batch(jnp.asarray(x, config.precision), y)
 
