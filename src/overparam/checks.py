@@ -3,13 +3,16 @@
 Only the standard library is imported here, so that the command line stays fast.
 """
 
+import dataclasses
 import difflib
+import functools
 import math
 import numbers
+import typing
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from .errors import ConfigError
 
@@ -130,6 +133,25 @@ class Within:
     """Marks a field's annotation with the check that its values must pass."""
 
     check: Callable[..., None]
+
+
+@functools.cache
+def ranges(config: type[Any]) -> list[tuple[str, Callable[..., None]]]:
+    """Fields of a dataclass whose annotation has a range, with its check."""
+    hints = typing.get_type_hints(config, include_extras=True)
+    return [
+        (field.name, mark.check)
+        for field in dataclasses.fields(config)
+        for mark in _marks(hints[field.name])
+        if field.init and isinstance(mark, Within)
+    ]
+
+
+def _marks(kind: Any) -> Iterator[Any]:
+    """What an annotation and its alternatives are marked with."""
+    yield from getattr(kind, "__metadata__", ())
+    for part in typing.get_args(kind):
+        yield from _marks(part)
 
 
 Count = Annotated[int, Within(partial(at_least, 1))]

@@ -11,13 +11,13 @@ import math
 import numbers
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from .catalogue import ACTIVATIONS, STUDIES
-from .checks import MOST, Within, written
+from .checks import MOST, ranges, written
 from .errors import ConfigError
 from .spellings import first_spellings
 
@@ -154,7 +154,7 @@ def typed(config: Any) -> None:
             raise ConfigError(message)
         if fitting is not value:
             object.__setattr__(config, name, fitting)
-    for name, check in _ranges(type(config)):
+    for name, check in ranges(type(config)):
         check(**{name: getattr(config, name)})
 
 
@@ -231,24 +231,6 @@ def _fitting_defaults(config: type) -> dict[str, Any]:
             if converted(_plain(given[name]), kind, name=name) is given[name]:
                 fitting[name] = given[name]
     return fitting
-
-
-@functools.cache
-def _ranges(config: type) -> list[tuple[str, Callable[..., None]]]:
-    hints = typing.get_type_hints(config, include_extras=True)
-    return [
-        (name, mark.check)
-        for name in field_names(config)
-        for mark in _marks(hints[name])
-        if isinstance(mark, Within)
-    ]
-
-
-def _marks(kind: Any) -> Iterator[Any]:
-    """What an annotation and its alternatives are marked with."""
-    yield from getattr(kind, "__metadata__", ())
-    for part in typing.get_args(kind):
-        yield from _marks(part)
 
 
 def _plain(value: Any) -> Any:
