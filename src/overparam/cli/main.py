@@ -45,9 +45,12 @@ A workbench for people who study over-parameterised neural networks.
 
 {verbs}
 
-Examples:
-  overparam run planted --width 240
-  overparam reproduce planted-learning-rate --scale laptop
+Five things to try:
+  overparam run planted --width 240                         a first run, stored
+  overparam sweep planted width=60,120 seed=0..9 --jobs 2   a question of many runs
+  overparam plot runs --study planted --y risk --by width   what they say
+  overparam analyse RUN all                                 a look at a network
+  overparam reproduce planted-learning-rate --jobs 2        a published figure
 
 `overparam VERB --help` tells the options of a verb. `--with FILE.py`, anywhere, loads a
 file of your own first: studies, analyses, activations, networks, data."""

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from ..errors import ConfigError
 from ..field_values import unknown
-from .figure import COLOURS, band, legend
+from .figure import COLOURS, DASHES, band, legend
 
 
 def draw(
@@ -62,9 +62,9 @@ def curves(
     Raises:
         ConfigError: If a column is missing.
     """
-    for label, colour, part in _coloured(records, x=x, y=y, by=by):
+    for label, style, part in _styled(records, x=x, y=y, by=by):
         grid, stacked = aligned(part, x=x, y=y)
-        band(axes, grid, stacked, label=label, colour=colour)
+        band(axes, grid, stacked, label=label, **style)
     _name(axes, x=x, y=y)
     legend(axes)
 
@@ -78,12 +78,13 @@ def lines(
     by: str | Sequence[str] | None = None,
 ) -> None:
     """Draw every run as a thin line; those of a colour are one object, for speed."""
-    for label, colour, part in _coloured(records, x=x, y=y, by=by):
+    for label, style, part in _styled(records, x=x, y=y, by=by):
         runs = part.group_by("path", maintain_order=True)
         points = [run.select(x, y).cast(pl.Float64).to_numpy() for _, run in runs]
         gap = np.full((1, 2), np.nan)
         joined = np.concatenate([piece for line in points for piece in (line, gap)])
-        axes.plot(*joined.T, color=colour, linewidth=0.8, alpha=0.7, label=label)
+        look = {"color": style["colour"], "linestyle": style["dash"], "alpha": 0.7}
+        axes.plot(*joined.T, linewidth=0.8, label=label, **look)
     _name(axes, x=x, y=y)
     # Above the axes: among this many lines there is no free place.
     legend(axes, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
@@ -126,10 +127,10 @@ def aligned(
     return grid, stacked
 
 
-def _coloured(
+def _styled(
     records: pl.DataFrame, *, x: str, y: str, by: str | Sequence[str] | None
-) -> Iterator[tuple[str, str, pl.DataFrame]]:
-    """Label, colour and records of each value, ascending; runs without one first."""
+) -> Iterator[tuple[str, dict[str, str], pl.DataFrame]]:
+    """Label, look and records of each value, ascending; runs without one first."""
     names = [by] if isinstance(by, str) else list(by or ())
     _check_there(records, [x, y, *names])
     groups: list[tuple[dict[str, Any], pl.DataFrame]] = [({}, records)]
@@ -138,9 +139,11 @@ def _coloured(
             names, maintain_order=True
         )
         groups = [(part.select(names).row(0, named=True), part) for part in parts]
-    for (values, part), colour in zip(groups, itertools.cycle(COLOURS)):
+    # No two lines look alike before every colour has had every dash.
+    looks = itertools.cycle(itertools.product(DASHES, COLOURS))
+    for (values, part), (dash, colour) in zip(groups, looks, strict=False):
         named = (f"{n.replace('_', ' ')} {shown(v)}" for n, v in values.items())
-        yield ", ".join(named) or y, colour, part
+        yield ", ".join(named) or y, {"colour": colour, "dash": dash}, part
 
 
 def _check_there(records: pl.DataFrame, names: Sequence[str]) -> None:

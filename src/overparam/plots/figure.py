@@ -30,6 +30,9 @@ COLOURS = (
 MARKERS = "os^Dv*PX<"
 """One more than colours, so that lines of one colour have different ones."""
 
+DASHES = ("-", "--", ":", "-.")
+"""How lines are drawn that share their colours."""
+
 # Of the caption's font, so that a line never leaves the figure.
 _LETTERS_PER_INCH = 16
 
@@ -93,11 +96,12 @@ def band(
     *,
     label: str,
     colour: str,
+    dash: str = "-",
 ) -> None:
     """Median of curves with the 10-90 % band over them (seeds)."""
     stacked = np.vstack(list(curves))
     median = np.nanmedian(stacked, axis=0)
-    axes.plot(x, median, color=colour, label=label)
+    axes.plot(x, median, color=colour, linestyle=dash, label=label)
     if len(stacked) > 1:
         low, high = np.nanquantile(stacked, [0.1, 0.9], axis=0)
         axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
