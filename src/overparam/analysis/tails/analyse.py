@@ -20,7 +20,7 @@ from ..declaration import Findings
 from ..pruning.networks import layer_weights, squared_sizes
 from ..risk import loss_on
 from ..subject import Subject
-from .estimators import CHARACTERISTIC_POINTS, hill_plot, survival
+from .estimators import CHARACTERISTIC_POINTS, MIN_SAMPLE, hill_plot, survival
 from .gradient import gradient_noise
 from .options import TailsOptions
 from .report import TailIndex, tail_report
@@ -101,7 +101,14 @@ def analyse(
 
 def check(subject: Subject, options: TailsOptions) -> None:
     """Refuse a network without such layers, or without the data of its gradients."""
-    layer_weights(subject.weights, layers=_split(options.layers))
+    weights = layer_weights(subject.weights, layers=_split(options.layers))
+    if options.of == "entries":
+        most = max(matrix.size for matrix in weights.values())
+        if most < MIN_SAMPLE:
+            raise ConfigError(
+                f"A tail index needs at least {MIN_SAMPLE} values, and no layer of the "
+                f"network has more than {most}."
+            )
     if options.of == "gradient-noise":
         subject.samples(1)
 
