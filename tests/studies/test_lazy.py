@@ -6,6 +6,7 @@ import json
 import jax
 import jax.numpy as jnp
 import numpy as np
+import polars as pl
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.linear_model import Ridge
@@ -15,6 +16,9 @@ from overparam.errors import ConfigError
 from overparam.limits import KernelTraining, tangent_kernel, wide_kernels
 from overparam.limits.kernels.sampled import wide_limit
 from overparam.objectives.labels import one_hot
+from overparam.reproductions.lazy.mean_field import _with_positions
+from overparam.reproductions.lazy.values import slopes
+from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.studies.lazy.config import Lazy
 from overparam.studies.lazy.problem import Problem
 from overparam.studies.lazy.run import describe, run
@@ -122,7 +126,7 @@ def test_a_large_scale_is_lazy_and_a_small_one_is_rich():
         fields = {"scale": scale, "zero_start": True, "width": 40, "n_steps": 200}
         found = run(Lazy(**SMALL | fields, learning_rate=0.05), Context()).summary
         changes[scale] = found["kernel_change"], found["distance_to_linear"]
-    # Weights move by one over the scale (Chizat, Oyallon, Bach 2019, theorem 2.3).
+    # Weights move by one over the scale (Chizat, Oyallon, Bach 2019).
     assert max(changes[100.0]) < 0.1
     assert min(changes[0.1]) > 0.1
 
@@ -202,3 +206,27 @@ def test_a_diverged_network_is_compared_with_nothing():
     assert found.summary["test_loss"] is None
     assert found.summary["distance_to_linear"] is None
     assert "lower `learning_rate`" in found.notes[-1]
+
+
+@pytest.mark.parametrize("name", [n for n in REPRODUCTIONS if n.startswith("lazy-")])
+def test_every_reproduction_runs_at_smoke_scale(name, tmp_path, capsys):
+    runs = str(tmp_path)
+    assert run_command(["reproduce", name, "--scale", "smoke", "--runs", runs]) == 0
+    assert "not decided at this scale" in capsys.readouterr().out
+    folder = tmp_path / "reproductions" / name / "smoke"
+    assert list(folder.glob("*.png"))
+    assert list(folder.glob("*.csv"))
+
+
+def test_slopes_and_positions_are_those_of_known_powers():
+    widths = np.array([10, 100, 1000] * 2)
+    runs = pl.DataFrame(
+        {"width": widths, "seed": [0] * 3 + [1] * 3, "y": 5.0 * widths**-0.5}
+    )
+    assert_allclose(slopes(runs, x="width", y="y"), [-0.5, -0.5])
+    kinds = {
+        "scaling": ["ntk", "standard", "mean-field"],
+        "kernel_change": [1, 10, 100],
+    }
+    placed = _with_positions(pl.DataFrame(kinds | {"width": [8] * 3, "seed": [0] * 3}))
+    assert_allclose(placed["position"], [0, 0.5, 1], atol=1e-12)

@@ -126,6 +126,22 @@ REPRODUCTIONS: Catalogue[Listed] = Catalogue(
             "Gradient training against the optimum (Wang et al., Figure 8)",
             "overparam.reproductions.recovery.training:REPRODUCTION",
         ),
+        "lazy-width": Listed(
+            "Change of kernel and weights against width (Lee et al.)",
+            "overparam.reproductions.lazy.width:REPRODUCTION",
+        ),
+        "lazy-scale": Listed(
+            "Test error against the scale of the output (Chizat et al.)",
+            "overparam.reproductions.lazy.scale:REPRODUCTION",
+        ),
+        "lazy-mean-field": Listed(
+            "Three parametrisations of one problem, from lazy to rich (ours)",
+            "overparam.reproductions.lazy.mean_field:REPRODUCTION",
+        ),
+        "lazy-mnist": Listed(
+            "Ten classes of MNIST: a network and what learns no features (ours)",
+            "overparam.reproductions.lazy.mnist:REPRODUCTION",
+        ),
         "recovery-global": Listed(
             "How often training and programmes reach the proven global optimum",
             "overparam.reproductions.recovery.proven:REPRODUCTION",
