@@ -102,15 +102,16 @@ def analyse(
 def check(subject: Subject, options: TailsOptions) -> None:
     """Refuse a network without such layers, or without the data of its gradients."""
     weights = layer_weights(subject.weights, layers=_split(options.layers))
-    if options.of == "entries":
-        most = max(matrix.size for matrix in weights.values())
-        if most < MIN_SAMPLE:
-            raise ConfigError(
-                f"A tail index needs at least {MIN_SAMPLE} values, and no layer of the "
-                f"network has more than {most}."
-            )
     if options.of == "gradient-noise":
         subject.samples(1)
+        return
+    samples = _samples(subject, weights, options)
+    if all(sample.values.size < MIN_SAMPLE for sample in samples.values()):
+        name, first = next(iter(samples.items()))
+        raise ConfigError(
+            f"No layer has a tail index: `{name}`: A tail index needs at least "
+            f"{MIN_SAMPLE} values, got {first.values.size}."
+        )
 
 
 def _each(
