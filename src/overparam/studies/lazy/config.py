@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from ...checks import at_least, finite, in_range, positive, seeds, written
+from ...checks import Count, Natural, NonNegative, Positive, in_range, written
 from ...data.files.official import OFFICIAL
 from ...data.own.reference import reference
 from ...errors import ConfigError
@@ -42,17 +42,17 @@ class Lazy:
     standardise_inputs: bool = False
     """Whether inputs of a data set are standardised by moments of the training part,
     for images of each channel; else pixels lie in [0, 1]."""
-    input_dim: int = 20
+    input_dim: Count = 20
     """Input dimension of planted data."""
-    n_outputs: int = 1
+    n_outputs: Count = 1
     """Number of outputs of planted data."""
-    teacher_width: int = 3
+    teacher_width: Count = 3
     """Number of planted neurons."""
-    n_train: int = 500
+    n_train: Count = 500
     """Number of training samples."""
-    n_test: int = 1000
+    n_test: Count = 1000
     """Most test samples."""
-    width: int = 200
+    width: Count = 200
     """Number of neurons of each hidden layer."""
     depth: int = 2
     """Number of weight matrices: hidden layers + 1."""
@@ -61,7 +61,7 @@ class Lazy:
     scaling: Literal["standard", "mean-field", "ntk"] = "ntk"
     """Output scale 1, 1/width or 1/sqrt(width) with a readout of variance 1/width, 1 or
     1; deeper networks than two layers are standard, of variances 2/fan-in."""
-    scale: float = 1.0
+    scale: Positive = 1.0
     """Further factor of the output; large ones are lazy. The step size undoes what it
     does to the gradient, as a loss divided by its square would."""
     zero_start: bool = False
@@ -69,18 +69,18 @@ class Lazy:
     network starts at 0; `width` counts both."""
     train: Literal["all", "readout", "features"] = "all"
     """Which weights move."""
-    learning_rate: float = 0.5
+    learning_rate: Positive = 0.5
     """Step size in units of n_train / (largest eigenvalue of the tangent kernel at the
     start, estimated on at most 500 samples): below 2 a lazy network is stable."""
-    batch_size: int | None = None
+    batch_size: Count | None = None
     """Samples per step; `none` takes all."""
-    n_steps: int = 1000
+    n_steps: Count = 1000
     """Most gradient steps."""
-    stop_below: float = 0.0
+    stop_below: NonNegative = 0.0
     """Stop once the training loss (half squared error) is at most this."""
-    evaluate_every: int = 100
+    evaluate_every: Count = 100
     """Steps between two records."""
-    n_kernel: int = 100
+    n_kernel: Count = 100
     """Most training samples at which kernels are compared."""
     linearise: bool = True
     """Train the linearised network too; it takes two to three times the training."""
@@ -89,9 +89,9 @@ class Lazy:
     of all training samples."""
     precision: Literal["float32", "float64"] = "float32"
     """Floating type of weights and samples."""
-    seed: int = 0
+    seed: Natural = 0
     """Seed of weights, samples and batches, each by a key of its own."""
-    teacher_seed: int | None = None
+    teacher_seed: Natural | None = None
     """Seed of teacher and planted samples; `none` takes `seed`."""
     keep: str = ""
     """Steps whose networks are kept, those of the nearest records: `5,10,20`,
@@ -101,23 +101,6 @@ class Lazy:
         typed(self)
         found = reference(self.dataset, built_in=("planted", *OFFICIAL))
         object.__setattr__(self, "dataset", found)
-        at_least(
-            1,
-            input_dim=self.input_dim,
-            n_outputs=self.n_outputs,
-            teacher_width=self.teacher_width,
-            width=self.width,
-            n_train=self.n_train,
-            n_test=self.n_test,
-            n_steps=self.n_steps,
-            evaluate_every=self.evaluate_every,
-            batch_size=self.batch_size,
-            n_kernel=self.n_kernel,
-        )
-        positive(learning_rate=self.learning_rate, scale=self.scale)
-        finite(stop_below=self.stop_below)
-        at_least(0, stop_below=self.stop_below)
-        seeds(seed=self.seed, teacher_seed=self.teacher_seed)
         self._check_network()
         self._check_data()
         _ = self.keep_steps  # Refuses what could not be kept.
