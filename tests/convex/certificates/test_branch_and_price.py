@@ -78,9 +78,22 @@ def test_limits_leave_a_valid_bound(rng):
     assert 0 < stopped.lower <= full.objective
 
 
-def test_dimensions_that_cannot_be_searched_have_a_loose_bound(rng):
-    x, y = rng.standard_normal((15, 20)), rng.standard_normal(15)
-    found = solve_global(x, y, penalty=0.1, gap=1e-3)
+@pytest.mark.parametrize("skip", [False, True])
+@pytest.mark.parametrize(("n", "d"), [(24, 8), (20, 16)])
+def test_more_dimensions_are_searched_by_signs(rng, n, d, skip):
+    x, planted = rng.standard_normal((n, d)), rng.standard_normal((d, 2))
+    y = np.maximum(x @ planted, 0) @ [1.0, -1.0] + 0.1 * rng.standard_normal(n)
+    options = {"penalty": 0.1, "skip": skip, "limits": SearchLimits(seconds=np.inf)}
+    found = solve_global(x, y, gap=1e-2, **options)
+    assert found.proven
+    assert found.n_nodes > 0
+    least = solve_global(x, y, gap=1e-3, **options).objective
+    assert found.lower <= least <= found.objective * (1 + 1e-12)
+
+
+def test_inputs_that_are_too_many_to_be_searched_have_a_loose_bound(rng):
+    x, y = rng.standard_normal((1100, 20)), rng.standard_normal(1100)
+    found = solve_global(x, y, penalty=500.0, gap=1e-4)
     assert 0 < found.lower <= found.objective
     assert found.n_nodes == 0
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from ...convex.certificates.activation import SearchLimits
-from ...convex.certificates.branch_and_price import MOST_DIMENSION, GlobalOptimum
+from ...convex.certificates.branch_and_price import GlobalOptimum, searchable
 from ...convex.certificates.certificate import NetworkCertificate, certify_network
 from ...convex.certificates.proof import write_proof
 from ...convex.certificates.several_outputs import certify_outputs
@@ -114,10 +114,10 @@ def _vacuous(found: NetworkCertificate, problem: CertifiedProblem) -> list[str]:
         return []
     if found.proof != "eigenvalue":
         why = "give the search more `--seconds`"
-    elif problem.x.shape[1] > MOST_DIMENSION:
+    elif not searchable(problem.x):
         why = (
-            f"its inputs have {problem.x.shape[1]} dimensions, and a search is made in "
-            f"up to {MOST_DIMENSION}"
+            f"{len(problem.x)} inputs of {problem.x.shape[1]} dimensions are too many "
+            "for a search; take fewer samples (`--n-samples`)"
         )
     else:
         why = "a larger `--penalty` has a nearer one"
@@ -163,7 +163,7 @@ def _size(found: NetworkCertificate) -> dict[str, int]:
     """How large the proof of a search is."""
     if found.found is None:
         return {"activation patterns": found.n_patterns} if found.n_patterns else {}
-    return {"cones": found.found.n_nodes, "open cones": found.found.n_open}
+    return {"nodes": found.found.n_nodes, "open nodes": found.found.n_open}
 
 
 class Bounds:
@@ -247,7 +247,11 @@ def _certified(
     options: CertificateOptions,
     watch: Bounds,
 ) -> NetworkCertificate:
-    limits = SearchLimits(seconds=options.seconds, nodes=options.nodes)
+    limits = SearchLimits(
+        seconds=options.seconds,
+        nodes=options.nodes,
+        written=options.proof is not None,
+    )
     network, arrays = view.plain(), subject.run.arrays
     if problem.y.shape[1] > 1:
         return certify_outputs(

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -23,7 +23,7 @@ from ..solvers.ascent import ascend, signed_rows
 from .cones import explore, record
 
 
-Watch = Callable[["ConeSearch"], object]
+Watch = Callable[["Search"], object]
 """Called between batches; a `KeyboardInterrupt` from it ends the search, not more."""
 
 # Cones that are explored between two looks at the clock, and nodes of each.
@@ -44,7 +44,9 @@ class SearchLimits:
     seconds: float = 60.0
     """Most seconds."""
     nodes: int | None = None
-    """Most cones; `None` sets no limit."""
+    """Most nodes; `None` sets no limit."""
+    written: bool = False
+    """Whether the proof will be written down: only a tree of cones can be."""
 
     def __post_init__(self) -> None:
         # No clock is a limit, too: infinitely many seconds.
@@ -60,7 +62,7 @@ class Cone(NamedTuple):
     bound: float
 
 
-class _Side:
+class Side:
     """One sign of a multiplier, in units where the sizes of all rows sum to about 1.
 
     Rows are written in an orthonormal basis of the space that they span; what rounding
@@ -83,16 +85,39 @@ class _Side:
     def dimension(self) -> int:
         return len(self.basis)
 
-    def orthants(self) -> list[Cone]:
+    def roots(self) -> list[Any]:
+        """Nodes that hold all directions; the last field of a node is its bound."""
+        raise NotImplementedError
+
+    def explore(
+        self, node: Any, target: float
+    ) -> tuple[int, float, list[Any], float, Float[np.ndarray, " k"]]:
+        """Nodes looked at, the largest bound of those done, open ones, the best."""
+        raise NotImplementedError
+
+
+class ConeSide(Side):
+    """A sign that is searched over cones."""
+
+    def roots(self) -> list[Cone]:
+        """The orthants."""
         signs = itertools.product([1.0, -1.0], repeat=self.dimension)
         return [Cone(np.diag(s), 0.0, np.inf) for s in signs]
 
-    def explore(self, cone: Cone, target: float):
-        budget = _NODES if np.isfinite(cone.bound) else 1
-        return explore(
-            self.rows, self.n_plus, cone.rows, cone.drift, cone.bound,
+    def explore(self, node: Cone, target: float):
+        """Explore a cone."""
+        budget = _NODES if np.isfinite(node.bound) else 1
+        nodes, proven, *parts, best, at = explore(
+            self.rows, self.n_plus, node.rows, node.drift, node.bound,
             self.kappa, self.rounding, target, budget,
         )  # fmt: skip
+        return (
+            nodes,
+            proven,
+            [Cone(*part) for part in zip(*parts, strict=True)],
+            best,
+            at,
+        )
 
     def tree(self, cone: Cone, target: float, budget: int):
         """The parts of a cone that are bounded by `target`, as `record` writes them."""
@@ -125,7 +150,7 @@ def in_units(
     return used, x[used], np.ldexp(dual[used], -fit), rest, inputs + multipliers + fit
 
 
-class ConeSearch:
+class Search:
     r"""The search for one multiplier, both signs.
 
     Args:
@@ -141,6 +166,8 @@ class ConeSearch:
         n_nodes: Cones that were looked at.
     """
 
+    kind: ClassVar[type[Side]] = Side
+
     def __init__(
         self,
         x: Float[np.ndarray, "n d"],
@@ -150,7 +177,7 @@ class ConeSearch:
         tolerance: float | None = None,
     ) -> None:
         self.used, x, dual, self._left_out, self.exponent = in_units(x, dual)
-        self.sides = (_Side(x, dual), _Side(x, -dual))
+        self.sides = (self.kind(x, dual), self.kind(x, -dual))
         self._tolerance = tolerance
         self.target = float(np.ldexp(target, -self.exponent)) - self._left_out
         self._best, self._proven, self.n_nodes = 0.0, 0.0, 0
@@ -161,8 +188,8 @@ class ConeSearch:
             if side.dimension:
                 self._start(which, side)
 
-    def _start(self, which: int, side: _Side) -> None:
-        for cone in side.orthants():
+    def _start(self, which: int, side: Side) -> None:
+        for cone in side.roots():
             self._push(which, cone)
         rng = np.random.default_rng(0)
         starts = rng.standard_normal((_STARTS, side.dimension))
@@ -217,18 +244,18 @@ class ConeSearch:
         batch = [heapq.heappop(self._heap) for _ in range(count)]
         work = [(self.sides[which], cone, aim) for _, _, which, cone in batch]
         try:
-            results = list(pool.map(lambda args: _Side.explore(*args), work))
+            results = list(pool.map(lambda args: args[0].explore(*args[1:]), work))
         except BaseException:
             # The bound is that of all open cones, those at hand among them.
             for item in batch:
                 heapq.heappush(self._heap, item)
             raise
         for (_, _, which, _), result in zip(batch, results, strict=True):
-            nodes, proven, cones, drifts, bounds, best, at = result
+            nodes, proven, cones, best, at = result
             self.n_nodes += nodes
             self._proven = max(self._proven, proven)
-            for cone in zip(cones, drifts, bounds, strict=True):
-                self._push(which, Cone(*cone))
+            for cone in cones:
+                self._push(which, cone)
             if best > self._best:
                 self._meet(which, best, at / np.linalg.norm(at))
 
@@ -244,3 +271,10 @@ class ConeSearch:
                     watch(self)
                 except KeyboardInterrupt:
                     return
+
+
+class ConeSearch(Search):
+    """The search over cones of directions."""
+
+    kind = ConeSide
+    sides: tuple[ConeSide, ConeSide]

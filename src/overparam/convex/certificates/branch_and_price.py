@@ -3,10 +3,11 @@ r"""The optimum over ReLU networks of any width, with a proof: branch and price.
 A network is improved neuron by neuron (`solvers/neurons.py`). Its residual $l$ is a
 multiplier, and for a proven bound $s$ of $\sigma(l) = \max_{\|u\| \le 1} |l^T (X u)_+|$
 (with a skip connection also $\|X^T l\|$) no network is below $c\,y^T l - \tfrac12 c^2
-\|l\|^2$, $c = \min(\beta / s, y^T l / \|l\|^2)$. The search over cones of directions
-(`activation.py`) is asked for no more than the gap needs: the largest s with which this
-bound is near enough. A direction that it finds above s is a neuron that the network
-lacks; it is added, and all starts again.
+\|l\|^2$, $c = \min(\beta / s, y^T l / \|l\|^2)$. A search over cones of directions
+(`activation.py`) or, in more dimensions, over activation signs (`sign_search.py`) is
+asked for no more than the gap needs: the largest s with which this bound is near
+enough. A direction that it finds above s is a neuron that the network lacks; it is
+added, and all starts again.
 """
 
 import contextlib
@@ -22,13 +23,17 @@ from ...checks import positive
 from ..programs.program import check_data
 from ..solvers.bounds import relative_gap
 from ..solvers.neurons import UnitNeurons, corrected, improved, no_neurons
-from .activation import ConeSearch, SearchLimits
+from .activation import ConeSearch, Search, SearchLimits
 from .bounds import ROUNDING, dual_value
+from .sign_search import SignSearch
 from .signed import signed_activation
 
 
 MOST_DIMENSION = 12
-"""Most dimensions in which directions are searched: the search has 2^d roots."""
+"""Most dimensions of a search over cones, which has 2^d roots."""
+_FEW_DIMENSIONS = 6
+"""Dimensions up to which cones are fewer than signs."""
+_MOST_ENTRIES = 20_000
 _WIDE_EVERY = 10
 # Part of the room for violations that the solver leaves to the search.
 _CLOSE = 0.1
@@ -51,8 +56,8 @@ class GlobalOptimum:
         lower: A lower bound of the optimum over networks of any width.
         dual: The multiplier that proves it.
         size: The proven bound of $\\sigma$ of the multiplier.
-        n_nodes: Cones that all searches looked at.
-        n_open: Cones that the last one left open.
+        n_nodes: Nodes (cones or sets of signs) that all searches looked at.
+        n_open: Nodes that the last one left open.
         proven: Whether the gap that was asked for is proven.
     """
 
@@ -73,6 +78,11 @@ class GlobalOptimum:
 
 Watch = Callable[[GlobalOptimum], object]
 """Called between batches; a `KeyboardInterrupt` from it ends the search, not more."""
+
+
+def searchable(x: Float[np.ndarray, "n d"]) -> bool:
+    """Whether inputs are few enough for steps of a search that take seconds at most."""
+    return x.shape[1] <= MOST_DIMENSION or x.size <= _MOST_ENTRIES
 
 
 def solve_global(
@@ -136,18 +146,19 @@ class _Pricing:
         dual = neurons.residual(self.x, self.y)
         self._learn(dual, signed_activation(self.x, dual))
         target = self._needed(dual)
-        if self.best.proven or target is None or self.x.shape[1] > MOST_DIMENSION:
+        if self.best.proven or target is None or not searchable(self.x):
             return False
         before = self.best.n_nodes
 
-        def told(search: ConeSearch) -> None:
+        def told(search: Search) -> None:
             self._count(before + search.n_nodes, search.n_open)
             self._learn(dual, search.upper)
             self.watch(self.best)
 
-        search = ConeSearch(self.x, dual, target=target)
+        search = self._kind()(self.x, dual, target=target)
         nodes = self.limits.nodes
-        limits = SearchLimits(
+        limits = dataclasses.replace(
+            self.limits,
             seconds=max(0.0, self._left()),
             nodes=None if nodes is None else max(0, nodes - before),
         )
@@ -160,6 +171,11 @@ class _Pricing:
             self._meet(corrected(neurons, self.x, self.y, self.penalty))
         spent = nodes is not None and self.best.n_nodes >= nodes
         return search.violated and not spent and self.best.objective < met
+
+    def _kind(self) -> type[Search]:
+        dimension = self.x.shape[1]
+        most = MOST_DIMENSION if self.limits.written else _FEW_DIMENSIONS
+        return ConeSearch if dimension <= most else SignSearch
 
     def _left(self) -> float:
         """Seconds that are left."""

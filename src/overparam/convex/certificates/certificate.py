@@ -45,7 +45,7 @@ from ..solvers.interior_point import solve
 from ..solvers.solution import INACCURATE, Solution
 from .activation import SearchLimits
 from .bounds import ROUNDING, dual_value, loose_bound
-from .branch_and_price import MOST_DIMENSION, GlobalOptimum, Watch, solve_global
+from .branch_and_price import GlobalOptimum, Watch, searchable, solve_global
 
 
 Tier = Literal["certified", "bounded", "estimate"]
@@ -253,7 +253,7 @@ def sum_of(
 def _searched(x: Float[np.ndarray, "n d"]) -> bool:
     """Whether a search over directions is the cheaper proof."""
     few = not len(x) or number_of_patterns(x) <= _FEW_PATTERNS
-    return not few and x.shape[1] <= MOST_DIMENSION
+    return not few and searchable(x)
 
 
 def _column_sizes(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"]:

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, UInt16
 from ...errors import ConfigError
 from .activation import ConeSearch
 from .bounds import ROUNDING
-from .branch_and_price import GlobalOptimum
+from .branch_and_price import MOST_DIMENSION, GlobalOptimum
 from .cones import LEAF
 
 
@@ -37,6 +37,11 @@ def write_proof(
     Raises:
         ConfigError: If the tree is too large to be written, or was hardly begun.
     """
+    if x.shape[1] > MOST_DIMENSION:
+        raise ConfigError(
+            f"Proofs are written in at most {MOST_DIMENSION} dimensions, got "
+            f"{x.shape[1]}."
+        )
     path = Path(file)
     n_bytes = found.n_nodes * (4 * x.shape[1] + 2 * len(x) + 9)
     if n_bytes > _MOST_BYTES:
@@ -53,7 +58,7 @@ def write_proof(
     n_leaves = 0
     signs = (("plus", 1), ("minus", -1))
     for (name, sign), side in zip(signs, search.sides, strict=True):
-        trees = [side.tree(cone, search.target, budget) for cone in side.orthants()]
+        trees = [side.tree(cone, search.target, budget) for cone in side.roots()]
         if not all(len(codes) for codes, *_ in trees):
             raise ConfigError(
                 "The search was too short for a proof; give it more time."

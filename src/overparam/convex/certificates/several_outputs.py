@@ -18,6 +18,8 @@ of the optimum where all $\lambda_k$ are equal, as $\mathrm{opt}$ is concave in 
 and at most that of neurons of one output each.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float
 
@@ -29,7 +31,7 @@ from ..programs.program import check_data
 from ..solvers.bounds import relative_gap
 from .activation import SearchLimits
 from .bounds import ROUNDING, dual_value
-from .branch_and_price import MOST_DIMENSION, GlobalOptimum, Watch, solve_global
+from .branch_and_price import GlobalOptimum, Watch, searchable, solve_global
 from .certificate import NetworkCertificate, Proof
 
 
@@ -92,7 +94,7 @@ def certify_outputs(
         for dual in (y, residual)
     )
     proof: Proof = "eigenvalue"
-    if search is not None and np.any(y) and x.shape[1] <= MOST_DIMENSION:
+    if search is not None and np.any(y) and searchable(x):
         found, sum_of_bounds = _one_by_one(
             x, y, penalty, network.skip, gap, search, watch
         )
@@ -145,7 +147,8 @@ def _one_by_one(
             penalty=weight * penalty,
             skip=skip,
             gap=gap,
-            limits=SearchLimits(
+            limits=replace(
+                limits,
                 seconds=0.0 if interrupted else seconds,
                 nodes=None if nodes is None else nodes // len(directions),
             ),

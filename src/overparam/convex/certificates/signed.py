@@ -12,7 +12,7 @@ and $\delta$ are the solution of a semidefinite programme, found by
 import numpy as np
 from jaxtyping import Float
 
-from ..solvers.sign_relaxation import relax
+from ..solvers.sign_relaxation import first_theta, relax
 from .activation import in_units
 
 
@@ -51,10 +51,7 @@ def best_weights(
     base, n_negative = free.sum(axis=0), len(linear)
     if not len(free):
         return np.zeros(n_negative), np.zeros(1)
-    norms = np.linalg.norm(free, axis=1)
-    # Half of what W > 0 allows.
-    theta = np.log(2 * norms * np.linalg.eigvalsh((free.T / norms) @ free)[-1])
-    weights = np.full(n_negative, 0.5)
+    theta, weights = first_theta(free), np.full(n_negative, 0.5)
     bound, *_ = relax(
         free, linear, base, np.zeros(n_negative), np.ones(n_negative), theta, weights,
         0.0, _ACCURACY, _BARRIER,

@@ -27,7 +27,16 @@ _HALVINGS = 30
 _INSIDE = 0.95
 # The barrier is lowered where the Newton decrement is at most this part of it.
 _CENTRED = 2.0
+_SETTLED = 0.1
 _LOWER = 0.3
+
+
+def first_theta(free):
+    """Values with half of the W that none would leave."""
+    if not len(free):
+        return np.zeros(0)
+    norms = np.linalg.norm(free, axis=1)
+    return np.log(2 * norms * np.linalg.eigvalsh((free.T / norms) @ free)[-1])
 
 
 @compiled
@@ -39,7 +48,7 @@ def relax(free, linear, base, low, high, theta, y, target, accuracy, mu):
         linear: Rows $c_j$, shape `(q, d)`.
         base: $r_0$.
         low, high: The box, of which one side may be infinite.
-        theta: $\\log \\delta$, with $W \\succ 0$.
+        theta: $\\log \\delta$; raised until $W \\succ 0$.
         y: A point inside the box.
         target: The bound at which to stop, as well as where none can reach it.
         accuracy: Relative distance of the bound to the best at which to stop.
@@ -54,10 +63,17 @@ def relax(free, linear, base, low, high, theta, y, target, accuracy, mu):
         sides += int(np.isfinite(low[j])) + int(np.isfinite(high[j]))
     upper, e, r = np.empty((d, d)), np.empty((d, m)), np.empty(d)
     gradient, diagonal = np.empty(m), np.empty(m)
-    total, delta0, _ = _evaluated(free, linear, base, theta, y, upper, e, r)
+    total, delta0, inside, raised = 0.0, 0.0, False, 0
+    while not inside:
+        if raised > _HALVINGS:
+            return np.inf, 0.0, np.zeros(d), 0
+        total, delta0, inside = _evaluated(free, linear, base, theta, y, upper, e, r)
+        if not inside:
+            raised += 1
+            theta += 1.0
     mu *= (total + delta0) / d
     least, best, h, steps = 0.0, np.inf, np.zeros(d), 0
-    centred = False
+    decrement = np.inf
     while True:
         # In the columns of e are b_i / sqrt(delta_i) and c_j, in r is r, all times
         # the factor of W^-1.
@@ -86,13 +102,14 @@ def relax(free, linear, base, low, high, theta, y, target, accuracy, mu):
         if trace > 0:
             least = max(least, lengths / np.sqrt(trace))
         # On the central path the bound squared is within 2 mu d of the best.
-        near = centred and mu * d <= accuracy * best * best
+        small = mu * d <= accuracy * best * best
+        near = small and decrement <= _SETTLED * mu * d
         near = near or best <= least * (1 + accuracy)
         if near or best <= target or least > target > 0 or steps == _STEPS:
             break
-        if centred:
+        if decrement <= _CENTRED * mu * d and not small:
             mu *= _LOWER
-            centred = False
+            decrement = np.inf
             continue
         step = _newton(e, p, eta, mu, diagonal, gradient)
         slope, length = dot(gradient, step), 1.0
@@ -104,8 +121,10 @@ def relax(free, linear, base, low, high, theta, y, target, accuracy, mu):
         before = _merit(total, delta0, upper, low, high, y, mu, nu)
         old_theta, old_y, moved = theta.copy(), y.copy(), False
         for _ in range(_HALVINGS):
-            theta[:] = old_theta + length * step[:p]
-            y[:] = old_y + length * step[p:]
+            for i in range(p):
+                theta[i] = old_theta[i] + length * step[i]
+            for j in range(q):
+                y[j] = old_y[j] + length * step[p + j]
             total, delta0, inside = _evaluated(
                 free, linear, base, theta, y, upper, e, r
             )
@@ -120,7 +139,7 @@ def relax(free, linear, base, low, high, theta, y, target, accuracy, mu):
             # Rounding hides what is left to gain.
             theta[:], y[:] = old_theta, old_y
             break
-        centred = -slope <= _CENTRED * mu * d
+        decrement = -slope
     return best, least, h, steps
 
 
@@ -128,22 +147,27 @@ def relax(free, linear, base, low, high, theta, y, target, accuracy, mu):
 def _evaluated(free, linear, base, theta, y, upper, e, r):
     """Sum of delta, delta_0 and whether W > 0; fills what they come from."""
     p, d = free.shape
-    total, w = 0.0, np.eye(d)
-    scaled = np.empty((p, d))
+    total, scaled, column = 0.0, np.empty((p, d)), np.empty((d, 1))
     for i in range(p):
         total += np.exp(theta[i])
-        scaled[i] = np.exp(-0.5 * theta[i]) * free[i]
-    if p:
-        w -= np.dot(scaled.T, scaled)
-    if not factorised(w, upper):
+        root = np.exp(-0.5 * theta[i])
+        for k in range(d):
+            scaled[i, k] = root * free[i, k]
+            e[k, i] = scaled[i, k]
+    upper[:] = np.dot(scaled.T, scaled)
+    for k in range(d):
+        for s in range(d):
+            upper[k, s] = (1.0 if k == s else 0.0) - upper[k, s]
+    if not factorised(upper):
         return total, np.inf, False
-    e[:, :p] = scaled.T
-    e[:, p:] = linear.T
-    r[:] = base
-    for j in range(len(linear)):
-        r += y[j] * linear[j]
+    for k in range(d):
+        column[k, 0] = base[k]
+        for j in range(len(linear)):
+            e[k, p + j] = linear[j, k]
+            column[k, 0] += y[j] * linear[j, k]
     _forward(upper, e)
-    _forward(upper, r.reshape(-1, 1))
+    _forward(upper, column)
+    r[:] = column[:, 0]
     return total, dot(r, r), True
 
 
@@ -167,51 +191,80 @@ def _newton(e, n_free, eta, mu, diagonal, gradient):
     Their matrix has rank d (d + 3) / 2 at most, which is used where samples are more.
     """
     d, m = e.shape
-    weight = np.ones(m)
-    weight[:n_free] = -eta[:n_free]
-    if m <= d * (d + 3) // 2:
-        hessian = np.dot(e.T, e)
+    rank = d * (d + 3) // 2
+    if m <= rank:
+        matrix = np.dot(e.T, e)
         for i in range(m):
             for j in range(i + 1):
-                k = hessian[i, j]
-                new = 2 * weight[i] * weight[j] * k
+                k = matrix[i, j]
+                left = -eta[i] if i < n_free else 1.0
+                right = -eta[j] if j < n_free else 1.0
+                new = 2 * left * right * k
                 if i < n_free:
                     new += mu * k * k
-                hessian[i, j] = new
-                hessian[j, i] = new
-            hessian[i, i] += diagonal[i]
-        return -np.linalg.solve(hessian, gradient)
-    factors = np.empty((m, d + d * (d + 1) // 2))
-    factors[:, :d] = np.sqrt(2.0) * weight.reshape(m, 1) * e.T
-    k = d
-    for p in range(d):
-        for s in range(p + 1):
-            scale = np.sqrt(mu) if s == p else np.sqrt(2 * mu)
-            for i in range(n_free):
-                factors[i, k] = scale * e[p, i] * e[s, i]
-            factors[n_free:, k] = 0
-            k += 1
-    scaled = factors / diagonal.reshape(m, 1)
+                matrix[i, j] = new
+                matrix[j, i] = new
+            matrix[i, i] += diagonal[i]
+        step = _solved(matrix, gradient)
+        for i in range(m):
+            step[i] = -step[i]
+        return step
+    factors, scaled = np.zeros((m, rank)), np.empty((m, rank))
+    for i in range(m):
+        k = d
+        for p in range(d):
+            factors[i, p] = np.sqrt(2.0) * e[p, i] * (-eta[i] if i < n_free else 1.0)
+            for s in range(p + 1):
+                if i < n_free:
+                    twice = np.sqrt(mu if s == p else 2 * mu)
+                    factors[i, k] = twice * e[p, i] * e[s, i]
+                k += 1
+        for k in range(rank):
+            scaled[i, k] = factors[i, k] / diagonal[i]
     matrix = np.dot(factors.T, scaled)
-    for i in range(k):
-        matrix[i, i] += 1
-    inner = np.linalg.solve(matrix, np.dot(scaled.T, gradient))
-    return np.dot(scaled, inner) - gradient / diagonal
+    for k in range(rank):
+        matrix[k, k] += 1
+    step = np.dot(scaled, _solved(matrix, np.dot(gradient, scaled)))
+    for i in range(m):
+        step[i] -= gradient[i] / diagonal[i]
+    return step
 
 
 @compiled
-def factorised(matrix, upper):
-    """Fill the upper factor of a symmetric matrix; whether it is positive definite."""
+def _solved(matrix, vector):
+    """Solve with a positive definite matrix; zero where rounding has spoilt it."""
+    lower, x = np.zeros_like(matrix), np.zeros_like(vector)
+    try:
+        lower = np.linalg.cholesky(matrix)
+    except Exception:
+        return x
     n = len(matrix)
-    upper[:] = matrix
+    for i in range(n):
+        t = vector[i]
+        for k in range(i):
+            t -= lower[i, k] * x[k]
+        x[i] = t / lower[i, i]
+    for i in range(n - 1, -1, -1):
+        x[i] /= lower[i, i]
+        for k in range(i):
+            x[k] -= lower[i, k] * x[i]
+    return x
+
+
+@compiled
+def factorised(matrix):
+    """Put the upper factor in the upper half; whether the matrix was positive."""
+    n = len(matrix)
     for k in range(n):
-        if not upper[k, k] > 0:
+        if not matrix[k, k] > 0:
             return False
-        upper[k, k:] /= np.sqrt(upper[k, k])
+        root = np.sqrt(matrix[k, k])
+        for j in range(k, n):
+            matrix[k, j] /= root
         for i in range(k + 1, n):
-            factor = upper[k, i]
+            factor = matrix[k, i]
             for j in range(i, n):
-                upper[i, j] -= factor * upper[k, j]
+                matrix[i, j] -= factor * matrix[k, j]
     return True
 
 
@@ -223,7 +276,8 @@ def _forward(upper, columns):
             factor = upper[k, i]
             for j in range(columns.shape[1]):
                 columns[i, j] -= factor * columns[k, j]
-        columns[i] /= upper[i, i]
+        for j in range(columns.shape[1]):
+            columns[i, j] /= upper[i, i]
 
 
 @compiled

@@ -1,0 +1,93 @@
+"""The search over activation signs against all cells, and against that over cones."""
+
+import numpy as np
+import pytest
+
+from overparam.convex.certificates.activation import ConeSearch, SearchLimits
+from overparam.convex.certificates.sign_search import SignSearch
+from overparam.convex.certificates.signed import signed_activation
+
+from .test_activation import true_maximum
+from .test_signed import CASES, degenerate
+
+
+def search(x, dual, *, tolerance=1e-4, target=0.0, kind=SignSearch, nodes=200_000):
+    found = kind(x, dual, target=target, tolerance=tolerance)
+    found.run(SearchLimits(seconds=np.inf, nodes=nodes))
+    return found
+
+
+@pytest.mark.parametrize(("n", "d"), [(3, 1), (2, 3), (12, 2), (8, 3)])
+def test_the_bound_is_the_maximum_over_all_cells(rng, n, d):
+    for _ in range(50):
+        x, dual = rng.standard_normal((n, d)), rng.standard_normal(n)
+        found, true = search(x, dual), true_maximum(x, dual)
+        assert found.finished
+        # The best value may be computed above the maximum by its rounding.
+        assert true * (1 - 1e-12) <= found.upper <= true * (1 + 1.01e-4)
+        assert found.best <= true * (1 + 1e-12)
+        value = found.sign * dual @ np.maximum(x @ found.direction, 0)
+        assert value == pytest.approx(found.best, rel=1e-10)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_degenerate_samples(rng, case):
+    for _ in range(5):
+        x, dual = degenerate(rng, case, 9, 3)
+        found, cones = search(x, dual), search(x, dual, kind=ConeSearch)
+        assert found.finished
+        assert cones.best * (1 - 1e-12) <= found.upper
+        assert found.best <= cones.upper * (1 + 1e-12)
+        assert found.upper <= cones.upper * (1 + 1.01e-4)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_multipliers_of_one_sign(rng, sign):
+    x, dual = rng.standard_normal((10, 3)), sign * rng.random(10)
+    found = search(x, dual)
+    assert found.upper == pytest.approx(true_maximum(x, dual), rel=1.01e-4)
+    assert found.sign == sign
+
+
+def test_nothing_to_search():
+    x = np.ones((4, 2))
+    for inputs, dual in [(x, np.zeros(4)), (0 * x, np.ones(4)), (x[:0], np.ones(0))]:
+        found = search(inputs, dual)
+        assert (found.upper, found.n_open, found.finished) == (0, 0, True)
+
+
+def test_the_root_is_the_eigenvalue_bound_and_bounds_fall(rng):
+    x, dual = rng.standard_normal((40, 9)), rng.standard_normal(40)
+    root, before = signed_activation(x, dual), np.inf
+    found = SignSearch(x, dual, tolerance=1e-3)
+    for nodes in (1, 4, 40, 400, 4000):
+        found.run(SearchLimits(seconds=np.inf, nodes=nodes))
+        assert found.best <= found.upper <= before
+        assert found.finished or found.n_open > 0
+        if nodes == 1:
+            # Nodes are solved to 1e-2.
+            assert root * (1 - 1e-5) <= found.upper <= 1.02 * root
+        before = found.upper
+
+
+def test_a_target_is_proven_or_a_direction_above_it_is_found(rng):
+    x, dual = rng.standard_normal((30, 8)), rng.standard_normal(30)
+    true = search(x, dual, tolerance=1e-6).best
+    above = search(x, dual, target=1.01 * true, tolerance=None)
+    assert above.finished
+    assert not above.violated
+    assert above.upper <= 1.01 * true * (1 + 1e-12)
+    below = search(x, dual, target=0.99 * true, tolerance=None)
+    assert below.violated
+    assert below.best > 0.99 * true
+
+
+def test_the_search_does_not_depend_on_threads(rng, monkeypatch):
+    x, dual = rng.standard_normal((30, 8)), rng.standard_normal(30)
+    found = []
+    for threads in (1, 3):
+        place = "overparam.convex.certificates.activation.n_threads"
+        monkeypatch.setattr(place, lambda threads=threads: threads)
+        one = search(x, dual, tolerance=1e-3)
+        found.append((one.n_nodes, one.upper, one.best))
+    assert found[0] == found[1]
