@@ -48,6 +48,11 @@ def expected_failures(estimator):
         return {
             EQUIVALENCE: "certified to a gap of 1e-6: outputs agree to its root at best"
         }
+    if isinstance(estimator, RandomFeaturesClassifier) and (
+        estimator.readout == "logistic"
+    ):
+        reason = "solved to a gradient of 1e-6: probabilities agree to 1e-5"
+        return {EQUIVALENCE: reason, EQUIVALENCE.replace("dense", "sparse"): reason}
     return {}
 
 
@@ -59,7 +64,7 @@ def test_checks_of_scikit_learn(estimator, check):
 
 
 @pytest.mark.slow
-@parametrize_with_checks(RIDGE[1:] + COMPILED)
+@parametrize_with_checks(RIDGE[1:] + COMPILED, expected_failed_checks=expected_failures)
 def test_checks_of_scikit_learn_for_what_is_compiled(estimator, check):
     check(estimator)
 

@@ -75,6 +75,7 @@ def analyse(
             _write_proof(found, problem, view, options.proof)
         except ConfigError as error:
             notes.append(f"No proof was written. {error}")
+    rows: list[tuple[str, float | None, float, float]]
     rows = [(found.tier, found.lower, found.best_known, found.gap)]
     if found.tier != "certified" and (found.n_patterns or found.found is not None):
         rows.append(("estimate", None, found.best_known, found.estimated_gap))

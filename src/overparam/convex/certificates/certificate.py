@@ -237,13 +237,14 @@ def sum_of(
         sum(getattr(one, name) for one in certificates)
         for name in ("objective", "lower", "estimate", "best_known")
     )
+    proofs: list[Proof] = [one.proof for one in certificates]
     all_certified = all(one.tier == "certified" for one in certificates)
     certified = all_certified or relative_gap(best_known, lower) <= gap
     return NetworkCertificate(
         objective=objective,
         lower=lower,
         tier="certified" if certified else "bounded",
-        proof=max((one.proof for one in certificates), key=get_args(Proof).index),
+        proof=max(proofs, key=get_args(Proof).index),
         estimate=estimate,
         best_known=best_known,
         n_patterns=sum(one.n_patterns for one in certificates),

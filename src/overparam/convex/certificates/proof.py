@@ -7,6 +7,7 @@ edge that is cut, or a leaf), where edges are cut, and for every leaf $r$ and $\
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt16
@@ -52,7 +53,7 @@ def write_proof(
     # For the bound that was reached all cones are closed, those left open as leaves.
     search = ConeSearch(x, found.dual, target=found.size * (1 + ROUNDING))
     budget = 2 * found.n_nodes + _MORE
-    arrays = {"x": x, "y": y, "dual": found.dual}
+    arrays: dict[str, Any] = {"x": x, "y": y, "dual": found.dual}
     arrays |= {"penalty": float(penalty), "skip": bool(skip)}
     arrays |= {"unit": np.ldexp(1.0, search.exponent), "leaf": LEAF}
     n_leaves = 0

@@ -265,7 +265,7 @@ def _wider_is_nearer(found: pl.DataFrame, how: str, scale: Scale) -> Claim:
         for share in (WIDTHS[0], WIDTHS[-1])
     )
     pairs = narrow.join(wide, on=problem, suffix="_wide")
-    gains = np.log(pairs["objective"] / pairs["objective_wide"]).to_numpy()
+    gains = np.log((pairs["objective"] / pairs["objective_wide"]).to_numpy())
     p = sign_test(gains) if len(gains) else 1.0
     nearer = int((gains > 0).sum())
     return Claim(
