@@ -71,7 +71,11 @@ def verify(file: str | Path) -> Verified:
     except FileNotFoundError as error:
         raise DataError(f"There is no file `{file}`.") from error
     except Exception as error:  # The bytes of others fail in every way there is.
-        raise DataError(f"`{file}` is no proof that can be read: {error}.") from error
+        why = str(error).strip("'.")
+        # NumPy's sentence on what is not its own recommends to unpickle it.
+        if "pickle" in why:
+            why = "it is no archive of NumPy"
+        raise DataError(f"`{file}` is no proof that can be read: {why}.") from error
 
 
 def _verified(stored: Mapping[str, np.ndarray]) -> Verified:

@@ -9,6 +9,7 @@ import pytest
 
 from overparam.analysis.catalogue import ANALYSES
 from overparam.analysis.declaration import Findings
+from overparam.analysis.pruning.limits import gaussian_column_ratio
 from overparam.analysis.subject import networks_of
 from overparam.data import decaying_covariance
 from overparam.errors import ConfigError, OverparamError
@@ -20,6 +21,7 @@ from overparam.networks import (
     StandardisedTwoLayer,
     ThresholdReLU,
     TwoLayer,
+    mlp,
     to_arrays,
 )
 from overparam.store import RunRecord, StoredRun, open_run, read_run
@@ -160,6 +162,16 @@ def test_pruning_the_readout_counts_it_once(tmp_path):
     (row,) = table["pruning"].to_dicts()
     assert row["pruning_ratio"] == 0
     assert row["pruning_ratio_with_readout"] == 24 / (24 + 72)
+
+
+def test_gaussian_weights_are_counted_as_those_of_the_network(tmp_path):
+    network = mlp((6, 40, 2), bias=True, key=jax.random.key(0))
+    figure = analysed("prune", [stored(tmp_path, network)]).figures["pruning"]
+    lines = {line.get_label(): line for line in figure.axes[0].lines}
+    # 40 neurons of 6 weights, and 40 biases that stay.
+    expected = 240 / 280 * gaussian_column_ratio(0.5, fan_in=6)
+    drawn = lines["Gaussian weights"].get_ydata()[-1]
+    assert drawn == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -122,3 +122,37 @@ def test_only_seeds_may_differ_within_a_colour():
     colours = [config["width"] for config in configs]
     assert unlike(configs, colours) == []
     assert [spread.name for spread in unlike(configs, [None] * 4)] == ["width"]
+
+
+def test_runs_of_one_record_are_seen(runs, plot, monkeypatch):
+    seen = drawn(monkeypatch)
+    for seed in (0, 1):
+        store(runs, n_records=1, seed=seed)
+    assert plot()[0] == 0
+    assert [line.get_marker() for line in seen[-1].lines] == ["o"]
+
+
+def test_against_a_field_the_last_record_of_each_run_is_drawn(runs, plot, monkeypatch):
+    seen = drawn(monkeypatch)
+    for width, losses in ((5, [[9, 3], [9, 5]]), (20, [[9, 1], [9, 2, 2]])):
+        for seed, loss in enumerate(losses):
+            store(runs, width=width, seed=seed, n_records=len(loss), loss=loss)
+    code, said = plot("--x", "width")
+    assert code == 0
+    assert "each is a line" not in said
+    (line,) = seen[-1].lines
+    np.testing.assert_array_equal(line.get_xydata(), [[5, 4], [20, 1.5]])
+    store(runs, width=20, optimiser="adam")
+    code, said = plot("--x", "width")
+    assert code == 2
+    assert "differ in `optimiser` (adam, sgd)" in said
+
+
+def drawn(monkeypatch):
+    """The axes of every figure that is saved from now on."""
+    seen = []
+    monkeypatch.setattr(
+        "overparam.plots.figure.save",
+        lambda figure, path: [seen.append(figure.axes[0])][1:],
+    )
+    return seen

@@ -84,6 +84,8 @@ def lines(
         gap = np.full((1, 2), np.nan)
         joined = np.concatenate([piece for line in points for piece in (line, gap)])
         look = {"color": style["colour"], "linestyle": style["dash"], "alpha": 0.7}
+        # A line of one point is invisible.
+        look["marker"] = "." if any(len(line) == 1 for line in points) else ""
         axes.plot(*joined.T, linewidth=0.8, label=label, **look)
     _name(axes, x=x, y=y)
     # Above the axes: among this many lines there is no free place.

@@ -101,10 +101,13 @@ def band(
     """Median of curves with the 10-90 % band over them (seeds)."""
     stacked = np.vstack(list(curves))
     median = np.nanmedian(stacked, axis=0)
-    axes.plot(x, median, color=colour, linestyle=dash, label=label)
+    # A line of one point is invisible.
+    marker = "o" if len(x) == 1 else ""
+    axes.plot(x, median, color=colour, linestyle=dash, label=label, marker=marker)
     if len(stacked) > 1:
         low, high = np.nanquantile(stacked, [0.1, 0.9], axis=0)
-        axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+        width = 3 if marker else 0
+        axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=width)
 
 
 def legend(axes: Axes, **options: Any) -> None:

@@ -6,7 +6,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from ..errors import ConfigError
-from ..plots.curves import check_columns, draw
+from ..plots.curves import check_columns, curves, draw
 from ..plots.figure import panels
 from ..report.differences import Spread, unlike
 from ..report.values import shown
@@ -25,6 +25,8 @@ def draw_records(
     log_y: bool = False,
 ) -> tuple[Figure, list[str]]:
     """Draw `y` against `x`, and say in sentences what is not as one might expect.
+
+    Against a field of the config the last record of every run is drawn.
 
     Args:
         gathered: Runs with their records.
@@ -51,16 +53,24 @@ def draw_records(
             raise ConfigError(
                 f"`{name}` has no positive value: draw it without a logarithmic axis."
             )
+    is_field = all(x in run.config for run in gathered.runs)
+    if is_field:
+        drawn = drawn.unique("path", keep="last", maintain_order=True)
     runs = drawn.unique("path", maintain_order=True)
     configs = {
         encodable(str(run.path)): run.config | run.made_by for run in gathered.runs
     }
-    colours = runs.select(by).rows() if by else [None] * len(runs)
+    apart = [*by, x] if is_field else by
+    colours = runs.select(apart).rows() if apart else [None] * len(runs)
     if differing := unlike([configs[path] for path in runs["path"]], colours):
         raise ConfigError(_no_median(differing))
     studies = ", ".join(runs["study"].unique(maintain_order=True))
     figure, axes = panels(width=6, height=4, caption=f"{studies}: stored runs")
-    pooled = draw(axes[0, 0], drawn, x=x, y=y, by=by, alike=True)
+    pooled = True
+    if is_field:
+        curves(axes[0, 0], drawn, x=x, y=y, by=by)
+    else:
+        pooled = draw(axes[0, 0], drawn, x=x, y=y, by=by, alike=True)
     axes[0, 0].set_xscale("log" if log_x else "linear")
     axes[0, 0].set_yscale("log" if log_y else "linear")
     notes = []

@@ -61,6 +61,14 @@ def test_a_bound_that_tells_nothing_says_so():
     assert not [n for n in found_of(6, 2).notes if "vacuous" in n]
 
 
+def test_a_search_that_had_no_time_asks_for_more():
+    found = found_of(40, 5, seconds=1e-3)
+    assert found.summary["proof"] == "eigenvalue"
+    (note,) = [n for n in found.notes if "vacuous" in n]
+    assert "give the search more `--seconds`" in note
+    assert not any("without a search" in note for note in found.notes)
+
+
 def test_what_was_found_outlives_a_proof_that_cannot_be_written(tmp_path):
     found = found_of(6, 2, proof=str(tmp_path / "proof.npz"))
     assert found.summary["proof"] == "enumeration"

@@ -68,9 +68,21 @@ def test_it_follows_a_run_from_its_start(tmp_path):
     assert found.figures["lazy"].axes[0].lines
 
 
+def test_the_distance_is_that_which_the_study_measured(tmp_path):
+    fields = {"width": 8, "n_train": 30, "n_test": 40, "input_dim": 4, "n_steps": 20}
+    done = run(tmp_path, "lazy", **fields, precision="float64")
+    found = done.analyse("lazy", progress=False).summary
+    distance = found[
+        "distance to the linearised network on test samples, of the way gone"
+    ]
+    assert distance == pytest.approx(done.summary["distance_to_linear"], rel=1e-9)
+
+
 def test_a_network_that_is_linear_in_what_trains_is_its_linearised_one(tmp_path):
     found = run(tmp_path, train="readout").analyse("lazy", progress=False)
-    distance = found.summary["distance to the linearised network, of the way gone"]
+    distance = found.summary[
+        "distance to the linearised network on test samples, of the way gone"
+    ]
     assert distance < 1e-10
     assert found.summary["neurons that switched, share"] == 0
     weights = dict(found.tables["weights"].iter_rows())

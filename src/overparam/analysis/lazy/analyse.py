@@ -89,8 +89,12 @@ def analyse(
         "neurons that switched, share": last["flipped"],
     }
     if lazy is not None:
-        distance = _distance(subject.network, lazy, start, batch.x)
-        summary["distance to the linearised network, of the way gone"] = distance
+        part, tested = _tested(subject, data, options)
+        # At training samples two networks that fit are near each other anyway.
+        distance = _distance(subject.network, lazy, start, tested.x)
+        summary[
+            f"distance to the linearised network on {part} samples, of the way gone"
+        ] = distance
         if depends_on_batch(lazy.moving):
             notes.append("The linearised network takes moments of what it is shown.")
     for row in errors.iter_rows(named=True):
@@ -169,9 +173,7 @@ def _errors(
 ) -> pl.DataFrame:
     """Errors of the network, of its start and of what stays linear."""
     kind = "half squared error" if data.n_classes is None else "share of wrong classes"
-    part = "training" if data.test is None else "test"
-    tested = data.train if data.test is None else data.test
-    tested = in_type_of(subject.network, Batch(*(p[: options.n_test] for p in tested)))
+    part, tested = _tested(subject, data, options)
     start = subject.start()
     outputs = {"start": start(tested.x), "network": subject.network(tested.x)}
     if lazy is not None:
@@ -200,6 +202,16 @@ def _errors(
     )
 
 
+def _tested(
+    subject: Subject, data: TrainTest, options: LazyOptions
+) -> tuple[str, Batch]:
+    """The samples on which predictors are compared, and what they are called."""
+    part = "training" if data.test is None else "test"
+    tested = data.train if data.test is None else data.test
+    batch = Batch(*(p[: options.n_test] for p in tested))
+    return part, in_type_of(subject.network, batch)
+
+
 def _attempted(make: Callable[[], Made], what: str, notes: list[str]) -> Made | None:
     """What can be made; else a note that says why there is none."""
     try:
@@ -226,6 +238,8 @@ def _figure(table: pl.DataFrame, errors: pl.DataFrame, caption: str) -> Figure:
     for colour, (column, label) in zip(COLOURS, _LEGENDS.items(), strict=False):
         along.plot(at, drawn[column], "o-", markersize=3, color=colour, label=label)
     along.set_xlabel("kept network" if unknown else "step")
+    if unknown:
+        along.set_xticks(at)
     legend(along)
     names = errors["predictor"].to_list()
     bars.plot(errors["value"], range(len(names)), "o", color=COLOURS[0])

@@ -133,10 +133,10 @@ def _figure(
             _against_ratio(axes[0, 1], rows[index], score, colour)
     _gaussian_limit(axes[0, 0], curves[0], networks[0], options)
     axes[0, 0].set_xlabel("allowed relative squared error")
-    axes[0, 0].set_ylabel("removed fraction of the weights")
+    axes[0, 0].set_ylabel("removed fraction of the hidden parameters")
     axes[0, 0].legend()
     if score:
-        axes[0, 1].set_xlabel("removed fraction of the weights")
+        axes[0, 1].set_xlabel("removed fraction of the hidden parameters")
         axes[0, 1].set_ylabel(score.replace("_", " "))
     return figure
 
@@ -173,7 +173,10 @@ def _gaussian_limit(
     (name,) = curves
     fan_in = math.prod(inputs_first(network)[name].shape[:-1])
     errors = np.linspace(0, 0.5, 51)
-    ratios = [gaussian_column_ratio(eps, fan_in=fan_in) for eps in errors]
+    # Biases are counted and stay, so that all neurons are not all parameters.
+    every = {name: len(curves[name])}
+    most = pruning_ratios(network, curves, every, part=options.part).zeroed
+    ratios = [most * gaussian_column_ratio(eps, fan_in=fan_in) for eps in errors]
     axes.plot(errors, ratios, ":", color="0.4", label="Gaussian weights")
 
 

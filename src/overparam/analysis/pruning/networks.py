@@ -44,7 +44,8 @@ class PruningRatios:
     """How much of a network is gone, counted in four ways; fractions in [0, 1]."""
 
     zeroed: float
-    """Zeroed weights, readout left out of both counts; outgoing weights remain."""
+    """Zeroed weights over all parameters, readout left out of both counts; biases and
+    outgoing weights remain."""
     zeroed_with_readout: float
     """The same with the readout counted."""
     legacy: float

@@ -16,11 +16,13 @@ from ..show import tell, tell_unverified
 class Plotting:
     """Draw a column of the records of stored runs: median and 10-90 % band over seeds.
 
-    Runs that end at different steps are drawn one by one.
+    Runs that end at different steps are drawn one by one. Against a field, such as
+    `--x width`, the last record of every run is drawn.
 
     Examples:
       overparam plot runs --study planted --y risk --by width --log-y
       overparam plot runs --study planted --y risk --by width optimiser
+      overparam plot runs --study planted --x width --y risk --log-y
       overparam plot runs --study planted --x epoch --y loss --by learning_rate
     """
 
