@@ -162,6 +162,9 @@ def _lines(course: _Course, caption: str) -> Figure:
             axes[0, 0].plot(
                 epochs,
                 gaps[:, neuron],
+                # Between two kept networks nothing was measured.
+                marker=".",
+                markersize=4,
                 color=COLOURS[colour],
                 linewidth=0.7 if label == "found" else 1.6,
                 label=f"{label} at the end" if index == 0 else None,
