@@ -1,10 +1,13 @@
 """The optimum with a proof, against the programme over all patterns."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from overparam.convex import convex_program, enumerate_patterns, solve, solve_global
 from overparam.convex.certificates.activation import SearchLimits
+from overparam.convex.certificates.bounds import mixtures
 from overparam.errors import ConfigError
 
 
@@ -96,6 +99,31 @@ def test_inputs_that_are_too_many_to_be_searched_have_a_loose_bound(rng):
     found = solve_global(x, y, penalty=500.0, gap=1e-4)
     assert 0 < found.lower <= found.objective
     assert found.n_nodes == 0
+
+
+def test_multipliers_between_residual_and_labels_prove_more(rng):
+    """Without branching; the bound stays below what a search proves to be reached."""
+    x, planted = rng.standard_normal((40, 8)), rng.standard_normal((8, 2))
+    y = np.maximum(x @ planted, 0) @ [1.0, -1.0] + 0.1 * rng.standard_normal(40)
+    none = SearchLimits(seconds=np.inf, nodes=0)
+    alone, mixed = (
+        solve_global(x, y, penalty=0.1, limits=limits)
+        for limits in (dataclasses.replace(none, written=True), none)
+    )
+    assert alone.lower < mixed.lower
+    whole = solve_global(
+        x, y, penalty=0.1, limits=SearchLimits(seconds=np.inf, nodes=200_000)
+    )
+    assert whole.proven
+    assert mixed.lower <= whole.objective
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-8, 1.0, 1e8])
+def test_mixtures_have_the_size_of_the_residual_and_its_units(rng, size):
+    residual, y = rng.standard_normal((2, 6))
+    for mixed in mixtures(residual, size * y):
+        assert np.linalg.norm(mixed) <= np.linalg.norm(residual) * (1 + 1e-12)
+    assert len([*mixtures(residual, size * y)]) == (5 if size else 0)
 
 
 def test_bad_gaps_are_refused(rng):

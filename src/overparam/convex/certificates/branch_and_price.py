@@ -24,7 +24,7 @@ from ..programs.program import check_data
 from ..solvers.bounds import relative_gap
 from ..solvers.neurons import UnitNeurons, corrected, improved, no_neurons
 from .activation import ConeSearch, Search, SearchLimits
-from .bounds import ROUNDING, dual_value
+from .bounds import ROUNDING, dual_value, mixtures
 from .sign_search import SignSearch
 from .signed import signed_activation
 
@@ -145,6 +145,9 @@ class _Pricing:
         neurons = self._solved(self.best.neurons)
         dual = neurons.residual(self.x, self.y)
         self._learn(dual, signed_activation(self.x, dual))
+        if not (self.best.proven or self.best.n_nodes or self.limits.written):
+            for mixed in mixtures(dual, self.y):
+                self._learn(mixed, signed_activation(self.x, mixed))
         target = self._needed(dual)
         if self.best.proven or target is None or not searchable(self.x):
             return False

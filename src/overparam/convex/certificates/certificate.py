@@ -44,7 +44,7 @@ from ..solvers.bounds import relative_gap
 from ..solvers.interior_point import solve
 from ..solvers.solution import INACCURATE, Solution
 from .activation import SearchLimits
-from .bounds import ROUNDING, dual_value, loose_bound
+from .bounds import ROUNDING, dual_value, loose_bound, mixtures
 from .branch_and_price import GlobalOptimum, Watch, searchable, solve_global
 
 
@@ -200,7 +200,8 @@ def certify_network(
         estimate = min(estimate, network_objective(best, x, y, **options))
         if own.complete:
             proven = _proven(solution, own, x)
-        duals += [solution.dual, y - solution.predictions]
+        residual = y - solution.predictions
+        duals += [solution.dual, residual, *mixtures(residual, y)]
     best_known = min(objective, estimate)
     tier: Tier = "certified"
     proof: Proof = "enumeration"
