@@ -92,14 +92,18 @@ def test_the_objective_is_that_of_the_network():
 
 
 @pytest.mark.parametrize("patterns", ["trained", "sampled", "column-generation"])
-def test_some_patterns_cost_more_than_all_and_are_never_called_certified(patterns):
+def test_a_certificate_tells_what_some_patterns_cost_more_than_all(patterns):
     x, y = data(n=40, d=12)
     options = {"penalty": 0.3, "n_patterns": 5, "random_state": 0}
     model = ConvexReLURegressor(patterns=patterns, **options).fit(x, y)
     assert model.status_ == "optimal"
     certificate = model.certificate()
-    assert certificate.tier == "bounded"
-    assert certificate.lower <= model.objective_
+    # The optimum is proven by a search, whatever the fit reached.
+    assert (certificate.tier, certificate.proof) == ("certified", "search")
+    assert certificate.objective == pytest.approx(model.objective_)
+    assert certificate.lower <= certificate.best_known <= model.objective_ * (1 + 1e-12)
+    assert certificate.best_known <= 1.01 * certificate.lower
+    assert (certificate.gap > 0.01) == (patterns != "column-generation")
     if patterns != "sampled":
         sampled = ConvexReLURegressor(patterns="sampled", **options).fit(x, y)
         assert model.objective_ < sampled.objective_

@@ -11,6 +11,7 @@ import scipy.optimize
 from numpy.testing import assert_allclose
 
 from overparam.cli.main import run_command
+from overparam.convex.certificates.branch_and_price import searchable
 from overparam.data import Batch
 from overparam.errors import ConfigError, SolverError
 from overparam.networks import TwoLayer
@@ -24,6 +25,7 @@ from overparam.studies.study import Context
 
 
 TRAINED = {"method": "training", "fit": "penalised"}
+PROVEN = {"method": "global", "fit": "penalised", "program": "exact"}
 
 
 @pytest.mark.parametrize(
@@ -52,8 +54,8 @@ TRAINED = {"method": "training", "fit": "penalised"}
         ({"decompose": True, "program": "exact"}, "`decompose` needs a solver"),
         ({"method": "global"}, "method=global proves optima of fit=penalised"),
         (
-            {"method": "global", "fit": "penalised", "program": "exact"},
-            "searches in up to 12 dimensions, got 15",
+            {**PROVEN, "n_samples": 1400},
+            "up to 12 dimensions, or 20000 entries of the inputs, got 15 and 21000",
         ),
         ({"legacy": True}, "`legacy` has an effect with method=training only"),
         ({"optimiser": "sgd"}, "`optimiser` and `batch_size` have an effect with"),
@@ -300,6 +302,15 @@ def test_batches_descend_their_share_of_the_objective(network):
         jax.tree.leaves(sums), jax.tree.leaves(together), strict=True
     ):
         assert_allclose(left, right, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(("n", "d"), [(2000, 12), (1538, 13), (1539, 13)])
+def test_the_config_takes_what_is_searched(n, d):
+    if searchable(np.zeros((n, d))):
+        assert Recovery(**PROVEN, n_samples=n, input_dim=d).solver == "global"
+    else:
+        with pytest.raises(ConfigError, match="method=global searches"):
+            Recovery(**PROVEN, n_samples=n, input_dim=d)
 
 
 def test_lbfgs_ends_at_a_stationary_point_of_the_objective():

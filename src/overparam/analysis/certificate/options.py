@@ -13,9 +13,10 @@ class CertificateOptions:
     The problem is half the squared error, summed over training samples, plus `penalty`
     times half the sum of squares of all weights, hidden biases among them. Networks are
     balanced first. One trained on another loss is certified for the problem of
-    `--penalty`. An output bias is held at its value. In up to 12 dimensions the bound
-    is searched until `--gap` is proven or a limit is reached; with several outputs it
-    is the sum over single ones, which is not tight; otherwise it is a loose one.
+    `--penalty`. An output bias is held at its value. In up to 12 dimensions, or
+    20,000 entries of the inputs, the bound is searched until `--gap` is proven or a
+    limit is reached; with several outputs it is the sum over single ones, which is not
+    tight; otherwise it is a loose one.
 
     Examples:
       overparam analyse 3f2a certificate

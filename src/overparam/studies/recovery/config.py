@@ -17,8 +17,8 @@ _RECORDS = 100
 # Samples above which `auto` takes admm.
 _ADMM_ABOVE = 5000
 _LEARNING_RATE = 2e-3
-# Dimensions in which directions are searched.
-_MOST_SEARCHED = 12
+# Dimensions, or entries of the inputs, in which optima are proven (`searchable`).
+_MOST_SEARCHED, _MOST_ENTRIES = 12, 20_000
 
 _OF_A_PLANT = ("design", "rescale", "planted", "n_planted", "noise")
 
@@ -95,7 +95,7 @@ class Recovery:
     global."""
     max_iterations: Count | None = None
     """Most iterations of a solver; `none` takes 100 (interior-point), 20000 (admm),
-    1000000 (global: cones of directions)."""
+    1000000 (global: nodes of its search)."""
     n_test: Count | None = first_stored("test_size", default=None)
     """Fresh samples for the test error; `none` takes n_samples, or all of `dataset`."""
     n_steps: Count = 10_000
@@ -280,10 +280,13 @@ class Recovery:
                 "method=global proves optima of fit=penalised with program=exact and "
                 "network=plain or skip."
             )
-        if self.input_dim + self.bias > _MOST_SEARCHED:
+        dimension = self.input_dim + self.bias
+        entries = self.n_samples * dimension
+        if dimension > _MOST_SEARCHED and entries > _MOST_ENTRIES:
             raise ConfigError(
-                f"method=global searches in up to {_MOST_SEARCHED} dimensions, got "
-                f"{self.input_dim + self.bias}; lower `input_dim`."
+                f"method=global searches in up to {_MOST_SEARCHED} dimensions, or "
+                f"{_MOST_ENTRIES} entries of the inputs, got {dimension} and "
+                f"{entries}; lower `input_dim` or `n_samples`."
             )
 
     def _check_method(self) -> None:
