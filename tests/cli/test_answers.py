@@ -263,14 +263,14 @@ def test_all_does_what_applies_and_tells_of_what_fails(runs, capsys, monkeypatch
     run = the(runs, "planted")
 
     def balanced(name, stored, options, progress):
-        if name == "tails":
-            raise StoreError("The tails are lost.")
+        if name == "surplus":
+            raise StoreError("The surplus is lost.")
         return analyse_runs("balance", stored, BalanceOptions(), progress)
 
     monkeypatch.setattr(analyse, "analyse_runs", balanced)
     capsys.readouterr()
     assert run_command(["analyse", run.name, "all", "--json"]) == StoreError.exit_code
     captured = capsys.readouterr()
-    assert {"balance", "surplus", "prune"} <= set(json.loads(captured.out))
-    assert "tails: The tails are lost." in captured.err
+    assert {"balance", "hessian", "prune"} <= set(json.loads(captured.out))
+    assert "surplus: The surplus is lost." in captured.err
     assert "compare does not apply: It takes at least 2 runs." in captured.err
