@@ -22,7 +22,8 @@ COMMAND = re.compile(rf"^ *overparam ((?:{'|'.join(VERBS)}) .*)$", re.MULTILINE)
 
 def commands():
     for path in TEXTS:
-        for line in COMMAND.findall(path.read_text()):
+        # A backslash at the end goes on with the next line.
+        for line in COMMAND.findall(re.sub(r"\\\n *", " ", path.read_text())):
             # Studies of a file of one's own are run by the tests of their page.
             if not re.search(r"[|>{<]|\.\.\.|--help|--with|[A-Z]{3}", line):
                 line = line.split("  ")[0]
