@@ -147,7 +147,8 @@ class _Pricing:
         self._learn(dual, signed_activation(self.x, dual))
         if not (self.best.proven or self.best.n_nodes or self.limits.written):
             for mixed in mixtures(dual, self.y):
-                self._learn(mixed, signed_activation(self.x, mixed))
+                if self._left() > 0:
+                    self._learn(mixed, signed_activation(self.x, mixed))
         target = self._needed(dual)
         if self.best.proven or target is None or not searchable(self.x):
             return False
