@@ -6,6 +6,7 @@ from scipy.optimize import nnls
 
 from overparam.convex import enumerate_patterns
 from overparam.convex.certificates.activation import ConeSearch, SearchLimits
+from overparam.convex.certificates.sign_search import SignSearch
 from overparam.errors import ConfigError
 
 
@@ -22,9 +23,9 @@ def true_maximum(x, dual):
     return best
 
 
-def search(x, dual, *, tolerance=1e-4, target=0.0, nodes=200_000):
-    found = ConeSearch(x, dual, target=target, tolerance=tolerance)
-    found.run(SearchLimits(seconds=60, nodes=nodes))
+def search(x, dual, *, tolerance=1e-4, target=0.0, kind=ConeSearch, nodes=200_000):
+    found = kind(x, dual, target=target, tolerance=tolerance)
+    found.run(SearchLimits(seconds=np.inf, nodes=nodes))
     return found
 
 
@@ -58,18 +59,20 @@ def test_degenerate_samples(rng, case):
         assert true * (1 - 1e-12) <= found.upper <= true * (1 + 1.01e-4)
 
 
+@pytest.mark.parametrize("kind", [ConeSearch, SignSearch])
 @pytest.mark.parametrize("sign", [1, -1])
-def test_multipliers_of_one_sign(rng, sign):
+def test_multipliers_of_one_sign(rng, sign, kind):
     x, dual = rng.standard_normal((10, 3)), sign * rng.random(10)
-    found = search(x, dual)
+    found = search(x, dual, kind=kind)
     assert found.upper == pytest.approx(true_maximum(x, dual), rel=1.01e-4)
     assert found.sign == sign
 
 
-def test_nothing_to_search():
+@pytest.mark.parametrize("kind", [ConeSearch, SignSearch])
+def test_nothing_to_search(kind):
     x = np.ones((4, 2))
     for inputs, dual in [(x, np.zeros(4)), (0 * x, np.ones(4)), (x[:0], np.ones(0))]:
-        found = search(inputs, dual)
+        found = search(inputs, dual, kind=kind)
         assert (found.upper, found.n_open, found.finished) == (0, 0, True)
 
 

@@ -1,5 +1,7 @@
 """The search over activation signs against all cells, and against that over cones."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -7,14 +9,12 @@ from overparam.convex.certificates.activation import ConeSearch, SearchLimits
 from overparam.convex.certificates.sign_search import SignSearch
 from overparam.convex.certificates.signed import signed_activation
 
+from .test_activation import search as search_over
 from .test_activation import true_maximum
 from .test_signed import CASES, degenerate
 
 
-def search(x, dual, *, tolerance=1e-4, target=0.0, kind=SignSearch, nodes=200_000):
-    found = kind(x, dual, target=target, tolerance=tolerance)
-    found.run(SearchLimits(seconds=np.inf, nodes=nodes))
-    return found
+search = functools.partial(search_over, kind=SignSearch)
 
 
 @pytest.mark.parametrize(("n", "d"), [(3, 1), (2, 3), (12, 2), (8, 3)])
@@ -39,21 +39,6 @@ def test_degenerate_samples(rng, case):
         assert cones.best * (1 - 1e-12) <= found.upper
         assert found.best <= cones.upper * (1 + 1e-12)
         assert found.upper <= cones.upper * (1 + 1.01e-4)
-
-
-@pytest.mark.parametrize("sign", [1, -1])
-def test_multipliers_of_one_sign(rng, sign):
-    x, dual = rng.standard_normal((10, 3)), sign * rng.random(10)
-    found = search(x, dual)
-    assert found.upper == pytest.approx(true_maximum(x, dual), rel=1.01e-4)
-    assert found.sign == sign
-
-
-def test_nothing_to_search():
-    x = np.ones((4, 2))
-    for inputs, dual in [(x, np.zeros(4)), (0 * x, np.ones(4)), (x[:0], np.ones(0))]:
-        found = search(inputs, dual)
-        assert (found.upper, found.n_open, found.finished) == (0, 0, True)
 
 
 def test_the_root_is_an_eigenvalue_bound_and_bounds_fall(rng):
