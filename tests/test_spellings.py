@@ -179,6 +179,10 @@ def test_runs_are_chosen_and_drawn_by_either_spelling(root, tmp_path):
     column = next(n for n, kind in gathered.frame.schema.items() if kind.is_float())
     figure, _ = draw_records(gathered, x="dimension", y=column, by=["dimension"])
     assert figure.axes[0].get_xlabel() == "input dim"
+    # Both spellings of one column, and the column that tells runs apart, are colours.
+    twice = ["dimension", "input_dim"]
+    assert draw_records(gathered, x="dimension", y=column, by=twice)
+    assert draw_records(gathered, x="dimension", y=column, by=["path"])
 
 
 def test_what_was_kept_is_found_by_what_was_said_first(tmp_path):

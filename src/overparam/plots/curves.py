@@ -107,7 +107,7 @@ def check_columns(
             listed = ", ".join(numbers)
             raise ConfigError(f"`{name}` holds no numbers; these do: {listed}.")
     for name in by:
-        distinct = records.group_by("path").agg(pl.col(name).n_unique())[name]
+        distinct = records.group_by("path").agg(pl.col(name).n_unique().alias("n"))["n"]
         if distinct.max() != 1:
             raise ConfigError(
                 f"`{name}` changes along a run: a colour needs a column with one value "
@@ -133,7 +133,7 @@ def _styled(
     records: pl.DataFrame, *, x: str, y: str, by: str | Sequence[str] | None
 ) -> Iterator[tuple[str, dict[str, str], pl.DataFrame]]:
     """Label, look and records of each value, ascending; runs without one first."""
-    names = [by] if isinstance(by, str) else list(by or ())
+    names = list(dict.fromkeys([by] if isinstance(by, str) else by or ()))
     _check_there(records, [x, y, *names])
     groups: list[tuple[dict[str, Any], pl.DataFrame]] = [({}, records)]
     if names:

@@ -46,6 +46,7 @@ def draw_records(
     check_columns(records, x=x, y=y, by=by)
     finite = pl.all_horizontal(pl.col(x, y).cast(pl.Float64).is_finite())
     drawn = records.filter(finite)
+    left_out = len(records) - len(drawn)
     for name, is_log in ((x, log_x), (y, log_y)):
         if drawn.is_empty():
             raise ConfigError(f"`{name}` has no finite value to draw.")
@@ -60,7 +61,7 @@ def draw_records(
     configs = {
         encodable(str(run.path)): run.config | run.made_by for run in gathered.runs
     }
-    apart = [*by, x] if is_field else by
+    apart = list(dict.fromkeys([*by, x] if is_field else by))
     colours = runs.select(apart).rows() if apart else [None] * len(runs)
     if differing := unlike([configs[path] for path in runs["path"]], colours):
         raise ConfigError(_no_median(differing))
@@ -74,7 +75,7 @@ def draw_records(
     axes[0, 0].set_xscale("log" if log_x else "linear")
     axes[0, 0].set_yscale("log" if log_y else "linear")
     notes = []
-    if left_out := len(records) - len(drawn):
+    if left_out:
         notes.append(f"{left_out} records without a finite number are left out.")
     if not pooled and len(runs) > 1:
         notes.append("The runs end at different places: each is a line.")
