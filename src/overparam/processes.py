@@ -6,6 +6,7 @@ starts; a process of the user's own is left as it is.
 
 import contextlib
 import os
+import re
 import select
 import signal
 import threading
@@ -36,6 +37,28 @@ def compilation_cache() -> Path:
     from .cache import user_cache
 
     return user_cache() / "compiled"
+
+
+def forget_damaged(warning: str) -> bool:
+    """Delete the kept programs that JAX says it cannot read, so that it writes them.
+
+    A full disk leaves pieces of programs; JAX compiles instead of them, but warns of
+    them, and leaves them there, for ever.
+
+    Args:
+        warning: What JAX says.
+
+    Returns:
+        Whether it says that.
+    """
+    said = re.match(r"Error reading persistent compilation cache .* '(\w+)'", warning)
+    if said is None:
+        return False
+    folder = Path(os.environ.get("JAX_COMPILATION_CACHE_DIR") or compilation_cache())
+    for kept in folder.glob(f"{said[1]}-*"):
+        with contextlib.suppress(OSError):
+            kept.unlink()
+    return True
 
 
 class StopRequest:

@@ -55,3 +55,26 @@ def test_a_folder_that_is_none_is_a_sentence(name, value, command, code):
 def test_a_number_of_threads_that_is_none_is_ignored(value, monkeypatch):
     monkeypatch.setenv("NPROC", value)
     assert n_threads() == n_cores()
+
+
+def test_a_compiled_program_cut_short_is_compiled_again(tmp_path):
+    """A full disk leaves pieces of programs, which JAX neither mends nor forgets."""
+    kept = {
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "compiled"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+    small = "run planted --epochs 3 --width 4 --samples-per-epoch 40"
+    small = f"{small} --runs {tmp_path / 'runs'} --seed"
+    assert run(*small.split(), "1", **kept).returncode == 0
+    programs = list((tmp_path / "compiled").iterdir())
+    sizes = [program.stat().st_size for program in programs]
+    assert programs
+    for program in programs:
+        program.write_bytes(program.read_bytes()[:100])
+    ended = run(*small.split(), "2", **kept)
+    assert ended.returncode == 0
+    assert "Error reading" not in ended.stderr
+    assert [program.stat().st_size for program in programs] == pytest.approx(
+        sizes, rel=0.2
+    )

@@ -12,6 +12,7 @@ from ..errors import ConfigError, Interrupted, OverparamError, PluginWarning
 from ..field_values import unknown
 from ..last_resort import brief, last_words
 from ..plugins import load_environment, load_file
+from ..processes import forget_damaged
 from .streams import NOBODY_READS, flush_output, give_output_up, is_of_a_stream
 
 
@@ -65,7 +66,7 @@ def run_command(argv: Sequence[str]) -> int:
         143 terminated.
     """
     try:
-        with _plugin_warnings_in_lines():
+        with _warnings_in_lines():
             code = _run(argv)
         flush_output()
         return code
@@ -129,15 +130,15 @@ def _without_files(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 @contextlib.contextmanager
-def _plugin_warnings_in_lines() -> Iterator[None]:
-    """What cannot be loaded is a line for a person, like an error."""
+def _warnings_in_lines() -> Iterator[None]:
+    """What cannot be loaded is a line for a person; what can be mended is mended."""
     with warnings.catch_warnings():
         others = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
             if issubclass(category, PluginWarning):
                 _say(str(message))
-            else:
+            elif not forget_damaged(str(message)):
                 others(message, category, *place)
 
         warnings.showwarning = show
