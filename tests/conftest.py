@@ -38,7 +38,7 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup` the tests of a file stay together, unless they say not."""
+    """With `--dist loadgroup` a file stays together, unless its tests say not."""
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
