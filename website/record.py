@@ -1,7 +1,8 @@
-"""Record the claims of reproductions: python website/record.py RUNS
+"""Record the claims of reproductions: python website/record.py [RUNS...]
 
 Every `RUNS/reproductions/NAME/SCALE/claims.json` becomes
 `docs/records/NAME.SCALE.json`, with what its runs say of version, date and machine.
+The tables of `docs/findings.md` follow; without RUNS only they are made again.
 """
 
 import json
@@ -11,7 +12,10 @@ from typing import Any
 
 from overparam.store import read_run
 from overparam.store.files import read_sealed
-from results import RECORDS
+from results import RECORDS, with_verdicts
+
+
+FINDINGS = RECORDS.parent / "findings.md"
 
 
 def record(runs: Path, records: Path = RECORDS) -> list[Path]:
@@ -50,5 +54,7 @@ def _machine(told: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    for path in record(Path(sys.argv[1])):
-        print(path)
+    for folder in sys.argv[1:]:
+        for path in record(Path(folder)):
+            print(path)
+    FINDINGS.write_text(with_verdicts(FINDINGS.read_text()))

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,40 @@ def _reproductions(study: str) -> list[str]:
         for name, listed in REPRODUCTIONS.items()
         if listed.reproduction().study == study
     ]
+
+
+def with_verdicts(page: str, records: Path = RECORDS) -> str:
+    """A page whose tables are of the records now.
+
+    A table stands between `<!-- claims of STUDY -->` and `<!-- end of claims -->`.
+    """
+
+    def filled(place: re.Match[str]) -> str:
+        return f"{place[1]}\n\n{_verdicts(place[2], records)}\n\n<!-- end of claims -->"
+
+    places = r"(<!-- claims of ([\w-]+) -->).*?<!-- end of claims -->"
+    return re.sub(places, filled, page, flags=re.DOTALL)
+
+
+def _verdicts(study: str, records: Path) -> str:
+    """Each claim of a study with its verdict and the command that decides it again."""
+    rows = []
+    for record in map(_read, sorted(records.glob("*.json"))):
+        if record["study"] == study:
+            scale = "" if record["scale"] == "laptop" else f" --scale {record['scale']}"
+            command = f"`{record['name']}{scale}`"
+            rows += [
+                [c["sentence"], c["published"], c["measured"], verdict, command]
+                for c in record["claims"]
+                for verdict in [_VERDICTS[c["holds"]]]
+            ]
+    heads = ["claim", "published", "measured here", "verdict", "reproduction"]
+    there = {row[-1].split()[0].strip("`") for row in rows}
+    missing = [f"- `{name}`" for name in _reproductions(study) if name not in there]
+    told = [table(heads, rows)] if rows else []
+    if missing:
+        told += ["Not recorded:", "\n".join(missing)]
+    return "\n\n".join(told)
 
 
 def _page(study: str, records: list[dict[str, Any]]) -> str:

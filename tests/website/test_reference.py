@@ -173,3 +173,12 @@ def test_bars_of_formulas_end_no_cell_of_a_table():
     page = table(["a | b"], [[r"$c \|u\|$ of $|x|$, x | y"]])
     assert page.splitlines()[0] == r"| a \| b |"
     assert page.splitlines()[2] == (r"| $c \Vert u\Vert$ of $\vert x\vert$, x \| y |")
+
+
+def test_the_findings_are_those_of_the_records():
+    page = record.FINDINGS.read_text()
+    assert results.with_verdicts(page) == page
+    told = re.findall("<!-- claims of (.*) -->", page)
+    assert sorted(told) == sorted(STUDIES)
+    # A claim that falls, falls here.
+    assert results.with_verdicts(page, record.RECORDS / "none") != page
