@@ -20,8 +20,6 @@ NOT_YET = {
     "how-to/studies.md",
     "studies/features.md",
     "studies/heavy_tails.md",
-    "studies/images.md",
-    "studies/planted.md",
     "studies/recovery.md",
     "studies/timescales.md",
 }
