@@ -3,7 +3,6 @@
 Only the standard library is imported here.
 """
 
-import functools
 import hashlib
 import importlib
 import os
@@ -75,13 +74,18 @@ def _sources(top: ModuleType) -> list[tuple[str, Path]]:
     return [(path.name, path)] if path.is_file() else []
 
 
-@functools.cache
+_loading: list[Path] = []
+"""The file that is being loaded."""
+
+
 def load_environment() -> None:
-    """Load the files that the environment names; once.
+    """Load the files that the environment names, each once and in their order.
 
     Raises:
         ConfigError: If one cannot be loaded.
     """
+    if _loading:
+        return  # What a file registers is compared with what is there, and asks for it.
     for path in filter(None, os.environ.get(ENVIRONMENT, "").split(os.pathsep)):
         load_file(path)
 
@@ -112,6 +116,7 @@ def load_file(path: Path | str) -> None:
     module = ModuleType(name)
     module.__file__ = str(path)
     sys.modules[name] = module
+    _loading.append(path)
     try:
         # Not by an importer: that would write beside the file, and may take what it
         # wrote for a file of the same second and size.
@@ -122,6 +127,8 @@ def load_file(path: Path | str) -> None:
         if isinstance(error, Exception | SystemExit):
             raise ConfigError(f"`{path}` cannot be loaded: {why(error)}.") from error
         raise
+    finally:
+        _loading.remove(path)
     FILES[str(path)] = hashlib.sha256(content).hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -59,6 +60,34 @@ def test_a_study_of_a_file_is_listed_and_runs(file, tmp_path, capsys):
     assert str(file) not in "".join(
         path.read_text() for path in run.glob("*.json") if path.stem != "environment"
     )
+
+
+def test_files_that_the_environment_names_are_loaded_once_and_in_order(tmp_path):
+    """Also where a catalogue asks for them first, and while they register."""
+    (tmp_path / "square.py").write_text(
+        "import overparam as op\nop.register('square', activation=lambda z: z**2)\n"
+    )
+    (tmp_path / "cube.py").write_text(
+        "import overparam as op\n"
+        "from overparam.catalogue import ACTIVATIONS\n"
+        "square = ACTIVATIONS['square']\n"
+        "op.register('cube', activation=lambda z: z * square(z))\n"
+    )
+    named = os.pathsep.join(str(tmp_path / f"{name}.py") for name in ("square", "cube"))
+    told = "from overparam.catalogue import ACTIVATIONS as a; print(a['cube'](2.0))"
+    for words in (
+        ["-c", told],
+        ["-m", "overparam", "list", "--json"],
+    ):
+        ended = subprocess.run(
+            [sys.executable, *words],
+            env=os.environ | {plugins.ENVIRONMENT: named},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert "8.0" in ended.stdout or "cube" in ended.stdout
 
 
 def test_worker_processes_load_it_too(file, tmp_path, capsys):
