@@ -278,6 +278,18 @@ def test_weights_that_miss_the_labels_prove_nothing(rng):
     assert decide_recovery(solve(other), planted).verdict == "undecided"
 
 
+@pytest.mark.parametrize("inputs", [1e-9, 1, 1e9])
+def test_a_direction_that_no_sample_sees_is_not_recovered(rng, inputs):
+    """Its labels are rounding, which weights of next to no norm fit."""
+    x = inputs * rng.standard_normal((10, 20))
+    unseen = np.linalg.svd(x)[2][-1]
+    patterns = patterns_of(x, rng.standard_normal((30, 20)))
+    program = convex_program(x, x @ unseen, patterns=patterns, network="skip")
+    decision = decide_recovery(solve(program), plant(program, unseen[None]))
+    assert decision.verdict == "proven-not"
+    assert min(decision.distance) == pytest.approx(1)
+
+
 @pytest.mark.parametrize("inputs", [1e-12, 1e-6, 1e12])
 @pytest.mark.parametrize("labels", [1e-9, 1e9])
 def test_decisions_do_not_depend_on_units(rng, inputs, labels):
