@@ -93,6 +93,12 @@ def test_a_global_optimum_is_proven_against_all_patterns(network):
     assert found.summary["tier"] == "certified"
     assert found.summary["relative_gap"] <= 1e-3
     every = run(Recovery(patterns="enumerated", **fields), Context()).summary
+    assert found.summary["lower_bound_of"] == "networks of any width"
+    assert "programme of all the" in every["lower_bound_of"]
+    few = run(Recovery(n_patterns=1, **fields), Context())
+    told = few.summary["lower_bound_of"]
+    assert told.startswith("the exact programme of sampled ")
+    assert any("a network with other patterns may be below" in n for n in few.notes)
     assert found.summary["lower_bound"] <= every["primal"] * (1 + 1e-9)
     assert found.summary["primal"] >= every["lower_bound"] * (1 - 1e-9)
     assert found.network is not None

@@ -24,7 +24,7 @@ from ..study import Context, Outcome
 from .config import Recovery
 from .measure import measure
 from .problem import Problem
-from .proven import prove_trial
+from .proven import EVERY_NETWORK, prove_trial
 
 
 # Blocks with less than this fraction of the largest norm do not count as active.
@@ -99,6 +99,7 @@ def _optimality(problem: Problem, trained: TwoLayer) -> dict[str, Any]:
     return {
         "objective": found.objective,
         "lower_bound": found.lower,
+        "lower_bound_of": EVERY_NETWORK,
         "relative_gap": found.gap,
         "tier": found.tier,
         "best_known": found.best_known,
@@ -293,6 +294,7 @@ def _solution_facts(problem: Problem, solution: Solution) -> dict[str, Any]:
         "solver_status": solution.status,
         "primal": solution.primal,
         "lower_bound": solution.lower,
+        "lower_bound_of": _bounded(problem.config, solution.program),
         "relative_gap": solution.gap,
         "equality_residual": solution.equality_residual,
         "cone_violation": solution.cone_violation,
@@ -301,6 +303,17 @@ def _solution_facts(problem: Problem, solution: Solution) -> dict[str, Any]:
         "test_error": float(error) / np.sqrt(len(inputs)),
         "test_norm": float(error),
     }
+
+
+def _bounded(config: Recovery, program: Program) -> str:
+    """What no value is below `lower_bound`: one programme, and no other network."""
+    which = config.patterns
+    if program.patterns.complete:
+        which = "all the"
+    elif which == "column-generation":
+        which = "generated"
+    number = len(program.patterns.masks)
+    return f"the {config.program} programme of {which} {number} patterns"
 
 
 def _data_arrays(problem: Problem, program: Program) -> dict[str, np.ndarray]:
@@ -318,8 +331,9 @@ def _notes(config: Recovery, solution: Solution) -> list[str]:
     if not solution.program.patterns.complete:
         how = "sampled" if config.patterns == "sampled" else "generated"
         notes.append(
-            f"Patterns are {how}: optimality and recovery speak about these "
-            f"{len(solution.program.patterns.masks)} patterns, not about all."
+            f"Patterns are {how}: optimality, `lower_bound` and recovery speak about "
+            f"these {len(solution.program.patterns.masks)} patterns, not about all; a "
+            "network with other patterns may be below."
         )
     if solution.status == "non-unique":
         told = "." if config.dataset else "; distances are given as an interval."
