@@ -42,7 +42,8 @@ class Importing:
     loss: Literal["auto", "cross-entropy", "squared"] = "auto"
     """Loss that was minimised; `auto` is cross-entropy for classes."""
     penalty: float = 0.0
-    """Weight decay: the loss has half of it times the sum of squares of all weights."""
+    """Weight decay of the mean loss over samples: half of this times the sum of squares
+    of all weights. `certificate` has a sum over n samples, and n times this."""
     start: Path | None = None
     """File of the network before training."""
     convention: Literal["auto", "torch", "keras"] = "auto"

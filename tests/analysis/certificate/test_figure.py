@@ -45,6 +45,9 @@ def test_the_bound_is_drawn_at_every_tier(proof):
     assert lines["objective of the network"][0] == reached
     assert np.all(np.diff(lines["lower bound"]) >= -1e-12 * lower)
     assert any(note.startswith(tier) for note in found.notes)
+    # A tier qualifies the bound, and never how near the network is.
+    qualified = [name for name in found.summary if f"({tier})" in name]
+    assert qualified == [f"lower bound ({tier})"]
 
 
 def test_an_estimate_is_no_lower_bound():

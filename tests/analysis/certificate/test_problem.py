@@ -68,6 +68,23 @@ def test_networks_that_are_not_penalised_everywhere_name_a_penalty():
         own_penalty(other, plain, 5)
 
 
+@pytest.mark.parametrize("sums", [False, True])
+def test_a_penalty_of_a_mean_and_that_of_the_sum_are_told_with_their_factor(sums):
+    rng = np.random.default_rng(3)
+    network = TwoLayer(jnp.asarray(rng.normal(size=(2, 4))), jnp.ones((4, 1)))
+    x, y = jnp.asarray(rng.normal(size=(6, 2))), jnp.ones((6, 1))
+    penalties = {"weights": 0.25, "readout": 0.25}
+    subject = run_of(network, x, y, objective(sums=sums, penalties=penalties))
+    found = problem_of(subject, subject.neurons(), CertificateOptions())
+    assert found.penalty == pytest.approx(0.5 if sums else 3.0)
+    told = "The penalty 3 is that of the sum over samples: 6 (samples) x 0.5, the"
+    assert any(told in note for note in found.notes) == (not sums)
+    named = problem_of(subject, subject.neurons(), CertificateOptions(penalty=1.0))
+    (trained,) = (note for note in named.notes if "was trained on" in note)
+    kind = "sum" if sums else "mean"
+    assert f"a {kind} over samples, with the penalty `l2` (times 0.25)" in trained
+
+
 def run_of(network, x, y, trained):
     """A run with this network, these samples and this objective."""
     run: Any = SimpleNamespace(
@@ -124,7 +141,8 @@ def test_classes_are_unit_vectors_and_fewer_samples_are_told():
     np.testing.assert_array_equal(problem.y, np.eye(3)[np.arange(5) % 3])
     assert problem.penalty == 0.2
     assert "first 5 of 8 samples" in problem.notes[0]
-    assert "trained on the cross-entropy loss" in problem.notes[-1]
+    assert "trained on the cross-entropy loss, a mean" in problem.notes[-2]
+    assert "5 (samples) x 0.04, the penalty of their mean" in problem.notes[-1]
     short = run_of(network, x[:, :1], y, trained)
     with pytest.raises(ConfigError, match="takes other inputs than those of shape"):
         problem_of(short, short.neurons(), options)

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SENTENCES = {
-    "certified": "the optimum over networks of any width is proven up to the gap",
+    "certified": "the lower bound is proven to be within the gap of the optimum over "
+    "networks of any width; how near this network is, its relative gap says",
     "bounded": "a bound that is valid for any width but farther than the gap asked for",
     "estimate": "the smallest objective that was found; NOT a bound for the network",
 }
@@ -93,7 +94,7 @@ def analyse(
         summary={
             "objective of the balanced network": found.objective,
             f"lower bound ({found.tier})": found.lower,
-            f"relative gap ({found.tier})": found.gap,
+            "relative gap to the bound": found.gap,
             "penalty": problem.penalty,
             "proof": found.proof,
             **_size(found),
@@ -196,8 +197,8 @@ class Bounds:
         from ...plots.figure import panels
 
         figure, axes = panels(
-            caption=f"Relative gap {found.gap:.2g}: the network against the bound "
-            f"({found.tier}, {found.proof})."
+            caption=f"Relative gap {found.gap:.2g} of the network to the lower bound "
+            f"(which is {found.tier}, by {found.proof})."
         )
         axes = axes[0, 0]
         if found.found is not None and self.times:

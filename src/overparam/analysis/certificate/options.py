@@ -12,7 +12,8 @@ class CertificateOptions:
 
     The problem is half the squared error, summed over training samples, plus `penalty`
     times half the sum of squares of all weights, hidden biases among them. Networks are
-    balanced first. One trained on another loss is certified for the problem of
+    balanced first. What is certified is the bound; how near the network is, its gap
+    to the bound says. One trained on another loss is certified for the problem of
     `--penalty`. An output bias is held at its value. In up to 12 dimensions, or
     20,000 entries of the inputs, the bound is searched until `--gap` is proven or a
     limit is reached; with several outputs it is the sum over single ones, which is not
@@ -25,7 +26,8 @@ class CertificateOptions:
     """
 
     penalty: float | None = None
-    """Penalty of the problem; `none` takes the run's own."""
+    """Penalty of the problem, whose loss is a sum: n times that of a mean over n
+    samples, such as the `--penalty` of `import`. `none` takes the run's own."""
     dataset: str | None = None
     """Certify on this data set; `none` takes the samples of the run."""
     n_samples: int = 2000

@@ -93,17 +93,34 @@ def problem_of(
         penalty = options.penalty
         told = "Certified is half the squared error with the penalty that was named"
         if objective is not None:
-            told += (
-                f"; the network was trained on the {objective.name} loss with the "
-                f"penalty `{objective.penalty}`"
-            )
+            told += f"; the network was trained on {_trained_on(objective)}"
         notes.append(f"{told}.")
+    if objective is None or not objective.sums:
+        notes.append(
+            f"The penalty {penalty:.4g} is that of the sum over samples: {len(x)} "
+            f"(samples) x {penalty / len(x):.4g}, the penalty of their mean, as of a "
+            "weight decay."
+        )
     return CertifiedProblem(
         x=x,
         y=np.asarray(y, np.float64),
         penalty=penalty,
         normalised=normalised,
         notes=notes,
+    )
+
+
+def _trained_on(objective: Objective) -> str:
+    """The loss and the penalty with its coefficients, in words."""
+    coefficients = {f"{c:.4g}" for c in objective.penalties.values()}
+    told = ", ".join(f"{n} {c:.4g}" for n, c in objective.penalties.items())
+    if len(coefficients) == 1:
+        (told,) = coefficients
+    times = f" (times {told})" if told else ""
+    kind = "sum" if objective.sums else "mean"
+    return (
+        f"the {objective.name} loss, a {kind} over samples, with the penalty "
+        f"`{objective.penalty}`{times}"
     )
 
 
