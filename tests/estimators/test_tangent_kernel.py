@@ -13,7 +13,11 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.svm import SVR
 
 from overparam.errors import ConfigError
-from overparam.estimators import TangentKernel, TangentKernelRidge
+from overparam.estimators import (
+    RandomFeaturesRegressor,
+    TangentKernel,
+    TangentKernelRidge,
+)
 from overparam.limits import wide_kernels, wide_mlp
 
 
@@ -154,6 +158,19 @@ def test_ridge_is_that_of_scikit_learn():
     machine = SVR(kernel=kernel).fit(X, Y)
     given = SVR(kernel="precomputed").fit(kernel(X), Y)
     assert_allclose(machine.predict(x), given.predict(kernel(x, X)), rtol=1e-10)
+
+
+@pytest.mark.parametrize("penalty", [None, 1e-3])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("make", [TangentKernelRidge, RandomFeaturesRegressor])
+def test_equal_inputs_or_targets_leave_the_mean(make, weighted, penalty):
+    weights = np.linspace(0.1, 1, len(Y)) if weighted else np.ones(len(Y))
+    for value in (1 / 3, 3.3e5):
+        equal = np.full(X.shape, value)
+        found = make(penalty=penalty).fit(equal, Y, weights).predict(equal)
+        assert_allclose(found, weights @ Y / weights.sum(), rtol=1e-9)
+        constant = make(penalty=penalty).fit(X, np.full(len(Y), value), weights)
+        assert_allclose(constant.predict(2 * X), value, rtol=1e-12)
 
 
 def test_the_intercept_of_a_ridge_is_free():

@@ -1,6 +1,7 @@
 """Closed forms of the least penalty over rescalings."""
 
 import jax.numpy as jnp
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -124,3 +125,17 @@ def test_a_penalty_is_a_function_of_the_network(seed, penalty):
 def test_penalties_that_make_no_sense_are_refused(build, message):
     with pytest.raises(ConfigError, match=message):
         build()
+
+
+@pytest.mark.parametrize(
+    ("path_norm", "q"), [(30.0, 300.0), (1e200, 2.0), (1e-200, 2.0), (5.0, 1e4)]
+)
+def test_powers_that_leave_float64_on_the_way_change_nothing(path_norm, q):
+    penalty = PowerPenalty(p=2.0, q=q)
+    # t^(p + q) = q C^q / p, in the logarithms of whole numbers that have no range.
+    with mpmath.workdps(50):
+        C, power = mpmath.mpf(path_norm), mpmath.mpf(q)
+        t = (power * C**power / 2) ** (1 / (2 + power))
+        least = t**2 + (C / t) ** power
+    assert optimal_norms(path_norm, penalty).readout == pytest.approx(float(t))
+    assert minimal_penalty(path_norm, penalty) == pytest.approx(float(least), rel=1e-9)

@@ -210,6 +210,27 @@ def test_constant_targets_are_the_intercept():
     assert np.all(path.residuals == 0)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("width", [3, 100])
+def test_what_rounding_makes_of_constants_is_not_fitted(width, dtype):
+    rng = np.random.default_rng(9)
+    features = jnp.asarray(rng.standard_normal((60, width)), dtype)
+    targets = rng.standard_normal((60, 1))
+    # The means of 60 times 0.1 and 1/3 are not these numbers in either type.
+    for value in (0.1, 1 / 3):
+        path = ridge_path(features, np.full((60, 1), value), intercept=True)
+        assert np.all(path.readouts == 0)
+        assert np.all(path.intercepts == value)
+        constant = jnp.full_like(features, value)
+        path = ridge_path(constant, targets, intercept=True, penalties=[1e-12, 1.0])
+        np.testing.assert_allclose(path.scores(constant), targets.mean(), rtol=1e-12)
+        both = jnp.concatenate([features, constant], axis=1)
+        path, alone = (ridge_path(f, targets, intercept=True) for f in (both, features))
+        assert np.all(path.readouts[:, width:] == 0)
+        difference = path.scores(both) - alone.scores(features)
+        np.testing.assert_allclose(difference, 0, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("features", "targets", "penalties", "error", "message"),
     [

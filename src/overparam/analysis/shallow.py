@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..errors import ConfigError
-from ..networks.moments import block_moments
+from ..networks.moments import block_moments, column_moments
 from ..networks.network import Network
 from ..networks.standardised import (
     VARIANCE_FLOOR,
@@ -158,5 +158,4 @@ def carried_moments(network: Network | TwoLayerView) -> FeatureMoments | None:
 
 @eqx.filter_jit
 def _moments(network: Network | TwoLayerView, x: Array) -> tuple[Array, Array]:
-    features = network.features(x)
-    return jnp.mean(features, axis=0), jnp.var(features, axis=0)
+    return column_moments(network.features(x))

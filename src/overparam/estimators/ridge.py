@@ -49,6 +49,11 @@ def fit_ridge(
         centre, mean = weights @ features / total, weights @ targets / total
     root = np.sqrt(weights * (len(weights) / total))[:, None]
     F, Y = root * (features - centre), root * (targets - mean)
+    if intercept:
+        # What rounding makes of constants is nothing to fit, and nothing to fit by.
+        rounding = max(F.shape) * np.finfo(float).eps * np.abs(centre)
+        F[:, np.abs(features - centre).max(axis=0) <= rounding] = 0
+        Y[:, np.ptp(targets, axis=0) == 0] = 0
     size = np.sum(F**2) / len(F) or 1.0
     penalties: list[Any] = [penalty]
     if penalty is None:

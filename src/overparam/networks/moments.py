@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -26,6 +27,19 @@ def block_moments(
     shares = [min(rows, len(x) - start) / len(x) for start in starts]
     means, variances = np.asarray(found, np.float64).swapaxes(0, 1)
     mean = sum(share * part for share, part in zip(shares, means, strict=True))
+    mean = np.where(np.ptp(means, axis=0) > 0, mean, means[0])
     parts = zip(shares, means, variances, strict=True)
     variance = sum(share * (own + (part - mean) ** 2) for share, part, own in parts)
     return np.asarray(mean), np.sqrt(np.asarray(variance))
+
+
+def column_moments(
+    values: Float[Array, "rows width"],
+) -> tuple[Float[Array, " width"], Float[Array, " width"]]:
+    """Mean and (biased) variance of every column, of equal values exactly these and 0.
+
+    Rounding of the mean would make such a column one that varies.
+    """
+    varies = jnp.max(values, axis=0) > jnp.min(values, axis=0)
+    mean = jnp.where(varies, jnp.mean(values, axis=0), values[0])
+    return mean, jnp.where(varies, jnp.var(values, axis=0), 0)

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from ..checks import at_least
 from ..errors import ConfigError
 from .activations import activation
-from .moments import block_moments
+from .moments import block_moments, column_moments
 from .network import Network
 from .two_layer import check_shapes
 
@@ -103,5 +103,4 @@ def with_moments(
 def _block_moments(
     network: StandardisedTwoLayer, x: Float[Array, "rows input_dim"]
 ) -> tuple[Float[Array, " width"], Float[Array, " width"]]:
-    hidden = network.hidden(x)
-    return jnp.mean(hidden, axis=0), jnp.var(hidden, axis=0)
+    return column_moments(network.hidden(x))

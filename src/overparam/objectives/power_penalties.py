@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ..checks import at_least, positive
@@ -81,9 +82,8 @@ def optimal_norms(path_norm: float, penalty: PowerPenalty) -> Norms:
     at_least(0, path_norm=path_norm)
     if path_norm == 0:
         return Norms(readout=0.0, weights=0.0)
-    ratio = penalty.nu * penalty.q / (penalty.mu * penalty.p)
-    readout = (ratio * path_norm**penalty.q) ** (1 / (penalty.p + penalty.q))
-    return Norms(readout=readout, weights=path_norm / readout)
+    readout, weights = _log_norms(path_norm, penalty)
+    return Norms(readout=_exp(readout), weights=_exp(weights))
 
 
 def minimal_penalty(path_norm: float, penalty: PowerPenalty) -> float:
@@ -91,9 +91,12 @@ def minimal_penalty(path_norm: float, penalty: PowerPenalty) -> float:
 
     For `L2` it is $\lambda C$; for `Unbalanced` $\frac{3\lambda}{2} (C/2)^{2/3}$.
     """
-    norms = optimal_norms(path_norm, penalty)
-    readout = penalty.mu * norms.readout**penalty.p
-    return readout + penalty.nu * norms.weights**penalty.q
+    at_least(0, path_norm=path_norm)
+    if path_norm == 0:
+        return 0.0
+    readout, weights = _log_norms(path_norm, penalty)
+    paid = penalty.mu * _exp(penalty.p * readout)
+    return paid + penalty.nu * _exp(penalty.q * weights)
 
 
 def optimal_common_scale(norms: Norms, penalty: PowerPenalty) -> float:
@@ -103,9 +106,8 @@ def optimal_common_scale(norms: Norms, penalty: PowerPenalty) -> float:
     \|U\|^2$, for `Unbalanced` $\alpha^3 = 2 \|V\|^2 / \|U\|$.
     """
     positive(readout=norms.readout, weights=norms.weights)
-    ratio = penalty.nu * penalty.q * norms.weights**penalty.q
-    ratio /= penalty.mu * penalty.p * norms.readout**penalty.p
-    return ratio ** (1 / (penalty.p + penalty.q))
+    apart = penalty.q * math.log(norms.weights) - penalty.p * math.log(norms.readout)
+    return _exp((_log_ratio(penalty) + apart) / (penalty.p + penalty.q))
 
 
 def balanced_path_norm(penalty: PowerPenalty) -> float:
@@ -120,8 +122,7 @@ def balanced_path_norm(penalty: PowerPenalty) -> float:
         raise ConfigError(
             f"`p` and `q` must differ for a single balanced scale, got {penalty.p:g}."
         )
-    ratio = penalty.nu * penalty.q / (penalty.mu * penalty.p)
-    return ratio ** (2 / (penalty.p - penalty.q))
+    return _exp(2 * _log_ratio(penalty) / (penalty.p - penalty.q))
 
 
 def largest_squared_norm(zero_loss: float, strength: float) -> float:
@@ -133,6 +134,24 @@ def largest_squared_norm(zero_loss: float, strength: float) -> float:
     at_least(0, zero_loss=zero_loss)
     positive(strength=strength)
     return 2 * zero_loss / strength
+
+
+def _log_norms(path_norm: float, penalty: PowerPenalty) -> tuple[float, float]:
+    """Logarithms of the best norms: their powers, on the way, may leave float64."""
+    whole = math.log(path_norm)
+    readout = (_log_ratio(penalty) + penalty.q * whole) / (penalty.p + penalty.q)
+    return readout, whole - readout
+
+
+def _log_ratio(penalty: PowerPenalty) -> float:
+    r"""$\log \frac{\nu q}{\mu p}$."""
+    above, below = math.log(penalty.nu) + math.log(penalty.q), math.log(penalty.mu)
+    return above - below - math.log(penalty.p)
+
+
+def _exp(logarithm: float) -> float:
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.exp(logarithm))
 
 
 def _norm_power(array: Float[Array, "_ _"], power: float) -> Float[Array, ""]:

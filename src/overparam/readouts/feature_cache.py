@@ -9,7 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from ..checks import at_least, positive
 from ..networks.network import Network
@@ -207,7 +207,26 @@ def centred(features: FeatureMatrix) -> Centred:
     Products of features of mean $\mu$ and deviation $\sigma$ lose
     $(\mu/\sigma)^2$ units in the last place to the means; those of centred ones none.
     """
-    return Centred(features, column_means(features))
+    # Of a column that is constant nothing is left, not the rounding of its mean.
+    first, constant = _constant_columns(features)
+    return Centred(features, jnp.where(constant, first[0], column_means(features)))
+
+
+@eqx.filter_jit
+def _constant_columns(
+    features: FeatureMatrix,
+) -> tuple[Float[Array, "1 width"], Bool[Array, " width"]]:
+    """The features of a sample, and which of them all samples share."""
+    first = features.rows(jnp.asarray(0), min(BLOCK_ROWS, features.shape[0]))[:1]
+
+    def add(
+        same: Bool[Array, " width"],
+        start: Int[Array, ""],
+        fresh: Float[Array, "rows 1"],
+    ) -> Bool[Array, " width"]:
+        return same & jnp.all(features.rows(start, len(fresh)) == first, axis=0)
+
+    return first, over_blocks(add, jnp.ones(first.shape[1], bool), features)
 
 
 @eqx.filter_jit

@@ -126,6 +126,8 @@ def ridge_path(
     means = np.zeros(wanted.shape[1])
     if intercept:
         matrix, means = centred(matrix), wanted.mean(axis=0)
+        # Equal targets have no deviations, but for rounding.
+        means = np.where(np.ptp(wanted, axis=0) > 0, means, wanted[0])
     solve = _dual if stored and matrix.shape[1] > matrix.shape[0] else _primal
     path = _with_diagnostics(matrix, wanted - means, penalties, solve)
     if isinstance(matrix, Centred):

@@ -1,5 +1,7 @@
 """One form for all networks that compute the same function."""
 
+import warnings
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -116,3 +118,12 @@ def test_directions_are_told_apart_at_any_tolerance(tolerance):
     weights = jnp.asarray(np.stack([np.cos(turns), np.sin(turns)]))
     network = TwoLayer(weights, jnp.ones((3, 1)))
     assert canonical(network, tolerance=tolerance).weights.shape == (2, 2)
+
+
+def test_a_neuron_without_mass_is_left_out_in_silence():
+    network = TwoLayer(jnp.asarray([[3.0, 1.0], [4.0, 1.0]]), jnp.asarray([[1.0], [0]]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = canonical(network)
+    np.testing.assert_allclose(found.weights, [[0.6], [0.8]], rtol=1e-6)
+    np.testing.assert_allclose(found.readout, [[5.0]], rtol=1e-6)

@@ -17,8 +17,13 @@ from overparam.analysis.comparison.distances import (
     squared_distances,
 )
 from overparam.analysis.comparison.nulls import bootstrap_interval, halves
-from overparam.analysis.comparison.populations import Population, populations
+from overparam.analysis.comparison.populations import (
+    Population,
+    populations,
+    responses,
+)
 from overparam.analysis.comparison.sliced import sliced_wasserstein, slices
+from overparam.analysis.shallow import feature_moments
 from overparam.errors import ConfigError
 from overparam.networks import TwoLayer
 
@@ -114,6 +119,49 @@ def test_exchanged_pairs_are_rejected_as_often_as_they_should_be():
         p_values.append(test.p_upper)
     # At level 5 % with 200 repetitions the rate is in this band with probability .97.
     assert 0.02 <= np.mean(np.array(p_values) <= 0.05) <= 0.09
+
+
+def test_relabellings_without_a_statistic_are_no_evidence(key):
+    # Of 4 neurons with weight and 56 without, the equally likely relabellings with a
+    # statistic split the 4 in one of three ways: no p-value is far below a third.
+    rng = np.random.default_rng(5)
+    weights = np.where(np.arange(30) < 2, 1.0, 0.0)
+    points = [rng.standard_normal((30, 3)) + far for far in (0, 9)]
+    a, b = (Population(points=p, weights=weights) for p in points)
+    test = permutation_test(pooled(a, b), n_permutations=999, key=key)
+    # 5 standard errors of a share of at least 300.
+    assert 1 / 3 - 0.14 < test.p_upper < 1 / 3 + 0.14
+    assert np.isfinite([test.null_std, test.null_upper]).all()
+    sliced = sliced_wasserstein(a, b, n_permutations=199, n_directions=5, key=key)
+    assert np.isfinite(sliced.null).all()
+
+
+def test_exchanged_sides_are_ties(key):
+    # Two of 6 neurons' 20 labellings are as far apart as that of two far clusters.
+    rng = np.random.default_rng(6)
+    for number in range(5):
+        points = [rng.standard_normal((3, 2)) + far for far in (0, 20)]
+        a, b = (Population(points=p, weights=np.ones(3)) for p in points)
+        both = pooled(a, b)
+        test = permutation_test(both, n_permutations=999, key=jax.random.key(number))
+        # 5 standard errors of a share of 999.
+        assert 0.1 - 0.05 < test.p_upper < 0.1 + 0.05
+
+
+def test_a_constant_feature_is_no_response():
+    # One row of the weights is the bias: neuron 0 is 0.1 on every probe.
+    probes = jnp.concatenate(
+        [jax.random.normal(jax.random.key(0), (777, 2)), jnp.ones((777, 1))], axis=1
+    )
+    weights = jnp.asarray([[0.0, 1.0], [0.0, -1.0], [0.1, 0.2]])
+    network = TwoLayer(weights=weights, readout=jnp.ones((2, 1)))
+    found = responses(network, probes)
+    assert np.all(found[0] == 0)
+    assert np.linalg.norm(found[1]) == pytest.approx(1)
+    moments = feature_moments(network, jnp.tile(probes, (7, 1)))
+    assert moments.std[0] == 0
+    assert moments.mean[0] == 0.1
+    assert np.isnan(alignment(found[:1], found))
 
 
 def test_different_laws_are_told_apart(key):

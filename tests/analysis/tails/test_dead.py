@@ -36,6 +36,12 @@ def test_a_dead_part_changes_no_index(axis, of):
     assert not any("dead" in note for note in wanted.notes)
 
 
+def test_a_layer_of_few_weights_and_many_zeros_has_indices():
+    living = np.arange(300).reshape(15, 20) % 5 == np.arange(15)[:, None] % 5
+    found = tails(np.where(living, WEIGHTS[:15, :20], 0))
+    assert np.isfinite(estimates(found)["hill"])
+
+
 @pytest.mark.parametrize("name", ["block", "characteristic", "mcculloch", "log-moment"])
 def test_a_stable_law_has_no_atom(name):
     sample = np.where(np.arange(1000) % 3, np.resize(WEIGHTS, 1000), 0.0)

@@ -18,6 +18,9 @@ from ...networks.two_layer import TwoLayer, check_homogeneous
 from .distances import squared_distances
 
 
+_LEAST_SHARE = 1e-100
+
+
 @dataclass(frozen=True, kw_only=True)
 class SphereMeasure:
     """A sum of vector masses at points of the unit sphere, in float64."""
@@ -90,8 +93,9 @@ def _merged(measure: SphereMeasure, tolerance: float) -> SphereMeasure:
     n_groups, labels = connected_components(near)
     members = np.eye(n_groups)[labels].T
     sizes = np.linalg.norm(measure.masses, axis=1, keepdims=True)
-    # Weighted by size, so that a tiny neuron does not turn a large one; the floor
-    # gives a group of zero masses a direction.
-    directions = members @ (np.maximum(sizes, np.finfo(float).tiny) * measure.atoms)
+    # Weighted by size, so that a tiny neuron does not turn a large one; the floor, of
+    # which a square is above 0, gives a group of zero masses a direction.
+    shares = np.maximum(sizes / (sizes.max(initial=0) or 1), _LEAST_SHARE)
+    directions = members @ (shares * measure.atoms)
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     return SphereMeasure(atoms=directions, masses=members @ measure.masses)

@@ -118,7 +118,7 @@ def alignment(a: Points, b: Points) -> float:
 
     $\|\Phi_A^\top \Phi_B\|_F^2 / (\|\Phi_A^\top \Phi_A\|_F \|\Phi_B^\top \Phi_B\|_F)$
     for centred features: 1 if the kernels are proportional (Kornblith et al. 2019,
-    arXiv 1905.00414, linear CKA).
+    arXiv 1905.00414, linear CKA); NaN for features that are 0.
 
     Args:
         a: Centred features of A, one row per neuron, one column per probe.
@@ -126,7 +126,8 @@ def alignment(a: Points, b: Points) -> float:
     """
     at_least(2, n_probes=min(a.shape[1], b.shape[1]))
     cross = np.sum((a @ b.T) ** 2)
-    return float(cross / np.sqrt(np.sum((a @ a.T) ** 2) * np.sum((b @ b.T) ** 2)))
+    sizes = float(np.sqrt(np.sum((a @ a.T) ** 2) * np.sum((b @ b.T) ** 2)))
+    return float(cross) / sizes if sizes else float("nan")
 
 
 def squared_distances(a: Points, b: Points) -> Float[np.ndarray, "n m"]:
@@ -171,7 +172,9 @@ def _kernel(
 
 
 def _normalised(weights: Shares) -> Shares:
-    return weights / weights.sum(axis=0, keepdims=True)
+    total = np.broadcast_to(weights.sum(axis=0, keepdims=True), weights.shape)
+    nothing = np.full_like(weights, np.nan)
+    return np.divide(weights, total, out=nothing, where=total > 0)
 
 
 def _pairs(p: Shares, towards: Shares) -> Float[np.ndarray, " columns"]:

@@ -16,34 +16,50 @@ from .populations import Population
 FEWEST_PERMUTATIONS = 99
 """Fewer cannot give a p-value of 0.01."""
 _COLUMNS = 256
+# Share of the range of a null below which differences are rounding.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
 class PermutationTest:
-    """An observed statistic and its values under random relabelling."""
+    """An observed statistic and its values under random relabelling.
+
+    Relabellings that leave a side without two neurons of positive weight have no value
+    and are left out: the observed labelling is one of the others, all equally likely.
+    """
 
     statistic: float
     null: Float[np.ndarray, " n_permutations"]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "null", self.null[np.isfinite(self.null)])
+
     @property
     def p_upper(self) -> float:
         """Share of relabellings, the observed one included, at least as large."""
-        return float(1 + np.sum(self.null >= self.statistic)) / (1 + len(self.null))
+        least = self.statistic - self._rounding
+        return float(1 + np.sum(self.null >= least)) / (1 + len(self.null))
 
     @property
     def p_lower(self) -> float:
         """Share of relabellings, the observed one included, at most as large."""
-        return float(1 + np.sum(self.null <= self.statistic)) / (1 + len(self.null))
+        most = self.statistic + self._rounding
+        return float(1 + np.sum(self.null <= most)) / (1 + len(self.null))
+
+    @property
+    def _rounding(self) -> float:
+        """What tells equal values apart, as those of exchanged sides."""
+        return _ROUNDING * float(np.ptp(self.null)) if len(self.null) else 0.0
 
     @property
     def null_std(self) -> float:
         """Standard deviation of the null."""
-        return float(np.std(self.null, ddof=1))
+        return float(np.std(self.null, ddof=1)) if len(self.null) > 1 else np.nan
 
     @property
     def null_upper(self) -> float:
         """The null's 95 % point."""
-        return float(np.quantile(self.null, 0.95))
+        return float(np.quantile(self.null, 0.95)) if len(self.null) else np.nan
 
 
 def permutation_test(

@@ -147,7 +147,10 @@ def responses(
 ) -> Float[np.ndarray, "width n_probes"]:
     """Standardised features on the probes, rows of norm 1; constant ones are zero."""
     features = np.asarray(network.features(probes), np.float64).T
+    constant = np.ptp(features, axis=1) == 0
     features = features - features.mean(axis=1, keepdims=True)
+    # Of a constant the rounding of its mean is left, which is no response.
+    features[constant] = 0
     norms = np.linalg.norm(features, axis=1, keepdims=True)
     return features / np.where(norms > 0, norms, 1.0)
 

@@ -28,9 +28,14 @@ class Slices:
     n_first: int
 
     def distance(self, in_first: Float[np.ndarray, " n"]) -> float:
-        """Mean over directions of the 1-Wasserstein distance for given groups."""
+        """Mean over directions of the 1-Wasserstein distance for given groups.
+
+        NaN where a group has no weight.
+        """
         p = in_first * self.weights
         q = (1 - in_first) * self.weights
+        if not (p.any() and q.any()):
+            return np.nan
         steps = (p / p.sum() - q / q.sum())[self.order]
         cumulative = np.cumsum(steps, axis=1)[:, :-1]
         return float(np.mean(np.sum(np.abs(cumulative) * self.gaps, axis=1)))

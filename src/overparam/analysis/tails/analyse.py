@@ -31,9 +31,6 @@ BATCH_SIZE = 100
 N_BATCHES = 10
 """Of gradient noise, where the options name no other."""
 
-FEWEST_DRAWN = 10
-"""Values other than 0 that a Hill plot needs."""
-
 Given = TypeVar("Given")
 Found = TypeVar("Found")
 
@@ -245,7 +242,7 @@ def _draw(axes: ndarray, sample: ndarray, style: Mapping[str, Any]) -> None:
     # Dense in the tail; a point for each of a million values would burst the file.
     chosen = values.size - np.unique(np.geomspace(1, values.size, 300).astype(int))
     axes[0, 0].loglog(values[chosen], shares[chosen], **style)
-    if np.count_nonzero(values) >= FEWEST_DRAWN:
+    if np.count_nonzero(values) >= MIN_SAMPLE:
         axes[0, 1].semilogx(*hill_plot(sample), **style)
     low, high = np.quantile(sample, [0.25, 0.75])
     if low < high:
