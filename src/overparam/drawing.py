@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float, Float64, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Float64, PRNGKeyArray
 
 
 Shape = Sequence[int]
@@ -34,6 +34,11 @@ def truncated_normal(
     """Standard normal numbers within [-bound, bound], drawn in float32."""
     drawn = jax.random.truncated_normal(key, -bound, bound, shape, "float32")
     return drawn.astype(dtype)
+
+
+def fair_coins(key: PRNGKeyArray, shape: Shape) -> Bool[Array, "..."]:
+    """True or false with equal chances, from numbers drawn in float32."""
+    return jax.random.bernoulli(key, np.float32(0.5), shape)
 
 
 def host_normal(key: PRNGKeyArray, shape: Shape) -> Float64[np.ndarray, "..."]:

@@ -9,6 +9,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, UInt8
 
 from ...checks import at_least
+from ...drawing import fair_coins
 from ..dataset import Split
 from ..files.official import Normalisation
 from ..source import Batch, Table
@@ -102,7 +103,7 @@ class ImageSource(eqx.Module):
             corners = jax.random.randint(
                 corner_key, shape, 0, 2 * PADDING + 1, jnp.int32
             )
-            return corners, jax.random.bernoulli(flip_key, shape=(batch_size,))
+            return corners, fair_coins(flip_key, (batch_size,))
 
         steps = step + jnp.arange(n_steps, dtype=step.dtype)
         return DrawnImages(indices, *jax.lax.map(changes, steps))

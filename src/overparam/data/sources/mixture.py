@@ -9,7 +9,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ...checks import counts, positive
-from ...drawing import normal
+from ...drawing import fair_coins, normal
 from ..source import Batch
 
 
@@ -59,7 +59,7 @@ def _draw(
     mean: Float[Array, " dim"], n: int, separation: float, key: PRNGKeyArray
 ) -> Batch:
     key_labels, key_inputs = jax.random.split(key)
-    y = jax.random.bernoulli(key_labels, shape=(n,)).astype("int32")
+    y = fair_coins(key_labels, (n,)).astype("int32")
     signs = (2 * y - 1).astype(mean.dtype)
     noise = normal(key_inputs, (n, mean.size), mean.dtype)
     return Batch(separation * signs[:, None] * mean[None] + noise, y)
