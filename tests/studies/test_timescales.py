@@ -294,3 +294,12 @@ def test_every_reproduction_runs_at_smoke_scale(name, tmp_path, capsys):
     assert run_command(["reproduce", name, "--scale", "smoke", "--runs", runs]) == 0
     assert "not decided at this scale" in capsys.readouterr().out
     assert list((tmp_path / "reproductions" / name / "smoke").glob("*.png"))
+
+
+def test_what_cannot_be_trained_is_refused_before_its_limits(monkeypatch):
+    def never(*_):
+        raise AssertionError("the limits of so many steps take for ever")
+
+    monkeypatch.setattr(Limits, "of", never)
+    with pytest.raises(ConfigError, match=r"at most 2\^31 - 1 steps"):
+        run(Timescales(width=4, n_steps=10**15), Context())

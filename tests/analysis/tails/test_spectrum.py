@@ -1,5 +1,6 @@
 import math
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
@@ -68,6 +69,18 @@ def test_a_matrix_of_low_rank_has_as_many_eigenvalues_as_its_rank(dtype, rank):
     found = spectrum_exponent(matrix)
     assert found.n_tail <= rank
     assert found.exponent == pytest.approx(expected.exponent, rel=1e-4)
+
+
+@pytest.mark.parametrize("narrow", [jnp.bfloat16, np.float16, np.float32])
+@pytest.mark.parametrize("wide", [None, np.float32, np.float64])
+def test_entries_count_as_rounded_to_the_narrowest_type_that_holds_them(narrow, wide):
+    rng = np.random.default_rng(4)
+    low = (rng.standard_normal((90, 5)) @ rng.standard_normal((5, 50))).astype(narrow)
+    with pytest.raises(ConfigError, match="at least 10 positive values, got 5"):
+        spectrum_exponent(low.astype(wide or narrow))
+    full = rng.standard_normal((90, 60)).astype(narrow).astype(wide or narrow)
+    expected = power_law(np.linalg.svd(full.astype(float), compute_uv=False) ** 2)
+    assert spectrum_exponent(full) == expected
 
 
 def test_columns_of_very_different_size_all_count():

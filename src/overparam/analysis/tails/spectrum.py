@@ -4,8 +4,10 @@ Two searches for the smallest value of the fit: ours, with the Kolmogorov-Smirno
 distance, and that of WeightWatcher, whose distance is one-sided.
 """
 
+import math
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Float64
 from numpy import ndarray
@@ -20,7 +22,7 @@ WEIGHTWATCHER_LEAST = 1e-5
 WEIGHTWATCHER_FEWEST = 20
 """Of fewer eigenvalues WeightWatcher makes another fit."""
 _MARGIN = 4.0
-"""Multiple of the largest effect of rounding that counts as noise."""
+"""Multiple of the effect of rounding that counts as noise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +42,11 @@ class SpectrumFit:
 def spectrum_exponent(weights: Float[ndarray, "*shape"]) -> SpectrumFit:
     r"""Power-law fit of the eigenvalue density of $W^\top W$.
 
-    Singular values that rounding of the entries (in the type they come in) can make are
-    left out: they are those of the zeros of a matrix of lower rank.
+    Singular values that rounding of the entries can make are left out: they are those
+    of the zeros of a matrix of lower rank. Entries count as rounded to the narrowest
+    floating type that holds them all, whatever type they come in: files of 16 bits are
+    read as float32. A matrix of such errors, which are as good as independent, has a
+    norm of about its largest row and column together.
 
     Args:
         weights: A matrix, or a kernel whose last axis is the output.
@@ -50,18 +55,29 @@ def spectrum_exponent(weights: Float[ndarray, "*shape"]) -> SpectrumFit:
         ConfigError: If fewer than ten singular values are left, or weights are not
             finite.
 
-    Reference: Clauset, Shalizi, Newman, SIAM Review 51 (2009), eqs. 3.1 and 3.9.
+    Reference: Clauset, Shalizi, Newman, SIAM Review 51 (2009), eqs. 3.1 and 3.9;
+    Bandeira, van Handel, Annals of Probability 44 (2016), theorem 1.1 (the norm).
     """
-    entries = np.asarray(weights)
-    resolution = np.finfo(entries.dtype if entries.dtype.kind == "f" else float).eps
-    matrix = np.asarray(entries, np.float64)
-    if not matrix.size:
-        raise ConfigError(f"A spectrum needs a matrix, got shape {matrix.shape}.")
-    _check_finite(matrix)
-    sizes = np.linalg.svd(matrix.reshape(-1, matrix.shape[-1]), compute_uv=False)
-    # The Frobenius norm of the rounding errors is at most half a unit of the whole.
-    noise = _MARGIN * float(resolution) * float(np.linalg.norm(sizes))
-    return power_law(sizes[sizes > noise] ** 2)
+    entries = np.asarray(weights, np.float64)
+    if not entries.size:
+        raise ConfigError(f"A spectrum needs a matrix, got shape {entries.shape}.")
+    _check_finite(entries)
+    matrix = entries.reshape(-1, entries.shape[-1])
+    sizes = np.linalg.svd(matrix, compute_uv=False)
+    largest = sum(np.linalg.norm(matrix, axis=axis).max() for axis in (0, 1))
+    # The standard deviation of an error is that of a unit in the last place.
+    rounded = _resolution(matrix) / math.sqrt(12) * largest
+    decomposed = np.finfo(float).eps * np.linalg.norm(sizes)
+    return power_law(sizes[sizes > _MARGIN * max(rounded, decomposed)] ** 2)
+
+
+def _resolution(matrix: Float64[ndarray, "m n"]) -> float:
+    """Relative distance of neighbours in the narrowest type that holds the entries."""
+    with np.errstate(over="ignore"):
+        for kind in (jnp.bfloat16, np.float16, np.float32):
+            if np.array_equal(matrix.astype(kind).astype(float), matrix):
+                return float(jnp.finfo(kind).eps)
+    return float(np.finfo(float).eps)
 
 
 def power_law(values: Float[ndarray, " n"]) -> SpectrumFit:

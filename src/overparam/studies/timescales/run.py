@@ -26,6 +26,7 @@ MOST_RISES = 0.01
 def run(config: Timescales, context: Context) -> Outcome:
     """Train the features and compare them with the teacher and the limits."""
     problem = Problem.of(config)
+    plan = problem.plan()  # Refuses what could not be trained.
     check_readout(config, problem.start)
     if isinstance(problem.dynamics, TwoTimescale):
         check_ratio(problem)
@@ -36,7 +37,7 @@ def run(config: Timescales, context: Context) -> Outcome:
     training = replace(
         problem.training(), observe=observer.observe, until=observer.until
     )
-    trajectory = train(training, problem.plan(), watch=context.watch())
+    trajectory = train(training, plan, watch=context.watch())
     columns = trajectory.columns()
     return Outcome(
         status=trajectory.status,
