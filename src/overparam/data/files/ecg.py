@@ -82,7 +82,9 @@ def parse_series(raw: bytes, *, n: int, length: int, n_classes: int) -> Split:
         raise DamageError(
             f"has {rows} rows of {columns} numbers, expected {n} of {1 + length}"
         )
-    return Split(_series(table[:, 1:], length), _labels(table[:, 0] - 1, n_classes))
+    return Split(
+        _series(table[:, 1:], length), _labels(table[:, 0], n_classes, first=1)
+    )
 
 
 def _from_text(official: Official, place: Place) -> tuple[Split, Split]:
@@ -146,13 +148,13 @@ def _series(x: np.ndarray, length: int) -> np.ndarray:
     return x.astype(np.float32)
 
 
-def _labels(y: np.ndarray, n_classes: int) -> np.ndarray:
-    allowed = y.ndim == 1 and np.isin(y, np.arange(n_classes)).all()
-    if not allowed:
-        raise DamageError(
-            f"holds labels that are not among {n_classes} classes in a row"
-        )
-    return y.astype(np.int32)
+def _labels(y: np.ndarray, n_classes: int, *, first: int = 0) -> np.ndarray:
+    last = first + n_classes - 1
+    other = y[~np.isin(y, np.arange(first, last + 1))]
+    if y.ndim != 1 or other.size:
+        got = f"got {other[0]}" if other.size else f"they have {y.ndim} axes"
+        raise DamageError(f"must hold a row of labels from {first} to {last}, {got}")
+    return y.astype(np.int32) - first
 
 
 def _shuffled(train: Split, test: Split, seed: int) -> tuple[Split, Split]:
