@@ -222,7 +222,7 @@ def _sentence(path: Path, error: OSError) -> str:
             "free some space and start the same command again."
         )
     if error.errno == errno.EROFS:
-        why, remedy = "its file system is read-only", "choose another folder for runs"
+        why, remedy = "its file system is read-only", "choose another folder"
     elif error.errno in (errno.EACCES, errno.EPERM):
         why, remedy = "permission denied", "choose a folder that you may write to"
     elif error.errno in (errno.ENOTDIR, errno.EEXIST):
