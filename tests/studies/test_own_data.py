@@ -208,6 +208,28 @@ def test_a_test_part_that_is_drawn_is_told(own, capsys):
     assert "0.2 of the samples are one, drawn with seed 3" in capsys.readouterr().err
 
 
+def test_columns_that_never_change_are_told(own, capsys):
+    np.savez("flat.npz", x=np.c_[own, np.ones(N)], y=np.arange(N) % 2)
+    assert run_command(["data", "add", "flat", "flat.npz"]) == 0
+    said = "1 of the 4 features of flat@"
+    assert said in capsys.readouterr().err
+    assert run_command(["data", "add", "two", "two.npz"]) == 0
+    assert "never change" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("readout", ["logistic", "ridge"])
+def test_a_readout_that_is_solved_asks_for_no_batch(own, readout):
+    """Its 40 samples are fewer than the batch of 128 that nothing is trained in."""
+    fields = {"dataset": "two.npz", "train": "readout", "readout": readout, "width": 8}
+    solved = op.run("features", ridge=1.0, progress=False, **fields)
+    assert solved.frame["epoch"][0] == 0
+    small = op.run("features", ridge=1.0, batch_size=5, progress=False, **fields)
+    for name in ("train_loss", "test_loss"):
+        assert small.summary[name] == solved.summary[name]
+    with pytest.raises(ConfigError, match="`batch_size` must be at most"):
+        Problem.of(Features(**fields, first_all=1))
+
+
 def test_what_is_taken_or_lost_without_a_word_is_told(own):
     y = np.arange(N) % 2
     np.savez("large.npz", x=400 * own, y=y, x_test=own, y_test=y)

@@ -162,6 +162,17 @@ class Dataset:
         """Shape of one input."""
         return self.train.x.shape[1:]
 
+    @property
+    def constant(self) -> str:
+        """What is to be said of features that never change; empty if all do."""
+        numbers = np.flatnonzero(np.asarray(self.normalisation.std) == 0)
+        if not len(numbers):
+            return ""
+        return (
+            f"{len(numbers)} of the {len(self.normalisation.std)} features of "
+            f"{self.name} never change, the first of them number {numbers[0] + 1}"
+        )
+
     def scaled(self) -> "Dataset":
         """Inputs divided by their largest possible value: float32 pixels in [0, 1].
 
@@ -178,12 +189,10 @@ class Dataset:
             ConfigError: If a feature is constant.
         """
         mean, std = self.normalisation.mean, self.normalisation.std
-        constant = np.flatnonzero(np.asarray(std) == 0)
-        if len(constant):
+        if self.constant:
             raise ConfigError(
-                f"{len(constant)} features of {self.name} are constant, the first of "
-                f"them number {constant[0] + 1}, and cannot be standardised: remove "
-                "them, or leave inputs as they are given."
+                f"{self.constant}, and cannot be standardised: remove them, or leave "
+                "inputs as they are given."
             )
 
         def standardise(x: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ import gzip
 import io
 import shutil
 import struct
+import tracemalloc
 import zipfile
 import zlib
 from pathlib import Path
@@ -341,6 +342,24 @@ def test_what_does_not_fit_into_the_memory_is_refused_before_it_is_made(
     monkeypatch.setattr("overparam.memory.memory", lambda: 2**24)
     with pytest.raises(ConfigError, match=r"This needs [\d,]+ bytes of memory"):
         add_data("mine", name)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_would_take_more_than_the_memory_is_refused(own, dtype, monkeypatch):
+    """Bytes that adding takes at its height are too many where there is one less."""
+    x = np.random.default_rng(0).normal(size=(2**14, 64)).astype(dtype)
+    np.save("x.npy", x)
+    np.save("y.npy", np.arange(len(x)) % 2)
+    monkeypatch.setattr("overparam.data.own.making.BLOCK", 2**14)
+    tracemalloc.start()
+    try:
+        add_data("mine", "x.npy", "y.npy")
+        height = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    monkeypatch.setattr("overparam.memory.memory", lambda: height - 1)
+    with pytest.raises(ConfigError, match="bytes of memory"):
+        add_data("mine", "x.npy", "y.npy")
 
 
 def test_a_table_of_equal_values_is_counted_before_it_is_unpacked(own, monkeypatch):

@@ -111,6 +111,7 @@ def _add(argv: Sequence[str]) -> int:
     if len(added.words) < 2:
         raise ConfigError("Give a name and files: `overparam data add mine mine.npz`.")
     from ...data.own.adding import add_data
+    from ...data.own.kept import load_kept
 
     name, *files = added.words
     found = add_data(name, *files, force=added.force, **asdict(how))
@@ -133,6 +134,8 @@ def _add(argv: Sequence[str]) -> int:
             f"samples are one, drawn with seed {found.seed} (`--test-fraction`, "
             "`--seed`)."
         )
+    if constant := load_kept(found.name).constant:
+        tell(f"note: {constant}: they cannot be standardised.")
     return 0
 
 

@@ -180,5 +180,6 @@ def remove(name: str) -> None:
 
 
 def _digest(task: str, labels: tuple[str, ...], content: bytes) -> str:
-    told = json.dumps([task, labels]).encode()
-    return hashlib.sha256(told + content).hexdigest()
+    digest = hashlib.sha256(json.dumps([task, labels]).encode())
+    digest.update(content)  # Joined they would be one more copy of the data.
+    return digest.hexdigest()

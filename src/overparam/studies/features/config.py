@@ -150,6 +150,11 @@ class Features:
         return self.train == "readout" and self.readout in ("logistic", "ridge")
 
     @property
+    def takes_steps(self) -> bool:
+        """Whether anything is trained in batches."""
+        return self.train == "all" or self.first_all > 0 or not self.exact
+
+    @property
     def epochs_before_readout(self) -> int:
         """Epochs that count as passed when training of the readout alone begins."""
         return self.first_all if self.epochs_include_first else 0

@@ -90,7 +90,8 @@ class Problem:
     @property
     def steps_per_epoch(self) -> int:
         """Full batches of one pass."""
-        return len(self.train.y) // self.config.batch_size
+        # A readout that is solved has none, whatever `batch_size` says.
+        return max(len(self.train.y) // self.config.batch_size, 1)
 
     def splits(self) -> dict[str, Batch]:
         """The splits that hold anything, by name."""
@@ -212,7 +213,6 @@ def training(config: Features) -> tuple[Training, Plan]:
 def _arrays(config: Features, input_dim: int, n_classes: int) -> list[Need]:
     """The largest arrays of a run besides the images."""
     size, width = itemsize(config.precision), ("`width`", config.width)
-    steps = config.train == "all" or config.first_all or not config.exact
     gram = config.train == "readout" and config.readout == "ridge"
     return [
         Need("weights and their gradient", (("inputs", input_dim), width), size, 2),
@@ -220,7 +220,7 @@ def _arrays(config: Features, input_dim: int, n_classes: int) -> list[Need]:
         Need(
             "hidden neurons on a batch",
             (("`batch_size`", config.batch_size), width),
-            size * bool(steps),
+            size * config.takes_steps,
             2,
         ),
         Need("the Gram matrix", (width, width), size * gram),
@@ -250,7 +250,7 @@ def _split(config: Features, dataset: Dataset) -> tuple[Split, Split]:
                 f"{config.dataset} that do not validate; got {config.n_train}."
             )
         train = take(train, config.n_train, rule=rule, what="training")
-    if config.batch_size > len(train):
+    if config.takes_steps and config.batch_size > len(train):
         raise ConfigError(
             f"`batch_size` must be at most {len(train)}, the training samples "
             f"that do not validate; got {config.batch_size}."
