@@ -1,27 +1,45 @@
 r"""An independent check of a stored proof that a ReLU network is nearly optimal.
 
 It shares no code with the search that wrote the file, and trusts only the problem and
-the multiplier $l$ in it. With $a_i = |l_i| x_i$, for either sign of l and for each
-orthant of the basis Q in which directions are written:
+the multiplier $l$ in it. With $a_i = |l_i| x_i$, for either sign of l, it bounds $h(u)
+= \sum_{l_i > 0} (a_i^T u)_+ - \sum_{l_i < 0} (a_i^T u)_+$ at all unit vectors by a
+tree of one of two kinds, in the basis Q in which directions are written.
 
-* the tree covers the orthant: a cut replaces one end of an edge, then the other, by a
+A tree of cones, one for each orthant of Q:
+
+* it covers the orthant: a cut replaces one end of an edge, then the other, by a
   positive combination of both, so that two cones cover one, whatever the cut is;
-* on a cone $\{V^T c : c \ge 0\}$ the largest value of $\sum_{l_i > 0} (a_i^T u)_+ -
-  \sum_{l_i < 0} (a_i^T u)_+$ at unit vectors is at most $\|r\|$ where $V r \ge w$,
-  $w_j = \sum_{l_i > 0} (a_i^T v_j)_+ - \sum_{l_i < 0} \alpha_i a_i^T v_j$, for *any*
-  $\alpha \in [0, 1]$.
+* on a cone $\{V^T c : c \ge 0\}$ h is at most $\|r\|$ where $V r \ge w$, $w_j =
+  \sum_{l_i > 0} (a_i^T v_j)_+ - \sum_{l_i < 0} \alpha_i a_i^T v_j$, for *any* $\alpha
+  \in [0, 1]$.
 
 A violation e of $V r \ge w$ costs $\kappa e$, where $\kappa = \sqrt d$ bounds the sum
 of the coefficients of a unit vector of an orthant, hence of any cone in it. Rounding
 of inner products costs at most $\kappa S \gamma$ with $S = \sum_i \|a_i\|$. A computed
 vertex leaves its edge by two units in the last place of its entries, which are sums
 without cancellation; a direction is moved by as much, times $\kappa$, to lie in one of
-the two cones. With the largest bound $\sigma$ of all leaves, $c = \min(\beta / \sigma,
-y^T l / \|l\|^2)$ gives optimum $\ge c\, y^T l - \tfrac12 c^2 \|l\|^2$.
+the two cones.
+
+A tree of signs of samples with $l_i > 0$:
+
+* it covers all directions: $a_i^T u$ has one sign or the other;
+* where signs $s_i$ are fixed, h is at most the maximum of $r^T u + \tfrac12
+  \sum_{\text{free}} |a_i^T u|$ with $r = \tfrac12 \sum_{\text{free}} a_i + \sum_{s_i =
+  1} a_i + \sum_{\text{fixed}} m_i s_i a_i - \sum_{l_i < 0} \alpha_i a_i$ for *any* $m
+  \ge 0$ and $\alpha \in [0, 1]$, and that is at most $\sqrt{(\delta_0 + \sum \delta_i)
+  \lambda_{\max}(r r^T / \delta_0 + \sum a_i a_i^T / 4 \delta_i)}$ for *any* $\delta >
+  0$, by Cauchy and Schwarz.
+
+If $s I - A$ has a Cholesky factor in floating point, no eigenvalue of A is above s by
+more than $(d + 2)\,\epsilon\,\mathrm{tr}(s I - A)$ (Rump 2006).
+
+With the largest bound $\sigma$ of all leaves, $c = \min(\beta / \sigma, y^T l /
+\|l\|^2)$ gives optimum $\ge c\, y^T l - \tfrac12 c^2 \|l\|^2$.
 """
 
+import functools
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +58,8 @@ _SMALL, _LARGE = 1e-100, 1e100
 _ABOUT_ONE = 2.0**20
 # Distance of the products of the basis to those of an orthonormal one.
 _ORTHONORMAL = 1e-12
+# Logarithms of delta up to these lose nothing in sums of quotients.
+_MOST_THETA = 200.0
 
 
 class Verified(NamedTuple):
@@ -86,6 +106,8 @@ def _verified(stored: Mapping[str, np.ndarray]) -> Verified:
     skip = bool(_read(stored, "skip", "b", ()))
     if not all(_SMALL < value < _LARGE for value in (beta, unit)):
         raise ValueError("`penalty` or `unit` is not positive, or out of range")
+    if np.abs(x).max(initial=0) > _LARGE:
+        raise ValueError("`x` is out of range")
     plus, minus = (
         _side(stored, name, x, sign * dual, unit)
         for name, sign in (("plus", 1.0), ("minus", -1.0))
@@ -145,19 +167,35 @@ def _side(
         raise ValueError("`unit` is not that of the multiplier")
     inside = rows @ basis.T
     outside = float(np.linalg.norm(rows - inside @ basis, axis=1).sum())
-    plus, minus = inside[dual > 0], inside[dual < 0]
-    codes = _read(stored, f"{name}_codes", "iu")
-    leaf = int(_read(stored, "leaf", "iu", ()))
+    read = functools.partial(_read, stored)
+    kind = _worst_of_signs if f"{name}_leaves" in stored else _worst_of_cones
+    worst, count = kind(read, name, inside, dual, mass)
+    # No value is above the sum of all sizes, whatever the leaves are worth.
+    gamma = 1.01 * np.sqrt(max(rank, 1)) * (4 * n + 16 * d + 64) * _EPS
+    bound = float(np.minimum(worst, mass)) + outside + gamma * mass
+    return bound * (1 + rank * _ORTHONORMAL), count
+
+
+def _worst_of_cones(
+    read: Callable[..., np.ndarray],
+    name: str,
+    rows: np.ndarray,
+    dual: np.ndarray,
+    mass: float,
+) -> tuple[float, int]:
+    """The largest bound of the leaves of a tree of cones; their number."""
+    (n, rank), plus, minus = rows.shape, rows[dual > 0], rows[dual < 0]
+    codes, leaf = read(f"{name}_codes", "iu"), int(read("leaf", "iu", ()))
     count = int(np.sum(codes == leaf))
-    shares = _read(stored, f"{name}_shares", "f", (codes.size - count,))
-    r = _read(stored, f"{name}_r", "f", (count, rank))
-    alpha = _read(stored, f"{name}_alpha", "iuf", (count, len(minus)))
+    shares = read(f"{name}_shares", "f", (codes.size - count,))
+    r = read(f"{name}_r", "f", (count, rank))
+    alpha = read(f"{name}_alpha", "iuf", (count, len(minus)))
     if alpha.min(initial=0) < 0 or alpha.max(initial=0) > _LEVELS:
         raise ValueError(f"`{name}_alpha` is not between 0 and 1")
     kappa = 1.01 * np.sqrt(max(rank, 1))
-    leaves = _leaves(iter(codes.tolist()), iter(shares.tolist()), leaf, rank)
+    leaves = _cones(iter(codes.tolist()), iter(shares.tolist()), leaf, rank)
     used, worst = 0, 0.0
-    while batch := list(itertools.islice(leaves, 1 + _AT_ONCE // (rank * (n + d) + 1))):
+    while batch := list(itertools.islice(leaves, 1 + _AT_ONCE // (rank * n + 1))):
         here = slice(used, used + len(batch))
         v, vectors = np.array([cone for cone, _ in batch]), r[here].astype(float)
         w = np.maximum(v @ plus.T, 0).sum(axis=2)
@@ -166,13 +204,10 @@ def _side(
         bounds = np.linalg.norm(vectors, axis=1) + kappa * short.max(axis=1, initial=0)
         bounds += 4 * kappa * mass * np.array([drift for _, drift in batch])
         worst, used = float(np.maximum(worst, bounds.max())), here.stop
-    # No value is above the sum of all sizes, whatever the leaves are worth.
-    gamma = (4 * n + 16 * d + 64) * _EPS
-    bound = float(np.minimum(worst, mass)) + outside + kappa * gamma * mass
-    return bound * (1 + rank * _ORTHONORMAL), count
+    return worst, count
 
 
-def _leaves(
+def _cones(
     codes: Iterator[int], shares: Iterator[float], leaf: int, rank: int
 ) -> Iterator[tuple[np.ndarray, float]]:
     """The cones of all orthants that are not cut further, and what rounding moved."""
@@ -199,3 +234,87 @@ def _leaves(
             stack += [(first, drift), (second, drift)]
     if next(codes, None) is not None:
         raise ValueError("its tree goes on when all directions are covered")
+
+
+def _worst_of_signs(
+    read: Callable[..., np.ndarray],
+    name: str,
+    rows: np.ndarray,
+    dual: np.ndarray,
+    mass: float,
+) -> tuple[float, int]:
+    """The largest bound of the leaves of a tree of signs; their number."""
+    (n, rank), plus, minus = rows.shape, dual > 0, dual < 0
+    codes, leaf = read(f"{name}_codes", "iu"), int(read("leaf", "iu", ()))
+    count = int(np.sum(codes == leaf))
+    weights = read(f"{name}_leaves", "f", (count, 1 + n))
+    products = (rows[:, :, None] * rows[:, None, :]).reshape(n, rank**2)
+    leaves, used, worst = _signs(iter(codes.tolist()), leaf, plus), 0, 0.0
+    size = 1 + _AT_ONCE // (n + rank**2 + 1)
+    while batch := list(itertools.islice(leaves, size)):
+        part = weights[used : used + len(batch)].astype(float)
+        signs, first, given = np.array(batch), part[:, 0], part[:, 1:]
+        free, fixed = plus & (signs == 0), signs != 0
+        theta = np.where(free, given, 0)
+        if max(np.abs(theta).max(initial=0), np.abs(first).max()) > _MOST_THETA:
+            raise ValueError(f"`{name}_leaves` has a delta that is out of range")
+        if (given[fixed] < 0).any() or (given[fixed] > _LARGE).any():
+            raise ValueError(f"`{name}_leaves` has an m that is negative or too large")
+        alpha = np.where(minus, given, 0)
+        if (alpha < 0).any() or (alpha > 1).any():
+            raise ValueError(
+                f"`{name}_leaves` has an alpha that is not between 0 and 1"
+            )
+        factors = 0.5 * free + (signs > 0) + np.where(fixed, given * signs, 0) - alpha
+        r, root = factors @ rows, np.exp(-0.5 * first)
+        inverse = np.where(free, 0.25 * np.exp(-theta), 0)
+        matrices = (inverse @ products).reshape(-1, rank, rank)
+        outer = r * root[:, None]
+        matrices += outer[:, :, None] * outer[:, None, :]
+        top = _not_below(matrices)
+        top += (n + rank + 32) * _EPS * np.trace(matrices, axis1=1, axis2=2)
+        total = np.exp(first) + np.where(free, np.exp(theta), 0).sum(axis=1)
+        lost = (n + 16) * _EPS * (np.abs(factors) @ np.linalg.norm(rows, axis=1))
+        bounds = np.sqrt(total * top) * (1 + (n + 32) * _EPS) + lost
+        worst, used = float(np.maximum(worst, bounds.max())), used + len(batch)
+    return worst, count
+
+
+def _signs(codes: Iterator[int], leaf: int, plus: np.ndarray) -> Iterator[np.ndarray]:
+    """The signs that are fixed at each leaf, zero where none is."""
+    stack = [np.zeros(len(plus), np.int8)]
+    while stack:
+        signs = stack.pop()
+        code = next(codes, None)
+        if code is None:
+            raise ValueError("its tree does not cover all directions")
+        if code == leaf:
+            yield signs
+            continue
+        if not 0 <= code < len(plus) or not plus[code] or signs[code]:
+            raise ValueError("its tree fixes a sign that it cannot")
+        for sign in (-1, 1):
+            child = signs.copy()
+            child[code] = sign
+            stack.append(child)
+    if next(codes, None) is not None:
+        raise ValueError("its tree goes on when all directions are covered")
+
+
+def _not_below(matrices: np.ndarray) -> np.ndarray:
+    """Not below the largest eigenvalue of each of these matrices without negative ones.
+
+    They have one, but for rounding that is added to what comes of it.
+    """
+    d = matrices.shape[1]
+    top = np.linalg.eigvalsh(matrices).max(axis=1, initial=0)
+    margin = (4 * d + 4) * _EPS
+    while margin < 1:
+        shift = top * (1 + margin) + _SMALL
+        try:
+            np.linalg.cholesky(shift[:, None, None] * np.eye(d) - matrices)
+        except np.linalg.LinAlgError:
+            margin *= 4
+        else:
+            return shift * (1 + d * (d + 4) * _EPS)
+    raise ValueError("an eigenvalue of its leaves has no bound")

@@ -38,7 +38,7 @@ SENTENCES = {
 }
 PROOFS = {
     "enumeration": "by the programme over all activation patterns",
-    "search": "by a search over cones of directions",
+    "search": "by a search over cones of directions, or over signs of samples",
     "outputs": "by a search for each direction of the outputs, as if no neuron served "
     "two of them",
     "eigenvalue": "by an eigenvalue",
@@ -225,7 +225,7 @@ def _write_proof(
     view: TwoLayerView,
     file: str,
 ) -> None:
-    if found.found is None or not found.found.n_nodes:
+    if found.found is None:
         raise ConfigError(
             f"Only a search has a proof to write; this bound is {PROOFS[found.proof]}."
         )
@@ -250,11 +250,7 @@ def _certified(
     options: CertificateOptions,
     watch: Bounds,
 ) -> NetworkCertificate:
-    limits = SearchLimits(
-        seconds=options.seconds,
-        nodes=options.nodes,
-        written=options.proof is not None,
-    )
+    limits = SearchLimits(seconds=options.seconds, nodes=options.nodes)
     network, arrays = view.plain(), subject.run.arrays
     if problem.y.shape[1] > 1:
         return certify_outputs(

@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float
 from ...checks import at_least
 from ...cores import n_threads
 from ..solvers.ascent import ascend, signed_rows
-from .cones import explore, record
+from .cones import LEAF, explore, record
 
 
 Watch = Callable[["Search"], object]
@@ -45,8 +45,6 @@ class SearchLimits:
     """Most seconds."""
     nodes: int | None = None
     """Most nodes; `None` sets no limit."""
-    written: bool = False
-    """Whether the proof will be written down: only a tree of cones can be."""
 
     def __post_init__(self) -> None:
         # No clock is a limit, too: infinitely many seconds.
@@ -66,8 +64,11 @@ class Side:
     """One sign of a multiplier, in units where the sizes of all rows sum to about 1.
 
     Rows are written in an orthonormal basis of the space that they span; what rounding
-    and flat directions leave outside is added to every bound.
+    and flat directions leave outside is added to every bound. `LEAF` stands in a tree
+    that is written for a node that is not divided.
     """
+
+    LEAF: ClassVar[int]
 
     def __init__(self, x: Float[np.ndarray, "n d"], dual: Float[np.ndarray, " n"]):
         rows, self.n_plus = signed_rows(x, dual)
@@ -98,6 +99,8 @@ class Side:
 
 class ConeSide(Side):
     """A sign that is searched over cones."""
+
+    LEAF = LEAF
 
     def roots(self) -> list[Cone]:
         """The orthants."""

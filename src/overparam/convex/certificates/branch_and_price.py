@@ -29,11 +29,10 @@ from .sign_search import SignSearch
 from .signed import signed_activation
 
 
-MOST_DIMENSION = 12
-"""Most dimensions of a search over cones, which has 2^d roots."""
 _FEW_DIMENSIONS = 6
-"""Dimensions up to which cones are fewer than signs."""
-_MOST_ENTRIES = 20_000
+"""Dimensions up to which cones, of which 2^d are roots, are fewer than signs."""
+# Inputs of which a node of signs takes no longer than seconds.
+_SOME_DIMENSIONS, _MOST_ENTRIES = 12, 20_000
 _WIDE_EVERY = 10
 # Part of the room for violations that the solver leaves to the search.
 _CLOSE = 0.1
@@ -82,7 +81,12 @@ Watch = Callable[[GlobalOptimum], object]
 
 def searchable(x: Float[np.ndarray, "n d"]) -> bool:
     """Whether inputs are few enough for steps of a search that take seconds at most."""
-    return x.shape[1] <= MOST_DIMENSION or x.size <= _MOST_ENTRIES
+    return x.shape[1] <= _SOME_DIMENSIONS or x.size <= _MOST_ENTRIES
+
+
+def kind_of_search(x: Float[np.ndarray, "n d"]) -> type[ConeSearch | SignSearch]:
+    """The search that needs less time."""
+    return ConeSearch if x.shape[1] <= _FEW_DIMENSIONS else SignSearch
 
 
 def solve_global(
@@ -145,7 +149,7 @@ class _Pricing:
         neurons = self._solved(self.best.neurons)
         dual = neurons.residual(self.x, self.y)
         self._learn(dual, signed_activation(self.x, dual))
-        if not (self.best.proven or self.best.n_nodes or self.limits.written):
+        if not (self.best.proven or self.best.n_nodes):
             for mixed in mixtures(dual, self.y):
                 if self._left() > 0:
                     self._learn(mixed, signed_activation(self.x, mixed))
@@ -159,7 +163,7 @@ class _Pricing:
             self._learn(dual, search.upper)
             self.watch(self.best)
 
-        search = self._kind()(self.x, dual, target=target)
+        search = kind_of_search(self.x)(self.x, dual, target=target)
         nodes = self.limits.nodes
         limits = dataclasses.replace(
             self.limits,
@@ -175,11 +179,6 @@ class _Pricing:
             self._meet(corrected(neurons, self.x, self.y, self.penalty))
         spent = nodes is not None and self.best.n_nodes >= nodes
         return search.violated and not spent and self.best.objective < met
-
-    def _kind(self) -> type[Search]:
-        dimension = self.x.shape[1]
-        most = MOST_DIMENSION if self.limits.written else _FEW_DIMENSIONS
-        return ConeSearch if dimension <= most else SignSearch
 
     def _left(self) -> float:
         """Seconds that are left."""

@@ -62,28 +62,19 @@ def explore(rows, n_plus, signs, theta, weights, bound, target, budget, slack):
     top, nodes, proven, best = 0, 0, -np.inf, 0.0
     while top >= 0 and nodes < budget and best <= target:
         nodes += 1
-        upper = slack + _bound(
+        upper = slack + node_bound(
             rows, n_plus, all_signs[top], all_theta[top], all_weights[top],
-            target - slack, _FIRST if bounds[top] == np.inf else _LATER, direction,
+            target - slack, bounds[top] == np.inf, direction,
         )  # fmt: skip
         upper = min(upper, bounds[top])
-        value, farthest, pick = 0.0, -1.0, -1
-        norm = np.sqrt(dot(direction, direction))
-        if norm > 0:
-            for k in range(d):
-                direction[k] /= norm
-            for i in range(n):
-                inner = dot(rows[i], direction)
-                value += max(inner, 0.0) if i < n_plus else -max(inner, 0.0)
+        value = 0.0
+        for i in range(n):
+            inner = dot(rows[i], direction)
+            value += max(inner, 0.0) if i < n_plus else -max(inner, 0.0)
         if value > best:
             best = value
             at[:] = direction
-        for i in range(n_plus):
-            if all_signs[top, i] == 0:
-                size = np.sqrt(dot(rows[i], rows[i]))
-                score = size * np.exp(-_FAR * abs(dot(rows[i], direction)) / size)
-                if score > farthest:
-                    farthest, pick = score, i
+        pick = next_sign(rows, all_signs[top], direction)
         if upper <= target or pick < 0:
             proven = max(proven, upper)
             top -= 1
@@ -103,8 +94,25 @@ def explore(rows, n_plus, signs, theta, weights, bound, target, budget, slack):
 
 
 @compiled
-def _bound(rows, n_plus, signs, theta, weights, target, mu, direction):
-    """The proven bound of a node; improves theta and weights, fills the direction."""
+def next_sign(rows, signs, direction):
+    """The free sample whose sign is fixed next, -1 where all are."""
+    largest, pick = -1.0, -1
+    for i in range(signs.size):
+        if signs[i] == 0:
+            size = np.sqrt(dot(rows[i], rows[i]))
+            score = size * np.exp(-_FAR * abs(dot(rows[i], direction)) / size)
+            if score > largest:
+                largest, pick = score, i
+    return pick
+
+
+@compiled
+def node_bound(rows, n_plus, signs, theta, weights, target, first, direction):
+    """The proven bound of a node; improves theta and weights, fills the direction.
+
+    The `first` node begins far from the best, children near that of their parent. The
+    direction is a unit vector, or zero.
+    """
     (n, d), p = rows.shape, 0
     for i in range(n_plus):
         p += signs[i] == 0
@@ -132,8 +140,10 @@ def _bound(rows, n_plus, signs, theta, weights, target, mu, direction):
             y[i_linear] = min(1 - _APART, max(_APART, weights[i]))
         i_linear += 1
     accuracy = _ACCURACY if p else _EXACT
+    mu = _FIRST if first else _LATER
     bound, _, h, _ = relax(free, linear, base, low, high, some, y, target, accuracy, mu)
-    direction[:] = h
+    norm = np.sqrt(dot(h, h))
+    direction[:] = h / norm if norm > 0 else h
     i_free, i_linear = 0, 0
     for i in range(n):
         if i < n_plus and signs[i] == 0:
