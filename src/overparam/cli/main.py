@@ -30,6 +30,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "verify": "check a stored proof of optimality: overparam verify proof.npz",
         "compare": "what differs between two stored runs",
         "reproduce": "a published figure with its claims",
+        "translate": "a published command line as ours, with what differs",
         "new": "a package with a study of your own: overparam new study NAME",
         "report": "stored runs as one HTML page",
         "export": "runs for TensorBoard, MLflow, W&B; a network for PyTorch, ONNX",

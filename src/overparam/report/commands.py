@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import StoreError
 from ..store.files import read_sealed
-from ..store.identity import differing
+from ..store.identity import option_words
 from ..store.read import StoredRun
 from ..store.status import texts
 
@@ -16,9 +16,7 @@ from ..store.status import texts
 def command_of(run: StoredRun, defaults: Mapping[str, Any]) -> str:
     """`overparam run STUDY ...` with the options that differ from their defaults."""
     words = ["overparam", "run", run.study]
-    for name in differing(run.config, defaults):
-        words += _option(name, run.config[name])
-    return shlex.join(words)
+    return shlex.join([*words, *option_words(run.config, defaults)])
 
 
 def commands_used(root: Path, runs: Iterable[StoredRun]) -> list[str]:
@@ -54,14 +52,3 @@ def _line(words: Sequence[str]) -> str:
         "__main__.py",
     )
     return shlex.join(["overparam", *words[1:]]) if ours else ""
-
-
-def _option(name: str, value: Any) -> list[str]:
-    flag = f"--{name.replace('_', '-')}"
-    if value is True:
-        return [flag]
-    if value is False:
-        return [f"--no-{flag[2:]}"]
-    if isinstance(value, list):
-        return [flag, *(str(item) for item in value)]
-    return [flag, "none" if value is None else str(value)]

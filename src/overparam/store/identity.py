@@ -69,6 +69,20 @@ def differing(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[st
     }
 
 
+def option_words(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
+    """The options of a command line that gives the fields that differ."""
+    words: list[str] = []
+    for name in differing(config, defaults):
+        value, flag = config[name], f"--{name.replace('_', '-')}"
+        if isinstance(value, bool):
+            words.append(flag if value else f"--no-{flag[2:]}")
+        elif isinstance(value, list | tuple):
+            words += [flag, *map(str, value)]
+        else:
+            words += [flag, "none" if value is None else str(value)]
+    return words
+
+
 def canonical(value: Any) -> Any:
     """One JSON form for all values that mean the same: 1.0 becomes 1."""
     return _whole(plain(value))

@@ -12,7 +12,7 @@ from ..by_name import load
 from ..checks import written
 from ..errors import ConfigError
 from ..field_values import check_kinds
-from .presets import Preset
+from .published import PublishedProgram
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +42,8 @@ class Study:
     published_tables: Mapping[str, str] = field(default_factory=dict)
     """By analysis, `module:function` from runs of this study and its first table to
     the table that a published script writes."""
-    published: Preset = ()
-    """The defaults of a published script, if there is one."""
+    published: tuple[PublishedProgram, ...] = ()
+    """The published programs that ask it."""
     shapes: tuple[str, ...] = ()
     """Fields that decide the shapes of the compiled program."""
     batchable: tuple[str, ...] = ()

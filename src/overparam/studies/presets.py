@@ -12,9 +12,13 @@ Preset = tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...]
 
 
 def defaults_of(preset: Preset, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The defaults that hold for a config with these fields."""
+    """The defaults that hold for a config with these fields.
+
+    A condition is asked of the fields, and of the defaults that were chosen before it.
+    """
     chosen: dict[str, Any] = {}
     for condition, defaults in preset:
-        if all(fields.get(name) == value for name, value in condition.items()):
+        known = {**chosen, **fields}
+        if all(known.get(name) == value for name, value in condition.items()):
             chosen |= defaults
     return chosen

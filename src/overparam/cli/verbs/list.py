@@ -8,6 +8,7 @@ from ...analysis.catalogue import ANALYSES
 from ...catalogue import ACTIVATIONS, NETWORKS
 from ...reproductions.registry import REPRODUCTIONS
 from ...studies.registry import STUDIES
+from ...studies.translating import row, rows
 from ..arguments import parse
 from ..show import print_json, print_table
 
@@ -18,9 +19,11 @@ class Listing:
 
     Examples:
       overparam list
-      overparam list --json
+      overparam list --published
     """
 
+    published: bool = False
+    """List the published commands, and what each is here."""
     json: bool = False
     """Print as JSON."""
 
@@ -33,6 +36,8 @@ def forms() -> dict[str, list[type[Any]]]:
 def main(argv: Sequence[str]) -> int:
     """List what there is."""
     listing = parse(Listing, argv, prog="overparam list")
+    if listing.published:
+        return _list_published(as_json=listing.json)
     content = {
         "study": {name: entry.question for name, entry in STUDIES.items()},
         "analysis": {name: entry.question for name, entry in ANALYSES.items()},
@@ -50,4 +55,22 @@ def main(argv: Sequence[str]) -> int:
     for kind, entries in content.items():
         print_table([kind, ""], list(entries.items()))
         print()
+    return 0
+
+
+def _list_published(*, as_json: bool) -> int:
+    commands = [
+        {
+            "study": name,
+            "row": key,
+            "published": published.line,
+            "ours": row(name, key).command,
+        }
+        for name in STUDIES
+        for key, (_, published) in rows(name).items()
+    ]
+    if as_json:
+        print_json(commands)
+    else:
+        print_table(list(commands[0]), [list(each.values()) for each in commands])
     return 0

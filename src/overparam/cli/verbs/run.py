@@ -1,15 +1,18 @@
 """`overparam run STUDY`: one run, stored."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...errors import ConfigError
 from ...processes import STOP, keep_compiled
 from ...progress import Reporter, duration
 from ...running.execute import Executed, execute
 from ...store.read import read_run
 from ...studies.presets import Preset
 from ...studies.registry import STUDIES, study
+from ...studies.translating import published_defaults, row, rows
 from ..arguments import Storage, overview, parse_all, take_name
 from ..compile_clock import CompileClock
 from ..show import print_json, print_values, tell, tell_unverified
@@ -29,8 +32,16 @@ class RunOptions:
 class Published:
     """Whose defaults."""
 
-    as_published: bool = False
-    """Take the defaults of the published script; the study's page maps its flags."""
+    as_published: tuple[str, ...] = ()
+    """Take the defaults of the published program; with the name of a published
+    command, those of that command. `overparam list --published` lists them."""
+
+    def __post_init__(self) -> None:
+        if len(self.as_published) > 1:
+            raise ConfigError(
+                "`as_published` takes one published command, got "
+                f"{', '.join(self.as_published)}."
+            )
 
 
 def forms() -> dict[str, list[type[Any]]]:
@@ -82,8 +93,21 @@ def parse_run(verb: str, argv: Sequence[str]) -> tuple[str, list[Any]]:
 
 
 def _preset(name: str, argv: Sequence[str]) -> Preset:
-    asked = any(word.replace("_", "-") == "--as-published" for word in argv)
-    return study(name).published if asked else ()
+    """The defaults that a line asks for; those of a row are refused if it has none."""
+    if not study(name).published:
+        return ()
+    preset: Preset = ()
+    for word, after in itertools.zip_longest(argv, argv[1:], fillvalue="-"):
+        flag, _, key = word.partition("=")
+        if flag.replace("_", "-") != "--as-published":
+            continue
+        key = key or ("" if after.startswith("-") else after)
+        preset = row(name, key).preset if key else published_defaults(name)
+        if not preset:
+            raise ConfigError(
+                f"Name a published command of `{name}`: one of {', '.join(rows(name))}."
+            )
+    return preset
 
 
 def print_run(executed: Executed, *, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """The study `planted`."""
 
 from ..declaration import Study
+from .published import PROGRAMS
 
 
 STUDY = Study(
@@ -9,6 +10,7 @@ STUDY = Study(
     code=__name__,
     config="Planted",
     gives=("data", "teacher", "objective", "training"),
+    published=PROGRAMS,
     shapes=(
         "input_dim",
         "n_outputs",

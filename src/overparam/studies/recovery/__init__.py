@@ -1,6 +1,7 @@
 """The study `recovery`."""
 
 from ..declaration import Study
+from .published import PROGRAMS
 
 
 STUDY = Study(
@@ -9,5 +10,6 @@ STUDY = Study(
     code=__name__,
     config="Recovery",
     gives=("data", "teacher", "objective", "training"),
+    published=PROGRAMS,
     shapes=("n_samples", "input_dim", "network", "program", "method", "width"),
 )

@@ -1,6 +1,7 @@
 """The study `timescales`."""
 
 from ..declaration import Study
+from .published import PROGRAMS
 
 
 STUDY = Study(
@@ -9,6 +10,7 @@ STUDY = Study(
     code=__name__,
     config="Timescales",
     gives=("data", "teacher", "objective", "training", "limit"),
+    published=PROGRAMS,
     shapes=(
         "problem",
         "feature",

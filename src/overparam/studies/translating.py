@@ -1,0 +1,308 @@
+"""Published commands as ours. Nothing of a published program is run."""
+
+import ast
+import dataclasses
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from ..analysis.catalogue import analysis
+from ..checks import written
+from ..errors import ConfigError
+from ..field_values import field_value, unknown
+from ..store.identity import option_words
+from ..sweeping.grid import grid
+from .presets import Preset, defaults_of
+from .published import Flag, PublishedCommand, PublishedProgram
+from .registry import STUDIES, defaults, study
+
+
+_CALL = re.compile(r"\s*(\w+)\s*\(")
+_SHELL = {"&&", "||", ";", "|", "&", ">", ">>", "<", "(", ")", "for", "do", "done"}
+_NOT_PARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A published command, and what it is here."""
+
+    study: str
+    program: PublishedProgram
+    given: Mapping[str, Any]
+    """Our fields as the command gives them."""
+    says: tuple[str, ...]
+    """What differs in meaning."""
+
+    @property
+    def preset(self) -> Preset:
+        """Its fields as defaults of a config.
+
+        Raises:
+            ConfigError: If it is none of one run.
+        """
+        if self.program.verb not in ("run", "describe"):
+            raise ConfigError(f"That is no single run here but `{self.command}`.")
+        return _typed(self._kind, self.program.preset(self.given))
+
+    @property
+    def command(self) -> str:
+        """Our command line.
+
+        Raises:
+            ConfigError: If our config refuses what is asked.
+        """
+        program = self.program
+        fields = defaults_of(program.preset(self.given), {})
+        if program.verb == "reproduce":
+            words = list(program.subject)
+        elif program.verb == "sweep":
+            words = [self.study, *self._axes(fields)]
+        else:
+            words = [*(program.subject or [self.study]), *self._options(fields)]
+        return shlex.join(["overparam", program.verb, *words])
+
+    @property
+    def _kind(self) -> type[Any]:
+        if self.program.verb == "analyse":
+            return analysis(self.program.subject[-1]).options
+        return study(self.study).config_class()
+
+    def _options(self, fields: Mapping[str, Any]) -> list[str]:
+        kind = self._kind
+        config = kind(**_values(kind, fields))
+        return option_words(dataclasses.asdict(config), defaults(kind))
+
+    def _axes(self, fields: Mapping[str, Any]) -> list[str]:
+        kind = self._kind
+        usual = defaults(kind)
+        texts = [
+            f"{name}={'true' if value is True else value}"
+            for name, value in fields.items()
+        ]
+        texts = [t for t in texts if any(usual[k] != v for k, v in _only(t, kind))]
+        settings = grid(texts, kind)
+        for setting in (settings[0], settings[-1]):
+            kind(**setting)  # Refuses what the study does not do.
+        return texts
+
+
+def _only(text: str, kind: type[Any]) -> list[tuple[str, Any]]:
+    return [pair for setting in grid([text], kind) for pair in setting.items()]
+
+
+def _values(kind: type[Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: field_value(kind, name, value) for name, value in fields.items()}
+
+
+def _typed(kind: type[Any], preset: Preset) -> Preset:
+    return tuple((condition, _values(kind, found)) for condition, found in preset)
+
+
+def published_defaults(name: str) -> Preset:
+    """The defaults of the published program of a study; none where it has rows only."""
+    entry = study(name)
+    preset: Preset = ()
+    for program in entry.published:
+        if program.when is not None:
+            preset += ((program.when, program.defaults()), *program.depends)
+    return _typed(entry.config_class(), preset)
+
+
+def rows(name: str) -> dict[str, tuple[PublishedProgram, PublishedCommand]]:
+    """The published commands of a study by name."""
+    return {
+        key: (program, row)
+        for program in STUDIES[name].published
+        for key, row in program.rows.items()
+    }
+
+
+def row(name: str, key: str) -> Translation:
+    """A published command of a study.
+
+    Raises:
+        ConfigError: If there is none of that name.
+    """
+    known = rows(name)
+    if key not in known:
+        what = f"published command of `{name}`"
+        raise ConfigError(unknown(key, known, what=what))
+    program, published = known[key]
+    found = _translated(name, program, _arguments(published.line)[1])
+    more = (published.says,) if published.says else ()
+    return dataclasses.replace(
+        found, given={**found.given, **published.fields}, says=(*more, *found.says)
+    )
+
+
+def translate(line: str) -> list[Translation]:
+    """What a published command line is here.
+
+    Args:
+        line: A command line, or a call of a function of the exercise.
+
+    Returns:
+        Several where programs of several folders have the name of the file.
+
+    Raises:
+        ConfigError: If there is no such program, or it has no such flag or value.
+    """
+    name, words = _arguments(line)
+    named = [
+        (own, program)
+        for own, entry in STUDIES.items()
+        for program in entry.published
+        if _is_called(name, program)
+    ]
+    if not named:
+        known = dict.fromkeys(p.name for e in STUDIES.values() for p in e.published)
+        raise ConfigError(unknown(name, known, what="published program"))
+    flags = {word.partition("=")[0] for word in words if isinstance(word, str)}
+    picked = [entry for entry in named if entry[1].picked_by in flags]
+    plain = [entry for entry in named if not entry[1].picked_by]
+    return [_translated(own, program, words) for own, program in picked or plain]
+
+
+def _is_called(name: str, program: PublishedProgram) -> bool:
+    """Whether one of two paths ends with the other."""
+    one, other = PurePosixPath(name).parts, PurePosixPath(program.name).parts
+    shared = min(len(one), len(other))
+    return one[-shared:] == other[-shared:]
+
+
+Argument = str | tuple[str | None, str]
+"""A word of a command line, or an argument of a call with its name, if it has one."""
+
+
+def _arguments(line: str) -> tuple[str, Sequence[Argument]]:
+    """The program of a line, and what it is given."""
+    call = _CALL.match(line)
+    if call:
+        return f"{call[1]}()", _of_call(line)
+    try:
+        joined = line.replace("\\\n", " ")
+        lexer = shlex.shlex(joined, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        lexer.commenters = ""
+        words = list(lexer)
+    except ValueError as error:
+        message = f"{written(line)} is no command line: {error}."
+        raise ConfigError(message) from None
+    folder = ""
+    if words[:1] == ["cd"] and len(words) > 3 and words[2] in ("&&", ";"):
+        folder, words = words[1], words[3:]
+    if _SHELL & set(words):
+        raise ConfigError(
+            "That is a line of a shell; give one command of it, such as `python "
+            "main.py --width 5000`."
+        )
+    place = next((i for i, word in enumerate(words) if word.endswith(".py")), None)
+    if place is None:
+        raise ConfigError(
+            f"{written(line)} names no Python file; give a published command such as "
+            "`python main.py --width 5000`."
+        )
+    return str(PurePosixPath(folder) / words[place]), words[place + 1 :]
+
+
+def _of_call(line: str) -> Sequence[Argument]:
+    """The arguments of a call; a list is written as the values of a sweep."""
+    try:
+        called = ast.parse(line.strip(), mode="eval").body
+    except _NOT_PARSED:
+        called = None
+    if not isinstance(called, ast.Call):
+        raise ConfigError(f"{written(line)} is no call of a function.")
+    named = [(keyword.arg, keyword.value) for keyword in called.keywords]
+    every = [*((None, value) for value in called.args), *named]
+    return [(name, _text(value)) for name, value in every]
+
+
+def _text(node: ast.expr) -> str:
+    try:
+        value = ast.literal_eval(node)
+    except _NOT_PARSED:
+        return ast.unparse(node)
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _translated(
+    own: str, program: PublishedProgram, arguments: Sequence[Argument]
+) -> Translation:
+    given: dict[str, Any] = {}
+    says: list[str] = []
+    used: list[Flag] = []
+    for flag, spelled, text in _given(program, arguments):
+        given |= flag.fields(text)
+        used.append(flag)
+        told = flag.differs.get(text, flag.says)
+        if told:
+            says.append(f"`{spelled}`: {told}")
+        elif not flag.means_something:
+            says.append(f"`{spelled}` has no counterpart here.")
+    says += [
+        f"The published program needs `{flag.names[0]}`, which has no default there."
+        for flag in program.flags
+        if flag.needed and flag not in used
+    ]
+    return Translation(own, program, given, (*says, *program.says))
+
+
+def _given(
+    program: PublishedProgram, arguments: Sequence[Argument]
+) -> list[tuple[Flag, str, str]]:
+    """Each flag that is given, with its spelling and its value."""
+    found: list[tuple[Flag, str, str]] = []
+    places = list(program.flags)
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if isinstance(argument, tuple):
+            name, text = argument
+            if name is None and not places:
+                raise ConfigError(
+                    f"`{program.name}` takes no argument {written(text)}."
+                )
+            flag = places.pop(0) if name is None else _flag(program, name)
+            found.append((flag, flag.names[0], text))
+            continue
+        if not argument.startswith("-"):
+            raise ConfigError(f"{written(argument)} has no place in `{program.name}`.")
+        spelled, equals, text = argument.partition("=")
+        flag = _flag(program, spelled)
+        if flag.words == "none":
+            text = ""
+        elif not equals:
+            text = _words(program, flag, rest)
+        found.append((flag, flag.names[0], text))
+    return found
+
+
+def _words(program: PublishedProgram, flag: Flag, rest: list[Argument]) -> str:
+    """Take the value of a flag from the rest of the line."""
+    known = {name for other in program.flags for name in other.names}
+    words: list[str] = []
+    while rest and (flag.words == "several" or not words):
+        word = rest[0]
+        if not isinstance(word, str) or word.partition("=")[0] in known:
+            break
+        words.append(word)
+        del rest[0]
+    if not words:
+        raise ConfigError(f"`{flag.names[0]}` of `{program.name}` needs a value.")
+    return " ".join(words)
+
+
+def _flag(program: PublishedProgram, spelled: str) -> Flag:
+    """The flag of that name, or the one that begins so, as argparse has it."""
+    by_name = {name: flag for flag in program.flags for name in flag.names}
+    if spelled in by_name:
+        return by_name[spelled]
+    begun = [name for name in by_name if name.startswith(spelled)]
+    if len(begun) == 1 and spelled.startswith("--"):
+        return by_name[begun[0]]
+    what = f"{'argument' if '()' in program.name else 'flag'} of `{program.name}`"
+    raise ConfigError(unknown(spelled, by_name, what=what))

@@ -1,0 +1,242 @@
+"""Published commands as ours: each is one that our parsers and configs take."""
+
+import dataclasses
+import importlib
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from overparam.cli.main import run_command
+from overparam.cli.options import read
+from overparam.cli.verbs.run import parse_run
+from overparam.reproductions.features.notes import ROWS, fields_of
+from overparam.reproductions.registry import REPRODUCTIONS
+from overparam.store import run_id
+from overparam.studies.features.config import Features
+from overparam.studies.presets import defaults_of
+from overparam.studies.registry import STUDIES, defaults, study
+from overparam.studies.translating import row, rows, translate
+from overparam.sweeping.grid import grid
+
+
+PAGES = Path(__file__).parents[2] / "docs" / "studies"
+EVERY = [(name, key) for name in STUDIES for key in rows(name)]
+SINGLE = [
+    (name, key) for name, key in EVERY if rows(name)[key][0].verb in ("run", "describe")
+]
+
+
+def settings_of(command):
+    """What our own parsers make of a command of ours."""
+    program, verb, *words = shlex.split(command, comments=True)
+    assert program == "overparam"
+    forms = importlib.import_module(f"overparam.cli.verbs.{verb}").forms()
+    if verb in ("run", "describe"):
+        return parse_run(verb, words)[1][:1]
+    if verb == "sweep":
+        kind = study(words[0]).config_class()
+        return [kind(**setting) for setting in grid(words[1:], kind)]
+    if verb == "analyse":
+        assert words[0] in ("RUN", "runs/heavy-tails")
+        return read(words[2:], forms[words[1]], prog="overparam")[:1]
+    assert verb == "reproduce"
+    assert words[0] in REPRODUCTIONS
+    return read(words, forms[words[0]], prog="overparam")[:1]
+
+
+def translated(line):
+    (found,) = translate(line)
+    return found
+
+
+@pytest.mark.parametrize(("name", "key"), EVERY)
+def test_every_published_command_is_one_that_our_parsers_take(name, key):
+    assert settings_of(row(name, key).command)
+
+
+@pytest.mark.parametrize(("name", "key"), EVERY)
+def test_a_pasted_row_is_its_row(name, key):
+    named = row(name, key)
+    pasted = {each.command for each in translate(rows(name)[key][1].line)}
+    if not rows(name)[key][1].fields:
+        assert named.command in pasted
+
+
+def test_names_of_rows_are_unique():
+    for name in STUDIES:
+        keys = [key for p in STUDIES[name].published for key in p.rows]
+        assert len(keys) == len(set(keys))
+
+
+def test_a_row_is_a_preset_that_flags_override():
+    for name, key in SINGLE:
+        config = parse_run("run", [name, "--as-published", key])[1][0]
+        assert [config] == settings_of(row(name, key).command)
+    config = parse_run("run", ["features", "--as-published=25", "--epochs", "9"])[1][0]
+    assert (config.epochs, config.first_all, config.width) == (9, 4, 1000)
+
+
+@pytest.mark.parametrize("published", ROWS, ids=lambda r: r.numbers)
+def test_the_notes_are_those_of_the_reproduction(published):
+    fields = dict(fields_of(published, "paper"))
+    fields.pop("keep", None)
+    if fields.get("first_all"):
+        fields["epochs_include_first"] = True
+    elif fields.get("train") == "readout":
+        # The penalty of layers that are frozen has no effect.
+        fields.pop("feature_penalty", None)
+    for key in published.numbers.split(", "):
+        config = parse_run("run", ["features", "--as-published", key])[1][0]
+        if key == "22":
+            # Its command has no `--first_train 1`, which its text has.
+            line = ["features", "--as-published", key, "--first-all", "4"]
+            config = parse_run("run", line)[1][0]
+        elif config.train == "readout" and not config.first_all:
+            config = dataclasses.replace(config, feature_penalty=1e-3)
+        assert config == Features(**fields)
+
+
+PASTED = {
+    "cd VarPro_ReLU_1d && python Experiment.py --seed 0 --epochs 32000 --lmbda 1e-3 "
+    "--student_width 1024": "overparam run timescales --width 1024 --centre 0.0 "
+    "--n-steps 32000",
+    "python VarPro_convolution_2d/Experiment.py --epochs 32000 --student_width 32 "
+    "--lmbda=1e-2 --gamma -1 -N 1024": "overparam run timescales --problem torus "
+    "--width 32 --n-samples 1024 --gamma inf --penalty 0.01 --centre 0.0 "
+    "--n-steps 32000",
+    "CUDA_VISIBLE_DEVICES=0 python3 -u main.py -b 50 --convergence_accuracy=90 \\\n"
+    "  --iterate_noise 3": "overparam run heavy-tails --dataset mnist --width 100 "
+    "--learning-rate 0.1 --batch-size 50 --n-steps 100001 --evaluate-every 200 "
+    "--target-train-accuracy 0.9 --noise isotropic --alpha 1.9 --sigma 1.0 "
+    "--isotropic-scale reference",
+    "main.py --model vgg11_wide --dataset cifar10 --iterate_noise 1": "overparam "
+    "run heavy-tails --dataset cifar-10 --network vgg11-wide --width 100 "
+    "--learning-rate 0.1 --batch-size 100 --n-steps 100001 --evaluate-every 200 "
+    "--alpha 1.9 --sigma 1.0 --noise-unit kernel --isotropic-scale reference",
+    "python analyze.py -t filter -c parameter_ratio": "overparam analyse "
+    "runs/heavy-tails prune --errors",
+    "irr_cond_normal.py --n 20 --d 10 --sample 1 --neu 3": "overparam sweep recovery "
+    "network=normalised method=condition n_samples=10..20..10 n_patterns=50 "
+    "input_dim=10 n_planted=3",
+    "mnist_train.py --num_hidden 10,10 --load_weight_dir ../w/mnist-1000/epoch3": (
+        "overparam analyse RUN resample --n-features 10 --sampling squared --epoch 4 "
+        "--seed 1234"
+    ),
+    "python plt_phase.py": "overparam reproduce recovery-phase",
+    "train_single_layer_net(ds, 240, init_lr=0.1, batch_size=10)": "overparam run "
+    "planted --width 240 --seed 1904 --teacher-seed 2019",
+}
+
+
+@pytest.mark.parametrize(("line", "ours"), PASTED.items())
+def test_a_pasted_line_is_translated(line, ours):
+    found = translated(line)
+    assert found.command == ours
+    assert settings_of(ours)
+
+
+def test_a_file_of_several_folders_is_all_of_them(capsys):
+    line = "python Experiment.py --epochs 32000 --lambda 1e-3 --student_width 32"
+    assert run_command(["translate", line]) == 0
+    told = capsys.readouterr()
+    lines = told.out.splitlines()
+    assert len(lines) == 5
+    assert all(settings_of(each) for each in lines)
+    assert "drops `--lambda` unseen" in told.err
+
+
+def test_what_differs_is_told(capsys):
+    line = "python main.py --iterations 500 --path x --dataset ecg5000"
+    assert run_command(["translate", *line.split()]) == 0
+    told = capsys.readouterr().err
+    assert "one step more than it is told" in told
+    assert "`--path` has no counterpart here" in told
+    assert "five classes" in told
+    assert run_command(["translate", "--json", "python CIFAR10_SGDM.py"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["command"].startswith("overparam run images --dynamics descent")
+    assert any("needs `--batch_size`" in sentence for sentence in found["differs"])
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("python main.py --iterate_nois_scale 1", "mean `--iterate_noise_scale`"),
+        ("python main.py --width", "`--width` of `main.py` needs a value"),
+        ("python main.py --width wide", "`width` must be a whole number"),
+        ("python main.py --dataset imagenet", "`--dataset` must be one of mnist"),
+        ("python main.py --iterations 1e5", "`--iterations` cannot be '1e5'"),
+        ("python main.py 7", "'7' has no place in `main.py`"),
+        ("python analyze.py -c both", "`--pruning_criterion` cannot be 'both'"),
+        ("python maim.py", "did you mean `main.py`?"),
+        ("python main.py --lr '0.1", "is no command line"),
+        ("python main.py; rm -rf x", "a line of a shell"),
+        ("ls", "names no Python file"),
+        ("", "names no Python file"),
+        ("run_experiment([60], [0.1]", "is no call of a function"),
+        ("run_experiment(rates=[60])", "There is no argument of `run_experiment()`"),
+        ("run_experiment(1, 2, 3, 4, 5, 6)", "takes no argument '6'"),
+        ("open('x', 'w')", "There is no published program 'open()'"),
+        ("run_experiment(open('x', 'w'))", "`width` must be a whole number"),
+        ("python rec_rate_skip.py --n 5", "`--n` cannot be '5'"),
+        ("python minnrm_skip.py --optx 2", "whitened data is not defined"),
+    ],
+)
+def test_what_cannot_be_translated_is_one_sentence(
+    line, sentence, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["translate", line]) == 2
+    told = capsys.readouterr()
+    assert sentence in told.err
+    assert "Traceback" not in told.err
+    assert not told.out
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_row_that_is_no_single_run_says_what_it_is(capsys):
+    assert run_command(["run", "planted", "--as-published", "c"]) == 2
+    assert "`overparam sweep planted" in capsys.readouterr().err
+    assert run_command(["run", "features", "--as-published", "99"]) == 2
+    assert "published command of `features`" in capsys.readouterr().err
+    assert run_command(["run", "recovery", "--as-published"]) == 2
+    assert "one of rec-rate-skip" in capsys.readouterr().err
+    assert run_command(["run", "features", "--as-published", "2", "3"]) == 2
+    assert "takes one published command" in capsys.readouterr().err
+
+
+def test_the_list_holds_every_row(capsys):
+    assert run_command(["list", "--published", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [(each["study"], each["row"]) for each in listed] == EVERY
+    assert run_command(["list", "--published"]) == 0
+    assert "overparam sweep recovery n_samples=10..400..10" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", [n for n in STUDIES if STUDIES[n].published])
+def test_the_page_of_a_study_names_every_program_and_flag(name):
+    page = (PAGES / f"{name.replace('-', '_')}.md").read_text()
+    for program in STUDIES[name].published:
+        assert program.name.split(" ")[0].removesuffix("()") in page, program.name
+        for flag in program.flags:
+            if flag.means_something:
+                assert re.search(rf"{re.escape(flag.names[0])}\b", page), flag.names
+
+
+def test_a_row_has_the_id_of_what_it_is():
+    config = parse_run("run", ["features", "--as-published", "2"])[1][0]
+    given = {"dataset": "mnist", "epochs": 100, "seed": 1234}
+    ids = {
+        run_id("features", dataclasses.asdict(each), defaults(Features))
+        for each in (config, Features(**given))
+    }
+    assert len(ids) == 1
+
+
+def test_a_condition_sees_the_defaults_before_it():
+    preset = (({}, {"a": 1}), ({"a": 1}, {"b": 2}))
+    assert defaults_of(preset, {}) == {"a": 1, "b": 2}
+    assert defaults_of(preset, {"a": 3}) == {"a": 1}
