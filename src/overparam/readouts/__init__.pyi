@@ -16,4 +16,5 @@ from .rules import EpochMean as EpochMean
 from .rules import Gram as Gram
 from .rules import Running as Running
 from .solvers import Direct as Direct
+from .solvers import SpectralConjugate as SpectralConjugate
 from .solvers import StaleConjugate as StaleConjugate

@@ -13,6 +13,12 @@ from .problem import ReadoutProblem
 from .ridge import solve_positive
 
 
+# Least relative residual of conjugate gradients, in units of rounding.
+_UNITS = 10
+# Rounds of subspace iteration from random vectors.
+_FIRST_ROUNDS = 8
+
+
 class ReadoutSolution(eqx.Module):
     """A readout, what the solver keeps for the next step, and its iterations."""
 
@@ -61,21 +67,86 @@ class Direct(Solver):
         return ReadoutSolution(readout, memory, jnp.zeros((), jnp.int32))
 
 
-class Factor(eqx.Module):
-    """An inverse made some steps ago, and the steps left until the next one."""
+class Preconditioner(eqx.Module):
+    """What was known of $K$ some steps ago, and the steps left until it is renewed."""
+
+    n_left: eqx.AbstractVar[Int[Array, ""]]
+
+
+class Conjugate(Solver):
+    r"""Conjugate gradients, preconditioned by what was known of $K$ some steps ago.
+
+    $K$ changes little in a step. The preconditioner is renewed every `refresh` steps;
+    in between, conjugate gradients start from the last readout. A step that needs all
+    `max_iterations` makes the next one renew; one whose readout does not solve the
+    problem (see `ReadoutProblem.solves`) is solved directly.
+    """
+
+    refresh: eqx.AbstractVar[int]
+    max_iterations: eqx.AbstractVar[int]
+    tolerance: eqx.AbstractVar[float]
+
+    @abc.abstractmethod
+    def renew(
+        self, problem: ReadoutProblem, memory: Any, penalty: Float[Array, ""]
+    ) -> Any:
+        """The preconditioner of a problem, from an older one."""
+
+    @abc.abstractmethod
+    def precondition(
+        self, memory: Any, residual: Float[Array, "m k"], penalty: Float[Array, ""]
+    ) -> Float[Array, "m k"]:
+        r"""About $(K + \lambda I)^{-1} r$."""
+
+    def solve(
+        self,
+        problem: ReadoutProblem,
+        memory: Any,
+        *,
+        penalty: Float[Array, ""],
+        centre: Float[Array, "m k"],
+        start: Float[Array, "m k"],
+    ) -> ReadoutSolution:
+        memory = jax.lax.cond(
+            memory.n_left > 0,
+            lambda kept: kept,
+            lambda kept: self.renew(problem, kept, penalty),
+            memory,
+        )
+        right = problem.target() + penalty * centre
+        readout, n_iterations = conjugate_gradients(
+            lambda v: problem.product(v) + penalty * v,
+            right,
+            start=start,
+            precondition=lambda r: self.precondition(memory, r, penalty),
+            tolerance=max(self.tolerance, _UNITS * float(jnp.finfo(start.dtype).eps)),
+            max_iterations=self.max_iterations,
+        )
+        used_up = n_iterations >= self.max_iterations
+        solved = problem.solves(readout, penalty, centre)
+        readout = jax.lax.cond(
+            solved, lambda: readout, lambda: problem.solve(penalty, centre)
+        )
+        n_left = jnp.where(used_up | ~solved, 0, memory.n_left - 1)
+        memory = eqx.tree_at(lambda known: known.n_left, memory, n_left)
+        return ReadoutSolution(readout, memory, n_iterations)
+
+    def _full(self) -> Int[Array, ""]:
+        return jnp.asarray(self.refresh, jnp.int32)
+
+
+class Factor(Preconditioner):
+    """An inverse made some steps ago."""
 
     inverse: Float[Array, "m m"]
     n_left: Int[Array, ""]
 
 
-class StaleConjugate(Solver):
-    r"""Conjugate gradients, preconditioned by the inverse of some steps ago.
+class StaleConjugate(Conjugate):
+    r"""`Conjugate` with the inverse $(K + \lambda I)^{-1}$ of some steps ago.
 
-    $K$ changes little in a step. Every `refresh` steps $(K + \lambda I)^{-1}$ is formed
-    from a Cholesky factor and kept explicitly, since its application is one product; in
-    between, conjugate gradients start from the last readout. A step that needs all
-    `max_iterations` makes the next one refresh; one whose readout does not solve the
-    problem (see `ReadoutProblem.solves`) is solved directly.
+    It is formed from a Cholesky factor and kept explicitly, since its application is
+    one product.
     """
 
     refresh: int = eqx.field(static=True, default=50)
@@ -87,37 +158,75 @@ class StaleConjugate(Solver):
         inverse = jnp.zeros((width, width), network.readout.dtype)
         return Factor(inverse, jnp.zeros((), jnp.int32))
 
-    def solve(
-        self,
-        problem: ReadoutProblem,
-        memory: Factor,
-        *,
-        penalty: Float[Array, ""],
-        centre: Float[Array, "m k"],
-        start: Float[Array, "m k"],
-    ) -> ReadoutSolution:
-        def renew(memory: Factor) -> Factor:
-            identity = jnp.eye(start.shape[0], dtype=start.dtype)
-            inverse = solve_positive(problem.gram(), identity, shift=penalty)
-            return Factor(inverse, jnp.asarray(self.refresh, jnp.int32))
+    def renew(
+        self, problem: ReadoutProblem, memory: Factor, penalty: Float[Array, ""]
+    ) -> Factor:
+        identity = jnp.eye(len(memory.inverse), dtype=memory.inverse.dtype)
+        inverse = solve_positive(problem.gram(), identity, shift=penalty)
+        return Factor(inverse, self._full())
 
-        memory = jax.lax.cond(memory.n_left > 0, lambda kept: kept, renew, memory)
-        right = problem.target() + penalty * centre
-        readout, n_iterations = conjugate_gradients(
-            lambda v: problem.product(v) + penalty * v,
-            right,
-            start=start,
-            precondition=lambda r: memory.inverse @ r,
-            tolerance=self.tolerance,
-            max_iterations=self.max_iterations,
-        )
-        used_up = n_iterations >= self.max_iterations
-        solved = problem.solves(readout, penalty, centre)
-        readout = jax.lax.cond(
-            solved, lambda: readout, lambda: problem.solve(penalty, centre)
-        )
-        n_left = jnp.where(used_up | ~solved, 0, memory.n_left - 1)
-        return ReadoutSolution(readout, Factor(memory.inverse, n_left), n_iterations)
+    def precondition(
+        self, memory: Factor, residual: Float[Array, "m k"], penalty: Float[Array, ""]
+    ) -> Float[Array, "m k"]:
+        del penalty
+        return memory.inverse @ residual
+
+
+class Spectrum(Preconditioner):
+    """The largest eigenvalues of some steps ago with their vectors."""
+
+    vectors: Float[Array, "m rank"]
+    values: Float[Array, " rank"]
+    n_left: Int[Array, ""]
+
+
+class SpectralConjugate(Conjugate):
+    r"""`Conjugate` with the largest eigenvalues of some steps ago; no matrix is formed.
+
+    With vectors V and values $\theta$ the preconditioner is
+    $V (\theta + \lambda)^{-1} V^T + (\theta_{\min} + \lambda)^{-1} (I - V V^T)$. A
+    renewal is a round of subspace iteration from the vectors at hand, the first one
+    several rounds from random vectors. It pays where K has few eigenvalues above
+    $\lambda$ and a product with K is cheap beside its entries.
+
+    Reference: Halko, Martinsson, Tropp 2011, Finding structure with randomness,
+    algorithm 4.4; Frangella, Tropp, Udell 2023, Randomized Nystrom preconditioning.
+    """
+
+    rank: int = eqx.field(static=True, default=64)
+    refresh: int = eqx.field(static=True, default=10)
+    max_iterations: int = eqx.field(static=True, default=60)
+    tolerance: float = eqx.field(static=True, default=1e-11)
+
+    def init(self, network: Network) -> Spectrum:
+        width, dtype = network.readout.shape[0], network.readout.dtype
+        shape = (width, min(self.rank, width))
+        vectors = jax.random.normal(jax.random.key(0), shape, dtype)
+        return Spectrum(vectors, jnp.zeros(shape[1], dtype), jnp.zeros((), jnp.int32))
+
+    def renew(
+        self, problem: ReadoutProblem, memory: Spectrum, penalty: Float[Array, ""]
+    ) -> Spectrum:
+        del penalty
+
+        def improved(_: Array, vectors: Float[Array, "m rank"]):
+            return jnp.linalg.qr(problem.product(vectors))[0]
+
+        # Values of zero: the vectors are random still.
+        n_rounds = jnp.where(memory.values[-1] > 0, 1, _FIRST_ROUNDS)
+        basis = jax.lax.fori_loop(0, n_rounds, improved, memory.vectors)
+        values, turn = jnp.linalg.eigh(basis.T @ problem.product(basis))
+        # Rounding makes the smallest ones negative where the rank of K is lower.
+        values = jnp.maximum(values[::-1], jnp.finfo(values.dtype).tiny)
+        return Spectrum(basis @ turn[:, ::-1], values, self._full())
+
+    def precondition(
+        self, memory: Spectrum, residual: Float[Array, "m k"], penalty: Float[Array, ""]
+    ) -> Float[Array, "m k"]:
+        shifted = memory.values + penalty
+        along = (residual.T @ memory.vectors).T
+        kept = (shifted[-1] / shifted - 1)[:, None] * along
+        return (residual + memory.vectors @ kept) / shifted[-1]
 
 
 def conjugate_gradients(

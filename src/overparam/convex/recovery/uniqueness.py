@@ -47,6 +47,8 @@ def optimal_face(solution: Solution) -> OptimalFace:
 
     A group is active when its length, relative to the largest, exceeds the distance of
     its dual constraint to equality: interior-point iterates end strictly complementary.
+    An active set has exact zeros instead; such a group counts where its constraint is
+    as tight as those of the others.
     """
     program = solution.program
     blocks = program.dual_blocks(solution.dual, solution.cone_dual)
@@ -54,6 +56,7 @@ def optimal_face(solution: Solution) -> OptimalFace:
     largest = max(lengths.max(initial=0), np.finfo(float).tiny)
     slack = 1 - program.group_norms(blocks) / program.bounds
     active = (lengths / largest > slack) & (slack < _TIGHT)
+    active |= (lengths == 0) & (slack <= slack[active].max(initial=-np.inf))
     # At the optimum the slack of active groups is 0: what is left of it is the error of
     # the multipliers, and of the directions that follow from them.
     error = max(_RANK_TOLERANCE, slack[active].max(initial=0))

@@ -1,4 +1,4 @@
-"""What both interior-point methods share: Newton solves, certificates, the loop."""
+"""What the methods share: Newton solves, certificates, the loop."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeVar
@@ -58,6 +58,15 @@ class Iterated(NamedTuple):
 
     best: Candidate
     iterations: int
+
+    @property
+    def gap(self) -> float:
+        """The relative gap of the best points."""
+        return relative_gap(self.best.upper, self.best.lower)
+
+    def merge(self, other: "Iterated") -> "Iterated":
+        """The better points of two methods."""
+        return Iterated(self.best.merge(other.best), self.iterations + other.iterations)
 
 
 def iterate(

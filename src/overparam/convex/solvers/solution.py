@@ -20,6 +20,9 @@ INACCURATE = 1e-5
 """Relative gaps between the tolerance and this are `inaccurate`, above it the point
 is not a solution."""
 
+RESIDUAL = 1e-9
+"""The equality is restored to rounding; more than this is a failed restoration."""
+
 
 @dataclass(frozen=True, eq=False)
 class Solution:
@@ -103,11 +106,11 @@ def assess(
     weights, dual = _finite(weights), _finite(dual)
     cone_dual = None if cone_dual is None else _finite(cone_dual)
     feasible = scaled_dual(program, dual, cone_dual)
-    primal, residual, margin = _network_value(program, weights, feasible.dual)
+    primal, residual, margin = network_value(program, weights, feasible.dual)
     # A smaller lower bound is one, too: it never exceeds the value of a point at hand.
     lower = min(feasible.value, primal)
     gap = relative_gap(primal + margin, lower)
-    converged = gap <= tolerance and residual <= _RESIDUAL
+    converged = gap <= tolerance and residual <= RESIDUAL
     usable = gap <= INACCURATE and residual <= INACCURATE
     return Solution(
         program=program,
@@ -123,10 +126,10 @@ def assess(
     )
 
 
-def _network_value(
+def network_value(
     program: Program, weights: Weights, dual: Float[np.ndarray, " n"]
 ) -> tuple[float, float, float]:
-    """Objective, equality residual and what rounding hides of the objective.
+    """Objective of a network, its equality residual and what rounding hides of both.
 
     The programme's own objective counts where it is larger: weights outside their cones
     are a network of other patterns.
@@ -157,5 +160,3 @@ def _finite(values: np.ndarray) -> np.ndarray:
 
 
 _TINY = float(np.finfo(float).tiny)
-# The equality is restored to rounding; more than this is a failed restoration.
-_RESIDUAL = 1e-9

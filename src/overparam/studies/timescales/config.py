@@ -89,7 +89,9 @@ class Timescales:
     """Number of steps; the paper's is 32000."""
     solver: Literal["auto", "dense", "prefix", "cg", "direct"] = "auto"
     """Readout solver: dense Cholesky, Cholesky of a prefix-sum Gram matrix, conjugate
-    gradients, or the O(M) one; `prefix` and `direct` need ReLU on the circle."""
+    gradients, or the O(M) one; `prefix` and `direct` need ReLU on the circle. `auto` is
+    `direct` there; elsewhere it is `dense`, and from width 512 on conjugate gradients
+    with the largest eigenvalues of some steps before."""
     records: int = 1001
     """Records along the run, the first at step 0."""
     keep: str = first_stored(EVENLY, default="101")

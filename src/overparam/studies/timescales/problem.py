@@ -38,12 +38,16 @@ from ...objectives.objective import Objective
 from ...readouts.circle.moments import PopulationMoments, SampledMoments
 from ...readouts.circle.problem import CircleProblem, prefix_problem
 from ...readouts.problem import MakeProblem, blocked_problem
-from ...readouts.solvers import Direct, StaleConjugate
+from ...readouts.solvers import Direct, Solver, SpectralConjugate, StaleConjugate
 from ...training.plan import Plan, Training
 from .config import Timescales
 
 
 Points = Float[np.ndarray, "n 2"]
+
+
+WIDE = 512
+"""Width from which a dense Gram matrix costs more than conjugate gradients."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +94,18 @@ class Problem:
             ridge,
             config.time_step,
             problem=self.make_problem(),
-            solver=StaleConjugate() if config.solver == "cg" else Direct(),
+            solver=self.solver,
             retract=retract,
         )
+
+    @property
+    def solver(self) -> Solver:
+        """How the readout is solved in every step."""
+        config = self.config
+        if config.solver == "cg":
+            return StaleConjugate()
+        wide = not config.uses_moments and config.width >= WIDE
+        return SpectralConjugate() if wide and config.solver == "auto" else Direct()
 
     @cached_property
     def start(self) -> Network:
