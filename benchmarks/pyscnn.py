@@ -96,8 +96,8 @@ def main() -> None:
         + "\n".join(lines)
         + f"\n\nThe lines of pyscnn are those of its documentation; written as densely "
         f"as ours they are {ITS_LINES_DENSE}. Ours:\n\n```text\n{PROGRAM}```\n\n"
-        "Our seconds are those of the best of three fits, hence without compilation. A first\n"
-        "fit in a fresh process, with imports, takes about 5 s: 8 times less than pyscnn.\n"
+        "Our seconds are those of the best of three fits, hence without compilation.\n"
+        "A first fit in a fresh process, with imports, takes about 5 s: 8 times less.\n"
         "The gap is certified over the patterns of the fit. Written by "
         "`python benchmarks/pyscnn.py`.\n"
     )
