@@ -250,6 +250,46 @@ def test_what_is_taken_or_lost_without_a_word_is_told(own):
     assert "validate" not in " ".join(given.stored.notes)
 
 
+def test_targets_of_another_size_and_many_classes_are_told(own, capsys):
+    rng = np.random.default_rng(1)
+    y = 150 + 70 * rng.standard_normal(N)
+    test = {"x_test": own[:10], "y_test": y[:10]}
+    np.savez("sizes.npz", x=own, y=y, **test)
+    fields = {"width": 4, "batch_size": 4, "epochs": 1, "n_validation": 0}
+    fields["progress"] = False
+    run = op.run("features", dataset="sizes.npz", precision="float64", **fields)
+    # The best constant is the mean, whose half mean square is half the variance.
+    least = 0.5 * np.mean((y - y.mean()) ** 2)
+    assert run.summary["constant_loss"] == pytest.approx(least, rel=1e-12)
+    assert run.summary["loss_kind"] == "half-squared-error"
+    told = " ".join(run.notes)
+    assert f"mean of {y.mean():.3g} and a standard deviation of {y.std():.3g}" in told
+    assert f"the best constant has {least:.4g}" in told
+    found = op.run("recovery", dataset="sizes.npz", fit="penalised", progress=False)
+    error = np.sqrt(np.mean((y[:10] - y.mean()) ** 2))
+    assert f"training targets is {error:.4g}" in " ".join(found.notes)
+    fine = op.run("features", dataset="number.npz", **fields)
+    assert "standard deviation" not in " ".join(fine.notes)
+
+    x = np.concatenate([own, own + 1])
+    labels = np.arange(2 * N) % (N - 3)
+    np.savez("many.npz", x=x, y=labels, x_test=x, y_test=labels)
+    many = f"{N - 3} classes for {4 * N} samples"
+    capsys.readouterr()
+    assert run_command(["data", "add", "many", "many.npz"]) == 0
+    said = capsys.readouterr().err
+    assert many in said
+    assert "--task regression" in said
+    run = op.run("features", dataset="many", **fields)
+    assert "`--task regression`" in " ".join(run.notes)
+    shares = np.bincount(labels) / len(labels)
+    entropy = -np.sum(shares * np.log(shares))
+    assert run.summary["constant_loss"] == pytest.approx(entropy, rel=1e-12)
+    np.savez("few.npz", x=own, y=np.arange(N) % 2)
+    assert run_command(["data", "add", "few", "few.npz"]) == 0
+    assert "classes for" not in capsys.readouterr().err
+
+
 def test_pictures_train_a_residual_network(own):
     fields = {"network": "resnet8", "multiplier": 0.1, "batch_size": 16, "epochs": 1}
     run = op.run("images", dataset="pictures.npz", progress=False, **fields)

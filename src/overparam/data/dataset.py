@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 
 from ..checks import seeds
 from ..errors import ConfigError
@@ -13,6 +13,9 @@ from .files.official import Normalisation
 
 ORDER_ONE = 0.1, 10.0
 """Root mean squares of inputs for which the usual initial weights are drawn."""
+
+MANY_CLASSES, FEW_OF_A_CLASS = 20, 10
+"""More classes, each with fewer samples, are likely numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,6 +233,36 @@ class Dataset:
             train=Split(change(self.train.x), self.train.y),
             test=Split(change(self.test.x), self.test.y),
         )
+
+
+def class_notes(n_classes: int, n_samples: int) -> list[str]:
+    """What is to be said of classes so many that they may be numbers."""
+    if n_classes <= MANY_CLASSES or n_samples >= FEW_OF_A_CLASS * n_classes:
+        return []
+    return [
+        f"There are {n_classes} classes for {n_samples} samples: if the targets are "
+        "numbers, add the data with `--task regression`."
+    ]
+
+
+def target_notes(
+    y: Float[np.ndarray, "n n_outputs"], *, loss: str, least: float
+) -> list[str]:
+    """What is to be said of targets that are numbers far from order one.
+
+    Args:
+        y: The targets.
+        loss: Name of the loss.
+        least: The loss of the best constant.
+    """
+    size = float(np.sqrt(np.mean(np.square(y, dtype=np.float64))))
+    if ORDER_ONE[0] <= size <= ORDER_ONE[1]:
+        return []
+    return [
+        f"The targets have a mean of {np.mean(y):.3g} and a standard deviation of "
+        f"{np.std(y):.3g}, and outputs begin at order 1: bring them to order 1 before "
+        f"adding the data. The loss is `{loss}`, and the best constant has {least:.4g}."
+    ]
 
 
 def scale_notes(x: Shaped[np.ndarray, "n *input"]) -> list[str]:

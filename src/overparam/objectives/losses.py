@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
@@ -76,6 +77,20 @@ def loss_named(name: str) -> Loss:
     """
     one_of(LOSSES, loss=name)
     return LOSSES[name]
+
+
+def loss_of_constant(
+    targets: Float[np.ndarray, "n n_outputs"] | Int[np.ndarray, " n"],
+) -> float:
+    r"""The least loss of one answer to all samples.
+
+    Numbers: half the squared error, $\tfrac12 \sum_k \mathrm{Var}(y_k)$. Classes: the
+    cross-entropy, $-\sum_c p_c \log p_c$ with their shares $p_c$.
+    """
+    if targets.ndim == 2:
+        return 0.5 * float(np.var(targets, axis=0, dtype=np.float64).sum())
+    shares = np.unique_counts(targets).counts / len(targets)
+    return float(-(shares * np.log(shares)).sum())
 
 
 def accuracy(

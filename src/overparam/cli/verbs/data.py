@@ -128,6 +128,11 @@ def _add(argv: Sequence[str]) -> int:
     }
     labels = {"labels": shortened(", ".join(found.labels))} if found.labels else {}
     print_values(facts | labels)
+    if found.task == "classification":
+        from ...data.dataset import class_notes
+
+        for note in class_notes(found.n_outputs, found.n_train + found.n_test):
+            tell(f"note: {note}")
     if found.seed is not None:
         tell(
             f"note: The files have no test part: {found.test_fraction:g} of the "

@@ -11,10 +11,11 @@ import numpy as np
 from ...analysis.classification import chance_notes
 from ...analysis.resampling.laws import sampling_law
 from ...analysis.resampling.repopulation import repopulate
-from ...data.dataset import scale_notes
+from ...data.dataset import class_notes, scale_notes, target_notes
 from ...data.own.reference import is_own
 from ...keys import purpose_key
 from ...networks.network import Network
+from ...objectives.losses import loss_of_constant
 from ...training.plan import Record, Status, Trajectory
 from ...training.single import train
 from ..study import Context, Outcome
@@ -38,7 +39,11 @@ def run(config: Features, context: Context) -> Outcome:
     return Outcome(
         status=status,
         metrics=_columns(records, problem.steps_per_epoch),
-        summary=_summary(records, status, facts),
+        summary=_summary(records, status, facts)
+        | {
+            "loss_kind": problem.loss,
+            "constant_loss": loss_of_constant(np.asarray(problem.train.y)),
+        },
         network=network,
         kept=trajectory.kept,
         notes=_notes(problem, records, status, facts),
@@ -153,6 +158,11 @@ def _notes(
         notes += chance_notes(final["train_accuracy"], problem.train.y)
     if not config.standardise_inputs:
         notes += scale_notes(np.asarray(problem.train.x))
+    y = np.asarray(problem.train.y)
+    if problem.n_classes is None:
+        notes += target_notes(y, loss=problem.loss, least=loss_of_constant(y))
+    else:
+        notes += class_notes(problem.n_classes, len(y))
     n_validation = len(problem.validation.y)
     if n_validation and config.n_validation is None and is_own(config.dataset):
         notes.append(

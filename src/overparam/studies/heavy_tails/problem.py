@@ -13,7 +13,7 @@ from jaxtyping import Float64
 from numpy import ndarray
 
 from ...analysis.classification import chance_notes
-from ...data.dataset import scale_notes
+from ...data.dataset import class_notes, scale_notes
 from ...data.source import Table
 from ...data.train_test import TrainTest
 from ...dynamics.descent import Descent
@@ -207,6 +207,7 @@ class Problem:
             notes += chance_notes(final["train_accuracy"], self.data.train.y)
         if not self.config.standardised:
             notes += scale_notes(np.asarray(self.data.train.x))
+        notes += class_notes(self.data.n_classes, len(self.data.train.y))
         chance = math.log(self.data.n_classes)
         if status == "converged" and final["train_loss"] > chance:
             notes.append(

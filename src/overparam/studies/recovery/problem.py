@@ -141,7 +141,14 @@ class Problem:
         """What is said of data in which nothing is planted."""
         if self.given is None:
             return []
-        return ["There is no planted model in given data: recovery is not asked."]
+        notes = ["There is no planted model in given data: recovery is not asked."]
+        if not self.given.has_classes:
+            away = np.sqrt(np.mean((self.given.y_test - np.mean(self.y)) ** 2))
+            notes.append(
+                "`test_error` is the root mean square of what is missed, and that of "
+                f"the mean of the training targets is {away:.4g}."
+            )
+        return notes
 
     def program(self) -> Program:
         """The convex programme of the config over these patterns."""
