@@ -247,6 +247,10 @@ def test_several_networks_are_compared(run):
 def test_findings_say_what_they_are_in_a_line(run):
     findings = run.analyse("surplus", store=False, progress=False)
     assert repr(findings).startswith("Findings(tables: ")
+    for name in findings.summary:
+        assert f"\n  {name}: " in repr(findings)
+    for note in findings.notes:
+        assert f"\n  note: {note}" in repr(findings)
     html = findings._repr_html_()
     assert "data:image/png" in html
     for name in findings.summary:

@@ -29,8 +29,13 @@ class Findings:
     """Sentences to read with them."""
 
     def __repr__(self) -> str:
+        from ..report.values import shown
+
         tables, figures = ", ".join(self.tables), ", ".join(self.figures)
-        return f"Findings(tables: {tables}; figures: {figures or 'none'})"
+        lines = [f"  {name}: {shown(value)}" for name, value in self.summary.items()]
+        lines += [f"  note: {note}" for note in self.notes]
+        kept = f"tables: {tables}; figures: {figures or 'none'}"
+        return "\n".join([f"Findings({kept})", *lines])
 
     def _repr_html_(self) -> str:
         from ..report import notebook
