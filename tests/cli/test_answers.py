@@ -46,7 +46,25 @@ def test_a_terminal_shows_the_first_rows_and_names_the_file(runs, capsys, monkey
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(analyse, "ROWS_OF_A_TERMINAL", 1)
     assert run_command(["analyse", run.name, "balance"]) == 0
-    assert "rows more are in neurons.csv" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    folder = folders(runs, "balance")[0].relative_to(runs)
+    assert f" rows more are in runs/{folder}/neurons.csv" in said
+
+
+def test_all_cuts_long_tables_in_a_pipe_too(runs, capsys, monkeypatch):
+    """The answers of many analyses are read one after the other."""
+    run = the(runs, "planted")
+    monkeypatch.setattr(analyse, "ROWS_OF_A_TERMINAL", 1)
+    assert run_command(["analyse", run.name, "balance"]) == 0
+    whole = capsys.readouterr().out
+    only = {"balance": None}
+    monkeypatch.setattr(analyse, "refusals", lambda subjects: only)
+    assert run_command(["analyse", run.name, "all"]) == 0
+    cut, told = capsys.readouterr()
+    *_, first, _, last = whole.splitlines()
+    assert first in cut
+    assert last not in cut
+    assert " rows more are in " in told
 
 
 def test_an_analysis_with_other_options_lies_elsewhere(runs, capsys):

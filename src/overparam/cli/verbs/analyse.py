@@ -63,8 +63,12 @@ def main(argv: Sequence[str]) -> int:
     several = entry.most_subjects is None
     stored = [run for text in runs for run in _stored(storage.runs, text, several)]
     _tell_of(stored)
-    findings = _analysed(name, stored, options, storage.runs)
-    print_json(_said(findings)) if printing.json else _print(findings)
+    findings, folder = _analysed(name, stored, options, storage.runs)
+    if printing.json:
+        print_json(_said(findings))
+    else:
+        most = ROWS_OF_A_TERMINAL if sys.stdout.isatty() else None
+        _print(findings, folder, most=most)
     return 0
 
 
@@ -105,7 +109,7 @@ def _every(
             tell(f"{name} does not apply: {why}")
             continue
         try:
-            findings = _analysed(name, stored, ANALYSES[name].options(), root)
+            findings, folder = _analysed(name, stored, ANALYSES[name].options(), root)
         except OverparamError as error:
             tell(f"{name}: {error}")
             code = code or error.exit_code
@@ -114,7 +118,8 @@ def _every(
             said[name] = _said(findings)
             continue
         print(f"\n{name}: {ANALYSES[name].question}")
-        _print(findings)
+        # Of many analyses the answers are read first; no table pushes them away.
+        _print(findings, folder, most=ROWS_OF_A_TERMINAL)
     if as_json:
         print_json(said)
     return code
@@ -122,13 +127,13 @@ def _every(
 
 def _analysed(
     name: str, stored: Sequence[StoredRun], options: Any, root: Path
-) -> Findings:
-    """What an analysis finds, which is stored beside the runs."""
+) -> tuple[Findings, Path]:
+    """What an analysis finds, and the folder beside the runs where it is stored."""
     with Reporter(name, unit="part") as reporter:
         findings = analyse_runs(name, stored, options, reporter)
     folder = keep_findings(findings, name, stored, options, root)
     tell(f"tables and figures: {folder}")
-    return findings
+    return findings, folder
 
 
 def _tell_of(stored: Sequence[StoredRun]) -> None:
@@ -177,14 +182,15 @@ def _said(findings: Findings) -> dict[str, Any]:
     return {"summary": findings.summary, "tables": tables}
 
 
-def _print(findings: Findings) -> None:
+def _print(findings: Findings, folder: Path, *, most: int | None) -> None:
     if findings.summary:
         print_values(findings.summary)
     for name, frame in list(findings.tables.items())[:1]:
-        most = ROWS_OF_A_TERMINAL if sys.stdout.isatty() else len(frame)
-        print_table(frame.columns, frame.head(most).rows())
-        if len(frame) > most:
-            tell(f"{len(frame) - most} rows more are in {name}.csv.")
+        shown = frame if most is None else frame.head(most)
+        print_table(frame.columns, shown.rows())
+        if len(shown) < len(frame):
+            rest = len(frame) - len(shown)
+            tell(f"{rest} of {len(frame)} rows more are in {folder / name}.csv.")
     for note in findings.notes:
         tell(f"note: {note}")
 
