@@ -10,7 +10,7 @@ import pytest
 from overparam.analysis.catalogue import ANALYSES
 from overparam.analysis.declaration import Findings
 from overparam.analysis.pruning.limits import gaussian_column_ratio
-from overparam.analysis.subject import networks_of
+from overparam.analysis.subject import Subject, networks_of
 from overparam.data import decaying_covariance
 from overparam.errors import ConfigError, OverparamError
 from overparam.limits import risk
@@ -24,6 +24,7 @@ from overparam.networks import (
     mlp,
     to_arrays,
 )
+from overparam.running.runs import Run
 from overparam.store import RunRecord, StoredRun, open_run, read_run
 from overparam.studies import registry
 from overparam.studies.contract import as_subject
@@ -49,6 +50,15 @@ def deep():
         jax.random.normal(*pair) for pair in zip(keys, shapes, strict=True)
     ]
     return MLP(layers=tuple(hidden), readout=readout)
+
+
+def test_a_failed_run_is_said_to_have_failed(tmp_path):
+    with open_run(tmp_path, "toy", {"width": 3}, {"width": 3}) as run:
+        run.fail(ConfigError("It did not go."), seconds=1.0)
+    stored = read_run(run.path)
+    for look in (lambda: Subject(stored).weights, lambda: Run(stored).weights):
+        with pytest.raises(ConfigError, match="failed and holds no network: It did"):
+            look()
 
 
 NETWORKS = {

@@ -54,6 +54,12 @@ def test_sentences_are_wrapped_between_words(terminal, capsys):
     assert not seen.err
 
 
+def test_a_ruler_is_no_wider_than_a_screen(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    seen = printed(capsys, ["why"], [["a sentence of many words " * 30]])
+    assert seen.out.splitlines()[1] == "-" * 80
+
+
 def test_a_pipe_gets_everything_on_one_line(capsys):
     row = ["x" * 50, *(f"value-{i}" for i in range(100))]
     seen = printed(capsys, [f"c{i}" for i in range(101)], [row])

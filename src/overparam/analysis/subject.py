@@ -33,6 +33,7 @@ from ..networks.layers import inputs_first
 from ..networks.network import Network
 from ..networks.view import TwoLayerView, at_rest, depends_on_batch, two_layer_view
 from ..store.read import StoredRun
+from ..store.status import no_network
 from ..training.plan import Plan, Training
 from .contract import Contract, Flow, Teacher
 
@@ -105,7 +106,7 @@ class Subject:
         """
         kept = self.run.network
         if kept is None:
-            raise ConfigError("The run holds no network to analyse.")
+            raise ConfigError(no_network(self.run))
         if isinstance(kept, Network | NamedWeights):
             check_finite(kept)
             return kept

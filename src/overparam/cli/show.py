@@ -32,7 +32,9 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         if number or any(headers):
             print(_line(line, widths))
         if number == 0 and any(headers):
-            print("-" * (sum(widths) + len(_GAP) * (len(widths) - 1)))
+            ruler = sum(widths) + len(_GAP) * (len(widths) - 1)
+            # A sentence in a pipe is as long as it is.
+            print("-" * min(ruler, shutil.get_terminal_size().columns))
     left_out = [header for i, header in enumerate(headers) if i not in kept]
     if left_out:
         if len(left_out) > _MOST_NAMED:

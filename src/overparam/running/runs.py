@@ -1,18 +1,17 @@
 """Stored runs as objects: records, summary, network, figures."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from ..errors import ConfigError
-from ..field_values import unknown
 from ..report import notebook
-from ..spellings import spellings_of_study
-from ..store.json_values import plain
 from ..store.read import StoredRun
+from ..store.status import no_network
 from ..store.tables import gather, to_pandas
+from .choosing import fitting
 
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ class Run:
             ConfigError: If the run kept none.
         """
         if self.stored.network is None:
-            raise ConfigError(f"The run `{self.stored.path}` holds no network.")
+            raise ConfigError(f"`{self.stored.path}`: {no_network(self.stored)}")
         from ..networks.files.serialise import weights_from_arrays
 
         return weights_from_arrays(*self.stored.network)
@@ -156,17 +155,9 @@ class Runs(Sequence[Run]):
         Raises:
             ConfigError: If no run has something of such a name.
         """
-        named = [_named(run) for run in self]
         wanted = {name: alternatives(value) for name, value in values.items()}
-        for name in wanted:
-            if named and not any(name in has for has in named):
-                known = list(dict.fromkeys(name for has in named for name in has))
-                raise ConfigError(unknown(name, known, what="field"))
-        return Runs(
-            run
-            for run, has in zip(self, named, strict=True)
-            if all(name in has and has[name](value) for name, value in wanted.items())
-        )
+        fits = fitting([run.stored for run in self], wanted)
+        return Runs(run for run, fit in zip(self, fits, strict=True) if fit)
 
     @property
     def frame(self) -> "pl.DataFrame":
@@ -239,32 +230,3 @@ def alternatives(value: Any) -> list[Any]:
     """The values that are meant: a list or a range holds several, a tuple is one."""
     one = isinstance(value, str | tuple | Mapping) or not isinstance(value, Iterable)
     return [value] if one else list(value)
-
-
-def _named(run: Run) -> dict[str, "_Among"]:
-    """By name, whether what a run has of it is among some values.
-
-    What a field of its study was called first is that field, and no scalar of the
-    summary that happens to be called so.
-    """
-    whole = {"study": run.study, "status": run.status, "id": run.stored.id}
-    has = dict(run.summary) | dict(run.config) | whole
-    tests = {name: _Among(value) for name, value in has.items()}
-    for field, first in spellings_of_study(run.study).items():
-        if field in run.config and first.name not in run.config:
-            tests[first.name] = _Among(run.config[field], first.read)
-    return tests
-
-
-@dataclass(frozen=True)
-class _Among:
-    """Whether a value is one of several, each of them as it is read today."""
-
-    value: Any
-    read: Callable[[Any], Any] = lambda value: value
-
-    def __call__(self, values: list[Any]) -> bool:
-        # A flag is no number, though Python has True == 1.
-        read = plain([*map(self.read, values)])
-        is_flag = isinstance(self.value, bool)
-        return any(v == self.value and isinstance(v, bool) == is_flag for v in read)
