@@ -1,9 +1,31 @@
 """Lines of progress: rates of what was counted since the first report."""
 
+import contextlib
+
 import pytest
 
 from overparam import progress
 from overparam.progress import Reporter
+
+
+def test_work_that_ends_early_says_so_and_quick_parts_have_no_line_each(
+    monkeypatch, capsys
+):
+    monkeypatch.setattr(progress.time, "monotonic", lambda: 100.0)
+    with Reporter("toy") as report:
+        for done in range(8):
+            report(done, 8)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("toy: 12 % (1/8)")
+    assert said[1:] == ["toy: done"]
+    with contextlib.suppress(ZeroDivisionError), Reporter("toy") as report:
+        report(1, 2)
+        report(2, 2 // 0)
+    assert "done" not in capsys.readouterr().err
+    with Reporter("toy") as report:
+        report(1, 2)
+        report(2, 2)
+    assert "done" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

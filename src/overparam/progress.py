@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 # A notebook redraws for each update, and sends it over a network.
 _SECONDS_BETWEEN_UPDATES = 0.2
+_SECONDS_BETWEEN_LINES = 1.0
 
 
 class Reporter:
@@ -50,7 +51,7 @@ class Reporter:
         trace: TracebackType | None,
     ) -> None:
         if self._face is not None:
-            self._face.close()
+            self._face.close(ended=kind is None)
 
     def _pace(self, done: int) -> float | None:
         """Seconds for one unit."""
@@ -94,7 +95,7 @@ class _Face(Protocol):
 
     def show(self, done: int, total: int, parts: list[str]) -> None: ...
 
-    def close(self) -> None: ...
+    def close(self, *, ended: bool) -> None: ...
 
 
 def _face(what: str) -> _Face:
@@ -123,7 +124,7 @@ class _Terminal:
         told = "  ".join(parts)
         self._live.update(self._task, completed=done, total=total, told=told)
 
-    def close(self) -> None:
+    def close(self, *, ended: bool) -> None:
         self._live.stop()
 
 
@@ -147,7 +148,7 @@ class _Notebook:
         else:
             self._display.update(bar)
 
-    def close(self) -> None:
+    def close(self, *, ended: bool) -> None:
         pass
 
 
@@ -155,18 +156,23 @@ class _Lines:
     def __init__(self, what: str) -> None:
         self._what = what
         self._tenth = 0
+        self._due = 0.0
 
     def show(self, done: int, total: int, parts: list[str]) -> None:
-        tenth = 10 * done // max(total, 1)
-        if tenth > self._tenth:
+        tenth, now = 10 * done // max(total, 1), time.monotonic()
+        # Parts that are done at once need no line each.
+        if tenth > self._tenth and (now >= self._due or done >= total):
             self._tenth = tenth
+            self._due = now + _SECONDS_BETWEEN_LINES
             line = ", ".join(
                 [f"{100 * done // max(total, 1)} % ({done}/{total})", *parts]
             )
             print(f"{self._what}: {line}", file=sys.stderr, flush=True)
 
-    def close(self) -> None:
-        pass
+    def close(self, *, ended: bool) -> None:
+        # Work may end before all that was foreseen is counted.
+        if ended and 0 < self._tenth < 10:
+            print(f"{self._what}: done", file=sys.stderr, flush=True)
 
 
 def _numbers(values: Mapping[str, float]) -> str:
