@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import StoreError
 from ..store.find import Unreadable
 from ..store.read import StoredRun
-from ..store.tables import gather
+from ..store.tables import Gathered, gather
 from .answers import Answer, answers
 
 
@@ -49,7 +49,11 @@ class Material:
 
 
 def collect(
-    root: Path, *, about: Callable[[str], About], study: str | None = None
+    root: Path,
+    *,
+    about: Callable[[str], About],
+    study: str | None = None,
+    choose: Callable[[Gathered], Gathered] | None = None,
 ) -> Material:
     """Read the runs of a folder and what was made of them.
 
@@ -57,11 +61,14 @@ def collect(
         root: Folder of all runs.
         about: What is known of a study, by its name.
         study: Only this study and its reproductions.
+        choose: Which of the runs are meant, and answers about them.
 
     Raises:
         StoreError: If the folder does not exist or holds no finished run.
     """
     gathered = gather(root, study=study)
+    if choose is not None:
+        gathered = choose(gathered)
     by_study: dict[str, list[StoredRun]] = {}
     for run in gathered.runs:
         by_study.setdefault(run.study, []).append(run)
@@ -76,7 +83,12 @@ def collect(
     return Material(
         root=root,
         studies=studies,
-        answers=[a for a in found if study is None or _is_of(a, studies[0])],
+        answers=[
+            answer
+            for answer in found
+            if (study is None and choose is None)
+            or any(_is_of(answer, each) for each in studies)
+        ],
         left_out=[*gathered.unreadable, *_without_records(gathered.runs), *damaged],
     )
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from ..errors import ConfigError
 from ..plots.curves import check_columns, curves, draw
-from ..plots.figure import panels
+from ..plots.figure import chosen_ticks, panels
 from ..report.differences import Spread, unlike
 from ..report.values import shown
 from ..spellings import spelled
@@ -72,8 +72,11 @@ def draw_records(
         curves(axes[0, 0], drawn, x=x, y=y, by=by)
     else:
         pooled = draw(axes[0, 0], drawn, x=x, y=y, by=by, alike=True)
-    axes[0, 0].set_xscale("log" if log_x else "linear")
+    if log_x:  # To set a scale sets the ticks anew.
+        axes[0, 0].set_xscale("log")
     axes[0, 0].set_yscale("log" if log_y else "linear")
+    if is_field:
+        chosen_ticks(axes[0, 0], drawn[x].to_list())
     notes = []
     if left_out:
         notes.append(f"{left_out} records without a finite number are left out.")
@@ -90,5 +93,6 @@ def _no_median(differing: Sequence[Spread]) -> str:
     ]
     return (
         f"Runs of one colour differ in {', '.join(told)}, and a median is over seeds "
-        "only: name these columns in `by`, or take fewer runs."
+        "only: name these columns in `by`, or take fewer runs "
+        f"(`--where {differing[0].name}=VALUE`)."
     )

@@ -22,6 +22,7 @@ class Plotting:
     Examples:
       overparam plot runs --study planted --y risk --by width --log-y
       overparam plot runs --study planted --y risk --by width optimiser
+      overparam plot runs --study planted --y risk --where width=120,240 seed=0..9
       overparam plot runs --study planted --x width --y risk --log-y
       overparam plot runs --study planted --x epoch --y loss --by learning_rate
     """
@@ -36,6 +37,8 @@ class Plotting:
     """Column of the vertical axis."""
     by: tuple[str, ...] = ()
     """Columns whose values get a colour each."""
+    where: tuple[str, ...] = ()
+    """Only runs with these values, as `width=120,240` or `seed=0..9`."""
     log_x: bool = False
     """Logarithmic horizontal axis."""
     log_y: bool = False
@@ -61,10 +64,12 @@ def main(argv: Sequence[str]) -> int:
     """Draw stored runs."""
     plotting = parse(Plotting, argv, prog="overparam plot")
     from ...plots.figure import save
+    from ...running.choosing import chosen
     from ...running.drawing import draw_records
     from ...store.tables import gather
 
     gathered = gather(plotting.runs, study=plotting.study, metrics="records")
+    gathered = chosen(gathered, plotting.where)
     for unreadable in gathered.unreadable:
         tell(f"left out: {unreadable.reason}")
     tell_unverified(gathered.runs)

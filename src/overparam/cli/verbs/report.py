@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ class Reporting:
 
     Examples:
       overparam report runs
-      overparam report runs --study planted --out planted.html
+      overparam report runs --study planted --where width=120,240 --out planted.html
       overparam report runs --title "Width and reliability"
     """
 
@@ -37,6 +38,8 @@ class Reporting:
     """Folder of all runs."""
     study: str | None = None
     """Only the runs of this study."""
+    where: tuple[str, ...] = ()
+    """Only runs with these values, as `width=120,240` or `seed=0..9`."""
     by: str | None = None
     """Config field whose values get a colour each (the one with the most values)."""
     title: str | None = None
@@ -55,8 +58,14 @@ def main(argv: Sequence[str]) -> int:
     reporting = parse(Reporting, argv, prog="overparam report")
     from ...report.material import collect
     from ...report.page import write_page
+    from ...running.choosing import chosen
 
-    material = collect(reporting.runs, about=_about, study=reporting.study)
+    material = collect(
+        reporting.runs,
+        about=_about,
+        study=reporting.study,
+        choose=partial(chosen, texts=reporting.where) if reporting.where else None,
+    )
     by = _field(material, reporting.by)
     parts = ["report", reporting.study, by]
     out = reporting.out or Path("-".join(filter(None, parts)) + ".html")

@@ -21,6 +21,7 @@ class Tabulating:
 
     Examples:
       overparam table runs --study planted
+      overparam table runs --where width=120,240 status=finished
       overparam table runs --rows records --out planted.parquet
     """
 
@@ -28,6 +29,8 @@ class Tabulating:
     """Folder of all runs."""
     study: str | None = None
     """Only the runs of this study."""
+    where: tuple[str, ...] = ()
+    """Only runs with these values, as `width=120,240` or `seed=0..9`."""
     rows: Literal["runs", "records"] = "runs"
     """One row per run, or one per record of each run."""
     out: Path | None = None
@@ -44,6 +47,7 @@ def forms() -> dict[str, list[type[Any]]]:
 def main(argv: Sequence[str]) -> int:
     """Gather runs into a table."""
     tabulating = parse(Tabulating, argv, prog="overparam table")
+    from ...running.choosing import chosen
     from ...store.tables import gather, write_table
 
     gathered = gather(
@@ -51,6 +55,7 @@ def main(argv: Sequence[str]) -> int:
         study=tabulating.study,
         metrics="summary" if tabulating.rows == "runs" else "records",
     )
+    gathered = chosen(gathered, tabulating.where)
     frame = gathered.frame
     if tabulating.study is not None and frame.is_empty():
         tell(f"`{tabulating.runs}` holds no stored run of {tabulating.study!r}.")
