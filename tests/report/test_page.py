@@ -244,6 +244,24 @@ def test_a_run_without_its_environment_is_still_reported(runs):
     assert "median and 10-90 % band over seeds, 5 runs" in made(runs)
 
 
+def test_an_analysis_says_what_it_found_and_only_options_that_are_set(runs):
+    folder = runs / "analyses" / "certificate" / "a-b"
+    folder.mkdir(parents=True)
+    path = next((runs / "toy").iterdir())
+    facts = {
+        "schema": 1,
+        "options": {"penalty": None, "n_samples": 2000, "dataset": None},
+        "runs": [{"run": f"toy/{path.name}"}],
+        "summary": {"lower bound (bounded)": 0.123456, EVIL: EVIL},
+    }
+    (folder / "analysis.json").write_text(json.dumps(facts))
+    written = made(runs)
+    assert f"analysis of {path.name} with n samples 2000<" in written
+    assert "lower bound (bounded)" in written
+    assert "0.1235" in written
+    assert EVIL not in written
+
+
 def test_unfinished_runs_are_named(runs):
     (store(runs, width=3) / "status.json").unlink()
     assert "is not finished" in made(runs)

@@ -1,6 +1,5 @@
 """The answers that lie beside runs: reproductions, and analyses of single runs."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 from ..errors import StoreError
 from ..store.files import damaged, read_sealed
 from ..store.find import Unreadable
+from .values import shown
 
 
 # What each kind of answer says of itself, beside its figures and tables.
@@ -36,6 +36,12 @@ class Answer:
     def claims(self) -> Sequence[Mapping[str, Any]]:
         """Sentences with what was published and measured."""
         return self.facts.get("claims", [])
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        """Of an analysis: the scalars to be read first."""
+        found = self.facts.get("summary")
+        return found if isinstance(found, dict) else {}
 
     @property
     def runs(self) -> str:
@@ -105,5 +111,6 @@ def _detail(facts: Mapping[str, Any]) -> str | None:
         return None
     told = ", ".join(run["run"].rpartition("/")[2] for run in runs[:3])
     told += f" and {len(runs) - 3} more" if len(runs) > 3 else ""
-    chosen = ", ".join(f"{n} {json.dumps(v)}" for n, v in options.items())
+    named = {n: v for n, v in options.items() if v is not None and v != []}
+    chosen = ", ".join(f"{n.replace('_', ' ')} {shown(v)}" for n, v in named.items())
     return f"{told} with {chosen}" if chosen else told

@@ -20,7 +20,7 @@ from .figures import Gallery
 from .markup import Markup, joined, tag
 from .material import Material, StudyRuns
 from .runs_table import runs_table
-from .values import environment_of, shown
+from .values import cell, environment_of, shown
 
 
 _VERDICTS = {
@@ -107,10 +107,22 @@ def answer_section(answer: Answer, gallery: Gallery, number: int) -> Markup:
         "section",
         tag("h3", title, id=f"answer-{number}"),
         tag("p", " · ".join([*under, *([source] if source else [])]), class_="under"),
+        _said(answer),
         tag("div", *figures, class_="figures"),
         _claims(answer) if answer.claims else "",
         *(_csv_table(path) for path in answer.tables),
     )
+
+
+def _said(answer: Answer) -> Markup:
+    """What an analysis found, in scalars."""
+    if not answer.summary:
+        return Markup("")
+    rows = [
+        tag("tr", tag("th", name, scope="row"), cell(value))
+        for name, value in answer.summary.items()
+    ]
+    return _scroll("What was found", tag("tbody", *rows))
 
 
 def _claims(answer: Answer) -> Markup:
