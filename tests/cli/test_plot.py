@@ -1,8 +1,10 @@
 """`overparam plot`: a median is over seeds only, and every other wish is answered."""
 
 import numpy as np
+import polars as pl
 import pytest
 
+import overparam as op
 from overparam.cli.main import run_command
 from overparam.cli.verbs.plot import Plotting
 from overparam.report.differences import unlike
@@ -51,6 +53,41 @@ def test_runs_that_differ_in_more_than_seeds_have_no_median(runs, plot):
     assert code == 2
     assert "`width` (10, 20)" in said
     assert plot("--by", "optimiser", "width")[0] == 0
+
+
+def test_runs_are_chosen_by_their_fields(runs, plot, tmp_path, capsys):
+    """What `where` of Python takes, in the words of a sweep."""
+    for optimiser in ("sgd", "adam"):
+        for width in (10, 20, 40):
+            store(runs, optimiser=optimiser, width=width)
+    code, said = plot("--where", "width=20")
+    assert code == 2
+    assert "`--where optimiser=VALUE`" in said
+    assert plot("--where", "width=20", "optimiser=adam")[0] == 0
+    folder, out = str(runs), tmp_path / "chosen.csv"
+    where = ["--where", "width=10..20..10", "optimiser=adam"]
+    assert run_command(["table", folder, *where, "--out", str(out)]) == 0
+    table = pl.read_csv(out)
+    assert table["width"].sort().to_list() == [10, 20]
+    assert set(table["optimiser"]) == {"adam"}
+    mine = op.open(folder).where(width=[10, 20], optimiser="adam")
+    assert {run.stored.id for run in mine} == set(table["id"])
+    page = tmp_path / "page.html"
+    assert run_command(["report", folder, *where, "--out", str(page)]) == 0
+    shown = {
+        run.stored.id for run in op.open(folder) if run.stored.id in page.read_text()
+    }
+    assert shown == set(table["id"])
+    for wrong, sentence in (
+        ("widht=10", "width"),
+        ("width", "FIELD=VALUES"),
+        ("width=11", "None of the 6 runs has width=11"),
+        ("width=ten", "`width` must be"),
+    ):
+        for verb in ("table", "report"):
+            capsys.readouterr()
+            assert run_command([verb, folder, "--where", wrong]) == 2
+            assert sentence in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["figure", "figure.png", "figure.svg"])
@@ -130,6 +167,30 @@ def test_runs_of_one_record_are_seen(runs, plot, monkeypatch):
         store(runs, n_records=1, seed=seed)
     assert plot()[0] == 0
     assert [line.get_marker() for line in seen[-1].lines] == ["o"]
+
+
+def test_swept_values_are_ticks_and_the_legend_says_what_is_drawn(
+    runs, plot, monkeypatch
+):
+    from overparam.plots import figure as figures
+
+    kept = []
+    monkeypatch.setattr(figures, "save", lambda figure, path: kept.append(figure) or [])
+    widths = [4, 8, 16, 32, 64]
+    for width in widths:
+        for seed in (0, 1):
+            store(runs, width=width, seed=seed)
+    assert plot("--x", "width", "--log-x")[0] == 0
+    assert plot("--by", "width")[0] == 0
+    against, along = (figure.axes[0] for figure in kept)
+    told = [label.get_text() for label in against.get_xticklabels()]
+    assert told == ["4", "8", "16", "32", "64"]
+    assert not len(against.get_xticks(minor=True))
+    assert against.lines[0].get_marker() == "o"
+    for axes in (against, along):
+        assert axes.get_legend().get_title().get_text() == "median, 10-90 % band"
+    # Steps are whole, and so are the ticks.
+    assert not np.any(along.get_xticks() % 1)
 
 
 def test_against_a_field_the_last_record_of_each_run_is_drawn(runs, plot, monkeypatch):

@@ -10,7 +10,10 @@ from matplotlib.axes import Axes
 
 from ..errors import ConfigError
 from ..field_values import unknown
-from .figure import COLOURS, DASHES, band, legend
+from .figure import COLOURS, DASHES, band, legend, whole_ticks
+
+
+_FEW_BANDS = 3
 
 
 def draw(
@@ -62,11 +65,16 @@ def curves(
     Raises:
         ConfigError: If a column is missing.
     """
-    for label, style, part in _styled(records, x=x, y=y, by=by):
+    styled = list(_styled(records, x=x, y=y, by=by))
+    # Bands of many colours that lie over each other hide the medians.
+    alpha = 0.18 if len(styled) <= _FEW_BANDS else 0.08
+    several = False
+    for label, style, part in styled:
         grid, stacked = aligned(part, x=x, y=y)
-        band(axes, grid, stacked, label=label, **style)
+        band(axes, grid, stacked, label=label, alpha=alpha, **style)
+        several |= len(stacked) > 1
     _name(axes, x=x, y=y)
-    legend(axes)
+    legend(axes, title="median, 10-90 % band" if several else None)
 
 
 def lines(
@@ -155,6 +163,7 @@ def _check_there(records: pl.DataFrame, names: Sequence[str]) -> None:
 
 
 def _name(axes: Axes, *, x: str, y: str) -> None:
+    whole_ticks(axes)
     axes.set_xlabel(x.replace("_", " "))
     axes.set_ylabel(y.replace("_", " "))
 

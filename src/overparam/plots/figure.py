@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from ..store.files import check_names_file, write_file
 from .readings import readings
@@ -32,6 +33,8 @@ MARKERS = "os^Dv*PX<"
 
 DASHES = ("-", "--", ":", "-.")
 """How lines are drawn that share their colours."""
+
+_STEPS = [1, 2, 2.5, 5, 10]
 
 # Of the caption's font, so that a line never leaves the figure.
 _LETTERS_PER_INCH = 16
@@ -89,6 +92,10 @@ def panels(
     return figure, axes
 
 
+FEW_PLACES = 12
+"""Up to so many places each has a marker, and a tick where they were chosen."""
+
+
 def band(
     axes: Axes,
     x: np.ndarray,
@@ -97,28 +104,50 @@ def band(
     label: str,
     colour: str,
     dash: str = "-",
+    alpha: float = 0.18,
 ) -> None:
     """Median of curves with the 10-90 % band over them (seeds)."""
     stacked = np.vstack(list(curves))
     median = np.nanmedian(stacked, axis=0)
-    # A line of one point is invisible.
-    marker = "o" if len(x) == 1 else ""
-    axes.plot(x, median, color=colour, linestyle=dash, label=label, marker=marker)
+    # A line of one point is invisible, and a line of few says less than they do.
+    marker = "o" if len(x) <= FEW_PLACES else ""
+    look = {"linestyle": dash, "marker": marker, "markersize": 3.5}
+    axes.plot(x, median, color=colour, label=label, **look)
     if len(stacked) > 1:
         low, high = np.nanquantile(stacked, [0.1, 0.9], axis=0)
-        width = 3 if marker else 0
-        axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=width)
+        width = 3 if len(x) == 1 else 0
+        axes.fill_between(x, low, high, color=colour, alpha=alpha, linewidth=width)
 
 
 def legend(axes: Axes, **options: Any) -> None:
     """A small legend without a frame."""
-    axes.legend(frameon=False, fontsize=7.5, **options)
+    axes.legend(frameon=False, fontsize=7.5, title_fontsize=7.5, **options)
+
+
+def chosen_ticks(axes: Axes, values: Iterable[float]) -> None:
+    """Ticks at the values that were chosen, where these are few."""
+    places = sorted(set(values))
+    if len(places) <= FEW_PLACES:
+        axes.set_xticks(places, [f"{value:g}" for value in places])
+        axes.xaxis.set_minor_locator(NullLocator())
+
+
+def whole_ticks(axes: Axes) -> None:
+    """No tick between whole numbers, where only those are drawn on a linear axis."""
+    drawn = np.concatenate([np.ravel(line.get_xdata()) for line in axes.lines] or [[]])
+    finite = np.asarray(drawn, float)[np.isfinite(np.asarray(drawn, float))]
+    if axes.get_xscale() == "linear" and (finite == np.round(finite)).all():
+        axes.xaxis.set_major_locator(MaxNLocator("auto", steps=_STEPS, integer=True))
 
 
 def logarithmic(axes: Axes) -> None:
-    """A logarithmic vertical axis, if one of the lines has a positive value."""
-    drawn = [np.asarray(line.get_ydata(), float) for line in axes.lines]
-    if any((values > 0).any() for values in drawn):
+    """A logarithmic vertical axis, if the lines have positive values far apart.
+
+    Within a factor of 3 it would have ticks like 6.2 x 10^-1.
+    """
+    drawn = [np.ravel(np.asarray(line.get_ydata(), float)) for line in axes.lines]
+    positive = [value for values in drawn for value in values[values > 0]]
+    if positive and max(positive) > 3 * min(positive):
         axes.set_yscale("log")
 
 

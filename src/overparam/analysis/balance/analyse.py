@@ -13,7 +13,7 @@ from ...networks.deep import MLP
 from ...networks.network import Network
 from ...objectives.norms import path_norm
 from ...objectives.power_penalties import PowerPenalty, minimal_penalty
-from ...plots.figure import COLOURS, legend, panels
+from ...plots.figure import COLOURS, legend, logarithmic, panels, whole_ticks
 from ...training.plan import Progress, silent
 from ..declaration import Findings
 from ..subject import Subject, networks_of
@@ -226,9 +226,10 @@ def _lines(along: pl.DataFrame) -> Figure:
         axes[0, 1].plot(moments, excess, color=colour)
     axes[0, 0].set_ylabel("penalty")
     axes[0, 1].set_ylabel("penalty over its least, minus 1")
-    axes[0, 1].set_yscale("log")
+    logarithmic(axes[0, 1])
     for panel in axes[0]:
         panel.set_xlabel(" or ".join(units))
+        whole_ticks(panel)
     if len(runs) > 1:
         legend(axes[0, 0])
     return figure

@@ -207,7 +207,8 @@ class Bounds:
             lower = [*(constant + value for value in self.lower), found.lower]
             times = [*self.times, self.times[-1]]
             axes.plot(times, lower, drawstyle="steps-post", label="lower bound")
-            axes.set_xlabel("seconds")
+            axes.set_xlabel("seconds of the search")
+            axes.set_xlim(left=0)
         else:
             axes.axhline(found.lower, label="lower bound")
             axes.set_xticks([])

@@ -166,5 +166,7 @@ def _figure(stages: Sequence[_Curved], subject: Subject, risk: Risk) -> Figure:
     axes[0, 0].set_yscale("symlog", linthresh=1e-5)
     axes[0, 0].set_xticks(range(len(stages)), [stage.name for stage in stages])
     axes[0, 0].set_xlim(-0.5, len(stages) - 0.5)
-    axes[0, 0].set_ylabel(f"smallest eigenvalues, Hessian of the {risk.label}")
+    axes[0, 0].set_xlabel("student")
+    axes[0, 0].set_ylabel("smallest eigenvalues of the Hessian")
+    axes[0, 0].set_title(f"of the {risk.label}")
     return figure

@@ -7,7 +7,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from ...networks.view import TwoLayerView
-from ...plots.figure import COLOURS, legend, logarithmic, panels
+from ...plots.figure import COLOURS, legend, logarithmic, panels, whole_ticks
 from ...training.plan import Progress, silent
 from ..comparison.matching import neuron_masses
 from ..declaration import Findings
@@ -17,6 +17,8 @@ from .options import SurplusOptions
 from .removal import merged, pruned_losses, pruned_risks
 
 
+MOST_LINEAR = 50
+"""Most neurons on a linear axis."""
 MOST_COUNTS = 400
 """Most numbers of kept neurons at which a loss is taken."""
 
@@ -85,6 +87,7 @@ def _table(view: TwoLayerView, risk: Risk, progress: Progress) -> pl.DataFrame:
         risks = pruned_losses(
             view, counts.tolist(), risk.x, risk.y, loss=risk.loss, progress=progress
         )
+    progress(len(counts), len(counts))
     removed = np.concatenate([[0], np.cumsum(np.sort(neuron_masses(view)))])
     return pl.DataFrame(
         {
@@ -99,13 +102,21 @@ def _figure(
     table: pl.DataFrame, planted: int | None, full: float, caption: str
 ) -> Figure:
     figure, axes = panels(width=4.5, height=3.6, caption=caption)
-    axes[0, 0].plot(table["kept_neurons"], table["risk"], color=COLOURS[0])
-    axes[0, 0].axhline(full, color=COLOURS[2], label="the student")
+    axes[0, 0].plot(
+        table["kept_neurons"], table["risk"], color=COLOURS[0], label="kept neurons"
+    )
+    axes[0, 0].axhline(full, color=COLOURS[2], label="whole network")
     if planted is not None:
         axes[0, 0].axvline(
             planted, color="0.5", linestyle=":", label="teacher's neurons"
         )
     logarithmic(axes[0, 0])
+    if table["kept_neurons"].max() > MOST_LINEAR:
+        # What is needed is often few of many; no neuron has its place, too.
+        axes[0, 0].set_xscale("symlog", linthresh=1)
+        axes[0, 0].set_xlim(left=0)
+        axes[0, 0].xaxis.set_major_formatter("{x:g}")
+    whole_ticks(axes[0, 0])
     axes[0, 0].set_xlabel("neurons kept, the heaviest")
     axes[0, 0].set_ylabel("risk")
     legend(axes[0, 0])

@@ -229,7 +229,7 @@ def _figure(samples: Mapping[str, ndarray], caption: str) -> Figure:
     axes[0, 0].set_xlim(left=float(np.quantile(np.abs(first), 0.01)) or None)
     legend(axes[0, 0])
     axes[0, 1].set_xlabel("k largest values")
-    axes[0, 1].set_ylabel("Hill index")
+    axes[0, 1].set_ylabel("Hill index, drawn up to 10")
     axes[0, 1].set_ylim(0, 10)
     axes[0, 2].set_xlabel("log t")
     axes[0, 2].set_ylabel("log(-log |characteristic function|^2)")

@@ -86,6 +86,10 @@ def _passage(axes: Axes, results: Results) -> None:
             widths=0.4,
             medianprops={"color": COLOURS[0]},
         )
+    else:
+        told = {"ha": "center", "transform": axes.transAxes}
+        axes.text(0.5, 0.5, "no run passes 1e-6", **told)
+        axes.set_yticks([])
     rates = [_success(results, width) for width in widths]
     failed = np.array([1 - rate.estimate for rate in rates])
     twin = axes.twinx()
@@ -94,7 +98,7 @@ def _passage(axes: Axes, results: Results) -> None:
     bounds.append([rate.estimate - rate.low for rate in rates])
     beside = np.arange(len(widths)) + 0.25
     twin.errorbar(beside, failed, yerr=bounds, fmt="none", color=COLOURS[1], capsize=2)
-    twin.set_ylim(0, 1)
+    twin.set_ylim(0, 1.05)  # Room for the ends of the intervals.
     twin.set_ylabel("share of runs that fail, 95 %", color=COLOURS[1])
     teacher_width = results.runs["teacher_width"][0]
     ratios = [f"{width / teacher_width:g}" for width in widths]
