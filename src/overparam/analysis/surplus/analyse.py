@@ -113,7 +113,7 @@ def _figure(
     logarithmic(axes[0, 0])
     if table["kept_neurons"].max() > MOST_LINEAR:
         # What is needed is often few of many; no neuron has its place, too.
-        axes[0, 0].set_xscale("symlog", linthresh=1)
+        axes[0, 0].set_xscale("symlog", linthresh=1, subs=[2, 5])
         axes[0, 0].set_xlim(left=0)
         axes[0, 0].xaxis.set_major_formatter("{x:g}")
     whole_ticks(axes[0, 0])
