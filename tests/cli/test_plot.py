@@ -65,6 +65,10 @@ def test_runs_are_chosen_by_their_fields(runs, plot, tmp_path, capsys):
     assert "`--where optimiser=VALUE`" in said
     assert plot("--where", "width=20", "optimiser=adam")[0] == 0
     folder, out = str(runs), tmp_path / "chosen.csv"
+    assert (
+        run_command(["table", folder, "--where", "width=20,40", "--out", str(out)]) == 0
+    )
+    assert set(pl.read_csv(out)["width"]) == {20, 40}
     where = ["--where", "width=10..20..10", "optimiser=adam"]
     assert run_command(["table", folder, *where, "--out", str(out)]) == 0
     table = pl.read_csv(out)

@@ -44,7 +44,7 @@ def chosen(gathered: Gathered, texts: Sequence[str]) -> Gathered:
         return gathered
     named = [_named(run) for run in gathered.runs]
     wanted: dict[str, list[Any]] = {}
-    for text in texts:
+    for text in _whole(texts):
         name, equals, values = text.partition("=")
         name = name.strip().replace("-", "_")
         if not equals:
@@ -66,6 +66,17 @@ def _check_known(named: "Sequence[Mapping[str, _Among]]", names: Any) -> None:
         if named and not any(name in has for has in named):
             known = list(dict.fromkeys(name for has in named for name in has))
             raise ConfigError(unknown(name, known, what="field"))
+
+
+def _whole(texts: Sequence[str]) -> list[str]:
+    """The texts, with values again at their field: a lone word is cut at its commas."""
+    whole: list[str] = []
+    for text in texts:
+        if whole and "=" not in text:
+            whole[-1] += f",{text}"
+        else:
+            whole.append(text)
+    return whole
 
 
 def _kind(values: Sequence[Any]) -> Any:

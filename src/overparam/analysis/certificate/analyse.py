@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 SENTENCES = {
     "certified": "the lower bound is proven to be within the gap of the optimum over "
-    "networks of any width; how near this network is, its relative gap says",
+    "networks of any width",
     "bounded": "a bound that is valid for any width but farther than the gap asked for",
     "estimate": "the smallest objective that was found; NOT a bound for the network",
 }
@@ -105,6 +105,7 @@ def analyse(
             + (f", {PROOFS[found.proof]}." if tier == found.tier else ".")
             for tier in table["tier"]
         ]
+        + ["How near the network is to the optimum, its gap to the bound says."]
         + notes,
     )
 
@@ -205,9 +206,10 @@ class Bounds:
             # Samples that are zero add what the search was not told of.
             constant = found.lower - found.found.lower
             lower = [*(constant + value for value in self.lower), found.lower]
-            times = [*self.times, self.times[-1]]
+            # What comes before the first bound is compilation.
+            times = np.array([*self.times, self.times[-1]]) - self.times[0]
             axes.plot(times, lower, drawstyle="steps-post", label="lower bound")
-            axes.set_xlabel("seconds of the search")
+            axes.set_xlabel("seconds since the first bound")
             axes.set_xlim(left=0)
         else:
             axes.axhline(found.lower, label="lower bound")

@@ -167,6 +167,6 @@ def _figure(stages: Sequence[_Curved], subject: Subject, risk: Risk) -> Figure:
     axes[0, 0].set_xticks(range(len(stages)), [stage.name for stage in stages])
     axes[0, 0].set_xlim(-0.5, len(stages) - 0.5)
     axes[0, 0].set_xlabel("student")
-    axes[0, 0].set_ylabel("smallest eigenvalues of the Hessian")
-    axes[0, 0].set_title(f"of the {risk.label}")
+    axes[0, 0].set_ylabel("smallest eigenvalues")
+    axes[0, 0].set_title(f"Hessian of the {risk.label}")
     return figure
