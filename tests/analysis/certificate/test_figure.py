@@ -50,6 +50,12 @@ def test_the_bound_is_drawn_at_every_tier(proof):
     assert qualified == [f"lower bound ({tier})"]
 
 
+def test_the_clock_of_the_figure_starts_at_the_first_bound():
+    (axes,) = found_of(30, 5, nodes=100).figures["bound"].axes
+    (line,) = (x for x in axes.get_lines() if x.get_label() == "lower bound")
+    assert line.get_xdata()[0] == axes.get_xlim()[0] == 0
+
+
 def test_an_estimate_is_no_lower_bound():
     table = found_of(30, 5, nodes=1).tables["certificate"]
     assert table["tier"].to_list() == ["bounded", "estimate"]

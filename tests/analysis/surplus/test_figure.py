@@ -1,0 +1,30 @@
+"""What the figure of `surplus` shows, and that its work is counted to the end."""
+
+import jax
+import numpy as np
+import pytest
+
+import overparam as op
+from overparam.analysis.surplus.options import SurplusOptions
+from overparam.running.analysing import analyse_subjects, as_subject
+
+
+@pytest.mark.parametrize(("width", "scale"), [(8, "linear"), (80, "symlog")])
+def test_few_of_many_neurons_are_seen_and_curves_are_named(width, scale):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((20, 3)).astype(np.float32)
+    data = op.dataset(x, x[:, 0], test=(x[:5], x[:5, 0]), name="mine")
+    network = op.two_layer(3, width, 1, key=jax.random.key(0))
+    counted = []
+    found = analyse_subjects(
+        "surplus",
+        [as_subject(network, data)],
+        SurplusOptions(),
+        lambda done, total, **told: counted.append((done, total)),
+    )
+    (axes,) = found.figures["surplus"].axes
+    assert axes.get_xscale() == scale
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["kept neurons", "whole network"]
+    done, total = counted[-1]
+    assert done == total
