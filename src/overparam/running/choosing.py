@@ -114,7 +114,7 @@ class _Among:
     value: Any
     read: Callable[[Any], Any] = lambda value: value
 
-    def __call__(self, values: list[Any]) -> bool:
+    def __call__(self, values: Sequence[Any]) -> bool:
         # A flag is no number, though Python has True == 1.
         read = plain([*map(self.read, values)])
         is_flag = isinstance(self.value, bool)

@@ -111,7 +111,7 @@ def _figure(
             planted, color="0.5", linestyle=":", label="teacher's neurons"
         )
     logarithmic(axes[0, 0])
-    if table["kept_neurons"].max() > MOST_LINEAR:
+    if table["kept_neurons"][0] > MOST_LINEAR:
         # What is needed is often few of many; no neuron has its place, too.
         axes[0, 0].set_xscale("symlog", linthresh=1, subs=[2, 5])
         axes[0, 0].set_xlim(left=0)
