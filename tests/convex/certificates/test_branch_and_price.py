@@ -1,9 +1,12 @@
 """The optimum with a proof, against the programme over all patterns."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from overparam.convex import convex_program, enumerate_patterns, solve, solve_global
+from overparam.convex.certificates import activation, branch_and_price
 from overparam.convex.certificates.activation import SearchLimits
 from overparam.convex.certificates.bounds import loose_bound, mixtures
 from overparam.errors import ConfigError
@@ -136,3 +139,20 @@ def test_limits_that_are_spent_at_once_leave_a_bound(rng, seconds, nodes):
     limits = SearchLimits(seconds=seconds, nodes=nodes)
     found = solve_global(x, y, penalty=0.3, limits=limits)
     assert 0 < found.lower <= found.objective <= 0.5 * y @ y
+
+
+def test_the_time_of_compiling_counts_for_no_limit(rng, monkeypatch):
+    clock = [0.0]
+    watch = SimpleNamespace(monotonic=lambda: clock[0])
+    for module in (activation, branch_and_price):
+        monkeypatch.setattr(module, "time", watch)
+
+    def compiled(kind):
+        clock[0] += 100
+
+    monkeypatch.setattr(activation, "_compile", compiled)
+    x, y = rng.standard_normal((20, 3)), rng.standard_normal(20)
+    limits = SearchLimits(seconds=1.0)
+    found = solve_global(x, y, penalty=0.1, gap=1e-3, limits=limits)
+    assert clock[0] >= 100
+    assert found.proven

@@ -6,6 +6,7 @@ The order does not depend on time or on the number of threads: cones are explore
 batches of one size.
 """
 
+import functools
 import heapq
 import itertools
 import time
@@ -264,6 +265,7 @@ class Search:
 
     def run(self, limits: SearchLimits, watch: Watch = lambda search: None) -> None:
         """Go on until the search is finished or a limit is reached."""
+        ready(type(self))
         end = time.monotonic() + limits.seconds
         with ThreadPoolExecutor(n_threads()) as pool:
             while not self.finished and time.monotonic() < end:
@@ -274,6 +276,25 @@ class Search:
                     watch(self)
                 except KeyboardInterrupt:
                     return
+
+
+def ready(kind: type[Search]) -> float:
+    """Compile a kind of search; the seconds that it took, which count for no limit.
+
+    Once on a machine that takes longer than most searches.
+    """
+    start = time.monotonic()
+    _compile(kind)
+    return time.monotonic() - start
+
+
+@functools.cache
+def _compile(kind: type[Search]) -> None:
+    search = kind(
+        np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), np.array([1.0, 1, -1])
+    )
+    with ThreadPoolExecutor(1) as pool:
+        search.advance(pool)
 
 
 class ConeSearch(Search):

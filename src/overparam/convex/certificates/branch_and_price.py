@@ -23,7 +23,7 @@ from ...checks import positive
 from ..programs.program import check_data
 from ..solvers.bounds import relative_gap
 from ..solvers.neurons import UnitNeurons, corrected, improved, no_neurons
-from .activation import ConeSearch, Search, SearchLimits
+from .activation import ConeSearch, Search, SearchLimits, ready
 from .bounds import ROUNDING, dual_value, mixtures
 from .sign_search import SignSearch
 from .signed import signed_activation
@@ -163,7 +163,9 @@ class _Pricing:
             self._learn(dual, search.upper)
             self.watch(self.best)
 
-        search = kind_of_search(self.x)(self.x, dual, target=target)
+        kind = kind_of_search(self.x)
+        self.start += ready(kind)
+        search = kind(self.x, dual, target=target)
         nodes = self.limits.nodes
         limits = dataclasses.replace(
             self.limits,
