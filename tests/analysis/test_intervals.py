@@ -9,6 +9,7 @@ from overparam.analysis.intervals import (
     mean_interval,
     median_interval,
     percentile_interval,
+    ratio_interval,
     resampled_units,
     sign_test,
     wilson,
@@ -82,3 +83,24 @@ def test_bad_values_are_one_sentence():
         wilson(3, 2)
     with pytest.raises(ConfigError, match="finite"):
         mean_interval([np.nan])
+
+
+def test_ends_that_a_mean_cannot_have_are_cut():
+    values = [0.01, 0.02, 9.0]
+    whole, cut = mean_interval(values), mean_interval(values, within=(0, np.inf))
+    assert whole.low < 0 == cut.low
+    assert cut.high == whole.high
+    alone = mean_interval([0.9], within=(0, 1))
+    assert (alone.low, alone.estimate, alone.high) == (0, 0.9, 1)
+
+
+def test_interval_of_ratios_is_students_on_logarithms_and_turns_over():
+    ratios = np.array([0.2, 1.5])
+    found, inverse = ratio_interval(ratios), ratio_interval(1 / ratios)
+    logs = np.log(ratios)
+    low, high = stats.t.interval(0.95, 1, np.mean(logs), stats.sem(logs))
+    assert_allclose([found.low, found.high], np.exp([low, high]))
+    assert_allclose(found.estimate, stats.gmean(ratios))
+    assert_allclose([1 / inverse.high, 1 / inverse.low], [found.low, found.high])
+    with pytest.raises(ConfigError, match="positive"):
+        ratio_interval([1.0, 0.0])

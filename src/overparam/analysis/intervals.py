@@ -60,15 +60,42 @@ def median_interval(values: Values, *, level: float = 0.95) -> Interval:
     )
 
 
-def mean_interval(values: Values, *, level: float = 0.95) -> Interval:
-    """Mean with Student's interval; a single value has an infinite one."""
+def mean_interval(
+    values: Values,
+    *,
+    level: float = 0.95,
+    within: tuple[float, float] = (-np.inf, np.inf),
+) -> Interval:
+    """Mean with Student's interval; a single value has an infinite one.
+
+    Args:
+        values: What was measured.
+        level: Coverage of the interval.
+        within: Where the mean must lie: an end beyond it is cut, which costs no
+            coverage.
+    """
     array = _checked(values)
     mean = float(array.mean())
-    if len(array) == 1:
-        return Interval(estimate=mean, low=-np.inf, high=np.inf)
-    error = float(stats.sem(array))
-    half = error * float(stats.t.ppf((1 + level) / 2, len(array) - 1))
-    return Interval(estimate=mean, low=mean - half, high=mean + half)
+    half = np.inf
+    if len(array) > 1:
+        error = float(stats.sem(array))
+        half = error * float(stats.t.ppf((1 + level) / 2, len(array) - 1))
+    low, high = np.clip([mean - half, mean + half], *within)
+    return Interval(estimate=mean, low=float(low), high=float(high))
+
+
+def ratio_interval(values: Values, *, level: float = 0.95) -> Interval:
+    """Geometric mean of positive ratios, with Student's interval of their logarithms.
+
+    A ratio and its inverse say the same, and no end is negative.
+    """
+    array = _checked(values)
+    if array.min() <= 0:
+        raise ConfigError(f"`values` must be positive, got {array.min():g}.")
+    found = mean_interval(np.log(array), level=level)
+    with np.errstate(over="ignore"):
+        low, middle, high = np.exp([found.low, found.estimate, found.high])
+    return Interval(estimate=float(middle), low=float(low), high=float(high))
 
 
 def resampled_units(

@@ -48,6 +48,7 @@ def analyse(
     varying = int(np.count_nonzero(moments.std > 0))
     notes = [*told, *_notes(len(moments.std), varying, data, options)]
     errors = sampling_errors(network, x[:N_ERROR_INPUTS], options)
+    notes += _unseen(errors)
     tables, figures = {}, {"error": error_figure(errors)}
     splits = _splits(data, options)
     if splits is not None:
@@ -146,6 +147,22 @@ def _notes(
         ),
     }
     return [sentence for sentence, holds in told.items() if holds]
+
+
+def _unseen(errors: pl.DataFrame) -> list[str]:
+    """Where most of the error is that of neurons too rare for the draws."""
+    hidden = errors.filter(pl.col("unseen") > pl.col("predicted") / 2)
+    told = [
+        f"{kind} at k = {', '.join(map(str, part['k']))}"
+        for (kind,), part in hidden.group_by("sampling", maintain_order=True)
+    ]
+    if not told:
+        return []
+    return [
+        "Most of the error without refit is that of neurons too rare for the draws "
+        f"({'; '.join(told)}): `predicted` is exact and counts them, `monte_carlo` "
+        "misses them, and its interval reaches up to them."
+    ]
 
 
 def accuracy_figure(table: pl.DataFrame, caption: str) -> Figure:

@@ -122,18 +122,28 @@ def predicted_error(
     """
     positive(k=k)
     source = shallow(network)
-    needed = readout_norms(source) * feature_moments(source, data).rms
-    law = custom_law(law)
-    if np.any((law == 0) & (needed > 0)):
-        return np.inf
-    ratios = np.divide(needed**2, law, out=np.zeros_like(law), where=law > 0)
     # Nothing of what all neurons have in common is drawn.
     alone = source
     if isinstance(source, TwoLayerView):
         alone = source.alone
     outputs = np.asarray(alone(data), np.float64)
     power = np.mean(np.sum(outputs**2, axis=1))
-    return float(source.scale**2 * ratios.sum() - power) / k
+    return float(error_shares(network, law, data=data).sum() - power) / k
+
+
+def error_shares(
+    network: Shallow, law: Probabilities, *, data: Float[Array, "n input_dim"]
+) -> Float[np.ndarray, " width"]:
+    r"""What each neuron adds to $k E\|\hat f_k\|^2$: $s^2 \|u_j\|^2 E\phi_j^2 / p_j$.
+
+    It is infinite for a neuron that is never drawn.
+    """
+    source = shallow(network)
+    needed = float(source.scale) ** 2 * readout_norms(source) ** 2
+    needed = needed * feature_moments(source, data).rms ** 2
+    law = custom_law(law)
+    never = np.where(needed > 0, np.inf, 0.0)
+    return np.divide(needed, law, out=never, where=law > 0)
 
 
 def _draw(

@@ -18,7 +18,7 @@ from ...readouts.logistic import NewtonSettings
 from ...training.plan import Progress, silent
 from ..intervals import mean_interval
 from ..shallow import FeatureMoments, Shallow, feature_moments
-from .draws import Draw, corrected, draw, predicted_error
+from .draws import Draw, corrected, draw, error_shares, predicted_error
 from .laws import sampling_law
 from .options import ResampleOptions
 from .refit import Refitted, Sample, refit
@@ -63,7 +63,7 @@ def summarise(frame: pl.DataFrame) -> pl.DataFrame:
     rows = []
     for (way, k), part in frame.group_by("features", "k", maintain_order=True):
         test = part["test_accuracy"].to_numpy()
-        interval = mean_interval(test)
+        interval = mean_interval(test, within=(0, 1))
         single = len(test) == 1
         rows.append(
             {
@@ -84,7 +84,12 @@ def summarise(frame: pl.DataFrame) -> pl.DataFrame:
 def sampling_errors(
     network: Shallow, x: Float[Array, "n d"], options: ResampleOptions
 ) -> pl.DataFrame:
-    r"""Exact and Monte Carlo $E\|\hat f_k - f\|^2$ relative to $E\|f\|^2$, no refit."""
+    r"""Exact and Monte Carlo $E\|\hat f_k - f\|^2$ relative to $E\|f\|^2$, no refit.
+
+    `unseen` is the part of the exact error of those neurons that would add more to a
+    draw than any that was drawn: draws do not show it. The upper end of the interval
+    has it in full.
+    """
     outputs = np.asarray(network(x), np.float64)
     power = float(np.mean(np.sum(outputs**2, axis=1)))
     if not (0 < power < np.inf):
@@ -95,13 +100,18 @@ def sampling_errors(
     rows = []
     for kind in options.sampling:
         law = sampling_law(network, kind, data=x)
+        shares = error_shares(network, law, data=x) / power
+        when_drawn = np.divide(shares, law, out=shares.copy(), where=law > 0)
         for k in options.n_features:
-            errors = []
+            errors, largest = [], 0.0
             for key in _keys(options, f"error {kind} {k}"):
-                estimate = corrected(network, draw(law, k, key=key))(x)
+                drawn = draw(law, k, key=key)
+                largest = max(largest, when_drawn[drawn.indices].max())
+                estimate = corrected(network, drawn)(x)
                 gap = np.asarray(estimate, np.float64) - outputs
                 errors.append(float(np.mean(np.sum(gap**2, axis=1))) / power)
-            interval = mean_interval(errors)
+            interval = mean_interval(errors, within=(0, np.inf))
+            unseen = float(shares[when_drawn > largest].sum()) / k
             rows.append(
                 {
                     "sampling": kind,
@@ -109,7 +119,8 @@ def sampling_errors(
                     "predicted": predicted_error(network, law, k, data=x) / power,
                     "monte_carlo": interval.estimate,
                     "low": interval.low,
-                    "high": interval.high,
+                    "high": interval.high + unseen,
+                    "unseen": unseen,
                 }
             )
     return pl.DataFrame(rows)

@@ -161,8 +161,8 @@ def _band(
     return Claim(
         sentence=f"10 neurons, {source}, {way}: mean in [{low:g}, {high:g}]",
         published=printed,
-        measured=f"{mean_interval(values)}, sd {values.std(ddof=1):.3f}, "
-        f"{len(values)} draws",
+        measured=f"{mean_interval(values, within=(0, 1))}, "
+        f"sd {values.std(ddof=1):.3f}, {len(values)} draws",
         holds=low <= float(values.mean()) <= high,
     )
 

@@ -47,7 +47,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
     )
     for row, column in enumerate(PREDICTORS):
         values = results.runs[column].drop_nulls().to_list()
-        mean = interval(values)
+        mean = interval(values, within=(0, 1))
         axes[0, 0].plot(values, [row] * len(values), ".", color=COLOURS[0])
         if values:
             axes[0, 0].plot([mean.estimate] * 2, [row - 0.25, row + 0.25], "k")
@@ -63,7 +63,7 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
     rows = []
     for column, name in PREDICTORS.items():
         values = results.runs[column].drop_nulls().to_list()
-        mean = interval(values)
+        mean = interval(values, within=(0, 1))
         rows.append(
             {
                 "predictor": name,
@@ -89,7 +89,9 @@ def _against(results: Results, column: str, name: str) -> Claim:
     both = results.runs.select("test_error", column).drop_nulls()
     differences = (both["test_error"] - both[column]).to_list()
     mean = interval(differences)
-    errors = [interval(both[c].to_list()) for c in ("test_error", column)]
+    errors = [
+        interval(both[c].to_list(), within=(0, 1)) for c in ("test_error", column)
+    ]
     return Claim(
         sentence=f"the network errs less than: {name}",
         published="ours",

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
 from ...plots.figure import COLOURS, legend, panels
 from ..reproduction import Claim, Reproduction, Results, Scale
-from .values import caption, drawn_over_seeds, interval, pairs
+from .values import caption, drawn_over_seeds, interval, pairs, ratio
 
 
 FACTORS: Mapping[Scale, Sequence[float]] = {
@@ -86,17 +87,17 @@ def claims(results: Results) -> Sequence[Claim]:
     runs, decided = results.runs, results.scale != "smoke"
     risks = pairs(runs, "risk", at_small, at_large)
     better = sum(one < other for one, other in risks)
-    ratio = interval([one / other for one, other in risks])
+    quotient = ratio([one / other for one, other in risks])
     changes = pairs(runs, "kernel_change", at_large, at_small)
     less = sum(one < other for one, other in changes)
     near = runs.filter(at_large)["distance_to_linear"].drop_nulls().to_list()
     far = runs.filter(at_small)["distance_to_linear"].drop_nulls().to_list()
-    lazy = interval(near)
+    lazy, rich = (interval(found, within=(0, np.inf)) for found in (near, far))
     return [
         Claim(
             sentence=f"scale {small:g} generalises better than scale {large:g}",
             published="lazy training has the larger test loss",
-            measured=f"{better} of {len(risks)} seeds; ratio of risks {ratio}",
+            measured=f"{better} of {len(risks)} seeds; ratio of risks {quotient}",
             holds=better == len(risks) > 0 if decided else None,
         ),
         Claim(
@@ -108,7 +109,7 @@ def claims(results: Results) -> Sequence[Claim]:
         Claim(
             sentence=f"at scale {large:g} the network is its linearised one to 5 %",
             published="tends to it as the scale grows",
-            measured=f"distance {lazy}; at scale {small:g} {interval(far)}",
+            measured=f"distance {lazy}; at scale {small:g} {rich}",
             holds=bool(lazy.high < 0.05) if decided else None,
         ),
     ]

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 
-from ...analysis.intervals import Interval, mean_interval
+from ...analysis.intervals import Interval, mean_interval, ratio_interval
 from ..reproduction import Results
 
 
@@ -46,11 +46,19 @@ def pairs(
     return list(zip(joined[column], joined[f"{column}_other"], strict=True))
 
 
-def interval(values: Sequence[float]) -> Interval:
+NOTHING = Interval(estimate=np.nan, low=np.nan, high=np.nan)
+
+
+def interval(
+    values: Sequence[float], *, within: tuple[float, float] = (-np.inf, np.inf)
+) -> Interval:
     """Mean and Student's interval over seeds; of no value it is NaN."""
-    if not len(values):
-        return Interval(estimate=np.nan, low=np.nan, high=np.nan)
-    return mean_interval(values)
+    return mean_interval(values, within=within) if len(values) else NOTHING
+
+
+def ratio(values: Sequence[float]) -> Interval:
+    """Geometric mean and its interval over seeds; of no value it is NaN."""
+    return ratio_interval(values) if len(values) else NOTHING
 
 
 def caption(results: Results, *facts: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...analysis.intervals import mean_interval
+from ...analysis.intervals import ratio_interval
 from ...plots.figure import panels
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .figures import caption, risk_curves
@@ -111,7 +111,7 @@ def _ratios(results: Results) -> list[Claim]:
     seeds = _last(results, "as published").values()
     found = []
     for width, published in RATIOS.items():
-        ratio = mean_interval([losses[width] / losses[60] for losses in seeds])
+        ratio = ratio_interval([losses[width] / losses[60] for losses in seeds])
         found.append(
             Claim(
                 sentence=f"objective of r = {width} over that of r = 60, epoch 199: "
