@@ -39,3 +39,14 @@ def test_a_rate_has_digits_whatever_the_pace(monkeypatch, capsys, seconds, said)
         report(0, 4)
         report(2, 4)
     assert said in capsys.readouterr().err
+
+
+def test_work_that_goes_slowly_is_heard_of_every_minute(monkeypatch, capsys):
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    with Reporter("toy") as report:
+        for now in range(0, 300, 10):
+            report(int(now), 36_000, best=2.5, bound=1.5)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 4
+    assert "best 2.5  bound 1.5" in lines[0]

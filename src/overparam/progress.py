@@ -1,4 +1,4 @@
-"""Progress: a live line on a terminal or in a notebook, else a line per 10 %."""
+"""Progress: live on a terminal or in a notebook, else a line per 10 % or minute."""
 
 import html
 import sys
@@ -11,6 +11,8 @@ from typing import Any, Protocol
 # A notebook redraws for each update, and sends it over a network.
 _SECONDS_BETWEEN_UPDATES = 0.2
 _SECONDS_BETWEEN_LINES = 1.0
+# A log says at least this often that the work goes on.
+_SECONDS_OF_SILENCE = 60.0
 
 
 class Reporter:
@@ -157,12 +159,15 @@ class _Lines:
         self._what = what
         self._tenth = 0
         self._due = 0.0
+        self._heard: float | None = None
 
     def show(self, done: int, total: int, parts: list[str]) -> None:
         tenth, now = 10 * done // max(total, 1), time.monotonic()
+        self._heard = now if self._heard is None else self._heard
         # Parts that are done at once need no line each.
-        if tenth > self._tenth and (now >= self._due or done >= total):
-            self._tenth = tenth
+        further = tenth > self._tenth and (now >= self._due or done >= total)
+        if further or now >= self._heard + _SECONDS_OF_SILENCE:
+            self._tenth, self._heard = tenth, now
             self._due = now + _SECONDS_BETWEEN_LINES
             line = ", ".join(
                 [f"{100 * done // max(total, 1)} % ({done}/{total})", *parts]
@@ -176,5 +181,5 @@ class _Lines:
 
 
 def _numbers(values: Mapping[str, float]) -> str:
-    chosen = ("loss", "accuracy", "test_accuracy", "risk", "failed")
+    chosen = ("loss", "accuracy", "test_accuracy", "risk", "failed", "best", "bound")
     return "  ".join(f"{n} {values[n]:.3g}" for n in chosen if n in values)

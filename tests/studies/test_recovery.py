@@ -1,6 +1,7 @@
 """The study `recovery`: configs, runs by every method, and the command line."""
 
 import json
+from dataclasses import asdict, replace
 
 import jax
 import jax.numpy as jnp
@@ -13,15 +14,17 @@ from numpy.testing import assert_allclose
 from overparam.cli.main import run_command
 from overparam.convex.certificates.branch_and_price import searchable
 from overparam.data import Batch
-from overparam.errors import ConfigError, SolverError
+from overparam.errors import ConfigError, Interrupted, SolverError
 from overparam.networks import TwoLayer
 from overparam.reproductions.recovery.proven import distances
 from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.store import read_run
+from overparam.store.identity import run_id
 from overparam.studies.recovery.config import Recovery
 from overparam.studies.recovery.problem import Problem
 from overparam.studies.recovery.run import describe, run
-from overparam.studies.study import Context
+from overparam.studies.registry import defaults
+from overparam.studies.study import Context, Outcome
 
 
 TRAINED = {"method": "training", "fit": "penalised"}
@@ -104,6 +107,59 @@ def test_a_global_optimum_is_proven_against_all_patterns(network):
     assert found.network is not None
     short = Recovery(method="global", tolerance=1e-9, max_iterations=1, **fields)
     assert run(short, Context()).status == "max_iterations"
+
+
+def _unproven(**fields) -> Recovery:
+    """A problem whose gap of 1e-9 no search proves in moments."""
+    sizes = {"n_samples": 40, "input_dim": 8, "network": "plain", "noise": 0.5}
+    return Recovery(**PROVEN, **sizes, penalty=1e-3, tolerance=1e-9, **fields)
+
+
+def _holds(found: Outcome) -> None:
+    """What was proven when the search ended is stored, and is a bound."""
+    assert found.status == "max_iterations"
+    assert found.summary["tier"] == "bounded"
+    assert 0 < found.summary["lower_bound"] <= found.summary["primal"]
+    assert found.network is not None
+
+
+def test_a_clock_ends_a_proof_with_its_bound():
+    # Started at most; nothing of the outcome depends on how fast the machine is.
+    found = run(_unproven(max_seconds=1e-3), Context())
+    _holds(found)
+    assert "after 0.001 seconds" in found.notes[0]
+    default = Recovery(**PROVEN)
+    assert Recovery(**PROVEN, max_seconds=3600).max_seconds == default.max_seconds
+    with pytest.raises(ConfigError, match="`max_seconds` has an effect"):
+        Recovery(max_seconds=5.0)
+
+
+@pytest.mark.parametrize("looks", [1, 3])
+def test_control_c_ends_a_proof_with_its_bound_and_a_termination_stores_none(looks):
+    told = []
+
+    def asked(exit_code):
+        return lambda: exit_code if len(told) >= looks else None
+
+    def progress(done, total, **values):
+        told.append(values)
+
+    context = Context(progress=progress, stop_requested=asked(130))
+    found = run(_unproven(), context)
+    _holds(found)
+    assert len(told) == looks
+    assert set(told[0]) == {"best", "bound"}
+    assert "Control-C" in found.notes[0]
+    told.clear()
+    with pytest.raises(Interrupted):
+        run(_unproven(), replace(context, stop_requested=asked(143)))
+
+
+def test_a_limit_that_is_not_said_changes_no_id():
+    config = asdict(Recovery(**PROVEN))
+    earlier = {k: v for k, v in config.items() if k != "max_seconds"}
+    given = defaults(Recovery)
+    assert run_id("recovery", config, given) == run_id("recovery", earlier, given)
 
 
 def test_too_many_patterns_to_enumerate_are_refused():

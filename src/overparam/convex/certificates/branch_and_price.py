@@ -76,7 +76,7 @@ class GlobalOptimum:
 
 
 Watch = Callable[[GlobalOptimum], object]
-"""Called between batches; a `KeyboardInterrupt` from it ends the search, not more."""
+"""Called between steps that take seconds; a `KeyboardInterrupt` from it ends all."""
 
 
 def searchable(x: Float[np.ndarray, "n d"]) -> bool:
@@ -109,7 +109,8 @@ def solve_global(
         skip: Whether networks have a linear neuron.
         gap: Relative distance of the objective to the bound that is to be proven.
         limits: When to stop without; `None` takes those of `SearchLimits()`.
-        watch: Told the best bound of the moment.
+        watch: Told the best network and bound of the moment; a `KeyboardInterrupt`,
+            from it or of Control-C, ends all with them.
         seed: Of the random starts of the solver.
     """
     positive(penalty=penalty, gap=gap)
@@ -153,6 +154,7 @@ class _Pricing:
             for mixed in mixtures(dual, self.y):
                 if self._left() > 0:
                     self._learn(mixed, signed_activation(self.x, mixed))
+                    self.watch(self.best)
         target = self._needed(dual)
         if self.best.proven or target is None or not searchable(self.x):
             return False
@@ -190,6 +192,7 @@ class _Pricing:
         """Rounds until a wide search finds no violation that matters, or time ends."""
         until, last = _SOLVING * self._left(), np.inf
         for step in range(_MOST_ROUNDS):
+            self.watch(self.best)
             wide = step % _WIDE_EVERY == 0
             better, worst = improved(
                 neurons,

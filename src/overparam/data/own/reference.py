@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from ...checks import one_of
+from ...errors import ConfigError
 from ..files.official import OFFICIAL
 
 
@@ -55,6 +56,20 @@ def sizes_of(text: str) -> tuple[int, int] | None:
     if not is_kept(name) or described(name).reference != text:
         return None
     return described(name).n_train, math.prod(described(name).shape)
+
+
+def check_samples(text: str, n_train: int | None) -> None:
+    """Refuse more training samples than there are, before anything is loaded.
+
+    Raises:
+        ConfigError: If the data are at hand and have fewer.
+    """
+    found = sizes_of(text)
+    if found is not None and n_train is not None and n_train > found[0]:
+        raise ConfigError(
+            f"`n_train` must be at most {found[0]}, the training samples of {text}; "
+            f"got {n_train}."
+        )
 
 
 def is_own(text: str) -> bool:

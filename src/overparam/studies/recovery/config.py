@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from ...checks import Count, Natural, NonNegative, Positive, positive
-from ...data.own.reference import reference, sizes_of
+from ...data.own.reference import check_samples, reference, sizes_of
 from ...errors import ConfigError
 from ...field_values import typed
 from ...keeping import recorded
@@ -17,6 +17,7 @@ _RECORDS = 100
 # Samples above which `auto` takes admm.
 _ADMM_ABOVE = 5000
 _LEARNING_RATE = 2e-3
+_MOST_SECONDS = 3600.0
 # Dimensions, or entries of the inputs, in which optima are proven (`searchable`).
 _MOST_SEARCHED, _MOST_ENTRIES = 12, 20_000
 
@@ -96,6 +97,9 @@ class Recovery:
     max_iterations: Count | None = None
     """Most iterations of a solver; `none` takes 100 (interior-point), 20000 (admm),
     1000000 (global: nodes of its search)."""
+    max_seconds: Positive = _MOST_SECONDS
+    """Most seconds of method=global, an hour unless said; at this limit, and on
+    Control-C, what is proven by then is stored."""
     n_test: Count | None = first_stored("test_size", default=None)
     """Fresh samples for the test error; `none` takes n_samples, or all of `dataset`."""
     n_steps: Count = 10_000
@@ -216,11 +220,7 @@ class Recovery:
         if found is None:
             return
         n_samples, input_dim = found
-        if self.n_train is not None and self.n_train > n_samples:
-            raise ConfigError(
-                f"`n_train` must be at most {n_samples}, the training samples of "
-                f"{self.dataset}; got {self.n_train}."
-            )
+        check_samples(self.dataset, self.n_train)
         sizes = {"n_samples": self.n_train or n_samples, "input_dim": input_dim}
         for name, size in sizes.items():
             asked = getattr(self, name)
@@ -301,6 +301,11 @@ class Recovery:
             )
         if self.method == "global":
             self._check_global()
+        elif self.max_seconds != _MOST_SECONDS:
+            raise ConfigError(
+                "`max_seconds` has an effect with method=global only; got "
+                f"{self.max_seconds:g}."
+            )
         if self.method == "condition" and self.noise:
             raise ConfigError(
                 f"method=condition needs noise=0, got {self.noise:g}; the condition "

@@ -43,7 +43,7 @@ def run(config: Recovery, context: Context) -> Outcome:
     if config.method == "condition":
         return _condition_only(problem)
     if config.method == "global":
-        return prove_trial(problem)
+        return prove_trial(problem, context)
     return _solve_trial(problem)
 
 
