@@ -1,6 +1,7 @@
 """The command line: exit codes, one sentence per mistake, quick help."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -197,6 +198,9 @@ def test_a_sweep_with_a_failing_run_finishes_the_others_with_code_4(
     out = capsys.readouterr()
     assert "2 finished" in out.err
     assert "boom" in out.out
+    # The fields that were said, not all of them.
+    row = out.out.split("\n", 2)[2]
+    assert set(re.findall(r"(\w+)=", row)) == {f.split("=")[0] for f in command[2:]}
     assert "\noverparam: 1 of 3 runs failed: " in out.err
     monkeypatch.undo()
     monkeypatch.setenv("OVERPARAM_RUNS", str(runs))

@@ -17,6 +17,7 @@ from overparam.studies.features.problem import Problem
 from overparam.studies.heavy_tails.config import HeavyTails
 from overparam.studies.heavy_tails.data import load_data
 from overparam.studies.images.config import Images
+from overparam.studies.lazy.config import Lazy
 from overparam.studies.recovery.config import Recovery
 from overparam.studies.registry import defaults
 
@@ -52,7 +53,7 @@ def sentence(capsys, *words: str) -> str:
     return printed.err
 
 
-@pytest.mark.parametrize("kind", [Features, HeavyTails, Recovery])
+@pytest.mark.parametrize("kind", [Features, HeavyTails, Lazy, Recovery])
 def test_the_content_belongs_to_the_identity_of_a_run(own, kind):
     first = kind(dataset="two.npz")
     assert kind(dataset="two") == first
@@ -134,6 +135,23 @@ def test_data_that_do_not_fit_are_refused_in_one_sentence(own, kind, fields, say
 def test_what_needs_a_planted_model_is_refused(own, fields, says):
     with pytest.raises(ConfigError, match=says):
         Recovery(**{"dataset": "two.npz"} | fields)
+
+
+@pytest.mark.parametrize("kind", [Features, HeavyTails, Lazy, Recovery])
+def test_more_samples_than_there_are_are_refused_before_anything_runs(own, kind):
+    with pytest.raises(ConfigError, match="`n_train` must be at most 40, the training"):
+        kind(dataset="two.npz", n_train=41)
+
+
+def test_lazy_takes_all_samples_of_small_data(own, capsys):
+    assert Lazy(dataset="number.npz").n_train == N
+    assert Lazy().n_train == 500
+    settings = ["width=4", "n_steps=2", "evaluate_every=2", "dataset=number"]
+    assert run_command(["sweep", "lazy", *settings]) == 0
+    (run,) = op.open()
+    assert run.stored.config["n_train"] == N
+    refused = sentence(capsys, "sweep", "lazy", *settings, "n_train=41", "--dry-run")
+    assert "`n_train` must be at most 40" in refused
 
 
 def test_own_data_reach_a_certified_convex_fit_in_one_command(own, capsys):

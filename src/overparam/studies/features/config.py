@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...checks import Count, Natural, NonNegative, Positive, Share
-from ...data.own.reference import reference
+from ...data.own.reference import check_samples, reference
 from ...data.subset_rules import SubsetRule, resolved_rule, sorted_by_class
 from ...errors import ConfigError
 from ...field_values import typed
@@ -106,6 +106,7 @@ class Features:
     def __post_init__(self) -> None:
         typed(self)
         object.__setattr__(self, "dataset", reference(self.dataset))
+        check_samples(self.dataset, self.n_train)
         rule = resolved_rule(
             self.subsets,
             is_sorted=sorted_by_class(self.dataset),

@@ -14,7 +14,7 @@ from ...checks import (
     written,
 )
 from ...data.files.official import OFFICIAL
-from ...data.own.reference import is_own, reference
+from ...data.own.reference import check_samples, is_own, reference
 from ...data.subset_rules import SubsetRule, resolved_rule, sorted_by_class
 from ...errors import ConfigError
 from ...field_values import typed
@@ -170,6 +170,8 @@ class HeavyTails:
     def _find_data(self) -> None:
         found = reference(self.dataset, built_in=("mixture", *OFFICIAL))
         object.__setattr__(self, "dataset", found)
+        if is_own(found):  # Parts of the others may be drawn anew, by `split`.
+            check_samples(found, self.n_train)
         if self.dataset == "mixture" and self.standardise_inputs is not None:
             raise ConfigError("`standardise_inputs` has no effect on `mixture`.")
         if self.standardise_inputs == self._standardises:

@@ -6,11 +6,13 @@ from typing import Literal
 
 from ...checks import Count, Natural, NonNegative, Positive, in_range, written
 from ...data.files.official import OFFICIAL
-from ...data.own.reference import reference
+from ...data.own.reference import check_samples, reference, sizes_of
 from ...errors import ConfigError
 from ...field_values import typed
 from ...keeping import recorded
 
+
+_N_TRAIN = 500
 
 MOST_LAYERS = 1000
 """Every layer is compiled on its own; more would compile for hours."""
@@ -48,8 +50,8 @@ class Lazy:
     """Number of outputs of planted data."""
     teacher_width: Count = 3
     """Number of planted neurons."""
-    n_train: Count = 500
-    """Number of training samples."""
+    n_train: Count = _N_TRAIN
+    """Number of training samples; of a smaller data set all, unless said."""
     n_test: Count = 1000
     """Most test samples."""
     width: Count = 200
@@ -101,6 +103,10 @@ class Lazy:
         typed(self)
         found = reference(self.dataset, built_in=("planted", *OFFICIAL))
         object.__setattr__(self, "dataset", found)
+        sizes = sizes_of(found)
+        if sizes is not None and self.n_train == _N_TRAIN:
+            object.__setattr__(self, "n_train", min(_N_TRAIN, sizes[0]))
+        check_samples(found, self.n_train)
         self._check_network()
         self._check_data()
         _ = self.keep_steps  # Refuses what could not be kept.
