@@ -44,6 +44,8 @@ N_GAUSSIAN = 20_000
 
 Found = TypeVar("Found")
 
+Kept = Network | NamedWeights | tuple[Mapping[str, np.ndarray], Mapping[str, Any]]
+
 
 @dataclass(frozen=True, eq=False)
 class Unstored:
@@ -55,21 +57,25 @@ class Unstored:
     study: str = "no study"
     config: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
-    kept_steps: tuple[int, ...] = ()
     status: str = "finished"
+    start: Network | NamedWeights | None = None
+    """The same before training."""
 
     @property
     def metrics(self) -> pl.DataFrame:
-        """It has no records."""
+        """It has none."""
         return pl.DataFrame()
 
-    def kept(self, step: int) -> tuple[dict[str, np.ndarray], Mapping[str, Any]]:
-        """It was kept at no step.
+    @property
+    def kept_steps(self) -> tuple[int, ...]:
+        """Its start, where it has one."""
+        return () if self.start is None else (0,)
 
-        Raises:
-            StoreError: Always.
-        """
-        raise StoreError(f"A network alone has none of step {step}: give a run.")
+    def kept(self, step: int) -> Network | NamedWeights:
+        """Its start; it was kept at no other step."""
+        if step or self.start is None:
+            raise StoreError(f"A network alone has none of step {step}: give a run.")
+        return self.start
 
 
 AnyRun = StoredRun | Unstored
@@ -107,10 +113,7 @@ class Subject:
         kept = self.run.network
         if kept is None:
             raise ConfigError(no_network(self.run))
-        if isinstance(kept, Network | NamedWeights):
-            check_finite(kept)
-            return kept
-        return self._rebuilt(*kept)
+        return self._rebuilt(kept)
 
     @cached_property
     def network(self) -> Network:
@@ -284,7 +287,7 @@ class Subject:
         Raises:
             StoreError: If it was not kept.
         """
-        return as_network(self._rebuilt(*self.run.kept(step)))
+        return as_network(self._rebuilt(self.run.kept(step)))
 
     def start(self) -> Network:
         """The network before training.
@@ -333,10 +336,11 @@ class Subject:
         with jax.enable_x64(True) if wide else contextlib.nullcontext():
             return give()
 
-    def _rebuilt(
-        self, arrays: Mapping[str, np.ndarray], description: Mapping[str, Any]
-    ) -> Network | NamedWeights:
-        weights = weights_from_arrays(arrays, description)
+    def _rebuilt(self, kept: Kept) -> Network | NamedWeights:
+        if isinstance(kept, Network | NamedWeights):
+            check_finite(kept)
+            return kept
+        weights = weights_from_arrays(*kept)
         check_finite(weights, name=f"the network of {self.title}")
         return weights
 

@@ -27,6 +27,24 @@ the names of the first."""
 _NO_PARAMETERS = (STATISTICS, FIXED)
 
 
+def check_start(start: PyTree, end: PyTree) -> None:
+    """Refuse a network before training that has other weights than the one after it.
+
+    Raises:
+        ConfigError: If they differ in the name or shape of a weight.
+    """
+    before, after = (
+        {(name, array.shape) for name, array in parameters(each).items()}
+        for each in (start, end)
+    )
+    if before != after:
+        differing = sorted(before ^ after)[0][0]
+        raise ConfigError(
+            "The start is no start of this network: they differ in the shape of "
+            f"`{differing}`."
+        )
+
+
 def parameters(tree: PyTree) -> dict[str, Array]:
     """The floating arrays of a tree by dotted path, in the order of the tree.
 

@@ -140,7 +140,9 @@ def keep_findings(
 
 
 def as_subject(
-    network: "Run | Network | NamedWeights", data: "Dataset | TrainTest | None" = None
+    network: "Run | Network | NamedWeights",
+    data: "Dataset | TrainTest | None" = None,
+    start: "Network | NamedWeights | None" = None,
 ) -> "Subject":
     """A run, or any network, as an analysis looks at it.
 
@@ -148,18 +150,22 @@ def as_subject(
         network: A run with what its study says of it, or a network alone.
         data: What to score with, inputs as the network takes them, in the place of a
             run's own; what it was trained to minimise was on those, and is left out.
+        start: A network alone before training; a run has its own.
 
     Raises:
-        ConfigError: If the inputs of `data` are whole numbers, as in the files.
+        ConfigError: If the inputs of `data` are whole numbers, as in the files, or
+            `start` is of a run, or has other weights.
     """
     from ..analysis.subject import Subject, Unstored
     from ..data.train_test import TrainTest, batch_of, check_floating
     from ..networks.files.named import NamedWeights
-    from ..networks.layers import parameters
+    from ..networks.layers import check_start, parameters
     from ..networks.network import Network
     from ..studies.contract import as_subject
 
     if isinstance(network, Run):
+        if start is not None:
+            raise ConfigError("`start` is for a network alone: a run keeps its own.")
         subject = as_subject(network.stored)
     elif not isinstance(network, Network | NamedWeights):
         raise ConfigError(
@@ -170,7 +176,9 @@ def as_subject(
         # Its weights would be rounded in a narrower precision.
         dtypes = {str(array.dtype) for array in parameters(network).values()}
         precision = {"precision": max(dtypes)}
-        subject = Subject(Unstored(network, config=precision))
+        if start is not None:
+            check_start(start, network)
+        subject = Subject(Unstored(network, config=precision, start=start))
     if data is None:
         return subject
     check_floating(data.train)

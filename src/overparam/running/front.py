@@ -159,6 +159,7 @@ def analyse(
     /,
     *,
     data: "Dataset | TrainTest | None" = None,
+    start: "Network | NamedWeights | None" = None,
     store: bool = True,
     progress: bool = True,
     **options: Any,
@@ -171,6 +172,8 @@ def analyse(
         name: Name of the analysis; `None` lists which apply, and why the others do
             not.
         data: What to score with instead of the run's own data.
+        start: The network before training, for one that no run stored: `lazy` and
+            `compare` hold it against its start.
         store: Whether findings in stored runs are kept beside them, in a folder of
             their question; where `data` is given they are not.
         progress: Whether to show how far it is.
@@ -187,19 +190,24 @@ def analyse(
     subjects: list[Any] = [subject] if alone else list(cast("Iterable[Any]", subject))
     if not subjects:
         raise ConfigError("There is no run or network to analyse: the list is empty.")
+    if start is not None and len(subjects) > 1:
+        raise ConfigError(
+            f"`start` is of one network, got {len(subjects)} of them: analyse each "
+            "alone."
+        )
     stored = [each.stored for each in subjects if isinstance(each, Run)]
     if name is None:
         if options:
             listed = ", ".join(f"`{option}`" for option in options)
             raise ConfigError(f"Name the analysis that takes {listed}.")
         subjects_of(stored)  # Refuses a run that is named twice.
-        refused = refusals([as_subject(each, data) for each in subjects])
+        refused = refusals([as_subject(each, data, start) for each in subjects])
         return Findings(tables={"analyses": listing(refused)})
     kind = analysis(name).options
     chosen = kind(**named_options(kind, options))
     with Reporter(name, unit="part", shown=progress) as reporter:
-        if data is not None or len(stored) < len(subjects):
-            given = [as_subject(each, data) for each in subjects]
+        if data is not None or start is not None or len(stored) < len(subjects):
+            given = [as_subject(each, data, start) for each in subjects]
             return analyse_subjects(name, given, chosen, reporter)
         findings = analyse_runs(name, stored, chosen, reporter)
     notes = [*other_data(stored), *findings.notes]

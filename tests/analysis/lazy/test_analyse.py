@@ -160,8 +160,32 @@ def test_networks_of_every_kind_give_numbers_or_a_sentence(kind, tmp_path):
 
 def test_without_a_start_it_refuses(tmp_path):
     network = op.TwoLayer(jnp.ones((4, 2)), jnp.ones((2, 1)))
-    with pytest.raises(OverparamError, match="kept no start to compare"):
+    with pytest.raises(OverparamError, match="has no start to compare it with: give"):
         op.analyse(network, "lazy", progress=False)
+
+
+def test_a_network_of_ones_own_is_compared_with_the_start_that_is_given(tmp_path):
+    done = run(tmp_path, keep="every 1")
+    start, data = done.kept(0), as_subject(done.stored).data()
+    options = {"n_samples": 20, "linearise": False, "progress": False}
+    wanted = done.analyse("lazy", **options).tables["lazy"]
+    found = op.analyse(done.network, "lazy", data=data, start=start, **options)
+    columns = ["kernel_change", "kernel_alignment", "weights_change", "flipped"]
+    ends = found.tables["lazy"].select(columns).rows()
+    assert len(ends) == 2
+    for row, expected in zip(ends, wanted.select(columns)[[0, -1]].rows(), strict=True):
+        assert row == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_a_start_that_is_none_is_a_sentence(tmp_path):
+    network = op.TwoLayer(jnp.ones((4, 2)), jnp.ones((2, 1)))
+    other = op.TwoLayer(jnp.ones((4, 3)), jnp.ones((3, 1)))
+    with pytest.raises(ConfigError, match="differ in the shape of `readout`"):
+        op.analyse(network, "lazy", start=other, progress=False)
+    with pytest.raises(ConfigError, match="`start` is of one network, got 2"):
+        op.analyse([network, network], "compare", start=network, progress=False)
+    with pytest.raises(ConfigError, match="a run keeps its own"):
+        op.analyse(run(tmp_path), "lazy", start=network, progress=False)
 
 
 def test_options_out_of_range_get_a_sentence():

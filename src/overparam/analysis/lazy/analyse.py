@@ -19,7 +19,7 @@ from ...networks.view import depends_on_batch
 from ...plots.figure import COLOURS, legend, panels
 from ...training.plan import Progress, silent
 from ..declaration import Findings
-from ..subject import Subject
+from ..subject import Subject, Unstored
 from . import measures
 from .options import LazyOptions
 from .predictors import (
@@ -109,6 +109,11 @@ def analyse(
 
 def check(subject: Subject, options: LazyOptions) -> None:
     """Refuse a run without start, or without samples that have targets."""
+    if isinstance(subject.run, Unstored) and subject.run.start is None:
+        raise ConfigError(
+            "A network alone has no start to compare it with: give `start=`, the "
+            "network before training."
+        )
     if 0 not in subject.run.kept_steps:
         raise ConfigError(
             "The run kept no start to compare its network with: it trained none."

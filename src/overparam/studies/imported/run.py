@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from ...errors import ConfigError
 from ...networks.files.load import Loaded
-from ...networks.layers import parameters
+from ...networks.layers import check_start, parameters
 from ..study import Context, Outcome
 
 
@@ -23,14 +22,8 @@ def run_of(
     def run(config: Any, context: Context) -> Outcome:
         del config, context
         arrays = parameters(loaded.weights)
-        before = arrays if start is None else parameters(start.weights)
-        shapes = [{n: a.shape for n, a in each.items()} for each in (arrays, before)]
-        if shapes[0] != shapes[1]:
-            differing = next(iter(shapes[0].items() ^ shapes[1].items()))[0]
-            raise ConfigError(
-                f"The start is no start of this network: they differ in the shape of "
-                f"`{differing}`."
-            )
+        if start is not None:
+            check_start(start.weights, loaded.weights)
         return Outcome(
             status="finished",
             metrics={},
