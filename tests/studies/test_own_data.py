@@ -150,6 +150,7 @@ def test_lazy_takes_all_samples_of_small_data(own, capsys):
     assert run_command(["sweep", "lazy", *settings]) == 0
     (run,) = op.open()
     assert run.stored.config["n_train"] == N
+    capsys.readouterr()
     refused = sentence(capsys, "sweep", "lazy", *settings, "n_train=41", "--dry-run")
     assert "`n_train` must be at most 40" in refused
 

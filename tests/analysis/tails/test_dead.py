@@ -60,3 +60,24 @@ def test_the_gradient_of_a_dead_neuron_is_no_noise():
     found = tails(dead, **options)
     assert estimates(found) == pytest.approx(estimates(living), rel=1e-6)
     assert any("dead" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("of", ["entries", "column-norms"])
+def test_values_nearly_zero_are_counted_since_they_look_like_a_heavy_tail(of):
+    rng = np.random.default_rng(4)
+    living = rng.standard_normal((30, 200))
+    decayed = 1e-12 * rng.standard_normal((30, 150))
+    found = tails(np.concatenate([living, decayed], axis=1), of=of)
+    number = 150 if of == "column-norms" else 150 * 30
+    (note,) = [note for note in found.notes if "nearly 0" in note]
+    assert f"{number} of {number * 350 // 150} values" in note
+    if of == "entries":  # Both parts are normal, of the index 2.
+        assert estimates(found)["log-moment"] < 0.5
+    assert not any("nearly 0" in note for note in tails(living, of=of).notes)
+
+
+def test_a_heavy_tail_is_not_taken_for_decay():
+    # Indices of 1 and, squared with their sign, of 1/2.
+    cauchy = np.random.default_rng(5).standard_cauchy((50, 100))
+    for weights in (cauchy, cauchy * np.abs(cauchy)):
+        assert not any("nearly 0" in note for note in tails(weights).notes)
