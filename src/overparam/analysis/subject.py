@@ -43,7 +43,6 @@ GAUSSIAN = "gaussian"
 N_GAUSSIAN = 20_000
 
 Found = TypeVar("Found")
-
 Kept = Network | NamedWeights | tuple[Mapping[str, np.ndarray], Mapping[str, Any]]
 
 
