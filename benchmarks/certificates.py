@@ -58,8 +58,8 @@ class Row:
 
 NOTE = (
     "Two cores that other work shared: of seconds and processor seconds (both cores "
-    "together) the smaller\none is held against the target. Written by "
-    "`python benchmarks/certificates.py`, which says what is measured."
+    "together)\nthe smaller one is held against the target. Written by "
+    "`python benchmarks/certificates.py`, which\nsays what is measured."
 )
 REPEATED = 20
 MOST_ENUMERATED = 4000

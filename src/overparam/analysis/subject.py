@@ -57,8 +57,8 @@ class Unstored:
     config: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     status: str = "finished"
-    start: Network | NamedWeights | None = None
-    """The same before training."""
+    error: None = None
+    start: Network | NamedWeights | None = None  # The same before training.
 
     @property
     def metrics(self) -> pl.DataFrame:
@@ -111,7 +111,7 @@ class Subject:
         """
         kept = self.run.network
         if kept is None:
-            raise ConfigError(no_network(self.run))
+            raise ConfigError(no_network(self.run.status, self.run.error))
         return self._rebuilt(kept)
 
     @cached_property

@@ -83,7 +83,8 @@ class Run:
             ConfigError: If the run kept none.
         """
         if self.stored.network is None:
-            raise ConfigError(f"`{self.stored.path}`: {no_network(self.stored)}")
+            why = no_network(self.stored.status, self.stored.error)
+            raise ConfigError(f"`{self.stored.path}`: {why}")
         from ..networks.files.serialise import weights_from_arrays
 
         return weights_from_arrays(*self.stored.network)

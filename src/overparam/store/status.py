@@ -9,17 +9,13 @@ the fields nor the digest: they are read, and said to be unverified.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import StoreError
 from ..plugins import Origin
 from .files import Stamp, damaged, read_json, read_sealed, write_sealed
 from .identity import canonical, id_of
 from .json_values import plain
-
-
-if TYPE_CHECKING:
-    from .read import StoredRun
 
 
 NAME = "status.json"
@@ -175,8 +171,8 @@ def _stamp(path: Path, value: Any) -> Stamp:
     return Stamp(n_bytes, entry(path, value, "sha256", str))
 
 
-def no_network(run: "StoredRun") -> str:
+def no_network(status: str, error: str | None) -> str:
     """Why a stored run has no network to look at, in one sentence."""
-    if run.error is not None:
-        return f"The run failed and holds no network: {run.error}"
-    return f"The run ({run.status}) holds no network to analyse."
+    if error is not None:
+        return f"The run failed and holds no network: {error}"
+    return f"The run ({status}) holds no network to analyse."
