@@ -7,7 +7,7 @@ another run.
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ...checks import one_of
 from ...errors import ConfigError
@@ -58,16 +58,27 @@ def sizes_of(text: str) -> tuple[int, int] | None:
     return described(name).n_train, math.prod(described(name).shape)
 
 
-def check_samples(text: str, n_train: int | None) -> None:
+def check_samples(
+    text: str, n_train: int | None, *, held_out: Callable[[int], int] | None = None
+) -> None:
     """Refuse more training samples than there are, before anything is loaded.
+
+    Args:
+        text: Which data.
+        n_train: The samples that are asked for; `None` asks for all.
+        held_out: How many of the samples of a file validate, where some do.
 
     Raises:
         ConfigError: If the data are at hand and have fewer.
     """
     found = sizes_of(text)
-    if found is not None and n_train is not None and n_train > found[0]:
+    if found is None or n_train is None:
+        return
+    most = found[0] - (held_out(found[0]) if held_out else 0)
+    if n_train > most:
+        which = " that do not validate" if most < found[0] else ""
         raise ConfigError(
-            f"`n_train` must be at most {found[0]}, the training samples of {text}; "
+            f"`n_train` must be at most {most}, the training samples of {text}{which}; "
             f"got {n_train}."
         )
 

@@ -106,7 +106,7 @@ class Features:
     def __post_init__(self) -> None:
         typed(self)
         object.__setattr__(self, "dataset", reference(self.dataset))
-        check_samples(self.dataset, self.n_train)
+        check_samples(self.dataset, self.n_train, held_out=self.held_out)
         rule = resolved_rule(
             self.subsets,
             is_sorted=sorted_by_class(self.dataset),
@@ -117,6 +117,10 @@ class Features:
         if not self.first_all or self.exact:
             object.__setattr__(self, "epochs_include_first", False)
         _ = self.kept_epochs  # Refuses what could not be kept.
+
+    def held_out(self, n_file: int) -> int:
+        """How many of the training samples of a file validate."""
+        return n_file // 12 if self.n_validation is None else self.n_validation
 
     def _check_readout(self) -> None:
         if self.train == "all" and self.first_all:

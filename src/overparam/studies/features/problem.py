@@ -235,10 +235,7 @@ def frozen(network: Network, x: Float[Array, "n input_dim"]) -> Network:
 
 
 def _split(config: Features, dataset: Dataset) -> tuple[Split, Split]:
-    n_file = len(dataset.train)
-    n_validation = config.n_validation
-    if n_validation is None:
-        n_validation = n_file // 12
+    n_validation = config.held_out(len(dataset.train))
     rule = config.subsets
     train, validation = hold_out(
         dataset.train, n_validation, rule=rule, what="training and validation"
