@@ -192,7 +192,11 @@ def slurm(tmp_path, monkeypatch):
     options = {
         "cores": 1,
         "memory": "1GB",
-        "scheduler-options": {"host": "127.0.0.1", "dashboard": False},
+        "scheduler-options": {
+            "host": "127.0.0.1",
+            "dashboard": False,
+            "dashboard_address": "127.0.0.1:0",  # Other tests may have the usual one.
+        },
     }
     with dask.config.set(
         {"jobqueue.slurm": dask.config.get("jobqueue.slurm") | options}

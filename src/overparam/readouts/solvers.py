@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ..drawing import normal
 from ..networks.network import Network
 from .problem import ReadoutProblem
 from .ridge import solve_positive
@@ -201,7 +202,7 @@ class SpectralConjugate(Conjugate):
     def init(self, network: Network) -> Spectrum:
         width, dtype = network.readout.shape[0], network.readout.dtype
         shape = (width, min(self.rank, width))
-        vectors = jax.random.normal(jax.random.key(0), shape, dtype)
+        vectors = normal(jax.random.key(0), shape, dtype)
         return Spectrum(vectors, jnp.zeros(shape[1], dtype), jnp.zeros((), jnp.int32))
 
     def renew(
