@@ -114,7 +114,8 @@ def test_outputs_one_by_one_are_below_the_best_of_many_neurons(rng, n_outputs):
         loose = certify_outputs(one, x, y, penalty=0.3)
         found = certify_outputs(one, x, y, penalty=0.3, search=LIMITS)
         assert loose.lower <= found.lower <= best
-        assert found.best_known >= best * (1 - 1e-3)
+        # The nearest of the 400 directions is up to pi / 400 away.
+        assert found.best_known >= best * (1 - 1e-2)
         assert (found.proof, found.tier) == ("outputs", "bounded")
         # What weights that are all equal prove; those at hand are better here.
         assert found.lower >= best / np.sqrt(n_outputs)
