@@ -17,11 +17,11 @@ from overparam.errors import ConfigError
 from overparam.running.drawing import draw_records
 from overparam.spellings import as_spelled, first_spellings, spellings_of_study
 from overparam.store import gather, read_run, run_id
-from overparam.studies.heavy_tails import PUBLISHED
 from overparam.studies.heavy_tails.config import HeavyTails
 from overparam.studies.planted.config import Planted
 from overparam.studies.recovery.config import Recovery
 from overparam.studies.registry import STUDIES, defaults
+from overparam.studies.translating import published_defaults
 from overparam.sweeping.grid import grid
 from overparam.sweeping.plan import plan_from_toml
 
@@ -133,7 +133,8 @@ def test_two_values_of_one_field_are_a_sentence():
 
 
 def test_a_published_default_gives_way_to_the_first_spelling():
-    given = read(["--max-steps", "7"], [HeavyTails], prog="", preset=PUBLISHED)
+    published = published_defaults("heavy-tails")
+    given = read(["--max-steps", "7"], [HeavyTails], prog="", preset=published)
     assert given[0].n_steps == 7
 
 
