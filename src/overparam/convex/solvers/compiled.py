@@ -18,6 +18,26 @@ def dot(u, v):
 
 
 @compiled
+def move(c, wanted, index, m):
+    """Move the entries `index[:m]` of c >= 0 towards what is wanted of them.
+
+    As far as none becomes negative; which of them stops it, and is 0 then, or -1.
+    """
+    step, first = 1.0, -1
+    for i in range(m):
+        if wanted[i] <= 0:
+            old = c[index[i]]
+            ratio = old / (old - wanted[i]) if old > 0 else 0.0
+            if ratio <= step:
+                step, first = ratio, i
+    for i in range(m):
+        c[index[i]] += step * (wanted[i] - c[index[i]])
+    if first >= 0:
+        c[index[first]] = 0.0
+    return first
+
+
+@compiled
 def least_norm(gram, w, c, free):
     """Minimise c^T G c / 2 - w^T c over c >= 0, from a feasible c and its free set.
 
@@ -55,17 +75,9 @@ def least_norm(gram, w, c, free):
             for q in range(i + 1, m):
                 t -= factor[q, i] * s[q]
             s[i] = t / factor[i, i]
-        step, first = 1.0, -1
-        for i in range(m):
-            if s[i] <= 0:
-                old = c[index[i]]
-                ratio = old / (old - s[i]) if old > 0 else 0.0
-                if ratio <= step:
-                    step, first = ratio, i
-        for i in range(m):
-            c[index[i]] += step * (s[i] - c[index[i]])
+        first = move(c, s, index, m)
         if first >= 0:
-            c[index[first]], free[index[first]] = 0.0, False
+            free[index[first]] = False
             continue
         worst, pick = 1e-13 * scale, -1
         for j in range(d):

@@ -11,6 +11,8 @@ factor is updated with a row, and by rotations without one.
 import numba
 import numpy as np
 
+from ..compiled import move
+
 
 # Sums may be taken in any order, or no loop of them is vectorised.
 _compiled = numba.njit(
@@ -54,18 +56,8 @@ def _nearest(gram, signs, rows, multipliers, factor, index, wanted, slack):
     least, picked = -_NEGATIVE * np.abs(rows).max(), -1
     for _ in range(_EXCHANGES * len(index)):
         _solved(factor, m, rows, index, wanted)
-        # As far as no multiplier becomes negative; the one that stops it goes.
-        step, first = 1.0, -1
-        for i in range(m):
-            if wanted[i] <= 0:
-                old = multipliers[index[i]]
-                ratio = old / (old - wanted[i]) if old > 0 else 0.0
-                if ratio <= step:
-                    step, first = ratio, i
-        for i in range(m):
-            multipliers[index[i]] += step * (wanted[i] - multipliers[index[i]])
+        first = move(multipliers, wanted, index, m)
         if first >= 0:
-            multipliers[index[first]] = 0
             # The row that just came is negative by rounding alone.
             if index[first] == picked:
                 return
