@@ -24,10 +24,7 @@ def fitting(
     """
     named = [_named(run) for run in runs]
     _check_known(named, wanted)
-    return [
-        all(name in has and has[name](values) for name, values in wanted.items())
-        for has in named
-    ]
+    return _fitting(named, wanted)
 
 
 def chosen(gathered: Gathered, texts: Sequence[str]) -> Gathered:
@@ -52,13 +49,22 @@ def chosen(gathered: Gathered, texts: Sequence[str]) -> Gathered:
         _check_known(named, [name])
         found = [has[name].value for has in named if name in has]
         wanted[name] = wanted.get(name, []) + values_of(values, _kind(found), name=name)
-    fits = fitting(gathered.runs, wanted)
+    fits = _fitting(named, wanted)
     if not any(fits):
         raise ConfigError(f"None of the {len(fits)} runs has {', '.join(texts)}.")
     runs = [run for run, fit in zip(gathered.runs, fits, strict=True) if fit]
     paths = [encodable(str(run.path)) for run in runs]
     rows = gathered.frame["path"].is_in(paths)
     return replace(gathered, frame=gathered.frame.filter(rows), runs=tuple(runs))
+
+
+def _fitting(
+    named: "Sequence[Mapping[str, _Among]]", wanted: Mapping[str, Sequence[Any]]
+) -> list[bool]:
+    return [
+        all(name in has and has[name](values) for name, values in wanted.items())
+        for has in named
+    ]
 
 
 def _check_known(named: "Sequence[Mapping[str, _Among]]", names: Any) -> None:
