@@ -77,46 +77,48 @@ def with_verdicts(page: str, records: Path = RECORDS) -> str:
 
 def _verdicts(study: str, records: Path) -> str:
     """Each claim of a study with its verdict and the command that decides it again."""
+    found = [_read(path) for path in sorted(records.glob("*.json"))]
+    found = [record for record in found if record["study"] == study]
     rows = []
-    for record in map(_read, sorted(records.glob("*.json"))):
-        if record["study"] == study:
-            scale = "" if record["scale"] == "laptop" else f" --scale {record['scale']}"
-            command = f"`{record['name']}{scale}`"
-            rows += [
-                [c["sentence"], c["published"], c["measured"], verdict, command]
-                for c in record["claims"]
-                for verdict in [_VERDICTS[c["holds"]]]
-            ]
+    for record in found:
+        scale = "" if record["scale"] == "laptop" else f" --scale {record['scale']}"
+        rows += [[*row, f"`{record['name']}{scale}`"] for row in _rows(record)]
     heads = ["claim", "published", "measured here", "verdict", "reproduction"]
-    there = {row[-1].split()[0].strip("`") for row in rows}
-    missing = [f"- `{name}`" for name in _reproductions(study) if name not in there]
     told = [table(heads, rows)] if rows else []
-    if missing:
-        told += ["Not recorded:", "\n".join(missing)]
+    if missing := _missing(study, found):
+        told += ["Not recorded:", "\n".join(f"- `{name}`" for name in missing)]
     return "\n\n".join(told)
+
+
+def _missing(study: str, records: list[dict[str, Any]]) -> list[str]:
+    """The reproductions of a study that are not recorded."""
+    there = {record["name"] for record in records}
+    return [name for name in _reproductions(study) if name not in there]
+
+
+def _rows(record: dict[str, Any]) -> list[list[str]]:
+    """The claims of a record with their verdicts."""
+    return [
+        [c["sentence"], c["published"], c["measured"], f"**{_VERDICTS[c['holds']]}**"]
+        for c in record["claims"]
+    ]
 
 
 def _page(study: str, records: list[dict[str, Any]]) -> str:
     parts = [f"# Results of {study}"]
     for record in records:
         parts += _section(record)
-    there = {record["name"] for record in records}
-    missing = [
-        [f"`overparam reproduce {name}`", REPRODUCTIONS[name].title]
-        for name in _reproductions(study)
-        if name not in there
-    ]
-    if missing:
-        parts += ["## Not recorded", table(["command", "what it shows"], missing)]
+    if missing := _missing(study, records):
+        rows = [
+            [f"`overparam reproduce {name}`", REPRODUCTIONS[name].title]
+            for name in missing
+        ]
+        parts += ["## Not recorded", table(["command", "what it shows"], rows)]
     return "\n\n".join(parts)
 
 
 def _section(record: dict[str, Any]) -> list[str]:
     made = record["made"]
-    rows = [
-        [c["sentence"], c["published"], c["measured"], f"**{_VERDICTS[c['holds']]}**"]
-        for c in record["claims"]
-    ]
     facts = (
         f"Scale `{record['scale']}`, {made['runs']} runs, overparam {made['version']}, "
         f"{made['date']}, {made['machine']}. Source: {record['source']}."
@@ -124,6 +126,6 @@ def _section(record: dict[str, Any]) -> list[str]:
     return [
         f"## {record['title']}",
         f"`overparam reproduce {record['name']} --scale {record['scale']}`",
-        table(["claim", "published", "measured", ""], rows),
+        table(["claim", "published", "measured", ""], _rows(record)),
         facts,
     ]
