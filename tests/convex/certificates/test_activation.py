@@ -1,10 +1,15 @@
 """Proven bounds of max |l . (X u)_+| against all cells of the arrangement."""
 
+import itertools
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.optimize import nnls
 
 from overparam.convex import enumerate_patterns
+from overparam.convex.certificates import activation
 from overparam.convex.certificates.activation import ConeSearch, SearchLimits
 from overparam.convex.certificates.sign_search import SignSearch
 from overparam.errors import ConfigError
@@ -142,6 +147,38 @@ def test_an_interruption_within_a_batch_loses_no_cone(rng):
     with pytest.raises(KeyboardInterrupt):
         found.advance(Interrupted())
     assert (found.upper, found.n_open) == before
+
+
+def test_control_c_at_any_line_of_a_batch_loses_no_cone(rng):
+    # In two dimensions a batch takes all quadrants.
+    x, dual = rng.standard_normal((8, 2)), rng.standard_normal(8)
+    true, pool = true_maximum(x, dual), SimpleNamespace(map=map)
+    ended = False
+    for line in itertools.count():
+        found, left = ConeSearch(x, dual, tolerance=1e-3), line
+
+        def trace(frame, event, arg):
+            nonlocal left
+            if frame.f_code.co_filename != activation.__file__:
+                return None
+            left -= event == "line"
+            if left < 0:
+                raise KeyboardInterrupt
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            found.advance(pool)
+            ended = True
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(before)
+        assert found.upper >= true * (1 - 1e-12)
+        if ended:
+            break
+    assert line > 20
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The optimum with a proof, against the programme over all patterns."""
 
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -156,3 +158,33 @@ def test_the_time_of_compiling_counts_for_no_limit(rng, monkeypatch):
     found = solve_global(x, y, penalty=0.1, gap=1e-3, limits=limits)
     assert clock[0] >= 100
     assert found.proven
+
+
+@pytest.mark.parametrize("d", [3, 8])
+def test_no_loop_is_first_used_on_the_clock(d):
+    command = [sys.executable, "-c", FIRST_USED, str(d)]
+    found = subprocess.run(command, capture_output=True, text=True)
+    before, after = map(int, found.stdout.split())
+    assert 0 < before == after, found.stderr
+
+
+# In a process of its own no loop was compiled, or read from where it is kept.
+FIRST_USED = """
+import gc, sys
+import numpy as np
+from overparam.convex import solve_global
+from overparam.convex.certificates import branch_and_price as module
+
+def count():
+    return sum(len(one.signatures) for one in gc.get_objects() if type(one) is Loop)
+
+Loop = type(module.ConeSearch.kind.explore.__globals__["explore"])
+rng = np.random.default_rng(0)
+x, y = rng.standard_normal((20, int(sys.argv[1]))), rng.standard_normal(20)
+module._compile_solver()
+module.ready(module.kind_of_search(x))
+before = count()
+found = solve_global(x, y, penalty=0.3, skip=True, gap=1e-3)
+assert found.proven and found.n_nodes
+print(before, count())
+"""

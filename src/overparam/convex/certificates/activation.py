@@ -245,23 +245,26 @@ class Search:
     def advance(self, pool: ThreadPoolExecutor) -> None:
         """Explore the cones with the largest bounds, one batch."""
         aim, count = self._aim, min(_BATCH, len(self._heap))
-        batch = [heapq.heappop(self._heap) for _ in range(count)]
-        work = [(self.sides[which], cone, aim) for _, _, which, cone in batch]
+        before = self._heap.copy()
         try:
+            batch = [heapq.heappop(self._heap) for _ in range(count)]
+            work = [(self.sides[which], cone, aim) for _, _, which, cone in batch]
             results = list(pool.map(lambda args: args[0].explore(*args[1:]), work))
+            for (_, _, which, _), result in zip(batch, results, strict=True):
+                self._take(which, *result)
         except BaseException:
-            # The bound is that of all open cones, those at hand among them.
-            for item in batch:
-                heapq.heappush(self._heap, item)
+            # Control-C may come anywhere; no open cone is lost, nor its bound.
+            self._heap = before
             raise
-        for (_, _, which, _), result in zip(batch, results, strict=True):
-            nodes, proven, cones, best, at = result
-            self.n_nodes += nodes
-            self._proven = max(self._proven, proven)
-            for cone in cones:
-                self._push(which, cone)
-            if best > self._best:
-                self._meet(which, best, at / np.linalg.norm(at))
+
+    def _take(self, which: int, nodes, proven, cones, best, at) -> None:
+        """What a side has explored."""
+        self.n_nodes += nodes
+        self._proven = max(self._proven, proven)
+        for cone in cones:
+            self._push(which, cone)
+        if best > self._best:
+            self._meet(which, best, at / np.linalg.norm(at))
 
     def run(self, limits: SearchLimits, watch: Watch = lambda search: None) -> None:
         """Go on until the search is finished or a limit is reached."""
