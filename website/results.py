@@ -46,7 +46,8 @@ def _overview(by_study: dict[str, list[dict[str, Any]]]) -> str:
             "# Results",
             "What was published, what we measured and whether it holds. These pages "
             "are made from the `claims.json` of recorded reproductions; "
-            "`overparam reproduce NAME` measures one again.",
+            "`overparam reproduce NAME` measures one again. What is measured beside "
+            "the claims stands in the notes of a study.",
             table(heads, rows),
         ]
     )
@@ -105,7 +106,7 @@ def _rows(record: dict[str, Any]) -> list[list[str]]:
 
 
 def _page(study: str, records: list[dict[str, Any]]) -> str:
-    parts = [f"# Results of {study}"]
+    parts = [f"# Results of {study}", _beside(study)]
     for record in records:
         parts += _section(record)
     if missing := _missing(study, records):
@@ -115,6 +116,12 @@ def _page(study: str, records: list[dict[str, Any]]) -> str:
         ]
         parts += ["## Not recorded", table(["command", "what it shows"], rows)]
     return "\n\n".join(parts)
+
+
+def _beside(study: str) -> str:
+    """Where a study is explained, and its numbers beyond the claims."""
+    page = study.replace("-", "_")
+    return f"[The study](../studies/{page}.md) · [notes](../notes/{study}.md)"
 
 
 def _section(record: dict[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ tests compare with what they find. Shapes are shared, to compile little.
 
 import re
 import tempfile
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -235,19 +236,30 @@ def page(rows: Mapping[str, Mapping[str, str]]) -> str:
     ]
     table = "\n".join(f"| {line} |" for line in lines)
     works = sum(cell == WORKS for row in rows.values() for cell in row.values())
-    listed = "\n".join(f"{letter}. {reason}" for reason, letter in letters.items())
+    listed = "\n".join(
+        textwrap.fill(
+            f"{letter}. {reason}",
+            _WIDTH,
+            subsequent_indent=" " * 4,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for reason, letter in letters.items()
+    )
     return _PAGE.format(
         table=table, reasons=listed, works=works, cells=len(rows) * len(ANALYSES)
     )
 
 
+_WIDTH = 88
+"""Of a line, as of all pages."""
 _PAGE = """# Which analysis applies to what
 
 `overparam analyse RUN` lists the analyses that apply to a run, and says why the others
-do not; `overparam analyse RUN all` runs those that do. This table is of tiny runs of
-every study and main variant, each taken through every analysis (`compare` with a run of
-another seed). Of its {cells} cells {works} work; the others refuse with the sentence of
-their number.
+do not. `overparam analyse RUN all` runs those that do. This table is of tiny runs of
+every study and main variant. Each is taken through every analysis, `compare` with a run
+of another seed. Of its {cells} cells {works} work. The others refuse with the sentence
+of their number.
 
 {table}
 
@@ -259,11 +271,10 @@ Why not:
 
 def documented(text: str) -> dict[str, dict[str, str]]:
     """The cells that a page tells of."""
-    reasons, rows = {WORKS: WORKS}, {}
+    listed = re.findall(r"^(\d+)\. (.*(?:\n {4}.*)*)", text, flags=re.MULTILINE)
+    reasons = {number: " ".join(reason.split()) for number, reason in listed}
+    reasons[WORKS], rows = WORKS, {}
     for line in text.splitlines():
-        number, dot, reason = line.partition(". ")
-        if dot and number.isdecimal():
-            reasons[number] = reason
         if line.startswith("| ") and "---" not in line:
             name, *cells = line.strip("| ").split(" | ")
             rows[name] = dict(zip(ANALYSES, cells, strict=True))
