@@ -49,13 +49,15 @@ def least_norm(gram, w, c, free):
         return
     index, s, factor = np.empty(d, np.int64), np.empty(d), np.empty((d, d))
     scale = np.abs(w).max()
+    m = known = 0
+    for j in range(d):
+        if free[j]:
+            index[m] = j
+            m += 1
     for _ in range(3 * d + 6):
-        m = 0
-        for j in range(d):
-            if free[j]:
-                index[m] = j
-                m += 1
-        for i in range(m):
+        # In the order in which they came: the last one may depend on those before it,
+        # and its small pivot then leads along the dependence until one of them is 0.
+        for i in range(known, m):
             for k in range(i + 1):
                 t = gram[index[i], index[k]]
                 for q in range(k):
@@ -65,6 +67,7 @@ def least_norm(gram, w, c, free):
                     factor[i, i] = np.sqrt(max(t, least))
                 else:
                     factor[i, k] = t / factor[k, k]
+        known = m
         for i in range(m):
             t = w[index[i]]
             for q in range(i):
@@ -78,6 +81,8 @@ def least_norm(gram, w, c, free):
         first = move(c, s, index, m)
         if first >= 0:
             free[index[first]] = False
+            m, known = m - 1, first
+            index[first:m] = index[first + 1 : m + 1]
             continue
         worst, pick = 1e-13 * scale, -1
         for j in range(d):
@@ -88,3 +93,5 @@ def least_norm(gram, w, c, free):
         if pick < 0:
             return
         free[pick] = True
+        index[m] = pick
+        m += 1
