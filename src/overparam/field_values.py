@@ -7,23 +7,21 @@ import contextlib
 import dataclasses
 import difflib
 import functools
-import math
 import numbers
 import types
 import typing
 from collections.abc import Iterable
-from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from . import single_values
 from .catalogue import ACTIVATIONS, STUDIES
 from .checks import MOST, ranges, written
 from .errors import ConfigError
 from .spellings import first_spellings
 
 
-_TRUE = {"true", "yes", "on", "1"}
-_FALSE = {"false", "no", "off", "0"}
 _NOT_OF_THE_KIND = (ValueError, TypeError, ArithmeticError)
 
 
@@ -90,9 +88,9 @@ def converted(value: Any, kind: Any, *, name: str) -> Any:
 
 def _with_own(kind: Any, name: str, value: Any) -> Any:
     """The choices of an activation, with those of one's own where they are needed."""
-    listed = typing.get_args(kind)
     if name != "activation" or typing.get_origin(kind) is not typing.Literal:
         return kind
+    listed = typing.get_args(kind)
     if value in listed or not isinstance(value, str):
         return kind
     return typing.Literal[(*listed, *ACTIVATIONS.brought())]
@@ -143,19 +141,41 @@ def typed(config: Any) -> None:
     Raises:
         ConfigError: If a field holds something else.
     """
-    fitting_defaults = _fitting_defaults(type(config))
-    for name, kind in _kinds(type(config)).items():
-        value = getattr(config, name)
-        if value is fitting_defaults.get(name, dataclasses.MISSING):
-            continue
-        fitting = converted(_plain(value), kind, name=name)
-        if isinstance(value, str) and not isinstance(fitting, str):
-            message = f"`{name}` must be {described(kind)}, got text: {written(value)}."
-            raise ConfigError(message)
+    # Each field is looked at alone. That is no reading of it: who watches a config
+    # (`watched.py`) asks which fields it joins.
+    value_of = partial(object.__getattribute__, config)
+    for name in _kinds(type(config)):
+        value = value_of(name)
+        fitting = _fitting(type(config), name, value)
         if fitting is not value:
             object.__setattr__(config, name, fitting)
     for name, check in ranges(type(config)):
-        check(**{name: getattr(config, name)})
+        check(**{name: value_of(name)})
+
+
+def fits(config: type, name: str, value: Any) -> bool:
+    """Whether `typed` takes this value of a field and leaves it as it is."""
+    try:
+        if _fitting(config, name, value) is not value:
+            return False
+        for ranged, check in ranges(config):
+            if ranged == name:
+                check(**{name: value})
+    except ConfigError:
+        return False
+    return True
+
+
+def _fitting(config: type, name: str, value: Any) -> Any:
+    """A value as its field holds it."""
+    if value is _fitting_defaults(config).get(name, dataclasses.MISSING):
+        return value
+    kind = _kinds(config)[name]
+    fitting = converted(_plain(value), kind, name=name)
+    if isinstance(value, str) and not isinstance(fitting, str):
+        message = f"`{name}` must be {described(kind)}, got text: {written(value)}."
+        raise ConfigError(message)
+    return fitting
 
 
 def is_tuple(kind: Any) -> bool:
@@ -260,15 +280,15 @@ def _convert(value: Any, kind: Any) -> Any:
 def _convert_one(value: Any, kind: Any) -> Any:
     origin = typing.get_origin(kind)
     if origin is typing.Literal:
-        return _choice(value, typing.get_args(kind))
+        return single_values.choice(value, typing.get_args(kind))
     if origin in (tuple, list):
         return _several(value, kind)
     if kind is bool:
-        return _boolean(value)
+        return single_values.boolean(value)
     if kind is int:
-        return _whole_number(value)
+        return single_values.whole_number(value)
     if kind is float:
-        return _number(value)
+        return single_values.number(value)
     if not isinstance(value, str):
         raise TypeError
     # Half a surrogate could not be stored, unless it stands for a byte of a path.
@@ -276,47 +296,6 @@ def _convert_one(value: Any, kind: Any) -> Any:
     if kind is Path and not value:
         raise ValueError  # It would mean the current folder.
     return value if kind in (str, Any) else kind(value)
-
-
-def _choice(value: Any, choices: tuple[Any, ...]) -> Any:
-    for choice in choices:
-        if type(value) is type(choice) and value == choice:
-            return choice
-    for choice in choices:
-        if isinstance(value, str) and value == str(choice):
-            return choice
-    raise ValueError
-
-
-def _boolean(value: Any) -> bool:
-    text = str(value).lower()
-    if isinstance(value, bool | str) and text in _TRUE | _FALSE:
-        return text in _TRUE
-    raise ValueError
-
-
-def _whole_number(value: Any) -> int:
-    # Through decimals: 1e4 is a whole number to a person, and nothing is rounded.
-    number = _decimal(value)
-    if not -MOST <= number <= MOST or number != number.to_integral_value():
-        raise ValueError
-    return int(number)
-
-
-def _number(value: Any) -> float:
-    exact, number = _decimal(value), float(value)
-    # 1e999 is no infinity and 1e-999 no zero: who wants these says so.
-    if exact.is_finite() and (math.isinf(number) or (number == 0) != (exact == 0)):
-        raise OverflowError
-    return number
-
-
-def _decimal(value: Any) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise TypeError
-    if isinstance(value, str) and not value.isascii():
-        raise ValueError  # Python reads the digits of every script.
-    return Decimal(value)
 
 
 def _several(value: Any, kind: Any) -> Any:
@@ -349,6 +328,8 @@ def is_bracketed(text: str) -> bool:
 
 
 def _alternatives(kind: Any) -> list[Any]:
+    if isinstance(kind, type):
+        return [kind]
     if typing.get_origin(kind) is typing.Annotated:
         return _alternatives(typing.get_args(kind)[0])
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
@@ -358,7 +339,7 @@ def _alternatives(kind: Any) -> list[Any]:
 
 
 def _takes_none(kind: Any) -> bool:
-    return type(None) in typing.get_args(kind)
+    return not isinstance(kind, type) and type(None) in typing.get_args(kind)
 
 
 def _suggestion(value: Any, kind: Any, name: str) -> str:

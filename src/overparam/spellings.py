@@ -63,7 +63,10 @@ def as_stored(fields: Mapping[str, Any], firsts: Spellings) -> dict[str, Any]:
     """The fields, each under the name that it was stored under first."""
     found = {}
     for name, value in fields.items():
-        first = firsts.get(name, First(name))
+        first = firsts.get(name)
+        if first is None:
+            found[name] = value
+            continue
         written = first.write(value)
         had_none = written is None and first.kind is not None
         found |= {name: value} if had_none else {first.name: written}

@@ -2,21 +2,25 @@
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..field_values import field_names
+from ..field_values import field_names, fits
+from ..plugins import Origin
 from ..processes import begin_worker
 from ..progress import Reporter, duration
-from ..store.identity import run_id
-from ..studies.registry import defaults, origins, study
+from ..spellings import first_spellings
+from ..store.identity import hashed, id_of
+from ..studies.registry import MADE_BY, defaults, origins, study
 from ..sweeping.clusters import cluster_workers
 from ..sweeping.jobs import Job, SweepResult, SweepState
 from ..sweeping.run import sweep
 from .batches import with_batches
 from .execute import data_at_hand, work, work_elsewhere
 from .own_code import own_code
+from .watched import reads_of, watched
 
 
 def jobs_of(name: str, settings: Sequence[Mapping[str, Any]], root: Path) -> list[Job]:
@@ -25,25 +29,82 @@ def jobs_of(name: str, settings: Sequence[Mapping[str, Any]], root: Path) -> lis
     Raises:
         ConfigError: If a config is not valid.
     """
-    entry = study(name)
-    kind = entry.config_class()
-    given, names = defaults(kind), field_names(kind)
-    jobs = []
-    for fields in settings:
-        config = kind(**fields)
-        values = {field: getattr(config, field) for field in names}
-        shape = repr([values[field] for field in entry.shapes])
-        jobs.append(
-            Job(
-                study=name,
-                config=values,
-                root=str(root),
-                id=run_id(name, values, given, origins(name, values)),
-                shape=shape,
-                data=data_at_hand(config),
-            )
+    grid = _Grid(name, root)
+    return [grid.job(fields) for fields in settings]
+
+
+@dataclass(frozen=True)
+class _Alike:
+    """What holds of all configs that agree on the joined fields."""
+
+    config: Mapping[str, Any]
+    hashed: Mapping[str, Any]
+    plugins: tuple[Origin, ...]
+    shape: str
+    data: Mapping[str, str] | None
+
+
+class _Grid:
+    """Makes the jobs of a study: a config is checked where it differs from others."""
+
+    def __init__(self, name: str, root: Path) -> None:
+        self._study, self._root = name, str(root)
+        self._shapes = study(name).shapes
+        self._kind = study(name).config_class()
+        self._defaults = defaults(self._kind)
+        self._firsts = first_spellings(self._kind)
+        # What is looked at together, by checks or by what is told beside the config.
+        self._joined = {*self._shapes, *MADE_BY}
+        self._known: dict[str, _Alike] = {}
+
+    def job(self, fields: Mapping[str, Any]) -> Job:
+        """The job of a config.
+
+        Raises:
+            ConfigError: If the config is not valid.
+        """
+        alike = self._known.get(self._key(fields))
+        own = self._own(fields)
+        if alike is None or not all(fits(self._kind, n, v) for n, v in own.items()):
+            alike = self._checked(fields)
+            own = self._own(fields)
+        hashed_fields = alike.hashed | hashed(own, self._defaults, self._firsts)
+        return Job(
+            study=self._study,
+            config=alike.config | own,
+            root=self._root,
+            id=id_of(self._study, hashed_fields, alike.plugins),
+            shape=alike.shape,
+            data=alike.data,
         )
-    return jobs
+
+    def _checked(self, fields: Mapping[str, Any]) -> _Alike:
+        """Make a config, which checks all of it, and note which fields that joined."""
+        config = watched(self._kind)(**fields)
+        data, reads = data_at_hand(config), {*reads_of(config)}
+        values = {name: getattr(config, name) for name in field_names(self._kind)}
+        # A value that was replaced may have been by any check.
+        reads |= {name for name, value in fields.items() if values[name] is not value}
+        if not reads <= self._joined:
+            self._joined |= reads
+            self._known.clear()
+        own = self._own(fields)
+        joined = {name: value for name, value in values.items() if name not in own}
+        self._known[self._key(fields)] = alike = _Alike(
+            config=values,
+            hashed=hashed(joined, self._defaults, self._firsts),
+            plugins=origins(self._study, values),
+            shape=repr([values[field] for field in self._shapes]),
+            data=data,
+        )
+        return alike
+
+    def _own(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of a config that are looked at each for itself."""
+        return {n: value for n, value in fields.items() if n not in self._joined}
+
+    def _key(self, fields: Mapping[str, Any]) -> str:
+        return repr({n: v if n in self._joined else ... for n, v in fields.items()})
 
 
 def run_jobs(

@@ -10,13 +10,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..plugins import Origin
-from ..spellings import as_stored, spellings_of_study
+from ..spellings import Spellings, as_stored, spellings_of_study
 from .json_values import plain
 
 
 # 48 bits: two of 100,000 runs of a study share an id with probability 2e-5, and
 # opening a run compares the stored config anyway.
 ID_LENGTH = 12
+
+_SORTED = json.JSONEncoder(sort_keys=True)
 
 
 def run_id(
@@ -37,20 +39,23 @@ def run_id(
         Twelve hexadecimal digits; equal for configs that mean the same (1 and 1.0, a
         tuple and a list, a field left out and a field at its default).
     """
-    return id_of(study, hashed(study, config, defaults), plugins)
+    return id_of(study, hashed(config, defaults, spellings_of_study(study)), plugins)
 
 
 def hashed(
-    study: str, config: Mapping[str, Any], defaults: Mapping[str, Any]
+    config: Mapping[str, Any], defaults: Mapping[str, Any], firsts: Spellings
 ) -> dict[str, Any]:
-    """The fields that an id is a hash of, each under its first spelling."""
-    return as_stored(differing(config, defaults), spellings_of_study(study))
+    """The fields that an id is a hash of, each under its first spelling.
+
+    Each field for itself: those of two parts of a config are those of the parts.
+    """
+    return as_stored(differing(config, defaults), firsts)
 
 
 def id_of(study: str, fields: Mapping[str, Any], plugins: Sequence[Origin] = ()) -> str:
     """The id of a config of which `fields` are not at their defaults."""
     made_by = [plain(plugins)] if plugins else []
-    described = json.dumps([study, canonical(fields), *made_by], sort_keys=True)
+    described = _SORTED.encode([study, canonical(fields), *made_by])
     return hashlib.sha256(described.encode()).hexdigest()[:ID_LENGTH]
 
 
@@ -89,8 +94,8 @@ def canonical(value: Any) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
     if isinstance(value, list):
         return [_whole(item) for item in value]
     if isinstance(value, dict):
@@ -99,5 +104,7 @@ def _whole(value: Any) -> Any:
 
 
 def _same(one: Any, other: Any) -> bool:
+    if not isinstance(one, list | dict):
+        return type(one) is type(other) and one == other
     # Through text, because in Python True equals 1.
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    return _SORTED.encode(one) == _SORTED.encode(other)

@@ -30,10 +30,10 @@ def plain(value: Any) -> Any:
     Raises:
         StoreError: If the value is of a type that JSON cannot hold.
     """
+    if value is None or type(value) in (bool, int):
+        return value
     if isinstance(value, enum.Enum):
         return plain(value.value)
-    if value is None or isinstance(value, bool):
-        return value
     if isinstance(value, str):
         return encodable(value)
     if isinstance(value, int):

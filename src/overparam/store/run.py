@@ -150,8 +150,9 @@ def open_run(
         StoreError: If the folder cannot be written, is damaged, or holds another
             config under the same id.
     """
-    stored = as_stored(config, spellings_of_study(study))
-    asked = _Asked(study, stored, hashed(study, config, defaults), tuple(plugins))
+    firsts = spellings_of_study(study)
+    stored = as_stored(config, firsts)
+    asked = _Asked(study, stored, hashed(config, defaults, firsts), tuple(plugins))
     first = Path(root) / study / id_of(study, asked.hashed, asked.plugins)
     run = _enter(first, asked, force=force)
     try:

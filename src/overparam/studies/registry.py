@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ..by_name import load
@@ -12,7 +13,15 @@ from ..plugins import Origin
 from .declaration import Study
 
 
-__all__ = ["STUDIES", "Study", "declared", "defaults", "origins", "study"]
+__all__ = [
+    "MADE_BY",
+    "STUDIES",
+    "Study",
+    "declared",
+    "defaults",
+    "origins",
+    "study",
+]
 
 
 def declared(name: str) -> Study | None:
@@ -42,6 +51,10 @@ def defaults(config_class: type[Any]) -> dict[str, Any]:
     }
 
 
+MADE_BY = MappingProxyType({"activation": ACTIVATIONS, "network": NETWORKS})
+"""Fields that name something which may not be built in."""
+
+
 def origins(name: str, config: Mapping[str, Any]) -> tuple[Origin, ...]:
     """Whose code, of what is not built in, the runs of a config are made by.
 
@@ -51,7 +64,7 @@ def origins(name: str, config: Mapping[str, Any]) -> tuple[Origin, ...]:
         ConfigError: If it cannot be loaded or told.
     """
     found = {STUDIES.origin(name)}
-    for field, there in (("activation", ACTIVATIONS), ("network", NETWORKS)):
+    for field, there in MADE_BY.items():
         if isinstance(value := config.get(field), str):
             found.add(there.origin(value))
     return tuple(sorted(origin for origin in found if origin is not None))

@@ -5,7 +5,7 @@ Only the standard library is imported here.
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, Overflow
 from typing import Any
 
@@ -138,7 +138,7 @@ def _split(text: str, name: str) -> list[str]:
     return parts
 
 
-def _range(text: str, name: str) -> Iterator[str]:
+def _range(text: str, name: str) -> Iterable[str | int]:
     given = f"`{name}={shortened(text)}`"
     start, stop, step = _ends(text, given)
     try:
@@ -155,7 +155,10 @@ def _range(text: str, name: str) -> Iterator[str]:
             f"{given} has one value only, the step {step} leads beyond {stop}; write "
             f"{name}={start} or a smaller step."
         )
-    return (str(start + index * step) for index in range(int(n_steps) + 1))
+    values = range(int(n_steps) + 1)
+    if start == start.to_integral_value() and step == step.to_integral_value():
+        return (int(start) + index * int(step) for index in values)
+    return (str(start + index * step) for index in values)
 
 
 def _ends(text: str, given: str) -> tuple[Decimal, Decimal, Decimal]:
