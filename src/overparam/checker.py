@@ -82,14 +82,15 @@ def verify(file: str | Path) -> Verified:
             all directions.
     """
     try:
-        with (
-            open(file, "rb") as opened,
-            np.load(opened, allow_pickle=False) as stored,
-            np.errstate(all="ignore"),
-        ):
+        with open(file, "rb") as opened, np.errstate(all="ignore"):
+            stored = np.load(opened, allow_pickle=False)
+            if isinstance(stored, np.ndarray):
+                raise ValueError("it is a single array")
             return _verified(stored)
     except FileNotFoundError as error:
         raise DataError(f"There is no file `{file}`.") from error
+    except IsADirectoryError as error:
+        raise DataError(f"`{file}` is a folder; name the file of a proof.") from error
     except Exception as error:  # The bytes of others fail in every way there is.
         why = str(error).strip("'.")
         # NumPy's sentence on what is not its own recommends to unpickle it.
@@ -100,6 +101,8 @@ def verify(file: str | Path) -> Verified:
 
 def _verified(stored: Mapping[str, np.ndarray]) -> Verified:
     x = _read(stored, "x", "f").astype(float)
+    if x.ndim != 2:
+        raise ValueError(f"`x` has the shape {x.shape} instead of (samples, inputs)")
     n, d = x.shape
     y, dual = (_read(stored, name, "f", (n,)).astype(float) for name in ("y", "dual"))
     beta, unit = (float(_read(stored, name, "f", ())) for name in ("penalty", "unit"))

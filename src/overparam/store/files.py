@@ -49,7 +49,7 @@ def write_file(path: Path, content: bytes) -> Stamp:
         StoreError: If the disk is full, read-only or not permitted.
     """
     check_names_file(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ConfigError(f"`{path}` is a folder; name a file in it.")
     # A file would take the place of what every process of the machine writes to: a
     # device, a pipe, or one of the names of the streams in `/dev`.

@@ -84,6 +84,12 @@ def test_what_was_found_outlives_a_proof_that_cannot_be_written(tmp_path):
     assert any(note.startswith("No proof was written. Only a") for note in found.notes)
     with pytest.raises(ConfigError, match="folder of the proof"):
         found_of(6, 2, proof=str(tmp_path / "none" / "proof.npz"))
+    with pytest.raises(ConfigError, match="is a folder"):
+        found_of(6, 2, proof=str(tmp_path))
+    # No system has names of a thousand letters.
+    found = found_of(25, 3, proof=str(tmp_path / ("a" * 1000)))
+    assert found.summary["proof"] == "search"
+    assert any("cannot be written" in note for note in found.notes)
 
 
 def test_normalised_networks_of_several_outputs_are_refused():

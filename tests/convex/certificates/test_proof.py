@@ -147,6 +147,13 @@ def test_files_that_are_no_proofs_are_refused(proven, tmp_path):
     (tmp_path / "text.npz").write_text("no archive")
     with pytest.raises(DataError, match=r"can be read: it is no archive of NumPy\.$"):
         verify(tmp_path / "text.npz")
+    np.save(tmp_path / "array.npy", np.ones(3))
+    with pytest.raises(DataError, match=r"can be read: it is a single array\.$"):
+        verify(tmp_path / "array.npy")
+    with pytest.raises(DataError, match="is a folder; name the file"):
+        verify(tmp_path)
+    with pytest.raises(DataError, match=r"shape \(14,\) instead of \(samples"):
+        verify(damaged(proven, tmp_path, x=arrays["x"][:, 0]))
     (tmp_path / "cut.npz").write_bytes(file.read_bytes()[:-300])
     with pytest.raises(DataError, match="no proof that can be read"):
         verify(tmp_path / "cut.npz")
@@ -175,3 +182,20 @@ def test_a_line_has_a_proof_in_any_unit(tmp_path, scale):
         x, y = scale * rng.standard_normal((3, 1)), rng.standard_normal(3)
         found, _, file = stored(x, y, tmp_path / "p.npz", penalty=0.1 * scale)
         assert verify(file).lower == pytest.approx(found.lower, rel=1e-3)
+
+
+def test_a_proof_that_cannot_be_written_leaves_the_one_that_was_there(
+    rng, tmp_path, monkeypatch
+):
+    x, y = rng.standard_normal((8, 2)), rng.standard_normal(8)
+    found, _, file = stored(x, y, tmp_path / "proof.npz")
+    before, save = file.read_bytes(), np.savez_compressed
+
+    def killed(opened, **arrays):
+        save(opened, **arrays)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez_compressed", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_proof(found, x, 2 * y, penalty=0.1, skip=False, file=file)
+    assert file.read_bytes() == before

@@ -1,6 +1,7 @@
 """The analysis `certificate`: bounds on the distance of a network to its optimum."""
 
 import math
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +18,7 @@ from ...convex.certificates.proof import write_proof
 from ...convex.certificates.several_outputs import certify_outputs
 from ...convex.programs.patterns import Patterns
 from ...convex.solvers.bounds import relative_gap
-from ...errors import ConfigError
+from ...errors import ConfigError, StoreError
 from ...networks.view import TwoLayerView
 from ...processes import STOP
 from ...training.plan import Progress, silent
@@ -58,8 +59,8 @@ def analyse(
         ConfigError: If the network is no two-layer ReLU network, or its problem has no
             penalty on every weight.
     """
-    if options.proof is not None and not Path(options.proof).absolute().parent.is_dir():
-        raise ConfigError(f"The folder of the proof `{options.proof}` does not exist.")
+    if options.proof is not None:
+        _check_file(Path(options.proof))
     progress(0, 1)
     subject = subjects[0]
     view = _view(subject)
@@ -74,7 +75,7 @@ def analyse(
         # What was found is told, whether or not it can be written.
         try:
             _write_proof(found, problem, view, options.proof)
-        except ConfigError as error:
+        except (ConfigError, StoreError) as error:
             notes.append(f"No proof was written. {error}")
     rows: list[tuple[str, float | None, float, float]]
     rows = [(found.tier, found.lower, found.best_known, found.gap)]
@@ -108,6 +109,14 @@ def analyse(
         + ["How near the network is to the optimum, its gap to the bound says."]
         + notes,
     )
+
+
+def _check_file(proof: Path) -> None:
+    """Refuse before a search what no proof could be written to after it."""
+    if os.path.isdir(proof):
+        raise ConfigError(f"`{proof}` is a folder; name a file in it for the proof.")
+    if not os.path.isdir(proof.absolute().parent):
+        raise ConfigError(f"The folder of the proof `{proof}` does not exist.")
 
 
 def _vacuous(found: NetworkCertificate, problem: CertifiedProblem) -> list[str]:

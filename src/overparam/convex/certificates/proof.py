@@ -8,6 +8,7 @@ is fixed, or a leaf; for every leaf $\\log \\delta_0$ and of each sample $\\log
 \\delta$, m or $\\alpha$. `overparam.checker` reads it and believes nothing of it.
 """
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ...errors import ConfigError
+from ...store.files import write_file
 from .activation import ConeSide, in_units
 from .bounds import ROUNDING
 from .branch_and_price import GlobalOptimum, kind_of_search
@@ -44,6 +46,7 @@ def write_proof(
 
     Raises:
         ConfigError: If the tree is too large to be written, or was hardly begun.
+        StoreError: If the file cannot be written; one that was there stays whole.
     """
     (n, d), target = x.shape, found.size * (1 + ROUNDING)
     undivided = signed_activation(x, found.dual) <= target
@@ -78,8 +81,9 @@ def write_proof(
         arrays[f"{name}_basis"] = side.basis
         arrays |= {f"{name}_{part}": array for part, array in parts.items()}
         n_leaves += int(np.sum(parts["codes"] == leaf))
-    with Path(file).open("wb") as opened:
-        np.savez_compressed(opened, **arrays)
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    write_file(Path(file), content.getvalue())
     return n_leaves
 
 
