@@ -1,7 +1,7 @@
 """Proven gaps of two-layer ReLU networks: size of the problem, gap, time, nodes.
 
     python benchmarks/certificates.py                      # all tables; hours
-    python benchmarks/certificates.py --only real          # or planted, root, largest
+    python benchmarks/certificates.py --only real  # or planted, root, largest, curve
     python benchmarks/certificates.py --only planted --row "50, 8"
     python benchmarks/certificates.py --quick              # small ones, writes nothing
 
@@ -10,8 +10,9 @@ five seeds each. `real`: 100 samples of scikit-learn's diabetes and breast cance
 their leading principal components, inputs and labels standardised. `root`: the bound
 without branching against CVXPY with Clarabel, both signs, the same problems. `largest`:
 the largest number of samples, doubled, whose gap of 1e-2 is proven within the time,
-beside the largest whose patterns can be enumerated. Training (the lasso over neurons)
-is part of the time, compilation is not.
+beside the largest whose patterns can be enumerated. `curve`: when the gap of a planted
+network falls below each power of ten, and a figure of it. Training (the lasso over
+neurons) is part of the time, compilation is not.
 
 Every search has `--patience` times the seconds of its target, so that other work on
 the machine does not decide; a target is met where the gap is proven and the seconds,
@@ -34,8 +35,10 @@ import numpy as np
 from sklearn import datasets
 from sklearn.decomposition import PCA
 
+from overparam import plots
 from overparam.convex import SearchLimits, solve_global
 from overparam.convex.certificates import signed
+from overparam.convex.certificates.branch_and_price import GlobalOptimum
 
 
 TABLES = Path(__file__).parent.parent / "docs" / "benchmarks"
@@ -215,6 +218,47 @@ def most_samples(d: int, seconds: float, patience: float) -> str:
     )
 
 
+CURVES = ((20, 5, 0.1), (50, 8, 0.1), (200, 5, 0.1), (60, 10, 0.05), (1000, 3, 0.1))
+GAPS = (1.0, 0.1, 0.01, 0.001)
+FIGURE = TABLES.parent / "figures" / "certificates-curve.png"
+
+
+def curve(given: argparse.Namespace) -> Iterator[tuple[str, Callable[[], str]]]:
+    """The gap against processor time; in the end all that were measured are drawn."""
+    curves: dict[str, tuple[list[float], list[float]]] = {}
+    for n, d, penalty in CURVES[:1] if given.quick else CURVES:
+        row = Row(n, d, penalty, GAPS[-1], given.seconds)
+        label = f"{n}, {d}, {penalty:g}"
+        yield label, partial(gaps_in_time, label, row, curves)
+    if curves and not given.quick:
+        figure, ((axes,),) = plots.panels(width=5.6)
+        for (label, curve), colour in zip(curves.items(), plots.COLOURS, strict=False):
+            axes.step(*curve, where="post", label=label, color=colour)
+        axes.set(xscale="log", yscale="log", ylim=(GAPS[-1], 10))
+        axes.set(xlabel="processor time in seconds", ylabel="relative gap proven")
+        plots.legend(axes, title="samples, dimensions, penalty")
+        FIGURE.write_bytes(plots.rendered(figure, "png"))
+
+
+def gaps_in_time(label: str, row: Row, curves: dict) -> str:
+    """One line and one curve: the gap of what is known at every moment."""
+    times, gaps, start = [], [], time.process_time()
+
+    def noted(found: GlobalOptimum) -> None:
+        times.append(time.process_time() - start)
+        gaps.append(found.gap)
+
+    limits = SearchLimits(seconds=row.seconds)
+    x, y = problem(row, 0)
+    noted(
+        solve_global(x, y, penalty=row.penalty, gap=row.gap, limits=limits, watch=noted)
+    )
+    curves[label] = times, gaps
+    reached = np.searchsorted(-np.array(gaps), -np.array(GAPS))
+    told = [f"{times[i]:.2f}" if i < len(times) else "open" for i in reached]
+    return f"| {label} | {' | '.join(told)} | {gaps[-1]:.2g} in {times[-1]:.0f} s |\n"
+
+
 PARTS = {
     "planted": (
         "Certificates of planted networks", HEAD.format("n, d, beta"), planted
@@ -232,6 +276,13 @@ PARTS = {
         "processor | enumerable up to | more than enumerable |\n"
         "|---|---|---|---|---|---|---|\n",
         largest,
+    ),
+    "curve": (
+        "The gap of a certificate against time\n\n"
+        "![Relative gap against processor time](../figures/certificates-curve.png)",
+        f"| n, d, beta | {' | '.join(f'seconds to {gap:g}' for gap in GAPS)} | "
+        "in the end |\n|---|---|---|---|---|---|\n",
+        curve,
     ),
 }  # fmt: skip
 
