@@ -59,7 +59,17 @@ class Translation:
         if program.verb == "reproduce":
             words = list(program.subject)
         elif program.verb == "sweep":
-            words = [self.study, *self._axes(fields)]
+            kind = self._kind
+            usual = defaults(kind)
+            texts = [
+                f"{name}={'true' if value is True else value}"
+                for name, value in fields.items()
+            ]
+            texts = [t for t in texts if any(usual[k] != v for k, v in _only(t, kind))]
+            settings = grid(texts, kind)
+            for setting in (settings[0], settings[-1]):
+                kind(**setting)  # Refuses what the study does not do.
+            words = [self.study, *texts]
         else:
             words = [*(program.subject or [self.study]), *self._options(fields)]
         return shlex.join(["overparam", program.verb, *words])
@@ -74,19 +84,6 @@ class Translation:
         kind = self._kind
         config = kind(**_values(kind, fields))
         return option_words(dataclasses.asdict(config), defaults(kind))
-
-    def _axes(self, fields: Mapping[str, Any]) -> list[str]:
-        kind = self._kind
-        usual = defaults(kind)
-        texts = [
-            f"{name}={'true' if value is True else value}"
-            for name, value in fields.items()
-        ]
-        texts = [t for t in texts if any(usual[k] != v for k, v in _only(t, kind))]
-        settings = grid(texts, kind)
-        for setting in (settings[0], settings[-1]):
-            kind(**setting)  # Refuses what the study does not do.
-        return texts
 
 
 def _only(text: str, kind: type[Any]) -> list[tuple[str, Any]]:

@@ -113,16 +113,6 @@ class Features:
             takes_some=self.n_train is not None or self.n_validation != 0,
         )
         object.__setattr__(self, "subsets", rule)
-        self._check_readout()
-        if not self.first_all or self.exact:
-            object.__setattr__(self, "epochs_include_first", False)
-        _ = self.kept_epochs  # Refuses what could not be kept.
-
-    def held_out(self, n_file: int) -> int:
-        """How many of the training samples of a file validate."""
-        return n_file // 12 if self.n_validation is None else self.n_validation
-
-    def _check_readout(self) -> None:
         if self.train == "all" and self.first_all:
             raise ConfigError(
                 "`first_all` is for `--train readout`: with `--train all` every epoch "
@@ -143,6 +133,13 @@ class Features:
                 "`ridge` is chosen on validation images, and `n_validation` is 0; give "
                 "`--ridge`."
             )
+        if not self.first_all or self.exact:
+            object.__setattr__(self, "epochs_include_first", False)
+        _ = self.kept_epochs  # Refuses what could not be kept.
+
+    def held_out(self, n_file: int) -> int:
+        """How many of the training samples of a file validate."""
+        return n_file // 12 if self.n_validation is None else self.n_validation
 
     @property
     def data_set(self) -> str:

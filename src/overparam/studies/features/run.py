@@ -56,7 +56,12 @@ def _train_all(problem: Problem, context: Context) -> Trajectory:
     records, kept, trajectory = [], {}, None
     for number, epochs in enumerate(problem.stages):
         if trajectory is not None:
-            network = _repopulated(problem, trajectory.network, number)
+            # Neurons are drawn anew; the moments are those of the batch again.
+            config, x = problem.config, problem.train.x
+            law = sampling_law(frozen(trajectory.network, x), "importance", data=x)
+            key = jax.random.fold_in(purpose_key(config.seed, "repopulation"), number)
+            network = repopulate(trajectory.network, law, jitter=config.jitter, key=key)
+            assert isinstance(network, Network)
         training, plan = problem.training(network, epochs)
         training = replace(
             training,
@@ -73,16 +78,6 @@ def _train_all(problem: Problem, context: Context) -> Trajectory:
             break
     assert trajectory is not None
     return replace(trajectory, records=records, kept=kept)
-
-
-def _repopulated(problem: Problem, network: Network, number: int) -> Network:
-    """The network with neurons drawn anew; its moments are those of the batch again."""
-    config, x = problem.config, problem.train.x
-    law = sampling_law(frozen(network, x), "importance", data=x)
-    key = jax.random.fold_in(purpose_key(config.seed, "repopulation"), number)
-    drawn = repopulate(network, law, jitter=config.jitter, key=key)
-    assert isinstance(drawn, Network)
-    return drawn
 
 
 def describe(config: Features) -> dict[str, Any]:

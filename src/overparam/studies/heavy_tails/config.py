@@ -162,7 +162,25 @@ class HeavyTails:
             defaults: dict[str, Any] = {f.name: f.default for f in fields(self)}
             for name in NOISE_FIELDS:
                 object.__setattr__(self, name, defaults[name])
-        self._check_network()
+        if self.depth < 2:
+            raise ConfigError(
+                "`depth` counts weight matrices and must be at least 2, got "
+                f"{written(self.depth)}."
+            )
+        in_range(2, MOST_LAYERS, depth=self.depth)
+        if self.parametrisation == "mean-field" and self.depth != 2:
+            raise ConfigError(
+                "`parametrisation` mean-field needs a two-layer network, got depth "
+                f"{self.depth}."
+            )
+        if self.parametrisation == "mean-field" and (
+            self.bias or self.init != "uniform"
+        ):
+            raise ConfigError(
+                "`parametrisation` mean-field has Gaussian initial weights and no "
+                "biases; leave `init` and `bias` at their defaults."
+            )
+        self._check_convolutions()
         self._check_training()
         check_exponent(2, precision=self.precision, alpha=self.alpha)
         check_level(self.sigma)
@@ -187,28 +205,6 @@ class HeavyTails:
         """Whether inputs are standardised, with `none` resolved."""
         given = self.standardise_inputs
         return self._standardises if given is None else given
-
-    def _check_network(self) -> None:
-        if self.depth < 2:
-            raise ConfigError(
-                "`depth` counts weight matrices and must be at least 2, got "
-                f"{written(self.depth)}."
-            )
-        in_range(2, MOST_LAYERS, depth=self.depth)
-        if self.parametrisation == "mean-field" and self.depth != 2:
-            raise ConfigError(
-                "`parametrisation` mean-field needs a two-layer network, got depth "
-                f"{self.depth}."
-            )
-        if self.parametrisation == "mean-field" and (
-            self.bias or self.init != "uniform"
-        ):
-            raise ConfigError(
-                "`parametrisation` mean-field has Gaussian initial weights and no "
-                "biases; leave `init` and `bias` at their defaults."
-            )
-
-        self._check_convolutions()
 
     def _check_convolutions(self) -> None:
         if self.network == "mlp":

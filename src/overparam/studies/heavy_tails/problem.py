@@ -159,7 +159,24 @@ class Problem:
         after = self.config.noise != "none" and self.config.noise_when == "after"
         if not after or trajectory.status == "diverged":
             return trajectory.network
-        return self._shaken(trajectory)
+        # The control: the clean network plus one draw of the accumulated scale.
+        scale = self.accumulated(self.additions(trajectory))
+        one_draw = HeavyTailNoise(
+            self.config.noise,
+            self.config.alpha,
+            scale,
+            unit=self.config.noise_unit,
+            layers=self.config.patterns,
+            rescale=False,
+            isotropic_scale=self.config.isotropic_scale,
+        )
+        drawn = one_draw.draw(
+            trajectory.network,
+            learning_rate=1.0,
+            step=jnp.zeros((), jnp.int32),
+            key=purpose_key(self.config.seed, "noise"),
+        )
+        return add_noise(trajectory.network, drawn)
 
     def steps(self, trajectory: Trajectory) -> int:
         """Number of gradient steps."""
@@ -216,26 +233,6 @@ class Problem:
                 "crossing; set `consecutive` or `max_train_loss`."
             )
         return notes
-
-    def _shaken(self, trajectory: Trajectory) -> Network:
-        """The control: the clean network plus one draw of the accumulated scale."""
-        scale = self.accumulated(self.additions(trajectory))
-        one_draw = HeavyTailNoise(
-            self.config.noise,
-            self.config.alpha,
-            scale,
-            unit=self.config.noise_unit,
-            layers=self.config.patterns,
-            rescale=False,
-            isotropic_scale=self.config.isotropic_scale,
-        )
-        drawn = one_draw.draw(
-            trajectory.network,
-            learning_rate=1.0,
-            step=jnp.zeros((), jnp.int32),
-            key=purpose_key(self.config.seed, "noise"),
-        )
-        return add_noise(trajectory.network, drawn)
 
 
 def _arrays(config: HeavyTails, data: Data) -> list[Need]:

@@ -101,7 +101,16 @@ class Images:
 
     def __post_init__(self) -> None:
         typed(self)
-        self._find_data()
+        stored = {name: first for first, name in CIFAR.items()}
+        named = stored.get(self.dataset, self.dataset)
+        if named not in CIFAR:
+            named = reference(named, built_in=tuple(stored))
+        object.__setattr__(self, "dataset", named)
+        if self.standardise_inputs and not is_own(named):
+            raise ConfigError(
+                "`standardise_inputs` is for pictures of your own; those of CIFAR are "
+                "standardised as published."
+            )
         _ = self.kept_epochs  # Refuses what could not be kept.
         if not self.penalty > 0:
             raise ConfigError(
@@ -117,18 +126,6 @@ class Images:
     def data_set(self) -> str:
         """Name of the data set whose files are read."""
         return CIFAR.get(self.dataset, self.dataset)
-
-    def _find_data(self) -> None:
-        stored = {name: first for first, name in CIFAR.items()}
-        named = stored.get(self.dataset, self.dataset)
-        if named not in CIFAR:
-            named = reference(named, built_in=tuple(stored))
-        object.__setattr__(self, "dataset", named)
-        if self.standardise_inputs and not is_own(named):
-            raise ConfigError(
-                "`standardise_inputs` is for pictures of your own; those of CIFAR are "
-                "standardised as published."
-            )
 
     @property
     def kept_epochs(self) -> frozenset[int]:

@@ -7,7 +7,6 @@ import jax
 import numpy as np
 
 from ...progress import duration
-from ...training.plan import Trajectory
 from ...training.single import train
 from ..study import Context, Outcome
 from .config import Images
@@ -30,13 +29,37 @@ def run(config: Images, context: Context) -> Outcome:
     trajectory = train(training, problem.plan(), watch=context.watch())
     columns = _with_whole_loss(trajectory.columns())
     columns["epoch"] = columns["step"] / problem.steps_per_epoch
+    notes = []
+    if trajectory.status == "diverged":
+        epoch = trajectory.records[-1]["step"] / problem.steps_per_epoch
+        notes.append(f"The run diverged by epoch {epoch:g}.")
+    if config.dynamics == "varpro":
+        notes.append(
+            "`loss` is that of each batch at the readout fitted to it; compare methods "
+            "by `fixed_loss`, on fixed training images."
+        )
+    names = ("test_accuracy", "test_accuracy_full", "fixed_loss", "fixed_loss_full")
+    last = {name: trajectory.final(name) for name in names}
+    means = {
+        f"{name}_mean": float(np.mean(columns[name][1:][-LAST:]))
+        for name in names[:2]
+        if last[name] is not None and len(columns[name]) > 1
+    }
     return Outcome(
         status=trajectory.status,
         metrics=columns,
-        summary=_summary(config, trajectory, columns),
+        summary={
+            "epochs": float(columns["epoch"][-1]),
+            **last,
+            **means,
+            "validation_accuracy": trajectory.final("validation_accuracy"),
+            "time_scale": config.time_scale,
+            "weight_momentum": config.weight_momentum,
+            "devices": jax.device_count(),
+        },
         network=trajectory.network,
         kept=trajectory.kept,
-        notes=_notes(config, trajectory, problem),
+        notes=notes,
     )
 
 
@@ -64,37 +87,3 @@ def describe(config: Images) -> dict[str, Any]:
         "first step size": config.time_scale * problem.network.readout.shape[0],
         "time on two CPU cores, roughly": duration(images * SECONDS_PER_IMAGE),
     }
-
-
-def _summary(
-    config: Images, trajectory: Trajectory, columns: dict[str, np.ndarray]
-) -> dict[str, Any]:
-    names = ("test_accuracy", "test_accuracy_full", "fixed_loss", "fixed_loss_full")
-    last = {name: trajectory.final(name) for name in names}
-    means = {
-        f"{name}_mean": float(np.mean(columns[name][1:][-LAST:]))
-        for name in names[:2]
-        if last[name] is not None and len(columns[name]) > 1
-    }
-    return {
-        "epochs": float(columns["epoch"][-1]),
-        **last,
-        **means,
-        "validation_accuracy": trajectory.final("validation_accuracy"),
-        "time_scale": config.time_scale,
-        "weight_momentum": config.weight_momentum,
-        "devices": jax.device_count(),
-    }
-
-
-def _notes(config: Images, trajectory: Trajectory, problem: Problem) -> list[str]:
-    notes = []
-    if trajectory.status == "diverged":
-        epoch = trajectory.records[-1]["step"] / problem.steps_per_epoch
-        notes.append(f"The run diverged by epoch {epoch:g}.")
-    if config.dynamics == "varpro":
-        notes.append(
-            "`loss` is that of each batch at the readout fitted to it; compare methods "
-            "by `fixed_loss`, on fixed training images."
-        )
-    return notes

@@ -107,11 +107,6 @@ class Lazy:
         if sizes is not None and self.n_train == _N_TRAIN:
             object.__setattr__(self, "n_train", min(_N_TRAIN, sizes[0]))
         check_samples(found, self.n_train)
-        self._check_network()
-        self._check_data()
-        _ = self.keep_steps  # Refuses what could not be kept.
-
-    def _check_network(self) -> None:
         in_range(2, MOST_LAYERS, depth=self.depth)
         if self.depth > 2 and self.scaling != "standard":
             raise ConfigError(
@@ -128,8 +123,6 @@ class Lazy:
                 "`zero_start` makes pairs of neurons and needs an even `width`, got "
                 f"{self.width}."
             )
-
-    def _check_data(self) -> None:
         if self.batch_size is not None and self.batch_size > self.n_train:
             raise ConfigError(
                 f"`batch_size` must be at most `n_train`, got {self.batch_size} and "
@@ -144,6 +137,7 @@ class Lazy:
                 "`classes` must be several numbers of classes, such as `0,1`, got "
                 f"{written(self.classes)}."
             )
+        _ = self.keep_steps  # Refuses what could not be kept.
 
     @property
     def kept_classes(self) -> list[int]:

@@ -82,11 +82,6 @@ class Planted:
 
     def __post_init__(self) -> None:
         typed(self)
-        self._check_epochs()
-        self._check_steps()
-        _ = self.keep_steps  # Refuses what could not be kept.
-
-    def _check_epochs(self) -> None:
         finite(halve_every=self.halve_every)
         if self.halve_every is not None and self.halve_every < 1:
             raise ConfigError(
@@ -105,8 +100,6 @@ class Planted:
                 f"{self.samples_per_epoch} and {self.batch_size}; nearest are {lower} "
                 f"and {lower + self.batch_size}."
             )
-
-    def _check_steps(self) -> None:
         if not 0 <= self.momentum < 1:
             raise ConfigError(f"`momentum` must lie in [0, 1), got {self.momentum}.")
         if self.momentum and self.optimiser != "sgd":
@@ -118,6 +111,7 @@ class Planted:
                 "`balance_every` moves all weights and needs `train` all, got "
                 f"{self.train}."
             )
+        _ = self.keep_steps  # Refuses what could not be kept.
 
     @property
     def arrays(self) -> list[Need]:

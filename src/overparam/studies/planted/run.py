@@ -51,6 +51,23 @@ def _outcome(problem: Problem, trajectory: Trajectory) -> Outcome:
     epochs = (columns["step"] / config.steps_per_epoch).astype(int) - 1
     halvings = epochs // (config.halve_every or config.epochs)
     rates = config.learning_rate * 0.5**halvings
+    notes = []
+    if config.width < config.teacher_width:
+        notes.append(
+            f"`width` {config.width} is below `teacher_width` {config.teacher_width}: "
+            "zero risk is out of reach."
+        )
+    if config.init_scale == 0:
+        notes.append(
+            "`init_scale` 0 is a saddle of the risk: the student stays at zero."
+        )
+    if trajectory.status == "diverged":
+        finite = [r["loss"] for r in trajectory.records if np.isfinite(r["loss"])]
+        last = f"{finite[-1]:.4g}" if finite else "none"
+        notes.append(
+            f"The run diverged in epoch {len(trajectory.records) - 1}; the last finite "
+            f"objective is {last}."
+        )
     return Outcome(
         status=trajectory.status,
         metrics={"epoch": epochs, "learning_rate": rates} | columns,
@@ -61,7 +78,7 @@ def _outcome(problem: Problem, trajectory: Trajectory) -> Outcome:
         },
         network=trajectory.network,
         kept=trajectory.kept,
-        notes=_notes(config, trajectory),
+        notes=notes,
     )
 
 
@@ -105,24 +122,3 @@ def _summary(trajectory: Trajectory, problem: Problem) -> dict[str, Any]:
         "plateau_affine": levels.affine,
         **passed,
     }
-
-
-def _notes(config: Planted, trajectory: Trajectory) -> list[str]:
-    notes = []
-    if config.width < config.teacher_width:
-        notes.append(
-            f"`width` {config.width} is below `teacher_width` {config.teacher_width}: "
-            "zero risk is out of reach."
-        )
-    if config.init_scale == 0:
-        notes.append(
-            "`init_scale` 0 is a saddle of the risk: the student stays at zero."
-        )
-    if trajectory.status == "diverged":
-        finite = [r["loss"] for r in trajectory.records if np.isfinite(r["loss"])]
-        last = f"{finite[-1]:.4g}" if finite else "none"
-        notes.append(
-            f"The run diverged in epoch {len(trajectory.records) - 1}; the last finite "
-            f"objective is {last}."
-        )
-    return notes

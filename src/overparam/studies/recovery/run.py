@@ -41,7 +41,17 @@ def run(config: Recovery, context: Context) -> Outcome:
     if config.method == "training":
         return _train_trial(problem, context)
     if config.method == "condition":
-        return _condition_only(problem)
+        program = _equality(problem.program())
+        condition = _condition(program, problem.planted(program))
+        # The config refuses to ask where nothing is planted.
+        assert condition is not None
+        return Outcome(
+            status="finished",
+            metrics={"condition_maximum": [condition.largest]},
+            summary=_facts(problem, program, condition),
+            arrays={"multiplier": condition.multiplier}
+            | _data_arrays(problem, program),
+        )
     if config.method == "global":
         return prove_trial(problem, context)
     return _solve_trial(problem)
@@ -104,18 +114,6 @@ def _optimality(problem: Problem, trained: TwoLayer) -> dict[str, Any]:
         "tier": found.tier,
         "best_known": found.best_known,
     }
-
-
-def _condition_only(problem: Problem) -> Outcome:
-    program = _equality(problem.program())
-    condition = _condition(program, problem.planted(program))
-    assert condition is not None  # The config refuses to ask where nothing is planted.
-    return Outcome(
-        status="finished",
-        metrics={"condition_maximum": [condition.largest]},
-        summary=_facts(problem, program, condition),
-        arrays={"multiplier": condition.multiplier} | _data_arrays(problem, program),
-    )
 
 
 def _solve_trial(problem: Problem) -> Outcome:
@@ -290,11 +288,19 @@ def _solution_facts(problem: Problem, solution: Solution) -> dict[str, Any]:
     scores = {}
     if problem.given is not None and problem.given.has_classes:
         scores = {"test_accuracy": float(np.mean((outputs > 0) == (targets > 0)))}
+    # No value is below the bound in this programme; other networks may be.
+    which = problem.config.patterns
+    if solution.program.patterns.complete:
+        which = "all the"
+    elif which == "column-generation":
+        which = "generated"
+    number = len(solution.program.patterns.masks)
+    bounded = f"the {problem.config.program} programme of {which} {number} patterns"
     return scores | {
         "solver_status": solution.status,
         "primal": solution.primal,
         "lower_bound": solution.lower,
-        "lower_bound_of": _bounded(problem.config, solution.program),
+        "lower_bound_of": bounded,
         "relative_gap": solution.gap,
         "equality_residual": solution.equality_residual,
         "cone_violation": solution.cone_violation,
@@ -303,17 +309,6 @@ def _solution_facts(problem: Problem, solution: Solution) -> dict[str, Any]:
         "test_error": float(error) / np.sqrt(len(inputs)),
         "test_norm": float(error),
     }
-
-
-def _bounded(config: Recovery, program: Program) -> str:
-    """What no value is below `lower_bound`: one programme, and no other network."""
-    which = config.patterns
-    if program.patterns.complete:
-        which = "all the"
-    elif which == "column-generation":
-        which = "generated"
-    number = len(program.patterns.masks)
-    return f"the {config.program} programme of {which} {number} patterns"
 
 
 def _data_arrays(problem: Problem, program: Program) -> dict[str, np.ndarray]:

@@ -115,18 +115,6 @@ class Timescales:
 
     def __post_init__(self) -> None:
         typed(self)
-        self._check_numbers()
-        self._check_features()
-        self._check_solver()
-        if "projected" in self.limits:
-            needed = PARTICLES_PER_HARMONIC * self.harmonics
-            if self.particles < needed:
-                raise ConfigError(
-                    f"`particles` must be at least {PARTICLES_PER_HARMONIC} x "
-                    f"`harmonics` = {needed}, got {self.particles}."
-                )
-
-    def _check_numbers(self) -> None:
         at_least(2, records=self.records)
         at_least(8 if self.problem == "circle" else 64, cells=self.cells)
         _ = self.keep_steps  # Refuses what could not be kept.
@@ -142,8 +130,6 @@ class Timescales:
                 f"`gamma` must be positive, got {self.gamma}; "
                 "use `gamma=inf` for point masses."
             )
-
-    def _check_features(self) -> None:
         allowed = CIRCLE_FEATURES if self.problem == "circle" else TORUS_FEATURES
         if self.feature != "auto" and self.feature not in allowed:
             listed = " or ".join(f"`{name}`" for name in allowed)
@@ -160,6 +146,14 @@ class Timescales:
             raise ConfigError(
                 "`gamma` inf has no limit equation on the circle; use a finite `gamma`."
             )
+        self._check_solver()
+        if "projected" in self.limits:
+            needed = PARTICLES_PER_HARMONIC * self.harmonics
+            if self.particles < needed:
+                raise ConfigError(
+                    f"`particles` must be at least {PARTICLES_PER_HARMONIC} x "
+                    f"`harmonics` = {needed}, got {self.particles}."
+                )
 
     def _check_solver(self) -> None:
         if self.solver in ("prefix", "direct") and not self.plain_relu:

@@ -39,6 +39,25 @@ def run(config: Timescales, context: Context) -> Outcome:
     )
     trajectory = train(training, plan, watch=context.watch())
     columns = trajectory.columns()
+    notes = []
+    if config.dynamics == "two-timescale" and config.time_ratio < SLOW_RATIO:
+        notes.append(
+            f"ratio {config.time_ratio:.3g}: the readout is not fast here; expect a "
+            "lag behind variable projection."
+        )
+    if config.penalty < LEAST_PENALTY[config.precision]:
+        notes.append(
+            "float32 loses about 1e-7/penalty of the risk; use precision=float64."
+            if config.precision == "float32"
+            else "float64 loses about 1e-16/penalty of the risk; raise `penalty`."
+        )
+    if config.plain_relu and "ultra-fast" in config.limits:
+        notes.append(
+            "ReLU on the circle follows the projected diffusion; both are drawn."
+            if "projected" in config.limits
+            else "ReLU on the circle follows the projected diffusion, not this one."
+        )
+    notes += _step_notes(config, trajectory, problem.start)
     return Outcome(
         status=trajectory.status,
         metrics=columns,
@@ -47,7 +66,7 @@ def run(config: Timescales, context: Context) -> Outcome:
         | limits.arrays(np.searchsorted(np.asarray(steps), list(trajectory.kept))),
         network=problem.project(trajectory.network),
         kept=trajectory.kept,
-        notes=[*_notes(config, trajectory, problem.start), *limits.notes()],
+        notes=[*notes, *limits.notes()],
     )
 
 
@@ -134,28 +153,6 @@ def _summary(
         "spectral_gap": limits.grid.gap() if limits.grid else None,
         "time_ratio": config.time_ratio if config.dynamics != "varpro" else None,
     }
-
-
-def _notes(config: Timescales, trajectory: Trajectory, start: Network) -> list[str]:
-    notes = []
-    if config.dynamics == "two-timescale" and config.time_ratio < SLOW_RATIO:
-        notes.append(
-            f"ratio {config.time_ratio:.3g}: the readout is not fast here; expect a "
-            "lag behind variable projection."
-        )
-    if config.penalty < LEAST_PENALTY[config.precision]:
-        notes.append(
-            "float32 loses about 1e-7/penalty of the risk; use precision=float64."
-            if config.precision == "float32"
-            else "float64 loses about 1e-16/penalty of the risk; raise `penalty`."
-        )
-    if config.plain_relu and "ultra-fast" in config.limits:
-        notes.append(
-            "ReLU on the circle follows the projected diffusion; both are drawn."
-            if "projected" in config.limits
-            else "ReLU on the circle follows the projected diffusion, not this one."
-        )
-    return notes + _step_notes(config, trajectory, start)
 
 
 def _step_notes(
