@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.catalogue import ANALYSES, analysis
-from ..analysis.declaration import Analysis, Findings
+from ..analysis.declaration import Findings
 from ..by_name import load
 from ..errors import ConfigError, StoreError
 from ..store.files import write_sealed
@@ -92,7 +92,17 @@ def analyse_subjects(
 ) -> Findings:
     """The same of subjects, which need not be stored."""
     entry, options = analysis(name), _settled(options)
-    _check_number(name, entry, len(subjects))
+    number, most = len(subjects), entry.most_subjects
+    if number < entry.least_subjects or (most is not None and number > most):
+        wanted = f"at least {entry.least_subjects}"
+        if most is not None:
+            wanted = f"{entry.least_subjects} to {most}"
+        runs = "run" if wanted.endswith(" 1") else "runs"
+        raise ConfigError(
+            f"`{name}` takes {wanted} stored {runs}, got {number}: write `overparam "
+            f"analyse RUN {name}`, where RUN is the folder of a run or the beginning "
+            "of its id."
+        )
     with precision(*(subject.run.config for subject in subjects)):
         return entry.analyse()(_told_apart(subjects), options, progress)
 
@@ -200,20 +210,6 @@ def _settled(options: Any) -> Any:
     from ..analysis.subject import settled_data
 
     return replace(options, dataset=settled_data(named))
-
-
-def _check_number(name: str, entry: Analysis, number: int) -> None:
-    most = entry.most_subjects
-    if number < entry.least_subjects or (most is not None and number > most):
-        wanted = f"at least {entry.least_subjects}"
-        if most is not None:
-            wanted = f"{entry.least_subjects} to {most}"
-        runs = "run" if wanted.endswith(" 1") else "runs"
-        raise ConfigError(
-            f"`{name}` takes {wanted} stored {runs}, got {number}: write `overparam "
-            f"analyse RUN {name}`, where RUN is the folder of a run or the beginning "
-            "of its id."
-        )
 
 
 def other_data(stored: Sequence[StoredRun]) -> list[str]:

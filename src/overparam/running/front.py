@@ -72,7 +72,9 @@ def run(
         `overparam.run("planted", width=240, seed=3).frame`
     """
     kind = study_called(study).config_class()
-    fields = _named(kind, fields)
+    for name in fields:
+        field_name(kind, name)  # Refuses what is no field.
+    fields = as_spelled(fields, first_spellings(kind))
     with Reporter(study, shown=progress) as reporter:
         done = execute(
             study, kind(**fields), _root(runs), force=force, progress=reporter
@@ -267,13 +269,6 @@ def _root(runs: Path | str | None) -> Path:
 def named_options(kind: type[Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """Options of a class from keywords, each as its field takes it."""
     return {name: field_value(kind, name, value) for name, value in options.items()}
-
-
-def _named(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values by the names of today of their fields, all of which there are."""
-    for name in values:
-        field_name(kind, name)
-    return as_spelled(values, first_spellings(kind))
 
 
 def _failed(result: SweepResult) -> str:

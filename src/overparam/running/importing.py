@@ -105,22 +105,14 @@ def import_files(
     files: Sequence[Path | str], importing: Importing, root: Path, *, force: bool
 ) -> Executed:
     """The same with options that are held."""
+    from ..networks.layers import parameters
     from ..studies.imported.run import run_of
 
     loaded = importing.read(files)
     start = None if importing.start is None else importing.read([importing.start])
-    config = _config(importing, loaded, start)
-    shown = ", ".join(Path(file).name for file in files)
-    run = run_of(loaded, start, shown)
-    return execute(IMPORTED, config, root, force=force, run=run)
-
-
-def _config(importing: Importing, loaded: "Loaded", start: "Loaded | None") -> Imported:
-    from ..networks.layers import parameters
-
     weights = [array for array in parameters(loaded.weights).values() if array.ndim > 1]
     wide = any(array.dtype == "float64" for array in weights)
-    return Imported(
+    config = Imported(
         digest=loaded.digest,
         start_digest="" if start is None else start.digest,
         name=importing.name,
@@ -135,6 +127,9 @@ def _config(importing: Importing, loaded: "Loaded", start: "Loaded | None") -> I
         form="images" if weights[0].ndim == 4 else "vectors",
         precision="float64" if wide else "float32",
     )
+    shown = ", ".join(Path(file).name for file in files)
+    run = run_of(loaded, start, shown)
+    return execute(IMPORTED, config, root, force=force, run=run)
 
 
 def _words(text: str) -> tuple[str, ...]:

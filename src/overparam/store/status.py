@@ -67,7 +67,31 @@ def read_status(folder: Path) -> Status:
     """
     path = folder / NAME
     said = read_sealed(path)
-    status = _typed(path, said)
+    absent = {"seconds": None, "error": None, "date": "", "data": {}}
+    absent |= {"study": None, "hashed": None, "plugins": []}
+    content = {**absent, **said}
+    nothing = type(None)
+    kinds = {
+        "status": [str],
+        "seconds": [int, float, nothing],
+        "error": [str, nothing],
+        "date": [str],
+        "files": [dict],
+        "data": [dict],
+        "study": [str, nothing],
+        "hashed": [dict, nothing],
+        "plugins": [list],
+    }
+    found: dict[str, Any]
+    found = {name: entry(path, content, name, *kind) for name, kind in kinds.items()}
+    stamps = {name: _stamp(path, value) for name, value in found["files"].items()}
+    if found["error"] is None and "summary.json" not in stamps:
+        raise damaged(path, "has no stamps of the files")
+    if not all(type(digest) is str for digest in found["data"].values()):
+        raise damaged(path, "has a `data` of another type")
+    found["files"] = stamps
+    found["plugins"] = tuple(_origin(path, value) for value in found["plugins"])
+    status = Status(**found)
     if said["schema"] == 1:
         return replace(status, study=None, hashed=None)
     if not status.study or status.hashed is None or "config.json" not in status.files:
@@ -128,34 +152,6 @@ def texts(path: Path, content: Mapping[str, Any], name: str) -> tuple[str, ...]:
     if not all(type(item) is str for item in found):
         raise damaged(path, f"has a `{name}` of another type")
     return tuple(found)
-
-
-def _typed(path: Path, content: Mapping[str, Any]) -> Status:
-    absent = {"seconds": None, "error": None, "date": "", "data": {}}
-    absent |= {"study": None, "hashed": None, "plugins": []}
-    content = {**absent, **content}
-    nothing = type(None)
-    kinds = {
-        "status": [str],
-        "seconds": [int, float, nothing],
-        "error": [str, nothing],
-        "date": [str],
-        "files": [dict],
-        "data": [dict],
-        "study": [str, nothing],
-        "hashed": [dict, nothing],
-        "plugins": [list],
-    }
-    found: dict[str, Any]
-    found = {name: entry(path, content, name, *kind) for name, kind in kinds.items()}
-    stamps = {name: _stamp(path, value) for name, value in found["files"].items()}
-    if found["error"] is None and "summary.json" not in stamps:
-        raise damaged(path, "has no stamps of the files")
-    if not all(type(digest) is str for digest in found["data"].values()):
-        raise damaged(path, "has a `data` of another type")
-    found["files"] = stamps
-    found["plugins"] = tuple(_origin(path, value) for value in found["plugins"])
-    return Status(**found)
 
 
 def _origin(path: Path, value: Any) -> Origin:

@@ -44,7 +44,14 @@ def analyse(
     _check_outputs(networks)
     _check_different(networks, names)
     options, told = _representable(networks, options)
-    view = _view(x, options)
+    rng = generator(purpose_key(options.seed, "probes"))
+    order = rng.permutation(len(x))
+    view = View(
+        inputs=x[jnp.asarray(order[: options.n_inputs])],
+        probes=x[jnp.asarray(order[: options.n_probes])],
+        options=options,
+        key=purpose_key(options.seed, "permutations"),
+    )
     starts = [
         _network_at(subject, 0, x) if 0 in subject.moments else None
         for subject in subjects
@@ -130,17 +137,6 @@ def _with_ratio(
         "travelled_p": test.p_upper,
         "rho": row["mmd"] / test.statistic if moved else None,
     }
-
-
-def _view(x: Any, options: CompareOptions) -> View:
-    rng = generator(purpose_key(options.seed, "probes"))
-    order = rng.permutation(len(x))
-    return View(
-        inputs=x[jnp.asarray(order[: options.n_inputs])],
-        probes=x[jnp.asarray(order[: options.n_probes])],
-        options=options,
-        key=purpose_key(options.seed, "permutations"),
-    )
 
 
 def _null_figure(networks: Sequence[Any], view: View) -> Figure:

@@ -171,7 +171,8 @@ def _points(
     if biased:
         ones = jnp.ones_like(inputs[:, :1])
         inputs = jnp.concatenate([inputs, ones], axis=1)
-    root = _second_moment_root(inputs)
+    values, vectors = np.linalg.eigh(wide_gram(StoredFeatures(inputs)))
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     preactivations = [block @ root for block in weights]
     if representation == "preactivation":
         return preactivations
@@ -180,13 +181,6 @@ def _points(
     readouts = [len(block) * block for block in readouts]
     blocks = zip(_unit_rms(preactivations), _unit_rms(readouts), strict=True)
     return [np.hstack(pair) for pair in blocks]
-
-
-def _second_moment_root(
-    inputs: Float[Array, "n input_dim"],
-) -> Float[np.ndarray, "input_dim input_dim"]:
-    values, vectors = np.linalg.eigh(wide_gram(StoredFeatures(inputs)))
-    return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
 
 
 def _unit_rms(blocks: list[Points]) -> list[Points]:

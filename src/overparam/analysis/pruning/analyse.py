@@ -120,7 +120,10 @@ def _figure(
     options: PruneOptions,
     varying: Sequence[str],
 ) -> Figure:
-    score = _score(rows)
+    # What the networks are judged by: the best of what was measured of any.
+    found = {name for each in rows for row in each for name in row}
+    names = ("test_accuracy", "risk", "test_loss", "train_accuracy", "train_loss")
+    score = next((name for name in names if name in found), None)
     caption = f"{options.part}, {options.scope}"
     figure, axes = panels(1, 2 if score else 1, width=4.4, height=3.6, caption=caption)
     for index, subject in enumerate(subjects):
@@ -178,13 +181,6 @@ def _gaussian_limit(
     most = pruning_ratios(network, curves, every, part=options.part).zeroed
     ratios = [most * gaussian_column_ratio(eps, fan_in=fan_in) for eps in errors]
     axes.plot(errors, ratios, ":", color="0.4", label="Gaussian weights")
-
-
-def _score(rows: Sequence[Sequence[Row]]) -> str | None:
-    """What the networks are judged by: the best of what was measured of any."""
-    found = {name for each in rows for row in each for name in row}
-    names = ("test_accuracy", "risk", "test_loss", "train_accuracy", "train_loss")
-    return next((name for name in names if name in found), None)
 
 
 def _against_ratio(axes: Axes, rows: Sequence[Row], score: str, colour: str) -> None:

@@ -43,7 +43,13 @@ def analyse(
     network, data = _neurons(subject, options)
     options, told = _comparable(network, options)
     x = data.train.x
-    _check_size(network.weights.shape[0], len(x), options)
+    drawn = ("`n_features`", max(options.n_features))
+    rows = ("`n_fit`", min(options.n_fit, len(x)))
+    check_memory(
+        Need("drawn neurons", [("inputs", network.weights.shape[0]), drawn], 4, 2),
+        Need("their values on the samples", [rows, drawn]),
+        Need("the draws", [("`n_draws`", options.n_draws), drawn], 8, 2),
+    )
     moments = feature_moments(network, x[: options.n_fit])
     varying = int(np.count_nonzero(moments.std > 0))
     notes = [*told, *_notes(len(moments.std), varying, data, options)]
@@ -107,16 +113,6 @@ def _comparable(
         return options, []
     note = "There are no random features to compare with: they have no first layer."
     return dataclasses.replace(options, random=()), [note]
-
-
-def _check_size(input_dim: int, n_inputs: int, options: ResampleOptions) -> None:
-    drawn = ("`n_features`", max(options.n_features))
-    rows = ("`n_fit`", min(options.n_fit, n_inputs))
-    check_memory(
-        Need("drawn neurons", [("inputs", input_dim), drawn], 4, 2),
-        Need("their values on the samples", [rows, drawn]),
-        Need("the draws", [("`n_draws`", options.n_draws), drawn], 8, 2),
-    )
 
 
 def _notes(

@@ -21,7 +21,7 @@ from ..shallow import FeatureMoments, Shallow, feature_moments
 from .draws import Draw, corrected, draw, error_shares, predicted_error
 from .laws import sampling_law
 from .options import ResampleOptions
-from .refit import Refitted, Sample, refit
+from .refit import Sample, refit
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,17 @@ def efficiency(
                 penalty=options.ridge,
                 settings=settings,
             )
-            rows += _rows(kind, k, draws, found)
+            rows += [
+                {
+                    "features": kind,
+                    "k": k,
+                    "test_accuracy": float(found.test_accuracy[index]),
+                    "train_accuracy": float(found.train_accuracy[index]),
+                    "relative_gradient": float(found.relative_gradient[index]),
+                    "duplicates": drawn.n_duplicates,
+                }
+                for index, drawn in enumerate(draws)
+            ]
     number = pl.int_range(pl.len()).over("features", "k").alias("draw")
     return pl.DataFrame(rows).with_columns(number)
 
@@ -168,22 +178,6 @@ def _random_network(
         weights=weights, readout=readout, activation=like.activation
     )
     return with_moments(fresh, x)
-
-
-def _rows(
-    kind: str, k: int, draws: list[Draw], found: Refitted
-) -> list[dict[str, object]]:
-    return [
-        {
-            "features": kind,
-            "k": k,
-            "test_accuracy": float(found.test_accuracy[index]),
-            "train_accuracy": float(found.train_accuracy[index]),
-            "relative_gradient": float(found.relative_gradient[index]),
-            "duplicates": drawn.n_duplicates,
-        }
-        for index, drawn in enumerate(draws)
-    ]
 
 
 def _keys(options: ResampleOptions, purpose: str) -> PRNGKeyArray:
