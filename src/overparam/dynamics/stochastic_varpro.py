@@ -90,7 +90,13 @@ class StochasticVarPro(eqx.Module):
             return train_features(eqx.combine(moving, fixed), batch.x)
 
         values, pull_back, statistics = jax.vjp(features, moving, has_aux=True)
-        seen = self._seen(network, values, batch)
+        n_outputs, dtype = network.readout.shape[1], values.dtype
+        seen = SeenBatch(
+            values,
+            one_hot(batch.y, n_outputs, dtype=dtype),
+            network.scale,
+            self.penalty.astype(dtype),
+        )
         chosen = self.rule.choose(seen, network.readout, state.memory)
         info, cotangent = _loss(seen, chosen.moving)
         with jax.numpy_dtype_promotion("standard"):
@@ -100,15 +106,6 @@ class StochasticVarPro(eqx.Module):
         moved = eqx.combine(eqx.apply_updates(moving, updates), fixed)
         moved = with_statistics(with_readout(moved, chosen.kept), statistics)
         return StochasticState(moved, optimiser, chosen.memory), info
-
-    def _seen(self, network: Network, values: Array, batch: Batch) -> SeenBatch:
-        n_outputs, dtype = network.readout.shape[1], values.dtype
-        return SeenBatch(
-            values,
-            one_hot(batch.y, n_outputs, dtype=dtype),
-            network.scale,
-            self.penalty.astype(dtype),
-        )
 
     def _transformation(self, network: Network) -> optax.GradientTransformation:
         return transformation(self.optimiser, self.settings, network.readout.dtype)

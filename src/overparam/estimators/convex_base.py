@@ -225,7 +225,12 @@ class ConvexReLU(BaseEstimator):
     ) -> list[Program]:
         """One programme per output."""
         (n, d), k = x.shape, self.n_patterns
-        check_memory(*_needs(n, d, k))
+        samples, inputs, patterns = ("samples", n), ("inputs", d), ("`n_patterns`", k)
+        check_memory(
+            Need("patterns", (samples, patterns), 8, 2),
+            Need("the Newton system", (samples, samples), 8, 2),
+            Need("blocks of the programme", (patterns, inputs, inputs), 8, 2),
+        )
         rng = np.random.default_rng(seed_of(self.random_state))
         return [
             convex_program(
@@ -335,13 +340,3 @@ def _fit_of(solution: Solution) -> _Fit:
 
 
 _WORSE = ("optimal", "non-unique", "inaccurate", "infeasible", "max_iterations")
-
-
-def _needs(n: int, d: int, k: int) -> list[Need]:
-    """The largest arrays of a fit."""
-    samples, inputs, patterns = ("samples", n), ("inputs", d), ("`n_patterns`", k)
-    return [
-        Need("patterns", (samples, patterns), 8, 2),
-        Need("the Newton system", (samples, samples), 8, 2),
-        Need("blocks of the programme", (patterns, inputs, inputs), 8, 2),
-    ]

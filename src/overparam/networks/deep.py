@@ -54,7 +54,13 @@ class MLP(Network):
             message = "`layers` must hold at least one hidden matrix, got none."
             raise ConfigError(message)
         check_chain(weights, name="an MLP")
-        _check_biases(self)
+        expected = [w.shape[:-2] + w.shape[-1:] for w in self.layers]
+        shapes = [b.shape for b in self.biases]
+        if shapes not in ([], expected):
+            raise ConfigError(
+                "`biases` must be empty or one for each hidden layer, of shapes "
+                f"{expected}, got {shapes}."
+            )
 
     def features(self, x: Float[Array, "batch *input"]) -> Float[Array, "batch width"]:
         hidden = x.reshape(x.shape[0], -1)
@@ -168,13 +174,3 @@ def check_chain(weights: Sequence[Array], *, name: str) -> None:
             raise ConfigError(
                 f"The weights of {name} must fit each other, got shapes {shapes}."
             )
-
-
-def _check_biases(network: MLP) -> None:
-    expected = [w.shape[:-2] + w.shape[-1:] for w in network.layers]
-    shapes = [b.shape for b in network.biases]
-    if shapes not in ([], expected):
-        raise ConfigError(
-            "`biases` must be empty or one for each hidden layer, of shapes "
-            f"{expected}, got {shapes}."
-        )

@@ -108,7 +108,8 @@ class Checkpointer:
         self, states: PyTree, kept: Sequence[Kept]
     ) -> tuple[PyTree, PyTree, dict[str, Any]]:
         # The records in the header are as small as any description.
-        most = MOST_BYTES + 2 * _bytes(states)
+        leaves = jax.tree.leaves(eqx.filter(states, eqx.is_array))
+        most = MOST_BYTES + 2 * sum(leaf.nbytes for leaf in leaves)
         content = io.BytesIO(_body(self.path, most))
         try:
             about = json.loads(content.readline())
@@ -128,11 +129,6 @@ class Checkpointer:
         except Exception as error:  # Equinox and NumPy raise whatever they meet.
             raise _UnusableError("does not fit this version") from error
         return found, before, header
-
-
-def _bytes(states: PyTree) -> int:
-    leaves = jax.tree.leaves(eqx.filter(states, eqx.is_array))
-    return sum(leaf.nbytes for leaf in leaves)
 
 
 def _body(path: Path, most: int) -> bytes:

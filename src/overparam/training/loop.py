@@ -14,7 +14,6 @@ from jaxtyping import PRNGKeyArray
 from ..dynamics.dynamics import State
 from ..errors import ConfigError, Interrupted, StoreError
 from ..memory import Need, check_memory
-from ..networks.network import Network
 from .chunk import (
     Extent,
     Member,
@@ -64,17 +63,15 @@ def train_together(
     if not trainings:
         raise ConfigError("`trainings` must hold at least one training, got none.")
     for training in trainings:
-        _check_precision(training.network)
-    return _Loop(trainings, plan, watch or Watch()).run()
-
-
-def _check_precision(network: Network) -> None:
-    wide = jax.tree.map(lambda leaf: getattr(leaf, "dtype", None) == "f8", network)
-    if any(jax.tree.leaves(wide)) and jnp.zeros(0).dtype != jnp.float64:
-        raise ConfigError(
-            "The network is of float64, of which JAX makes float32 here: train it "
-            "inside `with jax.enable_x64(True):`."
+        wide = jax.tree.map(
+            lambda leaf: getattr(leaf, "dtype", None) == "f8", training.network
         )
+        if any(jax.tree.leaves(wide)) and jnp.zeros(0).dtype != jnp.float64:
+            raise ConfigError(
+                "The network is of float64, of which JAX makes float32 here: train it "
+                "inside `with jax.enable_x64(True):`."
+            )
+    return _Loop(trainings, plan, watch or Watch()).run()
 
 
 @dataclass

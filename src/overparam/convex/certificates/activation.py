@@ -190,16 +190,13 @@ class Search:
         self._heap: list[tuple[float, int, int, Cone]] = []
         for which, side in enumerate(self.sides):
             if side.dimension:
-                self._start(which, side)
-
-    def _start(self, which: int, side: Side) -> None:
-        for cone in side.roots():
-            self._push(which, cone)
-        rng = np.random.default_rng(0)
-        starts = rng.standard_normal((_STARTS, side.dimension))
-        found, values = ascend(side.rows, side.n_plus, starts)
-        top = int(values.argmax())
-        self._meet(which, values[top], found[top])
+                for cone in side.roots():
+                    self._push(which, cone)
+                rng = np.random.default_rng(0)
+                starts = rng.standard_normal((_STARTS, side.dimension))
+                found, values = ascend(side.rows, side.n_plus, starts)
+                top = int(values.argmax())
+                self._meet(which, values[top], found[top])
 
     def _push(self, which: int, cone: Cone) -> None:
         heapq.heappush(self._heap, (-cone.bound, next(self._order), which, cone))

@@ -89,7 +89,11 @@ def violating_directions(
     )
     starts = unit_rows(starts)
     if program.exact and program.network != "normalised":
-        directions, best = _local_maxima(x, solution.dual, starts)
+        sides = [
+            ascend(*signed_rows(x, side), starts)
+            for side in (solution.dual, -solution.dual)
+        ]
+        directions, best = (np.concatenate(parts) for parts in zip(*sides, strict=True))
         # Maxima lie on the boundaries of cells, whose centres need a point inside.
         directions = directions + _NUDGE * rng.standard_normal(directions.shape)
     else:
@@ -100,17 +104,6 @@ def violating_directions(
         bound = _EXCESS * best.max(initial=0)
     order = np.argsort(-best)
     return directions[order[best[order] > bound]]
-
-
-def _local_maxima(
-    x: Float[np.ndarray, "n d"],
-    dual: Float[np.ndarray, " n"],
-    starts: Float[np.ndarray, "k d"],
-) -> tuple[Float[np.ndarray, "found d"], Float[np.ndarray, " found"]]:
-    """Those of both signs of a multiplier, with their values."""
-    sides = [ascend(*signed_rows(x, side), starts) for side in (dual, -dual)]
-    directions, values = (np.concatenate(parts) for parts in zip(*sides, strict=True))
-    return directions, values
 
 
 def _fixed_points(

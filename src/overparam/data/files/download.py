@@ -58,7 +58,11 @@ def fetch(
     progress = progress or report_on_stderr()
     try:
         target.mkdir(parents=True, exist_ok=True)
-        _sweep(target)
+        # What downloads that were killed long ago have left behind.
+        for left in target.glob(f"{PARTIAL}*"):
+            with suppress(OSError):
+                if time.time() - left.stat().st_mtime > STALE:
+                    shutil.rmtree(left)
         for archive in official.archives:
             if not all(_is_right(target, content) for content in archive.contents):
                 _fetch_archive(archive, target, progress)
@@ -87,14 +91,6 @@ def _fetch_archive(archive: Archive, target: Path, progress: Progress) -> None:
         except (DamageError, OSError) as error:
             failures.append(f"{address} ({_reason(error)})")
     raise UnavailableError(f"the download from {' and '.join(failures)} failed")
-
-
-def _sweep(target: Path) -> None:
-    """Remove what downloads killed long ago left behind."""
-    for left in target.glob(f"{PARTIAL}*"):
-        with suppress(OSError):
-            if time.time() - left.stat().st_mtime > STALE:
-                shutil.rmtree(left)
 
 
 def _download(address: str, path: Path, progress: Progress) -> None:

@@ -42,7 +42,9 @@ def conv3x3(
     small = min(x.shape[1:3]) < WINDOW
     if small and jax.default_backend() == "cpu":
         return _by_windows(x, kernel, stride)
-    return _convolve(x, kernel, stride)
+    if jax.default_backend() == "cpu":
+        return _convolve_on_cpu(x, kernel, stride)
+    return _canonical(x, kernel, stride=stride)
 
 
 def conv1x1(
@@ -87,16 +89,6 @@ def check_images(x: Array, kernel: Array, *, name: str, smallest: int) -> None:
             f"{name} was built for {kernel.shape[2]} channels, got {x.shape[3]}; set "
             f"`channels={x.shape[3]}`."
         )
-
-
-def _convolve(
-    x: Float[Array, "batch height width channels"],
-    kernel: Float[Array, "window window channels filters"],
-    stride: int,
-) -> Float[Array, "batch out_height out_width filters"]:
-    if jax.default_backend() == "cpu":
-        return _convolve_on_cpu(x, kernel, stride)
-    return _canonical(x, kernel, stride=stride)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))

@@ -33,7 +33,9 @@ def line_between(nodes: Mapping[str, Node], start: str, end: str) -> Line:
         if end in seen:
             raise NoChainError(f"the value `{end}` is made of itself")
         seen.add(end)
-        node = _made_by(nodes, end)
+        if end not in nodes:
+            raise NoChainError("what it computes does not come from its one input")
+        node = nodes[end]
         if isinstance(node.layer, NoChainError):
             raise node.layer
         if len(node.inputs) == 1:
@@ -48,12 +50,6 @@ def line_between(nodes: Mapping[str, Node], start: str, end: str) -> Line:
         inner, shortcut = sorted(lines, key=len, reverse=True)
         found.append(Residual(inner, shortcut))
     return tuple(reversed(found))
-
-
-def _made_by(nodes: Mapping[str, Node], value: str) -> Node:
-    if value not in nodes:
-        raise NoChainError("what it computes does not come from its one input")
-    return nodes[value]
 
 
 def _straight(nodes: Mapping[str, Node], value: str) -> dict[str, None]:

@@ -27,7 +27,8 @@ N = TypeVar("N", ResNet, VGG)
 
 def to_torch(network: ResNet | VGG) -> dict[str, np.ndarray]:
     """The arrays of the PyTorch module that has the outputs of `network`."""
-    leaves = _named_leaves(network)
+    leaves = jax.tree_util.tree_leaves_with_path(network)
+    leaves = {path_name(path): leaf for path, leaf in leaves}
     state = {
         torch_name: _outwards(np.asarray(leaves[name]), network.scale)
         for name, torch_name in _names(network)
@@ -97,11 +98,6 @@ def _inwards(array: np.ndarray, scale: float) -> np.ndarray:
     if array.ndim == 4:
         return array.transpose(2, 3, 1, 0)
     return array.T / np.asarray(scale, array.dtype) if array.ndim == 2 else array
-
-
-def _named_leaves(network: ResNet | VGG) -> dict[str, Array]:
-    leaves = jax.tree_util.tree_leaves_with_path(network)
-    return {path_name(path): leaf for path, leaf in leaves}
 
 
 def _last(network: ResNet | VGG) -> tuple[str, int]:

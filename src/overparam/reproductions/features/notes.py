@@ -203,7 +203,8 @@ def _claim(
 def _table(results: Results) -> pl.DataFrame:
     lines: list[dict[str, Any]] = []
     for row in rows_of(results.scale):
-        run = _stored(results, row)
+        wanted = Features(**fields_of(row, results.scale))
+        run = next(run for run in results.stored if Features(**run.config) == wanted)
         shown = {"number": row.numbers, "draw_of": "", "epoch": None}
         accuracies = {
             "train": run.summary["train_accuracy"],
@@ -238,11 +239,6 @@ def _drawn(run: StoredRun, row: Row, ten: Ten, scale: Scale) -> dict[str, Any]:
         "test": test.estimate,
         "half_width": (test.high - test.low) / 2,
     }
-
-
-def _stored(results: Results, row: Row) -> StoredRun:
-    wanted = Features(**fields_of(row, results.scale))
-    return next(run for run in results.stored if Features(**run.config) == wanted)
 
 
 REPRODUCTION = Reproduction(
