@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from overparam import typed
 from overparam.cli.main import run_command
 from overparam.errors import ConfigError
-from overparam.field_values import typed
 from overparam.studies.registry import STUDIES
 from overparam.studies.timescales.config import Timescales
 

@@ -79,3 +79,28 @@ def test_documents_and_benchmarks_import_from_fronts(path):
     if path.suffix == ".py":
         deep = {module for module in deep if not module.startswith("overparam.studies")}
     assert not deep
+
+
+def places(front: Path) -> set[tuple[str, str]]:
+    """The modules and names that a front takes what it exports from."""
+    nodes = ast.walk(ast.parse(front.read_text()))
+    return {
+        (f"{package(front)}.{node.module}", name.name)
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module
+        for name in node.names
+    }
+
+
+def test_tests_import_from_a_front_what_it_exports():
+    exported_from = set().union(*map(places, FRONTS))
+    deep = {
+        f"{path.relative_to(ROOT)}: {node.module}.{name.name}"
+        for folder in ("tests", "benchmarks", "website")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+        if (node.module, name.name) in exported_from
+    }
+    assert not deep

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from overparam import purpose_key
 from overparam.errors import ConfigError
-from overparam.keys import purpose_key, seed_key
+from overparam.keys import seed_key
 from overparam.studies.registry import STUDIES
 
 

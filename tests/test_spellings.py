@@ -22,8 +22,8 @@ from overparam.studies.planted.config import Planted
 from overparam.studies.recovery.config import Recovery
 from overparam.studies.registry import STUDIES, defaults
 from overparam.studies.translating import published_defaults
+from overparam.sweeping import plan_from_toml
 from overparam.sweeping.grid import grid
-from overparam.sweeping.plan import plan_from_toml
 
 
 ROOT = Path(__file__).parents[1]

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from overparam import Analysis
 from overparam.analysis.catalogue import ANALYSES
-from overparam.analysis.declaration import Analysis
 from overparam.errors import OverparamError
 from overparam.running.execute import execute
 from overparam.running.precision import precision
-from overparam.store.read import read_run
+from overparam.store import read_run
 from overparam.studies.contract import as_subject
 from overparam.studies.registry import study
 

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from overparam import Findings
 from overparam.analysis.catalogue import ANALYSES
-from overparam.analysis.declaration import Findings
 from overparam.analysis.pruning.limits import gaussian_column_ratio
 from overparam.analysis.subject import Subject, networks_of
 from overparam.data import decaying_covariance
@@ -24,7 +24,7 @@ from overparam.networks import (
     mlp,
     to_arrays,
 )
-from overparam.running.runs import Run
+from overparam.running import Run
 from overparam.store import RunRecord, StoredRun, open_run, read_run
 from overparam.studies import registry
 from overparam.studies.contract import as_subject

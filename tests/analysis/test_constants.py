@@ -13,27 +13,26 @@ import polars as pl
 import pytest
 from jax.flatten_util import ravel_pytree
 
+from overparam import TrainTest
+from overparam.analysis import pruning_curves, smallest_curvatures
 from overparam.analysis.certificate.analyse import check as check_certificate
 from overparam.analysis.certificate.options import CertificateOptions
 from overparam.analysis.comparison.matching import neuron_masses
 from overparam.analysis.comparison.populations import populations
 from overparam.analysis.contract import Contract
-from overparam.analysis.hessian.curvature import smallest_curvatures
 from overparam.analysis.hessian.landscape import split_neuron
-from overparam.analysis.pruning.networks import (
-    layer_weights,
-    pruning_curves,
-    pruning_ratios,
-)
+from overparam.analysis.pruning.networks import layer_weights, pruning_ratios
 from overparam.analysis.risk import EmpiricalLoss
 from overparam.analysis.subject import Subject
 from overparam.analysis.surplus.removal import merged, pruned_losses
 from overparam.analysis.tails.spectrum import spectrum_exponent
 from overparam.data import Batch
-from overparam.data.train_test import TrainTest
 from overparam.errors import ConfigError
 from overparam.networks import (
     MLP,
+    GatedTwoLayer,
+    NormalisedTwoLayer,
+    SkipNeuron,
     StandardisedTwoLayer,
     ThresholdReLU,
     TwoLayer,
@@ -41,10 +40,7 @@ from overparam.networks import (
     with_moments,
 )
 from overparam.networks.biased import Biased
-from overparam.networks.gated import GatedTwoLayer
 from overparam.networks.layers import hidden_layers, parameters, trained_parts
-from overparam.networks.skip_neuron import SkipNeuron
-from overparam.networks.two_layer import NormalisedTwoLayer
 from overparam.objectives import half_squared_error
 
 

@@ -9,19 +9,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from overparam import Objective, TrainTest
 from overparam.analysis import ExactRisk
 from overparam.analysis.contract import Contract, Teacher
 from overparam.analysis.risk import EmpiricalLoss, judged, loss_on
 from overparam.analysis.subject import Subject, Unstored
 from overparam.data import Batch
-from overparam.data.train_test import TrainTest
 from overparam.errors import ConfigError
 from overparam.limits import risk
 from overparam.networks import TwoLayer, two_layer_view
 from overparam.networks.biased import Biased
 from overparam.networks.view import TwoLayerView
 from overparam.objectives import LOSSES, cross_entropy, half_squared_error
-from overparam.objectives.objective import Objective
 
 
 RNG = np.random.default_rng(0)

@@ -200,7 +200,7 @@ def test_a_reproduction_refuses_a_damaged_run_and_keeps_its_claims(
 
 def tiny():
     """A reproduction of two small runs."""
-    from overparam.reproductions.reproduction import Claim, Reproduction
+    from overparam import Claim, Reproduction
 
     small = {
         "input_dim": 3,

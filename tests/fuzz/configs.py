@@ -18,11 +18,11 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
+from overparam import Context, Outcome
 from overparam.errors import OverparamError
 from overparam.store import run_id
 from overparam.store.json_values import plain
 from overparam.studies.registry import STUDIES, Study, defaults
-from overparam.studies.study import Context, Outcome
 
 
 # Building takes microseconds, running compiles.

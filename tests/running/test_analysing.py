@@ -11,11 +11,11 @@ import pytest
 from jaxtyping import Array, Float
 
 import overparam as op
+from overparam import TrainTest
 from overparam.analysis.catalogue import ANALYSES
 from overparam.cli.main import run_command
 from overparam.data import Batch, Dataset, Split
 from overparam.data.files.official import Normalisation
-from overparam.data.train_test import TrainTest
 from overparam.errors import ConfigError
 from overparam.networks import Network
 

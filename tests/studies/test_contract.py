@@ -4,10 +4,10 @@ import equinox as eqx
 import numpy as np
 import pytest
 
+from overparam import Context
 from overparam.errors import ConfigError
 from overparam.studies.registry import STUDIES, study
-from overparam.studies.study import Context
-from overparam.training.single import train
+from overparam.training import train
 
 from .test_keep import CASES
 

@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 
+from overparam import Context
 from overparam.studies.features.config import Features
 from overparam.studies.features.run import run as run_features
 from overparam.studies.heavy_tails.config import HeavyTails
 from overparam.studies.heavy_tails.run import run as run_heavy
 from overparam.studies.planted.config import Planted
 from overparam.studies.planted.run import run as run_planted
-from overparam.studies.study import Context
 
 
 TAILS = {"width": 20, "n_train": 60, "n_test": 40, "evaluate_every": 6, "n_steps": 12}

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from overparam import Context
 from overparam.analysis import classify
 from overparam.analysis.comparison.options import CompareOptions
 from overparam.analysis.resampling.options import ResampleOptions
@@ -22,7 +23,6 @@ from overparam.studies.contract import as_subject
 from overparam.studies.features.config import Features
 from overparam.studies.features.problem import Problem, penalties
 from overparam.studies.features.run import run
-from overparam.studies.study import Context
 
 
 SMALL = Features(width=30, epochs=2, learning_rate=1e-2)

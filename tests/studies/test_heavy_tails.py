@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from overparam import Context
 from overparam.analysis.pruning.table import COLUMNS
 from overparam.cli.main import run_command
 from overparam.data import gaussian_mixture
@@ -22,7 +23,6 @@ from overparam.studies.heavy_tails.data import Data, load_data
 from overparam.studies.heavy_tails.problem import Problem
 from overparam.studies.heavy_tails.reference import COLUMNS as REFERENCE_COLUMNS
 from overparam.studies.heavy_tails.run import run
-from overparam.studies.study import Context
 
 
 SMALL = {

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 
+from overparam import Context
 from overparam.cli.main import run_command
 from overparam.errors import ConfigError, Interrupted
 from overparam.networks.stateful import train_features
@@ -19,7 +20,6 @@ from overparam.studies.images.config import Images
 from overparam.studies.images.evaluate import Scored, exact_readout, scored
 from overparam.studies.images.problem import Problem, load_parts
 from overparam.studies.images.run import describe, run
-from overparam.studies.study import Context
 
 
 TINY = {

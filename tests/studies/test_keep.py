@@ -6,9 +6,9 @@ import equinox as eqx
 import numpy as np
 import pytest
 
+from overparam import Context
 from overparam.errors import ConfigError
 from overparam.studies.registry import STUDIES, defaults, study
-from overparam.studies.study import Context
 
 
 # A study, a small problem of it, what to keep, and the steps at which that is.

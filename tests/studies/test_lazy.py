@@ -11,6 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.linear_model import Ridge
 
+from overparam import Context
 from overparam.cli.main import run_command
 from overparam.errors import ConfigError
 from overparam.limits import KernelTraining, tangent_kernel, wide_kernels
@@ -22,7 +23,6 @@ from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.studies.lazy.config import Lazy
 from overparam.studies.lazy.problem import Problem
 from overparam.studies.lazy.run import describe, run
-from overparam.studies.study import Context
 
 
 SMALL = {"input_dim": 4, "n_train": 30, "n_test": 20, "width": 12, "n_steps": 40}

@@ -11,7 +11,7 @@ from overparam.cli.main import run_command
 from overparam.data import add_data
 from overparam.data.own.kept import remove
 from overparam.errors import ConfigError, DataError
-from overparam.store.identity import run_id
+from overparam.store import run_id
 from overparam.studies.features.config import Features
 from overparam.studies.features.problem import Problem
 from overparam.studies.heavy_tails.config import HeavyTails

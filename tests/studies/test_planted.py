@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from overparam import Context
 from overparam.analysis import conserved
 from overparam.cli.main import run_command
 from overparam.data import decaying_covariance
@@ -27,7 +28,6 @@ from overparam.store import find_runs, read_run
 from overparam.studies.planted.config import Planted
 from overparam.studies.planted.problem import Problem
 from overparam.studies.planted.run import describe, run, run_together
-from overparam.studies.study import Context
 from overparam.training import Plan, train
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from overparam import Context
 from overparam.cli.main import run_command
 from overparam.cli.verbs.run import parse_run
 from overparam.store import run_id
@@ -13,7 +14,6 @@ from overparam.studies.features.run import run
 from overparam.studies.heavy_tails.config import HeavyTails
 from overparam.studies.images.config import Images
 from overparam.studies.registry import STUDIES, defaults
-from overparam.studies.study import Context
 
 
 def parsed(study, *words):

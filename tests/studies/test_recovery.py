@@ -11,6 +11,7 @@ import pytest
 import scipy.optimize
 from numpy.testing import assert_allclose
 
+from overparam import Context, Outcome
 from overparam.cli.main import run_command
 from overparam.convex.certificates.branch_and_price import searchable
 from overparam.data import Batch
@@ -18,13 +19,11 @@ from overparam.errors import ConfigError, Interrupted, SolverError
 from overparam.networks import TwoLayer
 from overparam.reproductions.recovery.proven import distances
 from overparam.reproductions.registry import REPRODUCTIONS
-from overparam.store import read_run
-from overparam.store.identity import run_id
+from overparam.store import read_run, run_id
 from overparam.studies.recovery.config import Recovery
 from overparam.studies.recovery.problem import Problem
 from overparam.studies.recovery.run import describe, run
 from overparam.studies.registry import defaults
-from overparam.studies.study import Context, Outcome
 
 
 TRAINED = {"method": "training", "fit": "penalised"}

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from overparam import Context
 from overparam.analysis.density.energy import torus_energy
 from overparam.cli.main import run_command
 from overparam.errors import ConfigError, Interrupted, SolverError
 from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.store import find_runs, read_run
-from overparam.studies.study import Context
 from overparam.studies.timescales.config import Timescales
 from overparam.studies.timescales.limits import Limits
 from overparam.studies.timescales.run import describe, record_steps, run

@@ -9,18 +9,17 @@ import numpy as np
 import polars as pl
 import pytest
 
+from overparam import Objective, TrainTest
 from overparam.analysis.certificate.analyse import analyse
 from overparam.analysis.certificate.options import CertificateOptions
 from overparam.analysis.certificate.problem import own_penalty, problem_of
 from overparam.analysis.contract import Contract
 from overparam.analysis.subject import Subject
-from overparam.data.source import Batch
-from overparam.data.train_test import TrainTest
+from overparam.data import Batch
 from overparam.errors import ConfigError
 from overparam.networks import MLP, TwoLayer
 from overparam.networks.view import TwoLayerView
 from overparam.objectives import cross_entropy, half_squared_error
-from overparam.objectives.objective import Objective
 
 
 def view(rng, **parts):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import overparam as op
+from overparam import TrainTest
 from overparam.analysis.lazy.analyse import analyse
 from overparam.analysis.lazy.options import LazyOptions
 from overparam.analysis.lazy.predictors import wide_outputs
-from overparam.data.source import Batch
-from overparam.data.train_test import TrainTest
+from overparam.data import Batch
 from overparam.errors import ConfigError, OverparamError
 from overparam.limits import wide_kernels
 from overparam.limits.kernels.sampled import wide_limit

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from overparam.convex import enumerate_patterns
+from overparam.convex import SearchLimits, enumerate_patterns
 from overparam.convex.certificates import activation
-from overparam.convex.certificates.activation import ConeSearch, SearchLimits
+from overparam.convex.certificates.activation import ConeSearch
 from overparam.convex.certificates.sign_search import SignSearch
 from overparam.errors import ConfigError
 

@@ -7,9 +7,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from overparam.convex import convex_program, enumerate_patterns, solve, solve_global
+from overparam.convex import (
+    SearchLimits,
+    convex_program,
+    enumerate_patterns,
+    solve,
+    solve_global,
+)
 from overparam.convex.certificates import activation, branch_and_price
-from overparam.convex.certificates.activation import SearchLimits
 from overparam.convex.certificates.bounds import loose_bound, mixtures
 from overparam.errors import ConfigError
 

@@ -63,7 +63,7 @@ def test_more_dimensions_than_samples_and_samples_too_small_to_count(rng, tmp_pa
 
 @pytest.mark.parametrize(("n", "d"), [(30, 3), (30, 10), (1100, 20)])
 def test_a_bound_without_a_search_is_a_tree_of_one_leaf(rng, tmp_path, n, d):
-    from overparam.convex.certificates.activation import SearchLimits
+    from overparam.convex import SearchLimits
 
     x, y = rng.standard_normal((n, d)), rng.standard_normal(n)
     limits, file = SearchLimits(seconds=1.0, nodes=0), tmp_path / "proof.npz"
@@ -75,7 +75,7 @@ def test_a_bound_without_a_search_is_a_tree_of_one_leaf(rng, tmp_path, n, d):
 
 
 def test_one_dimension_and_a_search_that_ended_early_have_proofs(rng, tmp_path):
-    from overparam.convex.certificates.activation import SearchLimits
+    from overparam.convex import SearchLimits
 
     x, y = rng.standard_normal((9, 1)), rng.standard_normal(9)
     found, _, file = stored(x, y, tmp_path / "line.npz")
@@ -88,7 +88,7 @@ def test_one_dimension_and_a_search_that_ended_early_have_proofs(rng, tmp_path):
 
 
 def test_a_search_over_signs_that_ended_early_has_a_proof(rng, tmp_path):
-    from overparam.convex.certificates.activation import SearchLimits
+    from overparam.convex import SearchLimits
     from overparam.convex.certificates.sign_search import SignSearch
 
     x, y = rng.standard_normal((60, 10)), rng.standard_normal(60)

@@ -4,8 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.convex import certify_network, solve_global
-from overparam.convex.certificates.activation import SearchLimits
+from overparam.convex import SearchLimits, certify_network, solve_global
 from overparam.convex.certificates.several_outputs import (
     certify_outputs,
     loose_activation,

@@ -5,7 +5,8 @@ import functools
 import numpy as np
 import pytest
 
-from overparam.convex.certificates.activation import ConeSearch, SearchLimits
+from overparam.convex import SearchLimits
+from overparam.convex.certificates.activation import ConeSearch
 from overparam.convex.certificates.sign_search import SignSearch
 from overparam.convex.certificates.signed import signed_activation
 
