@@ -15,11 +15,27 @@ from overparam.convex import (
     with_directions,
 )
 from overparam.convex.certificates.bounds import loose_bound
-from overparam.convex.maps import from_network, network_patterns, predict
+from overparam.convex.maps import network_patterns, predict
 from overparam.errors import ConfigError
 from overparam.networks import GatedTwoLayer, TwoLayer, from_arrays, to_arrays
 
 from .problems import Problem
+
+
+def weights_of(network, program):
+    """Every neuron adds |a_j| w_j to the block of its pattern."""
+    groups, width = program.groups, network.weights.shape[1]
+    z = np.zeros((groups.n_groups, groups.dimension))
+    readout = np.asarray(network.readout[:, 0])
+    if program.n_skip:
+        z[0] = readout[width:]
+    for neuron, output in zip(np.asarray(network.weights).T, readout, strict=False):
+        hidden = groups.x @ neuron
+        if output and np.any(hidden > 0):
+            negative = 0 if output > 0 else len(program.patterns.masks)
+            pattern = program.patterns.index(hidden >= 0)
+            z[program.n_skip + negative + pattern] += abs(output) * neuron
+    return z
 
 
 def random_network(rng, d, width, *, skip=False):
@@ -59,7 +75,7 @@ def test_the_network_of_an_exact_optimum_has_its_objective(rng, network):
     objective = network_objective(built, problem.x, problem.y, penalty=penalty)
     # Blocks are left out up to 1e-12 of the sum of all norms.
     assert objective == pytest.approx(solution.primal, rel=1e-10)
-    back = from_network(built, program)
+    back = weights_of(built, program)
     assert program.objective(back) == pytest.approx(objective, rel=1e-9)
     assert program.violation(back).max() <= 1e-12
     sizes = np.linalg.norm(built.weights, axis=0)
@@ -107,7 +123,7 @@ def test_any_network_is_a_feasible_point_of_no_larger_norm(rng, skip):
         penalty=0.1,
         patterns=network_patterns(network, problem.x),
     )
-    z = from_network(network, program)
+    z = weights_of(network, program)
     outputs = np.asarray(network(jnp.asarray(problem.x))[:, 0])
     np.testing.assert_allclose(program.groups.apply(z), outputs, atol=1e-10)
     assert program.violation(z).max(initial=0) <= 1e-12

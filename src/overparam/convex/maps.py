@@ -1,4 +1,4 @@
-r"""From an optimum to a network with the same objective, and back.
+r"""From an optimum to a network with the same objective.
 
 A weight vector u of the exact programme is the balanced neuron with input weights
 $u / \sqrt{\|u\|}$ and output weight $\sqrt{\|u\|}$; half the sum of squared weights of
@@ -145,38 +145,6 @@ def network_objective(
     sizes = np.linalg.norm(hidden if normalised else weights, axis=0)
     paid = sizes @ np.abs(readout) + np.linalg.norm(skip)
     return float(0.5 * np.sum((predictions - y) ** 2) + penalty * paid)
-
-
-def from_network(network: TwoLayer, program: Program) -> Weights:
-    r"""Weights of the exact programme that predict as a network does.
-
-    Every neuron adds $|a_j| w_j$ to the block of its pattern, which never increases the
-    sum of the norms.
-
-    Raises:
-        ConfigError: If the programme is not exact, is normalised, or lacks a pattern.
-    """
-    if not program.exact or program.network == "normalised":
-        raise ConfigError("only exact plain or skip programmes hold any ReLU network.")
-    weights, readout, skip = _parts(network)
-    z = np.zeros((program.groups.n_groups, program.groups.dimension))
-    if program.n_skip:
-        z[0] = skip
-    elif skip.any():
-        raise ConfigError("the network has a skip connection, the programme has none.")
-    count = len(program.patterns.masks)
-    for neuron, output in zip(weights.T, readout, strict=True):
-        hidden = program.groups.x @ neuron
-        if output == 0 or not np.any(hidden > 0):
-            continue
-        g = program.patterns.index(hidden >= 0)
-        if g is None:
-            raise ConfigError(
-                "the programme lacks the pattern of a neuron; build its patterns with "
-                "`network_patterns`."
-            )
-        z[program.n_skip + g + (0 if output > 0 else count)] += abs(output) * neuron
-    return z
 
 
 def network_patterns(network: TwoLayer, x: Float[np.ndarray, "n d"]) -> Patterns:

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from ...errors import ConfigError
 from ..convolutional.resnet import ResNet
@@ -74,11 +74,6 @@ def from_torch(arrays: Mapping[str, np.ndarray], like: N) -> N:
         return jnp.array(array, leaf.dtype, copy=True)
 
     return jax.tree_util.tree_map_with_path(read, like)
-
-
-def save_torch(network: ResNet | VGG, path: str | Path) -> None:
-    """Write `to_torch(network)` to a safetensors file."""
-    save_file(to_torch(network), path)
 
 
 def load_torch(path: str | Path, like: N) -> N:
