@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import equinox as eqx
 import jax
@@ -144,6 +145,33 @@ def test_inputs_of_whole_numbers_are_refused(network, dataset):
     data = TrainTest(train, n_classes=2)
     with pytest.raises(ConfigError, match=r"of type uint8; give `data\.scaled\(\)`"):
         op.analyse(network, "prune", data=data, progress=False)
+
+
+X, Y = np.ones((3, 6), np.float32), np.zeros((3, 1), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ((X, Y), "must be a `Dataset` or a `TrainTest`, got tuple: `overparam.data"),
+        (X, "got ndarray"),
+        ("mnist", "got str"),
+        (TrainTest(Batch(X[:0], Y[:0])), "has no training sample"),
+        (TrainTest(Batch(X, Y[:2])), "has 3 inputs and 2 targets in one part"),
+        (TrainTest(Batch(X, Y), Batch(X[:1], Y)), "has 1 inputs and 3 targets"),
+        (TrainTest(Batch(X * np.nan, Y)), "holds NaN or infinity"),
+        (TrainTest(Batch(X, Y), Batch(X, Y + np.inf)), "holds NaN or infinity"),
+    ],
+)
+def test_data_that_score_nothing_are_a_sentence(network, data, sentence):
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        op.analyse(network, data=data, progress=False)
+
+
+def test_a_network_of_whole_numbers_is_a_sentence():
+    network = op.TwoLayer(weights=np.ones((6, 3), int), readout=np.ones((3, 1), int))
+    with pytest.raises(ConfigError, match="has no weights of a floating type"):
+        op.analyse(network, progress=False)
 
 
 @pytest.mark.parametrize(

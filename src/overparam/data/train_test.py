@@ -1,6 +1,7 @@
 """The data of one training as its network takes them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax.numpy as jnp
 from jax.typing import DTypeLike
@@ -70,3 +71,29 @@ def check_floating(part: Split | Batch) -> None:
             f"The inputs of `data` are of type {part.x.dtype}; give `data.scaled()`, "
             "or floating numbers."
         )
+
+
+def check_given(data: Any) -> None:
+    """Data that a program gives are some, and a network can be scored with them.
+
+    Raises:
+        ConfigError: If they are not.
+    """
+    if not isinstance(data, Dataset | TrainTest):
+        raise ConfigError(
+            "`data` must be a `Dataset` or a `TrainTest`, got "
+            f"{type(data).__name__}: `overparam.dataset(x, y)` makes one of arrays."
+        )
+    if not len(data.train.x):
+        raise ConfigError("`data` has no training sample; give some.")
+    for part in (data.train, data.test):
+        if part is None:
+            continue
+        check_floating(part)
+        if len(part.x) != len(part.y):
+            raise ConfigError(
+                f"`data` has {len(part.x)} inputs and {len(part.y)} targets in one "
+                "part; give as many of both."
+            )
+        if not all(bool(jnp.isfinite(array).all()) for array in (part.x, part.y)):
+            raise ConfigError("`data` holds NaN or infinity; leave such samples out.")

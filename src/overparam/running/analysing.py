@@ -163,11 +163,11 @@ def as_subject(
         start: A network alone before training; a run has its own.
 
     Raises:
-        ConfigError: If the inputs of `data` are whole numbers, as in the files, or
-            `start` is of a run, or has other weights.
+        ConfigError: If `network` or `data` cannot be looked at, or `start` is of a
+            run, or has other weights.
     """
     from ..analysis.subject import Subject, Unstored
-    from ..data.train_test import TrainTest, batch_of, check_floating
+    from ..data.train_test import TrainTest, batch_of, check_given
     from ..networks.files.named import NamedWeights
     from ..networks.layers import check_start, parameters
     from ..networks.network import Network
@@ -185,13 +185,18 @@ def as_subject(
     else:
         # Its weights would be rounded in a narrower precision.
         dtypes = {str(array.dtype) for array in parameters(network).values()}
+        if not dtypes:
+            raise ConfigError(
+                f"The {type(network).__name__} has no weights of a floating type: give "
+                "them as float32 or float64."
+            )
         precision = {"precision": max(dtypes)}
         if start is not None:
             check_start(start, network)
         subject = Subject(Unstored(network, config=precision, start=start))
     if data is None:
         return subject
-    check_floating(data.train)
+    check_given(data)
 
     def given() -> TrainTest:
         dtype = subject.network.readout.dtype
