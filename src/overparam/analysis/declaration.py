@@ -8,6 +8,7 @@ from ..by_name import load
 from ..checks import written
 from ..errors import ConfigError, OverparamError
 from ..field_values import check_kinds
+from ..last_resort import last_words
 
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class Analysis:
                 self.check()(subject, options or self.options())
         except OverparamError as error:
             return str(error)
+        except Exception as error:  # What other analyses say is told all the same.
+            return last_words(error)[0]
         return None
 
     def check(self) -> Callable[..., None]:

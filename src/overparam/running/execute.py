@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Interrupted
+from ..errors import ConfigError, Interrupted
 from ..processes import STOP, keep_compiled
 from ..store.lock import RunLockedError
 from ..store.read import read_run
@@ -231,7 +231,12 @@ def _record(
 def _stored(outcome: "Outcome") -> RunRecord:
     """What is kept of an outcome."""
     from ..networks.files.serialise import to_arrays
+    from ..studies.study import Outcome
 
+    if not isinstance(outcome, Outcome):
+        raise ConfigError(
+            f"`run` of a study must give an `Outcome`, got {type(outcome).__name__}."
+        )
     network = None if outcome.network is None else to_arrays(outcome.network)
     return RunRecord(
         status=outcome.status,

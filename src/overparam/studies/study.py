@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
+from ..checks import one_of, written
+from ..errors import ConfigError
 from ..networks.files.named import NamedWeights
 from ..networks.network import Network
 from ..training.checkpoint import Checkpointer
@@ -60,3 +62,22 @@ class Outcome:
     """Networks of steps along the training, the start (step 0) among them."""
     notes: Sequence[str] = ()
     """Sentences the user should read with the result."""
+
+    def __post_init__(self) -> None:
+        one_of(get_args(Status), status=self.status)
+        for step, network in self.kept.items():
+            if not isinstance(step, int | np.integer) or step < 0:
+                raise ConfigError(f"`kept` has the step {written(step)}: steps count.")
+            _check_network(network, "kept")
+        if self.network is not None:
+            _check_network(self.network, "network")
+        if isinstance(self.notes, str):
+            raise ConfigError(f"`notes` are several, got {written(self.notes)} alone.")
+
+
+def _check_network(network: Any, name: str) -> None:
+    if not isinstance(network, Network | NamedWeights):
+        raise ConfigError(
+            f"`{name}` must be a `Network`, got {type(network).__name__}: "
+            "`overparam.wrap` makes one."
+        )

@@ -14,6 +14,7 @@ from ...data.train_test import TrainTest
 from ...errors import ConfigError
 from ...limits.kernels.empirical import tangent_kernel
 from ...limits.kernels.linearised import Linearised
+from ...networks.layers import check_start
 from ...networks.network import Network
 from ...networks.view import depends_on_batch
 from ...plots.figure import COLOURS, legend, panels
@@ -108,7 +109,7 @@ def analyse(
 
 
 def check(subject: Subject, options: LazyOptions) -> None:
-    """Refuse a run without start, or without samples that have targets."""
+    """Refuse a run without a start of its weights, or samples that have targets."""
     if isinstance(subject.run, Unstored) and subject.run.start is None:
         raise ConfigError(
             "A network alone has no start to compare it with: give `start=`, the "
@@ -118,6 +119,7 @@ def check(subject: Subject, options: LazyOptions) -> None:
         raise ConfigError(
             "The run kept no start to compare its network with: it trained none."
         )
+    check_start(subject.start(), subject.network)
     subject.samples(1, options.dataset)
 
 

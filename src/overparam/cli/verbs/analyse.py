@@ -13,6 +13,7 @@ from ...analysis.declaration import Findings
 from ...checks import shortened
 from ...errors import ConfigError, OverparamError
 from ...field_values import unknown
+from ...last_resort import last_words
 from ...processes import keep_compiled
 from ...progress import Reporter
 from ...running.analysing import (
@@ -113,6 +114,10 @@ def _every(
         except OverparamError as error:
             tell(f"{name}: {error}")
             code = code or error.exit_code
+            continue
+        except Exception as error:
+            tell(f"{name}: {last_words(error)[0]}")
+            code = code or 1
             continue
         if as_json:
             said[name] = _said(findings)
