@@ -205,6 +205,11 @@ def test_what_is_neither_run_nor_network_is_a_sentence(given, sentence):
         op.analyse(given, "prune", progress=False)
 
 
+def test_one_run_too_many_is_a_sentence(network):
+    with pytest.raises(ConfigError, match="`tails` takes 1 stored run, got 2"):
+        op.analyse([network, network], "tails", progress=False)
+
+
 def test_networks_of_one_name_and_of_other_kinds_are_told_apart():
     """Tables have a row of each, whatever the precision and depth of the others."""
     with jax.enable_x64(True):

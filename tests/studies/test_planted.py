@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+import overparam as op
 from overparam import Context
 from overparam.analysis import conserved
 from overparam.cli.main import run_command
@@ -23,8 +24,10 @@ from overparam.data import decaying_covariance
 from overparam.errors import ConfigError, Interrupted
 from overparam.limits import population
 from overparam.reproductions.registry import REPRODUCTIONS
+from overparam.running import Run
 from overparam.running.execute import execute
 from overparam.store import find_runs, read_run
+from overparam.studies.contract import as_subject
 from overparam.studies.planted.config import Planted
 from overparam.studies.planted.problem import Problem
 from overparam.studies.planted.run import describe, run, run_together
@@ -107,6 +110,30 @@ def test_a_merged_student_needs_no_more_neurons_than_it_has(tmp_path, capsys):
     rows = found["tables"]["surplus"]
     assert rows[0]["risk"] == pytest.approx(stored.summary["risk"], rel=1e-9)
     assert rows[-1]["risk"] == pytest.approx(stored.summary["plateau_zero"], rel=1e-9)
+
+
+def test_kept_students_are_certified_along_a_run(tmp_path):
+    config = Planted(**SMALL, keep="every 3", penalty=1e-3)
+    stored = read_run(execute("planted", config, tmp_path).path)
+    options = {"n_samples": 30, "seconds": 1e-3, "store": False, "progress": False}
+    found = op.analyse(Run(stored), "certificate", **options)
+    along = found.tables["along"].to_dicts()
+    assert [row["epoch"] for row in along] == [0, 3, 4]
+    with jax.enable_x64(False):  # As the run was.
+        subject = as_subject(stored)
+        kept = [subject.kept(step) for step in stored.kept_steps[:2]]
+        networks, (x, y) = [*kept, subject.network], subject.samples(30)
+    lower = found.tables["certificate"]["optimum at least"][0]
+    for row, network in zip(along, networks, strict=True):
+        # Of the sum over samples; a balanced neuron pays the product of its norms.
+        hidden = np.maximum(np.asarray(x, float) @ np.asarray(network.weights), 0)
+        outputs = network.scale * hidden @ np.asarray(network.readout)
+        fit = 0.5 * np.sum((outputs - np.asarray(y)) ** 2)
+        sizes = np.linalg.norm(network.weights, axis=0)
+        paid = 30 * 1e-3 * sizes @ np.linalg.norm(network.readout, axis=1)
+        assert row["objective"] == pytest.approx(float(fit + paid), rel=1e-5)
+        gap = (row["objective"] - lower) / lower
+        assert row["relative gap"] == pytest.approx(gap, rel=1e-9)
 
 
 def test_kept_students_show_the_neurons_along_a_run(tmp_path, capsys):

@@ -111,7 +111,7 @@ class Subject:
         """
         kept = self.run.network
         if kept is None:
-            raise ConfigError(no_network(self.run.status, self.run.error))
+            raise ConfigError(no_network(self.name, self.run.status, self.run.error))
         return self._rebuilt(kept)
 
     @cached_property

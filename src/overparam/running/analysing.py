@@ -96,8 +96,9 @@ def analyse_subjects(
     if number < entry.least_subjects or (most is not None and number > most):
         wanted = f"at least {entry.least_subjects}"
         if most is not None:
-            wanted = f"{entry.least_subjects} to {most}"
-        runs = "run" if wanted.endswith(" 1") else "runs"
+            least = entry.least_subjects
+            wanted = str(most) if least == most else f"{least} to {most}"
+        runs = "run" if wanted in ("1", "at least 1") else "runs"
         raise ConfigError(
             f"`{name}` takes {wanted} stored {runs}, got {number}: write `overparam "
             f"analyse RUN {name}`, where RUN is the folder of a run or the beginning "

@@ -83,8 +83,8 @@ class Run:
             ConfigError: If the run kept none.
         """
         if self.stored.network is None:
-            why = no_network(self.stored.status, self.stored.error)
-            raise ConfigError(f"`{self.stored.path}`: {why}")
+            run = self.stored
+            raise ConfigError(no_network(run.path, run.status, run.error))
         from ..networks.files.serialise import weights_from_arrays
 
         return weights_from_arrays(*self.stored.network)

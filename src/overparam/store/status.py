@@ -167,8 +167,8 @@ def _stamp(path: Path, value: Any) -> Stamp:
     return Stamp(n_bytes, entry(path, value, "sha256", str))
 
 
-def no_network(status: str, error: str | None) -> str:
+def no_network(run: object, status: str, error: str | None) -> str:
     """Why a stored run has no network to look at, in one sentence."""
     if error is not None:
-        return f"The run failed and holds no network: {error}"
-    return f"The run ({status}) holds no network to analyse."
+        return f"The run `{run}` failed and holds no network: {error}"
+    return f"The run `{run}` ({status}) holds no network to analyse."
