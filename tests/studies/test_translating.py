@@ -22,7 +22,7 @@ from overparam.studies.translating import row, rows, translate
 from overparam.sweeping.grid import grid
 
 
-PAGES = Path(__file__).parents[2] / "docs" / "studies"
+PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 EVERY = [(name, key) for name in STUDIES for key in rows(name)]
 SINGLE = [
     (name, key) for name, key in EVERY if rows(name)[key][0].verb in ("run", "describe")
@@ -218,7 +218,7 @@ def test_the_list_holds_every_row(capsys):
 
 @pytest.mark.parametrize("name", [n for n in STUDIES if STUDIES[n].published])
 def test_the_page_of_a_study_names_every_program_and_flag(name):
-    page = (PAGES / f"{name.replace('-', '_')}.md").read_text()
+    page = (PAGES / f"run-{name}.md").read_text()
     for program in STUDIES[name].published:
         assert program.name.split(" ")[0].removesuffix("()") in page, program.name
         for flag in program.flags:
