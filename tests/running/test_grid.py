@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import overparam as op
+from overparam import Study
 from overparam.errors import ConfigError
 from overparam.running import jobs_of
 from overparam.running.execute import data_at_hand
 from overparam.running.watched import reads_of, watched
 from overparam.store import run_id
-from overparam.studies.declaration import Study
 from overparam.studies.registry import STUDIES, defaults, origins, study
 
 
