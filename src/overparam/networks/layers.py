@@ -134,7 +134,8 @@ def trained_parts(network: Any, trained: tuple[str, ...]) -> PyTree[bool]:
     Running statistics and constants never do.
 
     Raises:
-        ConfigError: If the network has no field of one of these names.
+        ConfigError: If the network has no field of one of these names, or none of them
+            holds weights.
     """
     for name in trained:
         if not hasattr(weights_of(network), name):
@@ -146,7 +147,14 @@ def trained_parts(network: Any, trained: tuple[str, ...]) -> PyTree[bool]:
         chosen = not trained or field_name(path) in trained
         return eqx.is_inexact_array(leaf) and chosen and not _is_constant(network, path)
 
-    return jax.tree_util.tree_map_with_path(moves, network)
+    found = jax.tree_util.tree_map_with_path(moves, network)
+    if trained and not any(jax.tree.leaves(found)):
+        listed = ", ".join(f"`{name}`" for name in trained)
+        raise ConfigError(
+            f"No weights of {type(network).__name__} lie in {listed}: nothing would "
+            "train."
+        )
+    return found
 
 
 def hidden_layers(tree: PyTree, *, patterns: Sequence[str] = ()) -> tuple[str, ...]:

@@ -191,6 +191,34 @@ def test_bad_input_gets_a_sentence(change, message):
         tangent_kernel(**given)
 
 
+@pytest.mark.parametrize("count", [1, 12, 20])
+@pytest.mark.parametrize("trained", [("readout",), ()])
+def test_equal_eigenvalues_count_as_often_as_they_occur(count, trained):
+    # Each eigenvalue of the features is one of each of ten outputs.
+    network = TwoLayer(normal(3, 40), normal(40, 10))
+    x = RNG.normal(size=(30, 3))
+    found = leading_eigenvalues(network, x, count=count, trained=trained)
+    kernel = tangent_kernel(network, x, outputs="full", trained=trained)
+    expected = np.linalg.eigvalsh(kernel.swapaxes(1, 2).reshape(300, 300))[::-1]
+    # Within the residual that was asked for.
+    assert_allclose(found, expected[:count], rtol=1e-6)
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+def test_a_kernel_of_few_directions_has_zeros(rank):
+    network = TwoLayer(jnp.eye(3), jnp.ones((3, 1)), "linear")
+    x = RNG.normal(size=(300, 3)) * (np.arange(3) < rank)
+    found = leading_eigenvalues(network, x, count=5, trained=("readout",))
+    expected = np.zeros(5)
+    expected[:rank] = np.linalg.eigvalsh(x.T @ x)[::-1][:rank]
+    assert_allclose(found, expected, rtol=1e-6, atol=1e-12 * len(x))
+
+
+def test_a_field_without_weights_gets_a_sentence():
+    with pytest.raises(ConfigError, match="No weights of TwoLayer lie in `activation`"):
+        tangent_kernel(NETWORKS["two-layer"], X, trained=("activation",))
+
+
 def test_more_eigenvalues_than_there_are_get_a_sentence():
     with pytest.raises(ConfigError, match=r"`count` must be at most 10, .* got 11"):
         leading_eigenvalues(NETWORKS["two-layer"], X, count=11)

@@ -15,13 +15,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-from ...checks import at_least, one_of
-from ...errors import ConfigError, SolverError
+from ...checks import at_least, counts, one_of
+from ...errors import ConfigError
 from ...memory import Need, check_memory
 from ...networks.network import Network
 from .derivatives import Derivatives, Inputs, slices
+from .lanczos import largest_eigenvalues
 from .layered import Term
 
 
@@ -65,7 +65,7 @@ def tangent_kernel(
             do not fit the network, or the kernel does not fit into memory.
     """
     one_of(("full", "traced"), outputs=outputs)
-    at_least(1, block_bytes=block_bytes)
+    counts(block_bytes=block_bytes)
     traced, same = outputs == "traced", others is None
     left = Derivatives.of(network, x, trained=trained, name="x")
     right = left
@@ -107,14 +107,14 @@ def leading_eigenvalues(
     r"""The largest eigenvalues of the full tangent kernel $J J^\top$, descending.
 
     Lanczos iterations on products $J (J^\top v)$: the kernel of all pairs of samples
-    and outputs is not formed.
+    and outputs is not formed. Equal eigenvalues count as often as they occur.
 
     Args:
         network: Any network.
         x: Inputs.
         count: Number of eigenvalues, at most that of samples times outputs.
         trained: Fields of the network whose weights count; empty for all.
-        tolerance: Relative accuracy.
+        tolerance: Relative accuracy, down to rounding of the largest one.
         block_rows: Inputs that are propagated at one time.
         progress: Told the number of products that were formed.
 
@@ -122,14 +122,15 @@ def leading_eigenvalues(
         ConfigError: As `tangent_kernel`, or if there are not so many eigenvalues.
         SolverError: If the iterations do not converge.
     """
-    at_least(1, count=count, block_rows=block_rows)
+    counts(count=count, block_rows=block_rows)
+    at_least(0, tolerance=tolerance)
     at = Derivatives.of(network, x, trained=trained, name="x")
     size = len(at.x) * at.n_outputs
     if count > size:
         raise ConfigError(
             f"`count` must be at most {size}, samples times outputs, got {count}."
         )
-    if size <= max(_DENSE, 2 * count):
+    if size <= max(_DENSE, 10 * count):
         whole = tangent_kernel(network, x, outputs="full", trained=trained)
         flat = whole.swapaxes(1, 2).reshape(size, size).astype(np.float64)
         return np.linalg.eigvalsh(flat)[::-1][:count]
@@ -142,18 +143,10 @@ def leading_eigenvalues(
         progress(formed := formed + 1)
         return moved.ravel()
 
-    options: dict[str, Any] = {"matvec": product, "dtype": np.float64}
-    jacobians = LinearOperator((size, size), **options)
-    start = np.random.default_rng(0).standard_normal(size)
-    asked: dict[str, Any] = {"k": count, "v0": start, "tol": tolerance}
-    try:
-        found: Any = eigsh(jacobians, return_eigenvectors=False, **asked)
-    except ArpackNoConvergence as error:
-        raise SolverError(
-            f"The {count} largest eigenvalues of a tangent kernel of {size} rows did "
-            f"not converge to {tolerance:g}; ask for fewer or a larger `tolerance`."
-        ) from error
-    return np.sort(found)[::-1]
+    rounding = float(np.finfo(at.x.dtype).eps)
+    return largest_eigenvalues(
+        product, size, count, tolerance=tolerance, rounding=rounding
+    )
 
 
 def _room(
