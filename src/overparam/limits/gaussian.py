@@ -209,18 +209,32 @@ def _leaky_covariance(gram: Any, rows: Any, columns: Any, xp: Any) -> Any:
 
 def _erf_covariance(gram: Any, rows: Any, columns: Any, xp: Any) -> Any:
     """Williams, Computing with infinite networks, NeurIPS 1996, eq. (11)."""
-    widths = xp.sqrt(1 + 2 * rows)[:, None] * xp.sqrt(1 + 2 * columns)[None, :]
-    sines = 2 * gram / widths
-    return (2 / math.pi) * xp.arcsin(sines)
+    sines, cosines, _ = _erf_angles(gram, rows, columns, xp)
+    return (2 / math.pi) * xp.arctan2(sines, cosines)
 
 
 def _erf_slopes(gram: Any, rows: Any, columns: Any, xp: Any) -> Any:
-    r"""$\frac4\pi [(1 + 2 a)(1 + 2 b) - 4 c^2]^{-1/2}$, without the cancellation."""
-    cosines = _cosines(gram, rows, columns, xp)
-    sines = xp.where(_parallel(cosines, xp), 0, (1 - cosines) * (1 + cosines))
-    products = rows[:, None] * columns[None, :] * sines
-    sums = rows[:, None] + columns[None, :]
-    return (4 / math.pi) / xp.sqrt(1 + 2 * sums + 4 * products)
+    r"""$\frac4\pi [(1 + 2 a)(1 + 2 b) - 4 c^2]^{-1/2}$."""
+    _, cosines, widths = _erf_angles(gram, rows, columns, xp)
+    return (4 / math.pi) / (widths * cosines)
+
+
+def _erf_angles(gram: Any, rows: Any, columns: Any, xp: Any) -> tuple[Any, Any, Any]:
+    r"""$s = 2 c / w$ with $w = \sqrt{(1 + 2 a)(1 + 2 b)}$, $\sqrt{1 - s^2}$, and $w$.
+
+    The root is one of a sum of positive terms: of large variances the arcsine of s, or
+    $1 - s^2$ as it stands, would be rounding.
+    """
+    left, right = (1 + 2 * rows)[:, None], (1 + 2 * columns)[None, :]
+    shares = 2 * rows[:, None] / left, 2 * columns[None, :] / right
+    correlations = _cosines(gram, rows, columns, xp)
+    apart = (1 - correlations) * (1 + correlations)
+    rounding = xp.where(_parallel(correlations, xp), apart, 0)
+    # The value is 0 there, and the derivatives are those of the formula.
+    apart = apart - (jax.lax.stop_gradient(rounding) if xp is jnp else rounding)
+    complement = 1 / right + shares[1] / left + shares[0] * shares[1] * apart
+    widths = xp.sqrt(left) * xp.sqrt(right)
+    return 2 * gram / widths, xp.sqrt(complement), widths
 
 
 MOMENTS: Mapping[str, ActivationMoments] = MappingProxyType(
@@ -253,7 +267,7 @@ MOMENTS: Mapping[str, ActivationMoments] = MappingProxyType(
             mean=lambda squares, xp: xp.zeros_like(squares),
             slope=lambda squares, xp: 2 / xp.sqrt(math.pi * (1 + 2 * squares)),
             power=lambda squares, xp: (
-                (2 / math.pi) * xp.arcsin(2 * squares / (1 + 2 * squares))
+                (2 / math.pi) * xp.arctan2(2 * squares, xp.sqrt(1 + 4 * squares))
             ),
             slopes=_erf_slopes,
         ),

@@ -248,6 +248,57 @@ def test_networks_without_a_wide_limit_are_refused_by_name(network, message):
         wide_limit(network)
 
 
+@pytest.mark.parametrize("size", [1.0, 1e6, 1e10, 1e100])
+def test_kernels_of_erf_are_exact_at_any_size_of_inputs(size):
+    x = size * np.concatenate([X[:2], -X[:1], 2 * X[:1], np.zeros((1, 4))])
+    found = wide_kernels(wide_mlp(2, activation="erf"), x)
+    with mp.workdps(500):
+        for i, j in np.ndindex(5, 5):
+            a, b, c = (
+                sum(
+                    mp.mpf(float(u)) * mp.mpf(float(v))
+                    for u, v in zip(*pair, strict=True)
+                )
+                / 4
+                for pair in ((x[i], x[i]), (x[j], x[j]), (x[i], x[j]))
+            )
+            root = mp.sqrt((1 + 2 * a) * (1 + 2 * b))
+            covariance = 2 / mp.pi * mp.asin(2 * c / root)
+            slopes = 4 / mp.pi / mp.sqrt(root**2 - 4 * c**2)
+            # Inner products are rounded, of a size of their own each.
+            assert found.covariance[i, j] == pytest.approx(float(covariance), abs=1e-14)
+            scale = float(covariance + slopes * c), float(slopes * mp.sqrt(a * b))
+            expected = pytest.approx(scale[0], abs=1e-13 * (1 + scale[1]))
+            assert found.tangent[i, j] == expected
+
+
+def test_kernels_beyond_the_range_of_floats_get_a_sentence():
+    for make in (
+        lambda: wide_kernels(wide_mlp(2), 1e160 * X),
+        lambda: module.wide_diagonals(wide_mlp(2), 1e160 * X),
+    ):
+        with pytest.raises(ConfigError, match="beyond the range of float64"):
+            make()
+
+
+def test_derivatives_of_erf_at_equal_inputs_are_those_of_differences():
+    wide, x = wide_mlp(3, activation="erf", bias_variance=0.2), jnp.asarray(X[:1])
+
+    def kernels(z):
+        return jnp.stack(wide(x + z[None], 2 * x)).ravel()
+
+    def central(function, step):
+        return np.stack(
+            [(function(h) - function(-h)) / (2 * step) for h in step * np.eye(4)], -1
+        )
+
+    zero, slope = jnp.zeros(4), jax.jacobian(kernels)
+    # Differences have errors of step^2 and of rounding / step.
+    assert_allclose(slope(zero), central(kernels, 1e-5), rtol=1e-7, atol=1e-9)
+    curved = jax.jacobian(slope)(zero)
+    assert_allclose(curved, central(slope, 1e-4), rtol=1e-5, atol=1e-6)
+
+
 def test_the_error_of_a_series_is_stated_and_kept():
     # A deviation of 6 makes tanh steep: the series is cut where it still matters.
     x = np.array([[6.0], [5.0]])

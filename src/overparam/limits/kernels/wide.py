@@ -228,9 +228,8 @@ def wide_diagonals(
     """
     rows = _inputs(x, "x")
     with jax.enable_x64(True):
-        return np.concatenate(
-            [np.asarray(_diagonals(wide, part)) for part in _tiles(rows)], axis=1
-        )[:, : len(rows)]
+        found = [np.asarray(_diagonals(wide, part)) for part in _tiles(rows)]
+    return _finite(np.concatenate(found, axis=1)[:, : len(rows)])
 
 
 def _by_tiles(
@@ -254,9 +253,8 @@ def _by_tiles(
                 at = slice(i * _TILE, (i + 1) * _TILE)
                 across = slice(j * _TILE, (j + 1) * _TILE)
                 target = found[:, at, across]
-                target[...] = np.asarray(matrices(left, right))[
-                    :, : target.shape[1], : target.shape[2]
-                ]
+                tile = np.asarray(matrices(left, right))
+                target[...] = _finite(tile[:, : target.shape[1], : target.shape[2]])
                 if others is None and i < j:
                     found[:, across, at] = target.swapaxes(1, 2)
     return found
@@ -279,6 +277,15 @@ def _diagonals(wide: WideMLP, x: Array) -> Array:
         return jnp.stack(wide(one[None], one[None]))[:, 0, 0]
 
     return jax.vmap(of_one, out_axes=1)(x)
+
+
+def _finite(found: np.ndarray) -> np.ndarray:
+    if not np.isfinite(found).all():
+        raise ConfigError(
+            "The kernels at these inputs are beyond the range of float64: divide the "
+            "inputs, or lower variances or depth."
+        )
+    return found
 
 
 def _tiles(x: Float[np.ndarray, "n d"]) -> list[Any]:
