@@ -156,6 +156,14 @@ def test_a_kernel_of_all_pairs_of_outputs_mixes_them():
     assert_allclose(found, np.concatenate(parts, axis=1) @ vectors.T, rtol=1e-10)
 
 
+def test_whole_numbers_and_lists_are_numbers():
+    kernel, y = [[2, 1], [1, 2]], [[3], [0]]
+    found = KernelTraining(np.array(kernel)).flow(time=2.0).at_samples(y)
+    # Of equal and of opposite targets, whose eigenvalues are 3 and 1.
+    same, apart = 1.5 * (1 - np.exp(-3)), 1.5 * (1 - np.exp(-1))
+    assert_allclose(found[:, 0], [same + apart, same - apart], rtol=1e-14)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -163,6 +171,42 @@ def test_a_kernel_of_all_pairs_of_outputs_mixes_them():
         (lambda: KernelTraining(KERNELS.tangent * np.nan), "must be finite"),
         (lambda: KernelTraining(np.triu(KERNELS.tangent)), "must be symmetric"),
         (lambda: KernelTraining(np.zeros(3)), "must have the shape"),
+        (lambda: KernelTraining(np.zeros((0, 0))), "holds no samples"),
+        (lambda: KernelTraining(np.diag([2.0, -1.0])), "negative eigenvalue.* got -1"),
+        (lambda: KernelTraining(1e-310 * np.eye(2)).converged(), "is zero, or too"),
+        (
+            lambda: KernelTraining(np.eye(2)).descent(learning_rate=1, n_steps=2.5),
+            "`n_steps` must be a whole number.* got 2.5",
+        ),
+        (
+            lambda: KernelTraining(np.eye(7)).flow(time=1).at_samples(Y * np.nan),
+            "`y` must be finite",
+        ),
+        (
+            lambda: KernelTraining(np.eye(7)).flow(time=1).at_samples(Y, START[:, :1]),
+            r"`start` must have the shape \(7, 2\) .* got \(7, 1\)",
+        ),
+        (
+            lambda: (
+                KernelTraining(np.eye(7))
+                .flow(time=1)
+                .outputs(CROSS.tangent, Y, start_at=START_AT[:, 0])
+            ),
+            r"`start_at` must have the shape \(4, 2\) .* got \(4,\)",
+        ),
+        (
+            lambda: (
+                KernelTraining(np.eye(7))
+                .flow(time=1)
+                .variance(
+                    CROSS.tangent,
+                    variances=np.ones(3),
+                    covariance=KERNELS.covariance,
+                    cross_covariance=CROSS.covariance,
+                )
+            ),
+            r"of the same inputs, got the shapes \(4, 7\), \(4, 7\) and \(3,\)",
+        ),
         (
             lambda: KernelTraining(KERNELS.tangent).descent(
                 learning_rate=100.0, n_steps=3

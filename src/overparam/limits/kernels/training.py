@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ...checks import at_least, in_range, positive
+from ...checks import at_least, in_range, positive, seeds
 from ...errors import ConfigError
 from ...memory import Need, check_memory
 
@@ -50,7 +50,7 @@ class KernelFit:
             start: Outputs before training; `None` for 0, which gives the mean over
                 initialisations.
         """
-        residual = self._residual(y, start)
+        y, residual = self._residual(y, start)
         return y - self._filtered(self.left, residual).reshape(y.shape)
 
     def outputs(
@@ -75,9 +75,12 @@ class KernelFit:
                 f"`cross` must have {len(self.inverse)} columns, those of the kernel "
                 f"that was trained on, got {flat.shape[1]}."
             )
-        weights = self._filtered(self.inverse, self._residual(y, start))
+        y, residual = self._residual(y, start)
+        weights = self._filtered(self.inverse, residual)
         moved = (flat @ weights).reshape(len(cross), y.shape[1])
-        return moved if start_at is None else np.asarray(start_at, np.float64) + moved
+        return (
+            moved if start_at is None else moved + _start(start_at, moved, "start_at")
+        )
 
     def variance(
         self,
@@ -100,21 +103,32 @@ class KernelFit:
                 "The variance over initialisations is that of one output: give kernels "
                 "of one output, of the samples that were trained on."
             )
+        shapes = np.shape(cross), np.shape(cross_covariance)
+        if {*shapes, (*np.shape(variances), len(self.inverse))} != {shapes[0]}:
+            raise ConfigError(
+                "`cross`, `cross_covariance` and `variances` must be of the same "
+                f"inputs, got the shapes {shapes[0]}, {shapes[1]} and "
+                f"{np.shape(variances)}."
+            )
         weights = self._filtered(self.inverse, np.asarray(cross, np.float64).T).T
         quadratic = np.einsum("ki,ki->k", weights @ covariance, weights)
         mixed = np.einsum("ki,ki->k", weights, cross_covariance)
         return np.maximum(variances + quadratic - 2 * mixed, 0.0)
 
-    def _residual(self, y: Outputs, start: Outputs | None) -> Float[np.ndarray, "p k"]:
-        residual = np.asarray(y, np.float64)
-        if residual.ndim != 2 or len(self.inverse) not in (len(y), residual.size):
+    def _residual(
+        self, y: Outputs, start: Outputs | None
+    ) -> tuple[Outputs, Float[np.ndarray, "p k"]]:
+        """Targets in float64, and what the start leaves of them."""
+        y = np.asarray(y, np.float64)
+        if y.ndim != 2 or len(self.inverse) not in (len(y), y.size):
             raise ConfigError(
                 "`y` must have a row for each sample and a column for each output, got "
-                f"the shape {np.shape(y)} for a kernel of {len(self.inverse)} rows."
+                f"the shape {y.shape} for a kernel of {len(self.inverse)} rows."
             )
-        if start is not None:
-            residual = residual - np.asarray(start, np.float64)
-        return residual.reshape(len(self.inverse), -1)
+        if not np.isfinite(y).all():
+            raise ConfigError("`y` must be finite.")
+        residual = y if start is None else y - _start(start, y, "start")
+        return y, residual.reshape(len(self.inverse), -1)
 
     def _filtered(
         self, factors: Float[np.ndarray, " p"], vectors: Float[np.ndarray, "p k"]
@@ -149,10 +163,18 @@ class KernelTraining:
         check_memory(Need("the eigenvectors", (("rows", len(flat)),) * 2, 8, copies=3))
         if not np.isfinite(flat).all():
             raise ConfigError("`kernel` must be finite.")
-        eps = np.finfo(np.asarray(kernel).dtype).eps
+        if not len(flat):
+            raise ConfigError("`kernel` holds no samples.")
+        dtype = np.asarray(kernel).dtype
+        eps = np.finfo(dtype if dtype.kind == "f" else np.float64).eps
         if np.abs(flat - flat.T).max() > 1e3 * eps * np.abs(flat).max():
             raise ConfigError("`kernel` must be symmetric.")
         values, self.eigenvectors = np.linalg.eigh(flat)
+        if values[0] < -max(1e3, len(flat)) * eps * values[-1]:
+            raise ConfigError(
+                "`kernel` must have no negative eigenvalue, as inner products have "
+                f"none, got {values[0]:.3g} beside {values[-1]:.3g}."
+            )
         # Negative ones are rounding: a kernel is a Gram matrix.
         self.eigenvalues = np.maximum(values, 0.0)
         self.n_samples = len(kernel)
@@ -179,7 +201,7 @@ class KernelTraining:
             ConfigError: If a value is out of range, or the descent diverges.
         """
         positive(learning_rate=learning_rate)
-        at_least(0, n_steps=n_steps)
+        seeds(n_steps=n_steps)  # Whole numbers.
         in_range(0, 1, momentum=momentum)
         largest = self.eigenvalues.max() / self.n_samples
         if learning_rate * largest >= 2 * (1 + momentum):
@@ -211,11 +233,14 @@ class KernelTraining:
         lifts the smallest one above it is added to all, and reported as `jitter`.
 
         Raises:
-            ConfigError: If the kernel is zero.
+            ConfigError: If the kernel is zero, or too small to be divided by.
         """
-        if not self.eigenvalues.any():
-            raise ConfigError("The kernel is zero: nothing can be learned with it.")
         floor = self._rounding * self.eigenvalues.max()
+        if floor < np.finfo(np.float64).tiny:
+            raise ConfigError(
+                "The kernel is zero, or too small to be divided by: nothing can be "
+                "learned with it."
+            )
         jitter = float(max(floor - self.eigenvalues.min(), 0.0))
         inverse = 1 / (self.eigenvalues + jitter)
         return self._fitted(inverse, jitter * inverse, jitter)
@@ -226,6 +251,17 @@ class KernelTraining:
         return KernelFit(
             inverse=inverse, left=left, eigenvectors=self.eigenvectors, jitter=jitter
         )
+
+
+def _start(given: Outputs, like: Outputs, name: str) -> Outputs:
+    """Outputs before training, of the shape of those after it."""
+    found = np.asarray(given, np.float64)
+    if found.shape != like.shape:
+        raise ConfigError(
+            f"`{name}` must have the shape {like.shape} of the outputs, got "
+            f"{found.shape}."
+        )
+    return found
 
 
 def _matrix(kernel: Kernel) -> Float[np.ndarray, "p q"]:
