@@ -40,6 +40,12 @@ def test_the_kernel_of_the_targets_is_aligned_whatever_their_means():
     assert label_alignment(KERNEL, y) < 0.99
 
 
+def test_constant_targets_have_no_alignment():
+    # Their mean is rounded, so that what they are less it is no zero.
+    for value in (0.1, 3.3e5):
+        assert math.isnan(label_alignment(KERNEL, np.full((8, 1), value)))
+
+
 def test_weights_change_by_layer():
     start = TwoLayer(jnp.asarray(FEATURES), jnp.ones((3, 1)))
     now = dataclasses.replace(start, weights=1.5 * start.weights)

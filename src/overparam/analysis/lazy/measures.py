@@ -36,6 +36,8 @@ def alignment(one: Kernel, other: Kernel) -> float:
 def label_alignment(kernel: Kernel, targets: Float[np.ndarray, "n n_outputs"]) -> float:
     r"""Alignment of the centred kernel with $Y Y^\top$ of centred targets.
 
+    NaN where the targets are constant: rounding is all that is left of them.
+
     Reference: Cortes, Mohri, Rostamizadeh, JMLR 13 (2012), definition 4.
     """
     kernel = np.asarray(kernel, np.float64)
@@ -43,7 +45,8 @@ def label_alignment(kernel: Kernel, targets: Float[np.ndarray, "n n_outputs"]) -
         return math.nan
     rows = kernel - kernel.mean(axis=0)
     centred = rows - rows.mean(axis=1, keepdims=True)
-    residual = targets - targets.mean(axis=0)
+    targets = np.asarray(targets, np.float64)
+    residual = np.where(np.ptp(targets, axis=0) > 0, targets - targets.mean(axis=0), 0)
     return alignment(centred, residual @ residual.T)
 
 
