@@ -8,10 +8,15 @@ another run.
 import math
 import re
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from ...checks import one_of
 from ...errors import ConfigError
-from ..files.official import OFFICIAL
+from ..files.official import OFFICIAL, Official
+
+
+if TYPE_CHECKING:
+    from .description import Description
 
 
 OWN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}@[0-9a-f]{12}")
@@ -48,14 +53,19 @@ def reference(text: str, *, built_in: Sequence[str] = tuple(OFFICIAL)) -> str:
 
 def sizes_of(text: str) -> tuple[int, int] | None:
     """Training samples and numbers of an input; `None` of what is not at hand."""
+    about = _about(text)
+    return None if about is None else (about.n_train, math.prod(about.shape))
+
+
+def _about(text: str) -> "Official | Description | None":
     if text in OFFICIAL:
-        return OFFICIAL[text].n_train, math.prod(OFFICIAL[text].shape)
+        return OFFICIAL[text]
     from .description import described, is_kept
 
     name = text.partition("@")[0]
     if not is_kept(name) or described(name).reference != text:
         return None
-    return described(name).n_train, math.prod(described(name).shape)
+    return described(name)
 
 
 def check_samples(
@@ -80,6 +90,35 @@ def check_samples(
         raise ConfigError(
             f"`n_train` must be at most {most}, the training samples of {text}{which}; "
             f"got {n_train}."
+        )
+
+
+def check_classes(text: str, classes: Sequence[int]) -> None:
+    """Refuse classes that data do not have, before anything is loaded.
+
+    Args:
+        text: Which data.
+        classes: Numbers of the classes that are asked for; empty asks for all.
+
+    Raises:
+        ConfigError: If the data are at hand, and have fewer or numbers as targets.
+    """
+    about = _about(text)
+    if about is None or not classes:
+        return
+    if isinstance(about, Official):
+        n_classes = about.n_classes
+    elif about.task == "regression":
+        raise ConfigError(
+            f"The targets of {text} are numbers, and `classes` need labels: add the "
+            "data with `--task classification` if they are."
+        )
+    else:
+        n_classes = about.n_outputs
+    if max(classes) >= n_classes:
+        raise ConfigError(
+            f"`classes` must be of 0 to {n_classes - 1}, the classes of {text}; got "
+            f"{max(classes)}."
         )
 
 

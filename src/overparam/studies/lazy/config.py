@@ -6,7 +6,7 @@ from typing import Literal
 
 from ...checks import Count, Natural, NonNegative, Positive, in_range, written
 from ...data.files.official import OFFICIAL
-from ...data.own.reference import check_samples, reference, sizes_of
+from ...data.own.reference import check_classes, check_samples, reference, sizes_of
 from ...errors import ConfigError
 from ...field_values import typed
 from ...keeping import recorded
@@ -138,6 +138,7 @@ class Lazy:
                 f"{written(self.classes)}."
             )
         _ = self.keep_steps  # Refuses what could not be kept.
+        check_classes(self.dataset, self.kept_classes)
 
     @property
     def kept_classes(self) -> list[int]:

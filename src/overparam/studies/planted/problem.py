@@ -16,7 +16,6 @@ from ...analysis.comparison.matching import match_neurons
 from ...analysis.contract import Teacher
 from ...data.source import Batch, Empty
 from ...data.sources.planted import PlantedStream, decaying_covariance
-from ...data.sources.planted import teacher as draw_teacher
 from ...data.train_test import TrainTest
 from ...dynamics.descent import Descent
 from ...dynamics.optimisers.schedules import StepDecay
@@ -36,6 +35,7 @@ from ...objectives.objective import Objective
 from ...objectives.penalties import L2Penalty, PathNorm
 from ...objectives.power_penalties import L2
 from ...training.plan import Plan, Record, Training, below
+from ..planted_teacher import planted_teacher
 from .config import Planted
 
 
@@ -55,17 +55,6 @@ class Problem:
     def of(config: Planted) -> "Problem":
         """Draw the teacher and the initial student."""
         check_memory(*config.arrays)
-        teacher_seed = config.seed
-        if config.teacher_seed is not None:
-            teacher_seed = config.teacher_seed
-        planted = draw_teacher(
-            config.input_dim,
-            config.teacher_width,
-            config.n_outputs,
-            activation=config.activation,
-            dtype=config.precision,
-            key=purpose_key(teacher_seed, "teacher"),
-        )
         student = initialise.two_layer(
             config.input_dim,
             config.width,
@@ -75,7 +64,7 @@ class Problem:
             dtype=config.precision,
             key=purpose_key(config.seed, "initialisation"),
         )
-        return Problem(config=config, teacher=planted, student=student)
+        return Problem(config=config, teacher=planted_teacher(config), student=student)
 
     @cached_property
     def covariance(self) -> Float[np.ndarray, "input_dim input_dim"] | None:
