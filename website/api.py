@@ -3,7 +3,7 @@
 import functools
 import textwrap
 
-from examples import example
+from examples import BEFORE, example
 from sources import at, front, rooms, summary, text
 from tables import table
 
@@ -51,7 +51,9 @@ def _page(room: str) -> str:
             target = f"{_address(entry.rpartition('.')[0]).rpartition('/')[2]}#{entry}"
         rows.append([f"[`{short}.{name}`]({target})", summary(found)])
     names = table(["name", "what it is"], rows)
-    return "\n\n".join([f"# {short}", text(at(room)), names, *entries])
+    before = textwrap.indent(f"```python\n{BEFORE}```", " " * 4)
+    begin = f'??? example "What the examples begin with"\n\n{before}'
+    return "\n\n".join([f"# {short}", text(at(room)), names, begin, *entries])
 
 
 def _entry(path: str, heading: str, name: str) -> str:

@@ -1,6 +1,7 @@
 """Where the documents use a name: their blocks are run by tests, so they stay right."""
 
 import functools
+import inspect
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,29 @@ _DOCS = Path(__file__).parents[1] / "docs"
 # What is easier to read comes first.
 _FOLDERS = ("tutorials", "how-to", "theory", "studies")
 _BLOCK = re.compile(r"^```python\n(?:%%.*\n)?(.*?)^```", re.DOTALL | re.MULTILINE)
+_OWN = re.compile(r"^Example:\n((?:(?: {4}.*)?\n?)+)", re.MULTILINE)
 _IMPORT = re.compile(r"^from (overparam[\w.]*) import (\([^)]*\)|[^\n]*)", re.MULTILINE)
+
+
+BEFORE = """\
+from dataclasses import dataclass
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import overparam as op
+
+key, rng = jax.random.key(0), np.random.default_rng(0)
+x = rng.normal(size=(20, 3))  # 20 samples of 3 inputs
+y = np.sin(x[:, :1])
+labels = (x[:, 0] > 0).astype(int)
+network = op.two_layer(3, 8, 1, key=key)
+small = dict(width=8, epochs=1, samples_per_epoch=100)  # of a run of `planted`
+"""
+"""What the examples of docstrings begin with."""
 
 
 @dataclass(frozen=True)
@@ -59,3 +82,11 @@ def example(room: str, name: str) -> Example | None:
             if used:
                 return Example(page, title, block.strip())
     return None
+
+
+def of_docstring(text: str) -> str | None:
+    """The code of the `Example:` of a docstring: a block, or a line in backticks."""
+    if (found := _OWN.search(text)) is None:
+        return None
+    code = inspect.cleandoc(found[1])
+    return re.sub(r"^(```python|`)\n?|\n?(```|`)$", "", code)

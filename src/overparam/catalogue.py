@@ -84,7 +84,11 @@ ACTIVATIONS: "Catalogue[Callable[..., Any]]" = Catalogue(
     },
     adopt="overparam.networks.activations:adopt",
 )
-"""Functions of the neurons."""
+"""Functions of the neurons.
+
+Example:
+    `assert op.networks.ACTIVATIONS["relu"](-1.0) == 0`
+"""
 
 NETWORKS: "Catalogue[type[Any]]" = Catalogue(
     "network",
@@ -160,7 +164,11 @@ def register(
             it should be.
 
     Example:
-        `overparam.register("square", activation=lambda z: z**2)`
+        ```python
+        op.register("square", activation=lambda z: z**2)
+        net = op.two_layer(3, 8, 1, activation="square", key=key)
+        assert jnp.allclose(net.features(x), (x @ net.weights) ** 2, atol=1e-5)
+        ```
     """
     given = {
         "study": study,

@@ -140,6 +140,14 @@ def typed(config: Any) -> None:
 
     Raises:
         ConfigError: If a field holds something else.
+
+    Example:
+        ```python
+        @dataclass(frozen=True)
+        class Config:
+            width: op.checks.Count = 64
+            __post_init__ = op.typed
+        ```
     """
     # Each field is looked at alone. That is no reading of it: who watches a config
     # (`watched.py`) asks which fields it joins.

@@ -29,5 +29,11 @@ def purpose_key(seed: int, purpose: str) -> PRNGKeyArray:
 
     Keys of different purposes are independent, so that changing how one is used leaves
     the others as they were.
+
+    Example:
+        ```python
+        data_key = op.purpose_key(0, "data")
+        noise_key = op.purpose_key(0, "noise")  # independent of it
+        ```
     """
     return jax.random.fold_in(seed_key(seed), zlib.crc32(purpose.encode()))

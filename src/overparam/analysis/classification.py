@@ -38,6 +38,13 @@ def classify(
         network: A classifier.
         x: Inputs.
         labels: Their classes.
+
+    Example:
+        ```python
+        net = op.two_layer(3, 8, 2, key=key)
+        found = op.analysis.classify(net, x, labels)
+        found.accuracy
+        ```
     """
     check_labels(labels, network.readout.shape[-1], n_samples=len(x))
     sums = np.zeros(2)

@@ -24,6 +24,12 @@ class Teacher:
         covariance: Of the inputs; `None` is the identity.
         gaussian: Whether inputs are Gaussian without mean, so that risks are exact.
         density: Of the angles of features in the plane, where it is known.
+
+    Example:
+        ```python
+        teacher = op.Teacher(network=op.data.teacher(3, 2, 1, key=key))
+        teacher.risk(network)
+        ```
     """
 
     network: Network

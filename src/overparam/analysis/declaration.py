@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Findings:
-    """What an analysis found."""
+    """What an analysis found.
+
+    Example:
+        ```python
+        import polars as pl
+
+        found = op.Findings(tables={"norms": pl.DataFrame({"norm": [1.0, 2.0]})})
+        ```
+    """
 
     tables: "Mapping[str, pl.DataFrame]"
     """Tables by name; the first one is printed."""
@@ -57,6 +65,16 @@ class Analysis:
     The module `code` holds `analyse(subjects, options, progress) -> Findings` and
     `check(subject, options)`, which refuses in one sentence what it cannot look at,
     before any long work.
+
+    Example:
+        ```python
+        @dataclass(frozen=True)
+        class Options:
+            layer: str = "weights"
+
+        question = "How large is a weight?"
+        op.Analysis(name="largest", question=question, options=Options, code="mine")
+        ```
     """
 
     name: str

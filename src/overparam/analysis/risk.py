@@ -27,6 +27,13 @@ class ExactRisk(eqx.Module):
     Attributes:
         teacher: The network that labels.
         covariance: Covariance of the inputs; `None` is the identity.
+
+    Example:
+        ```python
+        teacher = op.data.teacher(3, 2, 1, key=key)
+        risk = op.analysis.ExactRisk(teacher)
+        assert abs(risk.value(teacher)) < 1e-12
+        ```
     """
 
     teacher: TwoLayer

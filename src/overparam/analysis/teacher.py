@@ -42,6 +42,12 @@ def describe_teacher(
         n_batches: Number of sampled batches.
         batch_size: Samples in each.
         key: Random key of the samples.
+
+    Example:
+        ```python
+        stream = op.data.PlantedStream(op.data.teacher(3, 2, 1, key=key))
+        op.analysis.describe_teacher(stream, key=key)
+        ```
     """
     at_least(1, n_batches=n_batches)
     at_least(2, batch_size=batch_size)

@@ -36,6 +36,14 @@ def to_network(solution: Solution) -> Network:
 
     Raises:
         ConfigError: If the solver did not reach a solution.
+
+    Example:
+        ```python
+        patterns = op.convex.enumerate_patterns(x)
+        program = op.convex.convex_program(x, y[:, 0], patterns=patterns, penalty=1.0)
+        net = op.convex.to_network(op.convex.solve(program))
+        net(x).shape
+        ```
     """
     if not solution.solved:
         raise ConfigError(
@@ -138,6 +146,13 @@ def network_objective(
     Balancing does not change the predictions and never increases the objective: a
     neuron pays $\beta \|w_j\| |a_j|$, and the skip block $\beta \|w_0\|$. A normalised
     neuron pays $\beta \|(X w_j)_+\| |a_j|$.
+
+    Example:
+        ```python
+        best = op.convex.solve_global(x, y[:, 0], penalty=1.0)
+        found = op.convex.network_objective(network, x, y[:, 0], penalty=1.0)
+        assert found >= best.lower
+        ```
     """
     weights, readout, skip = _parts(network)
     hidden = np.maximum(x @ weights, 0)

@@ -49,6 +49,12 @@ def load_data(name: str, *, folder: str | Path | None = None) -> Dataset:
     Raises:
         ConfigError: There is no data set of that name.
         DataError: A file is missing, truncated, altered or of another shape.
+
+    Example:
+        ```python
+        digits = op.load_data("digits").scaled().flat()
+        digits.train.x.shape, digits.n_classes
+        ```
     """
     name = reference(name)
     if is_own(name):

@@ -25,6 +25,12 @@ class Split:
     Attributes:
         x: Inputs `(n, *input)`, uint8 as in the files or floating; channels last.
         y: Classes 0, 1, ... int32, shape `(n,)`, or floating targets `(n, n_outputs)`.
+
+    Example:
+        ```python
+        part = op.data.Split(np.asarray(x), np.asarray(labels))
+        rest, held_out = part.hold_out(5)
+        ```
     """
 
     x: Shaped[np.ndarray, "n *input"]
@@ -143,6 +149,12 @@ class Dataset:
         n_classes: Labels are 0, ..., n_classes - 1; `None` where targets are numbers.
         normalisation: Constants of `scaled` and `standardised`.
         labels: How the labels of one's own data were written, by class.
+
+    Example:
+        ```python
+        digits = op.load_data("digits").standardised().subset(100, 50)
+        digits.train.x.shape, digits.test.x.shape
+        ```
     """
 
     name: str

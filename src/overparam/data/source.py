@@ -11,7 +11,14 @@ from ..errors import ConfigError
 
 
 class Batch(NamedTuple):
-    """Inputs and targets of one step; both lead with the batch."""
+    """Inputs and targets of one step; both lead with the batch.
+
+    Example:
+        ```python
+        batch = op.Batch(x, y)
+        op.BatchLoss(op.objectives.half_squared_error)(network, batch)
+        ```
+    """
 
     x: Array
     y: Array
@@ -23,6 +30,12 @@ class Source(Protocol):
     Random numbers are drawn for several steps in one call (`draw`), because that is
     about twice as fast as a draw per step; `batch` then makes the batch of one step.
     Both live inside the compiled loop.
+
+    Example:
+        ```python
+        source = op.Table(x, y)  # or any object with these methods
+        drawn = source.draw(key, jnp.asarray(0), 4, 5)
+        ```
     """
 
     def steps_per_draw(self, batch_size: int) -> int:
@@ -66,6 +79,12 @@ class Table(eqx.Module):
     Attributes:
         x: Inputs, shape `(n_samples, *input)`.
         y: Targets, shape `(n_samples, ...)`.
+
+    Example:
+        ```python
+        source = op.Table(x, y)
+        assert source.steps_per_epoch(5) == 4
+        ```
     """
 
     x: Array

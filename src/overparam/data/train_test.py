@@ -20,6 +20,12 @@ class TrainTest:
         train: What was trained on; without targets they have no columns.
         test: What was kept away from training, if anything.
         n_classes: Number of classes; `None` where targets are numbers.
+
+    Example:
+        ```python
+        data = op.TrainTest(train=op.Batch(x, y), test=None)
+        op.analyse(network, "prune", data=data).summary
+        ```
     """
 
     train: Batch

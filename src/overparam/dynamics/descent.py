@@ -53,6 +53,13 @@ class Descent(eqx.Module):
         penalty: Penalty $P$, a function of the network; `None` adds nothing.
         rates: Factors of the update, by field of the network; 1 where none is given.
         trained: Names of the fields of the network that move; empty for all of them.
+
+    Example:
+        ```python
+        rule = op.Descent("half-squared-error", optax.adam, learning_rate=1e-2)
+        state = rule.init(network, key=key)
+        state, info = rule.step(state, op.Batch(x, y), key=key)
+        ```
     """
 
     objective: BatchObjective

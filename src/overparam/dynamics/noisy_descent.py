@@ -35,6 +35,14 @@ class NoisyDescent(eqx.Module):
         noise: The law of the noise.
         learning_rate: The $\eta$ of the noise's scale $\sigma\, \eta^{1/\alpha}$.
         key: Key of the noise alone.
+
+    Example:
+        ```python
+        descent = op.Descent("half-squared-error", learning_rate=1e-2)
+        noise = op.noise.HeavyTailNoise("shared", alpha=1.9, sigma=1e-3)
+        rule = op.dynamics.NoisyDescent(descent, noise, learning_rate=1e-2, key=key)
+        state = rule.init(network, key=key)
+        ```
     """
 
     descent: Descent
@@ -80,6 +88,12 @@ class PowerDecay(eqx.Module):
         initial: Step size $\eta_0$.
         exponent: Decay exponent $p$ in [0, 1).
         width: Width $n$.
+
+    Example:
+        ```python
+        rate = op.dynamics.PowerDecay(0.1, 0.5, width=100)
+        assert rate(jnp.asarray(10)) < rate(jnp.asarray(0))
+        ```
     """
 
     initial: Float[Array, ""] = eqx.field(converter=jnp.asarray)
@@ -97,6 +111,19 @@ def torch_sgd(
     momentum: Float[Array, ""] | None = None,
     weight_decay: Float[Array, ""] | None = None,
 ) -> optax.GradientTransformation:
-    """SGD as PyTorch has it: the decay joins the gradient before the momentum."""
+    """SGD as PyTorch has it: the decay joins the gradient before the momentum.
+
+    Example:
+        ```python
+        rule = op.Descent(
+            "half-squared-error",
+            op.dynamics.torch_sgd,
+            learning_rate=0.1,
+            momentum=0.9,
+            weight_decay=1e-4,
+        )
+        state = rule.init(network, key=key)
+        ```
+    """
     steps = [] if weight_decay is None else [optax.add_decayed_weights(weight_decay)]
     return optax.chain(*steps, optax.sgd(learning_rate, momentum))

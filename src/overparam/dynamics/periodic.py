@@ -33,6 +33,13 @@ class Periodic(eqx.Module):
         rule: How the weights move in between.
         change: The map $g$ from a network to one of the same shapes.
         every: Number of steps $T$.
+
+    Example:
+        ```python
+        balance = lambda net: op.analysis.rebalance(net, op.objectives.L2())
+        rule = op.Descent("half-squared-error", learning_rate=1e-2)
+        every = op.dynamics.Periodic(rule, balance, every=100)
+        ```
     """
 
     rule: Dynamics[Any]

@@ -25,7 +25,14 @@ def stay(weights: Array) -> Array:
 
 
 def normalise(weights: Float[Array, "dim width"]) -> Float[Array, "dim width"]:
-    """The nearest point of the unit sphere, column by column."""
+    """The nearest point of the unit sphere, column by column.
+
+    Example:
+        ```python
+        unit = op.dynamics.normalise(network.weights)
+        assert jnp.allclose(jnp.linalg.norm(unit, axis=0), 1)
+        ```
+    """
     return weights / jnp.sqrt(jnp.sum(weights**2, axis=0, keepdims=True))
 
 
@@ -77,6 +84,12 @@ class Ridge(eqx.Module):
 
     $R = |s\Phi U - Y|^2/(2\lambda N) + s|U - c|^2/2$ stays of order one as
     $\lambda \to 0$ (arXiv 2504.18208, section 2).
+
+    Example:
+        ```python
+        ridge = op.dynamics.Ridge(penalty=1e-2, centre=0.0)
+        rule = op.dynamics.VarPro(ridge, time_step=1e-2)
+        ```
     """
 
     penalty: Float[Array, ""]

@@ -52,6 +52,14 @@ class StochasticVarPro(eqx.Module):
         settings: Arguments of the factory, by keyword; numbers become array leaves.
 
     Reference: Barboni, Peyré, Vialard, arXiv 2504.18208, section 6.2.
+
+    Example:
+        ```python
+        rule = op.dynamics.StochasticVarPro(
+            penalty=1e-2, rule=op.readouts.Gram(window=100), learning_rate=1e-2
+        )
+        state = rule.init(network, key=key)
+        ```
     """
 
     penalty: Float[Array, ""]

@@ -45,6 +45,13 @@ class TwoTimescale(eqx.Module):
         inner_steps: Steps of the readout per step of the features.
 
     Reference: Barboni, Peyré, Vialard, arXiv 2504.18208, section 6.1.
+
+    Example:
+        ```python
+        ridge = op.dynamics.Ridge(penalty=1e-1, centre=0.0)
+        rule = op.dynamics.TwoTimescale(ridge, time_step=1e-3, ratio=10.0)
+        state, info = rule.step(rule.init(network, key=key), op.Batch(x, y), key=key)
+        ```
     """
 
     ridge: Ridge
@@ -123,12 +130,20 @@ class TwoTimescale(eqx.Module):
 
 
 def reference_ratio(penalty: float, time_step: float) -> float:
-    r"""The published coupling $\rho = \lambda/\tau$, a readout step of size one."""
+    r"""The published coupling $\rho = \lambda/\tau$, a readout step of size one.
+
+    Example:
+        `assert op.dynamics.reference_ratio(penalty=0.1, time_step=0.001) == 100`
+    """
     return penalty / time_step
 
 
 def largest_stable_ratio(
     largest_eigenvalue: float, *, penalty: float, time_step: float
 ) -> float:
-    r"""$2\lambda/(\tau(\kappa_{\max} + \lambda))$: the explicit readout's limit."""
+    r"""$2\lambda/(\tau(\kappa_{\max} + \lambda))$: the explicit readout's limit.
+
+    Example:
+        `op.dynamics.largest_stable_ratio(0.2, penalty=1e-3, time_step=1e-3)`
+    """
     return 2 * penalty / (time_step * (largest_eigenvalue + penalty))

@@ -40,6 +40,13 @@ class VarPro(eqx.Module):
 
     Reference: Barboni, Peyré, Vialard, arXiv 2504.18208, section 2 (variable
     projection) and section 6.2 (the running readout).
+
+    Example:
+        ```python
+        ridge = op.dynamics.Ridge(penalty=1e-1, centre=0.0)
+        rule = op.dynamics.VarPro(ridge, time_step=1e-2)
+        state, info = rule.step(rule.init(network, key=key), op.Batch(x, y), key=key)
+        ```
     """
 
     ridge: Ridge

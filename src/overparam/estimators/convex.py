@@ -61,6 +61,12 @@ class ConvexReLURegressor(MultiOutputMixin, RegressorMixin, ConvexReLU):
 
     Reference: Pilanci, Ergen 2020 (arXiv 2002.10553); Mishkin, Sahiner, Pilanci 2022
     (arXiv 2202.01331).
+
+    Example:
+        ```python
+        model = op.estimators.ConvexReLURegressor(penalty=0.1).fit(x, y[:, 0])
+        model.gap_, model.predict(x).shape
+        ```
     """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -90,6 +96,12 @@ class ConvexReLUClassifier(ClassifierMixin, ConvexReLU):
 
     Attributes:
         classes_: The classes, in the order of the outputs.
+
+    Example:
+        ```python
+        model = op.estimators.ConvexReLUClassifier(penalty=1.0).fit(x, labels)
+        model.score(x, labels)
+        ```
     """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:

@@ -150,6 +150,12 @@ class RandomFeaturesRegressor(MultiOutputMixin, RegressorMixin, _RandomFeatures)
 
     Reference: Rahimi, Recht 2007, Random features for large-scale kernel machines;
     Golub, Heath, Wahba 1979, Generalized cross-validation.
+
+    Example:
+        ```python
+        model = op.estimators.RandomFeaturesRegressor(width=50).fit(x, y[:, 0])
+        model.score(x, y[:, 0])
+        ```
     """
 
     def __init__(
@@ -208,6 +214,12 @@ class RandomFeaturesClassifier(ClassifierMixin, _RandomFeatures):
         penalty_: The penalty, given or chosen.
         coef_: Readout, shape `(width, n_outputs)`.
         intercept_: Intercept, shape `(n_outputs,)`.
+
+    Example:
+        ```python
+        model = op.estimators.RandomFeaturesClassifier(width=50).fit(x, labels)
+        model.predict_proba(x).shape
+        ```
     """
 
     def __init__(

@@ -50,6 +50,12 @@ class TangentKernel(Kernel):
         bias_variance_bounds: Likewise of $b$.
 
     Reference: Jacot, Gabriel, Hongler, arXiv 1806.07572; Lee et al., arXiv 1711.00165.
+
+    Example:
+        ```python
+        kernel = op.estimators.TangentKernel(depth=3)
+        assert np.allclose(kernel.diag(x), np.diag(kernel(x)))
+        ```
     """
 
     def __init__(
@@ -177,6 +183,12 @@ class TangentKernelRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
         dual_coef_: Coefficients of the samples, shape `(n_samples, n_outputs)`.
         intercept_: Intercepts, shape `(n_outputs,)`.
         X_fit_: The samples.
+
+    Example:
+        ```python
+        model = op.estimators.TangentKernelRidge().fit(x, y[:, 0])
+        model.score(x, y[:, 0])
+        ```
     """
 
     def __init__(

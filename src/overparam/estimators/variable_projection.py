@@ -50,6 +50,12 @@ class VarProRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         status_: `finished`, or `diverged`: lower `time_step`.
 
     Reference: Barboni, Peyré, Vialard 2025 (arXiv 2504.18208), section 2.
+
+    Example:
+        ```python
+        model = op.estimators.VarProRegressor(width=20, n_steps=20).fit(x, y[:, 0])
+        model.score(x, y[:, 0])
+        ```
     """
 
     def __init__(

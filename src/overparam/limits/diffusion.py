@@ -66,6 +66,13 @@ def ultra_fast(
 
     Reference: Barboni, Peyré, Vialard, arXiv 2504.18208, section 3 (the equation);
     Hosea and Shampine 1996 (TR-BDF2 and its error estimate).
+
+    Example:
+        ```python
+        grid = op.limits.CircleGrid(op.data.CircleTeacher(gamma=10.0).density, 64)
+        path = op.limits.ultra_fast(grid, [0.0, 0.5, 1.0])
+        assert (np.diff(path.energies) < 0).all()
+        ```
     """
     times = check_times(times)
     in_range(_FINEST, 1, tolerance=tolerance)
@@ -99,7 +106,14 @@ def check_times(
 
 
 def energy(grid: Grid, density: Field) -> float:
-    r"""$E = \tfrac12 \int (\nu - f)^2 / f$, in the form that keeps small values."""
+    r"""$E = \tfrac12 \int (\nu - f)^2 / f$, in the form that keeps small values.
+
+    Example:
+        ```python
+        grid = op.limits.CircleGrid(op.data.CircleTeacher(gamma=10.0).density, 64)
+        assert op.limits.energy(grid, grid.mobility) == 0  # at the teacher's density
+        ```
+    """
     return float(grid.volume / 2 * np.sum((grid.mobility - density) ** 2 / density))
 
 

@@ -116,6 +116,12 @@ def projected(
     Raises:
         ConfigError: If there are too few particles for the harmonics.
         SolverError: If particles cross, or the step becomes too small.
+
+    Example:
+        ```python
+        fourier = op.data.CircleTeacher(gamma=10.0).fourier
+        path = op.limits.projected(fourier, [0.0, 0.1], particles=120, harmonics=4)
+        ```
     """
     times = check_times(times)
     angles = uniform_angles(particles) if initial is None else np.asarray(initial)

@@ -61,7 +61,14 @@ class Grid(abc.ABC):
 
 
 class CircleGrid(Grid):
-    """Equal cells of the circle; systems are periodic and tridiagonal."""
+    """Equal cells of the circle; systems are periodic and tridiagonal.
+
+    Example:
+        ```python
+        grid = op.limits.CircleGrid(op.data.CircleTeacher(gamma=10.0).density, 64)
+        assert np.isclose(grid.mobility.sum() * grid.volume, 1)
+        ```
+    """
 
     def __init__(self, density, n_cells: int) -> None:
         at_least(8, cells=n_cells)
@@ -111,7 +118,14 @@ class CircleGrid(Grid):
 
 
 class TorusGrid(Grid):
-    """Equal square cells of the torus; systems are sparse with five entries a row."""
+    """Equal square cells of the torus; systems are sparse with five entries a row.
+
+    Example:
+        ```python
+        grid = op.limits.TorusGrid(lambda points: np.full(len(points), 1 / 16), 8)
+        assert np.isclose(grid.mobility.sum() * grid.volume, 1)
+        ```
+    """
 
     def __init__(self, density, n_side: int, *, side: float = 4.0) -> None:
         at_least(8, cells=n_side)

@@ -97,7 +97,15 @@ TANH = Series(lambda z, xp: xp.tanh(z), "odd")
 
 
 def tanh_covariance(gram: Any, rows: Any, columns: Any, xp: Any) -> Any:
-    r"""$E[\tanh(w_i^\top x)\tanh(w_j^\top x)]$."""
+    r"""$E[\tanh(w_i^\top x)\tanh(w_j^\top x)]$.
+
+    Example:
+        ```python
+        w = np.random.default_rng(0).normal(size=(3, 5))  # three neurons
+        gram, squares = w @ w.T, (w**2).sum(axis=1)
+        op.limits.tanh_covariance(gram, squares, squares, np).shape  # (3, 3)
+        ```
+    """
     return TANH.covariance(gram, rows, columns, xp)
 
 

@@ -71,6 +71,13 @@ def risk(
     Raises:
         ConfigError: If shapes or activations differ, weights are not finite, or the
             activation has no closed form.
+
+    Example:
+        ```python
+        teacher = op.data.teacher(3, 2, 1, key=key)
+        assert op.limits.risk(teacher, teacher) < 1e-12
+        op.limits.risk(network, teacher)
+        ```
     """
     both = difference(student, teacher, covariance=covariance, xp=np)
     # Rounding can leave a difference of equal networks just below zero.
@@ -88,6 +95,12 @@ def population_loss(
 
     Its floor is the rounding of the signal power: 1e-15 in float64, but 1e-7 to 1e-6 in
     float32.
+
+    Example:
+        ```python
+        teacher = op.data.teacher(3, 2, 1, key=key)
+        gradient = jax.grad(op.limits.population_loss)(network, teacher)
+        ```
     """
     both = difference(student, teacher, covariance=covariance, xp=jnp)
     return both.power() / 2 + _noise_risk(teacher, label_noise)
@@ -100,6 +113,13 @@ class PopulationRisk(eqx.Module):
         teacher: The network that labels.
         covariance: Covariance of the Gaussian inputs; `None` is the identity.
         label_noise: Standard deviation of the label noise, per output.
+
+    Example:
+        ```python
+        teacher = op.data.teacher(3, 2, 1, key=key)
+        objective = op.limits.PopulationRisk(teacher, covariance=None, label_noise=0.0)
+        objective(network, None)
+        ```
     """
 
     teacher: TwoLayer
@@ -132,6 +152,12 @@ def risk_gradient(
 
     Raises:
         ConfigError: As `risk`; also if the activation is not relu.
+
+    Example:
+        ```python
+        teacher = op.data.teacher(3, 2, 1, key=key)
+        gradient = op.limits.risk_gradient(network, teacher)
+        ```
     """
     if student.activation != "relu":
         raise ConfigError(
@@ -158,14 +184,30 @@ def risk_gradient(
 
 
 def signal_power(network: TwoLayer, *, covariance: Covariance | None = None) -> float:
-    r"""$E\|f(x)\|^2$ under Gaussian inputs."""
+    r"""$E\|f(x)\|^2$ under Gaussian inputs.
+
+    Example:
+        ```python
+        zero = op.TwoLayer(jnp.zeros((3, 1)), jnp.zeros((1, 1)))
+        power = op.limits.signal_power(network)
+        assert np.isclose(op.limits.risk(network, zero), power / 2)
+        ```
+    """
     return float(neurons(network, covariance=covariance, xp=np).power())
 
 
 def mean_output(
     network: TwoLayer, *, covariance: Covariance | None = None
 ) -> Float[np.ndarray, " n_outputs"]:
-    r"""$E[f(x)]$; for ReLU $U^\top \nu / \sqrt{2\pi}$ with the neurons' norms $\nu$."""
+    r"""$E[f(x)]$; for ReLU $U^\top \nu / \sqrt{2\pi}$ with the neurons' norms $\nu$.
+
+    Example:
+        ```python
+        norms = jnp.linalg.norm(network.weights, axis=0)
+        mean = network.readout.T @ norms / np.sqrt(2 * np.pi)
+        assert np.allclose(op.limits.mean_output(network), mean, atol=1e-6)
+        ```
+    """
     all_neurons = neurons(network, covariance=covariance, xp=np)
     return all_neurons.moments.mean(all_neurons.squares, np) @ all_neurons.readout
 
@@ -176,6 +218,12 @@ def linear_part(
     r"""The best linear map $B$ in $f(x) \approx B^\top x$; for ReLU $V U / 2$.
 
     By Stein's lemma $E[x f(x)^\top] = \Sigma B$.
+
+    Example:
+        ```python
+        linear = op.limits.linear_part(network)
+        assert np.allclose(linear, network.weights @ network.readout / 2, atol=1e-6)
+        ```
     """
     all_neurons = neurons(network, covariance=covariance, xp=np)
     slopes = all_neurons.moments.slope(all_neurons.squares, np)
@@ -188,7 +236,14 @@ def plateau_levels(
     covariance: Covariance | None = None,
     label_noise: float = 0.0,
 ) -> PlateauLevels:
-    """Risks of the best zero, linear and affine predictors of a teacher."""
+    """Risks of the best zero, linear and affine predictors of a teacher.
+
+    Example:
+        ```python
+        teacher = op.data.teacher(3, 2, 1, key=key)
+        op.limits.plateau_levels(teacher)  # risks: zero, best linear, best affine
+        ```
+    """
     best = linear_part(teacher, covariance=covariance)
     image = best if covariance is None else np.asarray(covariance, np.float64) @ best
     mean = mean_output(teacher, covariance=covariance)

@@ -36,6 +36,12 @@ class MLP(Network):
         biases: Hidden biases $b_l$, shape `(width,)`; empty for none.
         activation: Name of $\psi$ (see `overparam.networks.ACTIVATIONS`).
         scale: Output scale $s$.
+
+    Example:
+        ```python
+        net = op.networks.MLP(layers=(jnp.ones((3, 8)),), readout=jnp.ones((8, 1)))
+        assert jnp.allclose(net(x), 8 * jax.nn.relu(x.sum(axis=1, keepdims=True)))
+        ```
     """
 
     layers: tuple[Float[Array, "fan_in width"], ...]
@@ -98,6 +104,12 @@ def mlp(
 
     Raises:
         ConfigError: If there is no hidden layer, or a size is below 1 or too large.
+
+    Example:
+        ```python
+        net = op.networks.mlp((3, 16, 16, 1), bias=True, key=key)
+        net(x).shape, net.readout.shape  # its last row is the output bias
+        ```
     """
     if len(sizes) < 3:
         raise ConfigError(

@@ -47,6 +47,12 @@ def random_features(
 
     Reference: the implementation behind Fang, Dong, Zhang, arXiv 1910.11508
     (`truncated`) and a co-author's second one (`unit`).
+
+    Example:
+        ```python
+        weights = op.networks.random_features("truncated", 3, 1000, key=key)
+        float(weights.var())  # 2/3, up to sampling
+        ```
     """
     one_of(FEATURE_LAWS, law=law)
     check_sizes([("input_dim", input_dim), ("width", width)], dtype)

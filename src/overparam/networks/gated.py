@@ -24,6 +24,13 @@ class GatedTwoLayer(Network):
             `(width + input_dim, n_outputs)`.
         scale: Output scale.
         skip: Whether the inputs are features too.
+
+    Example:
+        ```python
+        w = network.weights
+        net = op.networks.GatedTwoLayer(gates=w, weights=w, readout=network.readout)
+        assert jnp.allclose(net(x), network(x))  # gates that agree with the weights
+        ```
     """
 
     constants: ClassVar[tuple[str, ...]] = ("gates",)

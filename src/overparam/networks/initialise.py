@@ -56,6 +56,12 @@ def two_layer(
     Raises:
         ConfigError: If a size is no whole number from 1 on, or too large for the
             memory, or another value is out of range.
+
+    Example:
+        ```python
+        wide = op.two_layer(3, 1000, 1, scaling="ntk", key=key)
+        assert np.isclose(wide.scale, 1 / np.sqrt(1000))
+        ```
     """
     sizes = [("input_dim", input_dim), ("width", width), ("n_outputs", n_outputs)]
     check_sizes(sizes, dtype)

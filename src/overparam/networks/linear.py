@@ -12,6 +12,12 @@ class LinearReadout(Network):
     Attributes:
         readout: Weights $U$, shape `(width, n_outputs)`.
         scale: Output scale $s$.
+
+    Example:
+        ```python
+        last = op.networks.LinearReadout(readout=network.readout, scale=network.scale)
+        assert jnp.allclose(last(network.features(x)), network(x))
+        ```
     """
 
     readout: Float[Array, "width n_outputs"]

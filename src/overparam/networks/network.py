@@ -28,6 +28,12 @@ class Network(eqx.Module):
         scale: Output scale $s$: 1 (standard), 1/width (mean-field) or
             1/sqrt(width) (NTK).
         constants: Names of fields whose arrays nothing trains, shakes or prunes.
+
+    Example:
+        ```python
+        outputs = network.scale * network.features(x) @ network.readout
+        assert jnp.allclose(network(x), outputs)
+        ```
     """
 
     constants: ClassVar[tuple[str, ...]] = ()
@@ -77,7 +83,16 @@ def wrap(module: eqx.Module) -> Network:
         ConfigError: If it has no such parts.
 
     Example:
-        `overparam.analyse(overparam.networks.wrap(module), "prune", data=data)`
+        ```python
+        class Cosines(eqx.Module):
+            readout: jax.Array
+
+            def features(self, x):
+                return jnp.cos(x)
+
+        net = op.wrap(Cosines(jnp.ones((3, 1))))
+        assert jnp.allclose(net(x), jnp.cos(x).sum(axis=1, keepdims=True))
+        ```
     """
     if isinstance(module, Network):
         return module

@@ -71,6 +71,13 @@ class RadialFeatures(Network):
 
     Reference: Barboni, Peyré, Vialard, arXiv 2504.18208, section 6.1 (the published
     code uses `laplace`).
+
+    Example:
+        ```python
+        points = jax.random.uniform(key, (2, 8), minval=-2, maxval=2)
+        radial = op.networks.RadialFeatures(weights=points, readout=jnp.ones((8, 1)))
+        radial(x[:, :2]).shape
+        ```
     """
 
     weights: Float[Array, "dim width"]

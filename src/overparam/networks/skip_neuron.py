@@ -20,6 +20,13 @@ class SkipNeuron(Network):
         skip_weights: Input weights of the linear neuron, shape `(input_dim, 1)`.
         readout: Output weights, shape `(width + 1, 1)`; the linear neuron is last.
         scale: Output scale.
+
+    Example:
+        ```python
+        linear, readout = jnp.ones((3, 1)), jnp.ones((9, 1))
+        net = op.networks.SkipNeuron(network.weights, linear, readout)
+        assert jnp.allclose(net.features(x)[:, 8:], x @ linear)
+        ```
     """
 
     weights: Float[Array, "input_dim width"]

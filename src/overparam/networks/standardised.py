@@ -37,6 +37,12 @@ class StandardisedTwoLayer(Network):
         activation: Name of $\psi$.
         scale: Output scale $s$.
         stop_gradient_moments: Whether gradients ignore that moments move with $W$.
+
+    Example:
+        ```python
+        standard = op.networks.StandardisedTwoLayer(network.weights, network.readout)
+        assert jnp.allclose(standard.features(x).mean(axis=0), 0, atol=1e-5)
+        ```
     """
 
     constants: ClassVar[tuple[str, ...]] = ("mean", "std")
@@ -91,6 +97,13 @@ def with_moments(
         network: Network with or without stored moments.
         x: Inputs whose moments are taken, normally the whole training set.
         block_rows: Rows per block; memory is `block_rows * width` numbers.
+
+    Example:
+        ```python
+        standard = op.networks.StandardisedTwoLayer(network.weights, network.readout)
+        fixed = op.networks.with_moments(standard, x)
+        assert jnp.allclose(fixed(x[:1]), standard(x)[:1], atol=1e-5)
+        ```
     """
     at_least(1, block_rows=block_rows, n_samples=x.shape[0])
     mean, std = block_moments(partial(_block_moments, network), x, rows=block_rows)

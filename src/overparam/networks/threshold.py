@@ -16,6 +16,12 @@ class ThresholdReLU(Network):
         readout: Output weights, shape `(width, n_outputs)`.
         threshold: The constant $b$; it is not trained.
         scale: Output scale $s$.
+
+    Example:
+        ```python
+        net = op.networks.ThresholdReLU(network.weights, network.readout, threshold=0.5)
+        assert jnp.allclose(net.features(x), jax.nn.relu(x @ network.weights + 0.5))
+        ```
     """
 
     weights: Float[Array, "input_dim width"]

@@ -24,6 +24,12 @@ class TwoLayer(Network):
         activation: Name of $\psi$ (see `overparam.networks.ACTIVATIONS`).
         scale: Output scale $s$.
         skip: Whether the inputs are features too.
+
+    Example:
+        ```python
+        net = op.TwoLayer(weights=network.weights, readout=network.readout, scale=0.5)
+        assert jnp.allclose(net(x), 0.5 * jax.nn.relu(x @ net.weights) @ net.readout)
+        ```
     """
 
     weights: Float[Array, "input_dim width"]
@@ -53,6 +59,12 @@ class NormalisedTwoLayer(Network):
         readout: Output weights, shape `(width, n_outputs)`.
         activation: Name of the activation.
         scale: Output scale.
+
+    Example:
+        ```python
+        net = op.NormalisedTwoLayer(network.weights, network.readout)
+        jnp.linalg.norm(net.features(x), axis=0)  # 1, or 0 if a neuron is never on
+        ```
     """
 
     weights: Float[Array, "input_dim width"]

@@ -168,6 +168,12 @@ def two_layer_view(
 
     Raises:
         ConfigError: If the network has no such view, or needs `x` and there is none.
+
+    Example:
+        ```python
+        view = op.networks.two_layer_view(network)
+        view.weights.shape, view.readout.shape
+        ```
     """
     if isinstance(network, TwoLayerView):
         return network

@@ -52,6 +52,13 @@ class HeavyTailNoise(eqx.Module):
             with the paper does.
 
     Reference: Wan, Barsbey, Zaidi, Simsekli, ICML 2024 (arXiv 2306.08125), section 3.
+
+    Example:
+        ```python
+        noise = op.noise.HeavyTailNoise("isotropic", alpha=1.75, sigma=0.01)
+        drawn = noise.draw(network, learning_rate=1e-3, step=jnp.asarray(0), key=key)
+        noisy = op.noise.add_noise(network, drawn)
+        ```
     """
 
     kind: Kind = eqx.field(static=True, default="shared")
@@ -157,6 +164,14 @@ def heavy_tail_noise(
 
     Returns:
         A gradient transformation whose state can be checkpointed.
+
+    Example:
+        ```python
+        law = op.noise.HeavyTailNoise("shared", alpha=1.9, sigma=0.01)
+        noise = op.noise.heavy_tail_noise(law, 1e-3, key=key)
+        optimiser = optax.chain(optax.adam(1e-3), noise)
+        state = optimiser.init(network)
+        ```
     """
     implementation = jax.random.key_impl(key)
 
@@ -178,7 +193,16 @@ def heavy_tail_noise(
 
 
 def add_noise(tree: PyTree, drawn: PyTree) -> PyTree:
-    """`tree` plus what `HeavyTailNoise.draw` gave, in the types of `tree`."""
+    """`tree` plus what `HeavyTailNoise.draw` gave, in the types of `tree`.
+
+    Example:
+        ```python
+        noise = op.noise.HeavyTailNoise("shared", alpha=1.9, sigma=0.01)
+        drawn = noise.draw(network, learning_rate=1e-3, step=jnp.asarray(0), key=key)
+        noisy = op.noise.add_noise(network, drawn)
+        assert jnp.array_equal(noisy.readout, network.readout)  # hidden weights alone
+        ```
+    """
     leaves, structure = jax.tree.flatten(tree)
     # `drawn` has the structure of `tree` with `None` at the leaves that stay.
     added = structure.flatten_up_to(drawn)

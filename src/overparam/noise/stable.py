@@ -57,6 +57,12 @@ def symmetric_stable(
         ConfigError: If `alpha` or `dtype` cannot be used.
 
     Reference: Chambers, Mallows, Stuck, JASA 71 (1976), eq. 2.1 with beta = 0.
+
+    Example:
+        ```python
+        drawn = op.noise.symmetric_stable(1.5, (1000,), key=key)
+        jnp.cos(drawn).mean()  # 1/e, up to sampling
+        ```
     """
     _check(2.0, dtype, alpha=alpha)
     return symmetric_from_words(alpha, _words(shape, dtype, key), dtype=dtype)
@@ -84,6 +90,12 @@ def positive_stable(
         ConfigError: If `a` or `dtype` cannot be used.
 
     Reference: Kanter, Annals of Probability 3 (1975), theorem 4.1.
+
+    Example:
+        ```python
+        drawn = op.noise.positive_stable(0.5, (1000,), key=key)
+        jnp.exp(-drawn).mean()  # 1/e, up to sampling
+        ```
     """
     _check(1.0, dtype, a=a)
     if _concrete(a) and float(a) >= 1:
@@ -102,6 +114,12 @@ def isotropic_factor(
 
     A standard normal vector times one factor is an isotropic stable vector; at
     `alpha = 2` the factor is $\sqrt 2$, where Kanter's formula would be $0^0$.
+
+    Example:
+        ```python
+        factor = op.noise.isotropic_factor(1.5, (4, 1), key=key)
+        vectors = factor * jax.random.normal(key, (4, 3))
+        ```
     """
     _check(2.0, dtype, alpha=alpha)
     if _concrete(alpha) and float(alpha) == 2:
@@ -142,6 +160,12 @@ def isotropic_stable(
         ConfigError: If `alpha` or `dtype` cannot be used.
 
     Reference: Samorodnitsky, Taqqu, Stable Non-Gaussian Random Processes, prop. 2.5.2.
+
+    Example:
+        ```python
+        vectors = op.noise.isotropic_stable(2.0, (1000, 3), key=key)
+        vectors.var()  # 2, up to sampling
+        ```
     """
     return isotropic_blocks(alpha, shape, (*shape[:-1], 1), dtype=dtype, key=key)
 

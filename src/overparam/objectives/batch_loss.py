@@ -19,6 +19,13 @@ class BatchLoss(eqx.Module):
 
     Attributes:
         loss: Loss of outputs and targets, averaged over the batch.
+
+    Example:
+        ```python
+        objective = op.BatchLoss(op.objectives.half_squared_error)
+        loss, gradient = jax.value_and_grad(objective)(network, op.Batch(x, y))
+        gradient.weights.shape
+        ```
     """
 
     loss: Loss = eqx.field(static=True)

@@ -18,7 +18,14 @@ from .penalties import L2Penalty
 
 @dataclass(frozen=True)
 class ClassSquares:
-    """The data term of a batch; equal penalties make equal (hashable) losses."""
+    """The data term of a batch; equal penalties make equal (hashable) losses.
+
+    Example:
+        ```python
+        loss = op.objectives.ClassSquares(1e-3)
+        float(loss(jnp.zeros((20, 2)), labels))
+        ```
+    """
 
     penalty: float
 

@@ -23,6 +23,12 @@ def half_squared_error(
     r"""$\frac{1}{2B} \sum_i \|y_i - \hat y_i\|^2$: summed over outputs.
 
     Targets that are classes stand for their unit vectors.
+
+    Example:
+        ```python
+        loss = op.objectives.half_squared_error(network(x), y)
+        assert jnp.isclose(loss, ((network(x) - y) ** 2).sum(axis=1).mean() / 2)
+        ```
     """
     wanted = wanted_outputs(targets, outputs)
     return 0.5 * jnp.mean(jnp.sum((outputs - wanted) ** 2, axis=1))
@@ -31,14 +37,28 @@ def half_squared_error(
 def half_sum_of_squares(
     outputs: Float[Array, "batch n_outputs"], targets: Array
 ) -> Float[Array, ""]:
-    r"""$\tfrac12 \|f - y\|^2$: summed over the batch too, as in a convex programme."""
+    r"""$\tfrac12 \|f - y\|^2$: summed over the batch too, as in a convex programme.
+
+    Example:
+        ```python
+        mean = op.objectives.half_squared_error(network(x), y)
+        assert jnp.isclose(op.objectives.half_sum_of_squares(network(x), y), 20 * mean)
+        ```
+    """
     return 0.5 * jnp.sum((outputs - wanted_outputs(targets, outputs)) ** 2)
 
 
 def cross_entropy(
     outputs: Float[Array, "batch n_classes"], targets: Int[Array, " batch"]
 ) -> Float[Array, ""]:
-    """Mean softmax cross-entropy of integer labels, in nats."""
+    """Mean softmax cross-entropy of integer labels, in nats.
+
+    Example:
+        ```python
+        equal = jnp.zeros((20, 2))  # two classes, equally likely
+        assert jnp.isclose(op.objectives.cross_entropy(equal, labels), jnp.log(2))
+        ```
+    """
     with jax.numpy_dtype_promotion("standard"):
         losses: Any = optax.softmax_cross_entropy_with_integer_labels(outputs, targets)
     return jnp.mean(of_classes(losses, targets, outputs.shape[1]))
@@ -50,6 +70,12 @@ def hinge(
     r"""$\mathrm{mean}_i \max(0, 1 + \max_{c \ne y_i} f_c - f_{y_i})$.
 
     Reference: Crammer, Singer, JMLR 2 (2001), eq. 2.
+
+    Example:
+        ```python
+        far = 2 * jnp.stack([1.0 - labels, labels], axis=1)  # right by a margin of 2
+        assert op.objectives.hinge(far, labels) == 0
+        ```
     """
     is_target = jax.nn.one_hot(targets, outputs.shape[1], dtype=bool)
     own = jnp.sum(jnp.where(is_target, outputs, 0), axis=1)
@@ -66,7 +92,14 @@ LOSSES: Mapping[str, Loss] = MappingProxyType(
         "hinge": hinge,
     }
 )
-"""The losses by name: functions of outputs and targets that give a number."""
+"""The losses by name: functions of outputs and targets that give a number.
+
+Example:
+    ```python
+    loss = op.objectives.LOSSES["cross-entropy"]
+    assert jnp.isclose(loss(jnp.zeros((20, 2)), labels), jnp.log(2))
+    ```
+"""
 
 
 def loss_named(name: str) -> Loss:
@@ -96,6 +129,14 @@ def loss_of_constant(
 def accuracy(
     outputs: Float[Array, "batch n_classes"], targets: Int[Array, " batch"]
 ) -> Float[Array, ""]:
-    """Share of samples whose largest output is that of their label."""
-    hits = jnp.argmax(outputs, axis=1).astype(targets.dtype) == targets
+    """Share of samples whose largest output is that of their label.
+
+    Example:
+        ```python
+        outputs = jnp.stack([1.0 - labels, labels], axis=1)
+        assert op.objectives.accuracy(outputs, labels) == 1
+        ```
+    """
+    labels = jnp.asarray(targets)  # NumPy's have a type that JAX may not have.
+    hits = jnp.argmax(outputs, axis=1).astype(labels.dtype) == labels
     return jnp.mean(hits.astype(outputs.dtype))

@@ -13,6 +13,13 @@ def path_norm(network: TwoLayer) -> Float[Array, ""]:
 
     Raises:
         ConfigError: If the activation is not homogeneous.
+
+    Example:
+        ```python
+        a = jnp.linalg.norm(network.weights, axis=0)
+        b = jnp.linalg.norm(network.readout, axis=1)
+        assert jnp.isclose(op.objectives.path_norm(network), (a * b).sum())
+        ```
     """
     check_homogeneous(network, "path_norm")
     readout, weights = neuron_norms(network)

@@ -20,6 +20,12 @@ class Objective:
         penalty: Form of the penalty; `l2` is the sum of squares above, `path-norm` what
             it is once neurons are balanced; `output-norms` is $c$ times the sum of the
             sizes of normalised neurons.
+
+    Example:
+        ```python
+        loss = op.objectives.half_squared_error
+        op.Objective(loss=loss, name="squared", penalties={"weights": 1e-3})
+        ```
     """
 
     loss: Loss

@@ -18,6 +18,12 @@ class L2Penalty(eqx.Module):
 
     Attributes:
         coefficients: Coefficient $c_k$ for each field name ("weights", "readout").
+
+    Example:
+        ```python
+        penalty = op.objectives.L2Penalty({"weights": 1e-3, "readout": 1e-2})
+        float(penalty(network))
+        ```
     """
 
     coefficients: dict[str, Float[Array, ""]]
@@ -42,6 +48,12 @@ class ReadoutNorm(eqx.Module):
     r"""$c \sum_{jk} |U_{jk}|$, the penalty of neurons whose features have norm one.
 
     The minimum over the factors $\alpha a = u$ of $(\alpha^2 + a^2)/2$ is $|u|$.
+
+    Example:
+        ```python
+        penalty = op.objectives.ReadoutNorm(0.1)
+        assert jnp.isclose(penalty(network), 0.1 * jnp.abs(network.readout).sum())
+        ```
     """
 
     coefficient: float = eqx.field(static=True)
@@ -51,7 +63,14 @@ class ReadoutNorm(eqx.Module):
 
 
 class PathNorm(eqx.Module):
-    r"""$c \sum_j \|u_j\| \|v_j\|$, the group lasso to which L2 training amounts."""
+    r"""$c \sum_j \|u_j\| \|v_j\|$, the group lasso to which L2 training amounts.
+
+    Example:
+        ```python
+        penalty = op.objectives.PathNorm(0.1)
+        assert jnp.isclose(penalty(network), 0.1 * op.objectives.path_norm(network))
+        ```
+    """
 
     coefficient: float = eqx.field(static=True)
 

@@ -29,6 +29,12 @@ class PowerPenalty(eqx.Module):
         q: Power of the norm of the input weights.
         mu: Coefficient of the readout.
         nu: Coefficient of the input weights.
+
+    Example:
+        ```python
+        penalty = op.objectives.PowerPenalty(p=1, q=2, mu=0.5, nu=0.5)
+        assert jnp.isclose(penalty(network), op.objectives.Unbalanced()(network))
+        ```
     """
 
     p: float
@@ -49,13 +55,27 @@ class PowerPenalty(eqx.Module):
 
 
 def L2(strength: float = 1.0) -> PowerPenalty:  # noqa: N802 (a constructor)
-    r"""$\frac{\lambda}{2} (\|U\|_F^2 + \|V\|_F^2)$."""
+    r"""$\frac{\lambda}{2} (\|U\|_F^2 + \|V\|_F^2)$.
+
+    Example:
+        ```python
+        squares = (network.weights**2).sum() + (network.readout**2).sum()
+        assert jnp.isclose(op.objectives.L2(0.1)(network), 0.05 * squares)
+        ```
+    """
     positive(strength=strength)
     return PowerPenalty(p=2.0, q=2.0, mu=strength / 2, nu=strength / 2)
 
 
 def Unbalanced(strength: float = 1.0) -> PowerPenalty:  # noqa: N802 (a constructor)
-    r"""$\frac{\lambda}{2} (\|U\|_F + \|V\|_F^2)$, whose minimisers are unbalanced."""
+    r"""$\frac{\lambda}{2} (\|U\|_F + \|V\|_F^2)$, whose minimisers are unbalanced.
+
+    Example:
+        ```python
+        penalty = op.objectives.Unbalanced(0.1)
+        penalty.p, penalty.q
+        ```
+    """
     positive(strength=strength)
     return PowerPenalty(p=1.0, q=2.0, mu=strength / 2, nu=strength / 2)
 
@@ -78,6 +98,12 @@ def optimal_norms(path_norm: float, penalty: PowerPenalty) -> Norms:
     Args:
         path_norm: $C$, which rescaling leaves alone.
         penalty: What is minimised.
+
+    Example:
+        ```python
+        norms = op.objectives.optimal_norms(9.0, op.objectives.L2())
+        norms  # 3 and 3: balanced
+        ```
     """
     at_least(0, path_norm=path_norm)
     if path_norm == 0:
@@ -90,6 +116,12 @@ def minimal_penalty(path_norm: float, penalty: PowerPenalty) -> float:
     r"""The least penalty over all rescalings: $\mu t^p + \nu (C / t)^q$.
 
     For `L2` it is $\lambda C$; for `Unbalanced` $\frac{3\lambda}{2} (C/2)^{2/3}$.
+
+    Example:
+        ```python
+        penalty = op.objectives.L2(0.1)
+        assert np.isclose(op.objectives.minimal_penalty(3.0, penalty), 0.3)
+        ```
     """
     at_least(0, path_norm=path_norm)
     if path_norm == 0:
@@ -104,6 +136,13 @@ def optimal_common_scale(norms: Norms, penalty: PowerPenalty) -> float:
 
     $\alpha^{p+q} = \frac{\nu q \|V\|^q}{\mu p \|U\|^p}$; for `L2` $\alpha^4 = \|V\|^2 /
     \|U\|^2$, for `Unbalanced` $\alpha^3 = 2 \|V\|^2 / \|U\|$.
+
+    Example:
+        ```python
+        penalty = op.objectives.L2()
+        balanced = op.objectives.optimal_norms(3.0, penalty)
+        assert np.isclose(op.objectives.optimal_common_scale(balanced, penalty), 1)
+        ```
     """
     positive(readout=norms.readout, weights=norms.weights)
     apart = penalty.q * math.log(norms.weights) - penalty.p * math.log(norms.readout)
@@ -117,6 +156,12 @@ def balanced_path_norm(penalty: PowerPenalty) -> float:
 
     Raises:
         ConfigError: If p = q, where either all path norms are balanced or none.
+
+    Example:
+        ```python
+        norm = op.objectives.balanced_path_norm(op.objectives.Unbalanced())
+        op.objectives.optimal_norms(norm, op.objectives.Unbalanced())  # 1/2 each
+        ```
     """
     if penalty.p == penalty.q:
         raise ConfigError(
@@ -130,6 +175,12 @@ def largest_squared_norm(zero_loss: float, strength: float) -> float:
 
     $\frac{2}{\lambda} L(0)$ with the loss $L(0) \ge 0$ of the zero network: the zero
     network would do better otherwise.
+
+    Example:
+        ```python
+        zero_loss = float((y**2).mean() / 2)
+        op.objectives.largest_squared_norm(zero_loss, strength=0.1)
+        ```
     """
     at_least(0, zero_loss=zero_loss)
     positive(strength=strength)

@@ -35,6 +35,14 @@ def animate(
 
     Raises:
         ConfigError: If the suffix is neither, or MP4 is asked for without ffmpeg.
+
+    Example:
+        ```python
+        figure, axes = op.plots.panels()
+        (line,) = axes[0, 0].plot(x[:, 0])
+        draw = lambda frame: line.set_ydata(x[:, frame])
+        op.plots.animate(figure, draw, Path("columns.gif"), n_frames=2)
+        ```
     """
     if path.suffix not in (".gif", ".mp4"):
         raise ConfigError(f"An animation must end in .gif or .mp4, got {path.name!r}.")

@@ -37,6 +37,14 @@ def draw(
 
     Returns:
         Whether it is the median.
+
+    Example:
+        ```python
+        run = op.run("planted", **small)
+        records = op.table("runs", study="planted", metrics="records")
+        figure, axes = op.plots.panels()
+        op.plots.draw(axes[0, 0], records, x="epoch", y="risk", by="width", alike=True)
+        ```
     """
     ends = records.group_by("path").agg(pl.col(x).max())[x]
     # A median over the runs that are left would jump wherever one stops.

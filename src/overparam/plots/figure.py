@@ -26,7 +26,14 @@ COLOURS = (
     "#000000",
     "#8C6BB1",
 )
-"""Okabe and Ito's palette, told apart by colour-blind readers too."""
+"""Okabe and Ito's palette, told apart by colour-blind readers too.
+
+Example:
+    ```python
+    figure, axes = op.plots.panels()
+    axes[0, 0].plot(y, color=op.plots.COLOURS[0])
+    ```
+"""
 
 MARKERS = "os^Dv*PX<"
 """One more than colours, so that lines of one colour have different ones."""
@@ -79,6 +86,12 @@ def panels(
         width: Width of a panel in inches.
         height: Height of a panel in inches.
         caption: Text below: parametrisation, sizes, seeds.
+
+    Example:
+        ```python
+        figure, axes = op.plots.panels(1, 2, caption="Two panels.")
+        assert axes.shape == (1, 2)
+        ```
     """
     lines = textwrap.wrap(caption, int(_LETTERS_PER_INCH * width * n_columns))
     with mpl.rc_context(_STYLE):
@@ -106,7 +119,15 @@ def band(
     dash: str = "-",
     alpha: float = 0.18,
 ) -> None:
-    """Median of curves with the 10-90 % band over them (seeds)."""
+    """Median of curves with the 10-90 % band over them (seeds).
+
+    Example:
+        ```python
+        figure, axes = op.plots.panels()
+        steps, curves = np.arange(10), rng.normal(size=(5, 10))
+        op.plots.band(axes[0, 0], steps, curves, label="x", colour=op.plots.COLOURS[0])
+        ```
+    """
     stacked = np.vstack(list(curves))
     median = np.nanmedian(stacked, axis=0)
     # A line of one point is invisible, and a line of few says less than they do.
@@ -120,7 +141,15 @@ def band(
 
 
 def legend(axes: Axes, **options: Any) -> None:
-    """A small legend without a frame."""
+    """A small legend without a frame.
+
+    Example:
+        ```python
+        figure, axes = op.plots.panels()
+        axes[0, 0].plot(y, label="sine")
+        op.plots.legend(axes[0, 0], loc="lower right")
+        ```
+    """
     axes.legend(frameon=False, fontsize=7.5, title_fontsize=7.5, **options)
 
 
@@ -144,6 +173,13 @@ def logarithmic(axes: Axes) -> None:
     """A logarithmic vertical axis, if the lines have positive values far apart.
 
     Within a factor of 3 it would have ticks like 6.2 x 10^-1.
+
+    Example:
+        ```python
+        figure, axes = op.plots.panels()
+        axes[0, 0].plot(np.geomspace(1e-6, 1, 20))
+        op.plots.logarithmic(axes[0, 0])
+        ```
     """
     drawn = [np.ravel(np.asarray(line.get_ydata(), float)) for line in axes.lines]
     positive = [value for values in drawn for value in values[values > 0]]
@@ -157,6 +193,12 @@ def save(figure: Figure, path: Path) -> list[Path]:
     Raises:
         ConfigError: If the path is that of a folder.
         StoreError: If the disk refuses.
+
+    Example:
+        ```python
+        figure, axes = op.plots.panels()
+        op.plots.save(figure, Path("empty"))  # empty.png and empty.svg
+        ```
     """
     check_names_file(path)
     if path.suffix in (".png", ".svg"):
@@ -170,7 +212,14 @@ def save(figure: Figure, path: Path) -> list[Path]:
 
 
 def rendered(figure: Figure, suffix: Literal["png", "svg"]) -> bytes:
-    """The content of an image file; an SVG says what its points mean."""
+    r"""The content of an image file; an SVG says what its points mean.
+
+    Example:
+        ```python
+        figure, axes = op.plots.panels()
+        assert op.plots.rendered(figure, "png").startswith(b"\x89PNG")
+        ```
+    """
     # Dates would make equal figures differ.
     metadata = {"Software": None}
     if suffix == "svg":

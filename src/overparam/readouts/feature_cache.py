@@ -70,6 +70,12 @@ class StoredFeatures(FeatureMatrix):
 
     Attributes:
         values: The matrix, shape `(n_samples, width)`.
+
+    Example:
+        ```python
+        features = op.readouts.StoredFeatures(network.features(x))
+        features.times(network.readout).shape
+        ```
     """
 
     values: Float[Array, "n width"]
@@ -99,6 +105,12 @@ class StreamedFeatures(FeatureMatrix):
     Attributes:
         network: Network whose features are taken.
         x: Inputs, shape `(n_samples, *input)`.
+
+    Example:
+        ```python
+        features = op.readouts.StreamedFeatures(network, x)
+        assert jnp.allclose(features.times(network.readout), network(x) / network.scale)
+        ```
     """
 
     network: Network
@@ -183,6 +195,12 @@ def cache_features(
         network: Network whose features are frozen.
         x: Inputs, shape `(n_samples, *input)`.
         memory_limit: Bytes that the stored matrix may take.
+
+    Example:
+        ```python
+        features = op.readouts.cache_features(network, x)
+        fit = op.readouts.logistic_readout(features, labels, n_classes=2, penalty=1e-2)
+        ```
     """
     at_least(1, n_samples=x.shape[0])
     positive(memory_limit=memory_limit)

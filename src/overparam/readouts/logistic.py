@@ -18,7 +18,16 @@ from .newton import SMALLEST_STEP, conjugate_gradients, line_search
 
 @dataclass(frozen=True, kw_only=True)
 class NewtonSettings:
-    """When the Newton iteration stops."""
+    """When the Newton iteration stops.
+
+    Example:
+        ```python
+        settings = op.readouts.NewtonSettings(tolerance=1e-3)
+        op.readouts.logistic_readout(
+            network.features(x), labels, n_classes=2, penalty=1e-2, settings=settings
+        ).converged
+        ```
+    """
 
     tolerance: float | None = None
     """Gradient norm relative to the one at zero weights at which the iteration has
@@ -100,6 +109,13 @@ def logistic_readout(
     Reference:
         Böhning 1992, "Multinomial logistic regression algorithm", Ann. Inst. Stat.
         Math. 44; Nocedal & Wright 2006, Algorithm 7.1.
+
+    Example:
+        ```python
+        features = network.features(x)
+        fit = op.readouts.logistic_readout(features, labels, n_classes=2, penalty=1e-2)
+        fit.readout.shape, float(fit.objective), bool(fit.converged)
+        ```
     """
     matrix = (
         features if isinstance(features, FeatureMatrix) else StoredFeatures(features)

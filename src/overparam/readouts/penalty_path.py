@@ -85,6 +85,12 @@ def one_hot_centred(
 
     Raises:
         ConfigError: If the labels are not classes in 0..n_classes-1.
+
+    Example:
+        ```python
+        targets = op.readouts.one_hot_centred(labels, 2, dtype="float32")
+        assert jnp.allclose(targets.sum(axis=1), 0)
+        ```
     """
     return one_hot(labels, n_classes, dtype=dtype) - 1 / n_classes
 
@@ -118,6 +124,12 @@ def ridge_path(
             or targets do not match the features.
         SolverError: If features are not finite, or rounding leaves no digit of a
             readout (a relative residual above 1).
+
+    Example:
+        ```python
+        path = op.readouts.ridge_path(network.features(x), y, penalties=[1e-3, 1e-1])
+        path.penalties[path.cross_validation.argmin()], path.degrees_of_freedom
+        ```
     """
     matrix = as_matrix(features)
     wanted = np.asarray(targets, np.float64)

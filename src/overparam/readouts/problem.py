@@ -97,6 +97,12 @@ class DenseProblem(ReadoutProblem):
         batch: Inputs and targets, both matrices.
         features: Features of the whole batch.
         block: Samples per block of the gradient; `None` takes them all at once.
+
+    Example:
+        ```python
+        problem = op.readouts.DenseProblem(network, op.Batch(x, y))
+        best = problem.solve(jnp.asarray(0.1), jnp.zeros_like(network.readout))
+        ```
     """
 
     network: Network
@@ -180,6 +186,12 @@ def blocked_problem(network: Network, batch: Batch) -> DenseProblem:
 
     Blocks of samples stay in the processor's cache while their features are
     differentiated: five times faster than all at once for radial features.
+
+    Example:
+        ```python
+        problem = op.readouts.blocked_problem(network, op.Batch(x, y))
+        problem.feature_gradient(network.readout).weights.shape
+        ```
     """
     return DenseProblem(network, batch, block=BLOCK)
 

@@ -43,6 +43,14 @@ def ridge_readout(
 
     Reference: Barboni, Peyré, Vialard, arXiv 2504.18208, section 2 (f(t) = t^2/2 is
     centre 0, f(t) = (t - 1)^2/2 is centre 1).
+
+    Example:
+        ```python
+        features = network.features(x)
+        best = op.readouts.ridge_readout(
+            features, y, penalty=jnp.asarray(1e-2), centre=jnp.asarray(0.0), scale=1.0
+        )
+        ```
     """
     n, m = features.shape
     centre = jnp.broadcast_to(centre, (m, targets.shape[1]))

@@ -68,6 +68,12 @@ class Running(ReadoutRule):
 
     Attributes:
         average: $m$ in [0, 1).
+
+    Example:
+        ```python
+        rule = op.readouts.Running(average=0.5)
+        op.dynamics.StochasticVarPro(learning_rate=1e-2, penalty=1e-2, rule=rule)
+        ```
     """
 
     average: float = eqx.field(static=True, default=0.5)
@@ -108,6 +114,12 @@ class Gram(ReadoutRule):
 
     Attributes:
         window: $S$ in samples; 0 forgets at once.
+
+    Example:
+        ```python
+        rule = op.readouts.Gram(window=1024)
+        op.dynamics.StochasticVarPro(learning_rate=1e-2, penalty=1e-2, rule=rule)
+        ```
     """
 
     window: float = eqx.field(static=True, default=4096.0)
@@ -159,6 +171,12 @@ class EpochMean(ReadoutRule):
 
     Attributes:
         steps_per_epoch: Number of steps of an epoch.
+
+    Example:
+        ```python
+        rule = op.readouts.EpochMean(steps_per_epoch=10)
+        op.dynamics.StochasticVarPro(learning_rate=1e-2, penalty=1e-2, rule=rule)
+        ```
     """
 
     steps_per_epoch: int = eqx.field(static=True)

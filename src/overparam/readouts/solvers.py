@@ -49,7 +49,11 @@ class Solver(eqx.Module):
 
 
 class Direct(Solver):
-    """The problem's own direct solver; nothing is kept."""
+    """The problem's own direct solver; nothing is kept.
+
+    Example:
+        `solver = op.readouts.Direct()`
+    """
 
     def init(self, network: Network) -> None:
         del network
@@ -148,6 +152,9 @@ class StaleConjugate(Conjugate):
 
     It is formed from a Cholesky factor and kept explicitly, since its application is
     one product.
+
+    Example:
+        `solver = op.readouts.StaleConjugate(refresh=20)`
     """
 
     refresh: int = eqx.field(static=True, default=50)
@@ -192,6 +199,9 @@ class SpectralConjugate(Conjugate):
 
     Reference: Halko, Martinsson, Tropp 2011, Finding structure with randomness,
     algorithm 4.4; Frangella, Tropp, Udell 2023, Randomized Nystrom preconditioning.
+
+    Example:
+        `solver = op.readouts.SpectralConjugate(rank=4)`
     """
 
     rank: int = eqx.field(static=True, default=64)

@@ -18,7 +18,14 @@ SCALES: tuple[Scale, ...] = ("smoke", "laptop", "paper")
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """One sentence that the measured numbers confirm or do not."""
+    """One sentence that the measured numbers confirm or do not.
+
+    Example:
+        ```python
+        numbers = dict(published="1/2", measured="0.49 [0.47, 0.51]")
+        claim = op.Claim(sentence="half of the runs fail", holds=True, **numbers)
+        ```
+    """
 
     sentence: str
     """What is claimed."""
@@ -45,7 +52,22 @@ class Results:
 
 @dataclass(frozen=True, kw_only=True)
 class Reproduction:
-    """A published figure or table, and what must be run to draw it."""
+    """A published figure or table, and what must be run to draw it.
+
+    Example:
+        ```python
+        reproduction = op.Reproduction(
+            title="Two widths",
+            source="ours",
+            study="planted",
+            grid=lambda scale: [{"width": 8}, {"width": 16}],
+            figures=lambda results: {},
+            tables=lambda results: {"runs": results.runs},
+            claims=lambda results: [],
+        )
+        op.register("two-widths", reproduction=reproduction)
+        ```
+    """
 
     title: str
     """What it shows, in one line."""

@@ -87,6 +87,14 @@ def work(
 
     Raises:
         OverparamError: If the run failed.
+
+    Example:
+        ```python
+        from overparam.running import jobs_of, work
+
+        (job,) = jobs_of("planted", [small], Path("runs"))
+        work(job.study, job.config, job.root)
+        ```
     """
     if load is not None:
         load()

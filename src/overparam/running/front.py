@@ -69,7 +69,10 @@ def run(
         OverparamError: Whatever the study raised; it is stored with the run.
 
     Example:
-        `overparam.run("planted", width=240, seed=3).frame`
+        ```python
+        run = op.run("planted", **small)
+        run.frame, run.network
+        ```
     """
     kind = study_called(study).config_class()
     for name in fields:
@@ -113,7 +116,10 @@ def sweep(
         ConfigError: If a config is not valid; nothing has been run.
 
     Example:
-        `overparam.sweep("planted", width=[60, 120], seed=range(10), jobs=2).table`
+        ```python
+        runs = op.sweep("planted", **small | {"width": [8, 9]})
+        assert len(runs) == 2
+        ```
     """
     at_least(1, jobs=jobs, threads=threads)
     given = {name: alternatives(value) for name, value in values.items()}
@@ -143,7 +149,10 @@ def open(runs: Path | str | None = None, /) -> Runs:
         StoreError: If there is no such folder.
 
     Example:
-        `overparam.open("runs").where(study="planted", width=120)[0].network`
+        ```python
+        run = op.run("planted", **small)
+        op.open("runs").where(study="planted", width=8)[0].network
+        ```
     """
     found, left_out = read_runs(_root(runs), attempts="latest")
     if left_out:
@@ -185,7 +194,10 @@ def analyse(
         ConfigError: If there is no such analysis or option, or it refuses the network.
 
     Example:
-        `overparam.analyse(network, "prune", data=dataset).tables["prune"]`
+        ```python
+        found = op.analyse(network, "prune")
+        found.summary, found.tables["pruning"]
+        ```
     """
     one = isinstance(subject, Run | Network | NamedWeights | str | Mapping)
     alone = one or not isinstance(subject, Iterable)
@@ -245,7 +257,10 @@ def reproduce(
         OverparamError: If runs failed.
 
     Example:
-        `overparam.reproduce("planted-width", scale="laptop").claims`
+        ```python
+        made = op.reproduce("recovery-noise", scale="smoke")
+        made.claims[0].sentence, made.claims[0].measured
+        ```
     """
     from ..reproductions.reproduction import SCALES
 

@@ -28,6 +28,14 @@ def jobs_of(name: str, settings: Sequence[Mapping[str, Any]], root: Path) -> lis
 
     Raises:
         ConfigError: If a config is not valid.
+
+    Example:
+        ```python
+        from overparam.running import jobs_of
+
+        jobs = jobs_of("planted", [small], Path("runs"))
+        jobs[0].id
+        ```
     """
     grid = _Grid(name, root)
     return [grid.job(fields) for fields in settings]
@@ -128,6 +136,13 @@ def run_jobs(
 
     Raises:
         ConfigError: If the processes could not load the code of the runs.
+
+    Example:
+        ```python
+        from overparam.running import jobs_of, run_jobs
+
+        run_jobs(jobs_of("planted", [small], Path("runs")))
+        ```
     """
     elsewhere = cluster is not None or n_threads is not None or (n_jobs or 1) > 1
     own = own_code(jobs) if elsewhere else None

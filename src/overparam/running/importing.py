@@ -89,7 +89,11 @@ def import_network(
         DataError: If a file is damaged or holds more than weights.
 
     Example:
-        `overparam.import_network("mlp.safetensors", dataset="mnist").analyse("prune")`
+        ```python
+        weights = {"0.weight": np.ones((8, 3)), "2.weight": np.ones((1, 8))}
+        np.savez("mlp.npz", **weights)
+        op.import_network("mlp.npz", name="ones").analyse("prune").summary
+        ```
     """
     from .front import named_options
     from .runs import Run

@@ -30,6 +30,12 @@ class Run:
 
     Attributes:
         stored: Its files: path, id, seconds, arrays, environment.
+
+    Example:
+        ```python
+        run = op.run("planted", **small)
+        run.frame, run.summary["risk"], run.kept(0)
+        ```
     """
 
     stored: StoredRun
@@ -128,7 +134,14 @@ class Run:
 
 
 class Runs(Sequence[Run]):
-    """Stored runs, in an order."""
+    """Stored runs, in an order.
+
+    Example:
+        ```python
+        run = op.run("planted", **small)
+        op.open("runs").where(study="planted").table
+        ```
+    """
 
     def __init__(self, runs: Iterable[Run]) -> None:
         self._runs = tuple(runs)

@@ -72,6 +72,12 @@ def find_runs(root: Path | str, study: str | None = None) -> list[Path]:
 
     Raises:
         StoreError: If there is no such folder.
+
+    Example:
+        ```python
+        run = op.run("planted", **small)
+        assert run.stored.path in op.store.find_runs("runs", "planted")
+        ```
     """
     return look(root, study).runs
 

@@ -38,6 +38,13 @@ def run_id(
     Returns:
         Twelve hexadecimal digits; equal for configs that mean the same (1 and 1.0, a
         tuple and a list, a field left out and a field at its default).
+
+    Example:
+        ```python
+        defaults = {"width": 64, "seed": 0}
+        one = op.store.run_id("mine", {"width": 64, "seed": 1}, defaults)
+        assert one == op.store.run_id("mine", {"seed": 1.0}, defaults)
+        ```
     """
     return id_of(study, hashed(config, defaults, spellings_of_study(study)), plugins)
 

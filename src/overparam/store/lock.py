@@ -33,7 +33,18 @@ _FREE = "free"
 
 
 class RunLockedError(StoreError):
-    """Another live process is writing this run."""
+    """Another live process is writing this run.
+
+    Example:
+        ```python
+        defaults = {"width": 64}
+        with op.store.open_run("runs", "locked", defaults, defaults):
+            try:
+                op.store.open_run("runs", "locked", defaults, defaults).__enter__()
+            except op.store.RunLockedError as error:
+                print(error)
+        ```
+    """
 
 
 class Lock:

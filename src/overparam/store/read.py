@@ -58,7 +58,11 @@ class Named(dict[str, Any]):
 
 @dataclass(frozen=True)
 class StoredRun:
-    """One stored run; its parts are read when first asked for, and then verified."""
+    """One stored run; its parts are read when first asked for, and then verified.
+
+    Example:
+        `op.run("planted", **small).stored.metrics`
+    """
 
     path: Path
     """Folder of the run."""
@@ -375,6 +379,9 @@ def read_run(path: Path | str) -> StoredRun:
     Raises:
         StoreError: If the folder holds no stored run, a half-written or damaged one,
             or one of a newer overparam.
+
+    Example:
+        `op.read_run(op.run("planted", **small).stored.path).summary`
     """
     run = StoredRun(Path(path))
     if not os.path.isdir(run.path):

@@ -11,7 +11,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """What is stored of a run."""
+    """What is stored of a run.
+
+    Example:
+        ```python
+        defaults = {"width": 64}
+        with op.store.open_run("runs", "mine", defaults, defaults) as run:
+            run.write(op.store.RunRecord(status="finished", summary={"loss": 0.5}))
+        ```
+    """
 
     status: str
     """How the run ended, in the words of its study."""

@@ -18,6 +18,12 @@ def resolve_run(root: Path | str, text: str) -> Path:
 
     Raises:
         StoreError: If no run, or more than one, is meant.
+
+    Example:
+        ```python
+        run = op.run("planted", **small)
+        op.store.resolve_run("runs", run.stored.path.name[:6])
+        ```
     """
     path = Path(text)
     if os.path.exists(path / "config.json"):

@@ -46,7 +46,16 @@ _WIDEST_GAP = 10
 
 
 class RunDirectory:
-    """One run on disk, held by this process while it is open."""
+    """One run on disk, held by this process while it is open.
+
+    Example:
+        ```python
+        defaults = {"width": 64}
+        with op.store.open_run("runs", "held", defaults, defaults) as run:
+            run.write(op.store.RunRecord(status="finished", summary={"loss": 0.5}))
+        op.read_run(run.path).summary
+        ```
+    """
 
     path: Path
     """Folder of this attempt."""
@@ -149,6 +158,13 @@ def open_run(
         RunLockedError: If another live process is writing this run.
         StoreError: If the folder cannot be written, is damaged, or holds another
             config under the same id.
+
+    Example:
+        ```python
+        defaults = {"width": 64}
+        with op.store.open_run("runs", "opened", defaults, defaults) as run:
+            run.write(op.store.RunRecord(status="finished", summary={"loss": 0.5}))
+        ```
     """
     firsts = spellings_of_study(study)
     stored = as_stored(config, firsts)
@@ -162,7 +178,14 @@ def open_run(
 
 
 def attempts(first: Path) -> list[Path]:
-    """Folders of the attempts at a run, oldest first."""
+    """Folders of the attempts at a run, oldest first.
+
+    Example:
+        ```python
+        run = op.run("planted", **small)
+        assert op.store.attempts(run.stored.path) == [run.stored.path]
+        ```
+    """
     # By name, as listing the folder for each of its runs would be quadratic.
     found, number = [first] * os.path.isdir(first), 2
     while number <= (attempt_of(found[-1]) if found else 1) + _WIDEST_GAP:
@@ -177,6 +200,12 @@ def run_status(path: Path) -> str:
 
     Raises:
         StoreError: If `status.json` or `config.json` is damaged, or the folder closed.
+
+    Example:
+        ```python
+        run = op.run("planted", **small)
+        assert op.store.run_status(run.stored.path) == "finished"
+        ```
     """
     if has(path, "status.json"):
         run = StoredRun(path)

@@ -51,6 +51,13 @@ def gather(
 
     Raises:
         StoreError: If the folder does not exist.
+
+    Example:
+        ```python
+        run = op.run("planted", **small)
+        gathered = op.store.gather("runs", metrics="records")
+        gathered.frame, gathered.unreadable
+        ```
     """
     listed = not isinstance(runs, Path | str)
     paths, foreign = _folders(runs, study, attempts)
@@ -99,6 +106,12 @@ def table(
 
     Raises:
         StoreError: If the folder does not exist.
+
+    Example:
+        ```python
+        run = op.run("planted", **small)
+        op.table("runs", study="planted")[["width", "risk"]]
+        ```
     """
     gathered = gather(runs, study=study, metrics=metrics)
     if gathered.unreadable:
@@ -114,6 +127,12 @@ def write_table(frame: "pl.DataFrame", path: Path | str) -> None:
     Raises:
         ConfigError: If the suffix is none of these.
         StoreError: If the file cannot be written.
+
+    Example:
+        ```python
+        run = op.run("planted", **small)
+        op.store.write_table(run.frame, "run.csv")
+        ```
     """
     path = Path(path)
     writers = {".csv": _csv, ".parquet": _parquet, ".json": _json}
@@ -131,6 +150,12 @@ def to_pandas(frame: "pl.DataFrame") -> "pd.DataFrame":
 
     Raises:
         ConfigError: If pandas is not installed.
+
+    Example:
+        ```python
+        run = op.run("planted", **small)
+        op.to_pandas(run.frame)["risk"]
+        ```
     """
     try:
         import pandas as pd

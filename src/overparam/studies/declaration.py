@@ -24,6 +24,12 @@ class Study:
     a run was about; and `run.py`, with `run(config, context) -> Outcome` and
     `describe(config)`, which gives facts known before training. A study of one's own
     may have all of this in one module.
+
+    Example:
+        ```python
+        study = op.Study(question="Does it?", code="my_study", config="my_study:Config")
+        study.question
+        ```
     """
 
     question: str

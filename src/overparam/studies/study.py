@@ -17,7 +17,14 @@ from ..training.plan import Progress, Status, Watch, never, silent
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What a run may use besides its config; nothing here changes a number."""
+    """What a run may use besides its config; nothing here changes a number.
+
+    Example:
+        ```python
+        context = op.Context(progress=lambda done, total, note: None)
+        context.watch()
+        ```
+    """
 
     progress: Progress = silent
     """Called between chunks."""
@@ -46,7 +53,14 @@ class Context:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a run gives. Divergence is a status, not an exception."""
+    """What a run gives. Divergence is a status, not an exception.
+
+    Example:
+        ```python
+        loss = {"loss": [1.0, 0.5]}
+        outcome = op.Outcome(status="finished", metrics=loss, network=network)
+        ```
+    """
 
     status: Status
     """How the run ended."""

@@ -45,6 +45,13 @@ def cluster_workers(
         ConfigError: If `text` names no cluster, an extra is missing, workers run
             several tasks in one process, or `prepare` fails in one.
         OverparamError: If the scheduler does not answer.
+
+    Example:
+        ```python
+        from overparam.sweeping import cluster_workers
+
+        cluster = cluster_workers("dask:tcp://localhost:8786")  # `with` connects
+        ```
     """
     kind, _, address = text.partition(":")
     if kind == "dask" and address:

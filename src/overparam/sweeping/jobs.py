@@ -9,7 +9,16 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One run to do."""
+    """One run to do.
+
+    Example:
+        ```python
+        from overparam.running import jobs_of
+
+        (job,) = jobs_of("planted", [small], Path("runs"))
+        job.study, job.config, job.id
+        ```
+    """
 
     study: str
     """Name of the study."""

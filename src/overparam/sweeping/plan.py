@@ -34,7 +34,7 @@ class SweepPlan:
 
 
 def plan_from_toml(path: Path | str, config_of: Callable[[str], type]) -> SweepPlan:
-    """A sweep described in a TOML file.
+    r"""A sweep described in a TOML file.
 
     `[sweep] study = "planted"` names the study, `[fixed]` sets fields of all runs,
     `[grid]` gives lists (or texts such as "0..9") that are combined, and each
@@ -47,6 +47,16 @@ def plan_from_toml(path: Path | str, config_of: Callable[[str], type]) -> SweepP
 
     Raises:
         ConfigError: If the file cannot be read or does not describe a sweep.
+
+    Example:
+        ```python
+        from overparam.studies.registry import study
+        from overparam.sweeping import plan_from_toml
+
+        text = '[sweep]\nstudy = "planted"\n[grid]\nseed = "0..2"'
+        Path("s.toml").write_text(text)
+        plan_from_toml("s.toml", lambda name: study(name).config_class())
+        ```
     """
     try:
         content = _toml(Path(path))

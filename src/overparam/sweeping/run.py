@@ -72,6 +72,14 @@ def sweep(
         OverparamError: If the executor is lost. What is finished is stored.
         Interrupted: If a stop is requested; runs under way have had the time to write
             their checkpoints.
+
+    Example:
+        ```python
+        from overparam.running import jobs_of, work
+        from overparam.sweeping import sweep
+
+        sweep(jobs_of("planted", [small], Path("runs")), work=work)
+        ```
     """
     at_least(1, n_jobs=n_jobs, n_threads=n_threads)
     # Workers elsewhere have another current folder.

@@ -171,6 +171,15 @@ def local_workers(
         n_jobs: Number of processes.
         n_threads: Threads of each; their share of the cores if `None`.
         prepare: Called first in each process that is started.
+
+    Example:
+        ```python
+        from overparam.running import jobs_of, work
+        from overparam.sweeping import local_workers, sweep
+
+        jobs = jobs_of("planted", [small], Path("runs"))
+        sweep(jobs, work=work, workers=local_workers(1))
+        ```
     """
     if n_jobs == 1 and n_threads is None:
         return [InProcess()]

@@ -30,6 +30,12 @@ class Checkpointer:
 
     Keys need no storing: they are functions of the seed and of the step. The file
     begins with a digest of the rest, so that a damaged one is never gone on from.
+
+    Example:
+        ```python
+        checkpoint = op.training.Checkpointer(Path("checkpoint"), every_seconds=60)
+        watch = op.Watch(checkpoint=checkpoint)
+        ```
     """
 
     path: Path

@@ -15,7 +15,14 @@ _NO_KERNELS_OF_LOOPS = "small-while-loop-hoisting"
 
 
 def compiler_options(*, one_core: bool) -> dict[str, str]:
-    """Options of `jax.jit`; `one_core` keeps a small program on one core."""
+    """Options of `jax.jit`; `one_core` keeps a small program on one core.
+
+    Example:
+        ```python
+        options = op.training.compiler_options(one_core=True)
+        jax.jit(jnp.sin, compiler_options=options)(x).shape
+        ```
+    """
     passes = [_KEEP_BARRIERS, _NO_KERNELS_OF_LOOPS]
     if one_core:
         passes.append(_NO_SPLITTING)

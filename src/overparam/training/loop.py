@@ -59,6 +59,18 @@ def train_together(
 
     Returns:
         One trajectory for each training.
+
+    Example:
+        ```python
+        rule = op.Descent("half-squared-error", learning_rate=1e-2)
+        table = op.Table(x, y)
+        trainings = [
+            op.Training(dynamics=rule, network=network, source=table, key=key)
+            for key in jax.random.split(key)
+        ]
+        plan = op.Plan(n_steps=10, batch_size=5, record_every=5)
+        first, second = op.train_together(trainings, plan)
+        ```
     """
     if not trainings:
         raise ConfigError("`trainings` must hold at least one training, got none.")

@@ -30,7 +30,17 @@ Status = Literal["converged", "finished", "diverged", "stopped", "max_iterations
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How long to train and how often to look."""
+    """How long to train and how often to look.
+
+    Example:
+        ```python
+        rule = op.Descent("half-squared-error", learning_rate=1e-2)
+        training = op.Training(
+            dynamics=rule, network=network, source=op.Table(x, y), key=key
+        )
+        op.train(training, op.Plan(n_steps=10, batch_size=5, record_every=5)).status
+        ```
+    """
 
     n_steps: int
     """Number of steps."""
@@ -51,7 +61,17 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """One training: what is trained, on what, how, and what is looked at."""
+    """One training: what is trained, on what, how, and what is looked at.
+
+    Example:
+        ```python
+        rule = op.Descent("half-squared-error", learning_rate=1e-2)
+        training = op.Training(
+            dynamics=rule, network=network, source=op.Table(x, y), key=key
+        )
+        op.train(training, op.Plan(n_steps=10, batch_size=5, record_every=5)).status
+        ```
+    """
 
     dynamics: Dynamics
     network: Network
@@ -109,7 +129,18 @@ def never() -> int | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """What happens between chunks besides records; nothing here changes a number."""
+    """What happens between chunks besides records; nothing here changes a number.
+
+    Example:
+        ```python
+        rule = op.Descent("half-squared-error", learning_rate=1e-2)
+        training = op.Training(
+            dynamics=rule, network=network, source=op.Table(x, y), key=key
+        )
+        plan = op.Plan(n_steps=10, batch_size=5, record_every=5)
+        op.train(training, plan, watch=op.Watch(stop_requested=lambda: None)).status
+        ```
+    """
 
     progress: Progress = silent
     """Told the steps done, the steps in all and the last record."""
@@ -130,6 +161,14 @@ class Trajectory:
         state: Last state; after a divergence that before the last interval, the last
             one whose weights and losses were finite.
         kept: The networks that were to be kept, by step.
+
+    Example:
+        ```python
+        rule = op.Descent("half-squared-error", learning_rate=1e-2)
+        lengths = dict(n_steps=10, batch_size=5, record_every=5)
+        history = op.train(network, op.Table(x, y), rule, key=key, **lengths)
+        history.records[-1]["loss"], history.network, history.status
+        ```
     """
 
     records: list[Record]
@@ -193,7 +232,16 @@ class Trajectory:
 
 
 def below(name: str, threshold: float) -> Callable[[Sequence[Record]], Status | None]:
-    """Stop rule: `converged` once the last record's `name` is at most `threshold`."""
+    """Stop rule: `converged` once the last record's `name` is at most `threshold`.
+
+    Example:
+        ```python
+        rule = op.Descent("half-squared-error", learning_rate=1e-2)
+        until = op.training.below("loss", 0.5)
+        lengths = dict(n_steps=10, batch_size=5, record_every=5)
+        op.train(network, op.Table(x, y), rule, key=key, until=until, **lengths).status
+        ```
+    """
 
     def until(records: Sequence[Record]) -> Status | None:
         return "converged" if records[-1][name] <= threshold else None

@@ -73,10 +73,11 @@ def train(
         StoreError: If the checkpoint belongs to another training.
 
     Example:
-        ```
-        history = train(student, PlantedStream(teacher),
-                        Descent("half-squared-error", optax.adam, learning_rate=3e-3),
-                        n_steps=2000, batch_size=20, record_every=500, key=key)
+        ```python
+        rule = op.Descent("half-squared-error", optax.adam, learning_rate=1e-2)
+        lengths = dict(n_steps=10, batch_size=5, record_every=5)
+        history = op.train(network, op.Table(x, y), rule, key=key, **lengths)
+        assert history.records[-1]["loss"] < history.records[0]["loss"]
         ```
     """
     if isinstance(subject, Training) and isinstance(on, Plan) and not settings:

@@ -36,6 +36,12 @@ def rescale(network: TwoLayer, factors: Float[Array, " width"]) -> TwoLayer:
     r"""$(s_j u_j, v_j / s_j)$ for positive factors $s_j$: the same function.
 
     Hence the minimisers of a loss without penalty are unbounded.
+
+    Example:
+        ```python
+        same = op.analysis.rescale(network, jnp.full(8, 10.0))
+        assert jnp.allclose(same(x), network(x), atol=1e-5)
+        ```
     """
     check_homogeneous(network, "rescale")
     return dataclasses.replace(
@@ -58,6 +64,14 @@ def rebalance(network: TwoLayer, penalty: PowerPenalty) -> TwoLayer:
 
     Raises:
         ConfigError: If the activation is not homogeneous or weights are not finite.
+
+    Example:
+        ```python
+        penalty = op.objectives.L2()
+        balanced = op.analysis.rebalance(network, penalty)
+        assert jnp.allclose(balanced(x), network(x), atol=1e-5)
+        assert penalty(balanced) <= penalty(network)
+        ```
     """
     check_homogeneous(network, "balance")
     check_finite(network)
@@ -83,6 +97,12 @@ def balance_residual(network: TwoLayer, penalty: PowerPenalty) -> BalanceResidua
 
     Raises:
         ConfigError: If the activation is not homogeneous.
+
+    Example:
+        ```python
+        balanced = op.analysis.rebalance(network, op.objectives.L2())
+        op.analysis.balance_residual(balanced, op.objectives.L2()).maximum  # nearly 0
+        ```
     """
     check_homogeneous(network, "balance_residual")
     readout, weights = neuron_norms(network)
@@ -105,6 +125,12 @@ def conserved(network: TwoLayer) -> Float[Array, " width"]:
     $\lambda$ it decays like $e^{-2 \lambda t}$.
 
     Reference: Du, Hu and Lee, NeurIPS 2018 (arXiv 1806.00900), Theorem 2.1.
+
+    Example:
+        ```python
+        balanced = op.analysis.rebalance(network, op.objectives.L2())
+        assert np.allclose(op.analysis.conserved(balanced), 0, atol=1e-5)
+        ```
     """
     check_homogeneous(network, "conserved")
     readout = jnp.sum(network.readout**2, axis=1)

@@ -41,6 +41,12 @@ def sphere_measure(network: TwoLayer) -> SphereMeasure:
 
     Raises:
         ConfigError: If the activation is not homogeneous or weights are not finite.
+
+    Example:
+        ```python
+        measure = op.analysis.sphere_measure(network)
+        assert np.allclose(np.linalg.norm(measure.atoms, axis=1), 1)
+        ```
     """
     check_homogeneous(network, "sphere_measure")
     check_finite(network)
@@ -65,6 +71,13 @@ def canonical(network: TwoLayer, *, tolerance: float = 1e-6) -> TwoLayer:
 
     Raises:
         ConfigError: As `sphere_measure`, or if a merged weight overflows.
+
+    Example:
+        ```python
+        twice = op.TwoLayer(2 * network.weights, network.readout / 2)
+        one, other = op.analysis.canonical(network), op.analysis.canonical(twice)
+        assert jnp.allclose(one.weights, other.weights, atol=1e-5)
+        ```
     """
     positive(tolerance=tolerance)
     dtype = network.readout.dtype

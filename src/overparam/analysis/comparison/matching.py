@@ -71,6 +71,12 @@ def match_neurons(
     Raises:
         ConfigError: If input dimensions or kinds of neurons differ, a network has no
             two-layer view, or weights are not finite.
+
+    Example:
+        ```python
+        teacher = op.data.teacher(3, 2, 1, key=key)
+        assert len(op.analysis.match_neurons(teacher, teacher).lost) == 0
+        ```
     """
     in_range(-1, 1, threshold=threshold)
     check_finite(teacher)

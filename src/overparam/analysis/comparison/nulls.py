@@ -83,6 +83,16 @@ def permutation_test(
 
     Raises:
         ConfigError: If there are too few permutations.
+
+    Example:
+        ```python
+        from overparam.analysis.comparison.distances import pooled
+        from overparam.analysis.comparison.populations import Population
+
+        draws = rng.normal(size=(2, 50, 3))
+        a, b = (Population(points=points, weights=np.ones(50)) for points in draws)
+        op.analysis.permutation_test(pooled(a, b), n_permutations=99, key=key)
+        ```
     """
     check_permutations(n_permutations)
     rng = generator(key)

@@ -61,6 +61,13 @@ def smallest_curvatures(
     Raises:
         ConfigError: As the risk, or if Lanczos vectors do not fit into memory.
         SolverError: If Lanczos iterations do not converge.
+
+    Example:
+        ```python
+        teacher = op.data.teacher(3, 2, 1, key=key)
+        risk = op.analysis.ExactRisk(teacher)
+        op.analysis.smallest_curvatures(network, risk, count=2).values
+        ```
     """
     at_least(1, count=count)
     with jax.enable_x64(True):

@@ -57,6 +57,14 @@ def scores_after_pruning(
         data: Inputs and targets: labels, or numbers.
         part: The part of the curves.
         loss: Loss of outputs and labels, averaged over the batch.
+
+    Example:
+        ```python
+        net = op.two_layer(3, 8, 2, key=key)
+        curves = op.analysis.pruning_curves(net)
+        half = op.analysis.counts_for_ratio(curves, 0.5)
+        op.analysis.scores_after_pruning(net, curves, [half], data=(x, labels))
+        ```
     """
     if part == "filter" and _features_suffice(network, curves):
         ((name, curve),) = curves.items()

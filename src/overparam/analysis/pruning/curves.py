@@ -122,7 +122,14 @@ def counts_for_error(
 def counts_for_ratio(
     curves: Mapping[str, PruningCurve], ratio: float, *, scope: Scope = "layer"
 ) -> dict[str, int]:
-    """How many parts each layer loses when a fraction `ratio` of them is removed."""
+    """How many parts each layer loses when a fraction `ratio` of them is removed.
+
+    Example:
+        ```python
+        curves = op.analysis.pruning_curves(network)
+        assert op.analysis.counts_for_ratio(curves, 0.5) == {"weights": 4}
+        ```
+    """
     if scope == "layer":
         return {name: curve.count_for_ratio(ratio) for name, curve in curves.items()}
     joint = _joint(curves, scope)

@@ -78,6 +78,9 @@ def pruning_curves(
     Raises:
         ConfigError: If there is no layer, one is empty or not finite, or a pattern
             matches nothing.
+
+    Example:
+        `curve = op.analysis.pruning_curves(network)["weights"]`
     """
     return {
         name: PruningCurve(squared_sizes(weights, part=part))

@@ -60,6 +60,12 @@ def sampling_law(
 
     Raises:
         ConfigError: If the name is unknown or all importances are zero.
+
+    Example:
+        ```python
+        law = op.analysis.sampling_law(network, "norm", data=x)
+        assert np.isclose(law.sum(), 1)
+        ```
     """
     if kind not in LAWS[:-1]:
         listed = ", ".join(LAWS)

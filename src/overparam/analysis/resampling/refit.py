@@ -68,6 +68,17 @@ def refit(
         test: Samples to score.
         penalty: Penalty of the readout.
         settings: When the solver stops.
+
+    Example:
+        ```python
+        from overparam.analysis.resampling.draws import draw
+        from overparam.analysis.resampling.refit import Sample
+
+        net = op.two_layer(3, 8, 2, key=key)
+        drawn = draw(op.analysis.sampling_law(net, "uniform", data=x), 4, key=key)
+        both = Sample(jnp.asarray(x), jnp.asarray(labels))
+        op.analysis.refit(net, [drawn], both, both, penalty=1e-2).test_accuracy
+        ```
     """
     positive(penalty=penalty)
     n_classes = network.readout.shape[1]

@@ -76,6 +76,13 @@ def tail_report(
 
     Raises:
         ConfigError: If the sample is too small, constant or not finite.
+
+    Example:
+        ```python
+        drawn = op.noise.symmetric_stable(1.5, (1000,), key=key)
+        found = op.analysis.tail_report(drawn, n_resamples=10)
+        found[0]
+        ```
     """
     at_least(2, n_resamples=n_resamples)
     seeds(seed=seed)

@@ -40,7 +40,14 @@ _STARTS = 40
 
 @dataclass(frozen=True, kw_only=True)
 class SearchLimits:
-    """When a search ends before its proof is complete."""
+    """When a search ends before its proof is complete.
+
+    Example:
+        ```python
+        limits = op.convex.SearchLimits(seconds=10)
+        op.convex.solve_global(x, y[:, 0], penalty=1.0, limits=limits).gap
+        ```
+    """
 
     seconds: float = 60.0
     """Most seconds."""

@@ -113,6 +113,12 @@ def solve_global(
         watch: Told the best network and bound of the moment; a `KeyboardInterrupt`,
             from it or of Control-C, ends all with them.
         seed: Of the random starts of the solver.
+
+    Example:
+        ```python
+        found = op.convex.solve_global(x, y[:, 0], penalty=1.0, gap=1e-2)
+        assert found.lower <= found.objective
+        ```
     """
     positive(penalty=penalty, gap=gap)
     check_data(x, y)

@@ -133,6 +133,12 @@ def certify_network(
         watch: Told the best bound of the moment.
 
     Reference: Wang et al. 2022 (arXiv 2209.15265), the dual in section 2.
+
+    Example:
+        ```python
+        found = op.convex.certify_network(network, x, y[:, 0], penalty=1.0)
+        found.gap, found.tier
+        ```
     """
     positive(penalty=penalty, gap=gap)
     check_data(x, y)

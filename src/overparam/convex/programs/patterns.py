@@ -41,6 +41,12 @@ class Patterns:
         masks: One pattern a row, shape `(patterns, n)`.
         gates: One direction a row, shape `(patterns, d)`.
         complete: Whether these are all patterns of the data.
+
+    Example:
+        ```python
+        patterns = op.convex.patterns_of(x, np.eye(3))
+        patterns.masks.shape, patterns.gates.shape  # a row for each pattern
+        ```
     """
 
     masks: Bool[np.ndarray, "patterns n"]
@@ -69,7 +75,14 @@ class Patterns:
 def patterns_of(
     x: Float[np.ndarray, "n d"], directions: Float[np.ndarray, "k d"]
 ) -> Patterns:
-    """The distinct patterns of given directions, in the order of their first one."""
+    """The distinct patterns of given directions, in the order of their first one.
+
+    Example:
+        ```python
+        patterns = op.convex.patterns_of(x, np.eye(3))
+        assert (patterns.masks == (np.asarray(x).T >= 0)).all()
+        ```
+    """
     masks = directions @ x.T >= 0
     first = first_of_each(masks)
     return Patterns(masks[first], directions[first])
@@ -135,6 +148,12 @@ def all_ones_direction(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"] |
     """A direction with $x_k^T u \\ge 1$ for every row that is not zero, or `None`.
 
     One linear programme decides; rows that are zero belong to every pattern.
+
+    Example:
+        ```python
+        direction = op.convex.all_ones_direction(np.abs(x))
+        assert (np.abs(x) @ direction >= 1 - 1e-9).all()
+        ```
     """
     rows = x[np.any(x != 0, axis=1)]
     n, d = rows.shape
@@ -158,7 +177,15 @@ def with_directions(
     x: Float[np.ndarray, "n d"],
     directions: Float[np.ndarray, "k d"],
 ) -> Patterns:
-    """Put the patterns of `directions` first; none is ever held twice."""
+    """Put the patterns of `directions` first; none is ever held twice.
+
+    Example:
+        ```python
+        patterns = op.convex.enumerate_patterns(x)
+        same = op.convex.with_directions(patterns, x, np.eye(3))
+        assert len(same.masks) == len(patterns.masks)
+        ```
+    """
     return patterns_of(x, np.concatenate([directions, patterns.gates]))
 
 
@@ -208,6 +235,12 @@ def enumerate_patterns(x: Float[np.ndarray, "n d"], *, thin: float = THIN) -> Pa
 
     Raises:
         ConfigError: If there would be more than a million patterns.
+
+    Example:
+        ```python
+        patterns = op.convex.enumerate_patterns(x[:5])
+        len(patterns.masks)  # 22 in general position
+        ```
     """
     units = unit_rows(x)
     lines = _lines(units, thin)

@@ -52,6 +52,13 @@ class Program:
         merged_all_ones: A gated all-ones pattern equals the skip block; it was left
             out, and the skip weights stand for the sum of both.
         idle: Cone rows that are taken for granted, shape `(cones, n)`.
+
+    Example:
+        ```python
+        patterns = op.convex.enumerate_patterns(x)
+        program = op.convex.convex_program(x, y[:, 0], patterns=patterns, penalty=1.0)
+        op.convex.solve(program.with_penalty(2.0)).gap
+        ```
     """
 
     groups: Groups
@@ -181,6 +188,14 @@ def convex_program(
     Raises:
         ConfigError: If the penalty is not positive or the patterns do not fit.
         DataError: If inputs or labels are not finite or of the wrong shape.
+
+    Example:
+        ```python
+        patterns = op.convex.enumerate_patterns(x)
+        program = op.convex.convex_program(
+            x, y[:, 0], patterns=patterns, relaxation="exact", penalty=1.0
+        )
+        ```
     """
     one_of(["plain", "skip", "normalised"], network=network)
     one_of(["exact", "gated"], relaxation=relaxation)
@@ -253,7 +268,11 @@ def _distinct(patterns: Patterns, live: Bool[np.ndarray, " n"]) -> Patterns:
 
 
 def with_bias(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d_plus_1"]:
-    """The inputs with a column of ones; its weight is penalised like the others."""
+    """The inputs with a column of ones; its weight is penalised like the others.
+
+    Example:
+        `assert (op.convex.with_bias(np.asarray(x))[:, 3] == 1).all()`
+    """
     return np.hstack([x, np.ones((len(x), 1))])
 
 

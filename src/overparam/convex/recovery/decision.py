@@ -51,6 +51,16 @@ def decide_recovery(solution: Solution, planted: PlantedWeights) -> Decision:
 
     Raises:
         ConfigError: If the programme is not a minimum-norm programme.
+
+    Example:
+        ```python
+        patterns = op.convex.patterns_of(x, rng.normal(size=(30, 3)))
+        program = op.convex.convex_program(
+            x, x @ np.ones(3), patterns=patterns, network="skip"
+        )
+        planted = op.convex.plant(program, np.ones((1, 3)))
+        op.convex.decide_recovery(op.convex.solve(program), planted).verdict
+        ```
     """
     program = solution.program
     if program.penalty is not None:

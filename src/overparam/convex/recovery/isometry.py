@@ -74,6 +74,16 @@ def neural_isometry(
             this one instead of the least-norm solution. With a dual optimum the
             condition is then necessary too, up to numerical accuracy.
         cone_dual: Multipliers of the cones of an exact programme to go with `near`.
+
+    Example:
+        ```python
+        patterns = op.convex.patterns_of(x, rng.normal(size=(30, 3)))
+        program = op.convex.convex_program(
+            x, x @ np.ones(3), patterns=patterns, network="skip"
+        )
+        planted = op.convex.plant(program, np.ones((1, 3)))
+        op.convex.neural_isometry(program, planted).holds
+        ```
     """
     chosen = np.flatnonzero(planted.groups)
     some = program.groups.select(chosen)

@@ -40,6 +40,15 @@ def plant(program: Program, directions: Float[np.ndarray, "k d"]) -> PlantedWeig
     Raises:
         ConfigError: If the programme lacks a planted pattern, or several linear
             neurons are planted.
+
+    Example:
+        ```python
+        patterns = op.convex.patterns_of(x, rng.normal(size=(30, 3)))
+        program = op.convex.convex_program(
+            x, x @ np.ones(3), patterns=patterns, network="skip"
+        )
+        planted = op.convex.plant(program, np.ones((1, 3)))
+        ```
     """
     groups = program.groups
     weights = np.zeros((groups.n_groups, groups.dimension))

@@ -80,6 +80,13 @@ def solve_admm(
 
     Raises:
         ConfigError: If the programme is normalised.
+
+    Example:
+        ```python
+        patterns = op.convex.enumerate_patterns(x)
+        program = op.convex.convex_program(x, y[:, 0], patterns=patterns, penalty=1.0)
+        op.convex.solve_admm(program, tolerance=1e-3, dtype="float32").gap
+        ```
     """
     positive(tolerance=tolerance)
     at_least(1, max_iterations=max_iterations)

@@ -54,6 +54,14 @@ def solve(
     Raises:
         ConfigError: If `near` has other groups, or the programme cones that its free
             directions leave (see `presolve`), where a solution is no start.
+
+    Example:
+        ```python
+        patterns = op.convex.enumerate_patterns(x)
+        program = op.convex.convex_program(x, y[:, 0], patterns=patterns, penalty=1.0)
+        found = op.convex.solve(program)
+        found.primal, found.gap, found.status
+        ```
     """
     positive(tolerance=tolerance)
     at_least(1, max_iterations=max_iterations)

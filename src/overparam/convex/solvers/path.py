@@ -76,6 +76,13 @@ def regularisation_path(
         largest: The first penalty; `None` takes $\beta_{\max}$.
         tolerance: Relative gap of every solution; `None` as for `solve`.
         warm: Use the solution before; without it every penalty is solved alone.
+
+    Example:
+        ```python
+        patterns = op.convex.enumerate_patterns(x)
+        program = op.convex.convex_program(x, y[:, 0], patterns=patterns, penalty=1.0)
+        path = op.convex.regularisation_path(program, n_penalties=3, smallest=0.1)
+        ```
     """
     at_least(2, n_penalties=n_penalties)
     positive(largest=largest)

@@ -27,6 +27,13 @@ def solve_reference(
     Raises:
         ConfigError: If the extra `convex` or the solver is not installed.
         SolverError: If the solver gives no point.
+
+    Example:
+        ```python
+        patterns = op.convex.enumerate_patterns(x)
+        program = op.convex.convex_program(x, y[:, 0], patterns=patterns, penalty=1.0)
+        op.convex.solve_reference(program).primal  # of CVXPY
+        ```
     """
     try:
         import cvxpy as cp

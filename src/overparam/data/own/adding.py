@@ -32,7 +32,11 @@ def add_data(
         DataError: A file is missing, damaged, or holds what no network takes.
 
     Example:
-        `overparam.data.add_data("prices", "prices.csv", label="price")`
+        ```python
+        np.savez("mine.npz", x=np.asarray(x), y=np.asarray(labels))
+        op.data.add_data("mine", "mine.npz").reference
+        op.load_data("mine").train.x.shape
+        ```
     """
     check_name(name)
     how = Reading(**options)

@@ -71,7 +71,7 @@ def dataset(
             too large for the memory.
 
     Example:
-        `overparam.dataset(x, y, test=(x_test, y_test), name="mine")`
+        `op.dataset(x, labels, test_fraction=0.25).train.x.shape`
     """
     parts = [Part(x, y, "x, y")]
     if test is not None:

@@ -32,6 +32,13 @@ class CircleTeacher:
     Cauchy density.
 
     Reference: Barboni, Peyré, Vialard, arXiv 2504.18208, section 6.1.
+
+    Example:
+        ```python
+        teacher = op.data.CircleTeacher(gamma=10.0)
+        angles = op.data.uniform_angles(1000)
+        assert np.isclose(teacher.density(angles).mean() * 2 * np.pi, 1)
+        ```
     """
 
     gamma: float = 100.0
@@ -90,12 +97,23 @@ def wrap_angle(theta: Angles) -> Angles:
 
 
 def unit_vectors(theta: Angles) -> Float[np.ndarray, "n 2"]:
-    """Points of the circle at these angles."""
+    """Points of the circle at these angles.
+
+    Example:
+        ```python
+        points = op.data.unit_vectors(np.array([0.0, np.pi]))
+        assert np.allclose(points, [[1, 0], [-1, 0]])
+        ```
+    """
     return np.stack([np.cos(theta), np.sin(theta)], axis=1)
 
 
 def lattice_inputs(n: int) -> Float[np.ndarray, "n 2"]:
-    """A Gaussian-like point set without randomness: Box-Muller on a golden lattice."""
+    """A Gaussian-like point set without randomness: Box-Muller on a golden lattice.
+
+    Example:
+        `op.data.lattice_inputs(1000).std(axis=0)  # nearly 1`
+    """
     counts(n_samples=n)
     i = np.arange(n)
     radius = np.sqrt(-2 * np.log((i + 0.5) / n))
@@ -103,5 +121,9 @@ def lattice_inputs(n: int) -> Float[np.ndarray, "n 2"]:
 
 
 def uniform_angles(n: int) -> Angles:
-    r"""The midpoints of `n` equal cells of $[-\pi, \pi)$."""
+    r"""The midpoints of `n` equal cells of $[-\pi, \pi)$.
+
+    Example:
+        `assert np.allclose(op.data.uniform_angles(2), [-np.pi / 2, np.pi / 2])`
+    """
     return -math.pi + 2 * math.pi * (np.arange(n) + 0.5) / n

@@ -47,6 +47,13 @@ def design_matrix(
         key: Random key.
 
     Reference: Wang, Hua, Candès, Pilanci 2022 (arXiv 2209.15265), section 6.
+
+    Example:
+        ```python
+        name = "whitened-gaussian"
+        x = op.data.design_matrix(name, n_samples=20, dimension=3, key=key)
+        assert np.allclose(x.T @ x, np.eye(3), atol=1e-5)
+        ```
     """
     one_of(_DESIGNS, design=design)
     counts(n_samples=n_samples, dimension=dimension)

@@ -47,6 +47,12 @@ def gaussian_mixture(
         n_test: Number of test samples.
         separation: Half the distance s of the class means.
         key: Random key.
+
+    Example:
+        ```python
+        mean = np.eye(3)[0]
+        parts = op.data.gaussian_mixture(mean, 100, 50, separation=1.6, key=key)
+        ```
     """
     counts(n_train=n_train, n_test=n_test)
     positive(separation=separation)

@@ -19,6 +19,12 @@ def standard_normal(
         key: Random key.
         shape: Shape of the array.
         dtype: Floating type of the result.
+
+    Example:
+        ```python
+        drawn = op.data.standard_normal(key, (1000,), dtype="float32")
+        drawn.std()  # nearly 1
+        ```
     """
     with jax.threefry_partitionable(False):
         return jax.random.normal(key, shape, jnp.float32).astype(dtype)

@@ -42,6 +42,12 @@ def teacher(
         activation: Name of $\psi$.
         dtype: Floating type of the weights.
         key: Random key.
+
+    Example:
+        ```python
+        teacher = op.data.teacher(3, 2, 1, key=key)  # 3 inputs, 2 neurons, 1 output
+        op.limits.risk(network, teacher)
+        ```
     """
     return two_layer(
         input_dim, width, n_outputs, activation=activation, dtype=dtype, key=key
@@ -56,6 +62,12 @@ def decaying_covariance(
     Args:
         input_dim: Input dimension.
         exponent: $a$; zero gives `None`, the identity.
+
+    Example:
+        ```python
+        covariance = op.data.decaying_covariance(4, 1.0)
+        assert np.isclose(np.trace(covariance), 4)
+        ```
     """
     if not exponent:
         return None
@@ -75,6 +87,14 @@ class PlantedStream(eqx.Module):
             no noise.
         mixing: Matrix $M$ with $x = M^\top g$ for standard normal $g$, hence
             $\Sigma = M^\top M$; `None` is the identity.
+
+    Example:
+        ```python
+        stream = op.data.PlantedStream(op.data.teacher(3, 2, 1, key=key))
+        rule = op.Descent("half-squared-error", learning_rate=1e-2)
+        lengths = dict(n_steps=10, batch_size=5, record_every=5)
+        op.train(network, stream, rule, key=key, **lengths).network
+        ```
     """
 
     teacher: TwoLayer

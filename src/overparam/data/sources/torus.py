@@ -28,7 +28,11 @@ def wrap_torus(points: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
 
 
 def sample_teacher(n: int, *, gamma: float, key: PRNGKeyArray) -> Points:
-    """Teacher points of two modes; infinite `gamma` gives two points."""
+    """Teacher points of two modes; infinite `gamma` gives two points.
+
+    Example:
+        `op.data.sample_teacher(100, gamma=10.0, key=key).shape`
+    """
     uniform = host_uniform(key, (n, 2))
     return _teacher(2 * math.pi * uniform - math.pi, gamma=gamma)
 
@@ -46,7 +50,11 @@ def teacher_density(points: Points, *, gamma: float) -> Float[np.ndarray, " n"]:
 
 
 def sample_student(n: int, *, key: PRNGKeyArray) -> Points:
-    """Points drawn uniformly."""
+    """Points drawn uniformly.
+
+    Example:
+        `op.data.sample_student(100, key=key).shape`
+    """
     uniform = host_uniform(key, (n, 2))
     return SIDE * uniform - SIDE / 2
 

@@ -25,6 +25,17 @@ def decoupled(
         learning_rate: Step size $\eta$ or a schedule of it.
         optimiser: "adam" or "sgd".
         coefficients: $c_k$ by field of the network.
+
+    Example:
+        ```python
+        rule = op.Descent(
+            "half-squared-error",
+            op.dynamics.decoupled,
+            learning_rate=1e-2,
+            coefficients={"weights": 1e-3},
+        )
+        state = rule.init(network, key=key)
+        ```
     """
     scale = {"adam": optax.scale_by_adam, "sgd": optax.identity}[optimiser]()
 

@@ -12,6 +12,12 @@ class StepDecay(eqx.Module):
         initial: First step size $\eta_0$.
         factor: Factor $c$.
         every: Number of steps $T$ between two changes.
+
+    Example:
+        ```python
+        rate = op.dynamics.StepDecay(0.1, 0.5, every=10)
+        assert jnp.isclose(rate(jnp.asarray(20)), 0.025)
+        ```
     """
 
     initial: Float[Array, ""] = eqx.field(converter=jnp.asarray)
@@ -33,6 +39,12 @@ class Tail(eqx.Module):
         factor: Factor $c$ of the tail.
         begins: Number of steps $T$ before the tail.
         cosine: Whether the step falls like a cosine before the tail.
+
+    Example:
+        ```python
+        rate = op.dynamics.Tail(0.1, 0.5, begins=100)
+        assert jnp.isclose(rate(jnp.asarray(100)), 0.05)
+        ```
     """
 
     initial: Float[Array, ""] = eqx.field(converter=jnp.asarray)

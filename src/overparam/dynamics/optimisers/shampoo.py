@@ -47,6 +47,12 @@ class Shampoo:
         update_every: Steps between two computations of the powers.
 
     Reference: Gupta, Koren, Singer, ICML 2018 (arXiv 1802.09568), Algorithm 2.
+
+    Example:
+        ```python
+        shampoo = op.dynamics.Shampoo(epsilon=1e-3)
+        rule = op.Descent("half-squared-error", shampoo, learning_rate=1e-2)
+        ```
     """
 
     variant: Variant = "paper"

@@ -63,6 +63,12 @@ def tangent_kernel(
     Raises:
         ConfigError: If weights or inputs are not finite, a field is unknown, the inputs
             do not fit the network, or the kernel does not fit into memory.
+
+    Example:
+        ```python
+        kernel = op.limits.tangent_kernel(network, x)
+        assert np.allclose(kernel, kernel.T)  # (20, 20)
+        ```
     """
     one_of(("full", "traced"), outputs=outputs)
     counts(block_bytes=block_bytes)
@@ -121,6 +127,12 @@ def leading_eigenvalues(
     Raises:
         ConfigError: As `tangent_kernel`, or if there are not so many eigenvalues.
         SolverError: If the iterations do not converge.
+
+    Example:
+        ```python
+        largest, second = op.limits.leading_eigenvalues(network, x, count=2)
+        assert largest >= second
+        ```
     """
     counts(count=count, block_rows=block_rows)
     at_least(0, tolerance=tolerance)

@@ -66,7 +66,14 @@ class Linearised(Network):
 
 
 def linearised(network: Network) -> Linearised:
-    """The network linearised at its own weights."""
+    """The network linearised at its own weights.
+
+    Example:
+        ```python
+        linear = op.linearised(network)
+        assert jnp.allclose(linear(x), network(x), atol=1e-5)  # at its own weights
+        ```
+    """
     return Linearised(moving=network, fixed=network)
 
 

@@ -147,9 +147,10 @@ class KernelTraining:
         ConfigError: If it is not square, finite and symmetric, or too large.
 
     Example:
-        ```
-        fitted = KernelTraining(wide_kernels(wide, x).tangent).flow(time=100.0)
-        mean = fitted.outputs(wide_kernels(wide, test_x, x).tangent, y)
+        ```python
+        kernel = op.limits.tangent_kernel(network, x)
+        fitted = op.limits.KernelTraining(kernel).flow(time=100.0)
+        fitted.outputs(kernel, np.asarray(y)).shape
         ```
     """
 

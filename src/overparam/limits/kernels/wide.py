@@ -62,6 +62,12 @@ class WideMLP(eqx.Module):
         layers: One for each weight matrix, the readout last.
         activation: Name of the activation, or any function in JAX of an array, entry by
             entry.
+
+    Example:
+        ```python
+        wide = op.limits.wide_mlp(2, weight_variance=2.0)
+        covariance, tangent = wide(jnp.eye(3), jnp.eye(3))[:2]
+        ```
     """
 
     layers: tuple[WideLayer, ...]
@@ -141,6 +147,13 @@ def wide_mlp(
 
     Raises:
         ConfigError: If a value is out of range or there is no such layer.
+
+    Example:
+        ```python
+        wide = op.limits.wide_mlp(2, trained=(1,))  # the readout alone trains
+        kernels = op.limits.wide_kernels(wide, np.asarray(x))
+        assert np.allclose(kernels.covariance, kernels.tangent)
+        ```
     """
     counts(depth=depth)
     for number in trained or ():
@@ -174,6 +187,13 @@ def wide_kernels(
     Raises:
         ConfigError: If inputs are not finite or differ in size, or the kernels do not
             fit into memory.
+
+    Example:
+        ```python
+        wide = op.limits.wide_mlp(3, activation="erf", weight_variance=2.0)
+        kernels = op.limits.wide_kernels(wide, np.asarray(x))
+        kernels.covariance.shape, kernels.tangent.shape
+        ```
     """
     rows = _inputs(x, "x")
     columns = rows if others is None else _inputs(others, "others")

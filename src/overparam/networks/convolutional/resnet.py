@@ -135,6 +135,12 @@ def resnet(
 
     Raises:
         ConfigError: If the depth is not 6n + 2 or a size is below 1.
+
+    Example:
+        ```python
+        net = op.networks.resnet(8, multiplier=0.25, key=key)
+        net.readout.shape  # (features, outputs); images are channels last
+        ```
     """
     counts(depth=depth)
     if depth < 8 or depth % 6 != 2:

@@ -166,6 +166,12 @@ def vgg11(
         multiplier: Factor of all widths.
         dtype: Floating type of the weights.
         key: Random key.
+
+    Example:
+        ```python
+        net = op.networks.vgg11(2, multiplier=1 / 64, key=key)
+        net.readout.shape  # (features, outputs); images are channels last
+        ```
     """
     widths = multiplied(WIDTHS, multiplier)
     sizes = [("channels", channels), *widths, ("n_outputs", n_outputs)]

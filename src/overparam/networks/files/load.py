@@ -79,7 +79,11 @@ def load_network(
         DataError: If a file is damaged or holds more than weights.
 
     Example:
-        `overparam.load_network("mlp.safetensors", activation="relu")(x)`
+        ```python
+        weights = {"0.weight": np.ones((8, 3), "f"), "2.weight": np.ones((1, 8), "f")}
+        np.savez("mlp.npz", **weights)
+        op.load_network("mlp.npz", activation="relu")(x).shape
+        ```
     """
     return read_network(
         source, activation=activation, convention=convention, pools=pools, order=order

@@ -21,6 +21,12 @@ class NamedWeights:
     Attributes:
         arrays: Floating arrays by name.
         reason: Why they are no network, a part of a sentence.
+
+    Example:
+        ```python
+        named = op.NamedWeights({"a": jnp.ones((3, 8))}, reason="it is one matrix")
+        op.analyse(named, "prune").tables
+        ```
     """
 
     def __init__(self, arrays: Mapping[str, Array], reason: str) -> None:

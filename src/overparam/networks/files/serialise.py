@@ -41,6 +41,12 @@ def to_arrays(
 
     A class that is not registered is described by its place: its arrays are kept, but
     `from_arrays` refuses to rebuild it.
+
+    Example:
+        ```python
+        arrays, description = op.networks.to_arrays(network)
+        sorted(arrays), description["class"]
+        ```
     """
     if isinstance(network, NamedWeights):
         described = {"class": NAMED_WEIGHTS, "fields": {"reason": network.reason}}
@@ -74,6 +80,12 @@ def from_arrays(
         StoreError: If the class is no registered network, or a field is missing,
             unknown or not what the class declares.
         ConfigError: If it is of weights that are no network.
+
+    Example:
+        ```python
+        again = op.networks.from_arrays(*op.networks.to_arrays(network))
+        assert jnp.array_equal(again(x), network(x))
+        ```
     """
     if isinstance(description, Mapping) and description.get("class") == NAMED_WEIGHTS:
         return as_network(weights_from_arrays(arrays, description))

@@ -77,7 +77,17 @@ def from_torch(arrays: Mapping[str, np.ndarray], like: N) -> N:
 
 
 def load_torch(path: str | Path, like: N) -> N:
-    """Read a safetensors file of a PyTorch module; arguments as in `from_torch`."""
+    """Read a safetensors file of a PyTorch module; arguments as in `from_torch`.
+
+    Example:
+        ```python
+        from overparam.networks.files.torch_weights import save_torch
+
+        net = op.networks.vgg11(2, multiplier=1 / 64, key=key)
+        save_torch(net, "vgg.safetensors")  # as PyTorch names its weights
+        op.networks.load_torch("vgg.safetensors", like=net).readout.shape
+        ```
+    """
     return from_torch(load_file(path), like)
 
 

@@ -43,6 +43,13 @@ class SampledMoments(CircleMoments):
         mean_square: Mean of the squared targets.
         inputs: Inputs in the order of `angles`.
         targets: Their targets.
+
+    Example:
+        ```python
+        inputs, targets = np.asarray(x[:, :2]), np.asarray(y[:, 0])
+        moments = op.readouts.SampledMoments(inputs, targets, dtype="float32")
+        assert np.isclose(moments.mean_square, (targets**2).mean())
+        ```
     """
 
     angles: Float[Array, " n"]
@@ -91,6 +98,13 @@ class PopulationMoments(CircleMoments):
         table: $D$ and its derivative on a uniform grid of angles.
         total: Moments over the whole circle.
         mean_square: $\mathbb{E}[y^2]$.
+
+    Example:
+        ```python
+        teacher = op.data.CircleTeacher(gamma=10.0)
+        moments = op.readouts.PopulationMoments(teacher, dtype="float32")
+        moments.mean_square
+        ```
     """
 
     table: Float[Array, "cells_plus_1 4"]

@@ -36,6 +36,15 @@ class CircleProblem(ReadoutProblem):
         data: Moments of the data.
         folded: Its neurons, sorted.
         dense_solve: Always solve by Cholesky of the whole Gram matrix.
+
+    Example:
+        ```python
+        inputs, targets = np.asarray(x[:, :2]), np.asarray(y[:, 0])
+        moments = op.readouts.SampledMoments(inputs, targets, dtype="float32")
+        student = op.two_layer(2, 8, 1, scaling="mean-field", key=key)
+        problem = op.readouts.CircleProblem(student, moments)
+        problem.solve(jnp.asarray(0.1), jnp.ones((8, 1))).shape
+        ```
     """
 
     network: TwoLayer
@@ -167,5 +176,14 @@ def _verified(
 
 
 def prefix_problem(network: Network, data: CircleMoments) -> CircleProblem:
-    """The same problem, solved by Cholesky of the prefix-sum Gram matrix."""
+    """The same problem, solved by Cholesky of the prefix-sum Gram matrix.
+
+    Example:
+        ```python
+        inputs, targets = np.asarray(x[:, :2]), np.asarray(y[:, 0])
+        moments = op.readouts.SampledMoments(inputs, targets, dtype="float32")
+        student = op.two_layer(2, 8, 1, scaling="mean-field", key=key)
+        op.readouts.prefix_problem(student, moments).gram().shape
+        ```
+    """
     return CircleProblem(network, data, dense_solve=True)
