@@ -2,6 +2,7 @@
 
 import builtins
 
+import jax
 import numpy as np
 import pytest
 
@@ -225,3 +226,17 @@ def test_generated_columns_are_patterns_of_directions(rng, network, relaxation):
             assert found.program.patterns.gates.any(axis=1).all()
             least = solve(convex_program(x, y, patterns=all_patterns, **options))
             assert found.primal >= least.lower
+
+
+def test_admm_is_as_exact_as_it_is_asked_whatever_jax_is_set_to(rng):
+    program = Problem(rng, 18, 4).program(penalty=0.05)
+    with jax.enable_x64(False):
+        found = solve_admm(program, tolerance=1e-9)
+    assert found.gap <= 1e-9
+    assert found.primal == pytest.approx(solve(program).primal, rel=1e-6)
+
+
+def test_single_precision_is_refused_with_what_it_is_and_the_remedy(rng):
+    x, y = rng.standard_normal((6, 2)).astype("float32"), rng.standard_normal(6)
+    with pytest.raises(ConfigError, match=r"x of float32 and y of float64.*asarray"):
+        convex_program(x, y, patterns=enumerate_patterns(x))

@@ -2,6 +2,7 @@
 
 import itertools
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.optimize import linprog
@@ -28,6 +29,12 @@ def test_enumeration_finds_as_many_patterns_as_cover_counts(rng, n, d, count):
     assert len(patterns.masks) == count
     assert patterns.complete
     np.testing.assert_array_equal(patterns.gates @ x.T >= 0, patterns.masks)
+
+
+def test_arrays_of_jax_have_the_same_patterns(rng):
+    x = rng.standard_normal((9, 3))
+    ours, theirs = enumerate_patterns(x), enumerate_patterns(jnp.asarray(x))
+    np.testing.assert_array_equal(ours.masks, theirs.masks)
 
 
 def test_enumeration_holds_every_sampled_pattern(rng):

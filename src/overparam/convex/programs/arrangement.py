@@ -32,6 +32,7 @@ _ROUNDED = 8 * float(np.finfo(float).eps)
 
 def unit_rows(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     """The rows at length one, whatever their scale; zero rows stay zero."""
+    x = np.asarray(x, np.float64)  # Arrays of JAX could not be written to.
     largest = np.abs(x).max(axis=1, keepdims=True)
     rows = x / np.where(largest > 0, largest, 1)
     sizes = np.linalg.norm(rows, axis=1, keepdims=True)

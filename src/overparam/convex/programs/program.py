@@ -285,7 +285,10 @@ def check_data(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]) -> None:
             f"`y` must have n_samples = {len(x)} finite entries, got shape {y.shape}."
         )
     if x.dtype != np.float64 or y.dtype != np.float64:
-        raise ConfigError("the convex programmes need float64 data.")
+        raise ConfigError(
+            f"the convex programmes need float64 data, got x of {x.dtype} and y of "
+            f"{y.dtype}; convert them by `np.asarray(x, np.float64)`."
+        )
     _check_size("x", np.abs(x).max())
     _check_size("y", np.abs(y).max())
 

@@ -9,6 +9,7 @@ On a CPU the interior-point methods reach 1e-6 sooner; choose this one when the 
 of samples is above about 5000, when there are very many patterns, or in float32.
 """
 
+import contextlib
 from functools import partial
 
 import equinox as eqx
@@ -96,7 +97,10 @@ def solve_admm(
         )
 
     def solver(scaled: Program, units: Units) -> Solution:
-        return _solve(scaled, tolerance, max_iterations, dtype)
+        # Who asks for float64 gets it, whatever JAX is set to.
+        double = np.dtype(dtype) == np.float64
+        with jax.enable_x64(True) if double else contextlib.nullcontext():
+            return _solve(scaled, tolerance, max_iterations, dtype)
 
     return in_units(program, solver)
 
