@@ -1,20 +1,25 @@
 """Training steps of ResNet-20 and VGG11 against PyTorch, both float32, same run.
 
-    python benchmarks/images.py --network resnet20 --batch-size 128
+    python benchmarks/images.py [--networks resnet20 vgg11] [--batch-size 128]
 
-Prints milliseconds per step (wall and CPU, minimum of the repeats) and their ratios.
-On a machine that others use the ratio of CPU times is the one to trust.
+Milliseconds per step (wall and processor, minimum of the repeats) and their ratios, for
+each network in a process of its own. On a machine that others use the ratio of
+processor times is the one to trust. Writes the page `docs/benchmarks/images.md`.
 """
 
 import argparse
+import importlib.util
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from overparam.data import Batch
@@ -26,6 +31,22 @@ from overparam.readouts import Gram
 STEPS = 2
 """Steps of one timed call of ours: they run inside the compiled loop."""
 TARGET = 2.5
+TITLES = {"resnet20": "ResNet-20", "vgg11": "VGG11", "vgg11-wide": "VGG11-wide"}
+TABLE = Path(__file__).parent.parent / "docs" / "benchmarks" / "images.md"
+PAGE = """\
+# Training steps of ResNet-20 and VGG11 against PyTorch
+
+Batch {batch_size}, float32, SGD with momentum: forward, backward and update. Each
+network in one process with PyTorch {torch}, jax {jax}. Milliseconds per step, minimum
+of {repeats}; CPU is that of all cores together. Read the ratio of these,
+because other work shared the machine. The target is at most {target} times PyTorch.
+
+| network | ours, wall | PyTorch, wall | ratio | ours, CPU | PyTorch, CPU | ratio |
+|---|---|---|---|---|---|---|
+{rows}
+
+Written by `python benchmarks/images.py`.
+"""
 
 
 def best(call: Callable[[], Any], repeats: int) -> tuple[float, float]:
@@ -132,21 +153,53 @@ def torch_resnet(nn: Any) -> Any:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    names = ["resnet20", "vgg11", "vgg11-wide"]
-    parser.add_argument("--network", choices=names, default="resnet20")
+    parser.add_argument(
+        "--networks", nargs="+", choices=list(TITLES), default=["resnet20", "vgg11"]
+    )
     parser.add_argument("--dynamics", choices=["descent", "varpro"], default="descent")
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--repeats", type=int, default=4)
+    parser.add_argument("--only", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    call = ours(options.network, options.batch_size, options.dynamics)
-    mine = np.array(best(call, options.repeats)) / STEPS
-    other = np.array(best(theirs(options.network, options.batch_size), options.repeats))
-    print(f"{options.network}, {options.dynamics}, batch {options.batch_size}, float32")
-    print(f"{'':8} {'wall ms':>9} {'CPU ms':>9}")
-    print(f"{'ours':8} {mine[0]:9.0f} {mine[1]:9.0f}")
-    print(f"{'PyTorch':8} {other[0]:9.0f} {other[1]:9.0f}")
-    wall, cpu = mine / other
-    print(f"{'ratio':8} {wall:9.2f} {cpu:9.2f}   (target at most {TARGET})")
+    if options.only:
+        print(json.dumps(measure(options.only, options)))
+    elif importlib.util.find_spec("torch") is None:
+        print("Skipped: the comparison needs PyTorch (`pip install overparam[torch]`).")
+    else:
+        report = page(options)
+        print(report)
+        if options == parser.parse_args([]):
+            TABLE.write_text(report)
+
+
+def measure(name: str, options: argparse.Namespace) -> list[float]:
+    """Wall and processor milliseconds of a step: ours, and PyTorch's."""
+    mine = best(ours(name, options.batch_size, options.dynamics), options.repeats)
+    other = best(theirs(name, options.batch_size), options.repeats)
+    return [*(time / STEPS for time in mine), *other]
+
+
+def page(options: argparse.Namespace) -> str:
+    """The page, every network measured in a process of its own."""
+    import torch
+
+    rows = []
+    for name in options.networks:
+        command = [sys.executable, __file__, *sys.argv[1:], "--only", name]
+        told = subprocess.run(command, capture_output=True, text=True, check=True)
+        wall, cpu, wall_torch, cpu_torch = json.loads(told.stdout.splitlines()[-1])
+        rows.append(
+            f"| {TITLES[name]} | {wall:.0f} | {wall_torch:.0f} | "
+            f"{wall / wall_torch:.2f} | {cpu:.0f} | {cpu_torch:.0f} | "
+            f"{cpu / cpu_torch:.2f} |"
+        )
+    return PAGE.format(
+        **vars(options),
+        rows="\n".join(rows),
+        target=TARGET,
+        torch=torch.__version__,
+        jax=jax.__version__,
+    )
 
 
 if __name__ == "__main__":
