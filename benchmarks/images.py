@@ -3,13 +3,15 @@
     python benchmarks/images.py [--networks resnet20 vgg11] [--batch-size 128]
 
 Milliseconds per step (wall and processor, minimum of the repeats) and their ratios, for
-each network in a process of its own. On a machine that others use the ratio of
-processor times is the one to trust. Writes the page `docs/benchmarks/images.md`.
+each network in a process of its own. PyTorch's threads spin while they wait, which
+a busy machine counts as processor time: on an idle one alone this writes the page
+`docs/benchmarks/images.md`, elsewhere it prints.
 """
 
 import argparse
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import time
@@ -37,9 +39,9 @@ PAGE = """\
 # Training steps of ResNet-20 and VGG11 against PyTorch
 
 Batch {batch_size}, float32, SGD with momentum: forward, backward and update. Each
-network in one process with PyTorch {torch}, jax {jax}. Milliseconds per step, minimum
-of {repeats}; CPU is that of all cores together. Read the ratio of these,
-because other work shared the machine. The target is at most {target} times PyTorch.
+network in one process with PyTorch {torch}, jax {jax}, nothing else on the machine.
+Milliseconds per step, minimum of {repeats}; CPU is that of all cores together. The
+target is at most {target} times PyTorch.
 
 | network | ours, wall | PyTorch, wall | ratio | ours, CPU | PyTorch, CPU | ratio |
 |---|---|---|---|---|---|---|
@@ -166,9 +168,10 @@ def main() -> None:
     elif importlib.util.find_spec("torch") is None:
         print("Skipped: the comparison needs PyTorch (`pip install overparam[torch]`).")
     else:
+        idle = os.getloadavg()[0] < 1
         report = page(options)
         print(report)
-        if options == parser.parse_args([]):
+        if idle and options == parser.parse_args([]):
             TABLE.write_text(report)
 
 
