@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.sparse.linalg import eigsh
 
 import overparam
 from overparam import two_layer
@@ -20,6 +21,7 @@ from overparam.data import (
 )
 from overparam.data.sources.augment import RESNET_NORMALISATION, ImageSource
 from overparam.data.sources.mixture import direction
+from overparam.drawing import arpack_start
 from overparam.networks import mlp, random_features
 from overparam.noise import isotropic_stable, symmetric_stable
 from overparam.studies.recovery.config import Recovery
@@ -123,3 +125,14 @@ def test_real_numbers_are_drawn_in_one_place():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute) and node.attr in real:
                 assert ast.unparse(node.value) != "jax.random", path
+
+
+def test_arpack_gives_the_same_again_where_it_draws_another_start():
+    matrix = np.diag(np.arange(1.0, 51.0))
+    found = []
+    for _ in range(3):
+        # An eigenvector as a start is an invariant subspace at once.
+        options = arpack_start(50) | {"v0": np.eye(50)[0]}
+        found.append(eigsh(matrix, k=2, **options)[1])
+    assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[0], found[2])

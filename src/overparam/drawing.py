@@ -5,12 +5,15 @@ draw is fixed and the result is cast, so that precision changes rounding alone: 
 inside compiled programs, and float64 on the host where a study computes in it.
 """
 
+import inspect
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Float64, PRNGKeyArray
+from scipy.sparse.linalg import eigsh
 
 
 Shape = Sequence[int]
@@ -53,3 +56,15 @@ def host_uniform(
     """Uniform numbers in [low, high) on the host, in float64 whatever JAX's flag."""
     with jax.enable_x64(True):
         return np.array(jax.random.uniform(key, shape, "float64", low, high))
+
+
+def arpack_start(size: int) -> dict[str, Any]:
+    """Options of `eigsh` by which it gives the same numbers again.
+
+    It would draw its start. From SciPy 1.17 on it also draws where it has found an
+    invariant subspace, as of a matrix of low rank.
+    """
+    options: dict[str, Any] = {"v0": np.random.default_rng(0).standard_normal(size)}
+    if "rng" in inspect.signature(eigsh).parameters:
+        options["rng"] = np.random.default_rng(0)
+    return options

@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from ...checks import at_least
+from ...drawing import arpack_start
 from ...errors import ConfigError, SolverError
 from ...memory import Need, check_memory
 from ...networks.finite import check_finite
@@ -152,7 +153,7 @@ def _lowest(
         return values[:count], vectors[:, :count]
     n_vectors = ("Lanczos vectors", max(4 * count, _LANCZOS_VECTORS))
     check_memory(Need("the Hessian", (("weights", surface.size), n_vectors), 8))
-    moved: Any = surface.shifted(0.0).matvec(_start(surface))
+    moved: Any = surface.shifted(0.0).matvec(arpack_start(surface.size)["v0"])
     if not np.any(moved):
         # It takes a random vector to 0: there is none, as where every margin is kept.
         return np.zeros(count), np.eye(surface.size, count)
@@ -175,11 +176,7 @@ def _lanczos(
     options: dict[str, Any] = {
         "tol": tolerance,
         "ncv": max(4 * count, _LANCZOS_VECTORS),
-        "v0": _start(surface),
+        **arpack_start(surface.size),
     }
     found: Any = eigsh(surface.shifted(shift), k=count, which=which, **options)
     return found
-
-
-def _start(surface: Surface) -> Vector:
-    return np.random.default_rng(0).standard_normal(surface.size)
