@@ -1,8 +1,10 @@
 """What the machinery of a sweep costs, and what a second process brings.
 
-    python benchmarks/sweep.py [--runs 64] [--epochs 20]
+    python benchmarks/sweep.py [--runs 64] [--epochs 20] [--stored 100000]
 
-1. `--dry-run` of 100,000 runs, a whole command, in seconds of the processor.
+1. `--dry-run`, `table`, `watch` and `report` of 100,000 stored runs (`--stored`), of
+   folders and of a packed file: seconds of the processor, and memory, of the whole
+   command. What no run is stored of is counted first.
 2. Overhead: runs that do nothing, in this process and on two, per run.
 3. Throughput: the same trainings of the study `planted` on two processes of one
    thread, on one such process, and on one that may use all cores, alternately, every
@@ -24,13 +26,17 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from stored import SETTINGS, write_runs
+
 from overparam.running import jobs_of
 from overparam.store import RunRecord, open_run
 from overparam.sweeping import sweep
 
 
 MOST_DRY = 2.0
-"""Seconds that counting 100,000 runs may take."""
+"""Seconds that counting 100,000 runs may take of which none is stored."""
+MOST_SECONDS, MOST_BYTES = 20.0, 2e9
+"""What a command on 100,000 stored runs may take."""
 MOST_OVERHEAD = 0.05
 """Seconds per run that the machinery may cost."""
 LEAST_GAIN = 1.7
@@ -56,13 +62,46 @@ def seconds(settings, function, n_jobs):
     return elapsed
 
 
-def dry_run():
-    """Seconds of the processor that a dry run of 100,000 runs takes."""
-    command = [sys.executable, "-m", "overparam", "sweep", "planted"]
-    before = os.times()
-    subprocess.run([*command, "seed=0..99999", "--dry-run"], check=True)
-    after = os.times()
-    return sum(after[2:4]) - sum(before[2:4])
+def cost_of(*words):
+    """Seconds of the processor, and the most bytes of memory, of a command."""
+    command = [sys.executable, "-m", "overparam", *map(str, words)]
+    child = os.posix_spawn(
+        command[0],
+        command,
+        os.environ,
+        file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)],
+    )
+    _, code, used = os.wait4(child, 0)
+    if code:
+        sys.exit(f"It failed: {' '.join(command)}")
+    return used.ru_utime + used.ru_stime, 1024 * used.ru_maxrss
+
+
+def stored_runs(n_runs):
+    """Whether every command on very many stored runs meets its target."""
+    fine = True
+    with tempfile.TemporaryDirectory() as folder:
+        begin = time.process_time()
+        write_runs(Path(folder), n_runs)
+        print(f"{n_runs} runs written in {time.process_time() - begin:.0f} s")
+        grid = [f"{name}={value}" for name, value in SETTINGS.items()]
+        commands = {
+            "table": ["table", folder, "--out", Path(folder, "table.parquet")],
+            "watch": ["watch", folder, "--once"],
+            "dry run": ["sweep", "planted", *grid, f"seed=0..{n_runs - 1}"],
+            "report": ["report", folder, "--out", Path(folder, "report.html")],
+        }
+        commands["dry run"] += ["--dry-run", "--runs", folder]
+        for where in ("folders", "packed"):
+            for name, words in commands.items():
+                seconds, n_bytes = cost_of(*words)
+                fine &= seconds <= MOST_SECONDS and n_bytes <= MOST_BYTES
+                told = f"{seconds:.1f} s, {n_bytes / 1e9:.2f} GB"
+                each = 1e6 * seconds / n_runs
+                print(f"{name}, {where}: {told}, {each:.0f} us per run", flush=True)
+            if where == "folders":
+                print("pack: {:.1f} s, {:.2e} bytes".format(*cost_of("pack", folder)))
+    return fine
 
 
 def whole_command(n_runs, n_epochs, *, n_jobs, n_threads=None):
@@ -83,10 +122,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--stored", type=int, default=100_000)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
 
-    dry = dry_run()
+    fine = stored_runs(arguments.stored)
+    dry, _ = cost_of("sweep", "planted", "seed=0..99999", "--dry-run")
     print(f"dry run of 100,000 runs: {dry:.1f} s (target {MOST_DRY})")
     few, many = ([{"seed": seed} for seed in range(n)] for n in (20, 220))
     overheads = {}
@@ -113,7 +154,7 @@ def main():
     print(
         f"median gain {gain:.2f} (target {LEAST_GAIN}), load {os.getloadavg()[0]:.1f}"
     )
-    slow = dry > MOST_DRY or max(overheads.values()) > MOST_OVERHEAD
+    slow = not fine or dry > MOST_DRY or max(overheads.values()) > MOST_OVERHEAD
     return 1 if slow or gain < LEAST_GAIN else 0
 
 

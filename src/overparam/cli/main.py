@@ -28,6 +28,8 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "plot": "draw stored runs: median and band over seeds",
         "analyse": "look at stored networks: overparam analyse RUN prune",
         "verify": "check a stored proof of optimality: overparam verify proof.npz",
+        "pack": "finished runs as one file, read as before",
+        "unpack": "the folders of packed runs again",
         "compare": "what differs between two stored runs",
         "reproduce": "a published figure with its claims",
         "translate": "a published command line as ours, with what differs",

@@ -16,7 +16,7 @@ from ..networks.network import Network
 from ..progress import Reporter
 from ..reproductions.registry import reproduction
 from ..spellings import as_spelled, first_spellings
-from ..store.find import runs_folder
+from ..store.find import is_there, runs_folder
 from ..store.read import read_run, read_runs
 from ..store.run import attempts
 from ..studies.registry import study as study_called
@@ -135,7 +135,7 @@ def sweep(
     if result.failures:
         warnings.warn(_failed(result), stacklevel=2)
     stored = (path for job in made for path in attempts(job.path)[-1:])
-    ended = [path for path in stored if (path / "status.json").exists()]
+    ended = [path for path in stored if is_there(path / "status.json")]
     return Runs(Run(read_run(path)) for path in ended)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import ConfigError, StoreError
+from . import packed
 from .json_values import parsed, plain
 
 
@@ -56,7 +57,7 @@ def write_file(path: Path, content: bytes) -> Stamp:
     special = os.path.exists(path) and not os.path.isfile(path)
     if special or os.path.realpath(path.parent) == "/dev":
         raise ConfigError(f"`{path}` is a device or a pipe; name a file.")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
+    temporary = temporary_name(path)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -69,14 +70,28 @@ def write_file(path: Path, content: bytes) -> Stamp:
             # A stump on a full disk would keep the space that the next try needs.
             with contextlib.suppress(OSError):
                 temporary.unlink()
-        # The rename itself is durable only once the folder is; some systems refuse.
-        with contextlib.suppress(OSError):
-            descriptor = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        sync(path.parent)
     return stamp_of(content)
+
+
+def sync(path: Path) -> None:
+    """Make a file durable, or what was renamed in a folder; some systems refuse."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def temporary_name(path: Path) -> Path:
+    """Where something is made, beside the place that it gets when it is whole."""
+    return path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether it has the name of something that is not whole."""
+    return path.name.startswith(".") and path.suffix == _TEMPORARY
 
 
 def check_names_file(path: Path) -> None:
@@ -108,18 +123,54 @@ def read_file(
     Raises:
         StoreError: If the file is missing, unreadable or not as it was written.
     """
-    try:
-        with opened(path) as (file, n_bytes):
-            _check_length(path, n_bytes, expected, most)
-            content = file.read(n_bytes)
-    except FileNotFoundError:
-        raise damaged(path, "is missing") from None
-    except OSError as error:
-        message = f"`{path}` cannot be read ({error.strerror}): check its permissions."
-        raise StoreError(message) from error
+    content = None
+    for look in (_on_disk, _in_archive, _on_disk):
+        content = look(path, expected, most) if content is None else content
+    if content is None:
+        raise damaged(path, "is missing")
     if expected is not None and stamp_of(content) != expected:
         raise damaged(path, "differs from what was written")
     return content
+
+
+def _on_disk(path: Path, expected: Stamp | None, most: int) -> bytes | None:
+    try:
+        with opened(path) as (file, n_bytes):
+            _check_length(path, n_bytes, expected, most)
+            return file.read(n_bytes)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        message = f"`{path}` cannot be read ({error.strerror}): check its permissions."
+        raise StoreError(message) from error
+
+
+def _in_archive(path: Path, expected: Stamp | None, most: int) -> bytes | None:
+    found = packed.of_file(path)
+    if found is None:
+        return None
+    archive, entry = found
+    _check_length(path, entry.bytes, expected, most)
+    return archive.content(entry)
+
+
+def stat_of(path: Path) -> tuple[int, float] | None:
+    """Size of a file of a run, on disk or packed, and when it was written.
+
+    Raises:
+        OSError: If its folder cannot be looked into.
+    """
+    for _ in range(2):  # On disk, packed, and by then on disk again.
+        try:
+            found = os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            if (kept := packed.of_file(path)) is not None:
+                return kept[1].bytes, kept[1].modified
+        except ValueError:  # No name of a file: it holds a zero.
+            return None
+        else:
+            return found.st_size, found.st_mtime
+    return None
 
 
 @contextlib.contextmanager
@@ -148,10 +199,12 @@ def check_size(path: Path, expected: Stamp) -> None:
         StoreError: If it is not.
     """
     try:
-        n_bytes = os.stat(path).st_size
+        found = stat_of(path)
     except OSError as error:
         raise damaged(path, f"cannot be found ({error.strerror})") from None
-    _check_length(path, n_bytes, expected)
+    if found is None:
+        raise damaged(path, "is missing")
+    _check_length(path, found[0], expected)
 
 
 def read_json(path: Path, *, expected: Stamp | None = None) -> dict[str, Any]:

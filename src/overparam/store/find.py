@@ -1,16 +1,15 @@
 """Which folders are runs: `<root>/<study>/<id>` and `<root>/<study>/<id>.<attempt>`."""
 
+import contextlib
 import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import StoreError
-from .identity import ID_LENGTH
-
-
-_RUN_NAME = re.compile(rf"[0-9a-f]{{{ID_LENGTH}}}(\.[1-9][0-9]{{0,8}})?")
+from . import packed
+from .files import is_temporary, stat_of
+from .identity import is_run_name
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Unreadable:
     @property
     def damaged(self) -> bool:
         """Whether it is a stored run, neither unfinished nor a folder of another."""
-        return is_run_name(self.path.name) and os.path.exists(self.path / "status.json")
+        return is_run_name(self.path.name) and is_there(self.path / "status.json")
 
 
 @dataclass(frozen=True)
@@ -34,11 +33,6 @@ class Looked:
     """Folders of runs, finished or not, in a stable order."""
     foreign: list[Unreadable]
     """Folders that look like runs and are none, or cannot be looked into."""
-
-
-def is_run_name(name: str) -> bool:
-    """Whether a folder of this name can be a run: an id, perhaps with an attempt."""
-    return _RUN_NAME.fullmatch(name) is not None and not name.endswith(".1")
 
 
 def no_run_name(path: Path) -> str:
@@ -61,7 +55,7 @@ def latest(paths: Iterable[Path]) -> list[Path]:
     chosen: dict[tuple[Path, str], tuple[bool, int, Path]] = {}
     for path in paths:
         name = path.name.partition(".")[0]
-        ranked = (os.path.exists(path / "status.json"), attempt_of(path), path)
+        ranked = (is_there(path / "status.json"), attempt_of(path), path)
         key = (path.parent, name)
         chosen[key] = max(chosen.get(key, ranked), ranked)
     return [path for _, _, path in chosen.values()]
@@ -94,6 +88,25 @@ def look(root: Path | str, study: str | None = None) -> Looked:
             f"There is no folder of runs at `{root}`: go to the folder that has it, or "
             "name it."
         )
+    # Before and after the disk, as a run may be packed or unpacked meanwhile.
+    known = packed.runs_of(root)
+    looked = _look_at_disk(root, study)
+    runs = set(looked.runs)
+    for folder, name in known | packed.runs_of(root):
+        if study in (None, folder):
+            runs.add(root / folder / name)
+    return Looked(sorted(runs), sorted(looked.foreign, key=lambda each: each.path))
+
+
+def stored_names(root: Path | str, study: str) -> set[str]:
+    """Folder names of the stored runs of a study."""
+    names = {name for folder, name in packed.runs_of(root) if folder == study}
+    with contextlib.suppress(OSError), os.scandir(Path(root, study)) as found:
+        names |= {e.name for e in found if os.path.exists(f"{e.path}/status.json")}
+    return names
+
+
+def _look_at_disk(root: Path, study: str | None) -> Looked:
     runs: list[Path] = []
     foreign: list[Unreadable] = []
     for folder in _folders(root):
@@ -105,6 +118,8 @@ def look(root: Path | str, study: str | None = None) -> Looked:
             foreign.append(Unreadable(folder, str(error)))
             continue
         for path in inside:
+            if is_temporary(path):
+                continue  # What packing puts aside.
             try:
                 holds_run = has(path, "config.json", "status.json")
             except StoreError as error:
@@ -114,7 +129,7 @@ def look(root: Path | str, study: str | None = None) -> Looked:
                 runs.append(path)
             elif holds_run:
                 foreign.append(Unreadable(path, no_run_name(path)))
-    return Looked(sorted(runs), sorted(foreign, key=lambda each: each.path))
+    return Looked(runs, foreign)
 
 
 def has(folder: Path, *names: str) -> bool:
@@ -128,12 +143,23 @@ def has(folder: Path, *names: str) -> bool:
 
 def _is_there(folder: Path, name: str) -> bool:
     try:
-        os.stat(folder / name)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+        return stat_of(folder / name) is not None
     except OSError as error:
         raise _closed(folder, error) from None
-    return True
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file of a run can be found; one that is shut away cannot."""
+    with contextlib.suppress(OSError):
+        return stat_of(path) is not None
+    return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder of a run, on disk or packed."""
+    # On disk before it is packed, and again before it is not any more.
+    there = os.path.isdir(path) or packed.of_run(path) is not None
+    return there or os.path.isdir(path)
 
 
 def _folders(folder: Path) -> Iterator[Path]:

@@ -6,6 +6,7 @@ Only the standard library is imported here.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,7 +19,14 @@ from .json_values import plain
 # opening a run compares the stored config anyway.
 ID_LENGTH = 12
 
+_RUN_NAME = re.compile(rf"[0-9a-f]{{{ID_LENGTH}}}(\.[1-9][0-9]{{0,8}})?")
+
 _SORTED = json.JSONEncoder(sort_keys=True)
+
+
+def is_run_name(name: str) -> bool:
+    """Whether a folder of this name can be a run: an id, perhaps with an attempt."""
+    return _RUN_NAME.fullmatch(name) is not None and not name.endswith(".1")
 
 
 def run_id(

@@ -60,6 +60,8 @@ def plain(value: Any) -> Any:
 
 def encodable(text: str) -> str:
     """A text that UTF-8 can hold: a name that is not UTF-8 keeps its bytes, escaped."""
+    if text.isascii():
+        return text
     return text.encode(errors="backslashreplace").decode()
 
 

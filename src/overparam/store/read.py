@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,8 @@ from ..errors import StoreError
 from ..plugins import Origin
 from ..spellings import Spellings, as_spelled, spellings_of_study
 from .files import Stamp, check_size, read_file, read_json, stamp_of
-from .find import Unreadable, attempt_of, has, is_run_name, latest, look, no_run_name
+from .find import Unreadable, attempt_of, has, is_folder, latest, look, no_run_name
+from .identity import is_run_name
 from .status import Status, entry, read_config, read_status
 
 
@@ -237,14 +237,15 @@ class StoredRun:
             for step, arrays in weights.items()
         }
 
-    def check_files(self) -> None:
-        """See that every file is there with its size; contents are for when it is read.
+    def check_files(self, *, contents: bool = False) -> None:
+        """See that every file is there with its size, or, if asked, as it was written.
 
         Raises:
-            StoreError: If a file is missing or of another size.
+            StoreError: If a file is missing or differs.
         """
+        look = read_file if contents else check_size
         for name, written in self._status.files.items():
-            check_size(self.path / name, written)
+            look(self.path / name, expected=written)
 
     def check_data(self, data: Mapping[str, str] | None) -> None:
         """See that the run was made from the data files that are there.
@@ -384,7 +385,7 @@ def read_run(path: Path | str) -> StoredRun:
         `op.read_run(op.run("planted", **small).stored.path).summary`
     """
     run = StoredRun(Path(path))
-    if not os.path.isdir(run.path):
+    if not is_folder(run.path):
         raise StoreError(f"There is no run at `{path}`.")
     if not has(run.path, "config.json", "status.json"):
         raise StoreError(f"`{path}` is no run: it has no `config.json`.")

@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 from ..errors import StoreError
-from .find import attempt_of, find_runs, is_run_name
+from .find import attempt_of, find_runs, is_there
+from .identity import is_run_name
 from .read import read_run
 
 
@@ -26,7 +27,7 @@ def resolve_run(root: Path | str, text: str) -> Path:
         ```
     """
     path = Path(text)
-    if os.path.exists(path / "config.json"):
+    if is_there(path / "config.json"):
         # The folder that one is in is called `.`.
         return path if is_run_name(path.name) else Path(os.path.abspath(path))
     runs = find_runs(root)

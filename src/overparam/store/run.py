@@ -9,7 +9,7 @@ import contextlib
 import os
 import shutil
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import StoreError
 from ..plugins import Origin
 from ..spellings import as_spelled, as_stored, spellings_of_study
-from . import encode
+from . import encode, packed
 from .environment import environment
 from .files import (
     Stamp,
@@ -30,7 +30,7 @@ from .files import (
     write_json,
     writing,
 )
-from .find import attempt_of, has
+from .find import attempt_of, has, is_there
 from .identity import canonical, hashed, id_of
 from .lock import Lock, is_locked
 from .read import StoredRun
@@ -186,11 +186,19 @@ def attempts(first: Path) -> list[Path]:
         assert op.store.attempts(run.stored.path) == [run.stored.path]
         ```
     """
+    before = packed.attempts_of(first)
+    found, after = _attempts(first, before), packed.attempts_of(first)
+    # One may have been packed between the look there and that at the disk.
+    return found if after == before else _attempts(first, before | after)
+
+
+def _attempts(first: Path, also: Set[str]) -> list[Path]:
     # By name, as listing the folder for each of its runs would be quadratic.
-    found, number = [first] * os.path.isdir(first), 2
+    found = [first] * (first.name in also or os.path.isdir(first))
+    number = 2
     while number <= (attempt_of(found[-1]) if found else 1) + _WIDEST_GAP:
         path = first.with_name(f"{first.name}.{number}")
-        found += [path] * os.path.isdir(path)
+        found += [path] * (path.name in also or os.path.isdir(path))
         number += 1
     return found
 
@@ -247,7 +255,7 @@ def _enter(first: Path, asked: _Asked, *, force: bool) -> RunDirectory:
             lock.release()
             return _enter(first, asked, force=force)
         remove_temporaries(path)
-        if os.path.exists(path / "config.json"):
+        if is_there(path / "config.json"):
             _same_config(path, asked)
         else:
             content = {"study": asked.study, "config": asked.config}
@@ -280,13 +288,13 @@ def _used_up(path: Path) -> bool:
         return True
     try:
         config = path / "config.json"
-        return os.path.exists(config) and not read_json(config)
+        return is_there(config) and not read_json(config)
     except StoreError:
         return True
 
 
 def _has_status(path: Path) -> bool:
-    return os.path.exists(path / "status.json")
+    return is_there(path / "status.json")
 
 
 def _has_answer(path: Path) -> bool:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
-from ..store.find import has, look
+from ..store.files import stat_of
+from ..store.find import has, is_folder, look
 from ..store.read import read_run
 from ..store.run import FAILED, attempts, run_status
 from .record import SweepRecord, latest_sweep
@@ -97,7 +98,8 @@ def glance(root: Path | str, *, best: str | None = None) -> Glance:
 def _status(path: Path) -> str | None:
     """How a run ended or where it is; `None` if it was not begun."""
     try:
-        return run_status(path) if has(path.parent, path.name) else None
+        begun = is_folder(path) or has(path.parent, path.name)
+        return run_status(path) if begun else None
     except StoreError:
         return "unreadable"
 
@@ -109,8 +111,8 @@ def _answer(status: str) -> bool:
 def _rate(done: list[Path], sweep: SweepRecord | None) -> float:
     if sweep is None:
         return 0.0
-    ends = [(path / "status.json").stat().st_mtime for path in done]
-    n_new = sum(end >= sweep.started for end in ends)
+    ends = (stat_of(path / "status.json") for path in done)
+    n_new = sum(end is not None and end[1] >= sweep.started for end in ends)
     elapsed = time.time() - sweep.started
     return n_new / elapsed if elapsed > 0 else 0.0
 

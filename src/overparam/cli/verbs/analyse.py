@@ -24,6 +24,7 @@ from ...running.analysing import (
     refusals,
     subjects_of,
 )
+from ...store.find import is_there
 from ...store.read import StoredRun, read_run, read_runs
 from ...store.resolve import resolve_run
 from ..arguments import Storage, overview, parse_all
@@ -169,7 +170,7 @@ def _split(argv: Sequence[str]) -> tuple[list[str], str, list[str]]:
 
 def _stored(root: Path, text: str, several: bool) -> list[StoredRun]:
     folder = Path(text)
-    holds_run = os.path.exists(folder / "config.json")
+    holds_run = is_there(folder / "config.json")
     is_collection = os.path.isdir(folder) and not holds_run
     if is_collection and several:
         runs, left_out = read_runs(folder)

@@ -1,6 +1,5 @@
 """`overparam sweep STUDY key=values ...` or `overparam sweep FILE.toml`: a grid."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from ...processes import STOP, keep_compiled
 from ...progress import Reporter, duration
 from ...running.grid import jobs_of, run_jobs
 from ...spellings import first_spellings
+from ...store.find import stored_names
 from ...studies.registry import STUDIES, study
 from ...sweeping.grid import grid
 from ...sweeping.plan import plan_from_toml
@@ -82,12 +82,8 @@ def main(argv: Sequence[str]) -> int:
     name, settings = _settings(sweeping.what)
     jobs = jobs_of(name, settings, storage.runs)
     if sweeping.dry_run:
-        folder = storage.runs / name
-        begun = set(os.listdir(folder)) if folder.is_dir() else set()
-        missing = sum(
-            job.id not in begun or not (job.path / "status.json").exists()
-            for job in jobs
-        )
+        stored = stored_names(storage.runs, name)
+        missing = sum(job.id not in stored for job in jobs)
         tell(f"{len(jobs)} runs, {missing} of them not stored yet.")
         return 0
     keep_compiled()

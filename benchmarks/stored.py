@@ -1,0 +1,39 @@
+"""Very many stored runs, cheaply: one is run, the others are copies of other seeds."""
+
+import hashlib
+import json
+import os
+
+import overparam as op
+from overparam.running import jobs_of
+
+
+SETTINGS = {"width": 8, "input_dim": 4, "teacher_width": 2, "epochs": 2}
+SETTINGS |= {"samples_per_epoch": 20, "stop_below": 0}
+
+
+def digest(content):
+    """The digest that a sealed file holds of itself."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def write_runs(root, n_runs):
+    """Store runs of `planted` of the seeds 0 to `n_runs` - 1, in a folder of runs."""
+    first = op.run("planted", runs=root, progress=False, **SETTINGS).stored.path
+    files = {path.name: path.read_bytes() for path in first.iterdir() if path.is_file()}
+    config = json.loads(files.pop("config.json"))
+    status = json.loads(files.pop("status.json"))
+    del status["digest"], status["schema"]
+    settings = [SETTINGS | {"seed": seed} for seed in range(1, n_runs)]
+    for seed, job in enumerate(jobs_of("planted", settings, root), 1):
+        config["config"]["seed"] = seed
+        content = json.dumps(config, indent=1).encode() + b"\n"
+        stamp = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        said = status | {"run": job.id, "hashed": status["hashed"] | {"seed": seed}}
+        said["files"] = said["files"] | {"config.json": stamp}
+        sealed = {"schema": 2} | said | {"digest": digest(said)}
+        job.path.mkdir()
+        for name in files:
+            os.link(first / name, job.path / name)
+        (job.path / "config.json").write_bytes(content)
+        (job.path / "status.json").write_bytes(json.dumps(sealed, indent=1).encode())

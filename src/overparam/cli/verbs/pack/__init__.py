@@ -1,0 +1,45 @@
+"""`overparam pack RUNS`: finished runs as one file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from ....progress import Reporter
+from ....store.packing import pack
+from ...arguments import parse
+from ...show import tell
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packing:
+    """Move finished runs into one verified file, `RUNS/packed.sqlite`.
+
+    Every verb reads them as before, and sweeps into the folder may go on. What runs,
+    failed or is damaged stays. Stopped at any moment it loses nothing; the same command
+    goes on. `overparam unpack` gives the folders back.
+
+    Examples:
+      overparam pack runs
+    """
+
+    runs: tyro.conf.Positional[Path] = Path("runs")
+    """Folder of all runs."""
+
+
+def forms() -> dict[str, list[type[Any]]]:
+    """The options of the verb, by its subject."""
+    return {"": [Packing]}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Pack a folder of runs."""
+    root = parse(Packing, argv, prog="overparam pack").runs
+    with Reporter("pack", unit="run") as reporter:
+        done = pack(root, progress=reporter)
+    for run in done.left:
+        tell(f"left as it is: {run.reason}")
+    tell(f"{done.moved} runs packed into {root / 'packed.sqlite'}.")
+    return 0

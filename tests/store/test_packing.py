@@ -1,0 +1,289 @@
+"""Packed runs are read as if nothing had happened, and nothing is ever lost."""
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from storing import DEFAULTS, record, snapshot, store
+
+from overparam.errors import StoreError
+from overparam.store import (
+    attempts,
+    find_runs,
+    gather,
+    open_run,
+    read_run,
+    resolve_run,
+    run_status,
+)
+from overparam.store.find import stored_names
+from overparam.store.packed import NAME, TABLE
+from overparam.store.packing import pack, unpack
+from overparam.sweeping.watch import glance
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Runs of two studies: finished ones, a second attempt, a failed, an unfinished."""
+    for width in range(1, 4):
+        store(tmp_path, width=width)
+    store(tmp_path, width=1, force=True, outcome=record(summary={"risk": 0.25}))
+    store(tmp_path, study="other", outcome=record(network=None))
+    with open_run(tmp_path, "toy", DEFAULTS | {"width": 7}, DEFAULTS) as run:
+        run.fail(ZeroDivisionError("never"))
+    with open_run(tmp_path, "toy", DEFAULTS | {"width": 9}, DEFAULTS):
+        pass
+    return tmp_path
+
+
+def everything(path):
+    """All that can be asked of a run."""
+    run = read_run(path)
+    arrays = [(name, array.tolist()) for name, array in sorted(run.arrays.items())]
+    parts = run.status, run.config, run.summary, run.notes, run.environment, arrays
+    return *parts, run.metrics.to_dict(as_series=False), run.reference, str(run.network)
+
+
+def test_every_reader_finds_what_it_found_before(root):
+    runs = find_runs(root)
+    finished = [path for path in runs if run_status(path) == "finished"]
+    before = {path: repr(everything(path)) for path in finished}
+    tables = [gather(root, metrics=rows).frame for rows in ("summary", "records")]
+    names = {path: resolve_run(root, path.name) for path in runs}
+    tried = {path: attempts(path) for path in runs}
+    stored, seen = stored_names(root, "toy"), glance(root, best="risk")
+
+    packing = pack(root)
+
+    assert (packing.moved, packing.left) == (5, ())
+    assert not any(map(os.path.exists, finished))
+    assert find_runs(root) == runs
+    assert {path: repr(everything(path)) for path in finished} == before
+    for rows, table in zip(("summary", "records"), tables, strict=True):
+        assert gather(root, metrics=rows).frame.equals(table)
+    assert {path: resolve_run(root, path.name) for path in runs} == names
+    assert {path: attempts(path) for path in runs} == tried
+    assert stored_names(root, "toy") == stored
+    assert glance(root, best="risk") == seen
+    for path in finished:
+        read_run(path).check_files()
+
+
+def test_unpacked_runs_are_what_they_were_byte_for_byte(root):
+    before = snapshot(root)
+    dates = {path: path.stat().st_mtime for path in before}
+    locks = {path: path.read_bytes() for path in root.glob("*/*/lock")}
+    pack(root)
+    unpack(root)
+    assert snapshot(root) == before
+    assert {path: path.read_bytes() for path in root.glob("*/*/lock")} == locks
+    assert {p: p.stat().st_mtime for p in before} == pytest.approx(dates, abs=1e-5)
+    assert not (root / NAME).exists()
+
+
+def test_a_packed_run_is_not_run_again_and_force_makes_a_new_attempt(root):
+    pack(root)
+    config = DEFAULTS | {"width": 2}
+    with open_run(root, "toy", config, DEFAULTS) as run:
+        assert run.finished
+    assert not run.path.exists()
+    with open_run(root, "toy", config, DEFAULTS, force=True) as run:
+        assert not run.finished
+        run.write(record(summary={"risk": 0.125}))
+    assert run.path.name.endswith(".2")
+    assert [path.name for path in attempts(resolve_run(root, run.path.name[:12]))]
+    rows = {row["id"]: row["risk"] for row in gather(root).frame.to_dicts()}
+    assert rows[run.path.name[:12]] == 0.125
+
+
+def test_what_comes_later_is_added_and_what_failed_can_be_tried_again(root):
+    pack(root)
+    store(root, width=20)
+    store(root, width=7)
+    assert pack(root).moved == 2
+    assert pack(root).moved == 0
+    assert len(gather(root).runs) == 6
+
+
+def test_a_damaged_run_stays_where_it_is(root):
+    path = store(root, width=30)
+    (path / "metrics.parquet").write_bytes(b"x")
+    packing = pack(root)
+    assert [each.path for each in packing.left] == [path]
+    assert "metrics.parquet" in packing.left[0].reason
+    assert path.is_dir()
+
+
+def test_a_run_with_a_link_in_it_stays_where_it_is(root, tmp_path):
+    path = store(root, width=30)
+    (path / "notes").symlink_to(tmp_path)
+    packing = pack(root)
+    assert [each.path for each in packing.left] == [path]
+    assert (path / "notes").is_symlink()
+
+
+def test_another_run_under_the_name_of_a_packed_one_stays(root):
+    pack(root)
+    path = find_runs(root, "other")[0]
+    unpacked = root / "elsewhere"
+    unpacked.mkdir()
+    (unpacked / NAME).write_bytes((root / NAME).read_bytes())
+    unpack(unpacked)
+    (unpacked / path.relative_to(root)).rename(path)
+    (path / "my notes.txt").write_text("mine")
+    packing = pack(root)
+    assert [each.path for each in packing.left] == [path]
+    assert (path / "my notes.txt").read_text() == "mine"
+    with pytest.raises(StoreError, match="other contents"):
+        unpack(root)
+    assert (path / "my notes.txt").read_text() == "mine"
+    assert (root / NAME).exists()
+
+
+@pytest.mark.parametrize("verb", ["pack", "unpack"])
+def test_killed_at_any_step_it_loses_nothing_and_goes_on(tmp_path, verb):
+    root = tmp_path / "runs"
+    for width in (1, 2):
+        store(root, width=width)
+    if verb == "unpack":
+        pack(root)
+    command = [
+        sys.executable,
+        str(Path(__file__).with_name("kills.py")),
+        str(root),
+        verb,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 30
+
+
+def test_runs_are_found_while_they_are_packed_and_made(tmp_path):
+    for width in range(1, 5):
+        store(tmp_path, width=width)
+    script = (
+        "import sys; from storing import store\n"
+        "for width in range(5, 45): store(sys.argv[1], width=width)\n"
+    )
+    folder = str(Path(__file__).parent)
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    maker = subprocess.Popen(command, cwd=folder)
+    found = 4
+    while maker.poll() is None:
+        pack(tmp_path)
+        runs = [path for path in find_runs(tmp_path) if run_status(path) == "finished"]
+        assert len(runs) >= found
+        found = len(runs)
+    assert maker.returncode == 0
+    pack(tmp_path)
+    gathered = gather(tmp_path)
+    assert sorted(gathered.frame["width"]) == [*range(1, 45)]
+    assert gathered.unreadable == ()
+
+
+def changed(root, *statements):
+    """An archive in which somebody has worked."""
+    pack(root)
+    with sqlite3.connect(root / NAME) as rows:
+        for statement in statements:
+            rows.execute(statement)
+    rows.close()
+
+
+HOSTILE = {
+    "traversal": "UPDATE file SET name = '../../../evil' WHERE name = 'summary.json'",
+    "absolute": "UPDATE file SET name = '/tmp/evil' WHERE name = 'summary.json'",
+    "windows": r"UPDATE file SET name = 'C:\evil' WHERE name = 'summary.json'",
+    "dots": "UPDATE file SET name = '..' WHERE name = 'summary.json'",
+    "empty": "UPDATE file SET name = '' WHERE name = 'summary.json'",
+    "deep": "UPDATE file SET name = 'a/b/c/d/e/f' WHERE name = 'summary.json'",
+    "newline": "UPDATE file SET name = 'a' || char(10) WHERE name = 'summary.json'",
+    "study": "UPDATE file SET study = '../evil' WHERE study = 'other'",
+    "study-absolute": "UPDATE file SET study = '/evil' WHERE study = 'other'",
+    "run": "UPDATE file SET run = '..' WHERE study = 'other'",
+    "size": "UPDATE file SET bytes = 1000000000000 WHERE name = 'summary.json'",
+    "negative": "UPDATE file SET bytes = -1 WHERE name = 'summary.json'",
+    "date": "UPDATE file SET modified = 1e300 WHERE name = 'summary.json'",
+    "table": "CREATE TABLE other (x)",
+    "trigger": "CREATE TRIGGER t AFTER INSERT ON file BEGIN SELECT 1; END",
+    "view": "CREATE VIEW v AS SELECT * FROM file",
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_an_archive_of_somebody_else_writes_nothing_of_its_own(root, case):
+    changed(root, HOSTILE[case])
+    before = snapshot(root.parent)
+    with pytest.raises(StoreError) as refused:
+        unpack(root)
+    assert re.fullmatch(r"[^\n]+\.", str(refused.value))
+    assert snapshot(root.parent) == before
+
+
+def test_an_archive_with_two_of_a_name_is_refused(root):
+    pack(root)
+    with sqlite3.connect(root / NAME) as rows:
+        kept = rows.execute("SELECT * FROM file").fetchall()
+        rows.execute("DROP TABLE file")
+        rows.execute(TABLE.replace(",\n PRIMARY KEY (study, run, name)", ""))
+        rows.executemany("INSERT INTO file VALUES (?, ?, ?, ?, ?, ?)", [*kept, kept[0]])
+    rows.close()
+    for function in (find_runs, unpack, pack):
+        with pytest.raises(StoreError, match="other tables"):
+            function(root)
+
+
+@pytest.mark.parametrize("n_bytes", [0, 10, 100, 5000, -4096, -1])
+def test_half_an_archive_is_refused_in_a_sentence(root, n_bytes):
+    pack(root)
+    content = (root / NAME).read_bytes()
+    (root / NAME).write_bytes(content[:n_bytes])
+    with pytest.raises(StoreError, match=r"no sound archive of runs [^\n]*\.$"):
+        unpack(root)
+
+
+def test_what_is_no_file_is_no_archive(tmp_path):
+    os.mkfifo(tmp_path / NAME)
+    with pytest.raises(StoreError, match="no regular file"):
+        find_runs(tmp_path)
+
+
+def test_changed_contents_are_noticed_as_on_disk(root):
+    changed(
+        root,
+        "UPDATE file SET content = CAST(replace(content, '0.5', '0.7') AS BLOB)"
+        " WHERE name = 'summary.json'",
+    )
+    path = next(path for path in find_runs(root, "toy") if ".2" not in path.name)
+    with pytest.raises(StoreError, match="differs from what was written"):
+        _ = read_run(path).summary
+
+
+def test_nothing_is_unpacked_through_a_link(root, tmp_path_factory):
+    pack(root)
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (root / "other").rmdir()
+    (root / "other").symlink_to(elsewhere)
+    with pytest.raises(StoreError, match="is a link"):
+        unpack(root)
+    assert not [*elsewhere.iterdir()]
+
+
+def test_what_does_not_fit_is_not_begun(root, monkeypatch):
+    pack(root)
+    full = SimpleNamespace(total=100, used=90, free=10)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: full)
+    with pytest.raises(StoreError, match="make room"):
+        unpack(root)
+
+
+def test_there_must_be_something_to_unpack(tmp_path):
+    with pytest.raises(StoreError, match="no archive"):
+        unpack(tmp_path)
+    with pytest.raises(StoreError, match="no folder of runs"):
+        pack(tmp_path / "nowhere")
