@@ -5,6 +5,7 @@ import importlib
 import json
 import pkgutil
 import re
+import textwrap
 
 import pytest
 
@@ -167,6 +168,13 @@ def test_an_entry_shows_where_the_documents_use_it(reference):
     assert examples.example("overparam", "two") is None
     found = examples.example("overparam.estimators", "VarProRegressor")
     assert found.page == "how-to/estimators.md"
+
+
+def test_a_page_says_what_its_examples_begin_with(reference):
+    begun = textwrap.indent(examples.BEFORE, "    ")
+    assert all(
+        begun in reference[f"reference/python/{n}.md"] for n in ("index", "data")
+    )
 
 
 def test_bars_of_formulas_end_no_cell_of_a_table():
