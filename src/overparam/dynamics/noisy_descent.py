@@ -111,7 +111,9 @@ def torch_sgd(
     momentum: Float[Array, ""] | None = None,
     weight_decay: Float[Array, ""] | None = None,
 ) -> optax.GradientTransformation:
-    """SGD as PyTorch has it: the decay joins the gradient before the momentum.
+    r"""$v \leftarrow \mu v + g + c\,\theta$, $\theta \leftarrow \theta - \eta v$.
+
+    That is SGD as PyTorch has it: the decay joins the gradient before the momentum.
 
     Example:
         ```python

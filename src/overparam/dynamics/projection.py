@@ -25,7 +25,7 @@ def stay(weights: Array) -> Array:
 
 
 def normalise(weights: Float[Array, "dim width"]) -> Float[Array, "dim width"]:
-    """The nearest point of the unit sphere, column by column.
+    r"""$w_j / \|w_j\|$: the nearest point of the unit sphere, column by column.
 
     Example:
         ```python

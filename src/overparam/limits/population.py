@@ -236,7 +236,9 @@ def plateau_levels(
     covariance: Covariance | None = None,
     label_noise: float = 0.0,
 ) -> PlateauLevels:
-    """Risks of the best zero, linear and affine predictors of a teacher.
+    r"""$\min_g \frac12 E\|y - g(x)\|^2$ over $g = 0$, linear and affine $g$.
+
+    The risks of the best such predictors of a teacher's labels $y$.
 
     Example:
         ```python

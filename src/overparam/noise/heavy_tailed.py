@@ -193,7 +193,7 @@ def heavy_tail_noise(
 
 
 def add_noise(tree: PyTree, drawn: PyTree) -> PyTree:
-    """`tree` plus what `HeavyTailNoise.draw` gave, in the types of `tree`.
+    r"""$\theta + s\,\xi$ with what `HeavyTailNoise.draw` gave, in the types of `tree`.
 
     Example:
         ```python

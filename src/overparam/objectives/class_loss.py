@@ -18,7 +18,9 @@ from .penalties import L2Penalty
 
 @dataclass(frozen=True)
 class ClassSquares:
-    """The data term of a batch; equal penalties make equal (hashable) losses.
+    r"""$\mathrm{mean}(F - Y)^2/(2\lambda)$ over samples and outputs, with one-hot $Y$.
+
+    Equal penalties make equal (hashable) losses.
 
     Example:
         ```python

@@ -51,7 +51,7 @@ def half_sum_of_squares(
 def cross_entropy(
     outputs: Float[Array, "batch n_classes"], targets: Int[Array, " batch"]
 ) -> Float[Array, ""]:
-    """Mean softmax cross-entropy of integer labels, in nats.
+    r"""$\mathrm{mean}_i [\log \sum_c e^{f_c} - f_{y_i}]$ of integer labels, in nats.
 
     Example:
         ```python
@@ -129,7 +129,9 @@ def loss_of_constant(
 def accuracy(
     outputs: Float[Array, "batch n_classes"], targets: Int[Array, " batch"]
 ) -> Float[Array, ""]:
-    """Share of samples whose largest output is that of their label.
+    r"""$\mathrm{mean}_i\, 1[\mathrm{argmax}_c f_c = y_i]$.
+
+    The share of samples whose largest output is that of their label.
 
     Example:
         ```python

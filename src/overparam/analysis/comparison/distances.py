@@ -90,7 +90,7 @@ def pooled(
 
 
 def energy_distance(a: Population, b: Population) -> float:
-    """The unbiased weighted energy distance.
+    r"""$2E\|X - Y\| - E\|X - X'\| - E\|Y - Y'\|$, unbiased, with the weights.
 
     Example:
         ```python
@@ -105,7 +105,9 @@ def energy_distance(a: Population, b: Population) -> float:
 
 
 def wasserstein(a: Population, b: Population) -> float:
-    """Exact 1-Wasserstein distance of uniform populations of one size.
+    r"""$\min_\pi \frac1n \sum_j \|a_j - b_{\pi(j)}\|$ over permutations, exactly.
+
+    That is the 1-Wasserstein distance of uniform populations of one size.
 
     Raises:
         ConfigError: If sizes differ or weights are not all equal.

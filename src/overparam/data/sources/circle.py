@@ -97,7 +97,7 @@ def wrap_angle(theta: Angles) -> Angles:
 
 
 def unit_vectors(theta: Angles) -> Float[np.ndarray, "n 2"]:
-    """Points of the circle at these angles.
+    r"""$(\cos\theta, \sin\theta)$ at these angles.
 
     Example:
         ```python

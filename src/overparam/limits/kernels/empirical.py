@@ -45,7 +45,9 @@ def tangent_kernel(
     block_bytes: int = BLOCK_BYTES,
     progress: Told = lambda done, total: None,
 ) -> Float[np.ndarray, "n k"] | Float[np.ndarray, "n k n_outputs n_outputs"]:
-    """The tangent kernel of a network between two sets of inputs, in its own type.
+    r"""$T(x, x') = \partial_\theta f(x)\, \partial_\theta f(x')^\top$ of a network.
+
+    Between two sets of inputs, in the network's own type.
 
     A network that takes moments of its batch is one function of all of `x`, and of all
     of `others`; moments that it carries are constants.

@@ -66,7 +66,9 @@ class Linearised(Network):
 
 
 def linearised(network: Network) -> Linearised:
-    """The network linearised at its own weights.
+    r"""$f_{\theta_0} + \partial_\theta f_{\theta_0} (\theta - \theta_0)$, a network.
+
+    The network linearised at its own weights $\theta_0$.
 
     Example:
         ```python
