@@ -37,8 +37,7 @@ from sklearn.decomposition import PCA
 
 from overparam import plots
 from overparam.convex import SearchLimits, solve_global
-from overparam.convex.certificates import signed
-from overparam.convex.certificates.branch_and_price import GlobalOptimum
+from overparam.convex.certificates import branch_and_price, signed
 
 
 TABLES = Path(__file__).parent.parent / "docs" / "benchmarks"
@@ -244,7 +243,7 @@ def gaps_in_time(label: str, row: Row, curves: dict) -> str:
     """One line and one curve: the gap of what is known at every moment."""
     times, gaps, start = [], [], time.process_time()
 
-    def noted(found: GlobalOptimum) -> None:
+    def noted(found: branch_and_price.GlobalOptimum) -> None:
         times.append(time.process_time() - start)
         gaps.append(found.gap)
 

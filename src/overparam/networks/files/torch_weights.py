@@ -81,10 +81,11 @@ def load_torch(path: str | Path, like: N) -> N:
 
     Example:
         ```python
-        from overparam.networks.files.torch_weights import save_torch
+        from overparam.networks.files.torch_weights import to_torch
+        from safetensors.numpy import save_file
 
         net = op.networks.vgg11(2, multiplier=1 / 64, key=key)
-        save_torch(net, "vgg.safetensors")  # as PyTorch names its weights
+        save_file(to_torch(net), "vgg.safetensors")  # as PyTorch names its weights
         op.networks.load_torch("vgg.safetensors", like=net).readout.shape
         ```
     """
