@@ -15,6 +15,7 @@
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -71,8 +72,11 @@ def cost_of(*words):
         os.environ,
         file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)],
     )
+    # What takes far too long is stopped, and counts as that long.
+    most = int(5 * MOST_SECONDS)
+    resource.prlimit(child, resource.RLIMIT_CPU, (most, most))
     _, code, used = os.wait4(child, 0)
-    if code:
+    if code and not os.WIFSIGNALED(code):
         sys.exit(f"It failed: {' '.join(command)}")
     return used.ru_utime + used.ru_stime, 1024 * used.ru_maxrss
 
