@@ -50,12 +50,13 @@ def relax(free, linear, base, low, high, theta, y, target, accuracy, mu):
         low, high: The box, of which one side may be infinite.
         theta: $\\log \\delta$; raised until $W \\succ 0$.
         y: A point inside the box.
-        target: The bound at which to stop, as well as where none can reach it.
+        target: The bound at which to stop, as well as where none can reach it as long
+            as there are free rows.
         accuracy: Relative distance of the bound to the best at which to stop.
         mu: The barrier to begin with, as a part of the bound.
 
     Returns:
-        The bound; what none is below, where the box is bounded; h; Newton steps.
+        The bound; what none is below; h; Newton steps.
     """
     (p, d), q = free.shape, len(linear)
     m, sides = p + q, 0
@@ -94,9 +95,8 @@ def relax(free, linear, base, low, high, theta, y, target, accuracy, mu):
             up, down = nu / (high[j] - y[j]), nu / (y[j] - low[j])
             gradient[i] = 2 * eta[i] + up - down
             diagonal[i] = (up * up + down * down) / nu
-            end = low[j] if eta[i] > 0 else high[j]
-            if np.isfinite(end):
-                nearest += (end - y[j]) * eta[i]
+            # Minus infinity where the box is open on that side.
+            nearest += ((low[j] if eta[i] > 0 else high[j]) - y[j]) * eta[i]
         if delta0 > 0:
             lengths += max(0.0, nearest) * np.sqrt(1 + mu / delta0)
         if trace > 0:
@@ -105,7 +105,8 @@ def relax(free, linear, base, low, high, theta, y, target, accuracy, mu):
         small = mu * d <= accuracy * best * best
         near = small and decrement <= _SETTLED * mu * d
         near = near or best <= least * (1 + accuracy)
-        if near or best <= target or least > target > 0 or steps == _STEPS:
+        hopeless = p > 0 and least > target > 0
+        if near or best <= target or hopeless or steps == _STEPS:
             break
         if decrement <= _CENTRED * mu * d and not small:
             mu *= _LOWER
