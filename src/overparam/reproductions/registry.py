@@ -99,7 +99,7 @@ REPRODUCTIONS: Catalogue[Listed] = Catalogue(
             "overparam.reproductions.timescales.two:REPRODUCTION",
         ),
         "timescales-torus": Listed(
-            "Radial features on the torus",
+            "Radial features on the torus, biased and unbiased penalty",
             "overparam.reproductions.timescales.torus:REPRODUCTION",
         ),
         "timescales-torus-limit": Listed(

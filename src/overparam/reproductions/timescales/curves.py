@@ -8,10 +8,10 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from ...analysis.intervals import Interval, median_interval
+from ...analysis.intervals import Interval, median_interval, wilson
 from ...plots.curves import aligned, shown
 from ...plots.figure import COLOURS
-from ..reproduction import Results, Scale
+from ..reproduction import Claim, Results, Scale
 
 
 TINY: Mapping[str, Any] = {
@@ -34,6 +34,9 @@ STEPS: Mapping[Scale, Mapping[str, Any]] = {
     "paper": {"n_steps": 32000},
 }
 SEEDS: Mapping[Scale, int] = {"smoke": 2, "laptop": 3, "paper": 6}
+
+BIASED = pl.col("centre") == 0
+"""The runs whose penalty pulls readouts to zero."""
 
 DISTANCES = {
     "teacher_distance": "distance to the teacher",
@@ -139,6 +142,44 @@ def decreasing(groups: Sequence[Sequence[float]]) -> tuple[int, int]:
     columns = list(zip(*groups, strict=True))
     good = sum(bool(np.all(np.diff(column) < 0)) for column in columns)
     return good, len(columns)
+
+
+def falls(
+    results: Results,
+    sentence: str,
+    published: str,
+    groups: Mapping[str, Sequence[float]],
+) -> Claim:
+    """The claim that the groups, of one value per seed each, decrease in every seed."""
+    good, seeds = decreasing(list(groups.values()))
+    return Claim(
+        sentence=sentence,
+        published=published,
+        measured=f"{good} of {seeds} seeds; {listed(groups)}",
+        holds=good == seeds if results.scale != "smoke" else None,
+    )
+
+
+def unbiased_closer(
+    results: Results,
+    unbiased: Sequence[Sequence[float]],
+    biased: Sequence[Sequence[float]],
+    *,
+    published: str,
+) -> Claim:
+    """The claim that without the bias every run ends closer to the teacher.
+
+    Runs of one seed share their data: the interval counts seeds, not pairs.
+    """
+    closer = np.array(unbiased) < np.array(biased)
+    seeds = closer.all(axis=0)
+    return Claim(
+        sentence="the unbiased penalty ends closer to the teacher than the biased one",
+        published=published,
+        measured=f"{closer.sum()} of {closer.size} pairs of equal data; rate of seeds "
+        f"with no exception {wilson(int(seeds.sum()), seeds.size)}",
+        holds=bool(closer.all()) if results.scale != "smoke" else None,
+    )
 
 
 def late_rate(

@@ -1,4 +1,4 @@
-"""Radial features on the torus: widths, penalties, point masses."""
+"""Radial features on the torus: widths, penalties, point masses, both centres."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,15 @@ from matplotlib.figure import Figure
 from ...data.sources.torus import teacher_density
 from ...plots.figure import panels
 from ..reproduction import Claim, Reproduction, Results, Scale
-from .curves import caption, configs, decreasing, draw, final, listed
+from .curves import (
+    BIASED,
+    caption,
+    configs,
+    draw,
+    falls,
+    final,
+    unbiased_closer,
+)
 
 
 WIDTHS = {"smoke": (8, 16), "laptop": (32, 128), "paper": (32, 128, 512, 1024)}
@@ -23,12 +31,18 @@ SIZES: Mapping[Scale, Mapping[str, Any]] = {
     "laptop": {"n_samples": 1024, "n_steps": 4096, "records": 65},
     "paper": {},
 }
-# Read off the published figure (1e-3, unbiased, step 32000).
-PUBLISHED = ".10, 2.2e-2, 7.8e-3, 5.6e-3 (M = 32, 128, 512, 1024)"
+# Read off the published figure (1e-3, step 32000).
+PUBLISHED = {
+    1.0: ".10, 2.2e-2, 7.8e-3, 5.6e-3 (M = 32, 128, 512, 1024)",
+    0.0: "not read off",
+}
 
 
 def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
-    """Widths at penalty 1e-3, other penalties and point masses at the largest width."""
+    """Widths at penalty 1e-3, other penalties and point masses at the largest width.
+
+    All of it with both centres, on common data.
+    """
     common = {"problem": "torus", "limits": ("ultra-fast",)}
     most = WIDTHS[scale][-1]
     cases = [{"width": w, "penalty": 1e-3} for w in WIDTHS[scale]]
@@ -36,14 +50,16 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
     cases += [{"width": most, "penalty": 1e-2, "gamma": POINT_MASSES}]
     return [
         {**config, **SIZES[scale], "width": case["width"]}
+        for centre in (1.0, 0.0)
         for case in cases
-        for config in configs(scale, common | case)
+        for config in configs(scale, common | case | {"centre": centre})
     ]
 
 
 def figures(results: Results) -> Mapping[str, Figure]:
     """Risk and distances; the teacher's density and its signal."""
-    text, most = caption(results) + "; Laplace kernel", WIDTHS[results.scale][-1]
+    text = caption(results) + "; Laplace kernel; dashed: biased"
+    most = WIDTHS[results.scale][-1]
     figure, axes = panels(3, 3, height=2.6, caption=text)
     records = results.records
     smooth = pl.col("gamma").is_finite()
@@ -57,7 +73,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
     columns = ("risk", "teacher_distance", "ultra_fast_distance")
     for panel, (by, part) in enumerate(parts.items()):
         for row, column in enumerate(columns):
-            draw(axes[row, panel], part, y=column, by=by)
+            draw(axes[row, panel], part, y=column, by=by, dashed=BIASED)
             axes[row, panel].set_yscale("log")
         axes[0, panel].legend()
     return {"torus": figure, "torus-teacher": _teacher()}
@@ -89,39 +105,59 @@ def _teacher(n_side: int = 128, gamma: float = 100.0, length: float = 0.5) -> Fi
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:
     """Last risk and distance, over seeds."""
     summary = (
-        results.runs.group_by("gamma", "penalty", "width")
+        results.runs.group_by("centre", "gamma", "penalty", "width")
         .agg(
             pl.len().alias("seeds"),
             pl.col("last_risk").median(),
             pl.col("last_teacher_distance").median(),
             pl.col("last_ultra_fast_distance").median(),
         )
-        .sort("gamma", "penalty", "width")
+        .sort("centre", "gamma", "penalty", "width")
     )
     return {"torus": summary}
 
 
 def claims(results: Results) -> Sequence[Claim]:
-    """Wider students end closer to the teacher."""
+    """What width and penalty buy with each centre, and which centre ends closer."""
     widths = WIDTHS[results.scale]
-    ends = [
-        final(results, "last_teacher_distance", width=w, penalty=1e-3, gamma=100.0)
-        for w in widths
-    ]
-    good, seeds = decreasing(ends)
-    return [
-        Claim(
-            sentence="the last distance to the teacher falls with width",
-            published=PUBLISHED,
-            measured=f"{good} of {seeds} seeds; "
-            + listed(dict(zip(map(str, widths), ends, strict=True))),
-            holds=good == seeds if results.scale != "smoke" else None,
+    penalties = sorted({1e-3, *PENALTIES[results.scale]}, reverse=True)
+    sentence = "the last distance to the teacher falls with"
+    found, pairs = [], []
+    for centre, name in ((1.0, "unbiased"), (0.0, "biased")):
+        by_width = _ends(results, centre, [(w, 1e-3) for w in widths])
+        by_penalty = _ends(results, centre, [(widths[-1], p) for p in penalties])
+        groups = dict(zip(map(str, widths), by_width, strict=True))
+        found.append(
+            falls(results, f"{name}: {sentence} width", PUBLISHED[centre], groups)
         )
+        pairs.append([*by_width, *by_penalty[:-1]])  # The last is the widest again.
+    costs = dict(zip((f"{p:g}" for p in penalties), by_penalty, strict=True))
+    return [
+        *found,
+        falls(results, f"biased: {sentence} the penalty", "not read off", costs),
+        unbiased_closer(results, *pairs, published="in the figures"),
+    ]
+
+
+def _ends(
+    results: Results, centre: float, cases: Sequence[tuple[int, float]]
+) -> list[list[float]]:
+    """Last distances to the teacher, for pairs of a width and a penalty."""
+    return [
+        final(
+            results,
+            "last_teacher_distance",
+            centre=centre,
+            width=width,
+            penalty=penalty,
+            gamma=100.0,
+        )
+        for width, penalty in cases
     ]
 
 
 REPRODUCTION = Reproduction(
-    title="Radial features on the torus: widths, penalties, point masses",
+    title="Radial features on the torus: widths, penalties, point masses, both centres",
     source="Barboni et al. 2025, section 6.1, figures of the torus",
     study="timescales",
     grid=grid,

@@ -9,19 +9,19 @@ from matplotlib.figure import Figure
 from ...plots.figure import panels
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .curves import (
+    BIASED,
     caption,
     configs,
-    decreasing,
     draw,
     draw_floor,
+    falls,
     final,
-    listed,
     log_time,
+    unbiased_closer,
 )
 
 
 WIDTHS = {"smoke": (8, 16), "laptop": (32, 128, 512), "paper": (32, 128, 512, 1024)}
-BIASED = pl.col("centre") == 0
 
 # Read off the published figure at step 32000 (log axis, about 5 %, one seed).
 PUBLISHED = {
@@ -86,35 +86,19 @@ def claims(results: Results) -> Sequence[Claim]:
         ]
         for centre in (1.0, 0.0)
     }
-    decided = results.scale != "smoke"
-    found = []
-    for centre, name in ((1.0, "unbiased"), (0.0, "biased")):
-        good, seeds = decreasing(ends[centre])
-        groups = dict(zip(map(str, widths), ends[centre], strict=True))
-        found.append(
-            Claim(
-                sentence=f"{name}: the last distance to the teacher falls with width",
-                published=f"{PUBLISHED[centre]} (step 32000)",
-                measured=f"{good} of {seeds} seeds; {listed(groups)}",
-                holds=good == seeds if decided else None,
-            )
+    found = [
+        falls(
+            results,
+            f"{name}: the last distance to the teacher falls with width",
+            f"{PUBLISHED[centre]} (step 32000)",
+            dict(zip(map(str, widths), ends[centre], strict=True)),
         )
-    return [*found, _unbiased(results, ends)]
-
-
-def _unbiased(results: Results, ends: Mapping[float, list[list[float]]]) -> Claim:
-    pairs = [
-        (one, other)
-        for ones, others in zip(ends[1.0], ends[0.0], strict=True)
-        for one, other in zip(ones, others, strict=True)
+        for centre, name in ((1.0, "unbiased"), (0.0, "biased"))
     ]
-    good = sum(one < other for one, other in pairs)
-    return Claim(
-        sentence="the unbiased penalty ends closer to the teacher than the biased one",
-        published="at every width",
-        measured=f"{good} of {len(pairs)} pairs of equal width and seed",
-        holds=good == len(pairs) if results.scale != "smoke" else None,
-    )
+    return [
+        *found,
+        unbiased_closer(results, ends[1.0], ends[0.0], published="at every width"),
+    ]
 
 
 REPRODUCTION = Reproduction(
