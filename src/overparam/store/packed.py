@@ -16,14 +16,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import StoreError
 from .identity import is_run_name
-
-
-if TYPE_CHECKING:
-    pass
 
 
 NAME = "packed.sqlite"
