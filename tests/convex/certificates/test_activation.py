@@ -162,7 +162,8 @@ def test_control_c_at_any_line_of_a_batch_loses_no_cone(rng):
             if frame.f_code.co_filename != activation.__file__:
                 return None
             left -= event == "line"
-            if left < 0:
+            # Once: some Pythons go on tracing after that.
+            if event == "line" and left == -1:
                 raise KeyboardInterrupt
             return trace
 
