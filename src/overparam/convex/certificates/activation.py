@@ -198,15 +198,15 @@ class Search:
         for which, side in enumerate(self.sides):
             if side.dimension:
                 for cone in side.roots():
-                    self._push(which, cone)
+                    self._push(self._heap, which, cone)
                 rng = np.random.default_rng(0)
                 starts = rng.standard_normal((_STARTS, side.dimension))
                 found, values = ascend(side.rows, side.n_plus, starts)
                 top = int(values.argmax())
                 self._meet(which, values[top], found[top])
 
-    def _push(self, which: int, cone: Cone) -> None:
-        heapq.heappush(self._heap, (-cone.bound, next(self._order), which, cone))
+    def _push(self, heap: list[Any], which: int, cone: Cone) -> None:
+        heapq.heappush(heap, (-cone.bound, next(self._order), which, cone))
 
     def _meet(self, which: int, value: float, at: Float[np.ndarray, " k"]) -> None:
         # Rounding of the value must not end a search for the maximum early.
@@ -248,27 +248,20 @@ class Search:
 
     def advance(self, pool: ThreadPoolExecutor) -> None:
         """Explore the cones with the largest bounds, one batch."""
-        aim, count = self._aim, min(_BATCH, len(self._heap))
-        before = self._heap.copy()
-        try:
-            batch = [heapq.heappop(self._heap) for _ in range(count)]
-            work = [(self.sides[which], cone, aim) for _, _, which, cone in batch]
-            results = list(pool.map(lambda args: args[0].explore(*args[1:]), work))
-            for (_, _, which, _), result in zip(batch, results, strict=True):
-                self._take(which, *result)
-        except BaseException:
-            # Control-C may come anywhere; no open cone is lost, nor its bound.
-            self._heap = before
-            raise
-
-    def _take(self, which: int, nodes, proven, cones, best, at) -> None:
-        """What a side has explored."""
-        self.n_nodes += nodes
-        self._proven = max(self._proven, proven)
-        for cone in cones:
-            self._push(which, cone)
-        if best > self._best:
-            self._meet(which, best, at / np.linalg.norm(at))
+        aim, heap = self._aim, self._heap.copy()
+        batch = [heapq.heappop(heap) for _ in range(min(_BATCH, len(heap)))]
+        work = [(self.sides[which], cone, aim) for _, _, which, cone in batch]
+        results = list(pool.map(lambda args: args[0].explore(*args[1:]), work))
+        for (_, _, which, _), result in zip(batch, results, strict=True):
+            nodes, proven, cones, best, at = result
+            self.n_nodes += nodes
+            self._proven = max(self._proven, proven)
+            for cone in cones:
+                self._push(heap, which, cone)
+            if best > self._best:
+                self._meet(which, best, at / np.linalg.norm(at))
+        # At once: Control-C may come anywhere before, and no open cone is lost.
+        self._heap = heap
 
     def run(self, limits: SearchLimits, watch: Watch = lambda search: None) -> None:
         """Go on until the search is finished or a limit is reached."""
