@@ -156,7 +156,8 @@ def _spectra(stages: Sequence[_Curved]) -> pl.DataFrame:
 
 
 def _figure(stages: Sequence[_Curved], subject: Subject, risk: Risk) -> Figure:
-    figure, axes = panels(width=4.5, height=3.6, caption=subject.title)
+    caption = f"{subject.title}, Hessian of the {risk.label}"
+    figure, axes = panels(width=4.5, height=3.6, caption=caption)
     for index, stage in enumerate(stages):
         values = stage.curvatures.values
         axes[0, 0].plot(
@@ -168,5 +169,4 @@ def _figure(stages: Sequence[_Curved], subject: Subject, risk: Risk) -> Figure:
     axes[0, 0].set_xlim(-0.5, len(stages) - 0.5)
     axes[0, 0].set_xlabel("student")
     axes[0, 0].set_ylabel("smallest eigenvalues")
-    axes[0, 0].set_title(f"Hessian of the {risk.label}")
     return figure
