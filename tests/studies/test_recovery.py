@@ -122,6 +122,16 @@ def _holds(found: Outcome) -> None:
     assert found.network is not None
 
 
+def test_a_training_that_is_only_bounded_names_the_search():
+    sizes = {"n_samples": 40, "input_dim": 8, "n_steps": 5, "fit": "penalised"}
+    for network, told in (("plain", 1), ("normalised", 0)):
+        config = Recovery(method="training", network=network, **sizes)
+        found = run(config, Context())
+        assert found.summary["tier"] == "bounded"
+        notes = [note for note in found.notes if "analyse RUN certificate" in note]
+        assert len(notes) == told
+
+
 def test_a_clock_ends_a_proof_with_its_bound():
     # Started at most; nothing of the outcome depends on how fast the machine is.
     found = run(_unproven(max_seconds=1e-3), Context())
@@ -246,6 +256,7 @@ def test_training_is_reproducible_and_approaches_the_optimum():
     first, second = run(config, Context()), run(config, Context())
     np.testing.assert_array_equal(first.metrics["loss"], second.metrics["loss"])
     assert first.summary["tier"] == "certified"
+    assert not any("without a search" in note for note in first.notes)
     assert first.summary["objective"] >= first.summary["lower_bound"] - 1e-9
     # Training minimises what the convex programme minimises.
     assert first.summary["relative_gap"] <= 0.05

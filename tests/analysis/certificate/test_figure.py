@@ -64,6 +64,15 @@ def test_an_estimate_is_no_lower_bound():
     assert (table["optimum at most"] > lower).all()
 
 
+def test_the_gap_of_a_row_is_that_of_the_network():
+    found = found_of(25, 3)
+    (row,) = found.tables["certificate"].to_dicts()
+    reached = found.summary["objective of the balanced network"]
+    lower, upper = row["optimum at least"], row["optimum at most"]
+    assert row["gap of the network"] == pytest.approx((reached - lower) / lower)
+    assert upper < reached  # the row of the optimum alone would say another gap
+
+
 def test_a_bound_that_tells_nothing_says_so():
     (note,) = [n for n in found_of(1100, 20).notes if "vacuous" in n]
     assert "inputs of 20 dimensions are too many" in note

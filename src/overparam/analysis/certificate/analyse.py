@@ -83,7 +83,7 @@ def analyse(
         rows.append(("estimate", None, found.best_known, found.estimated_gap))
     table = pl.DataFrame(
         rows,
-        ["tier", "optimum at least", "optimum at most", "relative gap"],
+        ["tier", "optimum at least", "optimum at most", "gap of the network"],
         orient="row",
     )
     tables = {"certificate": table}

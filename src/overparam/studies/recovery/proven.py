@@ -101,5 +101,5 @@ def _ended(
         more = f"; `--max-iterations` gives it more, {_LESS}"
     return (
         f"The search ended {why}: `lower_bound` is proven, and the optimum is at most "
-        f"`primal`, {found.gap:.2g} above it{more}"
+        f"`primal`, a relative gap of {found.gap:.2g}{more}"
     )

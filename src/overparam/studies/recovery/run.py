@@ -70,6 +70,12 @@ def describe(config: Recovery) -> dict[str, Any]:
     }
 
 
+_NO_SEARCH = (
+    "`lower_bound` is one without a search, and `relative_gap` the distance to it: "
+    "`overparam analyse RUN certificate` may prove a nearer one."
+)
+
+
 def _train_trial(problem: Problem, context: Context) -> Outcome:
     """Train a network of the trial's kind and bound its distance to the optimum."""
     training = replace(
@@ -77,6 +83,12 @@ def _train_trial(problem: Problem, context: Context) -> Outcome:
     )
     trajectory = train(training, problem.plan(), watch=context.watch())
     trained = problem.at_rest(trajectory.network)
+    diverged = trajectory.status == "diverged"
+    optimality = {} if diverged else _optimality(problem, trained)
+    # Of normalised networks there is no search.
+    may_be_nearer = (
+        optimality.get("tier") == "bounded" and problem.config.network != "normalised"
+    )
     return Outcome(
         status=trajectory.status,
         metrics=trajectory.columns(),
@@ -86,11 +98,11 @@ def _train_trial(problem: Problem, context: Context) -> Outcome:
             "test_error": trajectory.final("rms_test_error"),
             **problem.facts,
         }
-        | ({} if trajectory.status == "diverged" else _optimality(problem, trained)),
+        | optimality,
         arrays=problem.arrays,
         network=trained,
         kept=trajectory.kept,
-        notes=problem.notes,
+        notes=problem.notes + ([_NO_SEARCH] if may_be_nearer else []),
     )
 
 
