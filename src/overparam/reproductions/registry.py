@@ -114,6 +114,10 @@ REPRODUCTIONS: Catalogue[Listed] = Catalogue(
             "Distance and test error under noise (Wang et al., Figures 7, 19-21)",
             "overparam.reproductions.recovery.noise:NOISE",
         ),
+        "recovery-exact-noise": Listed(
+            "Exact programmes under noise (Wang et al., cvx_train_skip)",
+            "overparam.reproductions.recovery.exact_noise:REPRODUCTION",
+        ),
         "recovery-designs": Listed(
             "Recovery for four input distributions (Wang et al., Figures 6, 18)",
             "overparam.reproductions.recovery.noise:DESIGN",

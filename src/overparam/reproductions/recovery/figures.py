@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from ...analysis.intervals import Interval, wilson
+from ...analysis.intervals import Interval, median_interval, wilson
 from ...analysis.phase import half_line, on_grid, success_rates
 from ...convex.recovery.isometry import wendel_probability
 from ...errors import ConfigError
-from ...plots.figure import COLOURS, legend
-from ..reproduction import Results, Scale
+from ...plots.figure import COLOURS, legend, panels
+from ..reproduction import Claim, Results, Scale
 
 
 CORNERS: Mapping[Scale, tuple[range, range, int]] = {
@@ -21,6 +22,14 @@ CORNERS: Mapping[Scale, tuple[range, range, int]] = {
     "paper": (range(10, 401, 10), range(10, 101, 10), 5),
 }
 """Sample sizes, dimensions and number of trials of every scale."""
+NOISES = (0.0, 0.05, 0.1, 0.2)
+"""Published levels of label noise."""
+ERRORS = {
+    "distance_high": "distance",
+    "test_error": "test error (RMS)",
+    "test_norm": "test distance",
+}
+"""What is drawn under noise; the published test distance is no average over samples."""
 _BIN = 0.1
 
 
@@ -93,6 +102,54 @@ def stacked(
             pl.lit(value).alias(by), pl.all()
         )
         for value in values
+    )
+
+
+def noise_diagrams(trials: pl.DataFrame, *, error: str, text: str) -> Figure:
+    """Mean distance to the planted weights and mean error over n and d, per noise."""
+    figure, axes = panels(2, len(NOISES), width=3.4, caption=text)
+    for column, noise in enumerate(NOISES):
+        cells = noise_means(trials.filter(pl.col("noise") == noise))
+        for row, value in enumerate(("distance_high", error)):
+            phase_diagram(
+                axes[row, column],
+                cells,
+                value=value,
+                top=1.0 if value == "distance_high" else _top(trials, value),
+                title=f"{ERRORS[value]}, noise {noise:g}",
+            )
+    return figure
+
+
+def noise_means(trials: pl.DataFrame) -> pl.DataFrame:
+    """Mean distance and errors of every cell."""
+    return (
+        trials.group_by("n_samples", "input_dim")
+        .agg(pl.col(*ERRORS).mean())
+        .sort("input_dim", "n_samples")
+    )
+
+
+def _top(trials: pl.DataFrame, value: str) -> float:
+    """A common end of the colour scale: the 90 % quantile of all trials."""
+    found = np.nanquantile(trials[value].cast(pl.Float64).to_numpy(), 0.9)
+    return float(max(found, 1e-12))
+
+
+def noise_claim(results: Results, trials: pl.DataFrame, *, prefix: str = "") -> Claim:
+    """That above the line the distance is of the order of the noise."""
+    far = trials.filter(pl.col("n_samples") / pl.col("input_dim") >= 4)
+    parts, quotients = [], []
+    for noise in NOISES[1:]:
+        values = far.filter(pl.col("noise") == noise)["distance_high"]
+        found = median_interval((values / noise).to_list())
+        quotients.append(found.estimate)
+        parts.append(f"{noise:g}: {found}")
+    return Claim(
+        sentence=f"{prefix}n >= 4d: the distance is at most 4 times the noise level",
+        published="O(noise)",
+        measured="median distance / noise at " + ", ".join(parts),
+        holds=max(quotients) <= 4 if results.scale != "smoke" else None,
     )
 
 

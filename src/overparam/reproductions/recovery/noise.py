@@ -7,13 +7,21 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...analysis.intervals import median_interval
 from ...plots.figure import panels
 from ..reproduction import Claim, Reproduction, Results, Scale
-from .figures import caption, phase_diagram, phase_grid, rates, stacked
+from .figures import (
+    NOISES,
+    caption,
+    noise_claim,
+    noise_diagrams,
+    noise_means,
+    phase_diagram,
+    phase_grid,
+    rates,
+    stacked,
+)
 
 
-NOISES = (0.0, 0.05, 0.1, 0.2)
 DESIGNS = ("gaussian", "cubic", "whitened-gaussian", "whitened-cubic")
 
 
@@ -33,21 +41,10 @@ def noise_figures(results: Results) -> Mapping[str, Figure]:
         "Gated minimum norm, skip network, Gaussian data; means over trials of the "
         "largest distance of an optimum to the planted weights, and of the test error."
     )
-    figure, axes = panels(2, len(NOISES), width=3.4, caption=caption(results, text))
-    for column, noise in enumerate(NOISES):
-        cells = _means(results.runs.filter(pl.col("noise") == noise))
-        for row, (value, title) in enumerate(
-            (("distance_high", "distance"), ("test_error", "test error (RMS)"))
-        ):
-            top = 1.0 if value == "distance_high" else _top(results.runs, value)
-            phase_diagram(
-                axes[row, column],
-                cells,
-                value=value,
-                top=top,
-                title=f"{title}, noise {noise:g}",
-            )
-    return {"recovery_noise": figure}
+    text = caption(results, text)
+    return {
+        "recovery_noise": noise_diagrams(results.runs, error="test_error", text=text)
+    }
 
 
 def design_figures(results: Results) -> Mapping[str, Figure]:
@@ -62,7 +59,7 @@ def design_figures(results: Results) -> Mapping[str, Figure]:
 
 def noise_tables(results: Results) -> Mapping[str, pl.DataFrame]:
     """Mean distance and test error of every cell."""
-    return {"distances": stacked(_means, results.runs, by="noise", values=NOISES)}
+    return {"distances": stacked(noise_means, results.runs, by="noise", values=NOISES)}
 
 
 def design_tables(results: Results) -> Mapping[str, pl.DataFrame]:
@@ -72,22 +69,7 @@ def design_tables(results: Results) -> Mapping[str, pl.DataFrame]:
 
 def noise_claims(results: Results) -> Sequence[Claim]:
     """Above the line the distance is of the order of the noise."""
-    ratio = pl.col("n_samples") / pl.col("input_dim")
-    far = results.runs.filter(ratio >= 4)
-    parts, quotients = [], []
-    for noise in NOISES[1:]:
-        values = far.filter(pl.col("noise") == noise)["distance_high"]
-        found = median_interval((values / noise).to_list())
-        quotients.append(found.estimate)
-        parts.append(f"{noise:g}: {found}")
-    return [
-        Claim(
-            sentence="n >= 4d: the distance is at most 4 times the noise level",
-            published="O(noise)",
-            measured="median distance / noise at " + ", ".join(parts),
-            holds=max(quotients) <= 4 if results.scale != "smoke" else None,
-        )
-    ]
+    return [noise_claim(results, results.runs)]
 
 
 def design_claims(results: Results) -> Sequence[Claim]:
@@ -106,20 +88,6 @@ def design_claims(results: Results) -> Sequence[Claim]:
             )
         )
     return found
-
-
-def _means(trials: pl.DataFrame) -> pl.DataFrame:
-    return (
-        trials.group_by("n_samples", "input_dim")
-        .agg(pl.col("distance_high").mean(), pl.col("test_error").mean())
-        .sort("input_dim", "n_samples")
-    )
-
-
-def _top(trials: pl.DataFrame, value: str) -> float:
-    """A common end of the colour scale: the 90 % quantile of all trials."""
-    found = np.nanquantile(trials[value].cast(pl.Float64).to_numpy(), 0.9)
-    return float(max(found, 1e-12))
 
 
 NOISE = Reproduction(
