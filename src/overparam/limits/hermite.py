@@ -67,14 +67,24 @@ class Series:
     def error(self, squares: Float[np.ndarray, " n"]) -> float:
         r"""Bound of the error of any covariance of such variables.
 
-        What the series leaves out, $2 \max_i r_i$, and the difference that twice as
-        many nodes make to the powers.
+        What the series leaves out, $2 \max_i r_i$, and what the rule of coefficients
+        misses of powers and of products of coefficients. That is measured as the
+        difference which two or four times fewer nodes make: a kink between two nodes
+        can be where one of them makes none.
         """
         values, nodes, weights = self._values(roots(squares, np), np)
-        power = values**2 @ _density(nodes, np)
-        left_out = power - ((values @ weights) ** 2).sum(axis=1)
-        coarse = 2 * values[:, ::2] ** 2 @ _density(nodes[::2], np)
-        return float(2 * np.abs(left_out).max() + np.abs(power - coarse).max())
+        found, power = values @ weights, values**2 @ _density(nodes, np)
+        left_out = np.maximum(power - (found**2).sum(axis=1), 0)
+        apart, missed = np.zeros(weights.shape[1]), 0.0
+        for stride in (2, 4):
+            part = slice(None, None, stride)
+            coarse = stride * (values[:, part] @ weights[part])
+            powers = stride * (values[:, part] ** 2 @ _density(nodes[part], np))
+            apart = np.maximum(apart, np.abs(found - coarse).max(axis=0))
+            missed = max(missed, np.abs(power - powers).max())
+        # Once of a product with either factor, and so of the squares left out.
+        products = 4 * float(np.abs(found).max(axis=0) @ apart)
+        return float(2 * left_out.max() + missed + products)
 
     def _terms(self, deviations: Any, xp: Any) -> Any:
         """Coefficients, and what they leave of the power as that of one more order."""

@@ -1,5 +1,7 @@
 """Kernels of wide networks against integrals, samples, finite networks and others."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -308,6 +310,40 @@ def test_the_error_of_a_series_is_stated_and_kept():
     exact = weights @ (np.tanh(6 * fine) * np.tanh(5 * fine))
     assert abs(kernels.covariance[0, 1] - exact) < kernels.error
     assert 1e-9 < kernels.error < 1e-1
+
+
+def step(z):
+    return jnp.where(z > 0.37, 1.0, 0.0)
+
+
+@pytest.mark.parametrize("function", [jnp.abs, step])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_error_of_a_series_counts_what_its_coefficients_miss(function, sign):
+    # With -x the remainder of the slopes of abs, which is odd, has the other sign.
+    x = np.array([[1.0], [sign]])
+    kernels = wide_kernels(wide_mlp(2, activation=function), x)
+    above = 0.5 * math.erfc(0.37 / math.sqrt(2))
+    # Covariance plus slopes times the kernel of the first layer.
+    exact = {jnp.abs: 2.0, step: above if sign == 1 else 0.0}[function]
+    assert abs(kernels.tangent[0, 1] - exact) < 2 * kernels.error
+    slopes = (kernels.tangent - kernels.covariance)[0, 1] / sign
+    assert abs(slopes - (function is jnp.abs) * sign) < kernels.error < 0.3
+
+
+def test_the_error_of_a_series_is_that_of_the_worst_input():
+    def bump(z):
+        return jnp.exp(-(z**2) / 2e-4)
+
+    # Of the smallest variance it is almost 1, of the largest almost never.
+    x = np.array([[1e-5], [0.1], [1e4]])
+    kernels = wide_kernels(wide_mlp(2, activation=bump, trained=[1]), x)
+    a = 0.1**2 / 1e-4
+    exact = 1 / math.sqrt((1 + a) ** 2 - a**2)
+    opposite = wide_kernels(wide_mlp(2, activation=bump, trained=[1]), x, -x)
+    middle = abs(opposite.covariance[1, 1] - exact)
+    assert middle < opposite.error
+    worst = [moments_of(bump).error(v**2) for v in x]
+    assert kernels.error >= max(worst)
 
 
 @pytest.mark.parametrize(
