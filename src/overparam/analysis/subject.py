@@ -237,18 +237,23 @@ class Subject:
         """Steps of the kept networks by moment."""
         return {self.moment(step): step for step in self.run.kept_steps}
 
-    def course(self) -> dict[int, int | None]:
-        """Moments with a network, in order; `None` is that of the trained one.
+    @property
+    def last_step(self) -> float | None:
+        """Step of the trained network; `None` where records count no steps.
 
         A network that diverged is that of the record before the last, or the start.
         """
         records = self.run.metrics
-        if "step" in records.columns:
-            steps = [0.0, *records["step"].drop_nulls()]
-            diverged = self.run.status == "diverged"
-            last = self.moment(steps[-2] if diverged and len(steps) > 1 else steps[-1])
-        else:
-            last = max(self.moments, default=0)
+        if "step" not in records.columns:
+            return None
+        steps = [0.0, *records["step"].drop_nulls()]
+        diverged = self.run.status == "diverged" and len(steps) > 1
+        return steps[-2] if diverged else steps[-1]
+
+    def course(self) -> dict[int, int | None]:
+        """Moments with a network, in order; `None` is that of the trained one."""
+        step = self.last_step
+        last = max(self.moments, default=0) if step is None else self.moment(step)
         found = {moment: moment for moment in sorted(self.moments) if moment < last}
         return {**found, last: None}
 

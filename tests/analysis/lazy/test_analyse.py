@@ -158,6 +158,26 @@ def test_networks_of_every_kind_give_numbers_or_a_sentence(kind, tmp_path):
         assert findings.tables["lazy"]["flipped"].to_list() == [0, 0]
 
 
+def test_a_run_that_diverged_at_once_has_no_network_but_its_start(tmp_path):
+    done = run(tmp_path, learning_rate=1e9)
+    assert done.status == "diverged"
+    with pytest.raises(OverparamError, match="the network that it kept is its start"):
+        done.analyse("lazy", progress=False)
+
+
+def test_a_run_that_diverged_later_has_the_network_of_the_record_before(tmp_path):
+    # Rates at which a few records are finite.
+    for rate in (2.0**k for k in range(12)):
+        fields = {"epochs": 40, "keep": "every 1", "precision": "float32"}
+        done = run(tmp_path, learning_rate=rate, **fields)
+        if done.status == "diverged" and len(done.frame) > 2:
+            break
+    steps = done.frame["step"].to_list()
+    found = done.analyse("lazy", n_samples=20, linearise=False, progress=False)
+    assert found.tables["lazy"]["step"][-1] == steps[-2]
+    assert f"of the last record before, of step {steps[-2]:g}." in " ".join(found.notes)
+
+
 def test_without_a_start_it_refuses(tmp_path):
     network = op.TwoLayer(jnp.ones((4, 2)), jnp.ones((2, 1)))
     with pytest.raises(OverparamError, match="has no start to compare it with: give"):

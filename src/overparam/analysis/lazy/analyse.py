@@ -26,7 +26,6 @@ from .options import LazyOptions
 from .predictors import (
     error_of,
     in_type_of,
-    last_step,
     linearised_end,
     targets,
     wide_outputs,
@@ -67,6 +66,11 @@ def analyse(
         for name, change in measures.weight_changes(subject.network, start).items()
     )
     notes = [_NO_VERDICT]
+    if subject.run.status == "diverged":
+        notes.append(
+            "The run diverged: its network is that of the last record before, of step "
+            f"{subject.last_step:g}."
+        )
     if trained:
         listed = ", ".join(trained)
         notes.append(f"Kernels count what the training moved alone: {listed}.")
@@ -119,6 +123,11 @@ def check(subject: Subject, options: LazyOptions) -> None:
         raise ConfigError(
             "The run kept no start to compare its network with: it trained none."
         )
+    if subject.run.status == "diverged" and not subject.last_step:
+        raise ConfigError(
+            "The run diverged before its second record, and the network that it kept "
+            "is its start: lower the rate of learning, or record more often."
+        )
     check_start(subject.start(), subject.network)
     subject.samples(1, options.dataset)
 
@@ -131,7 +140,7 @@ _NO_VERDICT = (
 
 def _path(subject: Subject) -> dict[int | None, Network]:
     """The networks from the start to the trained one, by step where that is known."""
-    last = last_step(subject)
+    last = None if subject.last_step is None else round(subject.last_step)
     steps = sorted(step for step in subject.run.kept_steps if step not in (0, last))
     kept = {step: subject.kept(step) for step in steps}
     return {0: subject.start(), **kept, last: subject.network}

@@ -23,13 +23,6 @@ from ...training.plan import Progress, Watch
 from ..subject import Subject
 
 
-def last_step(subject: Subject) -> int | None:
-    """The step of the last record; `None` where records count no steps."""
-    metrics = subject.run.metrics
-    steps = metrics["step"].to_list() if "step" in metrics.columns else []
-    return round(max(steps)) if steps else None
-
-
 def linearised_end(subject: Subject, progress: Progress) -> Linearised:
     """The network linearised at its start, trained as the run was.
 
@@ -43,10 +36,10 @@ def linearised_end(subject: Subject, progress: Progress) -> Linearised:
             "The readout of the run is exact in every step, and a linearised network "
             "has no such readout."
         )
-    last = last_step(subject)
+    last = subject.last_step
     if last is not None:
-        # A stop rule may have ended the run before its plan.
-        plan = dataclasses.replace(plan, n_steps=min(last, plan.n_steps))
+        # A stop rule, or divergence, may have ended the run before its plan.
+        plan = dataclasses.replace(plan, n_steps=min(round(last), plan.n_steps))
     alone = dataclasses.replace(
         training,
         network=linearised(training.network),
