@@ -118,6 +118,15 @@ def wrap(module: eqx.Module) -> Network:
     return Wrapped(**parts)
 
 
+def check_network(network: object) -> None:
+    """Refuse what is no network, and has none of its methods."""
+    if not isinstance(network, Network):
+        raise ConfigError(
+            "`network` must be a network, as `two_layer` makes one, or `wrap` of a "
+            f"module of your own, got a {type(network).__name__}."
+        )
+
+
 def unwrapped(network: eqx.Module) -> eqx.Module:
     """The module of a wrapped one, with its readout; any other network itself."""
     if not isinstance(network, Wrapped):

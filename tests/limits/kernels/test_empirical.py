@@ -182,6 +182,8 @@ def test_progress_counts_pairs_of_blocks():
             {"network": TwoLayer(normal(3, 4) * jnp.inf, normal(4, 2))},
             "non-finite weights",
         ),
+        ({"network": None}, "`network` must be a network, .* got a NoneType"),
+        ({"x": 1e200 * X}, "kernel at these inputs is beyond the range of its type"),
         ({"x": np.zeros((10**7, 3))}, "This needs .* tangent kernel .*; lower rows"),
     ],
 )
@@ -217,6 +219,12 @@ def test_a_kernel_of_few_directions_has_zeros(rank):
 def test_a_field_without_weights_gets_a_sentence():
     with pytest.raises(ConfigError, match="No weights of TwoLayer lie in `activation`"):
         tangent_kernel(NETWORKS["two-layer"], X, trained=("activation",))
+
+
+@pytest.mark.parametrize("n", [5, 300])
+def test_eigenvalues_beyond_the_range_of_floats_get_a_sentence(n):
+    with pytest.raises(ConfigError, match="beyond the range of its type"):
+        leading_eigenvalues(NETWORKS["two-layer"], 1e200 * np.ones((n, 3)), count=2)
 
 
 def test_more_eigenvalues_than_there_are_get_a_sentence():

@@ -231,3 +231,17 @@ def test_whole_numbers_and_lists_are_numbers():
 def test_bad_input_gets_a_sentence(make, message):
     with pytest.raises(ConfigError, match=message):
         make()
+
+
+def test_kernels_of_near_inputs_are_symmetric_and_train():
+    # Angles from 1e-7 on have half of their digits, by either order of two inputs.
+    angles = np.concatenate([RNG.uniform(0, 6, 60) + 10.0**-k for k in range(2, 8)])
+    angles = np.concatenate([angles, angles[:60] + 1e-7])
+    x = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    kernel = wide_kernels(wide_mlp(2), x).tangent
+    assert (kernel == kernel.T).all()
+    fitted = KernelTraining(kernel).flow(time=10.0)
+    values, vectors = np.linalg.eigh(kernel)
+    decay = vectors @ (np.exp(-10 / len(x) * values)[:, None] * vectors.T)
+    y = np.sin(3 * angles)[:, None]
+    assert_allclose(fitted.at_samples(y), y - decay @ y, atol=1e-6)

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from ...errors import ConfigError
 from ...networks.finite import check_finite
 from ...networks.layers import trained_parts
-from ...networks.network import Network
+from ...networks.network import Network, check_network
 from ...networks.view import depends_on_batch
 from .layered import Term, is_layered, layer_terms
 from .linearised import derivative
@@ -47,9 +47,10 @@ class Derivatives:
         """Of a network at inputs that are called `name`.
 
         Raises:
-            ConfigError: If weights or inputs are not finite, a field is unknown, or the
-                inputs do not fit the network.
+            ConfigError: If it is no network, weights or inputs are not finite, a field
+                is unknown, or the inputs do not fit the network.
         """
+        check_network(network)
         check_finite(network)
         moving, fixed = eqx.partition(network, trained_parts(network, trained))
         x = np.asarray(x, network.readout.dtype)

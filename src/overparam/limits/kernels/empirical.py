@@ -63,8 +63,9 @@ def tangent_kernel(
         progress: Told the pairs of blocks that are done, and how many there are.
 
     Raises:
-        ConfigError: If weights or inputs are not finite, a field is unknown, the inputs
-            do not fit the network, or the kernel does not fit into memory.
+        ConfigError: If it is no network, weights, inputs or the kernel are not finite,
+            a field is unknown, the inputs do not fit the network, or the kernel does
+            not fit into memory.
 
     Example:
         ```python
@@ -95,7 +96,7 @@ def tangent_kernel(
             diagonal = same and j == i
             chosen = np.arange(len(right.x))[across]
             other = held if diagonal else right.terms(chosen, traced=traced)
-            kernel[at, across] = np.asarray(_product(held, other))
+            kernel[at, across] = _finite(np.asarray(_product(held, other)))
             progress(done := done + 1, total)
     if traced:
         kernel /= left.n_outputs
@@ -153,7 +154,7 @@ def leading_eigenvalues(
     def product(vector: np.ndarray) -> np.ndarray:
         nonlocal formed
         shaped = vector.reshape(len(at.x), at.n_outputs)
-        moved = at.product(shaped, block_rows=block_rows)
+        moved = _finite(at.product(shaped, block_rows=block_rows))
         progress(formed := formed + 1)
         return moved.ravel()
 
@@ -180,6 +181,15 @@ def _room(
     most = math.isqrt(block_bytes // (dtype.itemsize * n_pairs))
     rows = max(1, min(block_bytes // row_bytes, most))
     return np.empty((len(left.x), len(right.x), *pairs), dtype), rows
+
+
+def _finite(found: np.ndarray) -> np.ndarray:
+    if not np.isfinite(found).all():
+        raise ConfigError(
+            "The tangent kernel at these inputs is beyond the range of its type: "
+            "divide inputs or weights, or take a network of float64."
+        )
+    return found
 
 
 @jax.jit

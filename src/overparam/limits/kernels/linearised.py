@@ -8,7 +8,7 @@ import jax
 from jaxtyping import Array, Float, PyTree
 
 from ...errors import ConfigError
-from ...networks.network import Network
+from ...networks.network import Network, check_network
 
 
 class Linearised(Network):
@@ -76,6 +76,7 @@ def linearised(network: Network) -> Linearised:
         assert jnp.allclose(linear(x), network(x), atol=1e-5)  # at its own weights
         ```
     """
+    check_network(network)
     return Linearised(moving=network, fixed=network)
 
 

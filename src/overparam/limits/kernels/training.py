@@ -168,10 +168,12 @@ class KernelTraining:
             raise ConfigError("`kernel` holds no samples.")
         dtype = np.asarray(kernel).dtype
         eps = np.finfo(dtype if dtype.kind == "f" else np.float64).eps
-        if np.abs(flat - flat.T).max() > 1e3 * eps * np.abs(flat).max():
+        # Angles between near inputs, and what is made of them, have half of the digits.
+        rounding = np.sqrt(eps)
+        if np.abs(flat - flat.T).max() > rounding * np.abs(flat).max():
             raise ConfigError("`kernel` must be symmetric.")
         values, self.eigenvectors = np.linalg.eigh(flat)
-        if values[0] < -max(1e3, len(flat)) * eps * values[-1]:
+        if values[0] < -rounding * values[-1]:
             raise ConfigError(
                 "`kernel` must have no negative eigenvalue, as inner products have "
                 f"none, got {values[0]:.3g} beside {values[-1]:.3g}."
