@@ -77,6 +77,20 @@ def test_lanczos_agrees_with_the_whole_matrix():
     assert_allclose(found.values, values[:3], atol=1e-5 * values[-1])
 
 
+@pytest.mark.parametrize("count", [1, 3, 12])
+def test_equal_curvatures_count_as_often_as_they_occur(count):
+    # Over samples of a linear readout each curvature is one of each of 20 outputs.
+    x, y = _samples(4, 200, 30, 20)
+    student = LinearReadout(jnp.ones((30, 20)))
+    found = smallest_curvatures(
+        student, EmpiricalLoss(x, y, half_squared_error), count=count
+    )
+    values = np.linalg.eigvalsh(np.asarray(x).T @ np.asarray(x) / len(x))
+    # Errors are of the square of the residual, 1e-5 of the largest, over gaps.
+    expected = np.repeat(values, 20)[:count]
+    assert_allclose(found.values, expected, atol=1e-7 * values[-1])
+
+
 def test_the_direction_has_the_curvature_along_it():
     student, teacher = _network(2), _network(3, width=5)
     found = smallest_curvatures(student, ExactRisk(teacher), count=1)

@@ -14,11 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from ...checks import at_least
-from ...drawing import arpack_start
 from ...errors import ConfigError, SolverError
+from ...limits.lanczos import largest_eigenvalues, most_vectors
 from ...memory import Need, check_memory
 from ...networks.finite import check_finite
 from ...networks.layers import trained_parts
@@ -29,7 +28,6 @@ Vector = Float[np.ndarray, " n_weights"]
 
 # Up to this size the whole matrix costs less than Lanczos iterations.
 _DENSE = 400
-_LANCZOS_VECTORS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,16 +114,9 @@ class Surface:
         """The Hessian."""
         return np.asarray(_matrix(self.start, *self._fixed))
 
-    def shifted(self, shift: float) -> LinearOperator:
-        """The Hessian less `shift` times the identity."""
-
-        def product(vector: Vector) -> Vector:
-            vector = np.ravel(vector)
-            moved = _product(self.start, vector, *self._fixed)
-            return np.asarray(moved) - shift * vector
-
-        options: dict[str, Any] = {"matvec": product, "dtype": np.float64}
-        return LinearOperator((self.size, self.size), **options)
+    def product(self, vector: Vector) -> Vector:
+        """The Hessian times a vector."""
+        return np.asarray(_product(self.start, vector, *self._fixed))
 
 
 # Of `like` the shapes are used alone; a module-level `jit` compiles once for them.
@@ -148,35 +139,24 @@ def _product(flat: Array, vector: Array, *fixed: Any) -> Array:
 def _lowest(
     surface: Surface, count: int, tolerance: float
 ) -> tuple[Float[np.ndarray, " count"], Float[np.ndarray, "n_weights count"]]:
-    if surface.size <= _DENSE:
+    if surface.size <= max(_DENSE, 10 * count):
         values, vectors = np.linalg.eigh(surface.matrix())
         return values[:count], vectors[:, :count]
-    n_vectors = ("Lanczos vectors", max(4 * count, _LANCZOS_VECTORS))
+    # Beside the basis stand its blocks' images, and a copy when it grows.
+    n_vectors = ("Lanczos vectors", 2 * most_vectors(count))
     check_memory(Need("the Hessian", (("weights", surface.size), n_vectors), 8))
-    moved: Any = surface.shifted(0.0).matvec(arpack_start(surface.size)["v0"])
-    if not np.any(moved):
-        # It takes a random vector to 0: there is none, as where every margin is kept.
-        return np.zeros(count), np.eye(surface.size, count)
-    try:
-        # ARPACK's accuracy is relative to an eigenvalue: shifted, none is near 0.
-        shift = 1.1 * abs(float(_lanczos(surface, 0.0, 1, "LM", 0.01)[0][0]))
-        values, vectors = _lanczos(surface, shift, count, "SA", tolerance)
-    except ArpackNoConvergence as error:
+    # The smallest of the Hessian are the largest of its negative; near 0 a residual
+    # relative to the eigenvalue would ask for more than there is.
+    found = largest_eigenvalues(
+        lambda vector: -surface.product(vector),
+        surface.size,
+        count,
+        tolerance=0.0,
+        floor=tolerance,
+    )
+    if found is None:
         raise SolverError(
             f"The {count} smallest curvatures of {surface.size} weights did not "
             f"converge to {tolerance:g}; ask for fewer or a larger `tolerance`."
-        ) from error
-    order = np.argsort(values)
-    return values[order] + shift, vectors[:, order]
-
-
-def _lanczos(
-    surface: Surface, shift: float, count: int, which: str, tolerance: float
-) -> tuple[np.ndarray, np.ndarray]:
-    options: dict[str, Any] = {
-        "tol": tolerance,
-        "ncv": max(4 * count, _LANCZOS_VECTORS),
-        **arpack_start(surface.size),
-    }
-    found: Any = eigsh(surface.shifted(shift), k=count, which=which, **options)
-    return found
+        )
+    return -found[0], found[1]

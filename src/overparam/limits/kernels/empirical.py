@@ -17,11 +17,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ...checks import at_least, counts, one_of
-from ...errors import ConfigError
+from ...errors import ConfigError, SolverError
 from ...memory import Need, check_memory
 from ...networks.network import Network
+from ..lanczos import largest_eigenvalues
 from .derivatives import Derivatives, Inputs, slices
-from .lanczos import largest_eigenvalues
 from .layered import Term
 
 
@@ -33,6 +33,8 @@ Told = Callable[[int, int], None]
 
 # Up to this size the whole matrix costs less than Lanczos iterations.
 _DENSE = 200
+_ROUNDINGS = 10
+"""Roundings of the largest eigenvalue below which no residual can be brought."""
 
 
 def tangent_kernel(
@@ -158,10 +160,14 @@ def leading_eigenvalues(
         progress(formed := formed + 1)
         return moved.ravel()
 
-    rounding = float(np.finfo(at.x.dtype).eps)
-    return largest_eigenvalues(
-        product, size, count, tolerance=tolerance, rounding=rounding
-    )
+    floor = _ROUNDINGS * float(np.finfo(at.x.dtype).eps)
+    found = largest_eigenvalues(product, size, count, tolerance=tolerance, floor=floor)
+    if found is None:
+        raise SolverError(
+            f"The {count} largest eigenvalues of a tangent kernel of {size} rows did "
+            f"not converge to {tolerance:g}; ask for fewer or a larger `tolerance`."
+        )
+    return found[0]
 
 
 def _room(

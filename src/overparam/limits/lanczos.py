@@ -5,14 +5,10 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-from ...errors import SolverError
-
 
 _VECTORS = 40
 """Basis vectors at which the iterations begin anew, or eight blocks of them."""
 _MOST_BLOCKS = 1000
-_ROUNDINGS = 10
-"""Roundings of the largest eigenvalue below which no residual can be brought."""
 
 
 def largest_eigenvalues(
@@ -21,26 +17,27 @@ def largest_eigenvalues(
     count: int,
     *,
     tolerance: float,
-    rounding: float,
-) -> Float[np.ndarray, " count"]:
-    """The largest eigenvalues, descending, of a matrix without negative ones.
+    floor: float,
+) -> tuple[Float[np.ndarray, " count"], Float[np.ndarray, "size count"]] | None:
+    """The largest eigenvalues, descending, and eigenvectors of a symmetric matrix.
 
     Lanczos iterations on a block of as many vectors as there are eigenvalues: on one
-    vector, equal eigenvalues of several outputs would be found once.
+    vector, equal eigenvalues, as of several outputs, would be found once.
 
     Args:
         product: The matrix times a vector.
-        size: Its rows; at least ten times `count`.
+        size: Its rows; at least ten times `count`, and `most_vectors(count)`.
         count: Number of eigenvalues.
         tolerance: Residuals of eigenvectors, relative to their eigenvalues.
-        rounding: Relative rounding of products.
+        floor: Residuals that are small enough anyway, relative to the norm of the
+            matrix; at least a few roundings.
 
-    Raises:
-        SolverError: If the iterations do not converge.
+    Returns:
+        `None` if the iterations do not converge.
     """
     start = np.random.default_rng(0).standard_normal((size, count))
     block, basis = np.linalg.qr(start)[0], np.empty((size, 0))
-    projected, most = np.empty((0, 0)), max(_VECTORS, 8 * count)
+    projected, most, norm = np.empty((0, 0)), most_vectors(count), 0.0
     for _ in range(_MOST_BLOCKS):
         images = np.stack([product(column) for column in block.T], axis=1)
         known, basis = basis.shape[1], np.hstack([basis, block])
@@ -50,17 +47,20 @@ def largest_eigenvalues(
         values, vectors = np.linalg.eigh(projected)
         rest, beyond = np.linalg.qr(_without(basis, images))
         residuals = np.linalg.norm(beyond @ vectors[known:, -count:], axis=0)
-        least = _ROUNDINGS * rounding * values[-1]
-        if (residuals <= np.maximum(tolerance * values[-count:], least)).all():
-            return values[-count:][::-1]
+        norm = max(norm, *np.abs(values[[0, -1]]))
+        wanted = np.maximum(tolerance * np.abs(values[-count:]), floor * norm)
+        if (residuals <= wanted).all():
+            return values[-count:][::-1], basis @ vectors[:, : -count - 1 : -1]
         block = np.linalg.qr(_without(basis, rest))[0]
         if len(values) + count > most:
             kept = vectors[:, -(most // 2) :]
             basis, projected = basis @ kept, np.diag(values[-(most // 2) :])
-    raise SolverError(
-        f"The {count} largest eigenvalues of a tangent kernel of {size} rows did not "
-        f"converge to {tolerance:g}; ask for fewer or a larger `tolerance`."
-    )
+    return None
+
+
+def most_vectors(count: int) -> int:
+    """Basis vectors that are held for so many eigenvalues."""
+    return max(_VECTORS, 8 * count)
 
 
 def _without(basis: np.ndarray, vectors: np.ndarray) -> np.ndarray:
