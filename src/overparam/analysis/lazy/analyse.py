@@ -121,7 +121,8 @@ def check(subject: Subject, options: LazyOptions) -> None:
         )
     if 0 not in subject.run.kept_steps:
         raise ConfigError(
-            "The run kept no start to compare its network with: it trained none."
+            "The run kept no start to compare its network with: it trained none; of a "
+            "file `import` keeps one that `--start` names."
         )
     if subject.run.status == "diverged" and not subject.last_step:
         raise ConfigError(
