@@ -247,8 +247,7 @@ class Subject:
         if "step" not in records.columns:
             return None
         steps = [0.0, *records["step"].drop_nulls()]
-        diverged = self.run.status == "diverged" and len(steps) > 1
-        return steps[-2] if diverged else steps[-1]
+        return steps[-2 if self.run.status == "diverged" and len(steps) > 1 else -1]
 
     def course(self) -> dict[int, int | None]:
         """Moments with a network, in order; `None` is that of the trained one."""
@@ -294,11 +293,7 @@ class Subject:
         return as_network(self._rebuilt(self.run.kept(step)))
 
     def start(self) -> Network:
-        """The network before training.
-
-        Raises:
-            StoreError: If it was not kept.
-        """
+        """The network before training; raises StoreError if it was not kept."""
         return self.kept(0)
 
     @cached_property
