@@ -226,9 +226,12 @@ def test_features_fit_numbers_by_the_squared_error(own):
 
 
 def test_a_test_part_that_is_drawn_is_told(own, capsys):
-    np.savez("whole.npz", x=own, y=np.arange(N) % 2)
-    assert run_command(["data", "add", "whole", "whole.npz", "--seed", "3"]) == 0
-    assert "0.2 of the samples are one, drawn with seed 3" in capsys.readouterr().err
+    np.savez("whole.npz", x=own, y=np.linspace(0, 1, N))
+    for fraction, n in (("0.2", round(0.2 * N)), ("0", 1)):  # at least one
+        command = ["data", "add", "whole", "whole.npz", "--seed", "3", "--force"]
+        assert run_command([*command, "--test-fraction", fraction]) == 0
+        told = f"{n} of their {N} samples, drawn with seed 3, are one"
+        assert told in capsys.readouterr().err
 
 
 def test_columns_that_never_change_are_told(own, capsys):
