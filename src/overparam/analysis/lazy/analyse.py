@@ -263,5 +263,6 @@ def _figure(table: pl.DataFrame, errors: pl.DataFrame, caption: str) -> Figure:
     bars.set_yticks(range(len(names)), names)
     bars.set_ylim(len(names) - 0.5, -0.5)
     bars.set_xlim(left=0)
+    bars.locator_params(axis="x", nbins=5)
     bars.set_xlabel(errors["measure"][0])
     return figure
