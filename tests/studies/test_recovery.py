@@ -262,6 +262,18 @@ def test_training_is_reproducible_and_approaches_the_optimum():
     assert first.summary["relative_gap"] <= 0.05
 
 
+def test_training_stores_the_norm_of_the_test_error():
+    config = Recovery(n_samples=12, input_dim=3, n_test=7, n_steps=50, **TRAINED)
+    outcome = run(config, Context())
+    network, (x, y) = outcome.network, Problem.of(config).test()
+    weights, readout = (np.asarray(a) for a in (network.weights, network.readout[:, 0]))
+    outputs = np.maximum(x @ weights, 0) @ readout[:-3] + x @ readout[-3:]
+    # Rounding in double precision: sums of a dozen numbers.
+    np.testing.assert_allclose(
+        outcome.summary["test_norm"], np.linalg.norm(outputs - y), rtol=1e-10
+    )
+
+
 @pytest.mark.parametrize("network", ["plain", "normalised"])
 def test_other_networks_train(network):
     config = Recovery(

@@ -130,6 +130,10 @@ REPRODUCTIONS: Catalogue[Listed] = Catalogue(
             "Gradient training against the optimum (Wang et al., Figure 8)",
             "overparam.reproductions.recovery.training:REPRODUCTION",
         ),
+        "recovery-training-phase": Listed(
+            "Gradient training over n and d, under noise (Wang et al., Figure 8)",
+            "overparam.reproductions.recovery.training_phase:REPRODUCTION",
+        ),
         "lazy-width": Listed(
             "Change of kernel and weights against width (Lee et al.)",
             "overparam.reproductions.lazy.width:REPRODUCTION",

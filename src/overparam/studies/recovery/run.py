@@ -83,6 +83,7 @@ def _train_trial(problem: Problem, context: Context) -> Outcome:
     )
     trajectory = train(training, problem.plan(), watch=context.watch())
     trained = problem.at_rest(trajectory.network)
+    error = trajectory.final("rms_test_error")
     diverged = trajectory.status == "diverged"
     optimality = {} if diverged else _optimality(problem, trained)
     # Of normalised networks there is no search.
@@ -95,7 +96,8 @@ def _train_trial(problem: Problem, context: Context) -> Outcome:
         summary={
             "distance_low": trajectory.final("distance"),
             "distance_high": trajectory.final("distance"),
-            "test_error": trajectory.final("rms_test_error"),
+            "test_error": error,
+            "test_norm": error and error * float(np.sqrt(len(problem.test()[0]))),
             **problem.facts,
         }
         | optimality,
