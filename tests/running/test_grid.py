@@ -81,9 +81,9 @@ def test_every_study_is_tried():
 
 def test_a_config_is_made_for_each_value_of_what_is_joined_and_for_no_seed(monkeypatch):
     kind, made = study("planted").config_class(), []
-    whole = kind._check_steps
+    whole = kind.__post_init__
     counted = lambda self: made.append(self.epochs) or whole(self)  # noqa: E731
-    monkeypatch.setattr(kind, "_check_steps", counted)
+    monkeypatch.setattr(kind, "__post_init__", counted)
     seeds = range(300)
     settings = [{"epochs": epochs, "seed": n} for epochs in (5, 6) for n in seeds]
     assert len({job.id for job in jobs_of("planted", settings, Path("runs"))}) == 600

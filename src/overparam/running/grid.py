@@ -76,10 +76,13 @@ class _Grid:
         if alike is None or not all(fits(self._kind, n, v) for n, v in own.items()):
             alike = self._checked(fields)
             own = self._own(fields)
-        hashed_fields = alike.hashed | hashed(own, self._defaults, self._firsts)
+        hashed_fields = {
+            **alike.hashed,
+            **hashed(own, self._defaults, self._firsts),
+        }
         return Job(
             study=self._study,
-            config=alike.config | own,
+            config={**alike.config, **own},
             root=self._root,
             id=id_of(self._study, hashed_fields, alike.plugins),
             shape=alike.shape,

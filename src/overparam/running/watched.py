@@ -22,12 +22,12 @@ def watched(kind: type[Any]) -> type[Any]:
             object.__getattribute__(self, _READS).add(name)
         except AttributeError:
             object.__setattr__(self, _READS, {name})
-        return kind.__getattribute__(self, name)
+        return object.__getattribute__(self, name)
 
     told = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
     # In a slot, so that it is not among the attributes of the config.
     made = {"__slots__": (_READS,), "__getattribute__": read}
-    return type(kind)(kind.__name__, (kind,), told | made)
+    return type(kind.__name__, (kind,), told | made)
 
 
 def reads_of(config: Any) -> Set[str]:
