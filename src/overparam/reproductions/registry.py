@@ -74,6 +74,10 @@ REPRODUCTIONS: Catalogue[Listed] = Catalogue(
             "Do two over-parameterised networks learn the same neurons?",
             "overparam.reproductions.features.distribution:REPRODUCTION",
         ),
+        "features-norms": Listed(
+            "Histogram of the readout norms, epoch by epoch",
+            "overparam.reproductions.features.norms:REPRODUCTION",
+        ),
         "features-notes": Listed(
             "Every command of the notes behind Fang et al., printed and measured",
             "overparam.reproductions.features.notes:REPRODUCTION",
