@@ -136,8 +136,8 @@ def _add(argv: Sequence[str]) -> int:
     if found.seed is not None:
         tell(
             f"note: The files have no test part: {found.n_test} of their "
-            f"{found.n_train + found.n_test} samples, drawn with seed {found.seed}, are "
-            "one and train nothing (`--test-fraction`, `--seed`)."
+            f"{found.n_train + found.n_test} samples, drawn with seed {found.seed}, "
+            "are one and train nothing (`--test-fraction`, `--seed`)."
         )
     if constant := load_kept(found.name).constant:
         tell(f"note: {constant}: they cannot be standardised.")
