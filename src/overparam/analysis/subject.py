@@ -246,8 +246,12 @@ class Subject:
         records = self.run.metrics
         if "step" not in records.columns:
             return None
-        steps = [0.0, *records["step"].drop_nulls()]
-        return steps[-2 if self.run.status == "diverged" and len(steps) > 1 else -1]
+        # An exact readout takes no step, and its records have no number there.
+        counted = records["step"].cast(pl.Float64).fill_nan(None).drop_nulls()
+        if counted.is_empty():
+            return None
+        steps = [0.0, *counted]
+        return steps[-2 if self.run.status == "diverged" else -1]
 
     def course(self) -> dict[int, int | None]:
         """Moments with a network, in order; `None` is that of the trained one."""

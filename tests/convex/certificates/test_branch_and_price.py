@@ -1,5 +1,6 @@
 """The optimum with a proof, against the programme over all patterns."""
 
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -193,3 +194,23 @@ found = solve_global(x, y, penalty=0.3, skip=True, gap=1e-3)
 assert found.proven and found.n_nodes
 print(before, count())
 """
+
+
+def test_control_c_within_compiled_code_keeps_network_and_bound(rng):
+    x, y = rng.standard_normal((100, 8)), rng.standard_normal(100)
+    solve_global(x[:9], y[:9], penalty=0.1)  # Compiles.
+
+    def struck(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, struck)
+    try:
+        # At any moment: its proof would take hours.
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        found = solve_global(x, y, penalty=0.01, limits=SearchLimits(seconds=np.inf))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert found.interrupted
+    assert not found.proven
+    assert found.lower <= found.objective <= 0.5 * y @ y

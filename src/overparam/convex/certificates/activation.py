@@ -21,6 +21,7 @@ from jaxtyping import Bool, Float
 from ...checks import at_least
 from ...cores import n_threads
 from ..solvers.ascent import ascend, signed_rows
+from ..solvers.compiled import control_c
 from .cones import LEAF, explore, record
 
 
@@ -267,7 +268,7 @@ class Search:
         """Go on until the search is finished or a limit is reached."""
         ready(type(self))
         end = time.monotonic() + limits.seconds
-        with ThreadPoolExecutor(n_threads()) as pool:
+        with control_c(), ThreadPoolExecutor(n_threads()) as pool:
             while not self.finished and time.monotonic() < end:
                 if limits.nodes is not None and self.n_nodes >= limits.nodes:
                     return

@@ -10,7 +10,6 @@ enough. A direction that it finds above s is a neuron that the network lacks; it
 added, and all starts again.
 """
 
-import contextlib
 import dataclasses
 import functools
 import time
@@ -23,6 +22,7 @@ from jaxtyping import Float
 from ...checks import positive
 from ..programs.program import check_data
 from ..solvers.bounds import relative_gap
+from ..solvers.compiled import control_c
 from ..solvers.neurons import UnitNeurons, corrected, improved, no_neurons
 from .activation import ConeSearch, Search, SearchLimits, ready
 from .bounds import ROUNDING, dual_value, mixtures
@@ -59,6 +59,7 @@ class GlobalOptimum:
         n_nodes: Nodes (cones or sets of signs) that all searches looked at.
         n_open: Nodes that the last one left open.
         proven: Whether the gap that was asked for is proven.
+        interrupted: Whether Control-C ended it.
     """
 
     neurons: UnitNeurons
@@ -69,6 +70,7 @@ class GlobalOptimum:
     n_nodes: int
     n_open: int
     proven: bool
+    interrupted: bool = False
 
     @property
     def gap(self) -> float:
@@ -146,12 +148,15 @@ class _Pricing:
         )
 
     def run(self) -> GlobalOptimum:
-        with contextlib.suppress(KeyboardInterrupt):
-            _compile_solver()
-            self.start = time.monotonic()
-            self._learn(self.y, signed_activation(self.x, self.y))
-            while not self.best.proven and self._left() > 0 and self._round():
-                pass
+        try:
+            with control_c():
+                _compile_solver()
+                self.start = time.monotonic()
+                self._learn(self.y, signed_activation(self.x, self.y))
+                while not self.best.proven and self._left() > 0 and self._round():
+                    pass
+        except KeyboardInterrupt:
+            return dataclasses.replace(self.best, interrupted=True)
         return self.best
 
     def _round(self) -> bool:

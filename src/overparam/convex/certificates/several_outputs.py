@@ -31,7 +31,7 @@ from ..programs.program import check_data
 from ..solvers.bounds import relative_gap
 from .activation import SearchLimits
 from .bounds import ROUNDING, dual_value
-from .branch_and_price import GlobalOptimum, Watch, searchable, solve_global
+from .branch_and_price import Watch, searchable, solve_global
 from .certificate import NetworkCertificate, Proof
 
 
@@ -130,15 +130,6 @@ def _one_by_one(
     spread = y - y @ directions.T @ directions
     objective = 0.5 * float(np.sum(spread**2))
     interrupted = False
-
-    def told(found: GlobalOptimum) -> None:
-        nonlocal interrupted
-        try:
-            watch(found)
-        except KeyboardInterrupt:
-            interrupted = True
-            raise
-
     for direction, weight in zip(directions, weights[kept], strict=True):
         seconds, nodes = limits.seconds / len(directions), limits.nodes
         found = solve_global(
@@ -152,8 +143,9 @@ def _one_by_one(
                 seconds=0.0 if interrupted else seconds,
                 nodes=None if nodes is None else nodes // len(directions),
             ),
-            watch=told,
+            watch=watch,
         )
+        interrupted |= found.interrupted
         lower += found.lower
         paid = float(found.neurons.sizes.sum())
         objective += found.objective + (1 - weight) * penalty * paid

@@ -1,11 +1,31 @@
 """What compiled loops over samples share: inner products and least norms."""
 
+import contextlib
+from collections.abc import Iterator
+
 import numba
 import numpy as np
 
 
 compiled = numba.njit(nogil=True, cache=True, error_model="numpy")
 """Machine code that leaves other threads free, kept between processes."""
+
+
+@contextlib.contextmanager
+def control_c() -> Iterator[None]:
+    """Control-C is a `KeyboardInterrupt`, also where it reaches compiled code.
+
+    What Python raises while values go in and out of it becomes a `SystemError`.
+    """
+    try:
+        yield
+    except SystemError as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, KeyboardInterrupt):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        raise cause from None
 
 
 @compiled
