@@ -243,15 +243,11 @@ class Subject:
 
         A network that diverged is that of the record before the last, or the start.
         """
-        records = self.run.metrics
-        if "step" not in records.columns:
+        if "step" not in self.run.metrics.columns:
             return None
-        # An exact readout takes no step, and its records have no number there.
-        counted = records["step"].cast(pl.Float64).fill_nan(None).drop_nulls()
-        if counted.is_empty():
-            return None
-        steps = [0.0, *counted]
-        return steps[-2 if self.run.status == "diverged" else -1]
+        steps = self.run.metrics["step"].cast(float).drop_nulls().drop_nans().to_list()
+        last = steps[-1] if steps else None  # An exact readout takes none.
+        return last if self.run.status != "diverged" else [0.0, *steps][-2:][0]
 
     def course(self) -> dict[int, int | None]:
         """Moments with a network, in order; `None` is that of the trained one."""
