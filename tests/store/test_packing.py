@@ -30,15 +30,16 @@ from overparam.sweeping.watch import glance
 @pytest.fixture
 def root(tmp_path):
     """Runs of two studies: finished ones, a second attempt, a failed, an unfinished."""
+    root = tmp_path / "runs"
     for width in range(1, 4):
-        store(tmp_path, width=width)
-    store(tmp_path, width=1, force=True, outcome=record(summary={"risk": 0.25}))
-    store(tmp_path, study="other", outcome=record(network=None))
-    with open_run(tmp_path, "toy", DEFAULTS | {"width": 7}, DEFAULTS) as run:
+        store(root, width=width)
+    store(root, width=1, force=True, outcome=record(summary={"risk": 0.25}))
+    store(root, study="other", outcome=record(network=None))
+    with open_run(root, "toy", DEFAULTS | {"width": 7}, DEFAULTS) as run:
         run.fail(ZeroDivisionError("never"))
-    with open_run(tmp_path, "toy", DEFAULTS | {"width": 9}, DEFAULTS):
+    with open_run(root, "toy", DEFAULTS | {"width": 9}, DEFAULTS):
         pass
-    return tmp_path
+    return root
 
 
 def everything(path):
