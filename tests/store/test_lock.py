@@ -10,7 +10,7 @@ import sys
 import pytest
 from storing import DEFAULTS, record, store
 
-from overparam.store import RunLockedError, open_run, run_status
+from overparam.store import RunLockedError, lock, open_run, run_status
 from overparam.store.lock import Lock, is_locked
 
 
@@ -102,3 +102,25 @@ def test_runs_are_stored_and_found_without_locks(tmp_path):
     with open_run(tmp_path, "toy", DEFAULTS, DEFAULTS, force=True) as run:
         run.write(record())
     assert run.path.name == f"{path.name}.2"
+
+
+def test_a_watcher_that_is_stopped_as_it_looks_keeps_no_writer_out(
+    tmp_path, monkeypatch
+):
+    watcher = os.open(tmp_path / "lock", os.O_RDONLY | os.O_CREAT)
+    fcntl.flock(watcher, fcntl.LOCK_SH)
+    naps = []
+
+    def nap(seconds):
+        naps.append(seconds)
+        if len(naps) == 100:
+            fcntl.flock(watcher, fcntl.LOCK_UN)
+
+    monkeypatch.setattr(lock.time, "sleep", nap)
+    writer = Lock(tmp_path)
+    assert len(naps) == 100
+    with pytest.raises(RunLockedError):
+        Lock(tmp_path)
+    assert len(naps) == 100  # Another writer is told at once.
+    writer.release()
+    os.close(watcher)

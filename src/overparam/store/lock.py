@@ -104,11 +104,15 @@ def is_locked(folder: Path) -> bool:
 
 
 def _persistently(descriptor: int) -> bool | None:
-    # `is_locked` of a watcher holds the lock for microseconds; that is no writer.
-    for _ in range(3):
+    import fcntl
+
+    for _ in range(500):
         taken = _try_lock(descriptor)
-        if taken is not False:
+        # Who shares it is a watcher in `is_locked`, which a busy machine may stop there
+        # for a while; a writer shares it with nobody.
+        if taken is not False or not _try_lock(descriptor, shared=True):
             return taken
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
         time.sleep(0.01)
     return False
 
