@@ -72,7 +72,10 @@ class PackedRuns:
             if not stat.S_ISREG(os.stat(path).st_mode):
                 raise sqlite3.DatabaseError("it is no regular file")
             uri = f"{Path(os.path.abspath(path)).as_uri()}?mode=ro&immutable=1"
-            self._rows = sqlite3.connect(uri, uri=True, isolation_level=None)
+            # Whoever throws it away closes it, in whatever thread.
+            self._rows = sqlite3.connect(
+                uri, uri=True, isolation_level=None, check_same_thread=False
+            )
             self._rows.execute("PRAGMA trusted_schema = OFF")
             self._rows.execute("PRAGMA cell_size_check = ON")
             tables = "SELECT type, name, sql FROM sqlite_schema"
@@ -151,7 +154,10 @@ class PackedRuns:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._rows.close()
+        if hasattr(self, "_rows"):
+            self._rows.close()
+
+    __del__ = close
 
     @contextlib.contextmanager
     def sound(self) -> Iterator[None]:

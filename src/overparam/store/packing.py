@@ -18,7 +18,7 @@ from ..errors import StoreError
 from .files import is_temporary, read_file, sync, temporary_name, writing
 from .find import Unreadable, look
 from .identity import is_run_name
-from .lock import Lock
+from .lock import Lock, is_locked
 from .packed import NAME, TABLE, PackedRuns, archive, is_plain
 from .read import read_run
 from .run import FAILED
@@ -150,7 +150,8 @@ def _finished(
 ) -> Iterator[tuple[Path, list[_File]]]:
     """Runs with an answer whose files are as they were written."""
     for path in runs:
-        if not os.path.exists(path / "status.json"):
+        # Its writer drops the checkpoints after that, before it lets go.
+        if not os.path.exists(path / "status.json") or is_locked(path):
             continue
         try:
             run = read_run(path)
