@@ -247,7 +247,7 @@ class Subject:
             return None
         steps = self.run.metrics["step"].cast(float).drop_nulls().drop_nans().to_list()
         last = steps[-1] if steps else None  # An exact readout takes none.
-        return last if self.run.status != "diverged" else [0.0, *steps][-2:][0]
+        return [0.0, 0.0, *steps][-2] if self.run.status == "diverged" else last
 
     def course(self) -> dict[int, int | None]:
         """Moments with a network, in order; `None` is that of the trained one."""

@@ -13,9 +13,8 @@ from .figures import (
     caption,
     noise_claim,
     noise_diagrams,
-    noise_means,
+    noise_table,
     phase_grid,
-    stacked,
 )
 
 
@@ -58,12 +57,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:
     """Mean distances and errors of every cell."""
     return {
-        f"distances-{fit}": stacked(
-            noise_means,
-            results.runs.filter(pl.col("fit") == fit),
-            by="noise",
-            values=NOISES,
-        )
+        f"distances-{fit}": noise_table(results.runs.filter(pl.col("fit") == fit))
         for fit in FITS
     }
 

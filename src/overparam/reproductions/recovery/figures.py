@@ -130,6 +130,11 @@ def noise_means(trials: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def noise_table(trials: pl.DataFrame) -> pl.DataFrame:
+    """Mean distance and errors of every cell and noise level."""
+    return stacked(noise_means, trials, by="noise", values=NOISES)
+
+
 def _top(trials: pl.DataFrame, value: str) -> float:
     """A common end of the colour scale: the 90 % quantile of all trials."""
     found = np.nanquantile(trials[value].cast(pl.Float64).to_numpy(), 0.9)

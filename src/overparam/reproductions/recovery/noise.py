@@ -14,7 +14,7 @@ from .figures import (
     caption,
     noise_claim,
     noise_diagrams,
-    noise_means,
+    noise_table,
     phase_diagram,
     phase_grid,
     rates,
@@ -59,7 +59,7 @@ def design_figures(results: Results) -> Mapping[str, Figure]:
 
 def noise_tables(results: Results) -> Mapping[str, pl.DataFrame]:
     """Mean distance and test error of every cell."""
-    return {"distances": stacked(noise_means, results.runs, by="noise", values=NOISES)}
+    return {"distances": noise_table(results.runs)}
 
 
 def design_tables(results: Results) -> Mapping[str, pl.DataFrame]:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ...analysis.intervals import wilson
 from ..reproduction import Claim, Reproduction, Results, Scale
-from .figures import NOISES, noise_claim, noise_diagrams, noise_means, stacked
+from .figures import NOISES, noise_claim, noise_diagrams, noise_table
 from .training import RECOVERED
 
 
@@ -63,11 +63,8 @@ def figures(results: Results) -> Mapping[str, Figure]:
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:
     """Mean distances and errors of every cell."""
     return {
-        f"distances-{name}": stacked(
-            noise_means,
-            results.runs.filter(pl.col("legacy") == legacy),
-            by="noise",
-            values=NOISES,
+        f"distances-{name}": noise_table(
+            results.runs.filter(pl.col("legacy") == legacy)
         )
         for name, legacy in TRAININGS.items()
     }
