@@ -15,7 +15,7 @@ def block_moments(
 
     Variances of blocks and squared distances of their means are added, and no squares
     are subtracted: from blocks of unit roundoff u the variance is accurate to
-    $(u \mu / \sigma)^2$.
+    $u \mu / \sigma$, and to its square where the means of the blocks agree.
 
     Args:
         moments: Mean and variance of a block of inputs.

@@ -29,7 +29,9 @@ def ridge_readout(
     r"""The readout that minimises $|s\Phi U - Y|^2/(2\lambda N) + s|U - c|^2/2$.
 
     The smaller of the two systems is factored. In the dual form $U = c + \Phi^\top a/N$
-    with $(\tfrac{s}{N}\Phi\Phi^\top + \lambda) a = Y - s\Phi c$.
+    with $(\tfrac{s}{N}\Phi\Phi^\top + \lambda) a = Y - s\Phi c$. With unit roundoff u
+    and the largest eigenvalue $e$ of the system the readout is accurate to about
+    $u (e + \lambda) / \lambda$; it is NaN where rounding leaves no factor.
 
     Args:
         features: Features $\Phi$, shape `(n_samples, width)`.

@@ -107,6 +107,20 @@ def test_an_estimator_without_an_answer_leaves_the_others_theirs():
     assert found.low <= found.high
 
 
+@pytest.mark.parametrize("law", ["pareto", "uniform"])
+def test_an_index_that_no_stable_law_has_is_said_to_be_none(law):
+    """Var log|X| is 1 for both, that of an index of 2.9."""
+    rng = np.random.default_rng(0)
+    sizes = rng.uniform(0, 1, 20_000)
+    sizes = 1 / sizes if law == "pareto" else sizes
+    sample = rng.choice([-1, 1], sizes.size) * sizes
+    (found,) = tail_report(sample, estimators=["log-moment"])
+    assert found.low > 2
+    assert found.remark.startswith("No stable law has an index above 2")
+    (stably,) = tail_report(stable(1.6, 20_000), estimators=["log-moment"])
+    assert not stably.remark
+
+
 def test_the_control_is_gaussian_and_the_sample_is_not():
     report = {f.estimator: f for f in tail_report(stable(1.5, 5000), n_resamples=20)}
     assert list(report) == list(ESTIMATORS)

@@ -118,9 +118,10 @@ def mcculloch_index(x: Sample) -> float:
 def log_moment_index(x: Sample) -> float:
     r"""$\mathrm{Var} \log|X| = (\pi^2/6)(1/\alpha^2 + 1/2)$; assumes symmetric stable.
 
-    The index of a sample that varies less than a Gaussian one is infinity while chance
-    may explain it; beyond three standard errors such a sample is refused (Pareto laws
-    vary less from 0.91 on), and so are values of one sign.
+    A sample that varies less than a Gaussian one has an index above 2, as no stable law
+    has. Below a variance of $\pi^2/12$ it is infinity while chance may explain it;
+    beyond three standard errors such a sample is refused (Pareto laws from 1.11 on),
+    and so are values of one sign.
 
     Reference: Nikias, Shao, Signal Processing with Alpha-Stable Distributions, 5.7.
     """
@@ -225,6 +226,9 @@ ASSUMPTIONS: Mapping[str, str] = MappingProxyType(
         "pickands": "power tail",
     }
 )
+
+LARGEST_STABLE = 2.0
+"""The index of a Gaussian law, the largest of a stable one."""
 
 
 def hill_plot(

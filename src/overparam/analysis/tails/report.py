@@ -11,7 +11,7 @@ from numpy import ndarray
 from ...checks import at_least, in_range, one_of, seeds
 from ...errors import ConfigError
 from ..intervals import percentile_interval, resampled_units
-from .estimators import ASSUMPTIONS, ESTIMATORS, check_sample
+from .estimators import ASSUMPTIONS, ESTIMATORS, LARGEST_STABLE, check_sample
 
 
 LARGEST_SAMPLE = 20_000
@@ -44,7 +44,7 @@ class TailIndex:
     n_units: int
     """Number of independent units that they come from."""
     remark: str
-    """Why a number is missing; empty where none is."""
+    """Why a number is missing, or is none of what the estimator assumes; else empty."""
 
 
 def tail_report(
@@ -128,6 +128,11 @@ def _index(
                 estimate, repeats, n_units=n_units, level=level
             )
             low, high = interval.low, interval.high
+            if low > LARGEST_STABLE and "stable" in ASSUMPTIONS[name]:
+                remark = (
+                    f"No stable law has an index above {LARGEST_STABLE:g}: the sample "
+                    "is not stable."
+                )
         else:
             remark = (
                 f"An interval needs at least {FEWEST_UNITS} independent units, got "

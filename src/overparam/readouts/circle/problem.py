@@ -28,8 +28,9 @@ class CircleProblem(ReadoutProblem):
     Every method costs O((M + N) log(M + N)) or less, but for `gram`, O(M^2), and for
     `solve` with `dense_solve`, O(M^3). The O(M) solution loses digits like
     $u/\lambda^2$ (unit roundoff u). Where that can matter it is checked (see `solves`),
-    and the whole Gram matrix is factored where it does not hold. Forces are differences
-    of moments, accurate to $u$ times them: $u/\lambda$ of a velocity of order one.
+    and the whole Gram matrix is factored where it does not hold, as accurate as
+    `ridge_readout`. Forces are differences of moments, accurate to $u$ times them:
+    $u/\lambda$ of a velocity of order one.
 
     Attributes:
         network: A bias-free two-layer ReLU network with inputs in the plane.
