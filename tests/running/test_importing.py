@@ -57,6 +57,13 @@ def test_a_start_is_kept(file):
         op.import_network(file, start="start.safetensors")
 
 
+def test_of_the_two_gelus_the_other_one_is_told(file):
+    """They differ by 5e-4, and `nn.GELU()` is the one that has the longer name here."""
+    (note,) = op.import_network(file, activation="gelu").notes
+    assert "take `exact-gelu` unless told otherwise" in note
+    assert not op.import_network(file, activation="exact-gelu").notes
+
+
 def test_scores_are_those_of_the_network_on_the_data(file):
     run = op.import_network(file, dataset="digits")
     found = run.analyse("prune", errors=(), ratios=(0.0,), progress=False)

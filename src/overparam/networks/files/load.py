@@ -64,7 +64,8 @@ def load_network(
         source: `.safetensors`, `.npz`, `.pt` or `.pth` (weights only), `.onnx`; the
             parts of one network; or a module.
         activation: Of the hidden layers of a file of weights, which does not say; relu
-            if `None`. A graph and a module say it.
+            if `None`. A graph and a module say it. `gelu` is the one by tanh, and
+            `exact-gelu` the one that PyTorch and Keras take unless told otherwise.
         convention: `torch` for matrices (outputs, inputs), `keras` for (inputs,
             outputs); `auto` takes what shapes and names allow.
         pools: Convolutions after which a 2 x 2 maximum is taken, where names do not
@@ -146,6 +147,11 @@ def _taken(
     notes = []
     if activation is None and len(line) > 1:
         notes.append("The file does not say its activation, which is taken to be relu.")
+    if activation == "gelu":
+        notes.append(
+            "`gelu` is the approximation by tanh; PyTorch and Keras take `exact-gelu` "
+            "unless told otherwise."
+        )
     if any(isinstance(layer, Norm) for layer in line):
         notes.append(
             "The file does not say what normalisations add to the variance, which is "
