@@ -189,6 +189,34 @@ def test_the_programme_of_own_data_agrees_with_the_reference(own):
     assert 0 <= runs[0].summary["test_accuracy"] <= 1
 
 
+GIVEN = {
+    "programme": {},
+    "training": {"method": "training", "n_steps": 20, "width": 4},
+    "proof": {"method": "global", "program": "exact", "tolerance": 0.5},
+}
+
+
+@pytest.mark.parametrize("way", GIVEN)
+def test_every_way_says_what_given_data_lack_and_scores_their_classes(way, own):
+    fields = {"network": "plain", "fit": "penalised", "penalty": 2, "n_train": 12}
+    run = op.run("recovery", dataset="two.npz", progress=False, **fields | GIVEN[way])
+    assert "There is no planted model in given data" in run.notes[0]
+    data = op.load_data("two").test
+    right = (np.asarray(run.network(data.x))[:, 0] > 0) == (data.y > 0)
+    assert run.summary["test_accuracy"] == pytest.approx(right.mean())
+
+
+@pytest.mark.parametrize("way", ["programme", "proof"])
+def test_an_optimum_without_neurons_is_told(way, own):
+    fields = {"network": "plain", "fit": "penalised", "n_train": 12, "progress": False}
+    few, none = (
+        op.run("recovery", dataset="two.npz", penalty=p, **fields | GIVEN[way])
+        for p in (2, 1e6)
+    )
+    assert any("No neuron is left" in note for note in none.notes)
+    assert not any("No neuron is left" in note for note in few.notes)
+
+
 def test_gradient_training_on_own_data_is_certified_against_its_optimum(own):
     run = op.run(
         "recovery",

@@ -150,6 +150,13 @@ class Problem:
             )
         return notes
 
+    def scores(self, outputs: Float[np.ndarray, " m"]) -> dict[str, float]:
+        """The share of test samples on the right side of zero, where given data have
+        classes."""
+        if self.given is None or not self.given.has_classes:
+            return {}
+        return {"test_accuracy": float(np.mean((outputs > 0) == (self.test()[1] > 0)))}
+
     def program(self) -> Program:
         """The convex programme of the config over these patterns."""
         config = self.config

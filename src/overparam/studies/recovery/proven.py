@@ -9,7 +9,7 @@ from ...convex.certificates.branch_and_price import GlobalOptimum, solve_global
 from ...convex.maps import network_of_neurons
 from ...errors import Interrupted
 from ..study import Context, Outcome
-from .measure import measure
+from .measure import measure, test_outputs
 from .problem import Problem
 
 
@@ -20,6 +20,7 @@ _LESS = "and a larger `--penalty` needs less."
 
 EVERY_NETWORK = "networks of any width"
 """Of what a bound over all patterns is one."""
+NO_NEURON = "No neuron is left at this penalty; a smaller `--penalty` keeps some."
 
 
 def prove_trial(problem: Problem, context: Context) -> Outcome:
@@ -78,10 +79,13 @@ def prove_trial(problem: Problem, context: Context) -> Outcome:
             "distance_low": measured.get("distance"),
             "distance_high": measured.get("distance"),
             **problem.facts,
+            **problem.scores(test_outputs(problem, network)),
         },
         arrays=problem.arrays | {"multiplier": found.dual},
         network=network,
-        notes=[] if found.proven else [_ended(problem, found, context, seconds)],
+        notes=problem.notes
+        + ([] if found.proven else [_ended(problem, found, context, seconds)])
+        + ([] if len(found.neurons.sizes) else [NO_NEURON]),
     )
 
 

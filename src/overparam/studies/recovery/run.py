@@ -22,9 +22,9 @@ from ...networks.two_layer import TwoLayer
 from ...training.single import train
 from ..study import Context, Outcome
 from .config import Recovery
-from .measure import measure
+from .measure import measure, test_outputs
 from .problem import Problem
-from .proven import EVERY_NETWORK, prove_trial
+from .proven import EVERY_NETWORK, NO_NEURON, prove_trial
 
 
 # Blocks with less than this fraction of the largest norm do not count as active.
@@ -99,6 +99,7 @@ def _train_trial(problem: Problem, context: Context) -> Outcome:
             "test_error": error,
             "test_norm": error and error * float(np.sqrt(len(problem.test()[0]))),
             **problem.facts,
+            **({} if diverged else problem.scores(test_outputs(problem, trained))),
         }
         | optimality,
         arrays=problem.arrays,
@@ -299,9 +300,6 @@ def _solution_facts(problem: Problem, solution: Solution) -> dict[str, Any]:
     norms, (inputs, targets) = solution.group_norms, problem.test()
     outputs = predict(solution, inputs)
     error = np.linalg.norm(outputs - targets)
-    scores = {}
-    if problem.given is not None and problem.given.has_classes:
-        scores = {"test_accuracy": float(np.mean((outputs > 0) == (targets > 0)))}
     # No value is below the bound in this programme; other networks may be.
     which = problem.config.patterns
     if solution.program.patterns.complete:
@@ -310,7 +308,7 @@ def _solution_facts(problem: Problem, solution: Solution) -> dict[str, Any]:
         which = "generated"
     number = len(solution.program.patterns.masks)
     bounded = f"the {problem.config.program} programme of {which} {number} patterns"
-    return scores | {
+    return problem.scores(outputs) | {
         "solver_status": solution.status,
         "primal": solution.primal,
         "lower_bound": solution.lower,
@@ -352,4 +350,6 @@ def _notes(config: Recovery, solution: Solution) -> list[str]:
             f"The solver stopped with status {solution.status} and a relative gap of "
             f"{solution.gap:.1e}; the weights are no solution."
         )
+    elif not solution.weights.any():
+        notes.append(NO_NEURON)
     return notes
