@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from overparam import NamedWeights, load_network
 from overparam.errors import ConfigError, DataError
+from overparam.networks.files.load import read_network
 
 
 def images(*layers):
@@ -89,6 +90,11 @@ READ = {
         nn.Conv2d(3, 4, 3, padding="same"), *images(nn.ReLU())[1:]
     ),
     "maximum": lambda: pooled(lambda x: functional.max_pool2d(x, kernel_size=2)),
+    "dropped in training alone": lambda: Forward(
+        lambda self, x: self.last(
+            functional.dropout(torch.relu(self.first(x)), training=self.training)
+        )
+    ),
     "shape of the batch": lambda: Forward(
         lambda self, x: self.last(torch.relu(self.first(x)).view(x.shape[0], -1))
     ),
@@ -117,6 +123,24 @@ REFUSED = {
     "maximum before a norm": turned_maximum,
     "every other pixel": lambda: images(nn.ReLU(), nn.AvgPool2d(1, 2)),
     "averages of averages": lambda: images(nn.ReLU(), nn.AvgPool2d(3, 1)),
+    "dropped at all times": lambda: Forward(
+        lambda self, x: self.last(functional.dropout(torch.relu(self.first(x))))
+    ),
+    "a sum of a function": lambda: Forward(
+        lambda self, x: self.last(
+            functional.avg_pool2d(self.first(x).relu(), 7, divisor_override=1).flatten(
+                1
+            )
+        ),
+        convolution=True,
+    ),
+    "a sum of a layer": lambda: nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1),
+        nn.ReLU(),
+        nn.AvgPool2d(7, divisor_override=1),
+        nn.Flatten(),
+        nn.Linear(4, 2),
+    ),
     "averages with padding": lambda: pooled(
         lambda x: functional.avg_pool2d(x, 3, 1, padding=1)
     ),
@@ -140,6 +164,21 @@ def test_modules_are_read_as_they_compute(name):
 @pytest.mark.parametrize("name", REFUSED)
 def test_modules_that_compute_something_else_give_a_reason(name):
     assert isinstance(load_network(REFUSED[name]().eval()), NamedWeights)
+
+
+def test_the_size_of_an_average_is_told():
+    module = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1),
+        nn.ReLU(),
+        nn.AvgPool2d((7, 6)),
+        nn.Flatten(),
+        nn.Linear(4, 2),
+    )
+    found = read_network(module)
+    x = torch.randn(3, 3, 7, 6, generator=torch.Generator().manual_seed(0))
+    wanted = module(x).detach().numpy()
+    assert_allclose(found.weights(x.permute(0, 2, 3, 1).numpy()), wanted, atol=1e-5)
+    assert "7 x 6 pixels is taken to be one over the whole image" in found.notes[0]
 
 
 def test_modules_that_cannot_be_read_give_a_sentence():
@@ -255,6 +294,13 @@ GRAPHS = {
         RELU,
         half_W1=W1.astype(np.float16),
     ),
+    "constants rounded to 16 bits": dense(
+        NODE("Cast", ["large"], ["half_large"], to=TensorProto.FLOAT16),
+        NODE("Cast", ["half_large"], ["wide"], to=TensorProto.FLOAT),
+        NODE("Gemm", ["x", "wide"], ["a"]),
+        RELU,
+        large=1000 * W1,
+    ),
     "gelu in parts": hidden(*GELU, **NUMBERS),
     "gelu by tanh in parts": hidden(*TANH_GELU, **TANH_NUMBERS),
     "maximum with zero": hidden(
@@ -280,6 +326,47 @@ NO_NETWORK = {
         NODE("Relu", ["f"], ["r"]),
     ),
     "nearly gelu": hidden(*GELU, **NUMBERS | {"root": number(1.4)}),
+    "another slope far out": hidden(
+        NODE("Sub", ["a", "nine"], ["b"]),
+        NODE("Relu", ["a"], ["c"]),
+        NODE("Relu", ["b"], ["d"]),
+        NODE("Add", ["c", "d"], ["r"]),
+        nine=number(9),
+    ),
+    "constants beyond 16 bits": dense(
+        NODE("Cast", ["large"], ["wide"], to=TensorProto.FLOAT16),
+        NODE("Gemm", ["x", "wide"], ["a"]),
+        RELU,
+        large=1e6 * W1,
+    ),
+    "dropped at all times": hidden(
+        NODE("Relu", ["a"], ["b"]),
+        NODE("Dropout", ["b", "share", "always"], ["r"]),
+        share=number(0.5),
+        always=np.array(True),
+    ),
+    "rows of another size": dense(
+        NODE("Reshape", ["x", "three"], ["a"]),
+        NODE("Gemm", ["a", "small"], ["b"]),
+        NODE("Relu", ["b"], ["c"]),
+        NODE("Gemm", ["c", "small"], ["r"]),
+        three=np.array([-1, 3]),
+        small=W1[:3, :3],
+        W2=W2[:3],
+    ),
+    "rows of pixels": graph(
+        NODE("Conv", ["x", "kernel"], ["c"], pads=[1] * 4),
+        NODE("Relu", ["c"], ["d"]),
+        NODE("Flatten", ["d"], ["f"], axis=2),
+        NODE("Gemm", ["f", "matrix"], ["y"]),
+        shape=(None, 3, 2, 2),
+        kernel=KERNEL,
+        matrix=MATRIX,
+    ),
+    "averages of every other": pixels(
+        NODE("Relu", ["c"], ["d"]),
+        NODE("AveragePool", ["d"], ["e"], kernel_shape=[2, 2], dilations=[2, 2]),
+    ),
     "made of itself": hidden(NODE("Relu", ["r"], ["s"]), NODE("Dropout", ["s"], ["r"])),
     "maximum of the rest": pixels(
         NODE("Relu", ["c"], ["d"]),

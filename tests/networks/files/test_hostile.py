@@ -5,6 +5,8 @@ import json
 import os
 import pickle
 import struct
+import tracemalloc
+import warnings
 import zipfile
 
 import numpy as np
@@ -139,6 +141,55 @@ def test_what_unpacks_to_more_than_the_memory_is_not_unpacked(tmp_path, monkeypa
     monkeypatch.setattr("overparam.networks.files.arrays.memory", lambda: 100)
     with pytest.raises(DataError, match="is larger than the memory"):
         load_network(tmp_path / "a.npz")
+
+
+def test_two_arrays_of_a_name_are_refused(tmp_path):
+    for second in ("0.weight.npy", "0.weight"):
+        members = {"0.weight.npy": npy(GOOD["0.weight"]), second: npy(GOOD["2.weight"])}
+        with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+            archive.writestr("0.weight.npy", npy(GOOD["0.weight"]))
+            with warnings.catch_warnings(action="ignore"):
+                archive.writestr(second, members[second])
+        with pytest.raises(DataError, match=r"two arrays `0\.weight`"):
+            load_network(tmp_path / "a.npz")
+
+
+def test_no_more_is_unpacked_than_an_archive_announces(tmp_path):
+    content = bytearray(zipped(**{"0.weight.npy": npy(np.zeros((2000, 2000)))}))
+    size = content.rfind(b"PK\x01\x02") + 24
+    content[size : size + 4] = struct.pack("<I", 200)
+    (tmp_path / "a.npz").write_bytes(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="is damaged"):
+            load_network(tmp_path / "a.npz")
+        # A hundredth of what lies there.
+        assert tracemalloc.get_traced_memory()[1] < 320_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_of_pytorch_takes_no_memory_that_it_has_no_bytes_for(tmp_path):
+    torch = pytest.importorskip("torch")
+    plain = _saved(torch, {"0.weight": torch.zeros(2000, 2000)})
+    with zipfile.ZipFile(io.BytesIO(plain)) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    # As pickles write `bytearray(1)`.
+    makes = b"\x80\x02cbuiltins\nbytearray\nK\x01\x85R."
+    stored = io.BytesIO()
+    with zipfile.ZipFile(stored, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, makes if name.endswith("data.pkl") else content)
+    for content in (zipped(**members), stored.getvalue(), makes):
+        (tmp_path / "a.pt").write_bytes(content)
+        with pytest.raises(
+            DataError, match="it is packed, as PyTorch writes no weights"
+        ):
+            load_network(tmp_path / "a.pt")
+    spread = _saved(torch, {"w": torch.ones(1).expand(10**6, 10**6)})
+    (tmp_path / "a.pt").write_bytes(spread)
+    with pytest.raises(DataError, match="8000000000000 bytes of numbers, more than"):
+        load_network(tmp_path / "a.pt")
 
 
 def pickles(made):

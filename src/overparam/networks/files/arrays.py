@@ -60,8 +60,10 @@ def read_bytes(path: Path) -> bytes:
     return content
 
 
-def read_arrays(path: Path, content: bytes) -> Arrays:
-    """The floating arrays of a file, those of 16 bits as float32.
+def read_arrays(path: Path, content: bytes) -> tuple[Arrays, list[str]]:
+    """The floating arrays of a file, those of 16 bits as float32, and what is left.
+
+    The second are the names of arrays of other numbers, but for single ones.
 
     Raises:
         ConfigError: If the name tells no format, or PyTorch is needed and not there.
@@ -80,7 +82,8 @@ def read_arrays(path: Path, content: bytes) -> Arrays:
         )
     with readable(path):
         found = readers[path.suffix](content)
-    return floating(found, path)
+    arrays = floating(found, path)
+    return arrays, [name for name in found if name not in arrays and found[name].ndim]
 
 
 def floating(arrays: Mapping[str, np.ndarray], path: Path) -> Arrays:
@@ -93,7 +96,8 @@ def floating(arrays: Mapping[str, np.ndarray], path: Path) -> Arrays:
     for name, array in arrays.items():
         if not jnp.issubdtype(array.dtype, jnp.floating):
             continue
-        wide = array if array.dtype == np.float64 else array.astype(np.float32)
+        with np.errstate(over="ignore"):
+            wide = array.astype("float64" if array.dtype.itemsize >= 8 else "float32")
         if bad := int(np.sum(~np.isfinite(wide))):
             raise DataError(
                 f"`{path.name}` cannot be used: `{name}` holds {bad} values that are "
@@ -140,10 +144,14 @@ def _npz(content: bytes) -> Arrays:
         n_bytes = sum(member.file_size for member in members)
         if n_bytes > memory():
             raise ValueError(f"it unpacks to {n_bytes} bytes, more than the memory")
-        return {
-            member.filename.removesuffix(".npy"): array_of(archive.read(member))
-            for member in members
-        }
+        found = {}
+        for member in members:
+            name = member.filename.removesuffix(".npy")
+            if name in found:
+                raise ValueError(f"it has two arrays `{name}`")
+            # No more is unpacked than the archive announces.
+            found[name] = array_of(archive.open(member).read(member.file_size))
+        return found
 
 
 def _torch(content: bytes) -> Arrays:
@@ -156,6 +164,7 @@ def _torch(content: bytes) -> Arrays:
         ) from None
     import pickle
 
+    _check_bytes(content)
     try:
         found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
@@ -173,16 +182,51 @@ def _torch(content: bytes) -> Arrays:
     return of_torch(found)
 
 
+def _check_bytes(content: bytes) -> None:
+    """Refuse a file of PyTorch that stands for more bytes than it has.
+
+    PyTorch packs nothing, and a pickle of weights makes no bytes of a number of them.
+
+    Raises:
+        ValueError: If it would take memory that its size does not tell.
+    """
+    packed = b"bytearray" in content
+    if zipfile.is_zipfile(io.BytesIO(content)):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.infolist()
+        packed |= any(member.compress_type for member in members)
+        packed |= sum(member.file_size for member in members) > len(content)
+    if packed:
+        raise ValueError(
+            "it is packed, as PyTorch writes no weights; save `module.state_dict()`"
+        )
+
+
 def of_torch(state: Mapping[Any, Any]) -> Arrays:
-    """The tensors of a state of a PyTorch module as arrays of NumPy."""
+    """The tensors of a state of a PyTorch module as arrays of NumPy.
+
+    Those that are not floating are arrays of their shape without numbers.
+    """
     import torch
 
-    found = {}
+    tensors = {}
     for name, tensor in state.items():
-        if isinstance(tensor, torch.Tensor) and tensor.is_floating_point():
-            if tensor.layout != torch.strided:
-                raise ValueError(f"`{name}` is no dense tensor")
-            wide = tensor if tensor.dtype == torch.float64 else tensor.float()
-            # A copy: the module may be trained on.
-            found[str(name)] = wide.detach().cpu().numpy().copy()
+        if isinstance(tensor, torch.Tensor):
+            if str(name) in tensors:
+                raise ValueError(f"it has two arrays `{name}`")
+            tensors[str(name)] = tensor
+    # A single number may be spread over any shape.
+    n_bytes = sum(8 * t.numel() for t in tensors.values())
+    if n_bytes > memory():
+        raise ValueError(f"it holds {n_bytes} bytes of numbers, more than the memory")
+    found = {}
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            found[name] = np.broadcast_to(np.zeros((), bool), tuple(tensor.shape))
+            continue
+        if tensor.layout != torch.strided:
+            raise ValueError(f"`{name}` is no dense tensor")
+        wide = tensor if tensor.dtype == torch.float64 else tensor.float()
+        # A copy: the module may be trained on.
+        found[name] = wide.detach().cpu().resolve_neg().numpy().copy()
     return found

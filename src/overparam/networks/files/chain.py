@@ -71,7 +71,9 @@ class Pool:
 
 @dataclass(frozen=True)
 class Mean:
-    """The average over an image."""
+    """The average over an image; of the size of `window`, where one is told."""
+
+    window: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,12 @@ def network_of(line: Line) -> tuple[Network, list[str]]:
     if line and isinstance(line[-1], Activation) and line[-1].name in LAST:
         notes.append(f"The last {line[-1].name} is left out: outputs are its inputs.")
         line = line[:-1]
+    notes += [
+        f"An average over {' x '.join(map(str, layer.window))} pixels is taken to be "
+        "one over the whole image."
+        for layer in line
+        if isinstance(layer, Mean) and layer.window
+    ]
     kinds = {type(layer) for layer in line}
     if Residual in kinds:
         return _resnet(line), notes

@@ -17,7 +17,8 @@ from ...catalogue import ACTIVATIONS
 from .chain import Activation
 
 
-GRID = np.linspace(-8.0, 8.0, 161)
+_FAR = np.geomspace(8.0, 1e4, 60)[1:]
+GRID = np.concatenate([-_FAR[::-1], np.linspace(-8.0, 8.0, 161), _FAR])
 _TOLERANCE = 1e-5
 """A few roundings in float32; the two GELUs differ by 5e-4."""
 

@@ -16,9 +16,10 @@ from ..network import Network
 from .arrays import Arrays, floating, read_arrays, read_bytes
 from .chain import Convolution, Line, NoChainError, Norm, network_of
 from .named import NamedWeights
+from .order import Convention, Hints
 from .read_module import of_module
 from .read_onnx import read_onnx
-from .state import PYTORCH_EPSILON, Convention, Hints, line_of_state
+from .state import KERAS_EPSILON, PYTORCH_EPSILON, line_of_state
 
 
 if TYPE_CHECKING:
@@ -120,7 +121,9 @@ def read_network(
         arrays, line = read_onnx(paths[0], contents[0])
         # Matrices lie either way, kernels as those of PyTorch.
         return _loaded(arrays, line, [], digest, turned=3)
-    parts = [read_arrays(p, c) for p, c in zip(paths, contents, strict=True)]
+    read = [read_arrays(p, c) for p, c in zip(paths, contents, strict=True)]
+    parts = [part for part, _ in read]
+    left = [name for _, names in read for name in names]
     arrays = {name: array for part in parts for name, array in part.items()}
     if len(arrays) < sum(map(len, parts)):
         raise ConfigError("Two of the files hold an array of the same name.")
@@ -132,6 +135,8 @@ def read_network(
         ordered=len(paths) == 1 and paths[0].suffix not in _NO_ORDER,
     )
     try:
+        if left:
+            raise NoChainError(f"`{left[0]}` holds no floating numbers and is left out")
         line = line_of_state(arrays, hints)
     except NoChainError as error:
         line = error
@@ -155,10 +160,17 @@ def _taken(
     if any(isinstance(layer, Norm) for layer in line):
         notes.append(
             "The file does not say what normalisations add to the variance, which is "
-            f"taken to be {PYTORCH_EPSILON:g}; they are taken to come before the "
-            "activation unless numbers in the names leave room for it."
+            f"taken to be {PYTORCH_EPSILON:g}, or {KERAS_EPSILON:g} under the names of "
+            "Keras; they are taken to come before the activation unless numbers in the "
+            "names leave room for it."
         )
-    if pools is None and any(isinstance(layer, Convolution) for layer in line):
+    convolved = any(isinstance(layer, Convolution) for layer in line)
+    if convolved:
+        notes.append(
+            "The file does not say the strides of convolutions, which are taken to be "
+            "1, and 2 where a stage of a residual network begins."
+        )
+    if pools is None and convolved:
         notes.append(
             "Where a 2 x 2 maximum is taken was read from the numbers in the names; "
             "after the last convolution one is assumed where there are others."

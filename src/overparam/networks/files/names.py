@@ -28,6 +28,10 @@ _ROLES = {
     "moving_variance": "variance",
     "var": "variance",
 }
+_PARTS = re.compile(
+    r"(^|[./])parametrizations[./]|(weight|bias|kernel)_(orig|mask|g|v|u)$"
+)
+"""What PyTorch computes a weight from: it is no weight itself."""
 _WRAPPERS = re.compile(r"(?<![^.])(module|_orig_mod)\.")
 _LAST = re.compile(r"^(?:(?P<layer>.*)[./_])?(?P<role>[a-zA-Z_]+?)[._]?(?P<n>\d*)$")
 
@@ -42,17 +46,32 @@ class LayerState:
     """Whether its weights are called kernel, as those of Keras and Flax are."""
     is_weight: bool = False
     """Whether they are called weight, as those of PyTorch are."""
+    is_moving: bool = False
+    """Whether its moments are called moving, as those of Keras are."""
 
     @property
     def weights(self) -> np.ndarray:
         """Its matrix or kernel."""
         return self.arrays["weights"]
 
+    @property
+    def is_norm(self) -> bool:
+        """Whether it is a normalisation that keeps its moments."""
+        return {"mean", "variance"} <= self.arrays.keys()
+
 
 def without_prefix(arrays: Mapping[str, np.ndarray]) -> Arrays:
-    """The arrays without what all their names begin with, and without wrappers."""
-    plain = {name.removesuffix(":0"): array for name, array in arrays.items()}
-    plain = {_WRAPPERS.sub("", name): array for name, array in plain.items()}
+    """The arrays without what all their names begin with, and without wrappers.
+
+    Raises:
+        NoChainError: If two names differ by a wrapper alone.
+    """
+    plain: Arrays = {}
+    for name, array in arrays.items():
+        short = _WRAPPERS.sub("", name.removesuffix(":0"))
+        if short in plain:
+            raise NoChainError(f"two arrays are called `{short}` but for a wrapper")
+        plain[short] = array
     while True:
         split = [re.split(r"[./]", name, maxsplit=1) for name in plain]
         firsts = {parts[0] for parts in split}
@@ -66,14 +85,26 @@ def groups_of(arrays: Arrays) -> list[LayerState]:
     """The arrays by layer, in the order in which layers are first named.
 
     Raises:
-        NoChainError: If a layer has two arrays of a kind.
+        NoChainError: If a layer has two arrays of a kind, or a name says of one array
+            alone what it is.
     """
+    places = {name: _place(name, array) for name, array in arrays.items()}
+    unsaid = [name for name, (_, _, word) in places.items() if word is None]
+    part = next((name for name in unsaid if _PARTS.search(name)), None)
+    if part is not None:
+        raise NoChainError(f"`{part}` is a part of what a weight is computed from")
+    if unsaid and len(unsaid) < len(places):
+        raise NoChainError(f"`{unsaid[0]}` is called neither weight nor bias")
+    # A list without names, in which a vector follows its matrix.
+    listed = len({stem_of(name) for name in unsaid}) == 1
+    if listed:
+        places = dict(sorted(places.items(), key=lambda place: numbers_of(place[0])))
     found: dict[str, LayerState] = {}
     before: LayerState | None = None
-    for name, array in arrays.items():
-        layer, role, word = _place(name, array)
-        if word is None and role == "bias" and before is not None:
-            group = before  # A vector that follows a matrix, in a list without names.
+    for name, (layer, role, word) in places.items():
+        array = arrays[name]
+        if listed and role == "bias" and before is not None:
+            group = before
         else:
             group = found.setdefault(layer, LayerState(layer))
         if role in group.arrays:
@@ -81,8 +112,20 @@ def groups_of(arrays: Arrays) -> list[LayerState]:
         group.arrays[role] = array
         group.is_kernel |= word == "kernel"
         group.is_weight |= word == "weight"
+        group.is_moving |= word is not None and word.startswith("moving")
         before = group
     return list(found.values())
+
+
+def stem_of(name: str) -> str:
+    """A name but for the numbers in it."""
+    return re.sub(r"\d+", "#", name)
+
+
+def numbers_of(name: str) -> tuple[int, ...]:
+    """The numbers in a name, which count layers."""
+    # Of more digits no file has layers.
+    return tuple(int(digits[-18:]) for digits in re.findall(r"\d+", name))
 
 
 def _place(name: str, array: np.ndarray) -> tuple[str, str, str | None]:

@@ -40,7 +40,6 @@ _FUNCTIONS = MappingProxyType(
         "log_softmax": Activation("log-softmax"),
         "squeeze": Flatten(),
         "adaptive_avg_pool2d": Mean(),
-        "dropout": None,
         "contiguous": None,
     }
 )
@@ -168,6 +167,11 @@ def _of_function(node: Any) -> Node:
         return Node(made, _reshaped(node.args[1:]))
     if name == "gelu":
         return Node(made, _gelu(given.get("approximate", "none")))
+    if name == "dropout":
+        trains = [*node.args[2:3], True][0]
+        if given.get("training", trains):
+            raise NoChainError("it drops values when it evaluates, too")
+        return Node(made)
     if name == "leaky_relu":
         slope = [*node.args[1:], 0.01][0]
         return Node(made, _leaky(given.get("negative_slope", slope)))
@@ -237,7 +241,9 @@ def _readers() -> Mapping[type[Any], Callable[[Any], Layer | None]]:
         nn.MaxPool2d: lambda m: _pool(
             m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode
         ),
-        nn.AvgPool2d: lambda m: _average(m.kernel_size, m.stride, m.padding),
+        nn.AvgPool2d: lambda m: _average(
+            m.kernel_size, m.stride, m.padding, divisor_override=m.divisor_override
+        ),
         nn.AdaptiveAvgPool2d: always(Mean()),
     }
 
@@ -304,10 +310,19 @@ def _pool(
 
 
 def _average(
-    window: Any, step: Any, padding: Any = 0, *_: Any, **__: Any
+    window: Any,
+    step: Any,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: Any = None,
 ) -> Layer | None:
     pixel = window in (1, (1, 1))
-    if padding not in (0, (0, 0)) or (pixel and step not in (1, (1, 1), None)):
+    stepped = pixel and step not in (1, (1, 1), None)
+    if padding not in (0, (0, 0)) or stepped or divisor_override is not None:
         raise NoChainError("an average is not one over an image")
-    # Of more than one pixel it is all of the image, or too few numbers are left.
-    return None if pixel else Mean()
+    # Of more than one pixel it is all of the image, or too few numbers are left, but
+    # for a margin that it may leave out.
+    sizes = window if isinstance(window, tuple) else (window, window)
+    told = all(isinstance(size, int) for size in sizes)
+    return None if pixel else Mean(sizes if told else ())

@@ -1,8 +1,7 @@
 """Networks of ONNX files: the graph is read, and no operator of it is run."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,10 +21,10 @@ from .chain import (
     NoChainError,
     Norm,
     Pool,
-    Residual,
 )
 from .curves import Curves
 from .graph import Node, line_between
+from .shifts import Shift, row, shifted
 
 
 _OURS = ("", "ai.onnx")
@@ -45,13 +44,6 @@ _NOTHING = frozenset({"Identity", "Dropout", "Cast"})
 _CONSTANTS = ("value", "value_float", "value_floats", "value_int", "value_ints")
 _FLOATING = frozenset({1, 10, 11, 16})
 """Types of ONNX that a value may be cast to: FLOAT, FLOAT16, DOUBLE, BFLOAT16."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Shift:
-    """A constant that is added, as it lies in the file."""
-
-    numbers: np.ndarray
 
 
 def read_onnx(path: Path, content: bytes) -> tuple[Arrays, Line | NoChainError]:
@@ -169,32 +161,54 @@ def _line(graph: Any, tensors: Mapping[str, np.ndarray]) -> Line:
         if found := curves.add(node.op_type, node.input, out, values):
             nodes[out] = Node(*found)
     line = line_between(nodes, inputs[0], graph.output[0].name)
-    return _shifted(line, None, images=False)
+    line = shifted(line, None, images=False)
+    (told,) = (value for value in graph.input if value.name == inputs[0])
+    sizes = [axis.dim_value for axis in told.type.tensor_type.shape.dim[1:]]
+    first = next((layer for layer in line if not isinstance(layer, Flatten)), None)
+    taken = len(first.weights) if isinstance(first, Linear) else 0
+    if sizes and taken and math.prod(sizes) not in (0, taken):
+        raise NoChainError(
+            f"its input has {math.prod(sizes)} numbers, its first layer takes {taken}"
+        )
+    return line
 
 
 def _is_folded(node: Any) -> bool:
     """Whether what a node makes of a constant is the same numbers in another place."""
     given = _attributes(node)
-    kinds = ("Transpose", "Identity", "Cast")
-    return node.op_type in kinds and given.get("to", 1) in _FLOATING
+    if node.op_type == "Cast":
+        return given.get("to") in _FLOATING
+    return node.op_type in ("Transpose", "Identity")
 
 
 def _folded(node: Any, array: np.ndarray) -> np.ndarray:
     if node.op_type == "Transpose":
         return np.transpose(array, _attributes(node).get("perm"))
-    return array if array.dtype.kind == "f" else array.astype(np.float32)
+    if node.op_type == "Identity":
+        return array
+    from onnx import helper
+
+    kind = helper.tensor_dtype_to_np_dtype(_attributes(node)["to"])
+    wide = array.dtype if array.dtype.kind == "f" else np.float32
+    with np.errstate(over="ignore"):
+        cast = array.astype(kind).astype(wide)
+    if not np.isfinite(cast).all():
+        raise NoChainError("a cast makes a weight infinite")
+    return cast
 
 
 def _layer(
     node: Any, values: Mapping[str, np.ndarray], made: int
-) -> "Layer | _Shift | None":
+) -> "Layer | Shift | None":
     """The layer of a node; `None` for a sum of two, and for what changes nothing."""
     kind, given = node.op_type, _attributes(node)
     if kind == "Cast" and given.get("to") not in _FLOATING:
         raise NoChainError("it makes whole numbers of its values")
+    constants = [values[name] for name in node.input if name in values]
+    if kind == "Dropout" and any(array.dtype == bool and array for array in constants):
+        raise NoChainError("it drops values when it evaluates, too")
     if (made == 1 and kind in _NOTHING) or (made == 2 and kind == "Add"):
         return None
-    constants = [values[name] for name in node.input if name in values]
     reader = _READERS.get(kind)
     if made != 1 or (reader is None and kind not in _ACTIVATIONS):
         raise NoChainError(f"it has the operator {kind}")
@@ -216,23 +230,8 @@ def _gemm(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer:
         raise NoChainError("a Gemm is no linear layer")
     weights = constants[0].T if given.get("transB") else constants[0]
     factors = [weights.dtype.type(given.get(name, 1)) for name in ("alpha", "beta")]
-    rows = [_row(bias, weights.shape[1]) * factors[1] for bias in constants[1:]]
+    rows = [row(bias, weights.shape[1]) * factors[1] for bias in constants[1:]]
     return Linear(weights * factors[0], *rows)
-
-
-def _row(numbers: np.ndarray, width: int, *, images: bool = False) -> np.ndarray:
-    """What is added to every unit, of a constant that is spread over samples.
-
-    Raises:
-        NoChainError: If it differs from sample to sample, or from pixel to pixel.
-    """
-    shape = (1,) * (4 - numbers.ndim) + numbers.shape
-    axis = 1 if images else len(shape) - 1
-    if max(shape[:axis] + shape[axis + 1 :]) > 1 or shape[axis] not in (1, width):
-        raise NoChainError(
-            f"a constant of the shape {numbers.shape} is no bias of {width} units"
-        )
-    return np.broadcast_to(numbers.ravel(), (width,))
 
 
 def _matmul(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer:
@@ -241,8 +240,8 @@ def _matmul(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer:
     return Linear(constants[0])
 
 
-def _add(given: Mapping[str, Any], constants: list[np.ndarray]) -> _Shift:
-    return _Shift(constants[0])
+def _add(given: Mapping[str, Any], constants: list[np.ndarray]) -> Shift:
+    return Shift(constants[0])
 
 
 def _convolution(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer:
@@ -303,11 +302,13 @@ def _is_padded(given: Mapping[str, Any]) -> bool:
 def _average_pool(
     given: Mapping[str, Any], constants: list[np.ndarray]
 ) -> Layer | None:
-    # What a linear layer on as many numbers as there are channels shows to be all.
-    pixel = list(given.get("kernel_shape", [])) == [1, 1]
-    if _is_padded(given) or (pixel and set(given.get("strides", [1])) != {1}):
+    # What a linear layer on as many numbers as there are channels shows to be all, but
+    # for a margin that may be left out.
+    window = tuple(given.get("kernel_shape", ()))
+    stepped = window == (1, 1) and set(given.get("strides", [1])) != {1}
+    if _is_padded(given) or stepped or set(given.get("dilations", [1])) != {1}:
         raise NoChainError("an average is not one over an image")
-    return None if pixel else Mean()
+    return None if window == (1, 1) else Mean(window)
 
 
 def _reduce_mean(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer:
@@ -318,10 +319,22 @@ def _reduce_mean(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer
 
 
 def _flatten(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer:
+    if given.get("axis", 1) not in (1, -1):
+        raise NoChainError("it flattens more than an image")
     return Flatten()
 
 
-_READERS: Mapping[str, Callable[..., "Layer | _Shift | None"]] = MappingProxyType(
+def _reshape(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer:
+    if constants and constants[0].size != 2:
+        raise NoChainError("it reshapes to another form than a row for each sample")
+    return Flatten()
+
+
+def _squeeze(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer:
+    return Flatten()
+
+
+_READERS: Mapping[str, Callable[..., "Layer | Shift | None"]] = MappingProxyType(
     {
         "Gemm": _gemm,
         "MatMul": _matmul,
@@ -335,38 +348,7 @@ _READERS: Mapping[str, Callable[..., "Layer | _Shift | None"]] = MappingProxyTyp
         "AveragePool": _average_pool,
         "ReduceMean": _reduce_mean,
         "Flatten": _flatten,
-        "Reshape": _flatten,
-        "Squeeze": _flatten,
+        "Reshape": _reshape,
+        "Squeeze": _squeeze,
     }
 )
-
-
-def _shifted(
-    line: Sequence["Layer | _Shift"], width: int | None, *, images: bool
-) -> Line:
-    """The line with every constant that is added as a bias, or as a normalisation."""
-    found: list[Layer] = []
-    for layer in line:
-        match layer:
-            case Linear():
-                width, images = layer.weights.shape[1], False
-            case Convolution():
-                width, images = layer.kernel.shape[3], True
-            case Mean() | Flatten():
-                width, images = None, False
-            case Residual(inner, shortcut):
-                parts = (
-                    _shifted(part, width, images=images) for part in (inner, shortcut)
-                )
-                layer = Residual(*parts)
-        if not isinstance(layer, _Shift):
-            found.append(layer)
-            continue
-        shift = _row(layer.numbers, width or layer.numbers.size, images=images)
-        before = found[-1] if found else None
-        if isinstance(before, Linear) and before.bias is None:
-            found[-1] = Linear(before.weights, shift)
-        else:
-            ones = np.ones_like(shift)
-            found.append(Norm(ones, shift, np.zeros_like(shift), ones))
-    return tuple(found)

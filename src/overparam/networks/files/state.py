@@ -4,11 +4,10 @@ The names of a file say which arrays belong to one layer; which is first is said
 their shapes or, where these allow several orders, by numbers in the names.
 """
 
-import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import get_args
 
 import numpy as np
 
@@ -26,38 +25,25 @@ from .chain import (
     Pool,
     Residual,
 )
-from .names import LayerState, groups_of, without_prefix
+from .names import LayerState, groups_of, numbers_of, without_prefix
+from .order import (
+    MOST_ORDERS,
+    Convention,
+    Hints,
+    in_order,
+    names,
+    orders,
+    placed,
+    several_orders,
+    turned,
+)
 
-
-Convention = Literal["auto", "torch", "keras"]
-"""Whether matrices are (outputs, inputs) or (inputs, outputs)."""
 
 _BOTH = get_args(Convention)[1:]
 
 PYTORCH_EPSILON = 1e-5
+KERAS_EPSILON = 1e-3
 """What normalisations add to the variance; files of weights do not say."""
-_MOST_ORDERS = 7
-"""Layers of which every order is tried: 5040 of seven."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hints:
-    """What a file of weights does not say, and its reader may be told.
-
-    Attributes:
-        activation: Of all hidden layers.
-        convention: How matrices and kernels lie.
-        pools: Convolutions after which a 2 x 2 maximum is taken, by number from 0;
-            `None` takes what gaps in the numbers of the names say.
-        order: Names of the layers from the inputs on; empty takes what fits.
-        ordered: Whether the arrays come in the order of the layers.
-    """
-
-    activation: str = "relu"
-    convention: Convention = "auto"
-    pools: tuple[int, ...] | None = None
-    order: tuple[str, ...] = ()
-    ordered: bool = False
 
 
 def line_of_state(arrays: Arrays, hints: Hints) -> Line:
@@ -86,18 +72,15 @@ _NONE = np.zeros(0)
 
 def _check_known(group: LayerState) -> None:
     weights = group.arrays.get("weights")
-    norm = {"mean", "variance"} <= group.arrays.keys()
-    if weights is None and not norm:
+    if weights is None and not group.is_norm:
         raise NoChainError(f"`{group.name}` has no matrix")
-    if weights is not None and weights.ndim not in (2, 4) and not norm:
+    if weights is not None and not weights.size:
+        raise NoChainError(f"`{group.name}` has the shape {weights.shape}, no numbers")
+    if weights is not None and weights.ndim not in (2, 4) and not group.is_norm:
         raise NoChainError(
             f"`{group.name}` has weights of shape {weights.shape}, those of no linear "
             "layer and no image convolution"
         )
-
-
-def _is_norm(group: LayerState) -> bool:
-    return {"mean", "variance"} <= group.arrays.keys()
 
 
 def _norm(group: LayerState) -> Norm:
@@ -105,26 +88,28 @@ def _norm(group: LayerState) -> Norm:
     mean = arrays["mean"]
     gain = arrays.get("gain", arrays.get("weights", np.ones_like(mean)))
     shift = arrays.get("shift", arrays.get("bias", np.zeros_like(mean)))
-    variance = np.asarray(arrays["variance"], np.float64) + PYTORCH_EPSILON
+    epsilon = KERAS_EPSILON if group.is_moving else PYTORCH_EPSILON
+    variance = np.asarray(arrays["variance"], np.float64) + epsilon
     return Norm(gain, shift, mean, variance)
 
 
 def _dense(groups: Sequence[LayerState], hints: Hints) -> Line:
-    if any(_is_norm(group) for group in groups) and not hints.ordered:
-        groups = sorted(groups, key=_numbered)
-    linear = [group for group in groups if not _is_norm(group)]
-    convention = _convention(linear, hints)
-    weights = {g.name: _turned(g.weights, convention) for g in linear}
-    ordered = _in_order(linear, weights, hints)
+    groups, told = placed(groups, hints)
+    linear = [group for group in groups if not group.is_norm]
+    if not told and len(linear) > MOST_ORDERS:
+        raise several_orders(linear)
+    convention = _convention(linear, hints, told=told)
+    weights = {g.name: turned(g.weights, convention) for g in linear}
+    ordered = in_order(linear, weights, hints, told=told)
     if len(linear) < len(groups) and [*ordered] != [*linear]:
         raise NoChainError("its normalisations have no place between its layers")
     line: list[Layer] = []
     before, active = None, True
     for group in groups if len(linear) < len(groups) else ordered:
-        if not active and (not _is_norm(group) or _leaves_room(before, group)):
+        if not active and (not group.is_norm or _leaves_room(before, group)):
             line.append(Activation(hints.activation))
             active = True
-        if _is_norm(group):
+        if group.is_norm:
             line.append(_norm(group))
         else:
             matrix = weights[group.name]
@@ -139,7 +124,9 @@ def _leaves_room(before: LayerState | None, norm: LayerState) -> bool:
     if before is None:
         return False
     one, two = (re.fullmatch(r"(.*?)(\d+)", each.name) for each in (before, norm))
-    return bool(one and two and one[1] == two[1] and int(two[2]) - int(one[2]) > 1)
+    if not one or not two or one[1] != two[1]:
+        return False
+    return numbers_of(two[2])[0] - numbers_of(one[2])[0] > 1
 
 
 def _bias(group: LayerState, weights: np.ndarray) -> np.ndarray | None:
@@ -152,11 +139,9 @@ def _bias(group: LayerState, weights: np.ndarray) -> np.ndarray | None:
     return bias
 
 
-def _turned(weights: np.ndarray, convention: Convention) -> np.ndarray:
-    return weights.T if convention == "torch" else weights
-
-
-def _convention(groups: Sequence[LayerState], hints: Hints) -> Convention:
+def _convention(
+    groups: Sequence[LayerState], hints: Hints, *, told: bool
+) -> Convention:
     """How matrices lie: as told, as all shapes allow, or as the names say.
 
     Raises:
@@ -164,13 +149,13 @@ def _convention(groups: Sequence[LayerState], hints: Hints) -> Convention:
     """
     if hints.convention != "auto":
         return hints.convention
-    possible = tuple(c for c in _BOTH if any(True for _ in _orders(groups, c)))
+    possible = tuple(c for c in _BOTH if any(True for _ in orders(groups, c)))
     if not possible:
         raise NoChainError("no layer takes what another one gives")
     # Without biases a chain that is turned and reversed is a chain again.
-    named = _names(groups)
-    in_place = tuple(c for c in possible if named in map(_names, _orders(groups, c)))
-    if hints.ordered and in_place:
+    named = names(groups)
+    in_place = tuple(c for c in possible if named in map(names, orders(groups, c)))
+    if told and in_place:
         possible = in_place
     if len(possible) == 1:
         return possible[0]
@@ -185,97 +170,29 @@ def _convention(groups: Sequence[LayerState], hints: Hints) -> Convention:
     )
 
 
-def _orders(
-    groups: Sequence[LayerState], convention: Convention
-) -> Iterator[tuple[LayerState, ...]]:
-    """The orders in which every layer takes what the one before gives."""
-    weights = [_turned(group.weights, convention) for group in groups]
-    for matrix, group in zip(weights, groups, strict=True):
-        bias = group.arrays.get("bias")
-        if bias is not None and bias.shape != matrix.shape[1:]:
-            return
-    several = itertools.permutations(range(len(groups)))
-    orders = several if len(groups) <= _MOST_ORDERS else [range(len(groups))]
-    for order in orders:
-        sizes = [weights[i].shape for i in order]
-        if all(a[1] == b[0] for a, b in itertools.pairwise(sizes)):
-            yield tuple(groups[i] for i in order)
-
-
-def _names(groups: Sequence[LayerState]) -> tuple[str, ...]:
-    return tuple(group.name for group in groups)
-
-
-def _in_order(
-    groups: Sequence[LayerState], weights: Mapping[str, np.ndarray], hints: Hints
-) -> tuple[LayerState, ...]:
-    """The layers from the inputs on.
-
-    Raises:
-        ConfigError: If several orders fit and neither names nor file say which.
-    """
-    if hints.order:
-        by_name = {group.name: group for group in groups}
-        if sorted(hints.order) != sorted(by_name):
-            raise ConfigError(
-                f"`order` must name every layer once: {', '.join(by_name)}; got "
-                f"{', '.join(hints.order)}."
-            )
-        return tuple(by_name[name] for name in hints.order)
-    convention: Convention = "keras"
-    turned = [
-        LayerState(g.name, g.arrays | {"weights": weights[g.name]}) for g in groups
-    ]
-    fitting = [*map(_names, itertools.islice(_orders(turned, convention), 2))]
-    by_name = {group.name: group for group in groups}
-    if not fitting:
-        raise NoChainError("no layer takes what another one gives")
-    if len(fitting) == 1:
-        return tuple(by_name[name] for name in fitting[0])
-    names = [*by_name] if hints.ordered else _by_number([*by_name])
-    sizes = [weights[name].shape for name in names or []]
-    if names and all(a[1] == b[0] for a, b in itertools.pairwise(sizes)):
-        return tuple(by_name[name] for name in names)
-    raise ConfigError(
-        f"The layers {', '.join(by_name)} fit each other in several orders: say "
-        "`--order` with their names from the inputs on, separated by commas."
-    )
-
-
-def _by_number(names: Sequence[str]) -> list[str] | None:
-    """Names by the numbers in them; `None` where these do not tell an order."""
-    found = sorted(names, key=_numbers)
-    stems = {re.sub(r"\d+", "#", name) for name in names}
-    numbers = {tuple(map(int, re.findall(r"\d+", name))) for name in names}
-    return found if len(stems) == 1 and len(numbers) == len(names) else None
-
-
-def _numbers(name: str) -> list[tuple[int, str]]:
-    parts = re.split(r"(\d+)", name)
-    return [(int(p), "") if p.isdecimal() else (-1, p) for p in parts]
-
-
 def _convolutional(groups: Sequence[LayerState], hints: Hints) -> Line:
-    ordered = list(groups)
-    if not hints.ordered:
-        ordered.sort(key=_numbered)
-        ordered.sort(key=lambda g: not _is_norm(g) and g.weights.ndim == 2)
-    kernels = [group for group in ordered if not _is_norm(group)]
+    ordered, told = placed(groups, hints)
+    if not told:
+        raise several_orders(groups)
+    kernels = [group for group in ordered if not group.is_norm]
     convention = hints.convention
     if convention == "auto":
         convention = _convention_of_kernels([g for g in kernels if g.weights.ndim == 4])
     convolutions = [g for g in kernels if g.weights.ndim == 4]
-    normalised = any(_is_norm(group) for group in ordered)
     pools = hints.pools
     if pools is None:
-        pools = _pools(convolutions, normalised=normalised)
+        pools = _pools(convolutions, [group for group in ordered if group.is_norm])
     line: list[Layer] = []
     pending: list[Layer] = []
-    index = 0
+    index, before = 0, None
     for group in ordered:
-        if _is_norm(group):
+        if group.is_norm:
+            if _leaves_room(before, group):
+                line += pending
+                pending = []
             line.append(_norm(group))
             continue
+        before = group
         line += pending
         pending = []
         if group.weights.ndim == 4:
@@ -285,15 +202,10 @@ def _convolutional(groups: Sequence[LayerState], hints: Hints) -> Line:
             continue
         if not any(isinstance(layer, Linear | Mean) for layer in line):
             line.append(Mean())
-        weights = _turned(group.weights, convention)
+        weights = turned(group.weights, convention)
         line.append(Linear(weights, _bias(group, weights)))
         pending = [Activation(hints.activation)]
     return tuple(line)
-
-
-def _numbered(group: LayerState) -> tuple[list[int], bool]:
-    """By the numbers in the names, each layer before its norm."""
-    return [int(n) for n in re.findall(r"\d+", group.name)], _is_norm(group)
 
 
 def _convolution(
@@ -319,7 +231,9 @@ def _convention_of_kernels(groups: Sequence[LayerState]) -> Convention:
     return "torch" if torch else "keras"
 
 
-def _pools(convolutions: Sequence[LayerState], *, normalised: bool) -> tuple[int, ...]:
+def _pools(
+    convolutions: Sequence[LayerState], norms: Sequence[LayerState]
+) -> tuple[int, ...]:
     """After which convolutions a gap in the numbers leaves room for a maximum.
 
     Nothing follows the last one: where there are gaps it has a maximum too, as in every
@@ -328,12 +242,15 @@ def _pools(convolutions: Sequence[LayerState], *, normalised: bool) -> tuple[int
     Raises:
         ConfigError: If the names have no such numbers.
     """
-    numbers = [re.findall(r"\d+", group.name)[-1:] for group in convolutions]
-    stems = {re.sub(r"\d+$", "#", group.name) for group in convolutions}
-    usual = 3 if normalised else 2
-    if len(stems) == 1 and all(numbers):
-        places = [int(found[0]) for found in numbers]
-        gaps = [b - a - usual for a, b in itertools.pairwise(places)]
+    (stem, *others), places = _counted(convolutions)
+    if not others and places:
+        beside = [norm for norm in norms if _counted([norm])[0] == [stem]]
+        taken = _counted(beside)[1]
+        # An activation each, and a norm where there is one.
+        gaps = [
+            b - a - 2 - sum(a < place < b for place in taken)
+            for a, b in pairwise(places)
+        ]
         if all(gap in (0, 1) for gap in gaps):
             found = [i for i, gap in enumerate(gaps) if gap]
             return (*found, *[len(gaps)] * bool(found))
@@ -342,6 +259,13 @@ def _pools(convolutions: Sequence[LayerState], *, normalised: bool) -> tuple[int
         "maximum: say `--pools` with their numbers from 0 on, such as 0,1,3, or "
         "`--pools none`."
     )
+
+
+def _counted(groups: Sequence[LayerState]) -> tuple[list[str], list[int]]:
+    """What stands before the numbers at the end of names; these, if all have one."""
+    found = [re.fullmatch(r"(.*?)(\d+)", group.name) for group in groups]
+    stems = {match[1] if match else "" for match in found}
+    return sorted(stems), [numbers_of(m[2])[0] for m in found if m and all(found)]
 
 
 def _residual(groups: Sequence[LayerState]) -> Line:
@@ -357,7 +281,7 @@ def _residual(groups: Sequence[LayerState]) -> Line:
 
     def norm(name: str) -> list[Layer]:
         used.append(name)
-        if name not in named or not _is_norm(named[name]):
+        if name not in named or not named[name].is_norm:
             raise NoChainError(f"a residual network has no normalisation `{name}`")
         return [_norm(named[name])]
 
