@@ -28,8 +28,10 @@ MOST_BYTES = 2**26
 
 _TEMPORARY = ".tmp"
 
+_STRICT = json.JSONEncoder(sort_keys=True, allow_nan=False)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Stamp:
     """What `status.json` remembers of a file, so that damage is noticed."""
 
@@ -154,7 +156,7 @@ def _in_archive(path: Path, expected: Stamp | None, most: int) -> bytes | None:
     return archive.content(entry)
 
 
-def stat_of(path: Path) -> tuple[int, float] | None:
+def stat_of(path: Path | str) -> tuple[int, float] | None:
     """Size of a file of a run, on disk or packed, and when it was written.
 
     Raises:
@@ -248,7 +250,10 @@ def read_sealed(path: Path) -> dict[str, Any]:
 
 
 def _digest(content: dict[str, Any]) -> str:
-    text = json.dumps(plain(content), sort_keys=True)
+    try:
+        text = _STRICT.encode(content)
+    except ValueError:  # It was read, and an infinity or NaN has another form in files.
+        text = _STRICT.encode(plain(content))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -52,13 +52,17 @@ def runs_folder() -> Path:
 
 def latest(paths: Iterable[Path]) -> list[Path]:
     """The latest stored attempt of each run, or the latest where none is stored."""
-    chosen: dict[tuple[Path, str], tuple[bool, int, Path]] = {}
+    attempts: dict[str, list[Path]] = {}
     for path in paths:
-        name = path.name.partition(".")[0]
-        ranked = (is_there(path / "status.json"), attempt_of(path), path)
-        key = (path.parent, name)
-        chosen[key] = max(chosen.get(key, ranked), ranked)
-    return [path for _, _, path in chosen.values()]
+        folder, name = os.path.split(path)
+        attempts.setdefault(f"{folder}/{name.partition('.')[0]}", []).append(path)
+    return [
+        max(tried, key=lambda path: (is_there(path / "status.json"), attempt_of(path)))
+        # Most runs have one attempt, at which nobody needs to look.
+        if len(tried) > 1
+        else tried[0]
+        for tried in attempts.values()
+    ]
 
 
 def find_runs(root: Path | str, study: str | None = None) -> list[Path]:
@@ -95,7 +99,10 @@ def look(root: Path | str, study: str | None = None) -> Looked:
     for folder, name in known | packed.runs_of(root):
         if study in (None, folder):
             runs.add(root / folder / name)
-    return Looked(sorted(runs), sorted(looked.foreign, key=lambda each: each.path))
+    return Looked(
+        sorted(runs, key=lambda path: path.parts),
+        sorted(looked.foreign, key=lambda each: each.path),
+    )
 
 
 def stored_names(root: Path | str, study: str) -> set[str]:
@@ -143,7 +150,7 @@ def has(folder: Path, *names: str) -> bool:
 
 def _is_there(folder: Path, name: str) -> bool:
     try:
-        return stat_of(folder / name) is not None
+        return stat_of(f"{folder}/{name}") is not None
     except OSError as error:
         raise _closed(folder, error) from None
 

@@ -72,23 +72,23 @@ def parsed(content: bytes) -> Any:
         ValueError: If it is no strict JSON in UTF-8: a name given twice, NaN, a number
             beyond the range of floats, or lists nested more than a hundred times.
     """
+    text = content.decode()
     try:
-        value = json.loads(
-            content.decode(),
-            object_pairs_hook=_distinct,
-            parse_constant=_refused,
-            parse_int=_in_range(int),
-            parse_float=_in_range(float),
-        )
+        value = _DECODER.decode(text)
     except RecursionError:
         raise ValueError("It is nested too deeply.") from None
-    return _restored(value, _MOST_DEPTH)
+    # Very many runs are read, and hardly any holds what must be walked through for.
+    deep = text.count("[") + text.count("{") > _MOST_DEPTH
+    surrogates = "\\ud" in text or "\\uD" in text
+    return _encodable(value, _MOST_DEPTH) if deep or surrogates else value
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _restored(pairs: list[tuple[str, Any]]) -> Any:
     value = dict(pairs)
     if len(value) < len(pairs):
         raise ValueError("A name is given twice.")
+    if len(value) == 1 and isinstance(number := value.get(_FLOAT), str):
+        return float(number)
     return value
 
 
@@ -107,7 +107,7 @@ def _refused(token: str) -> None:
     raise ValueError(f"{token} is no number of strict JSON.")
 
 
-def _restored(value: Any, depth: int) -> Any:
+def _encodable(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return encodable(value)
     if not isinstance(value, list | dict):
@@ -115,7 +115,13 @@ def _restored(value: Any, depth: int) -> Any:
     if depth == 0:
         raise ValueError("It is nested too deeply.")
     if isinstance(value, list):
-        return [_restored(item, depth - 1) for item in value]
-    if value.keys() == {_FLOAT} and isinstance(value[_FLOAT], str):
-        return float(value[_FLOAT])
-    return {encodable(n): _restored(item, depth - 1) for n, item in value.items()}
+        return [_encodable(item, depth - 1) for item in value]
+    return {encodable(n): _encodable(item, depth - 1) for n, item in value.items()}
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_restored,
+    parse_constant=_refused,
+    parse_int=_in_range(int),
+    parse_float=_in_range(float),
+)

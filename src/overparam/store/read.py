@@ -36,20 +36,21 @@ class Named(dict[str, Any]):
 
     def __init__(
         self,
-        path: Path,
+        run: Path,
+        file: str,
         values: Mapping[str, Any],
         firsts: Spellings = MappingProxyType({}),
     ) -> None:
         super().__init__(values)
-        self._path = path
+        self._run, self._file = run, file
         self._today = {first.name: name for name, first in firsts.items()}
 
     def __missing__(self, name: str) -> Any:
         if self._today.get(name) in self:
             return self[self._today[name]]
         raise StoreError(
-            f"The run `{self._path.parent}` has no `{name}` in its `{self._path.name}`:"
-            " it is of another version, or of another study."
+            f"The run `{self._run}` has no `{name}` in its `{self._file}`: it is of "
+            "another version, or of another study."
         )
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -86,15 +87,16 @@ class StoredRun:
         study, config = read_config(self.path, self._status)
         firsts = spellings_of_study(study)
         config = as_spelled(config, firsts, stored=True)
-        return study, Named(self.path / "config.json", config, firsts)
+        return study, Named(self.path, "config.json", config, firsts)
 
     @functools.cached_property
     def _summary(self) -> dict[str, Any]:
         if not self._wrote("summary.json"):
             return {"summary": {}, "notes": []}
         content = self._json("summary.json")
+        path = self.path / "summary.json"
         for name, kind in (("summary", dict), ("notes", list)):
-            entry(self.path / "summary.json", content, name, kind)
+            entry(path, content, name, kind)
         return content
 
     @property
@@ -143,10 +145,10 @@ class StoredRun:
         """What a failed run raised."""
         return self._status.error
 
-    @property
+    @functools.cached_property
     def summary(self) -> dict[str, Any]:
         """Scalars of the whole run; empty if it failed."""
-        return Named(self.path / "summary.json", self._summary["summary"])
+        return Named(self.path, "summary.json", self._summary["summary"])
 
     @property
     def notes(self) -> list[str]:
@@ -190,7 +192,7 @@ class StoredRun:
     def arrays(self) -> "dict[str, np.ndarray]":
         """Named arrays."""
         name = "arrays.safetensors"
-        return Named(self.path / name, self._tensors(name))
+        return Named(self.path, name, self._tensors(name))
 
     @functools.cached_property
     def network(self) -> "tuple[dict[str, np.ndarray], Mapping[str, Any]] | None":
@@ -385,13 +387,14 @@ def read_run(path: Path | str) -> StoredRun:
         `op.read_run(op.run("planted", **small).stored.path).summary`
     """
     run = StoredRun(Path(path))
-    if not is_folder(run.path):
+    finished = has(run.path, "status.json")
+    if not finished and not is_folder(run.path):
         raise StoreError(f"There is no run at `{path}`.")
-    if not has(run.path, "config.json", "status.json"):
+    if not finished and not has(run.path, "config.json"):
         raise StoreError(f"`{path}` is no run: it has no `config.json`.")
     if not is_run_name(run.path.name):
         raise StoreError(no_run_name(run.path))
-    if not has(run.path, "status.json"):
+    if not finished:
         raise StoreError(
             f"The run `{path}` is not finished (it has no `status.json`): start the "
             "same command again to finish it."

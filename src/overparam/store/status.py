@@ -120,7 +120,8 @@ def read_config(folder: Path, status: Status) -> tuple[str, dict[str, Any]]:
             raise damaged(folder / NAME, "is of an older schema than `config.json`")
         return study, config
     agrees = study == status.study and all(
-        name in config and canonical(config[name]) == canonical(value)
+        name in config
+        and (config[name] == value or canonical(config[name]) == canonical(value))
         for name, value in status.hashed.items()
     )
     if not agrees:
@@ -137,7 +138,7 @@ def entry(path: Path, content: Mapping[str, Any], name: str, *kinds: Any) -> Any
     if name not in content:
         raise damaged(path, f"has no `{name}`")
     value = content[name]
-    if not any(type(value) is kind for kind in kinds):
+    if type(value) not in kinds:
         raise damaged(path, f"has a `{name}` of another type")
     return value
 
@@ -163,8 +164,10 @@ def _origin(path: Path, value: Any) -> Origin:
 def _stamp(path: Path, value: Any) -> Stamp:
     if not isinstance(value, dict) or value.keys() != {"bytes", "sha256"}:
         raise damaged(path, "has no stamps of the files")
-    n_bytes = entry(path, value, "bytes", int)
-    return Stamp(n_bytes, entry(path, value, "sha256", str))
+    stamp = Stamp(**value)
+    if type(stamp.bytes) is not int or type(stamp.sha256) is not str:
+        raise damaged(path, "has no stamps of the files")
+    return stamp
 
 
 def no_network(run: object, status: str, error: str | None) -> str:

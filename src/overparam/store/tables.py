@@ -200,21 +200,19 @@ def _frame(rows: Sequence[dict[str, Any]]) -> "pl.DataFrame":
     import polars as pl
 
     names = {name: None for row in rows for name in row}
-    columns = {name: _uniform([_held(row.get(name)) for row in rows]) for name in names}
+    columns = {name: _uniform([row.get(name) for row in rows]) for name in names}
     return pl.DataFrame(
         [pl.Series(name, values, strict=False) for name, values in columns.items()]
     )
 
 
-def _held(value: Any) -> Any:
-    """The value, as text if no column of numbers could hold it."""
-    large = isinstance(value, int) and abs(value) >= 2**64
-    return str(value) if large else value
-
-
 def _uniform(values: list[Any]) -> list[Any]:
     """Values of one type: numbers of one kind, or text where kinds are mixed."""
-    kinds = {type(value) for value in values if value is not None}
+    kinds = {*map(type, values)} - {type(None)}
+    large = [type(v) is int and abs(v) >= 2**64 for v in values if int in kinds]
+    if any(large):  # No column of numbers could hold them.
+        pairs = zip(values, large, strict=True)
+        return _uniform([str(value) if as_text else value for value, as_text in pairs])
     if kinds == {int, float}:
         return [None if value is None else float(value) for value in values]
     if len(kinds) <= 1 and not kinds & {list, dict}:
