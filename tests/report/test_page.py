@@ -15,6 +15,7 @@ from browser import browser, found
 from overparam.cli.main import run_command
 from overparam.errors import StoreError
 from overparam.plots import panels, save
+from overparam.report.differences import spreads
 from overparam.report.material import About, collect
 from overparam.report.page import page
 from overparam.store import RunRecord, open_run
@@ -469,3 +470,26 @@ def test_in_a_browser_everything_has_a_name_for_a_screen_reader(opened):
     for node in tree:
         if not node["ignored"] and node["role"]["value"] in named:
             assert node["name"]["value"].strip(), node
+
+
+def test_of_very_many_runs_some_are_shown_and_all_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr("overparam.report.material.MOST_SHOWN", 4)
+    for seed in range(9):
+        store(tmp_path, seed=seed, width=10 if seed < 7 else 20)
+    material = collect(tmp_path, about=lambda _: About())
+    content = page(material)
+    assert content.count('<button type="button" data-run=') == 4
+    assert "4 of 9 runs, at random, have a curve and a row" in unescape(content)
+    # Of all of them, whichever are shown.
+    assert "10<small> ×7</small>" in content
+    shown = [run.path.name for run in material.studies[0].shown]
+    assert len({*shown}) == 4
+    assert shown == sorted(shown)
+
+
+def test_values_that_are_equal_in_python_alone_are_told_apart():
+    values = [1, True, 1.0, 1, [1], [1], None, float("nan"), float("nan")]
+    (found,) = spreads([{"a": value} for value in values])
+    counts = [(repr(value), n) for value, n in found.values]
+    expected = [("1", 2), ("1.0", 1), ("True", 1), ("[1]", 2), ("None", 1), ("nan", 2)]
+    assert sorted(counts) == sorted(expected)

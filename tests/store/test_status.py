@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def change_config_and_its_stamp(run):
     change_config(run)
     stamp = stamp_of((run / "config.json").read_bytes())
     content = json.loads((run / "status.json").read_text())
-    edit(run / "status.json", files=content["files"] | {"config.json": vars(stamp)})
+    edit(run / "status.json", files=content["files"] | {"config.json": asdict(stamp)})
 
 
 def change_status(run):

@@ -13,7 +13,7 @@ from ..plots.curves import draw
 from ..plots.figure import panels, rendered
 from ..store.json_values import encodable
 from ..store.read import StoredRun
-from .differences import spreads, unlike
+from .differences import unlike
 from .material import StudyRuns
 
 
@@ -52,27 +52,31 @@ def record_figures(study: StudyRuns, by: str | None = None) -> Iterator[Drawn]:
         by: Config field whose values get a colour each; by default the one with the
             most values that are told apart.
     """
-    by = by if by in study.fields() else colour_field(study.runs)
+    by = by if by in study.fields else _colour_field(study)
     tables = [
-        (run, table) for run in study.runs if (table := _records(run)) is not None
+        (run, table) for run in study.shown if (table := _records(run)) is not None
     ]
     x = next((n for n in _AXES if any(n in t.columns for _, t in tables)), None)
     if x is None:
         return
     runs = [run for run, _ in tables]
     alike = not unlike([run.config for run in runs], _colours(runs, by))
-    wanted = (n for n in _columns([t for _, t in tables]) if n not in study.fields())
-    frames = ((y, _long(tables, x, y, by)) for y in wanted)
-    told = ((y, frame) for y, frame in frames if frame is not None)
-    for y, frame in itertools.islice(told, _MOST_FIGURES):
-        yield _draw(frame, x, y, by, alike=alike)
+    columns = _columns([t for _, t in tables])
+    wanted = [n for n in columns if n not in study.fields]
+    records = _long(tables, x, wanted, by)
+    names = [x, "path"] + ([by] if by else [])
+    frames = (records.select(*names, y).drop_nulls((x, y)) for y in wanted)
+    # Of a column that is constant there is nothing to see.
+    told = (f for f in frames if f.height > 0 and f.to_series(-1).n_unique() > 1)
+    for frame in itertools.islice(told, _MOST_FIGURES):
+        yield _draw(frame, x, frame.columns[-1], by, alike=alike)
 
 
-def colour_field(runs: Sequence[StoredRun]) -> str | None:
+def _colour_field(study: StudyRuns) -> str | None:
     """The config field with the most values, if they can have a colour each."""
     varying = {
         spread.name: len(spread.values)
-        for spread in spreads([run.config for run in runs])
+        for spread in study.config
         if 2 <= len(spread.values) <= _MOST_COLOURS and "seed" not in spread.name
     }
     return max(varying, key=lambda name: varying[name]) if varying else None
@@ -94,25 +98,29 @@ def _columns(tables: "Sequence[pl.DataFrame]") -> list[str]:
 
 
 def _long(
-    tables: "Sequence[tuple[StoredRun, pl.DataFrame]]", x: str, y: str, by: str | None
-) -> "pl.DataFrame | None":
-    """The finite points of a column, a few of each run; `None` if it is constant."""
+    tables: "Sequence[tuple[StoredRun, pl.DataFrame]]",
+    x: str,
+    wanted: Sequence[str],
+    by: str | None,
+) -> "pl.DataFrame":
+    """A few records of each run; null where a column is not finite."""
     import polars as pl
 
     colours = _colours([run for run, _ in tables], by)
     most = max(2, min(_MOST_PLACES, _MOST_POINTS // len(tables)))
-    parts = [pl.DataFrame()]
+    parts = []
     for (run, table), colour in zip(tables, colours, strict=True):
-        if {x, y} <= set(table.columns):
-            every = math.ceil(table.height / most)
-            # Counted from the end, so that the last record is always there.
-            part = table.select(pl.col(x, y).cast(pl.Float64, strict=False)).reverse()
-            part = part.gather_every(every).reverse().filter(pl.col(y).is_finite())
-            named = {"path": encodable(str(run.path))} | ({by: colour} if by else {})
-            parts.append(part.with_columns(**{n: pl.lit(v) for n, v in named.items()}))
-    frame = pl.concat(parts, how="diagonal")
-    told = frame.height > 0 and frame[y].n_unique() > 1
-    return frame if told else None
+        every = math.ceil(table.height / most)
+        there = [name for name in (x, *wanted) if name in table.columns]
+        # Counted from the end, so that the last record is always there.
+        part = table.select(there).reverse().gather_every(every).reverse()
+        named = {"path": encodable(str(run.path))} | ({by: colour} if by else {})
+        numbers = pl.col(there).cast(pl.Float64, strict=False)
+        told = {name: pl.lit(value) for name, value in named.items()}
+        parts.append(part.select(numbers, **told))
+    values = pl.col(x, *wanted)
+    finite = pl.when(values.is_finite()).then(values)
+    return pl.concat(parts, how="diagonal").with_columns(finite)
 
 
 def _colours(runs: Sequence[StoredRun], by: str | None) -> list[Any]:

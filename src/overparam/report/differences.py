@@ -27,12 +27,26 @@ def spreads(rows: Sequence[Mapping[str, Any]]) -> list[Spread]:
     found = []
     for name in dict.fromkeys(name for row in rows for name in row):
         column = [row.get(name) for row in rows]
-        texts = [canonical_text(value) for value in column]
-        values = dict(zip(texts, column, strict=True))
-        counts = Counter(texts)
+        values: dict[str, Any] = {}
+        counts: Counter[str] = Counter()
+        for value, n in _counted(column):
+            text = canonical_text(value)
+            values[text] = value
+            counts[text] += n
         pairs = [(value, counts[text]) for text, value in values.items()]
         found.append(Spread(name, sorted(pairs, key=_order)))
     return found
+
+
+def _counted(column: Sequence[Any]) -> Iterator[tuple[Any, int]]:
+    """Values and how often they are there; those without a hash one by one."""
+    try:
+        # The types too, as 1 equals True and 1.0.
+        counts = Counter(zip(map(type, column), column, strict=True))
+    except TypeError:
+        yield from ((value, 1) for value in column)
+    else:
+        yield from ((value, n) for (_, value), n in counts.items())
 
 
 def unlike(

@@ -1,5 +1,6 @@
 """What a report is made of: stored runs, and the answers kept beside them."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,11 @@ from ..store.find import Unreadable
 from ..store.read import StoredRun
 from ..store.tables import Gathered, gather
 from .answers import Answer, answers
+from .differences import Spread, spreads
+
+
+MOST_SHOWN = 1000
+"""Runs of a study that have a curve and a row; a page of more could not be opened."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +38,25 @@ class StudyRuns:
     about: About
     runs: Sequence[StoredRun]
 
+    @functools.cached_property
+    def shown(self) -> Sequence[StoredRun]:
+        """The runs with a curve and a row: all, or evenly taken ones of very many.
+
+        They are in the order of their ids, which are hashes: it is a sample at random.
+        """
+        n_runs = len(self.runs)
+        n_shown = min(n_runs, MOST_SHOWN)
+        return [self.runs[n_runs * i // n_shown] for i in range(n_shown)]
+
+    @functools.cached_property
+    def config(self) -> Sequence[Spread]:
+        """The values of every field of the configs of all runs."""
+        return spreads([run.config for run in self.runs])
+
+    @property
     def fields(self) -> list[str]:
         """Every field of their configs."""
-        return list(dict.fromkeys(name for run in self.runs for name in run.config))
+        return [spread.name for spread in self.config]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,13 +111,13 @@ def collect(
             if (study is None and choose is None)
             or any(_is_of(answer, each) for each in studies)
         ],
-        left_out=[*gathered.unreadable, *_without_records(gathered.runs), *damaged],
+        left_out=[*gathered.unreadable, *_without_records(studies), *damaged],
     )
 
 
-def _without_records(runs: Sequence[StoredRun]) -> Iterator[Unreadable]:
+def _without_records(studies: Sequence[StudyRuns]) -> Iterator[Unreadable]:
     """The runs that have a row in the report and, being damaged, no curve."""
-    for run in runs:
+    for run in (run for study in studies for run in study.shown):
         if run.error is None:
             try:
                 _ = run.metrics

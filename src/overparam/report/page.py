@@ -41,7 +41,7 @@ def write_page(
 def page(material: Material, *, by: str | None = None, title: str | None = None) -> str:
     """The report of runs as HTML."""
     gallery = Gallery()
-    runs = [run for study in material.studies for run in study.runs]
+    runs = [run for study in material.studies for run in study.shown]
     results = [
         sections.answer_section(answer, gallery, number)
         for number, answer in enumerate(material.answers)
@@ -81,7 +81,7 @@ def _title(material: Material) -> str:
     """The studies, and the days of their runs."""
     names = [study.name for study in material.studies]
     title = ", ".join([*names[:-2], " and ".join(names[-2:])])
-    runs = [run for study in material.studies for run in study.runs]
+    runs = [run for study in material.studies for run in study.shown]
     days = sorted(day for run in runs if (day := day_of(run)) is not None)
     if not days:
         return title

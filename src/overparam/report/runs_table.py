@@ -7,7 +7,7 @@ from typing import Any
 from ..store.json_values import plain
 from ..store.read import StoredRun
 from .commands import command_of
-from .differences import Spread, spreads
+from .differences import spreads
 from .markup import Markup, joined, tag
 from .material import StudyRuns
 from .values import cell, environment_of, shown
@@ -19,16 +19,16 @@ _PRINTED = 11
 
 def runs_table(study: StudyRuns) -> Markup:
     """The table, the field to filter it, and what its rows open."""
-    rows = [_row(run) for run in study.runs]
+    rows = [_row(run) for run in study.shown]
     columns = [s for s in spreads(rows) if s.varies or s.name == "status"]
     # A single run differs from nothing: all of it is told.
     if len(rows) == 1:
         columns = [s for s in spreads(rows) if s.values[0][0] is not None]
     name = f"runs-{study.name}"
     # What may be typed into the filter, in terms of these runs.
-    words = [study.runs[0].status]
-    for field in differing_fields(study)[:1]:
-        words.append(f"{field.name}={shown(field.values[0][0])}")
+    words = [study.shown[0].status]
+    for field in [field for field in study.config if field.varies][:1]:
+        words.append(f"{field.name}={shown(study.shown[0].config.get(field.name))}")
     # What the rows do not show, as JSON; what all runs share is there once.
     shared = {s.name: shown(s.values[0][0]) for s in spreads(rows) if not s.varies}
     runs = {
@@ -38,7 +38,7 @@ def runs_table(study: StudyRuns) -> Markup:
             "notes": run.notes,
             "date": environment_of(run).get("date", ""),
         }
-        for run, row in zip(study.runs, rows, strict=True)
+        for run, row in zip(study.shown, rows, strict=True)
     }
     content = {"shared": shared, "runs": runs}
     # `<` must not end the element that holds it.
@@ -116,7 +116,7 @@ def _table(
     ]
     body = [
         tag("tr", _opener(run), *(cell(row.get(column)) for column in columns))
-        for run, row in zip(study.runs, rows, strict=True)
+        for run, row in zip(study.shown, rows, strict=True)
     ]
     caption = f"Runs of {study.name}. Select a heading to sort, a run for its details."
     return tag(
@@ -133,8 +133,3 @@ def _opener(run: StoredRun) -> Markup:
     name = run.path.name
     button = tag("button", name, type="button", data_run=name, aria_haspopup="dialog")
     return tag("th", button, scope="row")
-
-
-def differing_fields(study: StudyRuns) -> list[Spread]:
-    """The config fields that are not the same in all runs."""
-    return [s for s in spreads([run.config for run in study.runs]) if s.varies]

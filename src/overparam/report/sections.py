@@ -189,13 +189,19 @@ def _number(text: str) -> float | None:
 def study_section(study: StudyRuns, gallery: Gallery, by: str | None) -> Markup:
     """The runs of a study: their curves, what differs, the table."""
     figures = [gallery.drawn(d.svg, d.caption) for d in record_figures(study, by)]
-    config = spreads([run.config for run in study.runs])
+    config, n_runs = study.config, len(study.runs)
+    part = (
+        f"{len(study.shown)} of {n_runs} runs, at random, have a curve and a row, and "
+        "give commands and environment: choose others by --where, or see all by "
+        "`overparam table`."
+    )
     return tag(
         "section",
         tag("h3", study.name, id=f"study-{study.name}"),
         tag("p", study.about.question, class_="under") if study.about.question else "",
+        tag("p", part) if len(study.shown) < n_runs else "",
         tag("div", *figures, class_="figures"),
-        _differing(study.name, [s for s in config if s.varies], len(study.runs)),
+        _differing(study.name, [s for s in config if s.varies], n_runs),
         _shared(study.name, [s for s in config if not s.varies], study.about.defaults),
         runs_table(study),
     )
@@ -279,7 +285,7 @@ def _environment(run: StoredRun) -> Iterator[tuple[str, Any]]:
 
 def commands_section(material: Material) -> Markup:
     """What to type to have it all again."""
-    runs = [run for study in material.studies for run in study.runs]
+    runs = [run for study in material.studies for run in study.shown]
     lines = commands_used(material.root, runs)
     hint = "Each run's own command is among its details in the table."
     if not lines:

@@ -84,7 +84,7 @@ def _field(material: "Material", by: str | None) -> str | None:
     """The config field that is meant, which may be called by its first spelling."""
     if by is None:
         return None
-    fields = dict.fromkeys(n for study in material.studies for n in study.fields())
+    fields = dict.fromkeys(n for study in material.studies for n in study.fields)
     by = spelled(by, fields, (study.name for study in material.studies))
     if by not in fields:
         raise ConfigError(unknown(by, fields, what="config field"))
