@@ -6,15 +6,15 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import StoreError
 from ..plugins import Origin
-from ..spellings import Spellings, as_spelled, spellings_of_study
+from ..spellings import as_spelled, spellings_of_study
 from .files import Stamp, check_size, read_file, read_json, stamp_of
 from .find import Unreadable, attempt_of, has, is_folder, latest, look, no_run_name
 from .identity import is_run_name
+from .named import Named
 from .status import Status, entry, read_config, read_status
 
 
@@ -25,36 +25,6 @@ if TYPE_CHECKING:
 
 _MOST_VALUES = 10**8
 """In the records of a run: 0.8 GB of numbers."""
-
-
-class Named(dict[str, Any]):
-    """What a file of a run holds, by name; a name that it lacks is one sentence.
-
-    A run of another version or study may lack what is asked of it. A field may be
-    asked for by its first spelling.
-    """
-
-    def __init__(
-        self,
-        run: Path,
-        file: str,
-        values: Mapping[str, Any],
-        firsts: Spellings = MappingProxyType({}),
-    ) -> None:
-        super().__init__(values)
-        self._run, self._file = run, file
-        self._today = {first.name: name for name, first in firsts.items()}
-
-    def __missing__(self, name: str) -> Any:
-        if self._today.get(name) in self:
-            return self[self._today[name]]
-        raise StoreError(
-            f"The run `{self._run}` has no `{name}` in its `{self._file}`: it is of "
-            "another version, or of another study."
-        )
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return super().get(self._today.get(name, name), default)
 
 
 @dataclass(frozen=True)
