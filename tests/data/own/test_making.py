@@ -183,3 +183,45 @@ def test_labels_that_floats_would_mix_up_are_refused():
     x, y = np.eye(4), np.array([0, 1, 0, 1]) + 2**53
     with pytest.raises(ConfigError, match="beyond 2\\^53"):
         op.dataset(x, y, test=(x, y.astype(np.uint64)))
+
+
+@pytest.mark.parametrize("make", [pl.DataFrame, pd.DataFrame])
+def test_columns_of_a_test_part_are_found_by_their_names(make):
+    frame = make({"a": [1.0, 2.0, 3.0, 4.0], "b": [9.0, 8.0, 7.0, 6.0]})
+    turned = make({"b": [0.5, 1.5], "a": [2.5, 3.5]})
+    y = [0.1, 0.2, 0.3, 0.4]
+    found = op.dataset(frame, y, test=(turned, y[:2]))
+    np.testing.assert_array_equal(found.test.x, [[2.5, 0.5], [3.5, 1.5]])
+    other = make({"a": [2.5, 3.5], "c": [0.5, 1.5]})
+    with pytest.raises(ConfigError, match="`test` has other columns than the training"):
+        op.dataset(frame, y, test=(other, y[:2]))
+    # Arrays have no names to compare.
+    assert len(op.dataset(frame, y, test=(np.eye(2), y[:2])).test) == 2
+
+
+def test_several_numbers_under_the_name_of_a_column_are_refused():
+    frame = pl.DataFrame({"a": [{"b": 1, "c": 2}] * 4, "d": [1, 2, 3, 4]})
+    with pytest.raises(ConfigError, match="several numbers in each row of the column"):
+        op.dataset(frame, [0.5, 1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        (["0", "1", "?", "NA"], r"misses a label \('\?'\)"),
+        (["0", "1", "None", "0"], r"misses a label \('None'\)"),
+        (["a", "b", "nan", "a"], r"misses a label \('nan'\)"),
+        (["a", " ", "b", "a"], r"misses a label \(' '\)"),
+        (["a", "b", "a ", "b"], "the labels 'a' and 'a ', which look alike"),
+        (["\u00e9", "e\u0301"] * 2, r"labels 'e\\u0301' and '\\xe9', which look alike"),
+    ],
+)
+def test_what_is_no_label_of_its_own_is_refused(labels, says):
+    with pytest.raises(ConfigError, match=says):
+        op.dataset(np.arange(16.0)[:, None], labels * 4)
+
+
+@pytest.mark.parametrize("labels", [("none", "glioma"), ("+", "-"), ("-1", "1")])
+def test_words_of_missing_values_may_be_classes_among_words(labels):
+    found = op.dataset(np.arange(16.0)[:, None], labels * 8)
+    assert set(found.labels) == set(labels)

@@ -245,6 +245,10 @@ def cells(text: str) -> bytes:
 
 
 BAD = {
+    "axes.idx": (
+        b"\0\0\x08\x41" + struct.pack(">65I", *[1] * 65) + b"0",
+        "declares 65 axes, more than an array has",
+    ),
     "nothing.npz": (b"", "is empty"),
     "truncated.npz": (
         hostile_npz(x=np.ones((4, 2)), y=np.arange(4))[:-30],
@@ -484,6 +488,27 @@ def test_series_have_the_labels_that_they_list(own):
     Path("a.ts").write_text("@classLabel true a b\n@data\n1,2:a\n3,4:c\n5,6:b\n")
     with pytest.raises(DataError, match="the label 'c'"):
         read("a.ts")
+
+
+def test_columns_of_two_tables_are_found_by_their_names(own):
+    Path("a.csv").write_text("p,q,y\n1,2,0.5\n3,4,1.5\n")
+    Path("a_test.csv").write_text("y,q,p\n2.5,6,5\n3.5,8,7\n")
+    found = read("a.csv", "a_test.csv")
+    assert_holds(found.test, [[5, 6], [7, 8]], [[2.5], [3.5]])
+
+
+def test_a_picture_with_a_long_text_in_it_is_refused(own):
+    raw = io.BytesIO()
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(raw, "PNG")
+    text = b"zTXt" + b"a\0\0" + zlib.compress(bytes(2**22))
+    chunk = struct.pack(">I", len(text) - 4) + text
+    chunk += struct.pack(">I", zlib.crc32(text))
+    Path("pictures/a").mkdir(parents=True)
+    # After the first chunk, the sizes.
+    whole = raw.getvalue()
+    Path("pictures/a/1.png").write_bytes(whole[:33] + chunk + whole[33:])
+    with pytest.raises(DataError, match=r"1\.png` is no picture \(ValueError: Decomp"):
+        read("pictures")
 
 
 def test_a_picture_whose_pixels_would_change_is_refused(own):

@@ -65,5 +65,8 @@ def idx_array(raw: bytes) -> Shaped[np.ndarray, "..."]:
         raise DamageError(
             f"has {len(raw)} bytes, expected {expected} of the shape {_times(shape)}"
         )
-    found = np.frombuffer(raw, dtype, offset=start).reshape(shape)
+    try:
+        found = np.frombuffer(raw, dtype, offset=start).reshape(shape)
+    except ValueError as error:
+        raise DamageError(f"declares {n_axes} axes, more than an array has") from error
     return found.astype(dtype.newbyteorder("="))

@@ -1,6 +1,7 @@
 """Tables of numbers in plain text: one row a line, no header."""
 
 import io
+import math
 import re
 
 import numpy as np
@@ -10,6 +11,7 @@ from ...checks import shortened
 from .content import DamageError
 
 
+_MOST_EXACT = 2**53
 _BLANKS = bytes.maketrans(b",;\t", b"   ")
 
 
@@ -37,3 +39,27 @@ def numbers_of(raw: bytes) -> Float64[np.ndarray, "rows columns"]:
     except ValueError as error:
         why = str(error).rstrip(".")
         raise DamageError(f"is no table of numbers ({why})") from error
+
+
+def check_exact(array: np.ndarray, what: str) -> None:
+    """Whole numbers that become floating ones stay what they are.
+
+    Raises:
+        DamageError: One does not.
+    """
+    if array.dtype.kind not in "ui" or array.dtype.itemsize < 8:
+        return
+    for extreme in (int(array.min()), int(array.max())):
+        if abs(extreme) > _MOST_EXACT:
+            raise DamageError(
+                f"holds the whole number {extreme} ({what}), and beyond 2^53 floating "
+                "ones do not tell them apart: leave it out, or subtract what all share"
+            )
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a finite number."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False

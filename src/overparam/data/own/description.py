@@ -24,7 +24,7 @@ DIGITS = 12
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
-TAKEN = ("all", "cifar10", "cifar100", "gaussian", "mixture", "none")
+TAKEN = ("all", "cifar10", "cifar100", "gaussian", "lock", "mixture", "none")
 """Words that mean something else where a data set is named."""
 
 

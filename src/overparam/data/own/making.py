@@ -1,8 +1,10 @@
 """Arrays, lists and frames as a data set: all is checked, nothing changed unsaid."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,14 +15,14 @@ from ...last_resort import brief
 from ...memory import Need, check_memory
 from ..dataset import Dataset, Split
 from ..files.content import DamageError
+from ..files.numbers import check_exact, is_number
 from ..files.official import Normalisation
+from .labels import classes
 from .options import Task
 
 
 FEWEST_PER_CLASS = 2
 """Mean number of samples of a class below which whole numbers are hardly classes."""
-
-_MOST_EXACT = 2**53
 
 _COPIES = 5
 """Copies of the inputs at one time, as read, checked, shuffled and split, with masks:
@@ -104,7 +106,7 @@ def made(
     found = []
     for part in parts:
         with naming(part.called, refuse):
-            found.append((_inputs(part.x), _targets(part.y)))
+            found.append((_inputs(part.x, parts[0].x), _targets(part.y, parts[0].y)))
             _check_together(*found[-1], *found[0])
     whole = naming(", ".join(part.called for part in parts), refuse)
     with whole:
@@ -112,7 +114,7 @@ def made(
         if (x == x[:1]).all():
             raise DamageError("has inputs that are all constant")
         task = task or _inferred(targets[0])
-        make = _classes if task == "classification" else _numbers
+        make = classes if task == "classification" else _numbers
         labels, targets = make(targets)
         splits = [Split(x, y) for (x, _), y in zip(found, targets, strict=True)]
         n_classes = len(labels) if task == "classification" else None
@@ -154,25 +156,47 @@ def columns_of(frame: Any) -> dict[str, Any] | None:
         raise DamageError(f"is no frame with columns ({brief(error)})") from error
 
 
+def _columns_like(frame: Any, first: Any) -> dict[str, Any] | None:
+    """The columns of a frame in the order of those of the training part.
+
+    Raises:
+        DamageError: They have other names.
+    """
+    columns, wanted = columns_of(frame), columns_of(first)
+    if columns is None or wanted is None:
+        return columns
+    if strange := sorted(columns.keys() ^ wanted.keys()):
+        raise DamageError(
+            f"has other columns than the training part: {written(strange[0])} is in "
+            "one of them alone"
+        )
+    return {name: columns[name] for name in wanted}
+
+
 def check_distinct(names: list[str]) -> None:
     """No name is given twice.
 
     Raises:
         DamageError: One is.
     """
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
+    twice, times = max(Counter(names).items(), key=itemgetter(1), default=("", 0))
+    if times > 1:
         raise DamageError(f"has two columns named {written(twice)}; rename one")
 
 
-def _inputs(given: Any) -> np.ndarray:
-    columns = columns_of(given)
+def _inputs(given: Any, first: Any) -> np.ndarray:
+    columns = _columns_like(given, first)
     if columns is None:
         x = _array(given)
     else:
         arrays = {name: _array(column) for name, column in columns.items()}
         for name, array in arrays.items():
             _check_numeric(array, f"column {written(name)}")
+            if array.ndim > 1:
+                raise DamageError(
+                    f"has several numbers in each row of the column {written(name)}: "
+                    "give each of them a column"
+                )
         x = np.column_stack(list(arrays.values())) if arrays else np.zeros((0, 0))
     if not x.size:
         raise DamageError(f"is empty: its inputs have the shape {x.shape}")
@@ -188,14 +212,14 @@ def _inputs(given: Any) -> np.ndarray:
     sizes = (("samples", len(x)), ("features", math.prod(x.shape[1:])))
     check_memory(Need("inputs", sizes, dtype.itemsize, _COPIES))
     _check_finite(x, list(columns or ()))
-    _check_exact(x, "inputs")
+    check_exact(x, "inputs")
     if images:
         return x[..., None] if x.ndim == 3 else x
     return x.astype(dtype)
 
 
-def _targets(given: Any) -> np.ndarray:
-    columns = columns_of(given)
+def _targets(given: Any, first: Any) -> np.ndarray:
+    columns = _columns_like(given, first)
     if columns is not None:
         arrays = [_array(column) for column in columns.values()]
         y = np.column_stack(arrays) if arrays else np.zeros(0)
@@ -239,23 +263,11 @@ def _array(given: Any) -> np.ndarray:
     return array
 
 
-def _check_exact(array: np.ndarray, what: str) -> None:
-    """Whole numbers that become floating ones stay what they are."""
-    if array.dtype.kind not in "ui" or array.dtype.itemsize < 8:
-        return
-    for extreme in (int(array.min()), int(array.max())):
-        if abs(extreme) > _MOST_EXACT:
-            raise DamageError(
-                f"holds the whole number {extreme} ({what}), and beyond 2^53 floating "
-                "ones do not tell them apart: leave it out, or subtract what all share"
-            )
-
-
 def _check_numeric(array: np.ndarray, what: str) -> None:
     if array.dtype.kind in "buif":
         return
     if array.dtype.kind in "US":
-        texts = ((i[0], str(v)) for i, v in np.ndenumerate(array) if not _is_number(v))
+        texts = ((i[0], str(v)) for i, v in np.ndenumerate(array) if not is_number(v))
         row, text = next(texts, (0, ""))
         if not text:
             first = written(str(array.flat[0]))
@@ -272,13 +284,6 @@ def _check_numeric(array: np.ndarray, what: str) -> None:
     raise DamageError(
         f"holds values of type {array.dtype} ({what}) where numbers are needed"
     )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
 
 
 def _check_finite(
@@ -322,33 +327,6 @@ def _inferred(y: np.ndarray) -> Task:
     return "classification"
 
 
-def _classes(targets: list[np.ndarray]) -> tuple[tuple[str, ...], list[np.ndarray]]:
-    if targets[0].ndim != 1:
-        raise DamageError(
-            f"has labels of the shape {targets[0].shape}: give one for each sample"
-        )
-    together = np.concatenate(targets)
-    for y in targets if together.dtype.kind == "f" else ():
-        _check_exact(y, "labels")
-    values, codes = np.unique(together, return_inverse=True)
-    if "" in values.astype(str):
-        raise DamageError("misses a label: drop such rows")
-    if len(np.unique(targets[0])) < 2:
-        raise DamageError(
-            f"has one class ({_label(targets[0][0])}) for training, and a classifier "
-            "needs two; give `task` regression if its targets are numbers"
-        )
-    parts = np.split(codes.astype(np.int32), [len(targets[0])])
-    return tuple(_label(value) for value in values), parts[: len(targets)]
-
-
-def _label(value: Any) -> str:
-    """A label as a person writes it: the float 3.0 is 3."""
-    if isinstance(value, np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value)
-
-
 def _numbers(targets: list[np.ndarray]) -> tuple[tuple[str, ...], list[np.ndarray]]:
     for y in targets:
         if y.dtype.kind == "U":
@@ -358,7 +336,7 @@ def _numbers(targets: list[np.ndarray]) -> tuple[tuple[str, ...], list[np.ndarra
             )
         if y.ndim > 2:
             raise DamageError(f"has targets of the shape {y.shape}: give a row each")
-        _check_exact(y, "targets")
+        check_exact(y, "targets")
     dtype = np.float32 if targets[0].dtype.itemsize <= 2 else np.float64
     dtype = np.float32 if targets[0].dtype == np.float32 else dtype
     return (), [y.reshape(len(y), -1).astype(dtype) for y in targets]

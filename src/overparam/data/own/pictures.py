@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ...checks import at_least
-from ...errors import DataError
+from ...errors import DataError, OverparamError
+from ...last_resort import brief
 from ...memory import Need, check_memory
 from ..files.content import DamageError, Found
 from .making import Part, naming
@@ -113,10 +114,12 @@ def _read(path: Path, size: int | None) -> UInt8[np.ndarray, "height width chann
                 pixels = (("height", height), ("width", width))
                 check_memory(Need("a picture", pixels, 4, 2))
                 return _pixels(picture, size)
+        except (OverparamError, DamageError):
+            raise
         except UnidentifiedImageError:
             raise DamageError("is no picture (nothing of PNG is in it)") from None
-        except (OSError, SyntaxError, Warning, Image.DecompressionBombError) as error:
-            raise DamageError(f"is no picture ({error})") from error
+        except Exception as error:  # Whatever a reader of formats does.
+            raise DamageError(f"is no picture ({brief(error)})") from error
 
 
 def _pixels(picture: Any, size: int | None) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from ...checks import shortened
 from ...errors import OverparamError
 from ...field_values import unknown
 from ...memory import Need, check_memory
@@ -57,7 +58,7 @@ def read_csv(raw: bytes, *, label: str) -> tuple[pl.DataFrame, pl.Series]:
         header = pl.read_csv(
             raw, separator=separator, has_header=False, n_rows=1, infer_schema=False
         )
-        names = [str(name) for name in header.row(0)]
+        names = [name or "" for name in header.row(0)]
         if label not in names and is_headless(raw):
             raise DamageError(
                 "has numbers where the names of its columns are needed: write a "
@@ -111,4 +112,5 @@ def _readable() -> Iterator[None]:
 
 
 def _first_line(error: BaseException) -> Any:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return shortened(first).rstrip(".")
