@@ -49,8 +49,9 @@ wheel: $(VENV)/installed-test
 	$(if $(NEWEST),$(MAKE) VENV=$(NEWEST_VENV) PYTHON=$(NEWEST) $(NEWEST_VENV)/installed)
 	sh .ci/wheel $(foreach venv,$(VENV) $(NEWEST_VENV),$(abspath $(venv))/bin/python)
 
+# Every benchmark, one after the other (hours), and the table of all targets.
 bench: $(VENV)/installed-test
-	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+	$(BIN)/python benchmarks
 
 clean:
 	rm -rf $(VENV) .cache build dist site

@@ -1,13 +1,13 @@
 """Which container holds many small runs best: SQLite, zip or Parquet.
 
-    python benchmarks/packing.py [--runs 5000]
+    python benchmarks/packing.py
 
 For each: bytes, and milliseconds of the processor per run to write all of them, to add
 a hundred, to read all files of one run at random, and to read all files in order. Zip
-and Parquet are opened anew for a run at random, as a command would.
+and Parquet are opened anew for a run at random, as a command would. Rows go into the
+table of `docs/benchmarks/packing.md`.
 """
 
-import argparse
 import io
 import random
 import shutil
@@ -18,12 +18,14 @@ import zipfile
 from pathlib import Path
 
 import polars as pl
+from pages import put_row
 from stored import write_runs
 
 from overparam.store import find_runs
 
 
-N_ADDED, N_READ = 100, 20
+N_RUNS, N_ADDED, N_READ = 5000, 100, 20
+HEAD = "| format | MB | write | add 100 runs | read one at random | read all |"
 COLUMNS = ("run", "name", "content")
 
 
@@ -141,18 +143,17 @@ def measured(form, path, rows, added):
 
 def main():
     """Measure each format on the same runs."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=5000)
-    n_runs = parser.parse_args().runs
     with tempfile.TemporaryDirectory() as folder:
-        write_runs(Path(folder), n_runs + N_ADDED)
+        write_runs(Path(folder), N_RUNS + N_ADDED)
         runs = find_runs(folder)
-        rows, added = [*rows_of(runs[:n_runs])], [*rows_of(runs[n_runs:])]
-        print(f"{n_runs} runs, {len(rows)} files, {sum(len(r[2]) for r in rows)} bytes")
-        print("format, MB, write, add 100, read one, scan (ms per run)")
+        rows, added = [*rows_of(runs[:N_RUNS])], [*rows_of(runs[N_RUNS:])]
+        print(f"{N_RUNS} runs, {len(rows)} files, {sum(len(r[2]) for r in rows)} bytes")
         for name, form in FORMATS.items():
             numbers = measured(form, Path(folder, "packed"), rows, added)
-            print(f"{name}, " + ", ".join(f"{x:.3f}" for x in numbers), flush=True)
+            size, *times = numbers
+            put_row(
+                "packing.md", HEAD, name, f"{size:.1f}", *(f"{x:.3g}" for x in times)
+            )
 
 
 if __name__ == "__main__":

@@ -1,22 +1,24 @@
 """What the machinery of a sweep costs, and what a second process brings.
 
-    python benchmarks/sweep.py [--runs 64] [--epochs 20] [--stored 100000]
+    python benchmarks/sweep.py [--only stored] [--stored 100000]
 
-1. `--dry-run`, `table`, `watch` and `report` of 100,000 stored runs (`--stored`), of
-   folders and of a packed file: seconds of the processor, and memory, of the whole
-   command. What no run is stored of is counted first.
-2. Overhead: runs that do nothing, in this process and on two, per run.
-3. Throughput: the same trainings of the study `planted` on two processes of one
+1. `stored`: `--dry-run`, `table`, `watch` and `report` of 100,000 stored runs
+   (`--stored`), of folders and of a packed file: seconds of the processor, and memory,
+   of the whole command.
+2. `machinery`: counting runs none of which is stored; runs that do nothing, in this
+   process and on two, per run.
+3. `throughput`: the same trainings of the study `planted` on two processes of one
    thread, on one such process, and on one that may use all cores, alternately, every
    time from a cold start of the processes. The compilation cache is filled beforehand.
    Target: two processes do at least 1.7 times as many per second as one. (A process
    that may use all cores draws its next samples on the second, `training/draws.py`.)
+
+Rows go into the tables of `docs/benchmarks/sweep.md`.
 """
 
 import argparse
 import os
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,6 +29,7 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from pages import put_row
 from stored import SETTINGS, write_runs
 
 from overparam.running import jobs_of
@@ -34,14 +37,15 @@ from overparam.store import RunRecord, open_run
 from overparam.sweeping import sweep
 
 
-MOST_DRY = 2.0
-"""Seconds that counting 100,000 runs may take of which none is stored."""
-MOST_SECONDS, MOST_BYTES = 20.0, 2e9
-"""What a command on 100,000 stored runs may take."""
-MOST_OVERHEAD = 0.05
-"""Seconds per run that the machinery may cost."""
-LEAST_GAIN = 1.7
-"""Throughput of two processes over that of one."""
+PAGE = "sweep.md"
+STORED = "| command | folders, s | folders, GB | packed, s | packed, GB |"
+MACHINERY = "| what | measured |"
+THROUGHPUT = (
+    "| `overparam sweep planted seed=0..63 epochs=20 stop_below=0` | seconds "
+    "| gain of 2 processes |"
+)
+PATIENCE = 900
+"""Seconds of the processor after which a command is stopped; it counts as that long."""
 
 
 def idle(study, config, root):
@@ -64,7 +68,10 @@ def seconds(settings, function, n_jobs):
 
 
 def cost_of(*words):
-    """Seconds of the processor, and the most bytes of memory, of a command."""
+    """Seconds of the processor, and the most bytes of memory, of a command.
+
+    Linux counts the memory of this process, from which it starts, too.
+    """
     command = [sys.executable, "-m", "overparam", *map(str, words)]
     child = os.posix_spawn(
         command[0],
@@ -72,40 +79,49 @@ def cost_of(*words):
         os.environ,
         file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)],
     )
-    # What takes far too long is stopped, and counts as that long.
-    most = int(5 * MOST_SECONDS)
-    resource.prlimit(child, resource.RLIMIT_CPU, (most, most))
+    resource.prlimit(child, resource.RLIMIT_CPU, (PATIENCE, PATIENCE))
     _, code, used = os.wait4(child, 0)
     if code and not os.WIFSIGNALED(code):
         sys.exit(f"It failed: {' '.join(command)}")
     return used.ru_utime + used.ru_stime, 1024 * used.ru_maxrss
 
 
-def stored_runs(n_runs):
-    """Whether every command on very many stored runs meets its target."""
-    fine = True
-    with tempfile.TemporaryDirectory() as folder:
+def stored(n_runs):
+    """Every command on very many stored runs, of folders and then of an archive."""
+    with tempfile.TemporaryDirectory() as place:
+        folder, out = Path(place, "runs"), Path(place, "out")
         begin = time.process_time()
-        write_runs(Path(folder), n_runs)
+        write_runs(folder, n_runs)
         print(f"{n_runs} runs written in {time.process_time() - begin:.0f} s")
         grid = [f"{name}={value}" for name, value in SETTINGS.items()]
+        grid += [f"seed=0..{n_runs - 1}", "--dry-run", "--runs", folder]
         commands = {
-            "table": ["table", folder, "--out", Path(folder, "table.parquet")],
+            "table": ["table", folder, "--out", f"{out}.parquet"],
             "watch": ["watch", folder, "--once"],
-            "dry run": ["sweep", "planted", *grid, f"seed=0..{n_runs - 1}"],
-            "report": ["report", folder, "--out", Path(folder, "report.html")],
+            "dry run": ["sweep", "planted", *grid],
+            "report": ["report", folder, "--out", f"{out}.html"],
         }
-        commands["dry run"] += ["--dry-run", "--runs", folder]
-        for where in ("folders", "packed"):
-            for name, words in commands.items():
-                seconds, n_bytes = cost_of(*words)
-                fine &= seconds <= MOST_SECONDS and n_bytes <= MOST_BYTES
-                told = f"{seconds:.1f} s, {n_bytes / 1e9:.2f} GB"
-                each = 1e6 * seconds / n_runs
-                print(f"{name}, {where}: {told}, {each:.0f} us per run", flush=True)
-            if where == "folders":
-                print("pack: {:.1f} s, {:.2e} bytes".format(*cost_of("pack", folder)))
-    return fine
+        told = {name: _told(*cost_of(*words)) for name, words in commands.items()}
+        packing = _told(*cost_of("pack", folder))
+        for name, words in commands.items():
+            told[name] += _told(*cost_of(*words))
+    for name, found in (told | {"pack": (*packing, "", "")}).items():
+        put_row(PAGE, STORED, f"{n_runs:,} runs, {name}", *found)
+
+
+def _told(seconds, n_bytes):
+    return f"{seconds:.1f}", f"{n_bytes / 1e9:.2f}"
+
+
+def machinery():
+    """What a run costs beside its work, and what counting costs."""
+    dry, _ = cost_of("sweep", "planted", "seed=0..99999", "--dry-run")
+    put_row(PAGE, MACHINERY, "count 100,000 runs, none stored", f"{dry:.1f} s")
+    few, many = ([{"seed": seed} for seed in range(n)] for n in (20, 220))
+    for n_jobs, name in ((1, "1 process"), (2, "2 processes")):
+        # The difference leaves out the start of the processes.
+        extra = seconds(many, idle, n_jobs) - seconds(few, idle, n_jobs)
+        put_row(PAGE, MACHINERY, f"machinery, {name}", f"{5 * extra:.1f} ms per run")
 
 
 def whole_command(n_runs, n_epochs, *, n_jobs, n_threads=None):
@@ -121,46 +137,39 @@ def whole_command(n_runs, n_epochs, *, n_jobs, n_threads=None):
         return time.perf_counter() - start
 
 
-def main():
-    """Measure, print, and tell by the exit code whether the targets are met."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--stored", type=int, default=100_000)
-    parser.add_argument("--repeats", type=int, default=3)
-    arguments = parser.parse_args()
-
-    fine = stored_runs(arguments.stored)
-    dry, _ = cost_of("sweep", "planted", "seed=0..99999", "--dry-run")
-    print(f"dry run of 100,000 runs: {dry:.1f} s (target {MOST_DRY})")
-    few, many = ([{"seed": seed} for seed in range(n)] for n in (20, 220))
-    overheads = {}
-    for n_jobs in (1, 2):
-        # The difference leaves out the start of the processes.
-        extra = seconds(many, idle, n_jobs) - seconds(few, idle, n_jobs)
-        overheads[n_jobs] = extra / 200
-        print(f"overhead, {n_jobs} processes: {1e3 * overheads[n_jobs]:.1f} ms per run")
-
+def throughput(n_repeats=2):
+    """The same trainings by one process, by two, and by one that may use all cores."""
+    runs = 64, 20
     whole_command(2, 1, n_jobs=2)
-    print(f"{arguments.runs} runs of {arguments.epochs} epochs, seconds")
-    gains = []
-    for _ in range(arguments.repeats):
-        runs = arguments.runs, arguments.epochs
-        two, one = (whole_command(*runs, n_jobs=n, n_threads=1) for n in (2, 1))
-        free = whole_command(*runs, n_jobs=1)
-        gains.append(one / two)
-        print(
-            f"1 process of one thread {one:.1f}, on all cores {free:.1f}, 2 processes "
-            f"{two:.1f}; gain {one / two:.2f}, over the free process {free / two:.2f}",
-            flush=True,
-        )
-    gain = statistics.median(gains)
-    print(
-        f"median gain {gain:.2f} (target {LEAST_GAIN}), load {os.getloadavg()[0]:.1f}"
-    )
-    slow = not fine or dry > MOST_DRY or max(overheads.values()) > MOST_OVERHEAD
-    return 1 if slow or gain < LEAST_GAIN else 0
+    times = {(1, 1): [], (1, None): [], (2, 1): []}
+    for _ in range(n_repeats):
+        for (n_jobs, n_threads), found in times.items():
+            found.append(whole_command(*runs, n_jobs=n_jobs, n_threads=n_threads))
+    two = times[2, 1]
+    for name, found in (
+        ("1 process of one thread (`--jobs 1 --threads 1`)", times[1, 1]),
+        ("1 process that may use both cores (`--jobs 1`)", times[1, None]),
+        ("2 processes of one thread (`--jobs 2`)", two),
+    ):
+        gains = [] if found is two else [a / b for a, b in zip(found, two, strict=True)]
+        told = [f"{time:.1f}" for time in found], [f"{gain:.2f}" for gain in gains]
+        put_row(PAGE, THROUGHPUT, name, *map(", ".join, told))
+
+
+def main():
+    """Measure, and write the rows of the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parts = ("stored", "machinery", "throughput")
+    parser.add_argument("--only", nargs="+", choices=parts, default=parts)
+    parser.add_argument("--stored", type=int, default=100_000)
+    arguments = parser.parse_args()
+    if "stored" in arguments.only:
+        stored(arguments.stored)
+    if "machinery" in arguments.only:
+        machinery()
+    if "throughput" in arguments.only:
+        throughput()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
