@@ -13,6 +13,7 @@ import tyro
 
 from ..errors import ConfigError
 from ..field_values import is_tuple, unknown, value_words
+from ..plots.styles import StyleName
 from ..store.find import runs_folder
 from ..studies.presets import Preset
 from .options import options, read
@@ -32,6 +33,15 @@ class Storage:
     def default() -> "Storage":
         """The folder the environment names, or `runs`."""
         return Storage(runs=runs_folder())
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """How figures are drawn."""
+
+    style: StyleName = "screen"
+    """For a screen, for one or two columns of a paper, or for slides; these two have
+    the caption in the file and not in the picture."""
 
 
 def parse(kind: type[T], argv: Sequence[str], *, prog: str) -> T:

@@ -7,3 +7,4 @@ from .figure import logarithmic as logarithmic
 from .figure import panels as panels
 from .figure import rendered as rendered
 from .figure import save as save
+from .styles import drawn_for as drawn_for

@@ -1,6 +1,7 @@
 """Figures without global state: one look for all, saved as PNG and SVG."""
 
 import io
+import re
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,10 +11,12 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from ..store.files import check_names_file, write_file
 from .readings import readings
+from .styles import dressed
 
 
 COLOURS = (
@@ -43,6 +46,9 @@ DASHES = ("-", "--", ":", "-.")
 
 _STEPS = [1, 2, 2.5, 5, 10]
 
+# Of the root of an SVG, whose other lengths are in units of its view box.
+_SIZES = re.compile(rb'(width|height)="([0-9.]+)pt"')
+
 # Of the caption's font, so that a line never leaves the figure.
 _LETTERS_PER_INCH = 16
 
@@ -65,6 +71,9 @@ _STYLE: dict[Any, Any] = {
 
 class ShownFigure(Figure):
     """A figure that a notebook shows; Matplotlib's own is shown by pyplot only."""
+
+    caption: Text | None = None
+    """Its caption, wrapped into lines."""
 
     def _repr_png_(self) -> bytes:
         return rendered(self, "png")
@@ -101,7 +110,8 @@ def panels(
         )
         axes = figure.subplots(n_rows, n_columns, squeeze=False)
         if lines:
-            figure.supxlabel("\n".join(lines), fontsize=7.5, color="0.35")
+            text = "\n".join(lines)
+            figure.caption = figure.supxlabel(text, fontsize=7.5, color="0.35")
     return figure, axes
 
 
@@ -220,11 +230,23 @@ def rendered(figure: Figure, suffix: Literal["png", "svg"]) -> bytes:
         assert op.plots.rendered(figure, "png").startswith(b"\x89PNG")
         ```
     """
-    # Dates would make equal figures differ.
-    metadata = {"Software": None}
-    if suffix == "svg":
-        metadata = {"Date": None, "Description": readings(figure)}
     content = io.BytesIO()
-    with mpl.rc_context(_STYLE):
-        figure.savefig(content, format=suffix, dpi=160, metadata=metadata)
-    return content.getvalue()
+    with mpl.rc_context(_STYLE), dressed(figure) as (style, scale):
+        # Dates would make equal figures differ.
+        metadata: dict[str, str | None] = {"Software": None}
+        options: dict[str, Any] = {"pil_kwargs": {"dpi": (style.dpi, style.dpi)}}
+        if suffix == "svg":
+            metadata, options = {"Date": None, "Description": readings(figure)}, {}
+        caption = getattr(figure, "caption", None)
+        if caption is not None and not style.captioned:
+            name = "Title" if suffix == "svg" else "Description"
+            metadata[name] = " ".join(caption.get_text().split())
+        options |= {"dpi": style.dpi * scale, "metadata": metadata}
+        figure.savefig(content, format=suffix, **options)
+    if suffix == "png":
+        return content.getvalue()
+    return _SIZES.sub(
+        lambda found: b'%s="%gpt"' % (found[1], scale * float(found[2])),
+        content.getvalue(),
+        count=2,
+    )

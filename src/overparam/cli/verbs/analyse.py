@@ -14,6 +14,7 @@ from ...checks import shortened
 from ...errors import ConfigError, OverparamError
 from ...field_values import unknown
 from ...last_resort import last_words
+from ...plots.styles import drawn_for
 from ...processes import keep_compiled
 from ...progress import Reporter
 from ...running.analysing import (
@@ -27,7 +28,7 @@ from ...running.analysing import (
 from ...store.find import is_there
 from ...store.read import StoredRun, read_run, read_runs
 from ...store.resolve import resolve_run
-from ..arguments import Storage, overview, parse_all
+from ..arguments import Drawing, Storage, overview, parse_all
 from ..show import print_json, print_table, print_values, tell, tell_unverified
 from .describe import Describing
 
@@ -36,7 +37,7 @@ EVERY = "all"
 """In the place of an analysis: every one that applies."""
 ROWS_OF_A_TERMINAL = 30
 """More rows would push the summary above them out of sight."""
-_ALONE: list[type[Any]] = [Describing, Storage]
+_ALONE: list[type[Any]] = [Describing, Drawing, Storage]
 
 
 def forms() -> dict[str, list[type[Any]]]:
@@ -55,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
         return _all_of(runs, name, rest)
     entry = analysis(name)
     kind = entry.options
-    options, printing, storage = parse_all(
+    options, printing, drawing, storage = parse_all(
         [kind, *_ALONE],
         rest,
         prog=f"overparam analyse RUN {name}",
@@ -65,7 +66,8 @@ def main(argv: Sequence[str]) -> int:
     several = entry.most_subjects is None
     stored = [run for text in runs for run in _stored(storage.runs, text, several)]
     _tell_of(stored)
-    findings, folder = _analysed(name, stored, options, storage.runs)
+    with drawn_for(drawing.style):
+        findings, folder = _analysed(name, stored, options, storage.runs)
     if printing.json:
         print_json(_said(findings))
     else:
@@ -76,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _all_of(runs: Sequence[str], name: str, rest: Sequence[str]) -> int:
     """List the analyses that apply to runs, and why others do not; or do them all."""
-    printing, storage = parse_all(
+    printing, drawing, storage = parse_all(
         _ALONE,
         rest,
         prog=f"overparam analyse RUN {name}".rstrip(),
@@ -88,7 +90,8 @@ def _all_of(runs: Sequence[str], name: str, rest: Sequence[str]) -> int:
     _tell_of(stored)
     refused = refusals(subjects_of(stored))
     if name == EVERY:
-        return _every(stored, refused, storage.runs, as_json=printing.json)
+        with drawn_for(drawing.style):
+            return _every(stored, refused, storage.runs, as_json=printing.json)
     if printing.json:
         print_json(refused)
     else:

@@ -8,7 +8,8 @@ from typing import Any
 import tyro
 
 from ...errors import ConfigError
-from ..arguments import parse
+from ...plots.styles import drawn_for
+from ..arguments import Drawing, parse_all
 from ..show import tell, tell_unverified
 
 
@@ -25,6 +26,7 @@ class Plotting:
       overparam plot runs --study planted --y risk --where width=120,240 seed=0..9
       overparam plot runs --study planted --x width --y risk --log-y
       overparam plot runs --study planted --x epoch --y loss --by learning_rate
+      overparam plot runs --study planted --y risk --by width --style paper
     """
 
     runs: tyro.conf.Positional[Path] = Path("runs")
@@ -55,14 +57,19 @@ class Plotting:
         return Path(f"{self.study}-{self.y}-over-{self.x}{by}".replace("/", "_"))
 
 
+_FORM: list[type[Any]] = [Plotting, Drawing]
+
+
 def forms() -> dict[str, list[type[Any]]]:
     """The options of the verb, by its subject."""
-    return {"": [Plotting]}
+    return {"": _FORM}
 
 
 def main(argv: Sequence[str]) -> int:
     """Draw stored runs."""
-    plotting = parse(Plotting, argv, prog="overparam plot")
+    plotting, drawing = parse_all(
+        _FORM, argv, prog="overparam plot", description=Plotting.__doc__ or ""
+    )
     from ...plots.figure import save
     from ...running.choosing import chosen
     from ...running.drawing import draw_records
@@ -87,6 +94,8 @@ def main(argv: Sequence[str]) -> int:
     )
     for note in notes:
         tell(note)
-    for path in save(figure, plotting.target):
+    with drawn_for(drawing.style):
+        written = save(figure, plotting.target)
+    for path in written:
         tell(f"drawn: {path}")
     return 0

@@ -8,12 +8,13 @@ import tyro
 
 from ...checks import at_least
 from ...errors import ConfigError
+from ...plots.styles import drawn_for
 from ...processes import STOP, keep_compiled
 from ...progress import Reporter, duration
 from ...reproductions.registry import REPRODUCTIONS, reproduction
 from ...running.grid import jobs_of, run_jobs
 from ...running.reproducing import answer
-from ..arguments import Storage, parse_all
+from ..arguments import Drawing, Storage, parse_all
 from ..failures import print_failures
 from ..show import print_json, print_table, tell, tell_unverified
 
@@ -27,6 +28,7 @@ class Reproducing:
     Examples:
       overparam reproduce --list
       overparam reproduce planted-learning-rate --scale laptop --jobs 2
+      overparam reproduce planted-learning-rate --style paper
     """
 
     name: tyro.conf.Positional[str] = ""
@@ -46,7 +48,7 @@ class Reproducing:
         at_least(1, jobs=self.jobs)
 
 
-_FORM: list[type[Any]] = [Reproducing, Storage]
+_FORM: list[type[Any]] = [Reproducing, Drawing, Storage]
 
 
 def forms() -> dict[str, list[type[Any]]]:
@@ -56,7 +58,7 @@ def forms() -> dict[str, list[type[Any]]]:
 
 def main(argv: Sequence[str]) -> int:
     """Reproduce a figure."""
-    reproducing, storage = parse_all(
+    reproducing, drawing, storage = parse_all(
         _FORM,
         argv,
         prog="overparam reproduce",
@@ -82,9 +84,9 @@ def main(argv: Sequence[str]) -> int:
     tell(f"{result.state.total} runs in {duration(result.state.seconds)}.")
     if result.failures:
         return print_failures(result)
-    reproduced = answer(
-        reproducing.name, wanted, scale=reproducing.scale, jobs=jobs, root=storage.runs
-    )
+    name, scale = reproducing.name, reproducing.scale
+    with drawn_for(drawing.style):
+        reproduced = answer(name, wanted, scale=scale, jobs=jobs, root=storage.runs)
     tell_unverified(reproduced.runs)
     folder = reproduced.folder
     for name in reproduced.tables:

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...plots.figure import COLOURS, legend, panels
+from ...plots.figure import COLOURS, chosen_ticks, legend, panels
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .values import caption, drawn_over_seeds, interval, slopes
 
@@ -78,6 +78,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
             )
         panel.set_yscale("log")
         panel.set_title(title, fontsize=8.5)
+        chosen_ticks(panel, results.runs["width"])
     widths = results.runs["width"].unique().sort().to_numpy()
     top = results.runs["kernel_change"].max() or 1.0
     axes[0, 0].plot(

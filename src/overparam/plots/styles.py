@@ -1,0 +1,85 @@
+"""Figures for a screen, for a paper or for slides: one drawing in several sizes."""
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+StyleName = Literal["screen", "paper", "slides"]
+
+
+@dataclass(frozen=True)
+class Style:
+    """In which size a figure is saved, with its texts and lines."""
+
+    widths: tuple[float, float] | None
+    """Inches, of a figure of one column of panels and of several; `None`: as drawn."""
+    scales: tuple[float, float]
+    """Least and most of texts, which have 9 points on a screen, and of lines: figures
+    of many panels have the smaller ones."""
+    captioned: bool
+    """Whether the caption is in the picture, too; else it is in the file alone."""
+    dpi: int
+    """Pixels per inch of a PNG."""
+
+
+STYLES: dict[StyleName, Style] = {
+    "screen": Style(None, (1.0, 1.0), True, 160),
+    # One and two columns of a journal.
+    "paper": Style((3.4, 7.0), (0.62, 0.8), False, 200),
+    "slides": Style((7.0, 12.0), (1.0, 1.5), False, 200),
+}
+
+_STYLE: ContextVar[StyleName] = ContextVar("style", default="screen")
+
+
+@contextlib.contextmanager
+def drawn_for(style: StyleName) -> Iterator[None]:
+    """Save figures in this style.
+
+    Example:
+        ```python
+        figure, axes = op.plots.panels()
+        with op.plots.drawn_for("paper"):
+            op.plots.save(figure, Path("empty"))
+        ```
+    """
+    token = _STYLE.set(style)
+    try:
+        yield
+    finally:
+        _STYLE.reset(token)
+
+
+@contextlib.contextmanager
+def dressed(figure: "Figure") -> Iterator[tuple[Style, float]]:
+    """The figure of the size that is scaled into the style; afterwards as it was.
+
+    Yields:
+        The style, and the scale.
+    """
+    style, scale = STYLES[_STYLE.get()], 1.0
+    before = width, height = tuple(figure.get_size_inches())
+    caption = None if style.captioned else getattr(figure, "caption", None)
+    if caption is not None:
+        height -= 0.15 * len(caption.get_text().splitlines())
+        caption.set(visible=False, in_layout=False)
+    if style.widths is not None:
+        grids = [a.get_gridspec() for a in figure.axes if a.get_subplotspec()]
+        several = any(grid.ncols > 1 for grid in grids if grid is not None)
+        least, most = style.scales
+        scale = min(most, max(least, style.widths[several] / width))
+        height *= style.widths[several] / scale / width
+        width = style.widths[several] / scale
+    try:
+        figure.set_size_inches(width, height)
+        yield style, scale
+    finally:
+        figure.set_size_inches(before)
+        if caption is not None:
+            caption.set(visible=True, in_layout=True)
