@@ -1,18 +1,20 @@
 """Record the claims of reproductions: python website/record.py [RUNS...]
 
 Every `RUNS/reproductions/NAME/SCALE/claims.json` becomes
-`docs/records/NAME.SCALE.json`, with what its runs say of version, date and machine.
-The tables of `docs/findings.md` follow; without RUNS only they are made again.
+`docs/records/NAME.SCALE.json`, with what its runs say of version, date and machine. Its
+figures and tables lie beside it, in `docs/records/NAME.SCALE/`. The tables of
+`docs/findings.md` follow; without RUNS only they are made again.
 """
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 from overparam.store import read_run
 from overparam.store.files import read_sealed
-from results import RECORDS, with_verdicts
+from results import KEPT, RECORDS, with_verdicts
 
 
 FINDINGS = RECORDS.parent / "findings.md"
@@ -29,6 +31,12 @@ def record(runs: Path, records: Path = RECORDS) -> list[Path]:
         content = kept | {"made": made, "claims": facts["claims"]}
         target = records / f"{path.parent.parent.name}.{path.parent.name}.json"
         target.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        beside = target.with_suffix("")
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir()
+        for each in path.parent.iterdir():
+            if each.suffix in KEPT:
+                shutil.copy(each, beside)
         written.append(target)
     return written
 

@@ -1,8 +1,10 @@
 """The results of every study, from recorded claims."""
 
+import csv
 import functools
 import json
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,10 @@ from tables import table
 
 
 RECORDS = Path(__file__).parents[1] / "docs" / "records"
+KEPT = (".png", ".csv")
+"""Files that are kept of a reproduction: its figures and tables."""
+
+_MOST_ROWS = 24
 _VERDICTS = {True: "holds", False: "does not hold", None: "not decided at this scale"}
 
 
@@ -30,7 +36,9 @@ def pages(records: Path = RECORDS) -> dict[str, str]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text()) | {"name": path.stem.partition(".")[0]}
+    beside = sorted(path.with_suffix("").glob("*"))
+    name = path.stem.partition(".")[0]
+    return json.loads(path.read_text()) | {"name": name, "beside": beside}
 
 
 def _overview(by_study: dict[str, list[dict[str, Any]]]) -> str:
@@ -134,5 +142,31 @@ def _section(record: dict[str, Any]) -> list[str]:
         f"## {record['title']}",
         f"`overparam reproduce {record['name']} --scale {record['scale']}`",
         table(["claim", "published", "measured", ""], _rows(record)),
+        *(_shown(file, record["title"]) for file in record["beside"]),
         facts,
     ]
+
+
+def _shown(file: Path, title: str) -> str:
+    """A figure, or a table behind its name, whole only as a file."""
+    address = f"../records/{file.parent.name}/{file.name}"
+    name = file.stem.replace("_", " ")
+    if file.suffix == ".png":
+        return f"![{title}: {name}]({address})"
+    with file.open(newline="") as opened:
+        heads, *rows = csv.reader(opened)
+    told = f"{len(rows)} rows" if len(rows) <= _MOST_ROWS else f"first of {len(rows)}"
+    cells = [[_rounded(cell) for cell in row] for row in rows[:_MOST_ROWS]]
+    lines = table([head.replace("_", " ") for head in heads], cells)
+    link = f"[As a file]({address})."
+    return f'??? note "Table: {name} ({told})"\n\n' + textwrap.indent(
+        f"{lines}\n\n{link}", "    "
+    )
+
+
+def _rounded(cell: str) -> str:
+    """A number of four digits; other texts as they are."""
+    try:
+        return f"{float(cell):.4g}"
+    except ValueError:
+        return cell

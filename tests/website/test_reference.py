@@ -132,11 +132,19 @@ def test_claims_are_recorded_and_shown(tmp_path):
         "claims": [claim],
     }
     write_sealed(folder / "claims.json", facts)
+    (folder / "curve.png").write_bytes(b"a picture")
+    (folder / "curve.svg").write_text("the same")
+    (folder / "by_width.csv").write_text("width,risk,told\n3,0.123456,a | b\n")
     (written,) = record.record(tmp_path, tmp_path / "records")
     assert json.loads(written.read_text())["claims"] == [claim]
     page = results.pages(tmp_path / "records")["results/planted.md"]
     assert "| A \\| B | 1 | 2 | **does not hold** |" in page
     assert "Scale `smoke`, 1 runs, overparam " in page
+    assert "![Width: curve](../records/planted-width.smoke/curve.png)" in page
+    assert '??? note "Table: by width (1 rows)"' in page
+    assert "    | 3 | 0.1235 | a \\| b |" in page
+    kept = {file.name for file in (tmp_path / "records/planted-width.smoke").iterdir()}
+    assert kept == {"curve.png", "by_width.csv"}
     assert "overparam reproduce planted-livni" in page.partition("## Not recorded")[2]
 
 
