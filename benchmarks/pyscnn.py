@@ -1,6 +1,7 @@
 """The quick start of pyscnn, and the same problem by `ConvexReLUClassifier`.
 
-    pip install --no-deps pyscnn==0.0.10 linalg_backends tqdm     # and torch
+    pip install torch cvxpy tqdm
+    pip install --no-deps pyscnn==0.0.10 linalg_backends
     python benchmarks/pyscnn.py
 
 The data are those of pyscnn's own demonstration (`gen_classification_data`, 1000

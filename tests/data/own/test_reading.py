@@ -281,7 +281,7 @@ BAD = {
     "hot.npz": (hostile_npz(x=np.eye(4), y=np.eye(4, dtype=int)), "one for each"),
     "prices.npz": (
         hostile_npz(x=np.eye(9), y=np.arange(9) * 100),
-        "9 different whole numbers as 9 targets: say which `task`",
+        "9 different whole numbers as 9 targets: say `--task regression`",
     ),
     "few.npz": (hostile_npz(x=np.eye(3), y=np.array(list("aba"))), "make no test part"),
     "word.csv": (cells("1,2,0\n1,?,1\n"), "holds text ('?' in row 2, column 'b')"),

@@ -321,8 +321,8 @@ def _inferred(y: np.ndarray) -> Task:
     n_labels = len(np.unique(y))
     if y.dtype.kind in "ui" and len(y) < FEWEST_PER_CLASS * n_labels:
         raise DamageError(
-            f"has {n_labels} different whole numbers as {len(y)} targets: say which "
-            "`task` it is, regression or classification"
+            f"has {n_labels} different whole numbers as {len(y)} targets: say "
+            "`--task regression` or `--task classification`"
         )
     return "classification"
 
