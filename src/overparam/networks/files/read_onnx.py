@@ -116,7 +116,7 @@ def _array(tensor: Any, path: Path) -> np.ndarray:
     if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
         raise DataError(
             f"`{path.name}` keeps `{tensor.name}` in another file, which is not read: "
-            "save it with its weights inside."
+            "save it with its weights inside, in PyTorch by `external_data=False`."
         )
     announced, found = math.prod(tensor.dims), len(tensor.raw_data)
     stored = max(
