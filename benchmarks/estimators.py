@@ -20,6 +20,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from sklearn.base import clone, is_classifier
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import train_test_split
@@ -33,6 +35,8 @@ from overparam.estimators import (
     ConvexReLURegressor,
     RandomFeaturesClassifier,
     RandomFeaturesRegressor,
+    TangentKernel,
+    TangentKernelRidge,
     VarProRegressor,
 )
 
@@ -46,6 +50,15 @@ REGRESSORS = {
     ),
     "RandomFeaturesRegressor()": RandomFeaturesRegressor(**SEED),
     "VarProRegressor()": VarProRegressor(**SEED),
+    "TangentKernelRidge()": TangentKernelRidge(),
+    "GaussianProcessRegressor(TangentKernel() + WhiteKernel(), normalize_y=True)": (
+        GaussianProcessRegressor(
+            TangentKernel() + WhiteKernel(), normalize_y=True, **SEED
+        )
+    ),
+    "GaussianProcessRegressor(RBF() + WhiteKernel(), normalize_y=True)": (
+        GaussianProcessRegressor(RBF() + WhiteKernel(), normalize_y=True, **SEED)
+    ),
     "MLPRegressor()": MLPRegressor(**SEED),
     "MLPRegressor(max_iter=2000)": MLPRegressor(max_iter=2000, **SEED),
     "RBFSampler(gamma=0.1, n_components=500), Ridge()": make_pipeline(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from overparam import estimators
 from overparam.analysis.catalogue import ANALYSES
 from overparam.cli.main import VERBS
 from overparam.reproductions.registry import REPRODUCTIONS
@@ -73,6 +74,11 @@ def test_commands_in_the_documents_exist(page):
         if words[1] == "analyse":
             named = {*ANALYSES, "all"} & set(words)
             assert named or len(words) == 3, line
+
+
+def test_every_estimator_stands_beside_those_of_scikit_learn():
+    page = (DOCS / "benchmarks" / "estimators.md").read_text()
+    assert [name for name in estimators.__all__ if f"{name}(" not in page] == []
 
 
 def test_the_version_is_the_same_everywhere():
