@@ -197,6 +197,18 @@ def test_a_network_of_ones_own_is_compared_with_the_start_that_is_given(tmp_path
         assert row == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
+def test_errors_that_are_near_each_other_are_drawn_whole():
+    signs = np.sign(np.random.default_rng(1).normal(size=(3, 80)))
+    start = op.networks.TwoLayer(jnp.asarray(signs, "f"), jnp.ones((80, 1), "f"))
+    network = jax.tree.map(lambda array: 1.001 * array, start)
+    data = op.dataset(X, X[:, 0], test=(X, X[:, 0]), name="near")
+    found = op.analyse(network, "lazy", data=data, start=start, progress=False)
+    # Dots of a radius of 3 points, on 4 inches.
+    assert found.tables["errors"].height == 2  # These weights have no wide limit.
+    reach = found.figures["lazy"].axes[1].get_xlim()[1]
+    assert reach > 1.02 * found.tables["errors"]["value"].max()
+
+
 def test_a_start_that_is_none_is_a_sentence(tmp_path):
     network = op.TwoLayer(jnp.ones((4, 2)), jnp.ones((2, 1)))
     other = op.TwoLayer(jnp.ones((4, 3)), jnp.ones((3, 1)))

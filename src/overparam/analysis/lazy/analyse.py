@@ -259,6 +259,7 @@ def _figure(table: pl.DataFrame, errors: pl.DataFrame, caption: str) -> Figure:
         along.set_xticks(at)
     legend(along)
     names = errors["predictor"].to_list()
+    bars.update_datalim([(0, 0)])  # The margin is one of all that is seen.
     bars.plot(errors["value"], range(len(names)), "o", color=COLOURS[0])
     bars.set_yticks(range(len(names)), names)
     bars.set_ylim(len(names) - 0.5, -0.5)

@@ -124,7 +124,7 @@ def _figure(
     found = {name for each in rows for row in each for name in row}
     names = ("test_accuracy", "risk", "test_loss", "train_accuracy", "train_loss")
     score = next((name for name in names if name in found), None)
-    caption = f"{options.part}, {options.scope}"
+    caption = f"part: {options.part}, scope: {options.scope}"
     figure, axes = panels(1, 2 if score else 1, width=4.4, height=3.6, caption=caption)
     for index, subject in enumerate(subjects):
         colour = COLOURS[index % len(COLOURS)]
