@@ -56,6 +56,15 @@ def test_the_documented_spectral_gaps(gamma):
     assert_allclose(circle(gamma, 4096).gap(), GAPS[gamma], rtol=1e-5)
 
 
+def test_a_density_at_rest_takes_no_more_steps():
+    grid = circle(100.0, 1024)
+    soon, late = (ultra_fast(grid, [0.0, end]) for end in (100.0, 1e4))
+    assert late.n_steps == soon.n_steps
+    rest = grid.mobility / (grid.mobility.sum() * grid.volume)
+    # A ten thousandth of the tolerance.
+    assert_allclose(late.densities[-1], rest, rtol=1e-9)
+
+
 @pytest.mark.parametrize("name", GRIDS)
 def test_mass_bounds_and_energy(name):
     grid = GRIDS[name]

@@ -24,6 +24,8 @@ _NEWTON_TOLERANCE = 1e-6
 """Relative change at which Newton stops: the error left is about its square."""
 _MAX_NEWTON = 60
 _MAX_REJECTIONS = 20
+_AT_REST = 1e-4
+"""Share of the tolerance by which a density at rest may differ from its limit."""
 _FINEST = 1e-12
 """Finest tolerance: rounding hides errors of a step that are smaller."""
 
@@ -130,8 +132,11 @@ class _Stepper:
         self._rejections = 0
 
     def advance_to(self, end: float) -> None:
-        """Step until exactly `end`."""
+        """Step until exactly `end`, or until the density is at rest."""
         while self.time < end:
+            if self._at_rest():
+                self.time = end
+                break
             left = end - self.time
             step = min(self.step, left)
             density, error = self._try(step)
@@ -158,6 +163,16 @@ class _Stepper:
                 max(self.step, step * shorter) if step == left else (step * shorter)
             )
             self.time = end if step == left else self.time + step
+
+    def _at_rest(self) -> bool:
+        """Whether the density is the mobility, but for what the tolerance cannot see.
+
+        From there on rounding of the flow would bound the steps, for ever.
+        """
+        mobility = self.grid.mobility
+        share = self.density.sum() / mobility.sum()
+        miss = np.max(np.abs(self.density / (share * mobility) - 1))
+        return bool(miss <= _AT_REST * self.tolerance)
 
     def _try(self, step: float) -> tuple[Field, float]:
         """One TR-BDF2 step and its error, as a multiple of the tolerance."""
