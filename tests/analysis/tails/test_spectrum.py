@@ -153,6 +153,17 @@ def test_alpha_needs_eigenvalues_that_differ():
         weightwatcher_alpha(np.full((30, 30), np.nan))
 
 
+def test_vectors_have_no_alpha_and_the_other_layers_keep_theirs():
+    weights = np.random.default_rng(0).standard_normal((30, 40)).astype(np.float32)
+    network = op.networks.MLP(
+        layers=(weights,), readout=np.ones((40, 1), "f"), biases=(np.ones(40, "f"),)
+    )
+    options = {"layers": "*", "estimators": "hill", "progress": False}
+    found = op.analyse(network, "tails", weightwatcher=True, **options)
+    assert found.tables["weightwatcher"]["layer"].to_list() == ["layers.0"]
+    assert any("needs a matrix, got shape (40,)" in note for note in found.notes)
+
+
 def test_the_analysis_has_it_where_it_is_asked_for():
     rng = np.random.default_rng(0)
     layers = tuple(rng.standard_normal(s).astype(np.float32) for s in ((40, 30),))

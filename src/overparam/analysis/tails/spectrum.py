@@ -119,12 +119,16 @@ def weightwatcher_alpha(weights: Float[ndarray, "*shape"]) -> float:
 
     Raises:
         ConfigError: If fewer than 20 eigenvalues are above 1e-5, or weights are not
-            finite.
+            finite or no matrix.
 
     Reference: WeightWatcher 0.7.7, `fit="PL"`; Martin, Peng, Mahoney, Nature
     Communications 12 (2021), the exponent alpha.
     """
     matrices = np.asarray(weights, np.float64)
+    if matrices.ndim < 2:
+        raise ConfigError(
+            f"WeightWatcher's alpha needs a matrix, got shape {matrices.shape}."
+        )
     _check_finite(matrices)
     found = np.linalg.svd(matrices, compute_uv=False).ravel() ** 2
     values = np.sort(found[found > WEIGHTWATCHER_LEAST])
