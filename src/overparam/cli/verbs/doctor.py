@@ -5,16 +5,17 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ...cores import n_cores, n_threads
 from ...errors import DataError
 from ...processes import compilation_cache, keep_compiled
+from ...progress import Reporter
 from ..arguments import Storage, parse_all
-from ..show import print_json, print_values
+from ..show import print_json, print_table, print_values, tell
 
 
 PACKAGES = (
@@ -32,12 +33,16 @@ EXTRAS = {"convex": "cvxpy", "dask": "distributed", "ot": "pot", "torch": "torch
 
 @dataclass(frozen=True, kw_only=True)
 class Examining:
-    """Versions, devices, threads, folders, data sets.
+    """Versions, devices, threads, folders, data sets; or how fast this machine is.
 
     Examples:
       overparam doctor
       overparam doctor --json
+      overparam doctor --speed
     """
+
+    speed: bool = False
+    """Measure a small piece of each study instead, beside what the docs have."""
 
     json: bool = False
     """Print as JSON."""
@@ -56,9 +61,64 @@ def main(argv: Sequence[str]) -> int:
         prog="overparam doctor",
         description=Examining.__doc__ or "",
     )
+    if examining.speed:
+        _measure(as_json=examining.json)
+        return 0
     facts = _versions() | _machine() | _folders(storage.runs) | _data()
     print_json(facts) if examining.json else print_values(facts)
     return 0
+
+
+def _measure(*, as_json: bool) -> None:
+    """How fast the studies are here."""
+    keep_compiled()
+    for sentence in _hindrances():
+        tell(f"overparam: {sentence}")
+    from ...running.speed import PROBES, REFERENCE_MACHINE, reached
+
+    found = []
+    with Reporter("speed", unit="study") as reporter:
+        reporter(0, len(PROBES))
+        for one in reached():
+            found.append(one)
+            reporter(len(found), len(PROBES))
+    if as_json:
+        rows = [asdict(one) | {"ratio": one.ratio} for one in found]
+        print_json({"docs_measured_on": REFERENCE_MACHINE, "studies": rows})
+        return
+    headers = ("study", "what", "here, ms", "docs, ms", "ratio", "compilation, s")
+    rows = [
+        (
+            one.study,
+            one.what,
+            f"{one.here_ms:.3g}",
+            f"{one.docs_ms:.3g}",
+            f"{one.ratio:.2f}",
+            f"{one.compilation_s:.1f}",
+            f"{one.peak_memory_gb:.2f}",
+        )
+        for one in found
+    ]
+    print_table((*headers, "peak memory, GB"), rows)
+    clocks = ", ".join(one.study for one in found if one.clock == "wall")
+    tell(
+        f"The ratio is the time here over that of the docs, on {REFERENCE_MACHINE}: "
+        f"below 1 this machine is faster. Times are of the processor ({clocks}: of the "
+        "clock), compilation apart; memory is the most that the process took so far."
+    )
+
+
+def _hindrances() -> Iterator[str]:
+    """What makes the numbers worse than they need be."""
+    if n_cores() == 1:
+        yield "One core is usable, and the docs' numbers are of two."
+    folder = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    if folder is None or not os.access(folder, os.W_OK):
+        yield (
+            f"Compiled programs cannot be kept in {folder or compilation_cache()}, so "
+            "that every command compiles anew; set JAX_COMPILATION_CACHE_DIR to a "
+            "folder that can be written."
+        )
 
 
 def _versions() -> dict[str, Any]:
