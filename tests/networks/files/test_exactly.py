@@ -77,6 +77,9 @@ def plain():
 
 READ = {
     "a part called module": Wrapped,
+    "without activations": lambda: nn.Sequential(
+        nn.Linear(6, 5), nn.Linear(5, 4), nn.Identity(), nn.Linear(4, 2)
+    ),
     "compiled on devices": lambda: nn.DataParallel(
         torch.compile(plain(), backend="eager")
     ),

@@ -165,6 +165,25 @@ def test_a_maximum_is_seen_where_only_some_convolutions_are_normalised(tmp_path)
     np.testing.assert_allclose(network(IMAGES), wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize("pooled", [(), (0, 2)])
+def test_maxima_are_seen_where_all_layers_are_counted_together(pooled, tmp_path):
+    module = modules.trained(modules.VGG(norm=True, widths=(4, 6, 8), pooled=pooled))
+    kinds = {4: "convolution", 1: "norm"}
+    arrays = {}
+    for name, array in state(module).items():
+        layer, part = name.rsplit(".", 1)
+        number = layer.rpartition(".")[2]
+        if number.isdecimal():
+            weights = state(module)[f"{layer}.weight"]
+            layer = f"{kinds[weights.ndim]}{number}"
+        arrays[f"{layer.replace('classifier', 'linear20')}.{part}"] = array
+    save_file(arrays, tmp_path / "a.safetensors")
+    network = load_network(tmp_path / "a.safetensors")
+    assert network.pooled == pooled
+    wanted = outputs(module, IMAGES.transpose(0, 3, 1, 2))
+    np.testing.assert_allclose(network(IMAGES), wanted, atol=1e-5)
+
+
 def test_moments_under_the_names_of_keras_have_its_epsilon(tmp_path):
     first, last, width = (RNG.standard_normal(s) for s in ((6, 5), (5, 3), (4, 5)))
     gain, shift, mean, variance = *width[:3], width[3] ** 2

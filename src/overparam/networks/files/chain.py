@@ -130,7 +130,12 @@ def network_of(line: Line) -> tuple[Network, list[str]]:
 
 
 def _dense(line: Line) -> Network:
-    layers = [layer for layer in line if not isinstance(layer, Flatten)]
+    layers: list[Layer] = []
+    for layer in line:
+        if isinstance(layer, Linear) and layers and isinstance(layers[-1], Linear):
+            layers.append(Activation("linear"))
+        if not isinstance(layer, Flatten):
+            layers.append(layer)
     linear = [_is(layer, Linear, "a linear layer") for layer in layers[::2]]
     between = [_is(layer, Activation, "an activation") for layer in layers[1::2]]
     if len(linear) != len(between) + 1:

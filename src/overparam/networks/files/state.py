@@ -242,10 +242,9 @@ def _pools(
     Raises:
         ConfigError: If the names have no such numbers.
     """
-    (stem, *others), places = _counted(convolutions)
-    if not others and places:
-        beside = [norm for norm in norms if _counted([norm])[0] == [stem]]
-        taken = _counted(beside)[1]
+    stems, places = _counted(convolutions)
+    if len(stems) == 1 and places:
+        taken = [place for norm in norms for place in _counted([norm])[1]]
         # An activation each, and a norm where there is one.
         gaps = [
             b - a - 2 - sum(a < place < b for place in taken)
