@@ -63,6 +63,7 @@ def test_changed_code_is_another_run_and_the_old_one_stays(installed):
         ("Sine", "lower-case"),
         ("../up", "lower-case"),
         ("json", "Python module"),
+        ("sys", "Python module"),
         ("class", "Python module"),
         ("reproductions", "reserved"),
     ],

@@ -1,6 +1,7 @@
 """`overparam new study NAME`: a package of one's own that works, to be changed."""
 
 import keyword
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
@@ -65,7 +66,9 @@ def write_package(name: str, parent: Path) -> Path:
         raise ConfigError(reason)
     if name in STUDIES:
         raise ConfigError(f"There is a study `{name}` already: choose another name.")
-    if keyword.iskeyword(module) or PathFinder.find_spec(module) is not None:
+    # What is built into the interpreter is in no folder.
+    standard = keyword.iskeyword(module) or module in sys.stdlib_module_names
+    if standard or PathFinder.find_spec(module) is not None:
         raise ConfigError(
             f"`{module}` is the name of a Python module already: choose another name."
         )
