@@ -173,6 +173,23 @@ def test_equal_inputs_or_targets_leave_the_mean(make, weighted, penalty):
         assert_allclose(constant.predict(2 * X), value, rtol=1e-12)
 
 
+@pytest.mark.parametrize("make", [TangentKernelRidge, RandomFeaturesRegressor])
+def test_targets_that_contradict_each_other_leave_their_mean(make):
+    fitted = make().fit(np.r_[X, X], np.r_[Y + 3, 3 - Y])
+    assert_allclose(fitted.predict(X), 3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("make", [TangentKernelRidge, RandomFeaturesRegressor])
+def test_targets_beyond_the_squares_of_float64_get_a_sentence(make):
+    with pytest.raises(ConfigError, match="targets are so large that float64 does not"):
+        make().fit(X, 1e200 * Y)
+
+
+def test_features_beyond_the_squares_of_float64_get_a_sentence():
+    with pytest.raises(ConfigError, match="features are so large that float64 does"):
+        RandomFeaturesRegressor().fit(1e200 * X, Y)
+
+
 def test_the_intercept_of_a_ridge_is_free():
     weights = np.arange(8.0)
     shifted = TangentKernelRidge(penalty=0.1).fit(X, Y + 1000, weights)

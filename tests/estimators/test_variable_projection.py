@@ -68,3 +68,9 @@ def test_a_divergence_says_so():
 def test_bad_parameters_are_refused_in_a_sentence(options, sentence):
     with pytest.raises(ConfigError, match=sentence):
         VarProRegressor(**options).fit(*data())
+
+
+def test_targets_beyond_the_squares_of_float64_get_a_sentence():
+    x, y = data()
+    with pytest.raises(ConfigError, match="targets are so large that float64 does not"):
+        VarProRegressor(width=WIDTH, n_steps=2).fit(x, 1e200 * y)

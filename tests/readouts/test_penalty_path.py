@@ -254,3 +254,20 @@ def test_a_system_without_a_factor_gets_one_sentence():
     indefinite = np.diag([1.0, -1.0])
     with pytest.raises(SolverError, match=r"not definite at penalty 0\.1"):
         shifted._by_cholesky(indefinite, np.ones((2, 1)), [0.1])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("width", [7, 60])
+def test_targets_that_no_feature_sees_leave_them_alone(width, intercept, dtype):
+    """Every input comes with a target and with its negative."""
+    rng = np.random.default_rng(0)
+    features = np.tile(rng.standard_normal((12, width)), (2, 1)).astype(dtype)
+    half = rng.standard_normal((12, 2))
+    targets = jnp.asarray(np.r_[half, -half], dtype)
+    path = ridge_path(
+        jnp.asarray(features), targets, penalties=[1e-6, 1e-2], intercept=intercept
+    )
+    found = path.scores(jnp.asarray(features))
+    # The readout is zero; rounding of the moment, divided by twice the root of 1e-6.
+    assert np.abs(found).max() < 1e3 * np.finfo(dtype).eps * np.abs(half).max()

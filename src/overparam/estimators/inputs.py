@@ -102,6 +102,23 @@ def most_likely(
     return classes[decisions.argmax(axis=1)]
 
 
+def check_squares(size: Any, *, what: str) -> None:
+    """Refuse numbers whose squares float64 does not hold.
+
+    Args:
+        size: Their mean squares, or the roots of these.
+        what: What they are, in the plural.
+
+    Raises:
+        ConfigError: If one is not finite.
+    """
+    if not np.all(np.isfinite(size)):
+        raise ConfigError(
+            f"the {what} are so large that float64 does not hold their squares; "
+            "rescale the data."
+        )
+
+
 def warn_unfinished(what: str) -> None:
     """Warn as scikit-learn does that a fit is not the optimum."""
     warnings.warn(

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..readouts.penalty_path import RidgePath, ridge_path
+from .inputs import check_squares
 
 
 # What cross-validation chooses from, as fractions of the mean squared norm of features.
@@ -54,7 +55,10 @@ def fit_ridge(
         rounding = max(F.shape) * np.finfo(float).eps * np.abs(centre)
         F[:, np.abs(features - centre).max(axis=0) <= rounding] = 0
         Y[:, np.ptp(targets, axis=0) == 0] = 0
-    size = np.sum(F**2) / len(F) or 1.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        size = np.sum(F**2) / len(F) or 1.0
+        check_squares(size, what="features")
+        check_squares(np.sum(Y**2), what="targets")
     penalties: list[Any] = [penalty]
     if penalty is None:
         penalties = (_CANDIDATES * size).tolist()

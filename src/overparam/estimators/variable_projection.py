@@ -24,7 +24,15 @@ from ..networks.network import Network
 from ..networks.two_layer import TwoLayer
 from ..training.plan import Plan, Training
 from ..training.single import train
-from .inputs import outputs, read, read_targets, seed_of, stored, warn_unfinished
+from .inputs import (
+    check_squares,
+    outputs,
+    read,
+    read_targets,
+    seed_of,
+    stored,
+    warn_unfinished,
+)
 
 
 class VarProRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -88,7 +96,9 @@ class VarProRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         x, y, self._several = read_targets(self, X, y)
         self._check(*x.shape)
         mean = y.mean(axis=0) if self.fit_intercept else np.zeros(y.shape[1])
-        sizes = np.sqrt(np.mean((y - mean) ** 2, axis=0))
+        with np.errstate(over="ignore"):
+            sizes = np.sqrt(np.mean((y - mean) ** 2, axis=0))
+        check_squares(sizes, what="targets")
         sizes = np.where(sizes > 0, sizes, 1)
         with jax.enable_x64(True):
             inputs = jnp.asarray(with_bias(x) if self.fit_intercept else x)

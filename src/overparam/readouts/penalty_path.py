@@ -246,15 +246,15 @@ def _with_diagnostics(
     losses, residuals = [], []
     # Constant targets have a moment of 0, and a readout that is exactly 0.
     moment = float(np.linalg.norm(_moment(matrix, targets))) or 1.0
-    for readout, intercept, penalty in zip(
-        readouts, intercepts, penalties, strict=True
-    ):
-        error = np.array(_times(matrix, readout.astype(dtype)), np.float64)
-        error += intercept - targets
-        pulled = _transposed_times(matrix, error.astype(dtype))
-        pull = np.asarray(pulled, np.float64) / n_samples
-        pull -= np.outer(means, error.mean(axis=0))
-        residuals.append(np.linalg.norm(pull + penalty * readout) / moment)
+    for index, penalty in enumerate(penalties):
+        # Views: they follow what is set below.
+        of = matrix, targets, readouts[index], intercepts[index], penalty
+        error, residual = _residual(*of)
+        if not residual <= moment and moment <= _rounding(matrix, targets):
+            # No feature sees the targets: what was solved for is rounding.
+            readouts[index], intercepts[index] = 0, 0
+            error, residual = _residual(*of)[0], moment
+        residuals.append(residual / moment)
         _check_residual(residuals[-1], penalty, dtype)
         losses.append(np.sum(error**2) / n_samples)
     gap_bounds = _gap_bounds(matrix, targets, penalties, readouts, intercepts)
@@ -271,6 +271,31 @@ def _with_diagnostics(
         cross_validation=losses / free**2,
         gap_bounds=gap_bounds,
     )
+
+
+def _residual(
+    matrix: FeatureMatrix,
+    targets: np.ndarray,
+    readout: np.ndarray,
+    intercept: np.ndarray,
+    penalty: float,
+) -> tuple[np.ndarray, float]:
+    """Errors of a readout, and the norm of half the gradient of its objective."""
+    n_samples, dtype = matrix.shape[0], matrix.dtype
+    error = np.array(_times(matrix, readout.astype(dtype)), np.float64)
+    error += intercept - targets
+    pulled = _transposed_times(matrix, error.astype(dtype))
+    pull = np.asarray(pulled, np.float64) / n_samples
+    pull -= np.outer(_means(matrix), error.mean(axis=0))
+    return error, float(np.linalg.norm(pull + penalty * readout))
+
+
+def _rounding(matrix: FeatureMatrix, targets: np.ndarray) -> float:
+    """What sums over the samples leave of a moment that is zero, as a rule."""
+    n_samples = matrix.shape[0]
+    squares = sum(float(np.sum(block**2)) for _, block in float64_rows(matrix))
+    size = np.sqrt(squares * np.sum(targets**2)) / n_samples
+    return float(np.sqrt(n_samples) * jnp.finfo(matrix.dtype).eps * size)
 
 
 def _left_over(
