@@ -119,6 +119,13 @@ def test_a_folder_of_runs_that_is_not_utf_8_is_read(runs, capfd):
     assert r"caf\udce9" in pl.read_csv("table.csv")["path"][0]
 
 
+def test_a_folder_of_runs_is_no_run_of_another_folder(runs, capsys):
+    assert run_command(["analyse", "runs/planted", "tails"]) == 2
+    said = capsys.readouterr().err
+    assert "`runs/planted` is a folder of runs, and this takes single ones" in said
+    assert "id that starts with" not in said
+
+
 def test_the_defaults_of_plot_and_report_are_a_file_for_each_question(runs):
     for y in ("risk", "loss"):
         command = ["plot", "runs", "--study", "planted", "--y", y]

@@ -25,7 +25,7 @@ from ...running.analysing import (
     refusals,
     subjects_of,
 )
-from ...store.find import is_there
+from ...store.find import find_runs, is_there
 from ...store.read import StoredRun, read_run, read_runs
 from ...store.resolve import resolve_run
 from ..arguments import Drawing, Storage, overview, parse_all
@@ -180,6 +180,11 @@ def _stored(root: Path, text: str, several: bool) -> list[StoredRun]:
         for unreadable in left_out:
             tell(f"left out: {unreadable.reason}")
         return runs
+    if is_collection and find_runs(folder):
+        raise ConfigError(
+            f"`{text}` is a folder of runs, and this takes single ones: `overparam "
+            f"table {text}` lists them."
+        )
     return [read_run(resolve_run(root, text))]
 
 
