@@ -120,9 +120,9 @@ def test_a_folder_of_runs_that_is_not_utf_8_is_read(runs, capfd):
 
 
 def test_a_folder_of_runs_is_no_run_of_another_folder(runs, capsys):
-    assert run_command(["analyse", "runs/planted", "tails"]) == 2
+    assert run_command(["analyse", "runs", "tails"]) == 2
     said = capsys.readouterr().err
-    assert "`runs/planted` is a folder of runs, and this takes single ones" in said
+    assert "`runs` is a folder of runs, and this takes single ones" in said
     assert "id that starts with" not in said
 
 
