@@ -212,6 +212,8 @@ def test_where_names_do_not_tell_the_maxima_they_are_asked_for(tmp_path):
     found = np.asarray(network(x)) + bias
     np.testing.assert_allclose(found, wanted, atol=1e-5)
     assert load_network(tmp_path / "a.safetensors", pools=()).pooled == ()
+    with pytest.raises(ConfigError, match="from 0, and there are 3; got 3"):
+        load_network(tmp_path / "a.safetensors", pools=(1, 3))
 
 
 def test_what_is_no_chain_comes_as_named_matrices(tmp_path):

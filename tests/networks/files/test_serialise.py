@@ -298,6 +298,13 @@ def test_arrays_must_fit_each_other(name):
             from_arrays(arrays | {path: longer}, description)
 
 
+def test_an_activation_that_is_not_here_is_asked_for_and_no_damage():
+    arrays, description = stored("mlp")
+    description["fields"]["activation"] = "of-a-file"
+    with pytest.raises(StoreError, match=r"'of-a-file', which is not here: .*`--with`"):
+        from_arrays(arrays, description)
+
+
 def test_two_fields_cannot_swap_their_arrays():
     arrays, description = stored("gated-two-layer")
     fields = description["fields"]

@@ -62,6 +62,11 @@ def line_of_state(arrays: Arrays, hints: Hints) -> Line:
     kernels = [
         group for group in groups if group.arrays.get("weights", _NONE).ndim == 4
     ]
+    if hints.pools and max(hints.pools) >= len(kernels):
+        raise ConfigError(
+            f"`pools` counts the convolutions from 0, and there are {len(kernels)}; "
+            f"got {max(hints.pools)}."
+        )
     if kernels:
         return _convolutional(groups, hints)
     return _dense(groups, hints)
