@@ -116,8 +116,8 @@ PASTED = {
     "run heavy-tails --dataset cifar-10 --network vgg11-wide --width 100 "
     "--learning-rate 0.1 --batch-size 100 --n-steps 100001 --evaluate-every 200 "
     "--alpha 1.9 --sigma 1.0 --noise-unit kernel --isotropic-scale reference",
-    "python analyze.py -t filter -c parameter_ratio": "overparam analyse "
-    "runs/heavy-tails prune --errors",
+    "python analyze.py -t filter -c parameter_ratio": "overparam analyse RUN prune "
+    "--errors",
     "irr_cond_normal.py --n 20 --d 10 --sample 1 --neu 3": "overparam sweep recovery "
     "network=normalised method=condition n_samples=10..20..10 n_patterns=50 "
     "input_dim=10 n_planted=3",

@@ -152,7 +152,7 @@ _MAIN = PublishedProgram(
 _ANALYZE = PublishedProgram(
     name="analyze.py",
     verb="analyse",
-    subject=("runs/heavy-tails", "prune"),
+    subject=("RUN", "prune"),
     flags=(
         Flag(
             names=("--pruning_type", "-t"),
