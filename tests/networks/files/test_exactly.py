@@ -147,6 +147,34 @@ REFUSED = {
     "averages with padding": lambda: pooled(
         lambda x: functional.avg_pool2d(x, 3, 1, padding=1)
     ),
+    "averages of quarters": lambda: Forward(
+        lambda self, x: self.last(
+            functional.adaptive_avg_pool2d(self.first(x).relu(), 2).view(-1, 4)
+        ),
+        convolution=True,
+    ),
+    "averages of quarters by a layer": lambda: nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d((1, 2)),
+        nn.Flatten(),
+        nn.Linear(4, 2),
+    ),
+    "averages of a part": lambda: Forward(
+        lambda self, x: self.last(
+            functional.avg_pool2d(self.first(x).relu(), x.shape[-1] // 2).flatten(1)
+        ),
+        convolution=True,
+    ),
+    "averages of as many as channels": lambda: Forward(
+        lambda self, x: self.last(
+            functional.avg_pool2d(self.first(x).relu(), x.shape[1]).flatten(1)
+        ),
+        convolution=True,
+    ),
+    "along the rows of an image": lambda: Forward(
+        lambda self, x: self.last(self.first(x).relu()), convolution=True
+    ),
 }
 
 
@@ -182,6 +210,22 @@ def test_the_size_of_an_average_is_told():
     wanted = module(x).detach().numpy()
     assert_allclose(found.weights(x.permute(0, 2, 3, 1).numpy()), wanted, atol=1e-5)
     assert "7 x 6 pixels is taken to be one over the whole image" in found.notes[0]
+
+
+ROWS = {
+    "by their width": lambda x: x.view(-1, 4),
+    "by another size": lambda x: x.view(x.shape[1], -1),
+    "squeezed": lambda x: x.squeeze(),
+}
+
+
+@pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS)
+def test_rows_of_single_pixels_are_said(rows):
+    def forward(self, x):
+        return self.last(rows(self.first(x).relu()))
+
+    notes = read_network(Forward(forward, convolution=True)).notes
+    assert any("to be of one pixel where they are made rows" in note for note in notes)
 
 
 def test_modules_that_cannot_be_read_give_a_sentence():
@@ -246,12 +290,35 @@ def pixels(*middle, **constants):
     )
 
 
+def rows_of(*last, shape, **constants):
+    """A convolution and a maximum, which makes `d`, a matrix of what makes `f`."""
+    return graph(
+        NODE("Conv", ["x", "kernel"], ["a"], pads=[1] * 4),
+        NODE("Relu", ["a"], ["r"]),
+        NODE("MaxPool", ["r"], ["d"], **MAXIMUM),
+        *last,
+        NODE("MatMul", ["f", "matrix"], ["y"]),
+        shape=(None, 3, *shape),
+        kernel=KERNEL,
+        matrix=MATRIX,
+        **constants,
+    )
+
+
+MAXIMUM = {"kernel_shape": [2, 2], "strides": [2, 2]}
+BY_WIDTH = (NODE("Reshape", ["d", "form"], ["f"]),)
+FORM = {"form": np.array([-1, 4])}
+AVERAGE = [
+    NODE("AveragePool", ["d"], ["e"], kernel_shape=[3, 2]),
+    NODE("Flatten", ["e"], ["f"]),
+]
+
+
 def number(value):
     return np.array(value, np.float32)
 
 
 RELU = NODE("Relu", ["a"], ["r"])
-MAXIMUM = {"kernel_shape": [2, 2], "strides": [2, 2]}
 GELU = [
     NODE("Div", ["a", "root"], ["b"]),
     NODE("Erf", ["b"], ["c"]),
@@ -366,6 +433,25 @@ NO_NETWORK = {
         kernel=KERNEL,
         matrix=MATRIX,
     ),
+    "rows by the width of the image": rows_of(
+        NODE("Flatten", ["d"], ["f"], axis=-1), shape=(8, 8)
+    ),
+    "rows by the number of channels": rows_of(*BY_WIDTH, shape=(4, 4), **FORM),
+    "along the rows of an image": rows_of(NODE("Identity", ["d"], ["f"]), shape=(8, 8)),
+    "squeezed rows": rows_of(NODE("Squeeze", ["d"], ["f"]), shape=(8, 8)),
+    "averages of a part": rows_of(*AVERAGE, shape=(10, 5)),
+    "averages of a part of the height": rows_of(*AVERAGE, shape=(10, None)),
+    "values of 16 bits": hidden(
+        NODE("Cast", ["a"], ["h"], to=TensorProto.FLOAT16),
+        NODE("Cast", ["h"], ["b"], to=TensorProto.FLOAT),
+        NODE("Relu", ["b"], ["r"]),
+    ),
+    "inputs of 16 bits": dense(
+        NODE("Cast", ["x"], ["h"], to=TensorProto.BFLOAT16),
+        NODE("Cast", ["h"], ["b"], to=TensorProto.FLOAT),
+        NODE("Gemm", ["b", "W1", "B1"], ["a"]),
+        RELU,
+    ),
     "averages of every other": pixels(
         NODE("Relu", ["c"], ["d"]),
         NODE("AveragePool", ["d"], ["e"], kernel_shape=[2, 2], dilations=[2, 2]),
@@ -428,3 +514,32 @@ def test_a_graph_that_means_something_else_by_its_names_is_refused(tmp_path):
     (tmp_path / "net.onnx").write_bytes(hidden(RELU, NODE("Tanh", ["a"], ["r"])))
     with pytest.raises(DataError, match="two operators make the value `r`"):
         load_network(tmp_path / "net.onnx")
+
+
+IMAGES = {
+    "rows of one pixel": (rows_of(*BY_WIDTH, shape=(3, 2), **FORM), (3, 2)),
+    "squeezed to one pixel": (
+        rows_of(NODE("Squeeze", ["d"], ["f"]), shape=(2, 3)),
+        (2, 3),
+    ),
+    "averages of all": (rows_of(*AVERAGE, shape=(6, 5)), (6, 5)),
+}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_a_told_size_of_images_leaves_nothing_to_say(name, tmp_path):
+    content, size = IMAGES[name]
+    (tmp_path / "net.onnx").write_bytes(content)
+    found = read_network(tmp_path / "net.onnx")
+    x = RNG.normal(size=(3, 3, *size)).astype(np.float32)
+    wanted = onnxruntime.InferenceSession(content).run(None, {"x": x})[0]
+    assert_allclose(found.weights(x.transpose(0, 2, 3, 1)), wanted, atol=1e-5)
+    assert not found.notes
+
+
+def test_a_size_of_images_that_is_not_told_is_said(tmp_path):
+    for last, form in ((BY_WIDTH, FORM), (AVERAGE, {})):
+        content = rows_of(*last, shape=(None, None), **form)
+        (tmp_path / "net.onnx").write_bytes(content)
+        (note,) = read_network(tmp_path / "net.onnx").notes
+        assert "taken to be" in note

@@ -78,7 +78,12 @@ class Mean:
 
 @dataclass(frozen=True)
 class Flatten:
-    """An image as a vector."""
+    """An image as a vector.
+
+    `by_width` are rows of a given width: of one sample only where it has one pixel.
+    """
+
+    by_width: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +124,10 @@ def network_of(line: Line) -> tuple[Network, list[str]]:
         if isinstance(layer, Mean) and layer.window
     ]
     kinds = {type(layer) for layer in line}
+    if Convolution in kinds and Flatten(by_width=True) in line:
+        notes.append(
+            "The images are taken to be of one pixel where they are made rows."
+        )
     if Residual in kinds:
         return _resnet(line), notes
     if Convolution in kinds:
@@ -285,6 +294,8 @@ def _three(layer: Convolution, *, strides: Sequence[int]) -> Convolution:
 
 def _last(line: Line, before: Convolution) -> Linear:
     """The linear layer after the last convolution, on one pixel or on an average."""
+    if line and isinstance(line[0], Linear):
+        raise NoChainError("a linear layer acts along the rows of an image")
     linear = [layer for layer in line if not isinstance(layer, Mean | Flatten)]
     if len(linear) != 1 or not isinstance(linear[0], Linear):
         raise NoChainError("what follows its convolutions is not one linear layer")

@@ -24,6 +24,7 @@ from .chain import (
     Pool,
 )
 from .graph import Node, line_between
+from .pixels import measured
 
 
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ _FUNCTIONS = MappingProxyType(
         "erf": Activation("erf"),
         "softmax": Activation("softmax"),
         "log_softmax": Activation("log-softmax"),
-        "squeeze": Flatten(),
-        "adaptive_avg_pool2d": Mean(),
+        "squeeze": Flatten(by_width=True),
         "contiguous": None,
     }
 )
@@ -117,7 +117,7 @@ def _line(module: "torch.nn.Module") -> Line:
             nodes[node.name] = Node(made, _of_layer(layers[str(node.target)]))
         elif not _is_of_sizes(node):
             nodes[node.name] = _of_function(node)
-    return line_between(nodes, start, end)
+    return measured(line_between(nodes, start, end))
 
 
 def _is_in_place(node: Any, layers: Mapping[str, Any]) -> bool:
@@ -153,6 +153,8 @@ def _of_function(node: Any) -> Node:
         return Node(made, _pool(*_window(node), *node.args[3:], **_more(given)))
     if name == "avg_pool2d":
         return Node(made, _average(*_window(node), *node.args[3:], **_more(given)))
+    if name == "adaptive_avg_pool2d":
+        return Node(made, _adaptive([*node.args[1:], given.get("output_size")][0]))
     if name == "mean":
         axes = node.args[1] if len(node.args) > 1 else given.get("dim", ())
         if not isinstance(axes, tuple | list) or sorted(a % 4 for a in axes) != [2, 3]:
@@ -204,7 +206,9 @@ def _reshaped(shape: tuple[Any, ...]) -> Layer:
     batch = shape and (shape[0] == -1 or not isinstance(shape[0], int))
     if not batch or len(shape) != 2:
         raise NoChainError(f"it reshapes to {shape}, and not to a row for each sample")
-    return Flatten()
+    # The size along the first axis is that of the batch.
+    keeps = shape[0] != -1 and getattr(shape[0], "args", ())[-1:] == (0,)
+    return Flatten(by_width=not keeps)
 
 
 def _of_layer(layer: Any) -> Layer | None:
@@ -244,7 +248,7 @@ def _readers() -> Mapping[type[Any], Callable[[Any], Layer | None]]:
         nn.AvgPool2d: lambda m: _average(
             m.kernel_size, m.stride, m.padding, divisor_override=m.divisor_override
         ),
-        nn.AdaptiveAvgPool2d: always(Mean()),
+        nn.AdaptiveAvgPool2d: lambda m: _adaptive(m.output_size),
     }
 
 
@@ -321,8 +325,24 @@ def _average(
     stepped = pixel and step not in (1, (1, 1), None)
     if padding not in (0, (0, 0)) or stepped or divisor_override is not None:
         raise NoChainError("an average is not one over an image")
-    # Of more than one pixel it is all of the image, or too few numbers are left, but
-    # for a margin that it may leave out.
-    sizes = window if isinstance(window, tuple) else (window, window)
-    told = all(isinstance(size, int) for size in sizes)
-    return None if pixel else Mean(sizes if told else ())
+    if pixel:
+        return None
+    sizes = window if isinstance(window, tuple | list) else (window, window)
+    if all(isinstance(size, int) for size in sizes):
+        return Mean(tuple(sizes))
+    if not all(_is_side(size) for size in sizes):
+        raise NoChainError("an average is over another size than that of the image")
+    return Mean()
+
+
+def _is_side(size: Any) -> bool:
+    """Whether a symbol is the height or the width of an image, or both."""
+    index = getattr(size, "args", ())[-1:]
+    sides = (2, 3, -1, -2, slice(2, None), slice(-2, None))
+    return bool(index) and _is_of_sizes(size) and any(index[0] == s for s in sides)
+
+
+def _adaptive(size: Any) -> Layer:
+    if size not in (1, (1, 1), [1, 1]):
+        raise NoChainError("an average is not one over an image")
+    return Mean()

@@ -24,6 +24,7 @@ from .chain import (
 )
 from .curves import Curves
 from .graph import Node, line_between
+from .pixels import measured
 from .shifts import Shift, row, shifted
 
 
@@ -42,8 +43,10 @@ _ACTIVATIONS = MappingProxyType(
 _SHAPED = frozenset({"Reshape", "Squeeze", "ReduceMean"})
 _NOTHING = frozenset({"Identity", "Dropout", "Cast"})
 _CONSTANTS = ("value", "value_float", "value_floats", "value_int", "value_ints")
-_FLOATING = frozenset({1, 10, 11, 16})
-"""Types of ONNX that a value may be cast to: FLOAT, FLOAT16, DOUBLE, BFLOAT16."""
+_WIDE = frozenset({1, 11})
+"""Types of ONNX that a value may be cast to: FLOAT, DOUBLE."""
+_FLOATING = _WIDE | {10, 16}
+"""Those that a constant may be cast to: FLOAT16 and BFLOAT16, too."""
 
 
 def read_onnx(path: Path, content: bytes) -> tuple[Arrays, Line | NoChainError]:
@@ -164,6 +167,11 @@ def _line(graph: Any, tensors: Mapping[str, np.ndarray]) -> Line:
     line = shifted(line, None, images=False)
     (told,) = (value for value in graph.input if value.name == inputs[0])
     sizes = [axis.dim_value for axis in told.type.tensor_type.shape.dim[1:]]
+    if len(sizes) == 3:
+        height, width = (size or None for size in sizes[1:])
+        line = measured(line, (height, width))
+    else:
+        line = measured(line)
     first = next((layer for layer in line if not isinstance(layer, Flatten)), None)
     taken = len(first.weights) if isinstance(first, Linear) else 0
     if sizes and taken and math.prod(sizes) not in (0, taken):
@@ -202,8 +210,11 @@ def _layer(
 ) -> "Layer | Shift | None":
     """The layer of a node; `None` for a sum of two, and for what changes nothing."""
     kind, given = node.op_type, _attributes(node)
-    if kind == "Cast" and given.get("to") not in _FLOATING:
-        raise NoChainError("it makes whole numbers of its values")
+    if kind == "Cast" and given.get("to") not in _WIDE:
+        what = "rounds its values to 16 bits"
+        if given.get("to") not in _FLOATING:
+            what = "makes whole numbers of its values"
+        raise NoChainError(f"it {what}")
     constants = [values[name] for name in node.input if name in values]
     if kind == "Dropout" and any(array.dtype == bool and array for array in constants):
         raise NoChainError("it drops values when it evaluates, too")
@@ -302,11 +313,10 @@ def _is_padded(given: Mapping[str, Any]) -> bool:
 def _average_pool(
     given: Mapping[str, Any], constants: list[np.ndarray]
 ) -> Layer | None:
-    # What a linear layer on as many numbers as there are channels shows to be all, but
-    # for a margin that may be left out.
     window = tuple(given.get("kernel_shape", ()))
     stepped = window == (1, 1) and set(given.get("strides", [1])) != {1}
-    if _is_padded(given) or stepped or set(given.get("dilations", [1])) != {1}:
+    plain = len(window) in (0, 2) and set(given.get("dilations", [1])) == {1}
+    if _is_padded(given) or stepped or not plain:
         raise NoChainError("an average is not one over an image")
     return None if window == (1, 1) else Mean(window)
 
@@ -321,17 +331,21 @@ def _reduce_mean(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer
 def _flatten(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer:
     if given.get("axis", 1) not in (1, -1):
         raise NoChainError("it flattens more than an image")
-    return Flatten()
+    # The last axis is the first but one of vectors alone.
+    return Flatten(by_width=given.get("axis", 1) == -1)
 
 
 def _reshape(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer:
     if constants and constants[0].size != 2:
         raise NoChainError("it reshapes to another form than a row for each sample")
-    return Flatten()
+    # A zero keeps the size of the batch, and a shape that is computed may be any.
+    copies = not given.get("allowzero")
+    keeps = copies and bool(constants) and constants[0].ravel()[0] == 0
+    return Flatten(by_width=not keeps)
 
 
 def _squeeze(given: Mapping[str, Any], constants: list[np.ndarray]) -> Layer:
-    return Flatten()
+    return Flatten(by_width=True)
 
 
 _READERS: Mapping[str, Callable[..., "Layer | Shift | None"]] = MappingProxyType(
