@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import ConfigError, StoreError
+from ..memory import uncollected
 from .files import write_file
 from .find import Unreadable, latest, look
 from .json_values import encodable
@@ -34,6 +35,7 @@ class Gathered:
     """Unfinished and damaged runs, and folders that only look like runs."""
 
 
+@uncollected()
 def gather(
     runs: Path | str | Iterable[Path | str],
     *,

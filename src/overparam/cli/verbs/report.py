@@ -11,6 +11,7 @@ import tyro
 from ...citations import citations
 from ...errors import ConfigError
 from ...field_values import unknown
+from ...memory import uncollected
 from ...spellings import spelled
 from ...studies.registry import STUDIES, defaults
 from ..arguments import parse
@@ -53,6 +54,7 @@ def forms() -> dict[str, list[type[Any]]]:
     return {"": [Reporting]}
 
 
+@uncollected()
 def main(argv: Sequence[str]) -> int:
     """Write a report."""
     reporting = parse(Reporting, argv, prog="overparam report")
