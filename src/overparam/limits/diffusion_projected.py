@@ -79,16 +79,23 @@ class Galerkin:
         return weights @ basis, slope, float(weights @ self.moments - 1) / 2
 
     def _waves(self, angles: Angles) -> tuple[np.ndarray, np.ndarray]:
-        """Cosines and sines of all visible harmonics, by powers of one exponential."""
+        """Cosines and sines of all visible harmonics, by powers of one exponential.
+
+        Products of parts: those of complex numbers take twice as long.
+        """
         first = np.exp(1j * angles)
-        waves = np.empty((len(self.frequencies), angles.size), complex)
-        waves[0] = 1
-        waves[1] = first
-        even = np.broadcast_to(first**2, (len(self.frequencies) - 2, angles.size))
-        np.multiply.accumulate(even, axis=0, out=waves[2:])
-        return np.ascontiguousarray(np.real(waves)), np.ascontiguousarray(
-            np.imag(waves)
-        )
+        square = first**2
+        waves = np.empty((2, len(self.frequencies), angles.size))
+        waves[:, 0] = [[1], [0]]
+        for k, known in ((1, first), (2, square)):
+            if k < len(self.frequencies):
+                waves[:, k] = known.real, known.imag
+        cosine, sine = square.real.copy(), square.imag.copy()
+        for k in range(3, len(self.frequencies)):
+            along, across = waves[:, k - 1] * cosine, waves[::-1, k - 1] * sine
+            np.subtract(along[0], across[0], out=waves[0, k])
+            np.add(along[1], across[1], out=waves[1, k])
+        return waves[0], waves[1]
 
 
 def projected(

@@ -57,16 +57,7 @@ def circle_w2(
     """
     x, p = _sorted(first, first_weights)
     y, q = _sorted(second, second_weights)
-    low, high = -1.0, 1.0
-    while high - low > 1e-15:
-        middle = (low + high) / 2
-        if middle in (low, high):
-            break
-        if _slope(x, p, y, q, middle) > 0:
-            high = middle
-        else:
-            low = middle
-    return math.sqrt(max(_cost(x, p, y, q, (low + high) / 2), 0.0))
+    return math.sqrt(max(_cost(x, p, y, q, _best_shift(x, p, y, q)), 0.0))
 
 
 def _sorted(angles: Angles, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
@@ -80,18 +71,60 @@ def _sorted(angles: Angles, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
 
 def _quantile(x: np.ndarray, levels: np.ndarray, q: np.ndarray) -> np.ndarray:
     """Lifted quantiles: periodic but for one turn per unit of mass."""
+    turns, place = _places(levels, q)
+    return x[place] + _TURN * turns
+
+
+def _places(levels: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Turns of the quantiles, and which of the points they are."""
     turns = np.ceil(q) - 1
     place = np.searchsorted(levels, q - turns)
-    return x[np.minimum(place, len(x) - 1)] + _TURN * turns
+    return turns, np.minimum(place, len(levels) - 1)
 
 
-def _slope(
-    x: np.ndarray, p: np.ndarray, y: np.ndarray, q: np.ndarray, shift: float
-) -> float:
-    """Derivative of the cost: every jump of the second quantile moves down by one."""
-    at = _quantile(x, p, q - shift)
+def _best_shift(x: np.ndarray, p: np.ndarray, y: np.ndarray, q: np.ndarray) -> float:
+    """Where the derivative of the cost changes its sign, by bisection.
+
+    With the shift every quantile goes down by jumps. One that is the same at both ends
+    is the same between them, so that soon few are looked for; and where all of these
+    are as at one end, so is the sign.
+    """
     after = np.append(y[1:], y[0] + _TURN)
-    return float(np.sum((after - at) ** 2 - (y - at) ** 2))
+
+    def rises(at: np.ndarray) -> bool:
+        # Every jump of the second quantile moves down by one.
+        return bool(np.sum((after - at) ** 2 - (y - at) ** 2) > 0)
+
+    low, high = -1.0, 1.0
+    at = _quantile(x, p, q - low)
+    at_low, at_high = at, _quantile(x, p, q - high)
+    low_rises, high_rises = rises(at_low), rises(at_high)
+    left, at = np.arange(len(q)), at.copy()
+    while (middle := _middle(low, high)) is not None:
+        some = _quantile(x, p, q - middle)
+        if (some == at_low).all():
+            up = low_rises
+        elif (some == at_high).all():
+            up = high_rises
+        else:
+            at[left] = some
+            up = rises(at)
+        if up:
+            high, at_high, high_rises = middle, some, up
+        else:
+            low, at_low, low_rises = middle, some, up
+        moving = at_low != at_high
+        if not moving.all():
+            at[left] = at_low
+            left, q = left[moving], q[moving]
+            at_low, at_high = at_low[moving], at_high[moving]
+    return (low + high) / 2
+
+
+def _middle(low: float, high: float) -> float | None:
+    """The middle of an interval that can still be halved."""
+    middle = (low + high) / 2
+    return None if high - low <= 1e-15 or middle in (low, high) else middle
 
 
 def _cost(

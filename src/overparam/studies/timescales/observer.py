@@ -36,6 +36,7 @@ class Observer:
     problem: Problem
     limits: Limits
     _self_term: float | None = None
+    _target: np.ndarray | None = None
 
     def observe(self, step: int, network: Network) -> Record:
         """Risk with the network's own optimal readout, readout and distances."""
@@ -60,8 +61,9 @@ class Observer:
                     points, teacher, second_self=self._self_term
                 )
             } | self.limits.distances(points, time)
-        angles = np.arctan2(points[:, 1], points[:, 0])
-        target = np.arctan2(teacher[:, 1], teacher[:, 0])
+        if self._target is None:
+            self._target = np.arctan2(teacher[:, 1], teacher[:, 0])
+        angles, target = np.arctan2(points[:, 1], points[:, 0]), self._target
         return {
             "teacher_distance": circle_energy(angles, target),
             "teacher_w1": circle_w1(angles, target),
