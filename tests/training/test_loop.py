@@ -89,6 +89,19 @@ def test_same_seed_gives_the_same_bits():
     assert [r["loss"] for r in one.records] == [r["loss"] for r in other.records]
 
 
+def test_a_step_is_traced_once_for_intervals_of_every_length():
+    traced = []
+
+    def rate(step):
+        traced.append(step)
+        return 0.01 + 0.0 * step
+
+    dynamics = Descent("half-squared-error", optax.sgd, learning_rate=rate)
+    plan = Plan(n_steps=11, batch_size=5, record_every=4)  # 4, 4 and 3.
+    train(training(dynamics=dynamics), plan)
+    assert len(traced) == 1
+
+
 def test_drawing_ahead_changes_nothing(monkeypatch):
     monkeypatch.setenv("NPROC", "2")
     ahead = train(training(), PLAN)

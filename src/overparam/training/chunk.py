@@ -147,7 +147,7 @@ def step_work(member: Member, stream: Stream, batch_size: int) -> float:
     def step(member: Member, stream: Stream) -> tuple[State, Info]:
         drawn = _draw(stream, jnp.int32(0), Extent(1, 1, batch_size))
         batch = stream.source.batch(jax.tree.map(lambda leaf: leaf[0], drawn))
-        return member.dynamics.step(member.state, batch, key=member.key)
+        return _one_step(member.dynamics, member.state, batch, member.key)
 
     jitted: Any = eqx.filter_jit(step)
     return jitted.lower(member, stream).lowered.cost_analysis()["flops"]
@@ -263,6 +263,14 @@ def _for_each(
     return eqx.combine(state, static.state), infos
 
 
+@functools.partial(eqx.filter_jit, inline=True)
+def _one_step(
+    dynamics: Dynamics, state: State, batch: Any, key: PRNGKeyArray
+) -> tuple[State, Info]:
+    """A step, traced once for all programs that have it."""
+    return dynamics.step(state, batch, key=key)
+
+
 def _steps(
     member: Member, source: Source, drawn: PyTree, first: Int[Array, ""]
 ) -> tuple[State, Info]:
@@ -273,7 +281,7 @@ def _steps(
         # The key follows from the number of the step alone: a resumed run, whose chunks
         # begin elsewhere, gets the same.
         key = jax.random.fold_in(member.key, first + offset)
-        return member.dynamics.step(state, source.batch(piece), key=key)
+        return _one_step(member.dynamics, state, source.batch(piece), key)
 
     n_steps = jax.tree.leaves(drawn)[0].shape[0]
     offsets = jnp.arange(n_steps, dtype=jnp.int32)
