@@ -13,7 +13,6 @@ import jax
 import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Float64, PRNGKeyArray
-from scipy.sparse.linalg import eigsh
 
 
 Shape = Sequence[int]
@@ -64,6 +63,8 @@ def arpack_start(size: int) -> dict[str, Any]:
     It would draw its start. From SciPy 1.17 on it also draws where it has found an
     invariant subspace, as of a matrix of low rank.
     """
+    from scipy.sparse.linalg import eigsh  # It takes long to import, and few want it.
+
     options: dict[str, Any] = {"v0": np.random.default_rng(0).standard_normal(size)}
     if "rng" in inspect.signature(eigsh).parameters:
         options["rng"] = np.random.default_rng(0)

@@ -1,10 +1,11 @@
 """Where and with what a run was made."""
 
+import contextlib
 import functools
 import os
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import distributions
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,13 @@ def _versions() -> dict[str, str]:
     # Only what is loaded can have touched the numbers.
     loaded = {name.partition(".")[0] for name in sys.modules}
     found = {}
-    for distribution in distributions():
-        name = (distribution.name or "").lower()
-        if name.replace("-", "_") in loaded:
-            found[name] = distribution.version
+    for module in loaded - sys.stdlib_module_names:
+        # By name, because to read the metadata of all that is installed takes long.
+        with contextlib.suppress(PackageNotFoundError, ValueError):
+            of_module = distribution(module)
+            name = of_module.name.lower()
+            if name.replace("-", "_") == module:
+                found[name] = of_module.version
     return dict(sorted(found.items()))
 
 

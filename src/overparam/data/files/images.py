@@ -1,5 +1,6 @@
 """Image data sets from their official files: MNIST's layout, CIFAR's, and `digits`."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int32, UInt8
 
+from ...cores import n_threads
 from ..dataset import Dataset, Split
 from .cifar import Records, parse_cifar
 from .content import DamageError, read_checked
@@ -42,7 +44,11 @@ def load_cifar(official: Official, folder: str | Path | None = None) -> Dataset:
     """
     files = obtain(official, folder).files()
     parse = partial(_cifar_records, official)
-    *train, test = [read_checked(official, *file, parse) for file in files]
+    # Digests and copies let go of the interpreter, so that all cores work.
+    with ThreadPoolExecutor(n_threads()) as threads:
+        *train, test = threads.map(
+            lambda file: read_checked(official, *file, parse), files
+        )
     return _dataset(official, _split(train), _split([test]))
 
 
