@@ -20,6 +20,7 @@ from ..convex.programs.patterns import patterns_of
 from ..convex.programs.program import convex_program
 from ..convex.solvers.interior_point import solve
 from ..data.source import Table
+from ..drawing import normal
 from ..dynamics.descent import Descent
 from ..dynamics.noisy_descent import NoisyDescent, torch_sgd
 from ..limits.kernels.empirical import tangent_kernel
@@ -141,7 +142,7 @@ def _timescales() -> list[Tick]:
 
 def _features() -> list[Tick]:
     n_samples, width = 12_800, 1000
-    x = jax.random.normal(jax.random.key(0), (n_samples, width))
+    x = normal(jax.random.key(0), (n_samples, width), jnp.float32)
     descent = Descent(
         "cross-entropy",
         optax.adam,
@@ -153,7 +154,7 @@ def _features() -> list[Tick]:
 
 
 def _heavy_tails() -> list[Tick]:
-    x = jax.random.normal(jax.random.key(0), (60_000, 784))
+    x = normal(jax.random.key(0), (60_000, 784), jnp.float32)
     descent = Descent("cross-entropy", torch_sgd, learning_rate=0.01)
     noise = HeavyTailNoise("shared", 1.75, 0.003)
     noisy = NoisyDescent(descent, noise, 0.01, jax.random.key(1))
@@ -162,7 +163,7 @@ def _heavy_tails() -> list[Tick]:
 
 
 def _images() -> list[Tick]:
-    x = jax.random.normal(jax.random.key(0), (512, 32, 32, 3))
+    x = normal(jax.random.key(0), (512, 32, 32, 3), jnp.float32)
     descent = Descent("cross-entropy", optax.sgd, learning_rate=0.01, momentum=0.9)
     network = resnet(20, key=jax.random.key(0))
     return _classified(descent, network, x, batch_size=128, record_every=2, records=3)
@@ -200,7 +201,7 @@ def _recovery() -> list[Tick]:
 
 def _lazy() -> list[Tick]:
     network = two_layer(784, 4096, 10, scaling="ntk", key=jax.random.key(0))
-    x = jax.random.normal(jax.random.key(1), (2000, 784))
+    x = normal(jax.random.key(1), (2000, 784), jnp.float32)
     return _called(lambda: tangent_kernel(network, x), 3)
 
 
