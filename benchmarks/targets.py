@@ -140,8 +140,12 @@ TARGETS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("projected diffusion, 1024 particles", "ours, ms", "<= 10000 ms"),
     ),
     "commands": (
-        ("`overparam run timescales`", "kept", "<= 6 s"),
-        ("`overparam run images --epochs 1`", "kept", "<= 12 s"),
+        ("`overparam run timescales`", "kept or kept, of the processor", "<= 6 s"),
+        (
+            "`overparam run images --epochs 1`",
+            "kept or kept, of the processor",
+            "<= 12 s",
+        ),
     ),
     "recovery": (
         ("gated skip | 200 x 50", "ratio", ">= 100 x"),
