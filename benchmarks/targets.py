@@ -4,6 +4,7 @@
 it. A target that no page has a number for is not measured.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,6 +47,9 @@ class Target:
         for row in rows(text):
             named = " | ".join(row.values()).startswith(self.row)
             if named and set(columns) <= row.keys():
+                done, of, asked = row.get("proven", "").partition(" of ")
+                if of and done != asked:  # Time was spent, and nothing reached.
+                    return math.inf
                 found = [
                     re.findall(r"\d+\.?\d*(?:e[-+]?\d+)?", row[c]) for c in columns
                 ]
@@ -60,6 +64,8 @@ class Target:
             ratio = found / float(asked) if sign == ">=" else float(asked) / found
             met = "yes" if ratio >= 1 else "**no**"
             told = [f"{found:g} {unit}", f"{ratio:.2f}", met]
+            if math.isinf(found):
+                told = ["not proven", "", met]
         what = f"{self.row.strip(' |').replace(' | ', ', ')}: {self.columns}"
         page = f"[{self.page}]({self.page}.md)" if text else self.page
         parts = page, what, self.asked, *told

@@ -137,7 +137,9 @@ def read_file(
 
 def _on_disk(path: Path, expected: Stamp | None, most: int) -> bytes | None:
     try:
-        with opened(path) as (file, n_bytes):
+        # Without `opened`, whose frame would cost as much as the reading.
+        descriptor, n_bytes = _regular(path)
+        with open(descriptor, "rb") as file:
             _check_length(path, n_bytes, expected, most)
             return file.read(n_bytes)
     except (FileNotFoundError, NotADirectoryError):
@@ -182,16 +184,20 @@ def opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     Raises:
         OSError: If it cannot be opened or is none: a pipe or a device has no end.
     """
+    descriptor, n_bytes = _regular(path)
+    with open(descriptor, "rb") as file:
+        yield file, n_bytes
+
+
+def _regular(path: Path) -> tuple[int, int]:
+    """The descriptor of a regular file, and its size."""
     # Or else opening a pipe would wait for someone to write into it.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
-        with open(descriptor, "rb", closefd=False) as file:
-            yield file, found.st_size
-    finally:
-        os.close(descriptor)
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode):
+        return descriptor, found.st_size
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "it is no regular file", str(path))
 
 
 def check_size(path: Path, expected: Stamp) -> None:

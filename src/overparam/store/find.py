@@ -95,10 +95,12 @@ def look(root: Path | str, study: str | None = None) -> Looked:
     # Before and after the disk, as a run may be packed or unpacked meanwhile.
     known = packed.runs_of(root)
     looked = _look_at_disk(root, study)
-    runs = set(looked.runs)
-    for folder, name in known | packed.runs_of(root):
-        if study in (None, folder):
-            runs.add(root / folder / name)
+    runs = looked.runs
+    if known := known | packed.runs_of(root):
+        runs = {
+            root / folder / name for folder, name in known if study in (None, folder)
+        }
+        runs.update(looked.runs)
     return Looked(
         sorted(runs, key=lambda path: path.parts),
         sorted(looked.foreign, key=lambda each: each.path),

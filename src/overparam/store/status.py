@@ -164,7 +164,7 @@ def _origin(path: Path, value: Any) -> Origin:
 def _stamp(path: Path, value: Any) -> Stamp:
     if not isinstance(value, dict) or value.keys() != {"bytes", "sha256"}:
         raise damaged(path, "has no stamps of the files")
-    stamp = Stamp(**value)
+    stamp = Stamp(value["bytes"], value["sha256"])
     if type(stamp.bytes) is not int or type(stamp.sha256) is not str:
         raise damaged(path, "has no stamps of the files")
     return stamp
