@@ -53,6 +53,17 @@ def test_a_target_is_held_against_its_row(benchmark, row, asked, told):
     assert target.line(text).endswith(told)
 
 
+def test_time_that_was_spent_without_a_proof_meets_no_target(benchmark):
+    text = "| what | proven | s |\n|---|---|---|\n"
+    text += "| fit | 0 of 1 | 3 |\n| fit 2 | 5 of 5 | 3 |\n"
+    fit, other = (
+        benchmark("targets").Target("page", row, "s", "<= 5 s").line(text)
+        for row in ("fit | ", "fit 2")
+    )
+    assert fit.endswith("| <= 5 s | not proven |  | **no** |")
+    assert other.endswith("| <= 5 s | 3 s | 1.67 | yes |")
+
+
 def test_a_row_takes_the_place_of_the_one_of_its_name(benchmark):
     head = "| what | s |"
     page = f"# Page\n\n{head}\n|---|---|\n| a | 1 |\n| b | 2 |\n\nText.\n"
