@@ -174,7 +174,8 @@ class TangentKernelRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
         kernel: Kernel of scikit-learn; `None` takes `TangentKernel()`.
         penalty: $\lambda > 0$ (N times it is `alpha` of scikit-learn's `KernelRidge`);
             `None` takes that of 25 with the least generalised cross-validation score,
-            of 1e-8 to 1 times the mean of the kernel's diagonal.
+            of 1e-8 to 1 times the mean of the kernel's diagonal, centred if there are
+            intercepts.
         fit_intercept: Whether there are intercepts c.
 
     Attributes:

@@ -15,6 +15,9 @@ from overparam.errors import ConfigError, OverparamError
 from overparam.limits import wide_kernels
 from overparam.limits.kernels.sampled import wide_limit
 from overparam.networks import to_arrays
+from overparam.networks.convolutional import batch_norm
+from overparam.networks.convolutional.resnet import resnet
+from overparam.networks.stateful import train_features, with_statistics
 from overparam.studies.contract import as_subject
 
 from ..test_analyses import NETWORKS, stored
@@ -195,6 +198,28 @@ def test_a_network_of_ones_own_is_compared_with_the_start_that_is_given(tmp_path
     assert len(ends) == 2
     for row, expected in zip(ends, wanted.select(columns)[[0, -1]].rows(), strict=True):
         assert row == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_running_moments_are_no_change_of_the_kernel():
+    key = jax.random.key(0)
+    start = resnet(8, n_outputs=3, multiplier=0.25, dtype="float64", key=key)
+    x = jax.random.normal(jax.random.key(1), (12, 8, 8, 3)) * 3
+    step = jax.jit(lambda net: with_statistics(net, train_features(net, x)[1]))
+    moved = start
+    for _ in range(300):  # The weight of the first moments is 0.9 to this power.
+        moved = step(moved)
+    y = jnp.asarray(np.arange(12) % 3, jnp.int32)
+    data = TrainTest(Batch(x, y), n_classes=3)
+    found = op.analyse(
+        moved, "lazy", data=data, start=start, store=False, progress=False
+    )
+    last = found.tables["lazy"].row(-1, named=True)
+    assert last["kernel_change"] < 1e-9
+    assert last["flipped"] == 0
+    at_end, at_start = (
+        np.asarray(each(x)) for each in (moved, batch_norm.settled(start, x))
+    )
+    np.testing.assert_allclose(at_start, at_end, rtol=1e-9)
 
 
 def test_errors_that_are_near_each_other_are_drawn_whole():

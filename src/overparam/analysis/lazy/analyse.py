@@ -14,8 +14,10 @@ from ...data.train_test import TrainTest
 from ...errors import ConfigError
 from ...limits.kernels.empirical import tangent_kernel
 from ...limits.kernels.linearised import Linearised
+from ...networks.convolutional.batch_norm import settled
 from ...networks.layers import check_start
 from ...networks.network import Network
+from ...networks.stateful import Stateful
 from ...networks.view import depends_on_batch
 from ...plots.figure import COLOURS, legend, panels
 from ...training.plan import Progress, silent
@@ -53,12 +55,12 @@ def analyse(
     """
     subject = subjects[0]
     check(subject, options)
-    start = subject.start()
     data = subject.data(options.dataset)
     batch = in_type_of(
         subject.network, subject.samples(options.n_samples, options.dataset)
     )
-    path = _path(subject)
+    path = {step: settled(each, batch.x) for step, each in _path(subject).items()}
+    start = path[0]
     trained = measures.trained_fields(path.values(), start)
     table = _along(path, batch, data.n_classes, trained, progress)
     weights = pl.DataFrame(
@@ -79,12 +81,19 @@ def analyse(
             f"Kernels are those of the first {len(batch.x)} of {len(data.train.x)} "
             "training samples (`n_samples`)."
         )
+    if isinstance(start, Stateful):
+        notes.append(
+            f"Kernels and the start take the running moments of {len(batch.x)} "
+            "training samples: those of a start have seen none."
+        )
     lazy = None
     if options.linearise:
         lazy = _attempted(
-            lambda: linearised_end(subject, progress), "linearised network", notes
+            lambda: linearised_end(subject, batch.x, progress),
+            "linearised network",
+            notes,
         )
-    errors = _errors(subject, data, lazy, trained, options, notes)
+    errors = _errors(subject, start, data, lazy, trained, options, notes)
     last = table.row(-1, named=True)
     summary = {
         "relative change of the tangent kernel": last["kernel_change"],
@@ -182,6 +191,7 @@ def _along(
 
 def _errors(
     subject: Subject,
+    start: Network,
     data: TrainTest,
     lazy: Linearised | None,
     trained: tuple[str, ...],
@@ -191,7 +201,6 @@ def _errors(
     """Errors of the network, of its start and of what stays linear."""
     kind = "half squared error" if data.n_classes is None else "share of wrong classes"
     part, tested = _tested(subject, data, options)
-    start = subject.start()
     outputs = {"start": start(tested.x), "network": subject.network(tested.x)}
     if lazy is not None:
         outputs["linearised network"] = lazy(tested.x)

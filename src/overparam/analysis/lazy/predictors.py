@@ -16,6 +16,7 @@ from ...limits.kernels.linearised import Linearised, linearised
 from ...limits.kernels.sampled import wide_limit
 from ...limits.kernels.training import KernelTraining
 from ...limits.kernels.wide import wide_kernels
+from ...networks.convolutional.batch_norm import settled
 from ...networks.network import Network
 from ...objectives.labels import one_hot
 from ...training.loop import train_together
@@ -23,8 +24,12 @@ from ...training.plan import Progress, Watch
 from ..subject import Subject
 
 
-def linearised_end(subject: Subject, progress: Progress) -> Linearised:
+def linearised_end(
+    subject: Subject, x: Float[Array, "n *input"], progress: Progress
+) -> Linearised:
     """The network linearised at its start, trained as the run was.
+
+    Running moments of the start are those of the inputs `x`.
 
     Raises:
         ConfigError: If the training cannot be done again or refuses such a network, or
@@ -42,7 +47,7 @@ def linearised_end(subject: Subject, progress: Progress) -> Linearised:
         plan = dataclasses.replace(plan, n_steps=min(round(last), plan.n_steps))
     alone = dataclasses.replace(
         training,
-        network=linearised(training.network),
+        network=linearised(settled(training.network, x)),
         observe=lambda step, network: {},
         until=lambda records: None,
         keep_steps=(),

@@ -14,6 +14,9 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from ..network import Network
+from ..stateful import Stateful, with_statistics
+
 
 EPSILON = 1e-5
 r"""$\varepsilon$, as in PyTorch."""
@@ -101,3 +104,15 @@ class Normaliser:
 
 def _as(x: Array, channels: Float[Array, " channels"]) -> Array:
     return channels.reshape((1,) * (x.ndim - 1) + channels.shape)
+
+
+def settled(network: Network, x: Float[Array, "n height width channels"]) -> Network:
+    """The network with the moments of `x` as its running ones; others as they are.
+
+    Those of a start are 0 and 1, whatever its layers give: training never sees them.
+    """
+    if not isinstance(network, Stateful):
+        return network
+    zero = jax.tree.map(jnp.zeros_like, network.statistics)
+    _, moved = with_statistics(network, zero).features_of_batch(x)
+    return with_statistics(network, jax.tree.map(lambda part: part / MOMENTUM, moved))
