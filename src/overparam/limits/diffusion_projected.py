@@ -89,8 +89,8 @@ class Galerkin:
         waves[:, 0] = [[1], [0]]
         for k, known in ((1, first), (2, square)):
             if k < len(self.frequencies):
-                waves[:, k] = known.real, known.imag
-        cosine, sine = square.real.copy(), square.imag.copy()
+                waves[:, k] = np.real(known), np.imag(known)
+        cosine, sine = np.real(square).copy(), np.imag(square).copy()
         for k in range(3, len(self.frequencies)):
             along, across = waves[:, k - 1] * cosine, waves[::-1, k - 1] * sine
             np.subtract(along[0], across[0], out=waves[0, k])

@@ -263,12 +263,16 @@ def _for_each(
     return eqx.combine(state, static.state), infos
 
 
-@functools.partial(eqx.filter_jit, inline=True)
-def _one_step(
+def _untraced_step(
     dynamics: Dynamics, state: State, batch: Any, key: PRNGKeyArray
 ) -> tuple[State, Info]:
-    """A step, traced once for all programs that have it."""
     return dynamics.step(state, batch, key=key)
+
+
+_one_step: Any = eqx.filter_jit(  # pyright: ignore[reportCallIssue]
+    _untraced_step, inline=True
+)
+"""A step, traced once for all programs that have it."""
 
 
 def _steps(

@@ -46,9 +46,8 @@ def load_cifar(official: Official, folder: str | Path | None = None) -> Dataset:
     parse = partial(_cifar_records, official)
     # Digests and copies let go of the interpreter, so that all cores work.
     with ThreadPoolExecutor(n_threads()) as threads:
-        *train, test = threads.map(
-            lambda file: read_checked(official, *file, parse), files
-        )
+        checked = partial(read_checked, official, parse=parse)
+        *train, test = threads.map(checked, *zip(*files, strict=True))
     return _dataset(official, _split(train), _split([test]))
 
 
