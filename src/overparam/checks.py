@@ -18,7 +18,8 @@ from .errors import ConfigError
 
 
 MOST_REPETITIONS = 1_000_000
-"""The most resamples or permutations of a statistic: more would add no digit."""
+"""The most resamples or permutations of a statistic, or steps within one step: more
+would add no digit."""
 
 MOST = 2**63 - 1
 """The largest whole number a config takes: the largest that 64 bits hold."""

@@ -109,6 +109,11 @@ def test_too_few_particles_are_refused():
     assert len(uniform_angles(3)) == 3
 
 
+def test_a_time_that_no_number_of_steps_reaches_is_refused():
+    with pytest.raises(SolverError, match=r"up to time 1e\+30 would take about .*e\+3"):
+        projected(CircleTeacher(10.0).fourier, [0, 1e30], particles=120, harmonics=4)
+
+
 def test_particles_in_one_place_have_no_readout():
     with pytest.raises(SolverError, match="do not tell 33 waves apart"):
         projected(FOURIER, [0.1], initial=np.zeros(1024))

@@ -63,3 +63,22 @@ def required(kind):
 
 def test_every_study_and_analysis_has_defaults():
     assert not [kind for kind in CLASSES if required(kind)]
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [("Timescales", "inner_steps"), ("ResampleOptions", "n_draws")],
+)
+def test_what_nothing_interrupts_has_an_end(config, name):
+    (kind,) = (kind for kind in CLASSES if kind.__name__ == config)
+    assert "must lie in [1, 1e+06]" in sentence(kind, name, 10**12)
+
+
+def test_samples_that_are_not_there_are_refused_without_a_name_of_ours():
+    import numpy as np
+
+    from overparam.data import Split
+
+    samples = Split(np.zeros((3, 2)), np.arange(3))
+    with pytest.raises(ConfigError, match="There are 3 samples to take from, and 9"):
+        samples.hold_out(9)

@@ -129,10 +129,9 @@ class Split:
 
     def _has(self, n: int) -> None:
         if not 0 <= n <= len(self):
-            message = (
-                f"`n` must lie in [0, {len(self)}], the samples there are; got {n}."
+            raise ConfigError(
+                f"There are {len(self)} samples to take from, and {n} are asked for."
             )
-            raise ConfigError(message)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

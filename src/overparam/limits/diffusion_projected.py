@@ -30,6 +30,11 @@ PARTICLES_PER_HARMONIC = 30
 CROSSING = 1e-6
 """Overlap of neighbours, in radians, beyond the integration error (1e-8 per step)."""
 
+_PROBE = 1000
+"""Steps after which the longest one tells how many a solution takes."""
+_MOST_STEPS = 1_000_000
+"""More take most of an hour with few particles, and more with many."""
+
 Fourier = Callable[[Float[np.ndarray, " k"]], Complex[np.ndarray, " k"]]
 Angles = Float[np.ndarray, " particles"]
 
@@ -122,7 +127,8 @@ def projected(
 
     Raises:
         ConfigError: If there are too few particles for the harmonics.
-        SolverError: If particles cross, or the step becomes too small.
+        SolverError: If particles cross, the step becomes too small, or the last time
+            would take millions of steps.
 
     Example:
         ```python
@@ -147,8 +153,17 @@ def projected(
     end = max(float(times[-1]), 1e-12)
     solver = RK23(velocity, 0.0, angles, end, rtol=1e-6, atol=1e-8)
     rows = [angles] * int(np.searchsorted(times, 0.0, side="right"))
+    n_steps, longest = 0, 0.0
     while len(rows) < len(times):
         message = solver.step()
+        n_steps, longest = n_steps + 1, max(longest, solver.step_size or 0.0)
+        # Stability bounds the steps of an explicit rule, at rest too.
+        if n_steps == _PROBE and end - solver.t > _MOST_STEPS * longest:
+            raise SolverError(
+                f"The projected diffusion up to time {end:.3g} would take about "
+                f"{(end - solver.t) / longest:.2g} steps of {longest:.2g}; ask for "
+                "earlier times (`projected_until`)."
+            )
         if solver.status == "failed":
             raise SolverError(f"The projected diffusion stopped: {message}")
         if np.any(np.diff(solver.y) < -CROSSING):

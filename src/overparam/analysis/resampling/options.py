@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ...checks import at_least, finite, positive, seeds
+from ...checks import MOST_REPETITIONS, at_least, finite, in_range, positive, seeds
 from ...errors import ConfigError
 from ..declaration import Analysis
 
@@ -64,7 +64,8 @@ class ResampleOptions:
     """Seed of the draws."""
 
     def __post_init__(self) -> None:
-        at_least(1, n_draws=self.n_draws, n_fit=self.n_fit)
+        at_least(1, n_fit=self.n_fit)
+        in_range(1, MOST_REPETITIONS, n_draws=self.n_draws)
         at_least(0, epoch=self.epoch)
         seeds(seed=self.seed)
         positive(tolerance=self.tolerance)

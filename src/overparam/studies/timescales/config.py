@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from ...checks import Count, Finite, Natural, Positive, at_least, finite
+from ...checks import (
+    MOST_REPETITIONS,
+    Count,
+    Finite,
+    Natural,
+    Positive,
+    at_least,
+    finite,
+    in_range,
+)
 from ...errors import ConfigError
 from ...field_values import typed
 from ...keeping import EVENLY, nearest_records, recorded
@@ -55,7 +64,7 @@ class Timescales:
     """Feature map; `auto` is `relu` on the circle and `laplace` on the torus."""
     threshold: Finite = 0.5
     """Threshold of `relu-threshold`, which makes ReLU injective on the circle."""
-    width: Annotated[Count, arg(aliases=["--student-width", "--student_width"])] = 128
+    width: Annotated[Count, arg(aliases=["--student-width"])] = 128
     """Number of student neurons M; the paper's largest is 1024."""
     n_samples: Annotated[Count, arg(aliases=["-N", "--N"])] = first_stored(
         "samples", default=4096
@@ -79,9 +88,7 @@ class Timescales:
     """Step of the readout with `two-timescale`; `implicit` is always stable."""
     inner_steps: Count = 1
     """Steps of the readout in each step of the features, with `two-timescale`."""
-    time_step: Annotated[Positive, arg(aliases=["--time_scale", "--time-scale"])] = (
-        2**-10
-    )
+    time_step: Annotated[Positive, arg(aliases=["--time-scale"])] = 2**-10
     """Time step tau; physical time is tau times the steps."""
     n_steps: Annotated[Count, arg(aliases=["--epochs"])] = first_stored(
         "steps", default=8192
@@ -116,6 +123,8 @@ class Timescales:
     def __post_init__(self) -> None:
         typed(self)
         at_least(2, records=self.records)
+        # They are one compiled piece, which nothing interrupts.
+        in_range(1, MOST_REPETITIONS, inner_steps=self.inner_steps)
         at_least(8 if self.problem == "circle" else 64, cells=self.cells)
         _ = self.keep_steps  # Refuses what could not be kept.
         if not self.penalty > 0:
