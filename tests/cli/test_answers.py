@@ -119,6 +119,29 @@ def test_a_folder_of_runs_that_is_not_utf_8_is_read(runs, capfd):
     assert r"caf\udce9" in pl.read_csv("table.csv")["path"][0]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "table {}",
+        "table {} --study planted",
+        "report {}",
+        "watch {}",
+        "plot {} --study planted",
+        "export {} --to tensorboard --out there",
+        "analyse {} tails",
+        "analyse {} compare",
+        "pack {}",
+    ],
+)
+@pytest.mark.parametrize("inside", ["runs/planted", "{}/runs/planted"])
+def test_a_study_s_folder_names_the_folder_above_it(runs, capsys, line, inside):
+    folder = inside.format(Path.cwd())
+    assert run_command(line.format(folder).split()) != 0
+    (said,) = capsys.readouterr().err.splitlines()
+    above = inside.removesuffix("/planted").format(Path.cwd())
+    assert f"name the folder of all runs above it, `{above}`" in said
+
+
 def test_a_folder_of_runs_is_no_run_of_another_folder(runs, capsys):
     assert run_command(["analyse", "runs", "tails"]) == 2
     said = capsys.readouterr().err

@@ -129,9 +129,10 @@ def test_the_folder_that_one_is_in_is_a_run(run, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["\0", "x" * 5000, "", "a.b.c", "*", "../.."])
-def test_a_text_that_means_no_run_is_one_sentence(tmp_path, run, text):
+def test_a_text_that_means_no_run_is_one_sentence(tmp_path, text):
+    (tmp_path / "empty").mkdir()
     with pytest.raises(StoreError, match="No run under"):
-        resolve_run(tmp_path / "toy", text)
+        resolve_run(tmp_path / "empty", text)
 
 
 def test_a_folder_whose_folders_are_closed_says_so(tmp_path, monkeypatch):
@@ -149,3 +150,16 @@ def test_a_folder_whose_folders_are_closed_says_so(tmp_path, monkeypatch):
     (foreign,) = look(tmp_path).foreign
     assert foreign.path == tmp_path / "toy"
     assert "cannot be read (Permission denied)" in foreign.reason
+
+
+def test_a_folder_inside_a_folder_of_runs_names_the_one_above(tmp_path, run):
+    for path in (run.parent, run):
+        with pytest.raises(
+            StoreError, match=f"folder of all runs above it, `{tmp_path}`"
+        ):
+            look(path)
+        with pytest.raises(StoreError, match="folder of all runs above it"):
+            look(path, "toy")
+    assert look(tmp_path, "another").runs == []
+    (tmp_path / "empty" / "toy").mkdir(parents=True)
+    assert look(tmp_path / "empty").runs == []

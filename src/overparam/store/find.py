@@ -84,7 +84,8 @@ def look(root: Path | str, study: str | None = None) -> Looked:
     """Folders of all runs under `root`, and those that only look like runs.
 
     Raises:
-        StoreError: If there is no such folder, or it cannot be read.
+        StoreError: If there is no such folder, it cannot be read, or it is one inside
+            a folder of runs.
     """
     root = Path(root)
     if not os.path.isdir(root):
@@ -101,10 +102,33 @@ def look(root: Path | str, study: str | None = None) -> Looked:
             root / folder / name for folder, name in known if study in (None, folder)
         }
         runs.update(looked.runs)
+    if not runs:
+        _check_is_root(root)
     return Looked(
         sorted(runs, key=lambda path: path.parts),
         sorted(looked.foreign, key=lambda each: each.path),
     )
+
+
+def _check_is_root(root: Path) -> None:
+    """A folder without runs in their places may itself be a run, or that of a study."""
+    here = Path(os.path.abspath(root))
+    if _holds_run(here):
+        what, above = "one run", here.parents[1]
+    elif any(_holds_run(path) for path in _folders(here)):
+        what, above = "the runs of one study", here.parent
+    else:
+        return
+    if not root.is_absolute():
+        above = Path(os.path.relpath(above))
+    raise StoreError(
+        f"`{root}` holds {what}: name the folder of all runs above it, `{above}`."
+    )
+
+
+def _holds_run(path: Path) -> bool:
+    names = ("config.json", "status.json")
+    return is_run_name(path.name) and any(is_there(path / name) for name in names)
 
 
 def stored_names(root: Path | str, study: str) -> set[str]:
