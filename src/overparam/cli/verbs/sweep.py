@@ -84,7 +84,10 @@ def main(argv: Sequence[str]) -> int:
     if sweeping.dry_run:
         stored = stored_names(storage.runs, name)
         missing = sum(job.id not in stored for job in jobs)
-        tell(f"{len(jobs)} runs, {missing} of them not stored yet.")
+        tell(
+            f"{len(jobs)} runs, {missing} of them not stored yet; whether the stored "
+            "ones are whole is seen when they are read."
+        )
         return 0
     keep_compiled()
     with Reporter(name, unit="run") as reporter, STOP.listening() as stop:
