@@ -31,7 +31,7 @@ def test_the_words_are_those_that_help_shows(verb, subject, capsys, monkeypatch)
     help_text = capsys.readouterr().out
     lines = re.findall(r"^[│| ] (--?\w.*?)(?:  | [│|]|$)", help_text, re.M)
     flags = {
-        re.sub(r"(?<!^-)_", "-", part.split()[0])
+        part.split()[0]
         for line in lines
         for part in line.split(", ")
         if part.startswith("-")

@@ -60,9 +60,7 @@ class Images:
     """Samples over which `gram` averages."""
     penalty: Annotated[Finite, arg(aliases=["--lambda", "--lmbda"])] = 1e-3
     """Ridge penalty lambda of the readout."""
-    time_step: Annotated[
-        Positive | None, arg(aliases=["--time_scale", "--time-scale"])
-    ] = None
+    time_step: Annotated[Positive | None, arg(aliases=["--time-scale"])] = None
     """Time scale: the step size divided by the width 64; `none` takes the published
     one, 1e-3 (varpro, descent) or 1e-2 (shampoo)."""
     momentum: NonNegative | None = None
