@@ -80,6 +80,10 @@ def converted(value: Any, kind: Any, *, name: str) -> Any:
     kind = _with_own(kind, name, value)
     try:
         return _convert(value, kind)
+    except UnicodeEncodeError:
+        raise ConfigError(
+            f"`{name}` must be text in UTF-8, got {written(value)}: rename what is not."
+        ) from None
     except _NOT_OF_THE_KIND:
         hint = _suggestion(value, kind, name)
         message = f"`{name}` must be {described(kind)}, got {written(value)}{hint}."

@@ -258,3 +258,10 @@ def test_watch_and_compare_tell_of_stored_runs(runs, capsys):
     (again,) = (runs / "planted").glob("*.2")
     assert run_command(["compare", again.name, str(again.with_suffix(""))]) == 0
     assert "the same to the last bit" in capsys.readouterr().err
+
+
+def test_text_that_is_not_utf_8_is_said_to_be_none(runs, capsys):
+    code, error = complaint(capsys, "data", "add", "mine", "caf\udce9.npz")
+    assert code == 2
+    assert "must be text in UTF-8, got" in error
+    assert "values such as" not in error

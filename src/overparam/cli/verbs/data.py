@@ -57,7 +57,7 @@ class Added:
     folders of PNG. Those whose name has `test` in it are the test part.
     """
 
-    words: tyro.conf.Positional[tuple[str, ...]] = ()
+    name_and_files: tyro.conf.Positional[tuple[str, ...]] = ()
     """The name, and the files."""
     force: bool = False
     """Replace data of this name with another content."""
@@ -108,12 +108,12 @@ def _add(argv: Sequence[str]) -> int:
         prog="overparam data add",
         description=Added.__doc__ or "",
     )
-    if len(added.words) < 2:
+    if len(added.name_and_files) < 2:
         raise ConfigError("Give a name and files: `overparam data add mine mine.npz`.")
     from ...data.own.adding import add_data
     from ...data.own.kept import load_kept
 
-    name, *files = added.words
+    name, *files = added.name_and_files
     found = add_data(name, *files, force=added.force, **asdict(how))
     if added.json:
         print_json(asdict(found) | {"reference": found.reference})
