@@ -79,3 +79,13 @@ def test_a_diverged_student_has_no_risk():
     assert found.status == "diverged"
     assert (found.summary["risk"], found.summary["objective"]) == (None, None)
     assert all_finite(found.network)
+
+
+def test_a_square_that_overflows_is_infinite_and_raises_nothing():
+    from overparam.limits.population import _noise_risk
+    from overparam.networks.two_layer import TwoLayer
+    from overparam.readouts.circle.stability import stable_time_step
+
+    teacher = TwoLayer(weights=np.ones((2, 3)), readout=np.ones((3, 1)))
+    assert _noise_risk(teacher, 1e300) == math.inf
+    assert stable_time_step(1e300, penalty=1.0) == 0

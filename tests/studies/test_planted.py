@@ -471,3 +471,10 @@ def test_the_learning_rate_test_lies_in_the_published_bands(tmp_path):
             assert low <= losses[19] <= high
             if rate == 1e-1:
                 assert 0.48 <= losses[0] <= 0.70
+
+
+def test_periods_beyond_the_last_step_never_come():
+    found = [outcome(epochs=2, halve_every=n, seed=0) for n in (5, 10**12)]
+    assert found[0].summary["risk"] == found[1].summary["risk"]
+    never = outcome(epochs=2, balance_every=10**12)
+    assert never.summary["risk"] == outcome(epochs=2).summary["risk"]

@@ -258,4 +258,5 @@ def plateau_levels(
 
 def _noise_risk(teacher: TwoLayer, label_noise: float) -> float:
     at_least(0, label_noise=label_noise)
-    return teacher.readout.shape[-1] * label_noise**2 / 2
+    # A power that overflows raises, a product is infinite.
+    return teacher.readout.shape[-1] * (label_noise * label_noise) / 2

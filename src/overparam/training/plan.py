@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from ..checks import at_least, counts
+from ..checks import at_least, counts, written
 from ..data.source import Source
 from ..dynamics.dynamics import Dynamics
 from ..errors import ConfigError
@@ -50,12 +50,13 @@ class Plan:
     """Steps between two records; the losses of a record are means over them."""
 
     def __post_init__(self) -> None:
-        at_least(0, n_steps=self.n_steps)
-        if self.n_steps > MOST_STEPS:
+        # Most configs count epochs, and have no steps to name.
+        if isinstance(self.n_steps, int) and self.n_steps > MOST_STEPS:
             raise ConfigError(
-                f"A training has at most 2^31 - 1 steps, got {self.n_steps}; lower the "
-                "number of steps or epochs."
+                "A training has at most 2^31 - 1 steps, got "
+                f"{written(self.n_steps)}; lower the number of steps or epochs."
             )
+        at_least(0, n_steps=self.n_steps)
         counts(batch_size=self.batch_size, record_every=self.record_every)
 
 

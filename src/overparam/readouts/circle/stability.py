@@ -46,5 +46,8 @@ def stable_time_step(largest_readout: float, *, penalty: float) -> float:
     """
     k = np.arange(1, 65)
     kappa = 2 * half_cosine_fourier(k) ** 2
-    stiffness = k**2 * largest_readout**2 * kappa / (kappa + penalty)
-    return float(2 / stiffness.max())
+    # A power that overflows raises, a product is infinite.
+    stiffness = (
+        largest_readout * largest_readout * (k**2 * kappa / (kappa + penalty)).max()
+    )
+    return float(2 / stiffness)

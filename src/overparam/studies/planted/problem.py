@@ -34,7 +34,7 @@ from ...objectives.norms import path_norm
 from ...objectives.objective import Objective
 from ...objectives.penalties import L2Penalty, PathNorm
 from ...objectives.power_penalties import L2
-from ...training.plan import Plan, Record, Training, below
+from ...training.plan import MOST_STEPS, Plan, Record, Training, below
 from ..planted_teacher import planted_teacher
 from .config import Planted
 
@@ -100,7 +100,8 @@ class Problem:
             )
         factor = 1.0 if config.halve_every is None else 0.5
         epochs = config.halve_every or config.epochs
-        steps = epochs * config.steps_per_epoch
+        # The steps of a training are counted in 32 bits.
+        steps = min(epochs * config.steps_per_epoch, MOST_STEPS)
         settings: dict[str, Any] = {
             "learning_rate": StepDecay(config.learning_rate, factor, steps)
         }
@@ -118,7 +119,7 @@ class Problem:
         if config.balance_every is None:
             return descent
         check_homogeneous(self.student, "balance")
-        steps = config.balance_every * config.steps_per_epoch
+        steps = min(config.balance_every * config.steps_per_epoch, MOST_STEPS)
         return Periodic(descent, BalancedForL2(), steps)
 
     def training(self) -> Training:
