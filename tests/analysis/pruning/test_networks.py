@@ -263,3 +263,20 @@ def test_neurons_that_still_give_an_output_are_not_removed(changes, key):
     # What it gives is a constant: a fifth of the parameters of neurons is free.
     found = pruning_ratios(network, curves, {"layers.0": 1}).removed
     assert found == pytest.approx(0.2, abs=1e-14)
+
+
+def test_removed_neurons_of_a_class_of_one_s_own_are_counted(key):
+    class Own(Network):
+        first: jax.Array
+        readout: jax.Array
+        scale: float = eqx.field(static=True, default=1.0)
+
+        def features(self, x):
+            return jax.nn.relu(x @ self.first)
+
+    network = Own(jax.random.normal(key, (5, 8)), jnp.ones((8, 3)))
+    curves = pruning_curves(network)
+    # Each of 8 neurons has 5 weights and a row of 3.
+    assert pruning_ratios(network, curves, {"first": 2}).removed == pytest.approx(2 / 8)
+    other = Own(jnp.ones((5, 8)), jnp.ones((32, 3)))
+    assert pruning_ratios(other, pruning_curves(other), {"first": 2}).removed is None

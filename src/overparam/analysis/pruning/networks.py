@@ -314,8 +314,24 @@ def _stages_of_units(network: Network | NamedWeights) -> list[tuple[str, ...]]:
     within = "inner." if isinstance(network, Biased) else ""
     names = [f"{within}{name}" for name in ("weights", "skip_weights", READOUT)]
     if names[0] not in found or names[2] not in found:
-        return []
+        own = isinstance(network, Network)
+        return _one_layer(inputs_first(network)) if own else []
     return [tuple(name for name in names[:2] if name in found), (names[2],)]
+
+
+def _one_layer(found: Mapping[str, Array]) -> list[tuple[str, ...]]:
+    """The stages where one hidden array and the readout are all there is.
+
+    With more arrays nothing says which of them follow each other.
+    """
+    (readouts, hidden) = (
+        [n for n in found if is_readout(n) == last] for last in (1, 0)
+    )
+    if len(readouts) != 1 or len(hidden) != 1:
+        return []
+    before, after = found[hidden[0]], found[readouts[0]]
+    fits = before.ndim > 1 == after.ndim - 1 and after.shape[0] == before.shape[-1]
+    return [(hidden[0],), (readouts[0],)] if fits else []
 
 
 def _checked(weights: Float[Array, "*shape"], name: str) -> ndarray:
