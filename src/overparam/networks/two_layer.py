@@ -107,9 +107,10 @@ def check_shapes(weights: Array, readout: Array, *, skip: bool) -> None:
 def check_homogeneous(network: Network, what: str) -> TwoLayer:
     """`network` itself, if it is plain, two-layer and its neurons can be rescaled."""
     if not isinstance(network, TwoLayer) or network.skip:
+        skips = " with one" if isinstance(network, TwoLayer) else ""
         raise ConfigError(
             f"`{what}` needs a `TwoLayer` network without skip connection, got "
-            f"{type(network).__name__}."
+            f"{type(network).__name__}{skips}."
         )
     if not traits(network.activation).homogeneous:
         raise ConfigError(

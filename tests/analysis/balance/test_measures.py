@@ -328,7 +328,7 @@ def test_the_convex_optimum_is_the_l2_optimum_of_a_wide_network(seed, strength):
         ),
         (
             TwoLayer(jnp.ones((4, 5)), jnp.ones((9, 1)), skip=True),
-            "`balance` needs a `TwoLayer` network without skip connection",
+            "network without skip connection, got TwoLayer with one.",
         ),
         (
             NormalisedTwoLayer(jnp.ones((4, 5)), jnp.ones((5, 1))),

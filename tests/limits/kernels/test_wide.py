@@ -241,7 +241,7 @@ def test_a_deep_network_with_biases_tends_to_its_limit():
         ),
         (
             TwoLayer(jnp.ones((4, 2)), jnp.ones((6, 1)), skip=True),
-            "without skip connection and of MLPs, got TwoLayer",
+            "without skip connection and of MLPs, got TwoLayer with one",
         ),
     ],
 )

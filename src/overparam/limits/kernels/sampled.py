@@ -36,9 +36,10 @@ def wide_limit(network: Network, *, trained: tuple[str, ...] = ()) -> WideMLP:
         field, hidden, biases = "layers", network.layers, network.biases
     else:
         kind = type(network).__name__
+        skips = " with one" if isinstance(network, TwoLayer) else ""
         raise ConfigError(
             "Wide limits in closed form are those of TwoLayer networks without skip "
-            f"connection and of MLPs, got {kind}."
+            f"connection and of MLPs, got {kind}{skips}."
         )
 
     def trains(name: str) -> float:
