@@ -59,9 +59,9 @@ def test_holding_out_cuts_off_the_end() -> None:
 
 @pytest.mark.parametrize("n", [-1, 6])
 def test_more_samples_than_there_are_cannot_be_taken(n: int) -> None:
-    with pytest.raises(ConfigError, match=rf"\[0, 5\].*got {n}"):
+    with pytest.raises(ConfigError, match=f"are 5 samples to take from, and {n} are"):
         numbered([0, 1, 2, 0, 1]).subset(n)
-    with pytest.raises(ConfigError, match=rf"\[0, 5\].*got {n}"):
+    with pytest.raises(ConfigError, match=f"are 5 samples to take from, and {n} are"):
         numbered([0, 1, 2, 0, 1]).hold_out(n)
 
 

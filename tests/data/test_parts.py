@@ -92,5 +92,5 @@ def test_one_class_is_an_error_and_no_sample_is_none():
     check_classes(labelled([]), what="validation")
     with pytest.raises(ConfigError, match="got 1 in the 3 training samples"):
         check_classes(labelled([4, 4, 4]), what="training")
-    with pytest.raises(ConfigError, match="`n` must lie in"):
+    with pytest.raises(ConfigError, match="2 samples to take from, and 3 are"):
         take(labelled([0, 1]), 3, what="training")

@@ -83,7 +83,7 @@ def test_a_diverged_student_has_no_risk():
 
 def test_a_square_that_overflows_is_infinite_and_raises_nothing():
     from overparam.limits.population import _noise_risk
-    from overparam.networks.two_layer import TwoLayer
+    from overparam.networks import TwoLayer
     from overparam.readouts.circle.stability import stable_time_step
 
     teacher = TwoLayer(weights=np.ones((2, 3)), readout=np.ones((3, 1)))

@@ -14,9 +14,8 @@ from overparam.data import Batch
 from overparam.errors import ConfigError, OverparamError
 from overparam.limits import wide_kernels
 from overparam.limits.kernels.sampled import wide_limit
-from overparam.networks import to_arrays
+from overparam.networks import resnet, to_arrays
 from overparam.networks.convolutional import batch_norm
-from overparam.networks.convolutional.resnet import resnet
 from overparam.networks.stateful import train_features, with_statistics
 from overparam.studies.contract import as_subject
 

@@ -30,6 +30,8 @@ _EXCHANGES = 20
 def project(gram, dimension, signs, rows, multipliers, chosen):
     """Find the multipliers of some cones, from those at hand.
 
+    By normal equations: within the rounding times the squared condition of a face.
+
     Args:
         gram: Inner products of the inputs, shape `(n, n)`.
         dimension: The most rows of a face.
