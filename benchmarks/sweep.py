@@ -41,8 +41,8 @@ PAGE = "sweep.md"
 STORED = "| command | folders, s | folders, GB | packed, s | packed, GB |"
 MACHINERY = "| what | measured |"
 THROUGHPUT = (
-    "| `overparam sweep planted seed=0..63 epochs=20 stop_below=0` | seconds "
-    "| gain of 2 processes |"
+    "| `overparam sweep planted seed=0..63 epochs=20 stop_below=0` "
+    "| seconds (two rounds) | gain of 2 processes |"
 )
 PATIENCE = 900
 """Seconds of the processor after which a command is stopped; it counts as that long."""

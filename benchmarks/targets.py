@@ -50,9 +50,7 @@ class Target:
                 done, of, asked = row.get("proven", "").partition(" of ")
                 if of and done != asked:  # Time was spent, and nothing reached.
                     return math.inf
-                found = [
-                    re.findall(r"\d+\.?\d*(?:e[-+]?\d+)?", row[c]) for c in columns
-                ]
+                found = [NUMBER.findall(row[column]) for column in columns]
                 return min((float(some[-1]) for some in found if some), default=None)
         return None
 

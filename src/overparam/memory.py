@@ -1,4 +1,4 @@
-"""The memory that this process may use, and whether what is asked for fits into it.
+"""The memory of this process: whether what is asked for fits, and when it is searched.
 
 A library that is refused memory may end the process; therefore sizes are checked before
 anything is made. Only the standard library is imported here.

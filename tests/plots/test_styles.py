@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import overparam as op
+from overparam.errors import ConfigError
 from overparam.plots import drawn_for, panels, rendered
 from overparam.plots.styles import dressed
 
@@ -70,6 +71,11 @@ def test_a_figure_is_afterwards_as_it_was():
     with drawn_for("slides"):
         assert rendered(figure, "png") != before
     assert rendered(figure, "png") == before
+
+
+def test_a_style_that_is_none_is_refused():
+    with pytest.raises(ConfigError, match="poster"), drawn_for("poster"):
+        pass
 
 
 def test_the_command_line_draws_in_a_style(tmp_path, monkeypatch, capsys):

@@ -271,3 +271,13 @@ def test_targets_that_no_feature_sees_leave_them_alone(width, intercept, dtype):
     found = path.scores(jnp.asarray(features))
     # The readout is zero; rounding of the moment, divided by twice the root of 1e-6.
     assert np.abs(found).max() < 1e3 * np.finfo(dtype).eps * np.abs(half).max()
+
+
+def test_a_target_that_features_of_large_means_see_is_no_rounding():
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal((200, 500))
+    target = values[:, :1] - values[:, :1].mean(axis=0)
+    features = jnp.asarray(values + 1e5, np.float32)
+    # A readout of one weight fits it; zero would be a wrong answer.
+    with pytest.raises(SolverError, match="centre"):
+        ridge_path(features, target, penalties=[1e-3, 1e-1])

@@ -493,3 +493,9 @@ def test_values_that_are_equal_in_python_alone_are_told_apart():
     counts = [(repr(value), n) for value, n in found.values]
     expected = [("1", 2), ("1.0", 1), ("True", 1), ("[1]", 2), ("None", 1), ("nan", 2)]
     assert sorted(counts) == sorted(expected)
+
+
+def test_a_config_field_may_be_called_as_the_axis(tmp_path):
+    for step in (1, 2):
+        store(tmp_path, step=step, seed=step)
+    assert "<svg" in page(collect(tmp_path, about=lambda _: About()))

@@ -15,3 +15,13 @@ def test_versions_are_those_of_all_that_is_loaded():
             expected[name] = one.version
     assert {"jax", "numpy", "overparam"} <= expected.keys()
     assert environment._versions() == expected
+
+
+def test_a_module_whose_metadata_is_gone_has_no_version(monkeypatch):
+    class Gone:
+        name = None
+
+    monkeypatch.setattr(environment, "distribution", lambda module: Gone())
+    environment._versions.cache_clear()
+    assert "None" not in environment._versions()
+    environment._versions.cache_clear()

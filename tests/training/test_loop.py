@@ -403,7 +403,7 @@ def test_the_work_of_a_step_counts_its_products():
 
 
 def test_too_many_steps_are_refused_without_a_field_that_configs_lack():
-    for n_steps in (2**31, 2**63, 10**400):
+    for n_steps in (2**31, np.int64(2**31), 2**63, 10**400):
         with pytest.raises(ConfigError, match="at most 2\\^31 - 1 steps") as error:
             Plan(n_steps=n_steps, batch_size=1, record_every=1)
         assert "`" not in str(error.value)

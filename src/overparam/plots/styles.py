@@ -6,6 +6,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ..checks import one_of
+
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,6 +51,7 @@ def drawn_for(style: StyleName) -> Iterator[None]:
             op.plots.save(figure, Path("empty"))
         ```
     """
+    one_of(STYLES, style=style)
     token = _STYLE.set(style)
     try:
         yield

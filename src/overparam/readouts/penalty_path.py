@@ -246,11 +246,12 @@ def _with_diagnostics(
     losses, residuals = [], []
     # Constant targets have a moment of 0, and a readout that is exactly 0.
     moment = float(np.linalg.norm(_moment(matrix, targets))) or 1.0
+    size = float(np.sum(targets**2)) / n_samples
     for index, penalty in enumerate(penalties):
         # Views: they follow what is set below.
-        of = matrix, targets, readouts[index], intercepts[index], penalty
+        of = matrix, targets, means, readouts[index], intercepts[index], penalty
         error, residual = _residual(*of)
-        if not residual <= moment and moment <= _rounding(matrix, targets):
+        if not residual <= moment and moment**2 <= DIGITS**2 * penalty * size:
             # No feature sees the targets: what was solved for is rounding.
             readouts[index], intercepts[index] = 0, 0
             error, residual = _residual(*of)[0], moment
@@ -276,6 +277,7 @@ def _with_diagnostics(
 def _residual(
     matrix: FeatureMatrix,
     targets: np.ndarray,
+    means: np.ndarray,
     readout: np.ndarray,
     intercept: np.ndarray,
     penalty: float,
@@ -286,16 +288,8 @@ def _residual(
     error += intercept - targets
     pulled = _transposed_times(matrix, error.astype(dtype))
     pull = np.asarray(pulled, np.float64) / n_samples
-    pull -= np.outer(_means(matrix), error.mean(axis=0))
+    pull -= np.outer(means, error.mean(axis=0))
     return error, float(np.linalg.norm(pull + penalty * readout))
-
-
-def _rounding(matrix: FeatureMatrix, targets: np.ndarray) -> float:
-    """What sums over the samples leave of a moment that is zero, as a rule."""
-    n_samples = matrix.shape[0]
-    squares = sum(float(np.sum(block**2)) for _, block in float64_rows(matrix))
-    size = np.sqrt(squares * np.sum(targets**2)) / n_samples
-    return float(np.sqrt(n_samples) * jnp.finfo(matrix.dtype).eps * size)
 
 
 def _left_over(

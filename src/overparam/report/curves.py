@@ -77,7 +77,9 @@ def _colour_field(study: StudyRuns) -> str | None:
     varying = {
         spread.name: len(spread.values)
         for spread in study.config
-        if 2 <= len(spread.values) <= _MOST_COLOURS and "seed" not in spread.name
+        if 2 <= len(spread.values) <= _MOST_COLOURS
+        and "seed" not in spread.name
+        and spread.name not in _AXES
     }
     return max(varying, key=lambda name: varying[name]) if varying else None
 

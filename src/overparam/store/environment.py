@@ -48,7 +48,7 @@ def _versions() -> dict[str, str]:
         # By name, because to read the metadata of all that is installed takes long.
         with contextlib.suppress(PackageNotFoundError, ValueError):
             of_module = distribution(module)
-            name = of_module.name.lower()
+            name = (of_module.name or "").lower()  # Its metadata may be gone.
             if name.replace("-", "_") == module:
                 found[name] = of_module.version
     return dict(sorted(found.items()))

@@ -51,7 +51,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         # Most configs count epochs, and have no steps to name.
-        if isinstance(self.n_steps, int) and self.n_steps > MOST_STEPS:
+        if isinstance(self.n_steps, int | np.integer) and self.n_steps > MOST_STEPS:
             raise ConfigError(
                 "A training has at most 2^31 - 1 steps, got "
                 f"{written(self.n_steps)}; lower the number of steps or epochs."

@@ -195,6 +195,11 @@ def test_columns_of_a_test_part_are_found_by_their_names(make):
     other = make({"a": [2.5, 3.5], "c": [0.5, 1.5]})
     with pytest.raises(ConfigError, match="`test` has other columns than the training"):
         op.dataset(frame, y, test=(other, y[:2]))
+    # One column is the target, whatever it is called.
+    price, target = make({"price": y}), make({"target": y[:2]})
+    assert (
+        op.dataset(frame, price, test=(turned, target)).test.y.ravel().tolist() == y[:2]
+    )
     # Arrays have no names to compare.
     assert len(op.dataset(frame, y, test=(np.eye(2), y[:2])).test) == 2
 

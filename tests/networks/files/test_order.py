@@ -253,3 +253,24 @@ def test_wide_numbers_of_any_kind_are_float64(kind, tmp_path):
     np.savez(tmp_path / "a.npz", **arrays)
     network = load_network(tmp_path / "a.npz")
     np.testing.assert_array_equal(network.weights, MATRICES["1.weight"].T)
+
+
+def test_kernels_of_other_sizes_are_named_weights_whatever_their_order(tmp_path):
+    module = nn.ModuleDict(
+        {
+            "stem": nn.Conv2d(3, 8, 3),
+            "norm": nn.BatchNorm2d(8),
+            "head": nn.Conv2d(8, 4, 1),
+            "classifier": nn.Linear(4, 2),
+        }
+    )
+    save_file(state(module), tmp_path / "net.safetensors")
+    assert isinstance(load_network(tmp_path / "net.safetensors"), NamedWeights)
+
+
+def test_matrices_by_names_of_their_own_are_layers(tmp_path):
+    weights, readout = RNG.standard_normal((5, 6)), RNG.standard_normal((2, 5))
+    np.savez(tmp_path / "net.npz", weights=weights, readout=readout)
+    network = load_network(tmp_path / "net.npz", activation="relu")
+    expected = np.maximum(X @ weights.T, 0) @ readout.T
+    np.testing.assert_allclose(network(X.astype(float)), expected, rtol=1e-5, atol=1e-5)

@@ -324,13 +324,13 @@ def _one_layer(found: Mapping[str, Array]) -> list[tuple[str, ...]]:
 
     With more arrays nothing says which of them follow each other.
     """
-    (readouts, hidden) = (
-        [n for n in found if is_readout(n) == last] for last in (1, 0)
-    )
+    readouts = [name for name in found if is_readout(name)]
+    hidden = [name for name in found if not is_readout(name)]
     if len(readouts) != 1 or len(hidden) != 1:
         return []
     before, after = found[hidden[0]], found[readouts[0]]
-    fits = before.ndim > 1 == after.ndim - 1 and after.shape[0] == before.shape[-1]
+    matrices = before.ndim > 1 and after.ndim == 2
+    fits = matrices and after.shape[0] == before.shape[-1]
     return [(hidden[0],), (readouts[0],)] if fits else []
 
 

@@ -219,7 +219,10 @@ def _inputs(given: Any, first: Any) -> np.ndarray:
 
 
 def _targets(given: Any, first: Any) -> np.ndarray:
-    columns = _columns_like(given, first)
+    columns = columns_of(given)
+    # One column is the target, however either part calls it.
+    if columns is None or len(columns) > 1:
+        columns = _columns_like(given, first)
     if columns is not None:
         arrays = [_array(column) for column in columns.values()]
         y = np.column_stack(arrays) if arrays else np.zeros(0)

@@ -15,7 +15,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from ..network import Network
-from ..stateful import Stateful, with_statistics
+from ..stateful import Stateful, train_features, with_statistics
 
 
 EPSILON = 1e-5
@@ -114,5 +114,5 @@ def settled(network: Network, x: Float[Array, "n height width channels"]) -> Net
     if not isinstance(network, Stateful):
         return network
     zero = jax.tree.map(jnp.zeros_like, network.statistics)
-    _, moved = with_statistics(network, zero).features_of_batch(x)
+    _, moved = train_features(with_statistics(network, zero), x)
     return with_statistics(network, jax.tree.map(lambda part: part / MOMENTUM, moved))

@@ -93,10 +93,12 @@ def groups_of(arrays: Arrays) -> list[LayerState]:
     part = next((name for name in unsaid if _PARTS.search(name)), None)
     if part is not None:
         raise NoChainError(f"`{part}` is a part of what a weight is computed from")
-    if unsaid and len(unsaid) < len(places):
-        raise NoChainError(f"`{unsaid[0]}` is called neither weight nor bias")
+    vague = [name for name in unsaid if arrays[name].ndim < 2]
+    if vague and len(unsaid) < len(places):
+        raise NoChainError(f"`{vague[0]}` is called neither weight nor bias")
     # A list without names, in which a vector follows its matrix.
-    listed = len({stem_of(name) for name in unsaid}) == 1
+    stems = {stem_of(name) for name in unsaid}
+    listed = len(unsaid) == len(places) and len(stems) == 1
     if listed:
         places = dict(sorted(places.items(), key=lambda place: numbers_of(place[0])))
     found: dict[str, LayerState] = {}

@@ -216,7 +216,7 @@ def _layer(
             what = "makes whole numbers of its values"
         raise NoChainError(f"it {what}")
     constants = [values[name] for name in node.input if name in values]
-    if kind == "Dropout" and any(array.dtype == bool and array for array in constants):
+    if kind == "Dropout" and any(a.dtype == bool and a.any() for a in constants):
         raise NoChainError("it drops values when it evaluates, too")
     if (made == 1 and kind in _NOTHING) or (made == 2 and kind == "Add"):
         return None

@@ -1,7 +1,7 @@
 """Named arrays of a file as a line of layers, by their names, shapes and order.
 
-The names of a file say which arrays belong to one layer; which is first is said by
-their shapes or, where these allow several orders, by numbers in the names.
+The names of a file say which arrays belong to one layer. Which is first is said by
+numbers in the names, else by the order of the file, else by shapes.
 """
 
 import re
@@ -176,14 +176,14 @@ def _convention(
 
 
 def _convolutional(groups: Sequence[LayerState], hints: Hints) -> Line:
+    layers = [group for group in groups if not group.is_norm]
+    convention = hints.convention
+    if convention == "auto":
+        convention = _convention_of_kernels([g for g in layers if g.weights.ndim == 4])
     ordered, told = placed(groups, hints)
     if not told:
         raise several_orders(groups)
-    kernels = [group for group in ordered if not group.is_norm]
-    convention = hints.convention
-    if convention == "auto":
-        convention = _convention_of_kernels([g for g in kernels if g.weights.ndim == 4])
-    convolutions = [g for g in kernels if g.weights.ndim == 4]
+    convolutions = [g for g in ordered if not g.is_norm and g.weights.ndim == 4]
     pools = hints.pools
     if pools is None:
         pools = _pools(convolutions, [group for group in ordered if group.is_norm])
