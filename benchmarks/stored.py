@@ -19,10 +19,9 @@ def digest(content):
 
 def write_runs(root, n_runs):
     """Store runs of `planted` of the seeds 0 to `n_runs` - 1, in a folder of runs."""
-    source = first = op.run(
-        "planted", runs=root, progress=False, **SETTINGS
-    ).stored.path
-    files = {path.name: path.read_bytes() for path in first.iterdir() if path.is_file()}
+    source = op.run("planted", runs=root, progress=False, **SETTINGS).stored.path
+    kept = [path for path in source.iterdir() if path.is_file()]
+    files = {path.name: path.read_bytes() for path in kept}
     config = json.loads(files.pop("config.json"))
     status = json.loads(files.pop("status.json"))
     del status["digest"], status["schema"]
@@ -35,12 +34,12 @@ def write_runs(root, n_runs):
         said["files"] = said["files"] | {"config.json": stamp}
         sealed = {"schema": 2} | said | {"digest": digest(said)}
         job.path.mkdir()
-        for name, content_of in files.items():
-            # A file has 65,000 names at most where file systems count them.
-            if seed % 10_000:
+        if seed % 10_000:
+            for name in files:
                 os.link(source / name, job.path / name)
-            else:
-                (job.path / name).write_bytes(content_of)
-        source = source if seed % 10_000 else job.path
+        else:  # A file has 65,000 names at most where file systems count them.
+            source = job.path
+            for name, inside in files.items():
+                (source / name).write_bytes(inside)
         (job.path / "config.json").write_bytes(content)
         (job.path / "status.json").write_bytes(json.dumps(sealed, indent=1).encode())

@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from ..store.files import check_names_file, write_file
 from .readings import readings
-from .styles import dressed
+from .styles import CAPTION_LINE, dressed
 
 
 COLOURS = (
@@ -103,9 +103,10 @@ def panels(
         ```
     """
     lines = textwrap.wrap(caption, int(_LETTERS_PER_INCH * width * n_columns))
+    below = CAPTION_LINE * (len(lines) + 1)
     with mpl.rc_context(_STYLE):
         figure = ShownFigure(
-            figsize=(width * n_columns, height * n_rows + 0.15 * (len(lines) + 1)),
+            figsize=(width * n_columns, height * n_rows + below),
             layout="constrained",
         )
         axes = figure.subplots(n_rows, n_columns, squeeze=False)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 StyleName = Literal["screen", "paper", "slides"]
 
+CAPTION_LINE = 0.15
+"""Inches that a line of a caption takes."""
+
 
 @dataclass(frozen=True)
 class Style:
@@ -70,7 +73,7 @@ def dressed(figure: "Figure") -> Iterator[tuple[Style, float]]:
     before = width, height = tuple(figure.get_size_inches())
     caption = None if style.captioned else getattr(figure, "caption", None)
     if caption is not None:
-        height -= 0.15 * len(caption.get_text().splitlines())
+        height -= CAPTION_LINE * len(caption.get_text().splitlines())
         caption.set(visible=False, in_layout=False)
     if style.widths is not None:
         grids = [a.get_gridspec() for a in figure.axes if a.get_subplotspec()]

@@ -59,11 +59,11 @@ def record_figures(study: StudyRuns, by: str | None = None) -> Iterator[Drawn]:
     x = next((n for n in _AXES if any(n in t.columns for _, t in tables)), None)
     if x is None:
         return
-    runs = [run for run, _ in tables]
-    alike = not unlike([run.config for run in runs], _colours(runs, by))
-    columns = _columns([t for _, t in tables])
-    wanted = [n for n in columns if n not in study.fields]
-    records = _long(tables, x, wanted, by)
+    runs, fields = [run for run, _ in tables], study.fields
+    colours = _colours(runs, by)
+    alike = not unlike([run.config for run in runs], colours)
+    wanted = [n for n in _columns([t for _, t in tables]) if n not in fields]
+    records = _long(tables, colours, x, wanted, by)
     names = [x, "path"] + ([by] if by else [])
     frames = (records.select(*names, y).drop_nulls((x, y)) for y in wanted)
     # Of a column that is constant there is nothing to see.
@@ -101,6 +101,7 @@ def _columns(tables: "Sequence[pl.DataFrame]") -> list[str]:
 
 def _long(
     tables: "Sequence[tuple[StoredRun, pl.DataFrame]]",
+    colours: Sequence[Any],
     x: str,
     wanted: Sequence[str],
     by: str | None,
@@ -108,7 +109,6 @@ def _long(
     """A few records of each run; null where a column is not finite."""
     import polars as pl
 
-    colours = _colours([run for run, _ in tables], by)
     most = max(2, min(_MOST_PLACES, _MOST_POINTS // len(tables)))
     parts = []
     for (run, table), colour in zip(tables, colours, strict=True):

@@ -20,17 +20,18 @@ _PRINTED = 11
 def runs_table(study: StudyRuns) -> Markup:
     """The table, the field to filter it, and what its rows open."""
     rows = [_row(run) for run in study.shown]
-    columns = [s for s in spreads(rows) if s.varies or s.name == "status"]
+    told = spreads(rows)
+    columns = [s for s in told if s.varies or s.name == "status"]
     # A single run differs from nothing: all of it is told.
     if len(rows) == 1:
-        columns = [s for s in spreads(rows) if s.values[0][0] is not None]
+        columns = [s for s in told if s.values[0][0] is not None]
     name = f"runs-{study.name}"
     # What may be typed into the filter, in terms of these runs.
     words = [study.shown[0].status]
     for field in [field for field in study.config if field.varies][:1]:
         words.append(f"{field.name}={shown(study.shown[0].config.get(field.name))}")
     # What the rows do not show, as JSON; what all runs share is there once.
-    shared = {s.name: shown(s.values[0][0]) for s in spreads(rows) if not s.varies}
+    shared = {s.name: shown(s.values[0][0]) for s in told if not s.varies}
     runs = {
         run.path.name: {
             "values": {n: shown(v) for n, v in row.items() if n not in shared},
