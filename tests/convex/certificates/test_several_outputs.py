@@ -1,5 +1,6 @@
 """Certificates of several outputs: below any network, and tight where zero is best."""
 
+import cvxpy as cp
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -92,14 +93,11 @@ def test_what_has_no_certificate_is_refused(rng):
 
 
 def group_lasso(features, y, penalty):
-    step = 1 / np.linalg.norm(features, 2) ** 2
-    a = np.zeros((features.shape[1], y.shape[1]))
-    for _ in range(3000):
-        a = a - step * features.T @ (features @ a - y)
-        norms = np.linalg.norm(a, axis=1, keepdims=True)
-        a *= np.maximum(1 - step * penalty / np.maximum(norms, 1e-300), 0)
-    paid = np.linalg.norm(a, axis=1).sum()
-    return 0.5 * np.sum((features @ a - y) ** 2) + penalty * paid
+    """The best weights of given neurons, by an outside solver."""
+    a = cp.Variable((features.shape[1], y.shape[1]))
+    paid = penalty * cp.sum(cp.norm(a, 2, axis=1))
+    problem = cp.Problem(cp.Minimize(0.5 * cp.sum_squares(features @ a - y) + paid))
+    return problem.solve(solver="CLARABEL")
 
 
 @pytest.mark.parametrize("n_outputs", [2, 3])
@@ -114,7 +112,7 @@ def test_outputs_one_by_one_are_below_the_best_of_many_neurons(rng, n_outputs):
         found = certify_outputs(one, x, y, penalty=0.3, search=LIMITS)
         assert loose.lower <= found.lower <= best
         # The nearest of the 400 directions is up to pi / 400 away.
-        assert found.best_known >= best * (1 - 1e-2)
+        assert found.best_known >= best * (1 - 1e-3)
         assert (found.proof, found.tier) == ("outputs", "bounded")
         # What weights that are all equal prove; those at hand are better here.
         assert found.lower >= best / np.sqrt(n_outputs)

@@ -12,7 +12,8 @@ and $\delta$ are the solution of a semidefinite programme, found by
 import numpy as np
 from jaxtyping import Float
 
-from ..solvers.sign_relaxation import first_theta, relax
+from ..solvers.compiled import compiled, dot
+from ..solvers.sign_relaxation import factorised, first_theta, relax
 from .activation import in_units
 
 
@@ -30,89 +31,116 @@ def signed_activation(
 ) -> float:
     r"""A proven upper bound of $\max_{\|u\| \le 1} |l^T (X u)_+|$ in any dimension."""
     _, x, dual, left_out, exponent = in_units(x, dual)
-    sizes = (
-        eigenvalue_bound(x, signed, *best_weights(x, signed))
-        for signed in (dual, -dual)
-    )
+    if dual @ np.linalg.norm(x, axis=1) < 0:
+        # The larger side is likely this one; the other only has to be below it.
+        dual = -dual
+    larger = eigenvalue_bound(x, dual, *best_weights(x, dual))
+    other = eigenvalue_bound(x, -dual, *best_weights(x, -dual, larger))
     # NumPy's maximum keeps what is no number, which proves nothing.
-    return float(np.ldexp(np.max([*sizes]) + 1.01 * left_out, exponent))
+    return float(np.ldexp(np.maximum(larger, other) + 1.01 * left_out, exponent))
 
 
 def best_weights(
-    x: Float[np.ndarray, "n d"], dual: Float[np.ndarray, " n"]
+    x: Float[np.ndarray, "n d"], dual: Float[np.ndarray, " n"], enough: float = 0.0
 ) -> tuple[Float[np.ndarray, " negative"], Float[np.ndarray, " positive_and_one"]]:
-    r"""Nearly the best $a$ and $\delta$, first $\delta_0$.
+    r"""Nearly the best $a$ and $\delta$, first $\delta_0$, or any that prove `enough`.
 
     In units where $\sum |l_i| \|x_i\|$ is about 1.
     """
     if len(x) < x.shape[1]:
         # Coordinates in the span of the samples.
         x = np.ascontiguousarray(np.linalg.qr(x.T)[1].T)
-    free = 0.5 * dual[dual > 0, None] * x[dual > 0]
-    linear = dual[dual < 0, None] * x[dual < 0]
-    base, n_negative = free.sum(axis=0), len(linear)
-    if not len(free):
-        return np.zeros(n_negative), np.zeros(1)
-    best, theta, weights = np.inf, np.zeros(len(free)), np.zeros(n_negative)
-    for barrier in _BARRIERS:
-        start, share = first_theta(free), np.full(n_negative, 0.5)
+    return _best_weights(x, dual, enough)
+
+
+@compiled
+def _best_weights(x, dual, enough):
+    d, n_free, n_linear = x.shape[1], 0, 0
+    for i in range(len(x)):
+        n_free += dual[i] > 0
+        n_linear += dual[i] < 0
+    free, linear, base = np.empty((n_free, d)), np.empty((n_linear, d)), np.zeros(d)
+    weights, delta = np.zeros(n_linear), np.ones(n_free + 1)
+    i_free, i_linear = 0, 0
+    for i in range(len(x)):
+        for k in range(d):
+            if dual[i] > 0:
+                free[i_free, k] = 0.5 * dual[i] * x[i, k]
+                base[k] += free[i_free, k]
+            elif dual[i] < 0:
+                linear[i_linear, k] = dual[i] * x[i, k]
+        i_free += dual[i] > 0
+        i_linear += dual[i] < 0
+    if not n_free:
+        return weights, np.zeros(1)
+    best, k = np.inf, 0
+    while k < len(_BARRIERS):
+        start, share = first_theta(free), np.full(n_linear, 0.5)
         bound, _, _, steps = relax(
-            free, linear, base, np.zeros(n_negative), np.ones(n_negative), start, share,
-            0.0, _ACCURACY, barrier,
+            free, linear, base, np.zeros(n_linear), np.ones(n_linear), start, share,
+            enough, _ACCURACY, _BARRIERS[k],
         )  # fmt: skip
         if bound < best:
-            best, theta, weights = bound, start, share
-        if steps <= _FEW_STEPS:
+            best, weights = bound, share
+            for i in range(n_free):
+                delta[1 + i] = np.exp(start[i])
+        if best <= enough:
             break
-    delta = np.exp(theta)
-    first = max(0.0, best**2 - float(delta.sum()))
-    return weights, np.concatenate([[first], delta])
+        if enough > 0:
+            # None is as low, which a few steps have told.
+            enough = 0.0
+        elif steps <= _FEW_STEPS:
+            break
+        else:
+            k += 1
+    delta[0] = max(0.0, best**2 - np.sum(delta[1:]))
+    return weights, delta
 
 
-def eigenvalue_bound(
-    x: Float[np.ndarray, "n d"],
-    dual: Float[np.ndarray, " n"],
-    weights: Float[np.ndarray, " negative"],
-    delta: Float[np.ndarray, " positive_and_one"],
-) -> float:
+@compiled
+def eigenvalue_bound(x, dual, weights, delta):
     r"""The bound of $l^T (X u)_+$ that $a$ and $\delta$ prove, with its rounding error.
 
     Sums of k products are within $k \epsilon$ of their absolute values, norms of rows
     and matrices included; the eigenvalue is proven by a factorisation.
     """
-    plus, minus = dual > 0, dual < 0
-    if not plus.any():
-        return 0.0
-    factors = np.where(plus, 0.5 * dual, 0.0)
-    factors[minus] = weights * dual[minus]
     n, d = x.shape
-    r, rows = factors @ x, factors[plus, None] * x[plus]
-    apart = float(np.linalg.norm(r))
-    if delta[0] > _EPS * delta.sum():
-        rows, apart = np.concatenate([r[None], rows]), 0.0
+    r, rows = np.zeros(d), np.empty((len(delta), d))
+    total, mass, apart, i_free, i_linear = np.sum(delta), 0.0, 0.0, 1, 0
+    for i in range(n):
+        mass += abs(dual[i]) * np.sqrt(dot(x[i], x[i]))
+        if dual[i] > 0:
+            half = 0.5 * dual[i]
+            r += half * x[i]
+            rows[i_free] = half / np.sqrt(delta[i_free]) * x[i]
+            i_free += 1
+        elif dual[i] < 0:
+            r += weights[i_linear] * dual[i] * x[i]
+            i_linear += 1
+    if len(delta) == 1:
+        return 0.0
+    if delta[0] > _EPS * total:
+        rows[0] = r / np.sqrt(delta[0])
     else:
-        delta = delta[1:]
-    scaled = rows / np.sqrt(delta)[:, None]
-    gram = scaled @ scaled.T if len(scaled) < d else scaled.T @ scaled
-    top = _proven_top(gram) + (len(scaled) + d) * _EPS * float(np.sum(scaled**2))
-    size = float(np.sqrt(delta.sum() * top)) + apart
-    mass = float(np.abs(dual) @ np.linalg.norm(x, axis=1))
+        rows, apart, total = rows[1:], np.sqrt(dot(r, r)), total - delta[0]
+    gram = np.dot(rows, rows.T) if len(rows) < d else np.dot(rows.T, rows)
+    top = _proven_top(gram) + (len(rows) + d) * _EPS * np.sum(rows * rows)
+    size = np.sqrt(total * top) + apart
     return size * (1 + (n + d + 8) * _EPS) + (n + 16) * _EPS * mass
 
 
-def _proven_top(matrix: Float[np.ndarray, "k k"]) -> float:
+@compiled
+def _proven_top(matrix):
     """Not below the largest eigenvalue of a matrix without negative ones.
 
     If s I - A has a Cholesky factor in floating point, no eigenvalue of A is above s by
     more than (k + 2) eps tr(s I - A). Rump 2006, Verification of positive definiteness.
     """
     k = len(matrix)
-    top, more = float(np.linalg.eigvalsh(matrix)[-1]), 4 * k * _EPS
-    while True:
+    top, more = np.linalg.eigvalsh(matrix)[-1], 4 * k * _EPS
+    while more < 1:
         shift = top * (1 + more)
-        try:
-            np.linalg.cholesky(shift * np.eye(k) - matrix)
-        except np.linalg.LinAlgError:
-            more *= 4
-        else:
+        if factorised(shift * np.eye(k) - matrix):
             return shift * (1 + k * (k + 4) * _EPS)
+        more *= 4
+    return np.inf

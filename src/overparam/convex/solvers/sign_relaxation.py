@@ -31,12 +31,22 @@ _SETTLED = 0.1
 _LOWER = 0.3
 
 
+@compiled
 def first_theta(free):
-    """Values with half of the W that none would leave."""
-    if not len(free):
-        return np.zeros(0)
-    norms = np.linalg.norm(free, axis=1)
-    return np.log(2 * norms * np.linalg.eigvalsh((free.T / norms) @ free)[-1])
+    """Values with half of the W that none would leave, or more."""
+    p, d = free.shape
+    theta, gram, size = np.empty(p), np.zeros((d, d)), 0.0
+    for i in range(p):
+        theta[i] = np.sqrt(dot(free[i], free[i]))
+        for k in range(d):
+            for s in range(d):
+                gram[k, s] += free[i, k] * free[i, s] / theta[i]
+    # The norm of Frobenius is not below the largest eigenvalue.
+    for k in range(d):
+        size += dot(gram[k], gram[k])
+    for i in range(p):
+        theta[i] = np.log(2 * theta[i] * np.sqrt(size))
+    return theta
 
 
 @compiled
