@@ -1,10 +1,18 @@
 """Signals at any moment: the first asks, the second ends, nothing is swallowed."""
 
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from overparam import Findings
+from overparam.cli.verbs import analyse, reproduce
+from overparam.errors import Interrupted
+from overparam.processes import STOP
 
 
 INSTALLED = """
@@ -104,3 +112,83 @@ def test_no_place_swallows_a_signal(place, tmp_path):
     )
     assert code == 43
     assert said == ""
+
+
+WAITING = """
+def wait():
+    now()
+    while STOP.exit_code is None: time.sleep(.01)
+"""
+
+
+def test_a_command_that_was_nearly_done_has_the_code_of_the_request():
+    """A script with several commands must not go on to its next one."""
+    code, said = signalled(
+        f"{WAITING}\n"
+        "from overparam.cli.main import run_command\n"
+        "from overparam.cli.verbs import list as verb\n"
+        "def main(argv):\n"
+        "    with STOP.listening(): wait()\n"
+        "    return 0\n"
+        "verb.main = main\n"
+        "sys.exit(run_command(['list']))",
+        signal.SIGTERM,
+    )
+    assert code == 143
+    assert said == "overparam: Terminated; what is stored is kept.\n"
+
+
+def test_what_follows_a_sweep_is_not_begun_after_a_request(monkeypatch, tmp_path):
+    def last_job_done(*_, **__):
+        STOP.exit_code = 143
+        return SimpleNamespace(state=SimpleNamespace(total=1, seconds=1), failures=())
+
+    monkeypatch.setattr(STOP, "exit_code", None)
+    monkeypatch.setattr(reproduce, "run_jobs", last_job_done)
+    monkeypatch.setattr(reproduce, "answer", lambda *_, **__: pytest.fail("begun"))
+    with pytest.raises(Interrupted) as raised:
+        reproduce.main(["planted-learning-rate", "--runs", str(tmp_path)])
+    assert raised.value.exit_code == 143
+
+
+def test_no_further_analysis_is_begun_after_a_request(monkeypatch):
+    def analysed(name, *_):
+        done.append(name)
+        STOP.exit_code = 130
+        return Findings(tables={}, summary={}, figures={}, notes=[]), Path()
+
+    done = []
+    monkeypatch.setattr(STOP, "exit_code", None)
+    monkeypatch.setattr(analyse, "_analysed", analysed)
+    with pytest.raises(Interrupted):
+        analyse._every([], {"balance": None, "prune": None}, Path(), as_json=False)
+    assert done == ["balance"]
+
+
+def test_a_worker_that_still_imports_lives_through_an_interrupt(monkeypatch, tmp_path):
+    """The terminal sends Ctrl-C to all; the parent answers it, in one sentence."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, sys\n"
+        "if '--multiprocessing-fork' in sys.orig_argv:\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    task = "signal.pthread_sigmask, signal.SIG_BLOCK, ()"
+    ended = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import signal\n"
+            "from overparam.sweeping import local_workers\n"
+            "[worker, _] = local_workers(2)\n"
+            f"print(worker.submit({task}).result())\n"
+            "worker.stop(now=True)",
+        ],
+        env=os.environ
+        | {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == "set()\n", "no signal is held for ever"

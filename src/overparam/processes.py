@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
+from .errors import Interrupted
+
 
 def keep_compiled() -> None:
     """Keep compiled programs on disk, unless the user chose where; before JAX loads.
@@ -113,6 +115,15 @@ class StopRequest:
         finally:
             self._listeners -= 1
 
+    def obey(self) -> None:
+        """End between two pieces of work, or after the last, if that was asked for.
+
+        Raises:
+            Interrupted: If it was.
+        """
+        if self() is not None:
+            raise Interrupted(self._sentence, exit_code=self._code)
+
     def _watch(self, reader: int, numbers: Sequence[int]) -> None:
         first = _next_signal(reader, numbers)
         assert first is not None
@@ -125,15 +136,22 @@ class StopRequest:
         self._end()
 
     def _end(self) -> None:
-        assert self.exit_code is not None
         if not self._quiet:
             # The live progress hides the cursor; a lock of `sys.stderr` may be held.
             cursor = "\x1b[?25h" if os.isatty(2) else ""
-            what = "Interrupted" if self.exit_code == 130 else "Terminated"
-            sentence = f"{cursor}overparam: {what}; what is stored is kept.\n"
             with contextlib.suppress(OSError):
-                os.write(2, sentence.encode())
-        os._exit(self.exit_code)
+                os.write(2, f"{cursor}overparam: {self._sentence}\n".encode())
+        os._exit(self._code)
+
+    @property
+    def _code(self) -> int:
+        assert self.exit_code is not None
+        return self.exit_code
+
+    @property
+    def _sentence(self) -> str:
+        what = "Interrupted" if self._code == 130 else "Terminated"
+        return f"{what}; what is stored is kept."
 
 
 STOP = StopRequest()

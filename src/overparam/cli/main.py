@@ -12,7 +12,7 @@ from ..errors import ConfigError, Interrupted, OverparamError, PluginWarning
 from ..field_values import unknown
 from ..last_resort import brief, last_words
 from ..plugins import load_environment, load_file
-from ..processes import forget_damaged
+from ..processes import STOP, forget_damaged
 from .streams import NOBODY_READS, flush_output, give_output_up, is_of_a_stream
 
 
@@ -72,6 +72,7 @@ def run_command(argv: Sequence[str]) -> int:
         with _warnings_in_lines():
             code = _run(argv)
         flush_output()
+        STOP.obey()  # A script must not take what was stopped for done, and go on.
         return code
     except OverparamError as error:
         return _complain(str(error), error.exit_code)

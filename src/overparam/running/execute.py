@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigError, Interrupted
+from ..errors import ConfigError
 from ..processes import STOP, keep_compiled
 from ..store.lock import RunLockedError
 from ..store.read import read_run
@@ -104,9 +104,7 @@ def work(
             configs = [kind(**fields) for fields in batch]
             execute_together(study, configs, Path(root), stop_requested=stop)
         done = execute(study, kind(**config), Path(root), stop_requested=stop)
-        if (exit_code := stop()) is not None:
-            # The request came too late for this run, but not for the next one.
-            raise Interrupted("Stopped between two runs.", exit_code=exit_code)
+        STOP.obey()  # A request that came too late for this run holds for the next.
     return done.status
 
 

@@ -119,7 +119,8 @@ class OwnProcess:
         self._start()
 
     def submit(self, task: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        with _main_left_out():  # The first task starts the process.
+        # The first task starts the process.
+        with _main_left_out(), _interrupts_held():
             return self._pool.submit(task, *arguments)
 
     def revive(self, error: BaseException) -> bool:
@@ -203,12 +204,27 @@ def _main_left_out() -> Iterator[None]:
         sys.modules["__main__"] = script
 
 
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """A block in which a process is spawned that Ctrl-C waits for.
+
+    A terminal sends it to every process, and one that still imports would die of it
+    with a traceback. What is held here is held there, until `_begin` ignores it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin(
     lifeline: Connection, n_threads: int, prepare: Callable[[], None] | None
 ) -> None:
     """First thing in a worker, before NumPy or JAX size their thread pools."""
     # Ctrl-C in a terminal is the parent's: it asks us to stop, and once only.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.setpgid(0, 0)
     if prepare is not None:
         prepare()

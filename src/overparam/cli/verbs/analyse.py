@@ -15,7 +15,7 @@ from ...errors import ConfigError, OverparamError
 from ...field_values import unknown
 from ...last_resort import last_words
 from ...plots.styles import drawn_for
-from ...processes import keep_compiled
+from ...processes import STOP, keep_compiled
 from ...progress import Reporter
 from ...running.analysing import (
     analyse_runs,
@@ -110,6 +110,7 @@ def _every(
     """Do what applies; one that fails is told, and the others go on."""
     code, said = 0, {}
     for name, why in refused.items():
+        STOP.obey()
         if why is not None:
             tell(f"{name} does not apply: {why}")
             continue

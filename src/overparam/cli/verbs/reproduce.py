@@ -81,6 +81,7 @@ def main(argv: Sequence[str]) -> int:
             reporter=reporter,
             stop_requested=stop,
         )
+    STOP.obey()
     tell(f"{result.state.total} runs in {duration(result.state.seconds)}.")
     if result.failures:
         return print_failures(result)
