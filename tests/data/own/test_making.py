@@ -147,6 +147,49 @@ def test_text_cannot_be_numbers():
         op.dataset(np.eye(4), list("abab"), task="regression")
 
 
+_PICTURES = np.random.default_rng(0).integers(0, 256, (8, 2, 2, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [(_PICTURES, _PICTURES / 255), (_PICTURES / 255, _PICTURES)],
+)
+def test_parts_are_both_pictures_of_bytes_or_neither(train, test):
+    """Bytes are divided by 255 in a study, and numbers are not."""
+    labels = np.arange(8) % 2
+    with pytest.raises(ConfigError, match="both pictures of bytes"):
+        op.dataset(train, labels, test=(test, labels))
+
+
+def test_numbers_of_the_test_part_make_no_classes():
+    """Whole training targets and 0.5 in the test part were four classes."""
+    parts = {"test": (np.eye(4), [0.5, 1, 2, 1])}
+    with pytest.raises(ConfigError, match="--task regression"):
+        op.dataset(np.eye(4), [0, 1, 0, 1], **parts)
+    found = op.dataset(np.eye(4), [0, 1, 0, 1], task="regression", **parts)
+    assert found.test.y[:, 0].tolist() == [0.5, 1, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        (np.float32([0, 0.5, 0, 0.5]), np.array([0, 1e300, 0, 1])),
+        (np.int8([0, 1, 0, 1]), 2**30 + np.arange(4)),
+    ],
+)
+def test_targets_have_a_type_that_holds_both_parts(train, test):
+    x = np.eye(4)
+    found = op.dataset(x, train, test=(x, test), task="regression")
+    assert np.array_equal(found.test.y[:, 0], test)
+    assert found.train.y.dtype == found.test.y.dtype
+
+
+def test_inputs_have_a_type_that_holds_both_parts():
+    x, y = np.eye(4), [0, 1, 0, 1]
+    found = op.dataset(np.float32(x), y, test=(x / 3, y))
+    assert found.train.x.dtype == found.test.x.dtype == np.float64
+
+
 def test_what_memory_cannot_hold_is_refused(monkeypatch):
     """A view of a billion cells takes none before they are looked at."""
     monkeypatch.setattr("overparam.memory.memory", lambda: 2**30)

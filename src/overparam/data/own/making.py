@@ -107,9 +107,11 @@ def made(
     for part in parts:
         with naming(part.called, refuse):
             found.append((_inputs(part.x, parts[0].x), _targets(part.y, parts[0].y)))
-            _check_together(*found[-1], *found[0])
+            _check_together(*found[-1], *found[0], told=task is not None)
     whole = naming(", ".join(part.called for part in parts), refuse)
     with whole:
+        kind = np.result_type(*(x for x, _ in found))
+        found = [(x.astype(kind, copy=False), y) for x, y in found]
         x, targets = found[0][0], [y for _, y in found]
         if (x == x[:1]).all():
             raise DamageError("has inputs that are all constant")
@@ -303,11 +305,22 @@ def _check_finite(
 
 
 def _check_together(
-    x: np.ndarray, y: np.ndarray, first_x: np.ndarray, first_y: np.ndarray
+    x: np.ndarray,
+    y: np.ndarray,
+    first_x: np.ndarray,
+    first_y: np.ndarray,
+    *,
+    told: bool,
 ) -> None:
     if len(x) != len(y):
         raise DamageError(
             f"has {len(x)} inputs and {len(y)} targets: give as many of both"
+        )
+    if (x.dtype == np.uint8) != (first_x.dtype == np.uint8):
+        # Bytes are brought to [0, 1], and numbers stay.
+        raise DamageError(
+            "and the training part are not both pictures of bytes: give both in bytes, "
+            "or both in numbers"
         )
     if x.shape[1:] != first_x.shape[1:] or y.shape[1:] != first_y.shape[1:]:
         raise DamageError(
@@ -316,6 +329,11 @@ def _check_together(
         )
     if (y.dtype.kind == "U") != (first_y.dtype.kind == "U"):
         raise DamageError("has targets of another kind than the training part")
+    if not told and (y.dtype.kind == "f") != (first_y.dtype.kind == "f"):
+        raise DamageError(
+            "and the training part do not both have whole numbers as targets: say "
+            "`--task regression` or `--task classification`"
+        )
 
 
 def _inferred(y: np.ndarray) -> Task:
@@ -340,8 +358,9 @@ def _numbers(targets: list[np.ndarray]) -> tuple[tuple[str, ...], list[np.ndarra
         if y.ndim > 2:
             raise DamageError(f"has targets of the shape {y.shape}: give a row each")
         check_exact(y, "targets")
-    dtype = np.float32 if targets[0].dtype.itemsize <= 2 else np.float64
-    dtype = np.float32 if targets[0].dtype == np.float32 else dtype
+    together = np.result_type(*targets)
+    small = together.itemsize <= 2 or together == np.float32
+    dtype = np.float32 if small else np.float64
     return (), [y.reshape(len(y), -1).astype(dtype) for y in targets]
 
 
