@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from overparam.cli.main import run_command
 from overparam.cores import n_cores, n_threads
 
 
@@ -78,3 +79,27 @@ def test_a_compiled_program_cut_short_is_compiled_again(tmp_path):
     assert [program.stat().st_size for program in programs] == pytest.approx(
         sizes, rel=0.2
     )
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["table"],
+        ["report"],
+        ["plot", "--study", "planted", "--y", "risk"],
+        ["export", "--to", "mlflow", "--out", "tracked"],
+        ["watch", "--once"],
+        ["pack"],
+        ["unpack"],
+    ],
+    ids=lambda argv: argv[0],
+)
+def test_the_folder_of_all_runs_is_that_of_the_environment(
+    argv, tmp_path, monkeypatch, capsys
+):
+    """`run` writes there, so that these must read there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OVERPARAM_RUNS", str(tmp_path / "elsewhere"))
+    run_command(argv)
+    told = capsys.readouterr()
+    assert "elsewhere" in told.out + told.err

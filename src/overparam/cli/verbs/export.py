@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,8 +31,9 @@ class Exporting:
       overparam export runs --to mlflow --out tracked --study planted
     """
 
-    runs: tyro.conf.Positional[Path] = Path("runs")
-    """Folder of all runs; for a network that of its run, or the beginning of its id."""
+    runs: tyro.conf.Positional[Path] = field(default_factory=runs_folder)
+    """Folder of all runs, which OVERPARAM_RUNS changes; for a network that of its run,
+    or the beginning of its id."""
     to: Literal["tensorboard", "mlflow", "wandb", "torch", "onnx"]
     """The tool; all but `torch` need the extra of their name."""
     out: Path

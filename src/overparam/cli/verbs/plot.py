@@ -1,7 +1,7 @@
 """`overparam plot RUNS`: median and band of a column over stored runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import tyro
 
 from ...errors import ConfigError
 from ...plots.styles import drawn_for
+from ...store.find import runs_folder
 from ..arguments import Drawing, parse_all
 from ..show import tell, tell_unverified
 
@@ -29,8 +30,8 @@ class Plotting:
       overparam plot runs --study planted --y risk --by width --style paper
     """
 
-    runs: tyro.conf.Positional[Path] = Path("runs")
-    """Folder of all runs."""
+    runs: tyro.conf.Positional[Path] = field(default_factory=runs_folder)
+    """Folder of all runs; the environment variable OVERPARAM_RUNS changes it."""
     study: str
     """The study whose runs are drawn."""
     x: str = "step"

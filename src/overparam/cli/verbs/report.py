@@ -1,7 +1,7 @@
 """`overparam report RUNS`: stored runs as one page to read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from ...errors import ConfigError
 from ...field_values import unknown
 from ...memory import uncollected
 from ...spellings import spelled
+from ...store.find import runs_folder
 from ...studies.registry import STUDIES, defaults
 from ..arguments import parse
 from ..show import tell
@@ -35,8 +36,8 @@ class Reporting:
       overparam report runs --title "Width and reliability"
     """
 
-    runs: tyro.conf.Positional[Path] = Path("runs")
-    """Folder of all runs."""
+    runs: tyro.conf.Positional[Path] = field(default_factory=runs_folder)
+    """Folder of all runs; the environment variable OVERPARAM_RUNS changes it."""
     study: str | None = None
     """Only the runs of this study."""
     where: tuple[str, ...] = ()

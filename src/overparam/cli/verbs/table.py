@@ -1,12 +1,13 @@
 """`overparam table RUNS`: stored runs as one tidy frame."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
+from ...store.find import runs_folder
 from ..arguments import parse
 from ..show import print_json, print_table, tell, tell_unverified
 
@@ -25,8 +26,8 @@ class Tabulating:
       overparam table runs --rows records --out planted.parquet
     """
 
-    runs: tyro.conf.Positional[Path] = Path("runs")
-    """Folder of all runs."""
+    runs: tyro.conf.Positional[Path] = field(default_factory=runs_folder)
+    """Folder of all runs; the environment variable OVERPARAM_RUNS changes it."""
     study: str | None = None
     """Only the runs of this study."""
     where: tuple[str, ...] = ()

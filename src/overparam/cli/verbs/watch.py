@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import tyro
 
 from ...checks import in_range, positive
 from ...progress import duration
+from ...store.find import runs_folder
 from ...sweeping.watch import Glance, glance
 from ..arguments import parse
 from ..show import print_json, tell
@@ -28,8 +29,8 @@ class Watching:
       overparam watch runs --best risk --once
     """
 
-    runs: tyro.conf.Positional[Path] = Path("runs")
-    """Folder of all runs."""
+    runs: tyro.conf.Positional[Path] = field(default_factory=runs_folder)
+    """Folder of all runs; the environment variable OVERPARAM_RUNS changes it."""
     best: str | None = None
     """A summary; the finished run with its lowest value is shown."""
     every: float = 2.0

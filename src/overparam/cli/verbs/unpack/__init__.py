@@ -1,13 +1,14 @@
 """`overparam unpack RUNS`: the folders of packed runs again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import tyro
 
 from ....progress import Reporter
+from ....store.find import runs_folder
 from ....store.packing import unpack
 from ...arguments import parse
 from ...show import tell
@@ -24,8 +25,8 @@ class Unpacking:
       overparam unpack runs
     """
 
-    runs: tyro.conf.Positional[Path] = Path("runs")
-    """Folder of all runs."""
+    runs: tyro.conf.Positional[Path] = field(default_factory=runs_folder)
+    """Folder of all runs; the environment variable OVERPARAM_RUNS changes it."""
 
 
 def forms() -> dict[str, list[type[Any]]]:
