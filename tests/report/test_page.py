@@ -495,7 +495,10 @@ def test_values_that_are_equal_in_python_alone_are_told_apart():
     assert sorted(counts) == sorted(expected)
 
 
-def test_a_config_field_may_be_called_as_the_axis(tmp_path):
-    for step in (1, 2):
-        store(tmp_path, step=step, seed=step)
-    assert "<svg" in page(collect(tmp_path, about=lambda _: About()))
+@pytest.mark.parametrize("field", ["step", "path", "seconds"])
+def test_a_config_field_may_be_called_as_a_column_of_ours(tmp_path, field):
+    for value in (1, 2):
+        store(tmp_path, **{field: value}, seed=value)
+    found = collect(tmp_path, about=lambda _: About())
+    assert "<svg" in page(found)
+    assert "<svg" in page(found, by=field)

@@ -31,6 +31,9 @@ _MOST_COLOURS = 8
 _AXES = ("epoch", "step")
 """Columns that count progress, the first one there is used."""
 
+_TAKEN = ("path", *_AXES)
+"""Columns of a figure's table that no field of a study of one's own can be."""
+
 _OF_NO_INTEREST = ("seconds", *_AXES)
 _FIRST = ("loss", "risk", "error", "accuracy")
 """What a reader looks for; other columns follow in the study's order."""
@@ -49,10 +52,11 @@ def record_figures(study: StudyRuns, by: str | None = None) -> Iterator[Drawn]:
 
     Args:
         study: The study and its runs.
-        by: Config field whose values get a colour each; by default the one with the
-            most values that are told apart.
+        by: Config field whose values get a colour each; by default, and where it is
+            called as an axis, the one with the most values that are told apart.
     """
-    by = by if by in study.fields else _colour_field(study)
+    usable = by in study.fields and by not in _TAKEN
+    by = by if usable else _colour_field(study)
     tables = [
         (run, table) for run in study.shown if (table := _records(run)) is not None
     ]
@@ -79,7 +83,7 @@ def _colour_field(study: StudyRuns) -> str | None:
         for spread in study.config
         if 2 <= len(spread.values) <= _MOST_COLOURS
         and "seed" not in spread.name
-        and spread.name not in _AXES
+        and spread.name not in _TAKEN
     }
     return max(varying, key=lambda name: varying[name]) if varying else None
 
