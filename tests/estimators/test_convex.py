@@ -77,6 +77,20 @@ def test_the_global_method_proves_its_bound_over_all_networks(network):
         ConvexReLURegressor(method="global", network="normalised").fit(x, y)
 
 
+def test_a_global_search_returns_the_gap_that_it_reached_in_its_time():
+    rng = np.random.default_rng()
+    x, y = rng.standard_normal((60, 12)), rng.standard_normal(60)
+    options = {"penalty": 0.1, "method": "global", "tolerance": 1e-12}
+    model = ConvexReLURegressor(**options, max_seconds=1e-3)
+    with pytest.warns(ConvergenceWarning, match="raise `max_seconds`, `tolerance`"):
+        model.fit(x, y)
+    assert model.status_ == "max_iterations"
+    trained = ConvexReLURegressor(penalty=0.1).fit(x, y)
+    assert 0 <= model.lower_bound_ <= min(trained.objective_, model.objective_)
+    with pytest.raises(ConfigError, match="with method='global' only, got 2 with"):
+        ConvexReLURegressor(max_seconds=2.0).fit(x, y)
+
+
 def test_the_objective_is_that_of_the_network():
     x, y = data()
     model = ConvexReLURegressor(penalty=0.3, n_patterns=6, random_state=1).fit(x, y)

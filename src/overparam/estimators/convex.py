@@ -46,13 +46,17 @@ class ConvexReLURegressor(MultiOutputMixin, RegressorMixin, ConvexReLU):
             patterns are its own and its bound is one over all networks.
         tolerance: Relative gap at which to stop; `None` takes that of the solver
             (`global`: 1e-2).
+        max_seconds: Most seconds of the `global` search for each output, after which
+            the gap that was reached stands in `gap_`; `None` ends it by its nodes
+            alone, so that equal data give equal networks.
         random_state: Seed of the directions.
 
     Attributes:
         network_: The network as a `Network`, whose outputs are the predictions.
         n_neurons_: Number of its hidden neurons.
         objective_: Its objective.
-        lower_bound_: A lower bound of the objective over the patterns at hand.
+        lower_bound_: A lower bound of the objective over the patterns at hand, or over
+            all networks where the method is `global`.
         gap_: Relative distance of both. Of other patterns `certificate()` speaks, or
             the fit itself where the method is `global`.
         status_: `optimal` (the gap is within the tolerance), `inaccurate` (below 1e-5)

@@ -60,8 +60,8 @@ PatternRule = Literal["trained", "sampled", "column-generation", "enumerated"]
 Method = Literal["interior-point", "admm", "reference", "global"]
 
 _GLOBAL_GAP, _MOST_CONES = 1e-2, 1_000_000
-"""Gap that `global` is asked for, and most cones of its search: no clock, so that
-equal data give equal networks."""
+"""Gap that `global` is asked for, and most cones of its search: no clock unless one is
+asked for, so that equal data give equal networks."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,7 @@ class ConvexReLU(BaseEstimator):
         fit_intercept: bool = True,
         method: Method = "interior-point",
         tolerance: float | None = None,
+        max_seconds: float | None = None,
         random_state: Any = None,
     ) -> None:
         self.penalty = penalty
@@ -99,6 +100,7 @@ class ConvexReLU(BaseEstimator):
         self.fit_intercept = fit_intercept
         self.method = method
         self.tolerance = tolerance
+        self.max_seconds = max_seconds
         self.random_state = random_state
 
     @property
@@ -208,7 +210,14 @@ class ConvexReLU(BaseEstimator):
         one_of(get_args(PatternRule), patterns=self.patterns)
         one_of(get_args(Method), method=self.method)
         counts(n_patterns=self.n_patterns)
-        positive(penalty=self.penalty, tolerance=self.tolerance)
+        positive(
+            penalty=self.penalty, tolerance=self.tolerance, max_seconds=self.max_seconds
+        )
+        if self.max_seconds is not None and self.method != "global":
+            raise ConfigError(
+                "`max_seconds` has an effect with method='global' only, got "
+                f"{self.max_seconds:g} with {self.method!r}."
+            )
         if self.patterns == "column-generation" and self.method != "interior-point":
             raise ConfigError(
                 "patterns='column-generation' needs method='interior-point', got "
@@ -290,7 +299,7 @@ class ConvexReLU(BaseEstimator):
             penalty=float(self.penalty),
             skip=skip,
             gap=self.tolerance or _GLOBAL_GAP,
-            limits=SearchLimits(seconds=np.inf, nodes=_MOST_CONES),
+            limits=SearchLimits(seconds=self.max_seconds or np.inf, nodes=_MOST_CONES),
             seed=seed_of(self.random_state),
         )
         return _Fit(
@@ -318,9 +327,10 @@ class ConvexReLU(BaseEstimator):
         self.n_iter_ = sum(fit.iterations for fit in fits)
         self.status_ = max((fit.status for fit in fits), key=_WORSE.index)
         if self.status_ not in ("optimal", "inaccurate"):
+            remedy = "`max_seconds`, `tolerance`" if self.max_seconds else "`tolerance`"
             warn_unfinished(
                 f"its objective is within {self.gap_:.1e} of the optimum; raise "
-                "`tolerance`, or scale the inputs"
+                f"{remedy}, or scale the inputs"
             )
         return self
 
