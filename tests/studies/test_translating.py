@@ -125,6 +125,23 @@ PASTED = {
         "overparam analyse RUN resample --n-features 10 --sampling squared --epoch 4 "
         "--seed 1234"
     ),
+    "python CIFAR10_Shampoo.py -bs 64 -e 100": "overparam run images --dynamics "
+    "shampoo --readout running --penalty 0.01 --time-step 0.001 --shampoo "
+    "torch-optimizer --batch-size 64 --epochs 100 --final-epochs 10 --train-per-class "
+    "none --test-per-class none",
+    "CIFAR10_Shampoo.py -l 1e-3 -bs 64 -ts 1e-2 -m 0.9 -e 100": "overparam run images "
+    "--dynamics shampoo --readout running --shampoo torch-optimizer --batch-size 64 "
+    "--epochs 100 --final-epochs 10 --train-per-class none --test-per-class none",
+    "python Experiment.py --TwoTS --epochs 9 --lmbda 1e-2 --student_width 32": (
+        "overparam run timescales --width 32 --penalty 0.01 --dynamics two-timescale "
+        "--n-steps 9"
+    ),
+    "python VarPro_ReLU_1d/Experiment.py --regularization 'biased' --epochs 9 "
+    "--lmbda 1e-2 --student_width 32": "overparam run timescales --width 32 "
+    "--penalty 0.01 --centre 0.0 --n-steps 9",
+    "VarPro_convolution_2d/Experiment.py -r unbiased --epochs 9 --student_width 32": (
+        "overparam run timescales --problem torus --width 32 --n-steps 9"
+    ),
     "python plt_phase.py": "overparam reproduce recovery-phase",
     "train_single_layer_net(ds, 240, init_lr=0.1, batch_size=10)": "overparam run "
     "planted --width 240 --seed 1904 --teacher-seed 2019",

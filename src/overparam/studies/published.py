@@ -94,8 +94,8 @@ class PublishedProgram:
     """What it does that no flag of it says, in our fields."""
     depends: Preset = ()
     """Fields that others settle, whatever the command gives."""
-    picked_by: str = ""
-    """The flag that tells it from another program of its name."""
+    picked_by: tuple[str, ...] = ()
+    """Flags any of which tells it from another program of its name."""
     when: Fields | None = None
     """Fields for which its defaults are those of `--as-published` without a row."""
     says: tuple[str, ...] = ()

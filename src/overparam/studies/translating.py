@@ -158,7 +158,7 @@ def translate(line: str) -> list[Translation]:
         known = dict.fromkeys(p.name for e in STUDIES.values() for p in e.published)
         raise ConfigError(unknown(name, known, what="published program"))
     flags = {word.partition("=")[0] for word in words if isinstance(word, str)}
-    picked = [entry for entry in named if entry[1].picked_by in flags]
+    picked = [entry for entry in named if flags.intersection(entry[1].picked_by)]
     plain = [entry for entry in named if not entry[1].picked_by]
     return [_translated(own, program, words) for own, program in picked or plain]
 

@@ -101,7 +101,7 @@ _DRAW = PublishedProgram(
     name="mnist_train.py",
     verb="analyse",
     subject=("RUN", "resample"),
-    picked_by=_LOAD,
+    picked_by=(_LOAD,),
     fields={"sampling": ("squared",)},
     flags=(
         Flag(names=("--num_hidden",), default="1000,10", reads=_drawn),

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..published import Flag, PublishedCommand, PublishedProgram
+from .config import TIME_SCALES
 
 
-_SCALES = {"varpro": 1e-3, "descent": 1e-3, "shampoo": 1e-2}
+_SCALE = 1e-3  # Of every script; the commands of Shampoo give another, which is ours.
 _BATCHES = (64, 128, 256, 512, 1024)
 _COMMON: Mapping[str, Any] = {
     "readout": "running",
@@ -19,9 +20,9 @@ _COMMON: Mapping[str, Any] = {
 _IDLE = "It has no effect in this script; ours would act, so it is left out."
 
 
-def _unless(default: float, name: str) -> Callable[[str], Mapping[str, Any]]:
-    """Our field stays at none, which is the published default."""
-    return lambda text: {} if float(text) == default else {name: float(text)}
+def _unless(ours: float, name: str) -> Callable[[str], Mapping[str, Any]]:
+    """Our field stays at none where that means the same."""
+    return lambda text: {name: None if float(text) == ours else float(text)}
 
 
 def _program(
@@ -33,7 +34,7 @@ def _program(
     when: Mapping[str, Any] | None = None,
     row: str = "",
 ) -> PublishedProgram:
-    scale = _SCALES[dynamics]
+    scale = TIME_SCALES[dynamics]
     penalty = "1e-2" if dynamics == "shampoo" else "1e-3"
     line = (
         f"python {name} --lmbda 1e-3 --batch_size {{}} --time_scale {scale:.0e} "
@@ -44,16 +45,16 @@ def _program(
         when=when,
         fields={**_COMMON, **fields},
         flags=(
-            Flag(names=("--lmbda", "--lambda"), ours="penalty", default=penalty),
-            Flag(names=("--batch_size",), ours="batch_size", needed=True),
+            Flag(names=("--lmbda", "--lambda", "-l"), ours="penalty", default=penalty),
+            Flag(names=("--batch_size", "-bs"), ours="batch_size", needed=True),
             Flag(
-                names=("--time_scale",),
-                default=str(scale),
+                names=("--time_scale", "-ts"),
+                default=str(_SCALE),
                 reads=_unless(scale, "time_step"),
             ),
             momentum,
             Flag(
-                names=("--epochs",),
+                names=("--epochs", "-e"),
                 ours="epochs",
                 needed=True,
                 says="10 more at half the step follow, as there.",
@@ -71,9 +72,10 @@ def _program(
     )
 
 
-_NO_MOMENTUM = Flag(names=("--momentum",), says=_IDLE)
-_MOMENTUM = Flag(names=("--momentum",), default="0.9", reads=_unless(0.9, "momentum"))
-_PLAIN = Flag(names=("--momentum",), says="This script has no momentum.")
+_NAMES = ("--momentum", "-m")
+_NO_MOMENTUM = Flag(names=_NAMES, says=_IDLE)
+_MOMENTUM = Flag(names=_NAMES, default="0.9", reads=_unless(0.9, "momentum"))
+_PLAIN = Flag(names=_NAMES, says="This script has no momentum.")
 
 PROGRAMS = (
     _program("CIFAR10_VarProM.py", "varpro", _NO_MOMENTUM, {}, when={}, row="varprom"),

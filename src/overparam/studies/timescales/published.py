@@ -94,6 +94,16 @@ _RATIO = (
     "The ratio of the two time scales is penalty / time scale, as there: 1.02 at 1e-3.",
 )
 _TORUS = {"problem": "torus"}
+_CENTRES = {"biased": "0", "unbiased": "1"}
+_MERGED = (
+    Flag(
+        names=("--regularization", "-r"),
+        ours="centre",
+        default="unbiased",
+        values=_CENTRES,
+    ),
+    Flag(names=("--TwoTS",), words="none", reads=lambda text: _TWO),
+)
 
 PROGRAMS = (
     PublishedProgram(
@@ -128,5 +138,19 @@ PROGRAMS = (
     ),
     _experiment(
         "VarPro_convolution_2d_unbiased", "torus-unbiased", _PENALTIES[:3], _TORUS
+    ),
+    # Later versions have one script for both penalties, and for both dynamics.
+    PublishedProgram(
+        name="VarPro_ReLU_1d/Experiment.py",
+        flags=(*_FLAGS, *_MERGED),
+        picked_by=("--TwoTS", *_MERGED[0].names),
+        says=(*_RATIO, _FLOAT32),
+    ),
+    PublishedProgram(
+        name="VarPro_convolution_2d/Experiment.py",
+        flags=(*_FLAGS, _MERGED[0]),
+        picked_by=_MERGED[0].names,
+        fields=_TORUS,
+        says=(_FLOAT32,),
     ),
 )
