@@ -46,7 +46,7 @@ def of_options(kinds: Sequence[type[Any]]) -> str:
         [
             [
                 _flags(o),
-                "" if o.sets is not None else _takes(o),
+                "" if o.is_switch else _takes(o),
                 _default(o),
                 _meaning(o),
             ]
@@ -94,8 +94,6 @@ def _takes(option: Option) -> str:
 def _default(option: Option, *, flag: bool = True) -> str:
     if option.required:
         return "to be given"
-    if flag and option.sets is not None:
-        return "off" if option.sets else "on"
     make = getattr(option.owner, "default", option.owner)
     field = {f.name: f for f in dataclasses.fields(option.owner)}[option.name]
     missing = dataclasses.MISSING
@@ -105,6 +103,8 @@ def _default(option: Option, *, flag: bool = True) -> str:
         value = field.default_factory()
     else:
         value = getattr(make(), option.name)
+    if flag and option.is_switch:
+        return "on" if value else "off"
     return f"`{_written(value)}`" if _written(value) else ""
 
 

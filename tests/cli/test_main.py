@@ -8,6 +8,8 @@ import sys
 import pytest
 
 from overparam.cli.main import VERBS, run_command
+from overparam.cli.options import read
+from overparam.studies.registry import study
 
 
 SMALL = ["--input-dim", "8", "--teacher-width", "2", "--n-outputs", "2", "--width", "4"]
@@ -113,7 +115,9 @@ def test_a_bad_value_is_one_sentence_and_code_2(runs, capsys, option, value, sen
         (["run", "--force"], 2, "Name a study first"),
         (["reproduce"], 2, "Name a reproduction"),
         (["reproduce", "nonsense"], 2, "There is no reproduction 'nonsense'"),
+        (["sweep"], 2, "Name a study and its values"),
         (["sweep", "planted", "wdith=3"], 2, "wdith"),
+        (["sweep", "planted", "seed=5..1"], 2, "of 1 leads from 5 away from 1"),
         (["sweep", "planted", "width=three"], 2, "width"),
         (["sweep", "planted", "width=0..3"], 2, "`width` must be at least 1"),
         (["data", "fetch", "nonsense"], 2, "nonsense"),
@@ -132,6 +136,34 @@ def test_bad_usage_is_one_sentence(runs, capsys, argv, code, sentence):
     found, error = complaint(capsys, *argv)
     assert sentence in error
     assert found == code
+
+
+def test_a_switch_has_a_flag_for_either_value(capsys):
+    """Of `--no-x` alone, help would say `(default: True)` of what sets it to false."""
+    assert run_command(["run", "lazy", "--help"]) == 0
+    assert "--linearise, --no-linearise" in capsys.readouterr().out
+    kind = study("lazy").config_class()
+    for flags, value in (
+        ([], True),
+        (["--linearise"], True),
+        (["--no-linearise"], False),
+        (["--no-linearise", "--linearise"], True),
+        (["--no-linearise", "--linearise", "--no-linearise"], False),
+    ):
+        (config,) = read(flags, [kind], prog="overparam run lazy")
+        assert config.linearise is value
+
+
+def test_a_command_in_a_sentence_can_be_typed(tmp_path, capsys):
+    """A path with a space is one word of the command that a sentence names."""
+    folder = tmp_path / "of a sweep"
+    grid = ["input_dim=4", "teacher_width=2", "width=2", "epochs=1"]
+    grid += ["samples_per_epoch=10", "--runs", str(folder)]
+    assert run_command(["sweep", "planted", *grid]) == 0
+    assert f"`overparam table '{folder}'`" in capsys.readouterr().err
+    for argv in (["analyse", "xyz"], ["analyse", str(folder), "hessian"]):
+        run_command([*argv, "--runs", str(folder)])
+        assert f"table '{folder}'`" in capsys.readouterr().err
 
 
 def test_a_run_is_stored_once_and_forced_runs_get_their_own_folder(runs, capsys):

@@ -94,6 +94,39 @@ def test_runs_are_chosen_by_their_fields(runs, plot, tmp_path, capsys):
             assert sentence in capsys.readouterr().err
 
 
+def test_what_cannot_be_read_is_named_where_no_run_is_found(runs, capsys, tmp_path):
+    """The run that is looked for may be the one that was left out."""
+    store(runs, width=10)
+    store(runs, width=20)
+    (unread,) = (r for r in op.open(runs) if r.config["width"] == 20)
+    (unread.stored.path / "status.json").unlink()
+    sentence = "None of the 1 runs has width=20, and 1 more cannot be read."
+    for verb, *options in (["table"], ["plot", "--study", "toy"], ["report"]):
+        command = [verb, str(runs), *options, "--where", "width=20"]
+        assert run_command(command) == 2
+        said = capsys.readouterr().err
+        assert sentence in said
+        assert verb == "report" or f"{unread.stored.id}` is not finished" in said
+
+
+def test_a_table_says_how_runs_ended_though_all_ended_alike(runs, capsys):
+    for seed in (0, 1):
+        store(runs, seed=seed)
+    assert run_command(["table", str(runs)]) == 0
+    assert capsys.readouterr().out.splitlines()[0].split()[:2] == ["id", "status"]
+
+
+def test_a_caption_says_of_how_many_runs_a_figure_is(runs, plot, tmp_path):
+    for seed in (0, 1):
+        store(runs, seed=seed)
+    assert plot()[0] == 0
+    picture = tmp_path / "figure.svg"
+    assert "toy: 2 stored runs" in picture.read_text()
+    store(runs, seed=2, loss=[np.nan] * 4)
+    assert plot()[0] == 0
+    assert "toy: 2 of 3 stored runs" in picture.read_text()
+
+
 @pytest.mark.parametrize("name", ["figure", "figure.png", "figure.svg"])
 def test_a_suffix_is_not_doubled(runs, plot, tmp_path, name):
     store(runs)

@@ -81,7 +81,7 @@ def _print_help(kinds: Sequence[type[Any]], prog: str, description: str) -> NoRe
             prog=prog,
             description=inspect.cleandoc(description),
             args=["--help"],
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+            config=(tyro.conf.OmitArgPrefixes,),
         )
     raise SystemExit(0)
 

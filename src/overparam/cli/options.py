@@ -28,9 +28,12 @@ class Option:
     """Its annotation."""
     flags: tuple[str, ...]
     """How it is spelled; none for a positional one."""
-    sets: bool | None = None
-    """What a flag without value sets; `None` where a value follows."""
     required: bool = False
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether it has two flags without a value, for true and for false."""
+        return self.kind is bool
 
     @property
     def takes_several(self) -> bool:
@@ -88,8 +91,7 @@ def read(
         argv: The line.
         kinds: The dataclasses.
         prog: The command, in sentences.
-        preset: Defaults of the first dataclass to take in the place of its own; a flag
-            that such a default has set can be taken back.
+        preset: Defaults of the first dataclass to take in the place of its own.
 
     Raises:
         ConfigError: An option or a value is not valid or missing.
@@ -97,12 +99,10 @@ def read(
     kinds = list(kinds)
     known = options(kinds)
     known += [former for option in known for former in _by_first_spelling(option)]
-    if preset:
-        known += [_opposite(option) for option in known if option.sets is not None]
     given: dict[Option, Any] = {}
     for option, words in _assigned(argv, known, prog):
         # Of several the last counts, as anywhere: a script adds to a line it was given.
-        given[option] = option.sets if option.sets is not None else option.value(words)
+        given[option] = option.value(words)
     for option in known:
         if option.required and option not in given:
             wanted = described(option.kind)
@@ -113,12 +113,6 @@ def read(
     return [
         _instance(kind, given, own) for kind, own in zip(kinds, presets, strict=True)
     ]
-
-
-def _opposite(option: Option) -> Option:
-    name = option.name.replace("_", "-")
-    flag = f"--no-{name}" if option.sets else f"--{name}"
-    return dataclasses.replace(option, flags=(flag,), sets=not option.sets)
 
 
 def _instance(kind: type[Any], given: dict[Option, Any], preset: Preset) -> Any:
@@ -143,15 +137,15 @@ def _option(owner: type[Any], field: dataclasses.Field[Any], hint: Any) -> Optio
     missing = dataclasses.MISSING
     required = field.default is missing and field.default_factory is missing
     if any("Positional" in str(mark) for mark in marks):
-        return Option(owner, field.name, kind, (), None, required)
+        return Option(owner, field.name, kind, (), required)
     if kind is bool:
-        flag = f"--no-{name}" if field.default else f"--{name}"
-        return Option(owner, field.name, kind, (flag,), not field.default, required)
+        pair = (f"--{name}", f"--no-{name}")
+        return Option(owner, field.name, kind, pair, required)
     aliases = [
         alias for mark in marks for alias in getattr(mark, "aliases", None) or ()
     ]
     spelled = dict.fromkeys([f"--{name}", *map(_spelled, aliases)])
-    return Option(owner, field.name, kind, tuple(spelled), None, required)
+    return Option(owner, field.name, kind, tuple(spelled), required)
 
 
 def _assigned(
@@ -192,11 +186,11 @@ def _words(
     by_flag: dict[str, Option],
 ) -> list[str]:
     """Take the words of an option from the rest of the line."""
-    if option.sets is not None:
+    if option.is_switch:
         if attached is not None:
             message = f"`{flag}` takes no value, got {written(attached[0])}."
             raise ConfigError(message)
-        return []
+        return ["true" if _spelled(flag) == option.flags[0] else "false"]
     if attached is not None:
         return attached
     most = len(rest) if option.takes_several else 1

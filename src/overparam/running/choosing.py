@@ -51,7 +51,11 @@ def chosen(gathered: Gathered, texts: Sequence[str]) -> Gathered:
         wanted[name] = wanted.get(name, []) + values_of(values, _kind(found), name=name)
     fits = _fitting(named, wanted)
     if not any(fits):
-        raise ConfigError(f"None of the {len(fits)} runs has {', '.join(texts)}.")
+        n_other = len(gathered.unreadable)
+        others = f", and {n_other} more cannot be read" if n_other else ""
+        raise ConfigError(
+            f"None of the {len(fits)} runs has {', '.join(texts)}{others}."
+        )
     runs = [run for run, fit in zip(gathered.runs, fits, strict=True) if fit]
     paths = [encodable(str(run.path)) for run in runs]
     rows = gathered.frame["path"].is_in(paths)

@@ -66,7 +66,10 @@ def draw_records(
     if differing := unlike([configs[path] for path in runs["path"]], colours):
         raise ConfigError(_no_median(differing))
     studies = ", ".join(runs["study"].unique(maintain_order=True))
-    figure, axes = panels(width=6, height=4, caption=f"{studies}: stored runs")
+    n_all, n_drawn = len(gathered.runs), len(runs)
+    counted = f"{n_drawn} of {n_all}" if n_drawn < n_all else f"{n_all}"
+    caption = f"{studies}: {counted} stored run{'s' * (n_all != 1)}"
+    figure, axes = panels(width=6, height=4, caption=caption)
     pooled = True
     if is_field:
         curves(axes[0, 0], drawn, x=x, y=y, by=by)

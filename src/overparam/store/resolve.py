@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from shlex import quote
 
 from ..errors import StoreError
 from .find import attempt_of, find_runs, is_there
@@ -45,7 +46,7 @@ def resolve_run(root: Path | str, text: str) -> Path:
     if not matching:
         raise StoreError(
             f"No run under `{root}` has an id that starts with {text!r}: "
-            f"`overparam table {root}` lists the {len(runs)} there are."
+            f"`overparam table {quote(str(root))}` lists the {len(runs)} there are."
         )
     names = sorted(f"{folder.name}/{id}" for folder, id in meant)
     listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

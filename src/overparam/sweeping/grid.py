@@ -146,7 +146,9 @@ def _range(text: str, name: str) -> Iterable[str | int]:
     except Overflow:
         n_steps = Decimal("inf")
     if n_steps < 0:
-        raise ConfigError(f"{given} is empty: {step} leads away from {stop}.")
+        raise ConfigError(
+            f"{given} is empty: a step of {step} leads from {start} away from {stop}."
+        )
     if n_steps >= _MOST_VALUES:
         count = f"{int(n_steps) + 1:,}" if n_steps < MOST else "far more"
         raise ConfigError(f"{given} has {count} values, at most {_MOST_VALUES:,} go.")

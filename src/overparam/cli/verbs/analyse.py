@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from ...analysis.catalogue import ANALYSES, analysis
@@ -184,7 +185,7 @@ def _stored(root: Path, text: str, several: bool) -> list[StoredRun]:
     if is_collection and find_runs(folder):
         raise ConfigError(
             f"`{text}` is a folder of runs, and this takes single ones: `overparam "
-            f"table {text}` lists them."
+            f"table {quote(text)}` lists them."
         )
     return [read_run(resolve_run(root, text))]
 

@@ -77,9 +77,9 @@ def main(argv: Sequence[str]) -> int:
     from ...store.tables import gather
 
     gathered = gather(plotting.runs, study=plotting.study, metrics="records")
-    gathered = chosen(gathered, plotting.where)
     for unreadable in gathered.unreadable:
         tell(f"left out: {unreadable.reason}")
+    gathered = chosen(gathered, plotting.where)
     tell_unverified(gathered.runs)
     if gathered.frame.is_empty():
         raise ConfigError(

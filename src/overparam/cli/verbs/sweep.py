@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import tyro
@@ -39,7 +40,7 @@ class Sweeping:
       overparam sweep grid.toml --jobs 2
     """
 
-    what: tyro.conf.Positional[tuple[str, ...]]
+    what: tyro.conf.Positional[tuple[str, ...]] = ()
     """A study and `key=v1,v2` or `key=0..9` for each field, or a TOML file."""
     jobs: int | None = None
     """Number of processes (1), or of runs at a time on a cluster (all it has)."""
@@ -105,7 +106,7 @@ def main(argv: Sequence[str]) -> int:
     counts = ", ".join(f"{n} {status}" for status, n in result.statuses.items())
     tell(
         f"{state.total} runs ({state.stored} stored before): {counts}; "
-        f"{duration(state.seconds)}. See `overparam table {storage.runs}`."
+        f"{duration(state.seconds)}. See `overparam table {quote(str(storage.runs))}`."
     )
     return print_failures(result) if result.failures else 0
 

@@ -56,12 +56,12 @@ def main(argv: Sequence[str]) -> int:
         study=tabulating.study,
         metrics="summary" if tabulating.rows == "runs" else "records",
     )
+    for unreadable in gathered.unreadable:
+        tell(f"left out: {unreadable.reason}")
     gathered = chosen(gathered, tabulating.where)
     frame = gathered.frame
     if tabulating.study is not None and frame.is_empty():
         tell(f"`{tabulating.runs}` holds no stored run of {tabulating.study!r}.")
-    for unreadable in gathered.unreadable:
-        tell(f"left out: {unreadable.reason}")
     tell_unverified(gathered.runs)
     if tabulating.out is not None:
         write_table(frame, tabulating.out)
@@ -76,11 +76,11 @@ def main(argv: Sequence[str]) -> int:
 
 def _printed(frame: "pl.DataFrame") -> list[str]:
     """Columns for a person: what a run is and how it ended first, long text last."""
-    # Columns that never change say nothing in a printed table.
+    # Columns that never change say nothing in a printed table, but how runs ended.
     varying = [
         name
         for name in frame.columns
-        if name == "id" or frame.height < 2 or frame[name].n_unique() > 1
+        if name in ("id", "status") or frame.height < 2 or frame[name].n_unique() > 1
     ]
     ends = {"id": -3, "study": -2, "status": -1, "error": 1, "path": 2}
     return sorted(varying, key=lambda name: ends.get(name, 0))
