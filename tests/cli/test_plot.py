@@ -171,6 +171,15 @@ def test_what_cannot_be_drawn_is_a_sentence(runs, plot, options, sentence):
     assert sentence in said
 
 
+def test_one_value_of_a_run_is_no_curve(runs, plot):
+    """Along the steps it would be a line of points that nothing measured."""
+    store(runs)
+    code, said = plot("--y", "width")
+    assert code == 2
+    assert "`width` is one value of each run, and `step` has many" in said
+    assert plot("--y", "loss")[0] == 0
+
+
 def test_values_that_are_no_numbers_are_left_out_and_told(runs, plot):
     store(runs, loss=[1.0, np.inf, np.nan, 0.5])
     code, said = plot("--log-y")

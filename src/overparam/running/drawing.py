@@ -55,6 +55,12 @@ def draw_records(
                 f"`{name}` has no positive value: draw it without a logarithmic axis."
             )
     is_field = all(x in run.config for run in gathered.runs)
+    recorded = {name for run in gathered.runs for name in run.metrics.columns}
+    if x in recorded and not is_field and y not in recorded:
+        raise ConfigError(
+            f"`{y}` is one value of each run, and `{x}` has many: draw it against a "
+            "field that differs between the runs (`--x FIELD`)."
+        )
     if is_field:
         drawn = drawn.unique("path", keep="last", maintain_order=True)
     runs = drawn.unique("path", maintain_order=True)
