@@ -12,6 +12,7 @@ from overparam.errors import ConfigError
 from overparam.networks import MLP, TwoLayer
 from overparam.networks.convolutional.resnet import ResNet
 from overparam.networks.convolutional.vgg import VGG, NormalisedVGG
+from overparam.networks.files.load import read_network
 
 
 torch = pytest.importorskip("torch")
@@ -214,6 +215,19 @@ def test_where_names_do_not_tell_the_maxima_they_are_asked_for(tmp_path):
     assert load_network(tmp_path / "a.safetensors", pools=()).pooled == ()
     with pytest.raises(ConfigError, match="from 0, and there are 3; got 3"):
         load_network(tmp_path / "a.safetensors", pools=(1, 3))
+
+
+@pytest.mark.parametrize(
+    ("places", "said"), [((0, 2), "none"), ((0, 3), "0,1"), ((0, 3, 5), "0,2")]
+)
+def test_a_note_says_which_maxima_were_read_from_the_names(tmp_path, places, said):
+    arrays = {
+        f"features.{place}.weight": np.ones((2, 2 if number else 1, 3, 3), "f")
+        for number, place in enumerate(places)
+    }
+    save_file(arrays | {"fc.weight": np.ones((3, 2), "f")}, tmp_path / "a.safetensors")
+    notes = read_network(tmp_path / "a.safetensors").notes
+    assert any(f"in the names, here {said};" in note for note in notes)
 
 
 def test_what_is_no_chain_comes_as_named_matrices(tmp_path):

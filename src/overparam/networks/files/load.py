@@ -14,7 +14,7 @@ from ...errors import ConfigError
 from ..activations import ACTIVATIONS
 from ..network import Network
 from .arrays import Arrays, floating, read_arrays, read_bytes
-from .chain import Convolution, Line, NoChainError, Norm, network_of
+from .chain import Convolution, Line, NoChainError, Norm, Pool, network_of
 from .named import NamedWeights
 from .order import Convention, Hints
 from .read_module import of_module
@@ -171,11 +171,23 @@ def _taken(
             "1, and 2 where a stage of a residual network begins."
         )
     if pools is None and convolved:
+        numbers = _pooled(line)
         notes.append(
-            "Where a 2 x 2 maximum is taken was read from the numbers in the names; "
-            "after the last convolution one is assumed where there are others."
+            "After which convolutions a 2 x 2 maximum is taken was read from the "
+            f"numbers in the names, here {numbers}; after the last one it is assumed "
+            "where there are others, and `pools` says otherwise."
         )
     return notes
+
+
+def _pooled(line: Line) -> str:
+    """The numbers of the convolutions of a line that a maximum follows, as text."""
+    found, number = [], -1
+    for layer in line:
+        number += isinstance(layer, Convolution)
+        if isinstance(layer, Pool):
+            found.append(str(number))
+    return ",".join(found) or "none"
 
 
 def _loaded(
