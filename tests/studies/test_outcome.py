@@ -89,7 +89,7 @@ def test_a_run_that_gives_no_outcome_is_one_sentence(line, capsys):
 def test_a_start_of_other_weights_is_a_reason(line, tmp_path, capsys):
     run = ran(line, tmp_path, "grows")
     assert line("analyse", run, "lazy") != 0
-    assert "differ in the shape of `" in capsys.readouterr().err
+    assert "they differ in `" in capsys.readouterr().err
 
 
 def test_what_fails_in_own_code_leaves_other_analyses_alone(line, tmp_path, capsys):

@@ -299,10 +299,10 @@ class Subject:
     @cached_property
     def _data(self) -> TrainTest:
         if self.contract.data is None:
-            raise ConfigError(
-                f"The run {self.run.id} names no data set: give `--dataset`, "
-                f"`{GAUSSIAN}` for standard normal inputs."
-            )
+            told = f"The run {self.run.id} names no data set: give `--dataset`"
+            if isinstance(self.run, Unstored):
+                told = "A network alone has no data: give `data=`, or `dataset=`"
+            raise ConfigError(f"{told}, `{GAUSSIAN}` for standard normal inputs.")
         return self._fitting(self._given(self.contract.data, "data"))
 
     def _fitting(self, data: TrainTest) -> TrainTest:

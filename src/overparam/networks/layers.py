@@ -4,6 +4,7 @@ A layer is known by its path in the tree (`weights`, `layers.0`, `readout`), nev
 its shape: a hidden width that happens to equal the number of classes changes nothing.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -28,21 +29,32 @@ _NO_PARAMETERS = (STATISTICS, FIXED)
 
 
 def check_start(start: PyTree, end: PyTree) -> None:
-    """Refuse a network before training that has other weights than the one after it.
+    """Refuse a network before training that is another function than the one after it.
 
     Raises:
-        ConfigError: If they differ in the name or shape of a weight.
+        ConfigError: If they differ in the name or shape of a weight, or in a setting
+            such as the activation.
     """
-    before, after = (
-        {(name, array.shape) for name, array in parameters(each).items()}
-        for each in (start, end)
-    )
-    if before != after:
-        differing = sorted(before ^ after)[0][0]
-        raise ConfigError(
-            "The start is no start of this network: they differ in the shape of "
-            f"`{differing}`."
-        )
+    before, after = (_form(each) for each in (start, end))
+    for name in before | after:
+        first, last = (each.get(name, "absent") for each in (before, after))
+        if first != last:
+            raise ConfigError(
+                f"The start is no start of this network: they differ in `{name}`, "
+                f"which is {first} in the start and {last} in the network."
+            )
+
+
+def _form(tree: PyTree) -> dict[str, str]:
+    """Shapes of the weights and settings of a network, as text by name."""
+    shapes = {name: str(array.shape) for name, array in parameters(tree).items()}
+    fields = dataclasses.fields(tree) if isinstance(tree, eqx.Module) else ()
+    settings = {
+        field.name: str(getattr(tree, field.name))
+        for field in fields
+        if field.metadata.get("static")
+    }
+    return {"class": type(tree).__name__} | shapes | settings
 
 
 def parameters(tree: PyTree) -> dict[str, Array]:

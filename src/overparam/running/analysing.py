@@ -193,6 +193,11 @@ def as_subject(
             )
         precision = {"precision": max(dtypes)}
         if start is not None:
+            if not isinstance(start, Network | NamedWeights):
+                raise ConfigError(
+                    f"`start` must be a network, got a {type(start).__name__}: "
+                    "`overparam.load_network(FILE)` gives that of a file."
+                )
             check_start(start, network)
         subject = Subject(Unstored(network, config=precision, start=start))
     if data is None:

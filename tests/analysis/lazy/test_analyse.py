@@ -1,5 +1,7 @@
 """The analysis `lazy` of tiny runs, against what is known of them."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -236,12 +238,46 @@ def test_errors_that_are_near_each_other_are_drawn_whole():
 def test_a_start_that_is_none_is_a_sentence(tmp_path):
     network = op.TwoLayer(jnp.ones((4, 2)), jnp.ones((2, 1)))
     other = op.TwoLayer(jnp.ones((4, 3)), jnp.ones((3, 1)))
-    with pytest.raises(ConfigError, match="differ in the shape of `readout`"):
+    with pytest.raises(ConfigError, match="differ in `weights`, which is"):
         op.analyse(network, "lazy", start=other, progress=False)
+    with pytest.raises(ConfigError, match="`start` must be a network, got a str"):
+        op.analyse(network, "lazy", start="start.pt", progress=False)
     with pytest.raises(ConfigError, match="`start` is of one network, got 2"):
         op.analyse([network, network], "compare", start=network, progress=False)
     with pytest.raises(ConfigError, match="a run keeps its own"):
         op.analyse(run(tmp_path), "lazy", start=network, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"activation": "tanh"}, "`activation`, which is tanh in the start and relu"),
+        ({"scale": 0.5}, "`scale`, which is 0.5 in the start and 1.0 in the network"),
+    ],
+)
+def test_a_start_of_other_settings_is_another_function(changed, said):
+    network = op.TwoLayer(jnp.ones((3, 2)), jnp.ones((2, 1)))
+    start = dataclasses.replace(network, **changed)
+    with pytest.raises(ConfigError, match=said):
+        op.analyse(network, "lazy", start=start, progress=False)
+
+
+def test_a_network_alone_has_no_data():
+    network = op.TwoLayer(jnp.ones((3, 2)), jnp.ones((2, 1)))
+    with pytest.raises(ConfigError, match="A network alone has no data: give `data=`"):
+        op.analyse(network, "lazy", start=network, progress=False)
+
+
+def test_a_start_that_is_the_end_and_targets_without_differences_are_told():
+    network = op.two_layer(3, 5, 2, key=jax.random.key(0))
+    data = op.dataset(X, np.ones((12, 2)), test=(X, np.ones((12, 2))), name="ones")
+    told = {"start": network, "data": data, "progress": False}
+    notes = op.analyse(network, "lazy", **told).notes
+    assert any("The start has the weights of the network" in note for note in notes)
+    assert any("There is no alignment with the targets" in note for note in notes)
+    moved = dataclasses.replace(network, weights=2 * network.weights)
+    notes = op.analyse(moved, "lazy", **told).notes
+    assert not any("has the weights of the network" in note for note in notes)
 
 
 def test_options_out_of_range_get_a_sentence():

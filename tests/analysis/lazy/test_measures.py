@@ -3,10 +3,11 @@
 import dataclasses
 import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from overparam.analysis.lazy.measures import (
     active,
@@ -15,7 +16,14 @@ from overparam.analysis.lazy.measures import (
     relative_change,
     weight_changes,
 )
-from overparam.networks import MLP, RadialFeatures, StandardisedTwoLayer, TwoLayer
+from overparam.networks import (
+    MLP,
+    RadialFeatures,
+    StandardisedTwoLayer,
+    TwoLayer,
+    resnet,
+    vgg11,
+)
 
 
 RNG = np.random.default_rng(0)
@@ -70,3 +78,15 @@ def test_neurons_are_active_where_their_inputs_are_positive():
     assert_allclose(active(network, x), np.concatenate([inner, deeper], axis=1) > 0)
     radial = RadialFeatures(first, jnp.ones((3, 1)))
     assert active(radial, x).all()
+
+
+@pytest.mark.parametrize("make", [vgg11, resnet], ids=["vgg", "resnet"])
+def test_the_one_of_an_output_bias_is_no_neuron(make):
+    network = make(multiplier=1 / 16, key=jax.random.key(0))
+    x = jnp.asarray(RNG.normal(size=(2, 32, 32, 3)), "float32")
+    bias = jnp.ones_like(network.readout[:1])
+    with_bias = dataclasses.replace(
+        network, readout=jnp.concatenate([network.readout, bias])
+    )
+    assert with_bias.features(x).shape[1] == network.features(x).shape[1] + 1
+    assert_array_equal(active(with_bias, x), active(network, x))

@@ -68,6 +68,17 @@ def analyse(
         for name, change in measures.weight_changes(subject.network, start).items()
     )
     notes = [_NO_VERDICT]
+    moved = measures.moved_weights(subject.network, start)
+    if subject.contract.training is None and not moved:
+        notes.append(
+            "The start has the weights of the network: a `state_dict()` in memory "
+            "follows the training, and has to be saved or copied before it."
+        )
+    if table["label_alignment"].is_nan().any():
+        notes.append(
+            "There is no alignment with the targets where these or the kernel are "
+            "constant over the samples."
+        )
     if subject.run.status == "diverged":
         notes.append(
             "The run diverged: its network is that of the last record before, of step "

@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from ...limits.kernels.layered import preactivations
+from ...networks.convolutional.resnet import ResNet
+from ...networks.convolutional.vgg import VGG, NormalisedVGG
 from ...networks.layers import parameters
 from ...networks.network import Network
 
@@ -66,21 +68,40 @@ def trained_fields(networks: Iterable[Network], start: Network) -> tuple[str, ..
     What no step moved does not train, whatever kept it: its derivatives are no part of
     the kernel that the training follows.
     """
-    before = parameters(start)
-    moved: set[str] = set()
-    for network in networks:
-        now = parameters(network)
-        for name, first in before.items():
-            if name in now and not np.array_equal(now[name], first):
-                moved.add(name.partition(".")[0])
-    every = {name.partition(".")[0] for name in before}
-    return () if moved >= every else tuple(sorted(moved))
+    names = set().union(*(moved_weights(network, start) for network in networks))
+    fields, every = (
+        {name.partition(".")[0] for name in each} for each in (names, parameters(start))
+    )
+    return () if fields >= every else tuple(sorted(fields))
+
+
+def moved_weights(network: Network, start: Network) -> set[str]:
+    """Names of the weights that are other numbers than those of the start."""
+    now = parameters(network)
+    return {
+        name
+        for name, first in parameters(start).items()
+        if name in now and not np.array_equal(now[name], first)
+    }
 
 
 def active(
     network: Network, x: Float[Array, "n *input"]
 ) -> Bool[np.ndarray, "n width"]:
-    """Which hidden neurons have a positive input, by sample; of others the features."""
+    """Which hidden neurons have a positive input, by sample; of others the features.
+
+    The feature that is 1 for an output bias is no neuron.
+    """
     found = preactivations(network, x)
-    values = [network.features(x)] if found is None else found
+    values = [network.features(x)[:, : _width(network)]] if found is None else found
     return np.asarray(jnp.concatenate(values, axis=1) > 0)
+
+
+def _width(network: Network) -> int | None:
+    """Number of features that a convolution computes; `None` for all of the others."""
+    match network:
+        case VGG(kernels=kernels) | NormalisedVGG(kernels=kernels):
+            return kernels[-1].shape[-1]
+        case ResNet(blocks=blocks):
+            return blocks[-1].kernels[-1].shape[-1]
+    return None

@@ -29,9 +29,11 @@ class LazyOptions:
     n_wide: int = 2000
     """Most training samples of the predictor of infinite width."""
     linearise: bool = True
-    """Train the linearised network too; it takes two to three times the training."""
+    """Whether to train the linearised network too; it takes two to three times the
+    training."""
     dataset: str | None = None
-    """Take samples of this data set; `none` takes what the run was about."""
+    """Take samples of this data set, but for the last twelfth of its training part, as
+    where one validates; `none` takes what the run was about."""
 
     def __post_init__(self) -> None:
         at_least(2, n_samples=self.n_samples, n_wide=self.n_wide)

@@ -85,10 +85,11 @@ class Lazy:
     n_kernel: Count = 100
     """Most training samples at which kernels are compared."""
     linearise: bool = True
-    """Train the linearised network too; it takes two to three times the training."""
+    """Whether to train the linearised network too; it takes two to three times the
+    training."""
     infinite_width: bool = True
-    """Compute the predictor of infinite width too: an eigendecomposition of the kernel
-    of all training samples."""
+    """Whether to compute the predictor of infinite width too: an eigendecomposition of
+    the kernel of all training samples."""
     precision: Literal["float32", "float64"] = "float32"
     """Floating type of weights and samples."""
     seed: Natural = 0
