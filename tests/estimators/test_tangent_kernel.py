@@ -226,3 +226,10 @@ def test_a_search_finds_the_depth():
 def test_bad_input_gets_a_sentence(make, message):
     with pytest.raises(ConfigError, match=message):
         make()
+
+
+def test_inputs_too_large_for_a_series_are_warned_of():
+    series = TangentKernel(activation=jax.scipy.special.erf)
+    assert_allclose(series(X), TangentKernel(activation="erf")(X), rtol=1e-3)
+    with pytest.warns(UserWarning, match="may be wrong by"):
+        series(100 * X)

@@ -1,5 +1,6 @@
 r"""Kernels of wide networks as scikit-learn's kernels, and a ridge on any of these."""
 
+import warnings
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
@@ -41,7 +42,8 @@ class TangentKernel(Kernel):
         depth: Number of weight matrices; 1 is a linear model.
         activation: Name of the activation, or a function in JAX, entry by entry. Other
             than relu, leaky-relu, erf and linear it is a series: the error of its
-            integrals is `wide_kernels(kernel.network, X).error`.
+            integrals is `wide_kernels(kernel.network, X).error`, and inputs so large
+            that digits are missing are warned of.
         kind: `tangent`, or `covariance` for that of the outputs at initialisation
             (NNGP), the limit of a Bayesian network.
         weight_variance: $v$.
@@ -114,6 +116,11 @@ class TangentKernel(Kernel):
             raise ConfigError("The gradient is that of one set of inputs: leave `Y`.")
         wide, x = self.network, np.atleast_2d(X)
         found = wide_kernels(wide, x, None if Y is None else np.atleast_2d(Y))
+        try:
+            found.require_digits()
+        except ConfigError as error:
+            # A search of variances goes on.
+            warnings.warn(str(error), stacklevel=2)
         kernel = found.tangent if self.kind == "tangent" else found.covariance
         if not eval_gradient:
             return kernel

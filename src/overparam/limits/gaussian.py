@@ -49,6 +49,7 @@ class ActivationMoments:
             takes.
         error: Bound of the errors of `covariance` and `slopes`, in float64; rounding
             is not counted.
+        relative_error: The larger of those of both, each over its largest power.
     """
 
     covariance: Callable[[Any, Any, Any, Any], Any]
@@ -57,6 +58,7 @@ class ActivationMoments:
     power: Callable[[Any, Any], Any]
     slopes: Callable[[Any, Any, Any, Any], Any]
     error: Callable[[Any], float] = lambda squares: 0.0
+    relative_error: Callable[[Any], float] = lambda squares: 0.0
 
 
 def moments(activation: str) -> ActivationMoments:
@@ -110,7 +112,17 @@ def moments_of(activation: str | Activation) -> ActivationMoments:
 
 
 def _of_series(own: Series, derivative: Series, **means: Any) -> ActivationMoments:
+    def relative_error(squares: Any) -> float:
+        powers = [float(s.power(squares, np).max()) for s in (own, derivative)]
+        errors = [s.error(squares) for s in (own, derivative)]
+        # What is 0 throughout is known exactly.
+        return max(
+            (e / power for e, power in zip(errors, powers, strict=True) if power),
+            default=0.0,
+        )
+
     return ActivationMoments(
+        relative_error=relative_error,
         covariance=own.covariance,
         power=own.power,
         slopes=derivative.covariance,

@@ -330,6 +330,25 @@ def test_the_error_of_a_series_counts_what_its_coefficients_miss(function, sign)
     assert abs(slopes - (function is jnp.abs) * sign) < kernels.error < 0.3
 
 
+@pytest.mark.parametrize("size", [1e-6, 1, 10, 1000])
+def test_kernels_have_the_digits_that_are_required(size):
+    """Of erf by its closed form, and as a series."""
+    x = size * X
+    exact, series = (
+        wide_kernels(wide_mlp(2, activation=one), x)
+        for one in ("erf", jax.scipy.special.erf)
+    )
+    exact.require_digits()
+    apart = np.abs(series.covariance - exact.covariance).max()
+    apart /= exact.covariance.max()
+    assert apart <= max(series.relative_error, 1e-13)
+    if size < 2:
+        series.require_digits()
+    else:
+        with pytest.raises(ConfigError, match="closed forms"):
+            series.require_digits()
+
+
 def test_the_error_of_a_series_is_that_of_the_worst_input():
     def bump(z):
         return jnp.exp(-(z**2) / 2e-4)

@@ -15,7 +15,7 @@ from ...errors import ConfigError
 from ...limits.kernels.linearised import Linearised, linearised
 from ...limits.kernels.sampled import wide_limit
 from ...limits.kernels.training import KernelTraining
-from ...limits.kernels.wide import wide_kernels
+from ...limits.kernels.wide import WideMLP, wide_kernels
 from ...networks.convolutional.batch_norm import settled
 from ...networks.network import Network
 from ...objectives.labels import one_hot
@@ -86,8 +86,21 @@ def wide_outputs(
     train = Batch(*(part[:n_samples] for part in data.train))
     y = targets(train, data.n_classes)
     centre = y.mean(axis=0) if data.n_classes else np.zeros(y.shape[1])
-    fitted = KernelTraining(wide_kernels(wide, train.x).tangent).converged()
-    return centre + fitted.outputs(wide_kernels(wide, x, train.x).tangent, y - centre)
+    fitted = KernelTraining(wide_tangent(wide, train.x)).converged()
+    return centre + fitted.outputs(wide_tangent(wide, x, train.x), y - centre)
+
+
+def wide_tangent(
+    wide: WideMLP, x: Float[Array, "n *input"], others: Array | None = None
+) -> Float[np.ndarray, "n k"]:
+    """The tangent kernel of a wide network, from which a predictor is made.
+
+    Raises:
+        ConfigError: As `wide_kernels`, or if digits are missing.
+    """
+    kernels = wide_kernels(wide, x, others)
+    kernels.require_digits()
+    return kernels.tangent
 
 
 def targets(batch: Batch, n_classes: int | None) -> Float[np.ndarray, "n n_outputs"]:

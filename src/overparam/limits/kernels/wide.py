@@ -30,6 +30,11 @@ from ...networks.activations import Activation
 from ..gaussian import moments_of
 
 
+LEAST_DIGITS = 1e-3
+"""Relative error of integrals above which what is made of a kernel is no result. With
+erf as a series, test losses of kernel regression on 40 inputs of deviation 3, 30 and
+1000 were wrong by 2 %, 30 % and a factor of 30, those of deviation 1 by 3e-6."""
+
 _TILE = 512
 """Rows and columns of a tile: its arrays stay in the cache of a core."""
 
@@ -125,6 +130,23 @@ class WideKernels:
     error: float
     r"""Bound of the error of each Gaussian integral that went into them, beside
     rounding; 0 where they have a closed form."""
+    relative_error: float
+    """The same over the largest such integral: of variables that are large for a
+    series, no digit of an integral may be known."""
+
+    def require_digits(self) -> None:
+        """Refuse kernels of which too few digits are known.
+
+        Raises:
+            ConfigError: If the relative error is above `LEAST_DIGITS`.
+        """
+        if self.relative_error > LEAST_DIGITS:
+            raise ConfigError(
+                "The inputs are so large for this activation that the integrals of its "
+                f"kernel may be wrong by {self.relative_error:.2g} of their size: "
+                "standardise or divide the inputs, or take relu, leaky-relu or erf, "
+                "which have closed forms."
+            )
 
 
 def wide_mlp(
@@ -209,8 +231,15 @@ def wide_kernels(
         n_matrices=2,
     )
     with jax.enable_x64(True):
-        error = _error(wide, np.concatenate([rows, columns]))
-    return WideKernels(covariance=both[0], tangent=both[1], error=error)
+        squares = _squares(wide, np.concatenate([rows, columns]))
+        integrals = moments_of(wide.activation)
+        error, relative = (
+            bound(squares) if len(squares) else 0.0
+            for bound in (integrals.error, integrals.relative_error)
+        )
+    return WideKernels(
+        covariance=both[0], tangent=both[1], error=error, relative_error=relative
+    )
 
 
 def wide_slopes(
@@ -319,15 +348,16 @@ def _tiles(x: Float[np.ndarray, "n d"]) -> list[Any]:
     return np.split(padded, len(padded) // _TILE)
 
 
-def _error(wide: WideMLP, x: Float[np.ndarray, "n d"]) -> float:
+def _squares(wide: WideMLP, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " m"]:
+    """Variances of some of the variables that are integrated over."""
     # The last layer is linear: nothing is integrated there.
     variances = wide.variances(jnp.asarray(x))[:-1]
     if not variances:
-        return 0.0
+        return np.zeros(0)
     # The error need not be largest at an end; neighbours of many are alike.
     chosen = np.linspace(0, len(x) - 1, min(len(x), _TILE)).round().astype(int)
     each = [np.sort(np.asarray(layer))[chosen] for layer in variances]
-    return moments_of(wide.activation).error(np.concatenate(each))
+    return np.concatenate(each)
 
 
 def _inputs(x: Any, name: str) -> Float[np.ndarray, "n d"]:

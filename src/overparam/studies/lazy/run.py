@@ -6,10 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...analysis.lazy.predictors import error_of, targets
+from ...analysis.lazy.predictors import error_of, targets, wide_tangent
 from ...errors import ConfigError
 from ...limits.kernels.training import KernelFit, KernelTraining
-from ...limits.kernels.wide import wide_kernels
 from ...networks.network import Network
 from ...objectives.losses import half_squared_error
 from ...readouts.penalty_path import ridge_path
@@ -97,13 +96,13 @@ def _infinite_width(problem: Problem, n_steps: int) -> np.ndarray:
     """
     config, start, train_part = problem.config, problem.network, problem.data.train
     wide, y = problem.wide, targets(train_part, problem.data.n_classes)
-    training = KernelTraining(wide_kernels(wide, train_part.x).tangent)
+    training = KernelTraining(wide_tangent(wide, train_part.x))
     fitted: KernelFit = training.converged()
     if config.batch_size in (None, config.n_train):
         fitted = training.descent(learning_rate=problem.step_size, n_steps=n_steps)
     x = problem.test.x
     return fitted.outputs(
-        wide_kernels(wide, x, train_part.x).tangent,
+        wide_tangent(wide, x, train_part.x),
         y,
         start=np.asarray(start(train_part.x)),
         start_at=np.asarray(start(x)),
