@@ -1,7 +1,9 @@
 """Figures for papers and slides: sizes in inches, texts that can be read."""
 
 import io
+import itertools
 import re
+from types import SimpleNamespace
 
 import boxes
 import pytest
@@ -92,3 +94,13 @@ def test_the_command_line_draws_in_a_style(tmp_path, monkeypatch, capsys):
     assert image_width(written) in (1400, 2400)
     assert run_command([*command, "--style", "poster"]) == 2
     assert "poster" in capsys.readouterr().err
+
+
+def test_a_legend_that_takes_its_time_is_no_news(monkeypatch, recwarn):
+    figure, axes = panels()
+    axes[0, 0].plot([0, 1], label="one")
+    axes[0, 0].legend()
+    clock = SimpleNamespace(perf_counter=itertools.count(step=10).__next__)
+    monkeypatch.setattr("matplotlib.legend.time", clock)
+    rendered(figure, "png")
+    assert not recwarn.list

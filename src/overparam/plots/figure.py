@@ -3,6 +3,7 @@
 import io
 import re
 import textwrap
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -232,7 +233,13 @@ def rendered(figure: Figure, suffix: Literal["png", "svg"]) -> bytes:
         ```
     """
     content = io.BytesIO()
-    with mpl.rc_context(_STYLE), dressed(figure) as (style, scale):
+    with (
+        mpl.rc_context(_STYLE),
+        dressed(figure) as (style, scale),
+        warnings.catch_warnings(),
+    ):
+        # That a place for it takes a second is nothing that a reader can mend.
+        warnings.filterwarnings("ignore", "Creating legend")
         # Dates would make equal figures differ.
         metadata: dict[str, str | None] = {"Software": None}
         options: dict[str, Any] = {"pil_kwargs": {"dpi": (style.dpi, style.dpi)}}
