@@ -7,6 +7,7 @@ import pytest
 import overparam as op
 from overparam.analysis.surplus.options import SurplusOptions
 from overparam.running.analysing import analyse_subjects, as_subject
+from overparam.training.plan import silent
 
 
 @pytest.mark.parametrize(("width", "scale"), [(8, "linear"), (80, "symlog")])
@@ -28,3 +29,17 @@ def test_few_of_many_neurons_are_seen_and_curves_are_named(width, scale):
     assert labels == ["kept neurons", "whole network"]
     done, total = counted[-1]
     assert done == total
+
+
+@pytest.mark.parametrize(("target", "noted"), [("its own", False), ("another", True)])
+def test_a_slack_is_held_against_what_the_neurons_gain(target, noted):
+    """A tenth of a large loss may be all that a poor network has learnt."""
+    x = np.random.default_rng(0).standard_normal((200, 3)).astype(np.float32)
+    network = op.two_layer(3, 8, 1, key=jax.random.key(0))
+    y = np.asarray(network(x))
+    # With all neurons the loss of the other target is 361, without any it is 400.
+    data = op.dataset(x, y[:, 0] if target == "its own" else 20 * y[:, 0], name="mine")
+    found = analyse_subjects(
+        "surplus", [as_subject(network, data)], SurplusOptions(), silent
+    )
+    assert any("that all neurons gain" in note for note in found.notes) == noted

@@ -56,6 +56,12 @@ def analyse(
     summary |= {"risk of the student": full, "risk after merging": table["risk"][0]}
     if needed is None:
         notes.append("Merging alone costs more than `slack` allows; lower `merge`.")
+    gained = table["risk"][-1] - full
+    if options.slack * full > 0.5 * gained:
+        notes.append(
+            f"`slack` allows a rise of {options.slack * full:.3g}, which is more than "
+            f"half of the {gained:.3g} that all neurons gain over none; lower it."
+        )
     figure = _figure(table, planted, full, f"{subject.title}, {risk.label}")
     return Findings(
         tables={"surplus": table},
