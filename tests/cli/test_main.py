@@ -49,6 +49,7 @@ def test_every_verb_has_help(verb, capsys):
         (["run", "features"], "--ridge FLOAT|none"),
         (["analyse", "3f2a", "resample"], "--n-features INT ..."),
         (["analyse", "3f2a", "resample"], "--dataset STR|none"),
+        (["analyse", "3f2a", "resample"], "resample options"),
     ],
 )
 def test_help_shows_values_as_a_person_writes_them(words, shown, capsys):

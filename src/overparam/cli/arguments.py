@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import inspect
 import os
+import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -71,7 +72,9 @@ def parse_all(
 
 
 def _print_help(kinds: Sequence[type[Any]], prog: str, description: str) -> NoReturn:
-    fields = [(kind.__name__.lower(), _shown(kind), _default(kind)) for kind in kinds]
+    # A name becomes the title `NAME options`.
+    names = [re.sub("(?<=.)Options$", "", kind.__name__).lower() for kind in kinds]
+    fields = [(n, _shown(k), _default(k)) for n, k in zip(names, kinds, strict=True)]
     whole = dataclasses.make_dataclass("Options", fields, frozen=True, kw_only=True)
     written = tyro.constructors.ConstructorRegistry()
     written.primitive_rule(_as_written)
