@@ -177,6 +177,17 @@ def test_arrays_without_names_are_matrices_and_their_biases(tmp_path):
     np.testing.assert_allclose(network(VECTORS), wanted, atol=1e-4)
 
 
+def test_keras_counts_its_layers_from_the_one_without_a_number(tmp_path):
+    """`dense`, `dense_1`, ..., `dense_11`, in whatever order a file has them."""
+    weights = RNG.standard_normal((12, 6, 6))
+    arrays = {f"dense_{i}/kernel": w for i, w in enumerate(weights) if i}
+    arrays["dense/kernel"] = weights[0]
+    np.savez(tmp_path / "a.npz", **dict(sorted(arrays.items())))
+    network = load_network(tmp_path / "a.npz")
+    found = [*network.layers, network.readout]
+    np.testing.assert_array_equal(found, weights)
+
+
 def test_where_nothing_tells_the_order_it_is_asked_for(tmp_path):
     module = modules.dense((6, 6, 6), nn.ReLU)
     names = {"0": "read", "2": "answer"}

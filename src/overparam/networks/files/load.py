@@ -74,7 +74,8 @@ def load_network(
         order: Names of the layers from the inputs on, where shapes do not tell.
 
     Returns:
-        The network, or the named weights of what is no chain, with the reason.
+        The network, or the named weights of what is no chain, with the reason. Of a
+        classifier that ends with a softmax it has the inputs of that as outputs.
 
     Raises:
         ConfigError: If something must be told, or a package is missing.

@@ -75,8 +75,10 @@ def _places(groups: Sequence[LayerState]) -> dict[str, tuple[Any, ...]] | None:
     stem, or has the number of its layer, or all are counted together.
     """
     layers = [group for group in groups if not group.is_norm]
+    counted = _counted(layers)
     stems = [
-        {stem_of(g.name) for g in layers if g.weights.ndim == ndim} for ndim in (4, 2)
+        {counted[g.name][0] for g in layers if g.weights.ndim == ndim}
+        for ndim in (4, 2)
     ]
     if any(len(each) > 1 for each in stems):
         return None
@@ -85,7 +87,8 @@ def _places(groups: Sequence[LayerState]) -> dict[str, tuple[Any, ...]] | None:
     found: dict[str, tuple[Any, ...]] = {}
     parts: dict[tuple[int, ...], int] = {}
     for group in sorted(groups, key=lambda group: group.is_norm):
-        numbers, stem = numbers_of(group.name), {stem_of(group.name)}
+        first, numbers = counted.get(group.name, _count(group))
+        stem = {first}
         if stem in stems:
             part = parts[numbers] = stems.index(stem)
         elif numbers and numbers in parts:
@@ -96,6 +99,23 @@ def _places(groups: Sequence[LayerState]) -> dict[str, tuple[Any, ...]] | None:
         found[group.name] = part, numbers, group.is_norm
     distinct = len({*found.values()}) == len(found)
     return found if distinct and all(found.values()) else None
+
+
+def _counted(
+    layers: Sequence[LayerState],
+) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Stems and numbers of layers by name: Keras has `dense` before `dense_1`."""
+    found = {layer.name: _count(layer) for layer in layers}
+    stems = {stem for stem, _ in found.values()}
+    for layer in layers:
+        stem, numbers = found[layer.name]
+        if layer.is_kernel and f"{stem}_#" in stems:
+            found[layer.name] = f"{stem}_#", (*numbers, 0)
+    return found
+
+
+def _count(layer: LayerState) -> tuple[str, tuple[int, ...]]:
+    return stem_of(layer.name), numbers_of(layer.name)
 
 
 def several_orders(groups: Sequence[LayerState]) -> ConfigError:
