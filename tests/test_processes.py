@@ -192,3 +192,17 @@ def test_a_worker_that_still_imports_lives_through_an_interrupt(monkeypatch, tmp
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout == "set()\n", "no signal is held for ever"
+
+
+def test_little_is_imported_before_signals_are_heard():
+    """Until then Python ends by a traceback of its own."""
+    code = (
+        "import sys\n"
+        "before = set(sys.modules)\n"
+        "import overparam.processes\n"
+        "print({'email', 'importlib.metadata', 'numpy'} & (set(sys.modules) - before))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "set()\n"
