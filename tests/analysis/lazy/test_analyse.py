@@ -239,6 +239,34 @@ def test_running_moments_are_no_change_of_the_kernel():
     np.testing.assert_allclose(at_start, at_end, rtol=1e-9)
 
 
+HARDLY_MOVED = {
+    "images": {"network": "resnet8", "multiplier": 0.25, "dynamics": "descent"}
+    | {"batch_size": 10, "epochs": 2, "train_per_class": 10, "time_step": 1e-7},
+    "features": {"dataset": "digits", "width": 12, "n_train": 200, "n_validation": 50}
+    | {"epochs": 2, "learning_rate": 1e-6},
+    "recovery": {"method": "training", "network": "normalised", "n_samples": 12}
+    | {"input_dim": 3, "fit": "penalised", "penalty": 0.05, "width": 10}
+    | {"n_steps": 20, "learning_rate": 1e-6},
+}
+"""Of networks that take moments or norms of their batches in training."""
+
+
+@pytest.mark.parametrize("study", HARDLY_MOVED)
+def test_a_network_of_its_batches_that_hardly_moves_is_its_linearised_one(
+    study, tmp_path
+):
+    fields = HARDLY_MOVED[study] | {"precision": "float64"}
+    if study == "images":
+        rng = np.random.default_rng(0)
+        x, y = rng.integers(0, 256, (40, 8, 8, 3), np.uint8), np.arange(40) % 2
+        np.savez(tmp_path / "pictures.npz", x=x, y=y, x_test=x[:10], y_test=y[:10])
+        fields |= {"dataset": str(tmp_path / "pictures.npz")}
+    found = run(tmp_path, study, **fields).analyse("lazy", progress=False)
+    distance = [v for k, v in found.summary.items() if k.startswith("distance to the")]
+    # Weights go a way of the order of the step, the networks part by its square.
+    assert distance[0] < 0.01
+
+
 def test_errors_that_are_near_each_other_are_drawn_whole():
     signs = np.sign(np.random.default_rng(1).normal(size=(3, 80)))
     start = op.networks.TwoLayer(jnp.asarray(signs, "f"), jnp.ones((80, 1), "f"))

@@ -21,6 +21,7 @@ from overparam.limits import KernelTraining, tangent_kernel
 from overparam.limits.kernels.linearised import Linearised
 from overparam.networks import TwoLayer, mlp, resnet
 from overparam.networks.layers import hidden_layers, parameters
+from overparam.networks.stateful import train_outputs
 from overparam.noise import HeavyTailNoise
 from overparam.objectives import L2Penalty
 
@@ -62,6 +63,18 @@ def test_it_is_the_tangent_of_the_network(make, key):
         ends = [moved(network, by)(x) for by in (-1e-4, 1e-4)]
         slope = (ends[1] - ends[0]) / 2e-4
         assert_allclose(far, slope, rtol=1e-5, atol=1e-6)
+
+
+def test_in_training_moments_of_the_batch_move_with_the_weights(key):
+    network = resnet(8, n_outputs=2, multiplier=0.07, dtype="float64", key=key)
+    x = normal(5, 4, 4, 3)
+    outputs = eqx.filter_jit(lambda network: train_outputs(network, x)[0])
+    tangent = outputs(linearised(network, in_training=True))
+    assert_allclose(tangent, outputs(network), rtol=1e-13)
+    there = Linearised(moving=moved(network, 1), fixed=network, in_training=True)
+    ends = [outputs(moved(network, by)) for by in (-1e-6, 1e-6)]
+    slope = (ends[1] - ends[0]) / 2e-6
+    assert_allclose(outputs(there) - tangent, slope, rtol=1e-5, atol=1e-6)
 
 
 def test_its_weights_have_the_names_of_the_network():

@@ -17,7 +17,7 @@ from ...limits.kernels.linearised import Linearised
 from ...networks.convolutional.batch_norm import settled
 from ...networks.layers import check_start
 from ...networks.network import Network
-from ...networks.stateful import Stateful
+from ...networks.stateful import Stateful, train_outputs
 from ...networks.view import depends_on_batch
 from ...plots.figure import COLOURS, legend, panels
 from ...training.plan import Progress, silent
@@ -100,9 +100,7 @@ def analyse(
     lazy = None
     if options.linearise:
         lazy = _attempted(
-            lambda: linearised_end(subject, batch.x, progress),
-            "linearised network",
-            notes,
+            lambda: linearised_end(subject, progress), "linearised network", notes
         )
     errors = _errors(subject, start, data, lazy, trained, options, notes)
     last = table.row(-1, named=True)
@@ -113,20 +111,29 @@ def analyse(
         "alignment with the targets, end": last["label_alignment"],
         "neurons that switched, share": last["flipped"],
     }
+    caption = subject.title
     if lazy is not None:
         part, tested = _tested(subject, data, options)
-        # At training samples two networks that fit are near each other anyway.
+        # At training samples two networks that fit are near each other anyway. But what
+        # the network kept of its batches, moments or norms, is that of all of them.
+        if depends_on_batch(lazy.moving):
+            part, tested = "training", in_type_of(subject.network, data.train)
         distance = _distance(subject.network, lazy, start, tested.x)
         summary[
             f"distance to the linearised network on {part} samples, of the way gone"
         ] = distance
-        if depends_on_batch(lazy.moving):
-            notes.append("The linearised network takes moments of what it is shown.")
+        if math.isfinite(distance):
+            caption += f"; distance to the linearised network {distance:.3g}"
+        if depends_on_batch(lazy.moving) or isinstance(lazy.moving, Stateful):
+            notes.append(
+                "The linearised network takes moments of what it is shown, as in "
+                "training."
+            )
     for row in errors.iter_rows(named=True):
         summary[f"{row['measure']}, {row['predictor']}"] = row["value"]
     return Findings(
         tables={"lazy": table, "weights": weights, "errors": errors},
-        figures={"lazy": _figure(table, errors, subject.title)},
+        figures={"lazy": _figure(table, errors, caption)},
         summary=summary,
         notes=notes,
     )
@@ -260,7 +267,8 @@ def _attempted(make: Callable[[], Made], what: str, notes: list[str]) -> Made | 
 
 def _distance(end: Network, lazy: Network, start: Network, x: jnp.ndarray) -> float:
     """Between the ends of a network and of its linearised one, over the way gone."""
-    at_end, at_start = np.asarray(end(x)), np.asarray(start(x))
+    # In training, as the linearised one: no running moments stand between them.
+    at_end, at_start = (np.asarray(train_outputs(each, x)[0]) for each in (end, start))
     gone = float(np.linalg.norm(at_end - at_start))
     apart = float(np.linalg.norm(at_end - np.asarray(lazy(x))))
     return apart / gone if gone else float("nan")

@@ -16,7 +16,6 @@ from ...limits.kernels.linearised import Linearised, linearised
 from ...limits.kernels.sampled import wide_limit
 from ...limits.kernels.training import KernelTraining
 from ...limits.kernels.wide import WideMLP, wide_kernels
-from ...networks.convolutional.batch_norm import settled
 from ...networks.network import Network
 from ...objectives.labels import one_hot
 from ...training.loop import train_together
@@ -24,12 +23,11 @@ from ...training.plan import Progress, Watch
 from ..subject import Subject
 
 
-def linearised_end(
-    subject: Subject, x: Float[Array, "n *input"], progress: Progress
-) -> Linearised:
+def linearised_end(subject: Subject, progress: Progress) -> Linearised:
     """The network linearised at its start, trained as the run was.
 
-    Running moments of the start are those of the inputs `x`.
+    What is linearised is the network in training, which takes moments of its batch if
+    it has running ones.
 
     Raises:
         ConfigError: If the training cannot be done again or refuses such a network, or
@@ -47,7 +45,7 @@ def linearised_end(
         plan = dataclasses.replace(plan, n_steps=min(round(last), plan.n_steps))
     alone = dataclasses.replace(
         training,
-        network=linearised(settled(training.network, x)),
+        network=linearised(training.network, in_training=True),
         observe=lambda step, network: {},
         until=lambda records: None,
         keep_steps=(),

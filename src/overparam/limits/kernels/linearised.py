@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, PyTree
 
 from ...errors import ConfigError
 from ...networks.network import Network, check_network
+from ...networks.stateful import train_outputs
 
 
 class Linearised(Network):
@@ -21,13 +22,18 @@ class Linearised(Network):
     Attributes:
         moving: The network with the weights $p$, which train.
         fixed: The network with the weights $p_0$, which do not.
+        in_training: Whether $f$ is the network as in training: one with running moments
+            takes those of its batch there, and they move with the weights.
     """
 
     moving: Network
     fixed: Network
+    in_training: bool = eqx.field(static=True)
 
-    def __init__(self, *, moving: Network, fixed: Network) -> None:
-        self.moving, self.fixed = moving, fixed
+    def __init__(
+        self, *, moving: Network, fixed: Network, in_training: bool = False
+    ) -> None:
+        self.moving, self.fixed, self.in_training = moving, fixed, in_training
 
     @property
     def readout(  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -57,18 +63,28 @@ class Linearised(Network):
         centre, static = eqx.partition(self.fixed, eqx.is_inexact_array)
         # No gradient may reach these: they would count as weights that train.
         centre = jax.lax.stop_gradient(centre)
+
+        def function(weights: PyTree[Array]) -> Array:
+            network = eqx.combine(weights, static)
+            return train_outputs(network, x)[0] if self.in_training else network(x)
+
         outputs, change = derivative(
-            lambda weights: eqx.combine(weights, static)(x),
+            function,
             centre,
             jax.tree.map(lambda p, p0: p - p0, moving, centre),
         )
         return outputs + change
 
 
-def linearised(network: Network) -> Linearised:
+def linearised(network: Network, *, in_training: bool = False) -> Linearised:
     r"""$f_{\theta_0} + \partial_\theta f_{\theta_0} (\theta - \theta_0)$, a network.
 
     The network linearised at its own weights $\theta_0$.
+
+    Args:
+        network: Any network.
+        in_training: Linearise what trains: batch normalisation with the moments of the
+            batch, which move with the weights, in the place of the running ones.
 
     Example:
         ```python
@@ -77,7 +93,7 @@ def linearised(network: Network) -> Linearised:
         ```
     """
     check_network(network)
-    return Linearised(moving=network, fixed=network)
+    return Linearised(moving=network, fixed=network, in_training=in_training)
 
 
 def derivative(
