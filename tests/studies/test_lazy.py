@@ -17,9 +17,10 @@ from overparam.errors import ConfigError
 from overparam.limits import KernelTraining, tangent_kernel, wide_kernels
 from overparam.limits.kernels.sampled import wide_limit
 from overparam.objectives.labels import one_hot
-from overparam.reproductions.lazy.mean_field import _with_positions
+from overparam.reproductions.lazy.mean_field import SCALINGS, _with_positions, claims
 from overparam.reproductions.lazy.values import slopes
 from overparam.reproductions.registry import REPRODUCTIONS
+from overparam.reproductions.reproduction import Results
 from overparam.studies.lazy.config import Lazy
 from overparam.studies.lazy.problem import Problem
 from overparam.studies.lazy.run import describe, run
@@ -233,3 +234,16 @@ def test_slopes_and_positions_are_those_of_known_powers():
     }
     placed = _with_positions(pl.DataFrame(kinds | {"width": [8] * 3, "seed": [0] * 3}))
     assert_allclose(placed["position"], [0, 0.5, 1], atol=1e-12)
+
+
+def test_no_claim_holds_of_slopes_that_differ_as_much_as_they_are_wide():
+    rows = [
+        {"scaling": scaling, "width": width, "seed": seed}
+        | {"kernel_change": width ** (2.0 * seed - 1.5)}
+        for scaling in SCALINGS
+        for width in (32, 1024)
+        for seed in range(2)
+    ]
+    runs = pl.DataFrame(rows)
+    found = claims(Results("laptop", runs=runs, records=runs, stored=()))
+    assert [claim.holds for claim in found] == [False] * 4

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...plots.figure import COLOURS, legend, panels
+from ...plots.figure import COLOURS, chosen_ticks, legend, panels
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .values import caption, drawn_over_seeds, interval, slopes
 
@@ -58,6 +58,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
             )
         panel.set_yscale("log")
         panel.set_title(title)
+        chosen_ticks(panel, results.runs["width"])
     legend(axes[0, 0])
     return {"mean-field": figure}
 
@@ -101,11 +102,9 @@ def claims(results: Results) -> Sequence[Claim]:
     for scaling in SCALINGS:
         runs = results.runs.filter(pl.col("scaling") == scaling)
         slope = interval(slopes(runs, x="width", y="kernel_change"))
-        lazy = scaling == "ntk"
-        verdict = slope.high < -0.25 if lazy else slope.high > -0.25
-        words = "tends to lazy" if lazy else "does not tend to lazy"
-        if scaling == "standard":
-            words, verdict = "tends to lazy", slope.high < -0.25
+        words, verdict = "tends to lazy", slope.high < -0.25
+        if scaling == "mean-field":
+            words, verdict = "does not tend to lazy", slope.low > -0.25
         found.append(
             Claim(
                 sentence=f"{scaling}: the change of the kernel {words} with width",

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...plots.figure import COLOURS, legend, panels
+from ...plots.figure import COLOURS, chosen_ticks, legend, panels
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .values import caption, drawn_over_seeds, interval, pairs, ratio
 
@@ -62,6 +62,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
                 panel, results.runs, x="scale", y=column, label=label, colour=colour
             )
         panel.set_yscale("log")
+        chosen_ticks(panel, results.runs["scale"])
         legend(panel)
     axes[0, 0].set_ylabel("half mean squared error")
     return {"scale": figure}
