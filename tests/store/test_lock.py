@@ -10,6 +10,7 @@ import sys
 import pytest
 from storing import DEFAULTS, record, store
 
+from overparam.errors import StoreError
 from overparam.store import RunLockedError, lock, open_run, run_status
 from overparam.store.lock import Lock, is_locked
 
@@ -124,3 +125,12 @@ def test_a_watcher_that_is_stopped_as_it_looks_keeps_no_writer_out(
     assert len(naps) == 100  # Another writer is told at once.
     writer.release()
     os.close(watcher)
+
+
+def test_a_link_in_the_place_of_the_lock_leads_to_nothing_that_is_written(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "run" / "lock").symlink_to(tmp_path / "mine.txt")
+    with pytest.raises(StoreError, match="cannot be written"):
+        Lock(tmp_path / "run")
+    assert (tmp_path / "mine.txt").read_text() == "mine"

@@ -59,8 +59,10 @@ class Lock:
         """
         path = folder / "lock"
         self._held: Path | None = None
+        # The name of the holder is written: into no file that a link leads to.
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         with writing(path):
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+            self._descriptor = os.open(path, flags)
         try:
             with writing(path):
                 taken = _persistently(self._descriptor)
