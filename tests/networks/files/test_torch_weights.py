@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 from overparam.data import Batch
 from overparam.data.sources.augment import RESNET_NORMALISATION, ImageSource
 from overparam.dynamics import Descent
-from overparam.errors import ConfigError
+from overparam.errors import ConfigError, DataError
 from overparam.networks import load_torch, resnet, vgg11
 from overparam.networks.files.torch_weights import from_torch, to_torch
 from overparam.networks.stateful import train_features
@@ -201,3 +201,13 @@ def test_a_prefix_of_a_parallel_module_is_ignored():
     arrays = {f"module.{k}": v for k, v in to_torch(network).items()}
     x = jnp.ones((1, 32, 32, 3), jnp.float32)
     assert np.array_equal(from_torch(arrays, network)(x), network(x))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff" * 40])
+def test_a_file_that_holds_no_weights_is_refused(tmp_path, key, content):
+    file = tmp_path / "weights.safetensors"
+    if content is not None:
+        file.write_bytes(content)
+    network = vgg11(2, multiplier=1 / 64, key=key)
+    with pytest.raises(DataError, match=r"`.*weights\.safetensors` (cannot|is)"):
+        load_torch(file, network)

@@ -14,12 +14,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
-from safetensors.numpy import load_file
 
 from ...errors import ConfigError
 from ..convolutional.resnet import ResNet
 from ..convolutional.vgg import VGG
 from ..layers import path_name
+from .arrays import read_arrays, read_bytes
 
 
 N = TypeVar("N", ResNet, VGG)
@@ -77,7 +77,11 @@ def from_torch(arrays: Mapping[str, np.ndarray], like: N) -> N:
 
 
 def load_torch(path: str | Path, like: N) -> N:
-    """Read a safetensors file of a PyTorch module; arguments as in `from_torch`.
+    """Read a file of weights of a PyTorch module; arguments as in `from_torch`.
+
+    Raises:
+        ConfigError: If the name tells no format, or for what `from_torch` refuses.
+        DataError: If the file cannot be read, is damaged or holds more than weights.
 
     Example:
         ```python
@@ -89,7 +93,8 @@ def load_torch(path: str | Path, like: N) -> N:
         op.networks.load_torch("vgg.safetensors", like=net).readout.shape
         ```
     """
-    return from_torch(load_file(path), like)
+    arrays, _ = read_arrays(Path(path), read_bytes(Path(path)))
+    return from_torch(arrays, like)
 
 
 def _outwards(array: np.ndarray, scale: float) -> np.ndarray:
