@@ -39,13 +39,17 @@ With the largest bound $\sigma$ of all leaves, $c = \min(\beta / \sigma, y^T l /
 
 import functools
 import itertools
+import os
+import stat
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from .errors import DataError
+from .memory import memory
 
 
 _EPS = float(np.finfo(float).eps)
@@ -56,6 +60,8 @@ _AT_ONCE = 10**7
 _SMALL, _LARGE = 1e-100, 1e100
 # The sum of the sizes of all rows in the unit of the file, within a factor.
 _ABOUT_ONE = 2.0**20
+# Of what is unpacked: its bytes, as float64, and what is made of it.
+_COPIES = 4
 # Distance of the products of the basis to those of an orthonormal one.
 _ORTHONORMAL = 1e-12
 # Logarithms of delta up to these lose nothing in sums of quotients.
@@ -82,7 +88,10 @@ def verify(file: str | Path) -> Verified:
             all directions.
     """
     try:
+        if stat.S_ISFIFO(os.stat(file).st_mode):
+            raise ValueError("it is no regular file")
         with open(file, "rb") as opened, np.errstate(all="ignore"):
+            _check_size(opened)
             stored = np.load(opened, allow_pickle=False)
             if isinstance(stored, np.ndarray):
                 raise ValueError("it is a single array")
@@ -97,6 +106,16 @@ def verify(file: str | Path) -> Verified:
         if "pickle" in why:
             why = "it is no archive of NumPy"
         raise DataError(f"`{file}` is no proof that can be read: {why}.") from error
+
+
+def _check_size(file: BinaryIO) -> None:
+    """Refuse what unpacks to more than the memory: few bytes can stand for many."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            n_bytes = sum(member.file_size for member in archive.infolist())
+        if _COPIES * n_bytes > memory():
+            raise ValueError(f"it unpacks to {n_bytes} bytes, too many for the memory")
+    file.seek(0)
 
 
 def _verified(stored: Mapping[str, np.ndarray]) -> Verified:
@@ -159,8 +178,11 @@ def _side(
     n, d = x.shape
     basis = _read(stored, f"{name}_basis", "f").astype(float)
     rank = len(basis)
-    if basis.shape != (rank, d) or not (
-        np.abs(basis @ basis.T - np.eye(rank)).max(initial=0) <= _ORTHONORMAL
+    # More rows than entries are not, and their products would have no bound.
+    if (
+        rank > d
+        or basis.shape != (rank, d)
+        or not (np.abs(basis @ basis.T - np.eye(rank)).max(initial=0) <= _ORTHONORMAL)
     ):
         raise ValueError(f"`{name}_basis` is not orthonormal")
     rows = np.abs(dual / unit)[:, None] * x
@@ -179,6 +201,19 @@ def _side(
     return bound * (1 + rank * _ORTHONORMAL), count
 
 
+def _number_of_leaves(codes: np.ndarray, leaf: int, n_roots: int) -> int:
+    """The leaves of trees of two children, whose inner nodes are as many less roots.
+
+    A walk then never runs out of codes, nor holds more than the leaves in the file.
+    """
+    count = int(np.sum(codes == leaf))
+    if codes.size > 2 * count - n_roots:
+        raise ValueError("its tree does not cover all directions")
+    if codes.size < 2 * count - n_roots:
+        raise ValueError("its tree goes on when all directions are covered")
+    return count
+
+
 def _worst_of_cones(
     read: Callable[..., np.ndarray],
     name: str,
@@ -189,7 +224,7 @@ def _worst_of_cones(
     """The largest bound of the leaves of a tree of cones; their number."""
     (n, rank), plus, minus = rows.shape, rows[dual > 0], rows[dual < 0]
     codes, leaf = read(f"{name}_codes", "iu"), int(read("leaf", "iu", ()))
-    count = int(np.sum(codes == leaf))
+    count = _number_of_leaves(codes, leaf, 2**rank)
     shares = read(f"{name}_shares", "f", (codes.size - count,))
     r = read(f"{name}_r", "f", (count, rank))
     alpha = read(f"{name}_alpha", "iuf", (count, len(minus)))
@@ -218,9 +253,7 @@ def _cones(
         stack = [(np.diag(signs), 0.0)]
         while stack:
             cone, drift = stack.pop()
-            code = next(codes, None)
-            if code is None:
-                raise ValueError("its tree does not cover all directions")
+            code = next(codes)
             if code == leaf:
                 yield cone, drift
                 continue
@@ -249,11 +282,10 @@ def _worst_of_signs(
     """The largest bound of the leaves of a tree of signs; their number."""
     (n, rank), plus, minus = rows.shape, dual > 0, dual < 0
     codes, leaf = read(f"{name}_codes", "iu"), int(read("leaf", "iu", ()))
-    count = int(np.sum(codes == leaf))
+    count = _number_of_leaves(codes, leaf, 1)
     weights = read(f"{name}_leaves", "f", (count, 1 + n))
-    products = (rows[:, :, None] * rows[:, None, :]).reshape(n, rank**2)
     leaves, used, worst = _signs(iter(codes.tolist()), leaf, plus), 0, 0.0
-    size = 1 + _AT_ONCE // (n + rank**2 + 1)
+    size = 1 + _AT_ONCE // ((n + rank) * (rank + 1))
     while batch := list(itertools.islice(leaves, size)):
         part = weights[used : used + len(batch)].astype(float)
         signs, first, given = np.array(batch), part[:, 0], part[:, 1:]
@@ -271,7 +303,7 @@ def _worst_of_signs(
         factors = 0.5 * free + (signs > 0) + np.where(fixed, given * signs, 0) - alpha
         r, root = factors @ rows, np.exp(-0.5 * first)
         inverse = np.where(free, 0.25 * np.exp(-theta), 0)
-        matrices = (inverse @ products).reshape(-1, rank, rank)
+        matrices = (rows.T * inverse[:, None, :]) @ rows
         outer = r * root[:, None]
         matrices += outer[:, :, None] * outer[:, None, :]
         top = _not_below(matrices)
@@ -288,9 +320,7 @@ def _signs(codes: Iterator[int], leaf: int, plus: np.ndarray) -> Iterator[np.nda
     stack = [np.zeros(len(plus), np.int8)]
     while stack:
         signs = stack.pop()
-        code = next(codes, None)
-        if code is None:
-            raise ValueError("its tree does not cover all directions")
+        code = next(codes)
         if code == leaf:
             yield signs
             continue

@@ -1,10 +1,13 @@
 """The checker against files that were made or damaged to prove too much."""
 
+import os
+import tracemalloc
 import warnings
 
 import numpy as np
 import pytest
 
+from overparam import checker
 from overparam.checker import verify
 from overparam.convex import convex_program, enumerate_patterns, solve, solve_global
 from overparam.convex.certificates.proof import write_proof
@@ -247,3 +250,54 @@ def test_no_damage_proves_more_than_the_optimum(rng, tmp_path, case, n, d):
         lower = claimed(arrays, file)
         if lower > 0:
             assert lower <= optimum(arrays) * (1 + 1e-9)
+
+
+def of_zeros(n, d, codes, n_leaves):
+    """Trees of signs of n samples that are all zero: a file of a few thousand bytes."""
+    arrays = {"x": np.zeros((n, d)), "y": np.ones(n), "dual": np.ones(n)}
+    arrays |= {"penalty": 0.1, "unit": 1.0, "skip": False, "leaf": -1}
+    for side in ("plus", "minus"):
+        parts = (np.eye(d), codes, np.zeros((n_leaves, 1 + n), np.float16))
+        named = zip(PARTS_OF_SIGNS, parts, strict=True)
+        arrays |= {f"{side}_{part}": np.asarray(values) for part, values in named}
+    return arrays
+
+
+HUNGRY = {
+    "a basis of empty rows": {
+        **smallest(),
+        "x": np.ones((1, 0)),
+        "plus_basis": np.ones((10**4, 0)),
+    },
+    "a tree of cuts": of_zeros(20_000, 1, np.arange(20_000), 0),
+    "products of all samples": of_zeros(1000, 300, [-1], 1),
+}
+
+
+@pytest.mark.parametrize("name", HUNGRY)
+def test_no_file_takes_memory_that_its_arrays_do_not(tmp_path, name):
+    np.savez_compressed(tmp_path / "proof.npz", **HUNGRY[name])
+    n_bytes = sum(np.asarray(array).nbytes for array in HUNGRY[name].values())
+    tracemalloc.start()
+    try:
+        verify(tmp_path / "proof.npz")
+    except DataError:
+        pass
+    finally:
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    # All arrays, as float64, and a few of their size.
+    assert peak < 2**24 + 16 * n_bytes
+
+
+def test_what_unpacks_to_more_than_the_memory_is_refused(tmp_path, monkeypatch):
+    np.savez_compressed(tmp_path / "proof.npz", **smallest())
+    monkeypatch.setattr(checker, "memory", lambda: 1000)
+    with pytest.raises(DataError, match=r"unpacks to .* too many for the memory"):
+        verify(tmp_path / "proof.npz")
+
+
+def test_a_pipe_is_no_proof(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="no regular file"):
+        verify(tmp_path / "pipe")
