@@ -19,15 +19,21 @@ def failing(monkeypatch, error):
     monkeypatch.setattr(main, "_run", fail)
 
 
+class Panic(BaseException):
+    """Like what Polars raises where it has no more files to open."""
+
+
+@pytest.mark.parametrize("kind", [KeyError, Panic])
 def test_an_unforeseen_error_is_a_sentence_that_names_its_traceback(
-    monkeypatch, capsys, tmp_path
+    monkeypatch, capsys, tmp_path, kind
 ):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    failing(monkeypatch, KeyError("no such thing"))
+    failing(monkeypatch, kind("no such thing"))
     assert run_command([]) == 1
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert error.startswith("overparam: Something unforeseen happened (KeyError: ")
+    said = f"overparam: Something unforeseen happened ({kind.__name__}: "
+    assert error.startswith(said)
     [path] = re.findall(r"`(.*)`", error)
     assert "in fail\n" in Path(path).read_text()
 

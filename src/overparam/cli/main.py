@@ -84,7 +84,9 @@ def run_command(argv: Sequence[str]) -> int:
         # The reader of our output (`head`, a pager) has what it wanted.
         give_output_up()
         return NOBODY_READS
-    except Exception as error:
+    except SystemExit:
+        raise
+    except BaseException as error:  # A panic in Rust is no `Exception`.
         if isinstance(error, OSError) and (sentence := _of_the_system(error)):
             return _complain(sentence, 1)
         if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
