@@ -279,6 +279,18 @@ def test_errors_that_are_near_each_other_are_drawn_whole():
     assert reach > 1.02 * found.tables["errors"]["value"].max()
 
 
+@pytest.mark.parametrize("keep", ["", "every 1"])
+def test_no_line_runs_through_the_legend(keep, tmp_path):
+    done = run(tmp_path, "lazy", width=100, n_train=100, n_steps=200, keep=keep)
+    found = done.analyse("lazy", linearise=False, progress=False).figures["lazy"]
+    found.canvas.draw()
+    along = found.axes[0]
+    box = along.get_legend().get_window_extent()
+    for line in along.lines:
+        path = line.get_path().transformed(line.get_transform())
+        assert not path.intersects_bbox(box, filled=False)
+
+
 def test_a_start_that_is_none_is_a_sentence(tmp_path):
     network = op.TwoLayer(jnp.ones((4, 2)), jnp.ones((2, 1)))
     other = op.TwoLayer(jnp.ones((4, 3)), jnp.ones((3, 1)))

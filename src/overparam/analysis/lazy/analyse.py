@@ -285,7 +285,9 @@ def _figure(table: pl.DataFrame, errors: pl.DataFrame, caption: str) -> Figure:
     along.set_xlabel("kept network" if unknown else "step")
     if unknown:
         along.set_xticks(at)
-    legend(along)
+    low, high = along.get_ylim()
+    along.set_ylim(low, high + 0.4 * (high - low))  # Room for the legend.
+    legend(along, loc="upper left")
     names = errors["predictor"].to_list()
     bars.update_datalim([(0, 0)])  # The margin is one of all that is seen.
     bars.plot(errors["value"], range(len(names)), "o", color=COLOURS[0])
