@@ -89,7 +89,22 @@ def test_equal_samples_need_a_jitter_that_is_told():
     fitted = KernelTraining(kernel).converged()
     assert 0 < fitted.jitter < 1e-12 * np.linalg.norm(kernel)
     y = np.concatenate([Y, Y[:1]])
-    assert_allclose(fitted.at_samples(y), y, rtol=1e-2, atol=1e-2)
+    assert_allclose(fitted.at_samples(y), y, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("n_twice", [1, 7])
+def test_equal_samples_of_different_targets_are_one_of_their_mean(n_twice):
+    y = np.concatenate([Y, 1 - 2 * Y[:n_twice]])
+    means = Y.copy()
+    means[:n_twice] = (Y[:n_twice] + y[7:]) / 2
+    once = KernelTraining(KERNELS.tangent).converged()
+    twice = np.concatenate([X, X[:n_twice]])
+    fitted = KernelTraining(wide_kernels(WIDE, twice).tangent).converged()
+    # The condition of the kernel of different samples times rounding.
+    assert_allclose(fitted.at_samples(y)[:7], means, rtol=1e-9, atol=1e-9)
+    cross = wide_kernels(WIDE, OTHERS, twice).tangent
+    expected = once.outputs(CROSS.tangent, means)
+    assert_allclose(fitted.outputs(cross, y), expected, rtol=1e-9, atol=1e-9)
 
 
 def test_with_the_readout_alone_variances_are_those_of_a_gaussian_process():

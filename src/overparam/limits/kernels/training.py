@@ -233,7 +233,9 @@ class KernelTraining:
         """Infinite time: interpolation, with the smallest jitter that allows it.
 
         Eigenvalues below the rounding of the largest one cannot be divided by: what
-        lifts the smallest one above it is added to all, and reported as `jitter`.
+        lifts the smallest one above it is added to all, and reported as `jitter`. Along
+        their eigenvectors nothing is learned: kernels with other inputs have no part
+        there but rounding, which the division would turn into outputs.
 
         Raises:
             ConfigError: If the kernel is zero, or too small to be divided by.
@@ -245,8 +247,9 @@ class KernelTraining:
                 "learned with it."
             )
         jitter = float(max(floor - self.eigenvalues.min(), 0.0))
-        inverse = 1 / (self.eigenvalues + jitter)
-        return self._fitted(inverse, jitter * inverse, jitter)
+        learned = self.eigenvalues >= floor
+        inverse = np.where(learned, 1 / (self.eigenvalues + jitter), 0)
+        return self._fitted(inverse, np.where(learned, jitter * inverse, 1), jitter)
 
     def _fitted(
         self, inverse: np.ndarray, left: np.ndarray, jitter: float = 0
