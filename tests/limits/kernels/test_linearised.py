@@ -15,6 +15,7 @@ from overparam.dynamics import (
     StochasticVarPro,
     TwoTimescale,
     VarPro,
+    decoupled,
 )
 from overparam.errors import ConfigError
 from overparam.limits import KernelTraining, tangent_kernel
@@ -107,6 +108,7 @@ def descent(**settings):
         descent(optimiser=optax.adam, learning_rate=0.01),
         descent(learning_rate=0.1, rates={"readout": 0.1}, trained=("readout",)),
         descent(learning_rate=0.1, penalty=L2Penalty({"weights": 0.1})),
+        descent(optimiser=decoupled, learning_rate=0.1, coefficients={"readout": 0.1}),
         NoisyDescent(
             descent(learning_rate=0.1),
             HeavyTailNoise(alpha=1.9, sigma=0.01),

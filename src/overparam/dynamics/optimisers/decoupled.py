@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
+from ...networks.layers import field_name
+
 
 def decoupled(
     learning_rate: Any,
@@ -40,7 +42,7 @@ def decoupled(
     scale = {"adam": optax.scale_by_adam, "sgd": optax.identity}[optimiser]()
 
     def pull(path: tuple[Any, ...], update: Array, weight: Array) -> Array:
-        name = jax.tree_util.keystr(path[:1], simple=True)
+        name = field_name(path)
         if name not in coefficients:
             return update
         return update + 2 * jnp.asarray(coefficients[name], weight.dtype) * weight
