@@ -223,9 +223,9 @@ def _saved(torch, value):
     return file.getvalue()
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.filterwarnings("always")
 @pytest.mark.parametrize("suffix", ["pt", "pth"])
-def test_no_pickle_runs_code(suffix, tmp_path):
+def test_no_pickle_runs_code(suffix, tmp_path, recwarn):
     made = tmp_path / "made"
     for content in pickles(made).values():
         path = tmp_path / f"a.{suffix}"
@@ -234,6 +234,7 @@ def test_no_pickle_runs_code(suffix, tmp_path):
             load_network(path)
         assert "\n" not in str(caught.value)
         assert not made.exists()
+        assert not [told for told in recwarn if "weights_only" in str(told.message)]
 
 
 def model(nodes=None, *, domain="", tensors=None):

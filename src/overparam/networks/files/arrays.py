@@ -6,6 +6,7 @@ announces are compared with the bytes that it has before memory is taken for the
 
 import contextlib
 import io
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -167,8 +168,12 @@ def _torch(content: bytes) -> Arrays:
     import pickle
 
     _check_bytes(content)
+    file = io.BytesIO(content)
     try:
-        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        # It warns of how others wrote a file, which is refused or read.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         # PyTorch says how to load such a file all the same; nobody should.
         raise ValueError(
