@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ import pytest
 from overparam import Findings
 from overparam.cli.verbs import analyse, reproduce
 from overparam.errors import Interrupted
-from overparam.processes import STOP
+from overparam.processes import STOP, noting_interrupts
 
 
 INSTALLED = """
@@ -206,3 +207,55 @@ def test_little_is_imported_before_signals_are_heard():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert said.stdout == "set()\n"
+
+
+class Collected:
+    """Gets a signal where Python drops what is raised."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+
+def collect(stop):
+    assert stop() is None
+    Collected()
+    assert stop() == 130
+
+
+def insist():
+    signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupt_that_arrives_in_a_destructor_is_noted():
+    with pytest.raises(Interrupted) as raised, noting_interrupts() as stop:
+        collect(stop)
+    assert raised.value.exit_code == 130
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_interrupt_is_raised_where_it_arrives():
+    with pytest.raises(Interrupted), noting_interrupts():
+        insist()
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, lambda number, frame: None])
+def test_handlers_of_a_user_are_left_as_they_are(handler):
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        with noting_interrupts() as stop:
+            assert signal.getsignal(signal.SIGINT) is handler
+            Collected()
+            assert stop() is None
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_thread_leaves_the_handlers_of_the_process():
+    def handler():
+        with noting_interrupts():
+            return signal.getsignal(signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(handler).result() is signal.default_int_handler

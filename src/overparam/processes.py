@@ -1,7 +1,7 @@
 """What a process of ours does to itself: signals, and where compiled programs are kept.
 
 The command line is such a process, and so are the workers that it or a Python program
-starts; a process of the user's own is left as it is.
+starts; in a process of the user's own Ctrl-C alone is noted, while a run looks for it.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -156,6 +156,37 @@ class StopRequest:
 
 STOP = StopRequest()
 """The request of this process; never made unless the process has installed it."""
+
+
+@contextlib.contextmanager
+def noting_interrupts() -> Iterator[Callable[[], int | None]]:
+    """A block that is asked to stop by Ctrl-C, by default an exception.
+
+    Where that arrives in a destructor or a callback of JAX, Python drops it and goes
+    on. A second one is raised where it arrives. Handlers of the user's own are left as
+    they are, and so are all in threads, which get no signals.
+
+    Raises:
+        Interrupted: Behind the block, if it was asked to and ended without a look.
+    """
+    noted: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if noted:
+            signal.default_int_handler(number, frame)
+        noted.append(128 + number)
+
+    default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not default or threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: noted[0] if noted else None
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if noted:
+        raise Interrupted("Interrupted; what is stored is kept.", exit_code=noted[0])
 
 
 def begin_worker() -> None:

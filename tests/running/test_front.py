@@ -1,6 +1,7 @@
 """Python's own way to run, sweep and open studies: what the command line does."""
 
 import inspect
+import signal
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 import overparam as op
-from overparam.errors import ConfigError, OverparamError, StoreError
+from overparam.errors import ConfigError, Interrupted, OverparamError, StoreError
 from overparam.field_values import field_names
 from overparam.networks import Network
 from overparam.progress import Reporter
@@ -228,6 +229,24 @@ def test_an_interrupt_keeps_the_checkpoint(tmp_path, monkeypatch, run):
     assert len(list(tmp_path.rglob("training.checkpoint"))) == 1
     again = op.run("planted", runs=tmp_path, progress=False, **SMALL)
     assert again.frame.drop("seconds").equals(run.frame.drop("seconds"))
+
+
+def test_an_interrupt_that_python_would_drop_stops_a_run(tmp_path, monkeypatch):
+    class Collected:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    class Collecting(Reporter):
+        def __call__(self, done, total, **values):
+            if not asked:
+                asked.append(Collected())
+                asked[0] = None
+
+    asked = []
+    monkeypatch.setattr(front, "Reporter", Collecting)
+    with pytest.raises(Interrupted):
+        op.run("planted", runs=tmp_path, progress=False, **SMALL)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_no_field_of_a_study_has_a_name_that_python_uses():

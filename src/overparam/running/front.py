@@ -13,6 +13,7 @@ from ..errors import ConfigError, OverparamError
 from ..field_values import field_name, field_value
 from ..networks.files.named import NamedWeights
 from ..networks.network import Network
+from ..processes import noting_interrupts
 from ..progress import Reporter
 from ..reproductions.registry import reproduction
 from ..spellings import as_spelled, first_spellings
@@ -78,9 +79,14 @@ def run(
     for name in fields:
         field_name(kind, name)  # Refuses what is no field.
     fields = as_spelled(fields, first_spellings(kind))
-    with Reporter(study, shown=progress) as reporter:
+    with Reporter(study, shown=progress) as reporter, noting_interrupts() as stop:
         done = execute(
-            study, kind(**fields), _root(runs), force=force, progress=reporter
+            study,
+            kind(**fields),
+            _root(runs),
+            force=force,
+            progress=reporter,
+            stop_requested=stop,
         )
     return Run(read_run(done.path))
 
@@ -128,9 +134,15 @@ def sweep(
         if not axis:
             raise ConfigError(f"`{name}` has no value; give some, such as [1, 2].")
     made = jobs_of(study, product(axes), _root(runs))
-    with Reporter(study, unit="run", shown=progress) as reporter:
+    reporting = Reporter(study, unit="run", shown=progress)
+    with reporting as reporter, noting_interrupts() as stop:
         result = run_jobs(
-            made, n_jobs=jobs, n_threads=threads, cluster=cluster, reporter=reporter
+            made,
+            n_jobs=jobs,
+            n_threads=threads,
+            cluster=cluster,
+            reporter=reporter,
+            stop_requested=stop,
         )
     if result.failures:
         warnings.warn(_failed(result), stacklevel=2)
@@ -270,8 +282,11 @@ def reproduce(
         raise ConfigError(f"`scale` must be one of {listed}, got {scale!r}.")
     at_least(1, jobs=jobs)
     made = jobs_of(wanted.study, wanted.grid(scale), root)
-    with Reporter(name, unit="run", shown=progress) as reporter:
-        result = run_jobs(made, n_jobs=jobs, cluster=cluster, reporter=reporter)
+    reporting = Reporter(name, unit="run", shown=progress)
+    with reporting as reporter, noting_interrupts() as stop:
+        result = run_jobs(
+            made, n_jobs=jobs, cluster=cluster, reporter=reporter, stop_requested=stop
+        )
     if result.failures:
         raise OverparamError(_failed(result))
     return answer(name, wanted, scale=scale, jobs=made, root=root)
