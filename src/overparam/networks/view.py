@@ -247,9 +247,10 @@ def at_rest(network: Network, x: Array | np.ndarray | None) -> Network:
         scale=network.scale,
     )
     hidden = plain.features(jnp.asarray(x, plain.readout.dtype).reshape(len(x), -1))
-    norms = jnp.linalg.norm(hidden, axis=0)[:, None]
+    squares = jnp.sum(hidden**2, axis=0)[:, None]
     # A neuron that is off on all of `x` has no norm, and gives nothing there.
-    folded = jnp.where(norms > 0, plain.readout / norms, 0)
+    norms = jnp.sqrt(jnp.where(squares > 0, squares, 1))
+    folded = jnp.where(squares > 0, plain.readout / norms, 0)
     return dataclasses.replace(plain, readout=folded)
 
 

@@ -94,6 +94,34 @@ def test_a_network_that_is_linear_in_what_trains_is_its_linearised_one(tmp_path)
     assert weights["readout"] > 0
 
 
+_FEATURES = {"width": 8, "epochs": 1, "n_train": 60, "n_validation": 20}
+_FEATURES |= {"batch_size": 20}
+_RECOVERY = {"method": "training", "fit": "penalised", "penalty": 0.05}
+_RECOVERY |= {"n_samples": 12, "input_dim": 3, "width": 10, "n_steps": 10}
+_RECOVERY |= {"n_test": 50}
+
+
+@pytest.mark.parametrize(
+    ("study", "fields"),
+    [
+        ("features", _FEATURES),
+        ("features", _FEATURES | {"penalty_form": "decoupled"}),
+        ("features", _FEATURES | {"stop_gradient_moments": True}),
+        ("recovery", _RECOVERY | {"network": "normalised"}),
+    ],
+)
+def test_what_goes_no_way_is_its_linearised_network(study, fields, tmp_path):
+    fields = fields | {"learning_rate": 1e-6, "precision": "float64"}
+    found = run(tmp_path, study, **fields).analyse("lazy", progress=False)
+    distance = found.summary[
+        "distance to the linearised network on test samples, of the way gone"
+    ]
+    # Of the order of the relative change of the weights.
+    assert 0 < distance < 1e-3
+    errors = dict(found.tables["errors"].select("predictor", "value").iter_rows())
+    assert errors["linearised network"] == pytest.approx(errors["network"], rel=1e-6)
+
+
 @pytest.mark.parametrize(
     ("frozen", "fields"),
     [("weights", {"train": "readout"}), ("readout", {"train": "features"})],

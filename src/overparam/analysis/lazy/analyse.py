@@ -13,12 +13,10 @@ from ...data.source import Batch
 from ...data.train_test import TrainTest
 from ...errors import ConfigError
 from ...limits.kernels.empirical import tangent_kernel
-from ...limits.kernels.linearised import Linearised
 from ...networks.convolutional.batch_norm import settled
 from ...networks.layers import check_start
 from ...networks.network import Network
 from ...networks.stateful import Stateful, train_outputs
-from ...networks.view import depends_on_batch
 from ...plots.figure import COLOURS, legend, panels
 from ...training.plan import Progress, silent
 from ..declaration import Findings
@@ -26,6 +24,7 @@ from ..subject import Subject, Unstored
 from . import measures
 from .options import LazyOptions
 from .predictors import (
+    Outputs,
     error_of,
     in_type_of,
     linearised_end,
@@ -114,17 +113,14 @@ def analyse(
     caption = subject.title
     if lazy is not None:
         part, tested = _tested(subject, data, options)
-        # At training samples two networks that fit are near each other anyway. But what
-        # the network kept of its batches, moments or norms, is that of all of them.
-        if depends_on_batch(lazy.moving):
-            part, tested = "training", in_type_of(subject.network, data.train)
+        # At training samples two networks that fit are near each other anyway.
         distance = _distance(subject.network, lazy, start, tested.x)
         summary[
             f"distance to the linearised network on {part} samples, of the way gone"
         ] = distance
         if math.isfinite(distance):
             caption += f"; distance to the linearised network {distance:.3g}"
-        if depends_on_batch(lazy.moving) or isinstance(lazy.moving, Stateful):
+        if isinstance(start, Stateful):
             notes.append(
                 "The linearised network takes moments of what it is shown, as in "
                 "training."
@@ -211,7 +207,7 @@ def _errors(
     subject: Subject,
     start: Network,
     data: TrainTest,
-    lazy: Linearised | None,
+    lazy: Outputs | None,
     trained: tuple[str, ...],
     options: LazyOptions,
     notes: list[str],
@@ -265,7 +261,7 @@ def _attempted(make: Callable[[], Made], what: str, notes: list[str]) -> Made | 
         return None
 
 
-def _distance(end: Network, lazy: Network, start: Network, x: jnp.ndarray) -> float:
+def _distance(end: Network, lazy: Outputs, start: Network, x: jnp.ndarray) -> float:
     """Between the ends of a network and of its linearised one, over the way gone."""
     # In training, as the linearised one: no running moments stand between them.
     at_end, at_start = (np.asarray(train_outputs(each, x)[0]) for each in (end, start))

@@ -1,7 +1,11 @@
 """What the network would have done without learning features, and how well."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
+import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -12,22 +16,31 @@ from ...dynamics.stochastic_varpro import StochasticVarPro
 from ...dynamics.two_timescale import TwoTimescale
 from ...dynamics.varpro import VarPro
 from ...errors import ConfigError
+from ...limits.hermite import roots
 from ...limits.kernels.linearised import Linearised, linearised
 from ...limits.kernels.sampled import wide_limit
 from ...limits.kernels.training import KernelTraining
 from ...limits.kernels.wide import WideMLP, wide_kernels
+from ...memory import Need, check_memory
+from ...networks.moments import column_moments
 from ...networks.network import Network
+from ...networks.standardised import StandardisedTwoLayer
+from ...networks.view import at_rest, depends_on_batch
 from ...objectives.labels import one_hot
 from ...training.loop import train_together
 from ...training.plan import Progress, Watch
 from ..subject import Subject
 
 
-def linearised_end(subject: Subject, progress: Progress) -> Linearised:
+Outputs = Callable[[Float[Array, "k *input"]], Float[Array, "k n_outputs"]]
+
+
+def linearised_end(subject: Subject, progress: Progress) -> Outputs:
     """The network linearised at its start, trained as the run was.
 
     What is linearised is the network in training, which takes moments of its batch if
-    it has running ones.
+    it has running ones. Standardised or normalised neurons get the moments or norms of
+    all training samples, as in a kept network.
 
     Raises:
         ConfigError: If the training cannot be done again or refuses such a network, or
@@ -54,8 +67,40 @@ def linearised_end(subject: Subject, progress: Progress) -> Linearised:
     found = train_together([alone], plan, watch=Watch(progress=progress))[0]
     if found.status == "diverged":
         raise ConfigError("The linearised network diverged in the training of the run.")
-    assert isinstance(found.network, Linearised)
-    return found.network
+    lazy = found.network
+    assert isinstance(lazy, Linearised)
+    if not depends_on_batch(lazy.moving):
+        return lazy
+    return _linear_at_rest(lazy, in_type_of(lazy, subject.data().train).x)
+
+
+def _linear_at_rest(lazy: Linearised, samples: Float[Array, "n input_dim"]) -> Outputs:
+    """What is linear in the weights where moments or norms are those of samples.
+
+    They are functions of the weights, too.
+    """
+    sizes = ("samples", len(samples)), ("neurons", len(lazy.readout))
+    check_memory(Need("neurons on the samples", sizes, samples.dtype.itemsize, 4))
+    moving, _ = eqx.partition(lazy.moving, eqx.is_inexact_array)
+    centre, static = eqx.partition(lazy.fixed, eqx.is_inexact_array)
+    change = jax.tree.map(lambda p, p0: p - p0, moving, centre)
+
+    def outputs(x: Float[Array, "k *input"]) -> Float[Array, "k n_outputs"]:
+        def at(weights: Any) -> Array:
+            return _at_rest(eqx.combine(weights, static), samples)(x)
+
+        found, moved = jax.jvp(at, (centre,), (change,))
+        return found + moved
+
+    return outputs
+
+
+def _at_rest(network: Network, samples: Float[Array, "n input_dim"]) -> Network:
+    """`at_rest` of all samples at once, which can be differentiated."""
+    if not isinstance(network, StandardisedTwoLayer):
+        return at_rest(network, samples)
+    mean, variance = column_moments(network.hidden(samples))
+    return dataclasses.replace(network, mean=mean, std=roots(variance, jnp))
 
 
 def wide_outputs(
