@@ -281,8 +281,9 @@ HARDLY_MOVED = {
 
 @pytest.mark.parametrize("study", HARDLY_MOVED)
 def test_a_network_of_its_batches_that_hardly_moves_is_its_linearised_one(
-    study, tmp_path
+    study, tmp_path, monkeypatch
 ):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     fields = HARDLY_MOVED[study] | {"precision": "float64"}
     if study == "images":
         rng = np.random.default_rng(0)
