@@ -100,7 +100,7 @@ def draw_floor(axes: Axes, records: pl.DataFrame) -> None:
     """The energy distance below which no finite set comes to a density."""
     floors = records["floor"].drop_nulls().unique().sort().to_list()
     for index, floor in enumerate(floors):
-        label = "floor 1.023/M" if index == 0 else None
+        label = "least of M points" if index == 0 else None
         axes.axhline(floor, color="0.6", lw=0.8, ls=":", label=label)
 
 
