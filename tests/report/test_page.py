@@ -207,6 +207,14 @@ def test_claims_of_another_form_are_left_out(runs, claims):
     assert f"`{path}` is damaged" in html[html.index("Left out</h2>") :]
 
 
+@pytest.mark.parametrize("name", ["title", "source"])
+def test_a_title_of_another_form_is_left_out(runs, name):
+    path = runs / "reproductions" / "toy-figure" / "smoke" / "claims.json"
+    path.write_text(json.dumps({"schema": 1, "claims": [], name: [5]}))
+    html = unescape(made(runs))
+    assert f"`{path}` is damaged" in html[html.index("Left out</h2>") :]
+
+
 def test_commands_of_another_form_are_none(runs):
     (runs / "sweeps").mkdir(exist_ok=True)
     for number, words in enumerate((1, "rm", ["overparam", 1], {"a": "b"}, None)):

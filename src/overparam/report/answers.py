@@ -15,6 +15,7 @@ from .values import shown
 # What each kind of answer says of itself, beside its figures and tables.
 _FACTS = {"reproductions": "claims.json", "analyses": "analysis.json"}
 
+_TEXTS = ("title", "source")
 _CLAIM = ("sentence", "published", "measured")
 
 
@@ -89,6 +90,8 @@ def _facts(path: Path) -> dict[str, Any]:
         raise damaged(path, "holds no claims")
     if not isinstance(runs, list) or not all(map(_is_reference, runs)):
         raise damaged(path, "names no runs")
+    if any(type(facts.get(name, "")) is not str for name in _TEXTS):
+        raise damaged(path, "has a title or a source that is no text")
     return facts
 
 
