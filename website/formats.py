@@ -51,8 +51,8 @@ def _page(run: Path) -> str:
         table(["file", "what it holds"], [[f"`{n}`", FILES[n]] for n in there]),
         "Beside the studies lie `runs/analyses/ANALYSIS/` and "
         "`runs/reproductions/NAME/SCALE/`. They hold tables (`.csv`), figures (`.png`, "
-        "`.svg`) and `analysis.json` or `claims.json`. What a sweep was asked for lies "
-        "in `runs/sweeps/`.",
+        "`.svg`) and `analysis.json` or `claims.json` with the stamps of these. What a "
+        "sweep was asked for lies in `runs/sweeps/`.",
     ]
     for name in there:
         if content := _content(run / name):

@@ -9,6 +9,7 @@ from html import unescape
 from html.parser import HTMLParser
 
 import numpy as np
+import polars as pl
 import pytest
 from browser import browser, found
 
@@ -18,6 +19,7 @@ from overparam.plots import panels, save
 from overparam.report.differences import spreads
 from overparam.report.material import About, collect
 from overparam.report.page import page
+from overparam.running.keeping import keep_answer
 from overparam.store import RunRecord, open_run
 
 
@@ -213,6 +215,23 @@ def test_a_title_of_another_form_is_left_out(runs, name):
     path.write_text(json.dumps({"schema": 1, "claims": [], name: [5]}))
     html = unescape(made(runs))
     assert f"`{path}` is damaged" in html[html.index("Left out</h2>") :]
+
+
+def test_tables_and_figures_are_those_that_were_written(runs):
+    tables = {"changed": pl.DataFrame({"a": [0.5]}), "kept": pl.DataFrame({"a": [1]})}
+    path = runs / "analyses" / "balance" / "a-b" / "analysis.json"
+    keep_answer(path, {"runs": []}, tables, {"drawn": panels()[0]})
+    folder = path.parent
+    (folder / "changed.csv").write_text("a\n753125\n")
+    (folder / "added.csv").write_text("a\n864246\n")
+    (folder / "drawn.svg").write_text((folder / "drawn.svg").read_text() + "\n")
+    html = unescape(made(runs))
+    assert "Table kept" in html
+    assert "753125" not in html
+    assert "864246" not in html
+    told = html[html.index("Left out</h2>") :]
+    for name in ("changed.csv", "added.csv", "drawn.svg"):
+        assert f"`{folder}/{name}` is not as it was written" in told
 
 
 def test_commands_of_another_form_are_none(runs):

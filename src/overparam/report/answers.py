@@ -1,14 +1,15 @@
 """The answers that lie beside runs: reproductions, and analyses of single runs."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
-from ..store.files import damaged, read_sealed
+from ..store.files import damaged, read_file, read_sealed
 from ..store.find import Unreadable
+from ..store.status import stamp_in
 from .values import shown
 
 
@@ -63,17 +64,38 @@ def answers(root: Path) -> tuple[list[Answer], list[Unreadable]]:
             facts = {}
             reason = f"`{path}` is damaged: start its command again to write it anew."
             left_out.append(Unreadable(folder, reason))
+        figures, tables = (
+            _as_written(folder.glob(ending), facts, left_out)
+            for ending in ("*.svg", "*.csv")
+        )
         found.append(
             Answer(
                 kind=kind,
                 name=folder.parent.name,
                 detail=_detail(facts) or folder.name,
                 facts=facts,
-                figures=sorted(folder.glob("*.svg")),
-                tables=sorted(folder.glob("*.csv")),
+                figures=figures,
+                tables=tables,
             )
         )
     return found, left_out
+
+
+def _as_written(
+    paths: Iterable[Path], facts: Mapping[str, Any], left_out: list[Unreadable]
+) -> list[Path]:
+    """The files that the facts vouch for; all where they are older and tell none."""
+    whole = []
+    for path in sorted(paths):
+        try:
+            if "files" in facts:
+                stamp = stamp_in(path, facts["files"].get(path.name))
+                read_file(path, expected=stamp)
+            whole.append(path)
+        except StoreError:
+            reason = f"`{path}` is not as it was written: start its command again."
+            left_out.append(Unreadable(path, reason))
+    return whole
 
 
 def _folders(root: Path) -> Iterator[tuple[str, Path]]:
@@ -90,6 +112,8 @@ def _facts(path: Path) -> dict[str, Any]:
         raise damaged(path, "holds no claims")
     if not isinstance(runs, list) or not all(map(_is_reference, runs)):
         raise damaged(path, "names no runs")
+    if type(facts.get("files", {})) is not dict:
+        raise damaged(path, "has no stamps of the files")
     if any(type(facts.get(name, "")) is not str for name in _TEXTS):
         raise damaged(path, "has a title or a source that is no text")
     return facts

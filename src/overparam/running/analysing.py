@@ -10,11 +10,11 @@ from ..analysis.catalogue import ANALYSES, analysis
 from ..analysis.declaration import Findings
 from ..by_name import load
 from ..errors import ConfigError, StoreError
-from ..store.files import write_sealed
 from ..store.identity import id_of
 from ..store.json_values import plain
 from ..store.read import StoredRun
 from ..studies.registry import STUDIES
+from .keeping import keep_answer
 from .precision import precision
 from .runs import Run
 
@@ -130,9 +130,6 @@ def keep_findings(
     root: Path,
 ) -> Path:
     """Store findings in a folder of their own question; the folder."""
-    from ..plots.figure import save
-    from ..store.tables import write_table
-
     question = {
         "analysis": name,
         "options": plain(_settled(options)),
@@ -142,11 +139,8 @@ def keep_findings(
         question["plugins"] = [plain(origin)]
     folder = root / "analyses" / name / _label(stored, question)
     said = {"summary": findings.summary, "notes": list(findings.notes)}
-    write_sealed(folder / "analysis.json", {**question, **said})
-    for table, frame in findings.tables.items():
-        write_table(frame, folder / f"{table}.csv")
-    for title, figure in findings.figures.items():
-        save(figure, folder / title)
+    facts = {**question, **said}
+    keep_answer(folder / "analysis.json", facts, findings.tables, findings.figures)
     return folder
 
 

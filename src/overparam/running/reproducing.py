@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from ..errors import StoreError
 from ..report import notebook
-from ..store.files import write_sealed
 from ..store.read import StoredRun
 from ..store.run import attempts
 from ..sweeping.jobs import Job
+from .keeping import keep_answer
 from .precision import precision
 
 
@@ -114,14 +114,7 @@ def _whole(paths: Sequence[Path], rows: "Rows") -> "Gathered":
 
 
 def _store(reproduced: Reproduced) -> None:
-    from ..plots.figure import save
-    from ..store.tables import write_table
-
-    folder, wanted = reproduced.folder, reproduced.reproduction
-    for name, frame in reproduced.tables.items():
-        write_table(frame, folder / f"{name}.csv")
-    for name, figure in reproduced.figures.items():
-        save(figure, folder / name)
+    wanted, path = reproduced.reproduction, reproduced.folder / "claims.json"
     content = {
         "title": wanted.title,
         "source": wanted.source,
@@ -130,4 +123,4 @@ def _store(reproduced: Reproduced) -> None:
         "runs": [run.reference for run in reproduced.runs],
         "claims": reproduced.claims,
     }
-    write_sealed(folder / "claims.json", content)
+    keep_answer(path, content, reproduced.tables, reproduced.figures)

@@ -84,7 +84,7 @@ def read_status(folder: Path) -> Status:
     }
     found: dict[str, Any]
     found = {name: entry(path, content, name, *kind) for name, kind in kinds.items()}
-    stamps = {name: _stamp(path, value) for name, value in found["files"].items()}
+    stamps = {name: stamp_in(path, value) for name, value in found["files"].items()}
     if found["error"] is None and "summary.json" not in stamps:
         raise damaged(path, "has no stamps of the files")
     if not all(type(digest) is str for digest in found["data"].values()):
@@ -161,7 +161,12 @@ def _origin(path: Path, value: Any) -> Origin:
     return Origin(**{name: entry(path, value, name, str) for name in value})
 
 
-def _stamp(path: Path, value: Any) -> Stamp:
+def stamp_in(path: Path, value: Any) -> Stamp:
+    """A stamp in a stored JSON object.
+
+    Raises:
+        StoreError: If it is none.
+    """
     if not isinstance(value, dict) or value.keys() != {"bytes", "sha256"}:
         raise damaged(path, "has no stamps of the files")
     stamp = Stamp(value["bytes"], value["sha256"])
