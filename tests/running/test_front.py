@@ -249,6 +249,22 @@ def test_an_interrupt_that_python_would_drop_stops_a_run(tmp_path, monkeypatch):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.parametrize("call", [op.run, op.sweep])
+def test_an_interrupt_that_arrives_before_a_run_is_heard(tmp_path, monkeypatch, call):
+    def interrupted(*given):
+        Collected()
+        return study(*given)
+
+    class Collected:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    study = front.study_called
+    monkeypatch.setattr(front, "study_called", interrupted)
+    with pytest.raises(Interrupted):
+        call("planted", runs=tmp_path, progress=False, **SMALL)
+
+
 def test_no_field_of_a_study_has_a_name_that_python_uses():
     """It could not be given to `overparam.run` or `sweep`."""
     reserved = {

@@ -75,19 +75,20 @@ def run(
         run.frame, run.network
         ```
     """
-    kind = study_called(study).config_class()
-    for name in fields:
-        field_name(kind, name)  # Refuses what is no field.
-    fields = as_spelled(fields, first_spellings(kind))
-    with Reporter(study, shown=progress) as reporter, noting_interrupts() as stop:
-        done = execute(
-            study,
-            kind(**fields),
-            _root(runs),
-            force=force,
-            progress=reporter,
-            stop_requested=stop,
-        )
+    with noting_interrupts() as stop:
+        kind = study_called(study).config_class()
+        for name in fields:
+            field_name(kind, name)  # Refuses what is no field.
+        fields = as_spelled(fields, first_spellings(kind))
+        with Reporter(study, shown=progress) as reporter:
+            done = execute(
+                study,
+                kind(**fields),
+                _root(runs),
+                force=force,
+                progress=reporter,
+                stop_requested=stop,
+            )
     return Run(read_run(done.path))
 
 
@@ -128,22 +129,22 @@ def sweep(
         ```
     """
     at_least(1, jobs=jobs, threads=threads)
-    given = {name: alternatives(value) for name, value in values.items()}
-    axes = by_field(given, study_called(study).config_class())
-    for name, axis in axes.items():
-        if not axis:
-            raise ConfigError(f"`{name}` has no value; give some, such as [1, 2].")
-    made = jobs_of(study, product(axes), _root(runs))
-    reporting = Reporter(study, unit="run", shown=progress)
-    with reporting as reporter, noting_interrupts() as stop:
-        result = run_jobs(
-            made,
-            n_jobs=jobs,
-            n_threads=threads,
-            cluster=cluster,
-            reporter=reporter,
-            stop_requested=stop,
-        )
+    with noting_interrupts() as stop:
+        given = {name: alternatives(value) for name, value in values.items()}
+        axes = by_field(given, study_called(study).config_class())
+        for name, axis in axes.items():
+            if not axis:
+                raise ConfigError(f"`{name}` has no value; give some, such as [1, 2].")
+        made = jobs_of(study, product(axes), _root(runs))
+        with Reporter(study, unit="run", shown=progress) as reporter:
+            result = run_jobs(
+                made,
+                n_jobs=jobs,
+                n_threads=threads,
+                cluster=cluster,
+                reporter=reporter,
+                stop_requested=stop,
+            )
     if result.failures:
         warnings.warn(_failed(result), stacklevel=2)
     stored = (path for job in made for path in attempts(job.path)[-1:])
@@ -281,9 +282,9 @@ def reproduce(
         listed = ", ".join(SCALES)
         raise ConfigError(f"`scale` must be one of {listed}, got {scale!r}.")
     at_least(1, jobs=jobs)
-    made = jobs_of(wanted.study, wanted.grid(scale), root)
     reporting = Reporter(name, unit="run", shown=progress)
-    with reporting as reporter, noting_interrupts() as stop:
+    with noting_interrupts() as stop, reporting as reporter:
+        made = jobs_of(wanted.study, wanted.grid(scale), root)
         result = run_jobs(
             made, n_jobs=jobs, cluster=cluster, reporter=reporter, stop_requested=stop
         )
