@@ -219,6 +219,14 @@ def _leaky_covariance(gram: Any, rows: Any, columns: Any, xp: Any) -> Any:
     return (1 + _LEAK**2) * same - 2 * _LEAK * opposite
 
 
+def _leaky_slopes(gram: Any, rows: Any, columns: Any, xp: Any) -> Any:
+    alive = (rows > 0)[:, None] & (columns > 0)[None, :]
+    slopes = _LEAK + (1 - _LEAK) ** 2 * _relu_slopes(gram, rows, columns, xp)
+    # A variable that is always 0 has the slope 1, which JAX takes there.
+    means, others = (xp.where(k > 0, (1 + _LEAK) / 2, 1.0) for k in (rows, columns))
+    return xp.where(alive, slopes, means[:, None] * others[None, :])
+
+
 def _erf_covariance(gram: Any, rows: Any, columns: Any, xp: Any) -> Any:
     """Williams, Computing with infinite networks, NeurIPS 1996, eq. (11)."""
     sines, cosines, _ = _erf_angles(gram, rows, columns, xp)
@@ -265,7 +273,7 @@ MOMENTS: Mapping[str, ActivationMoments] = MappingProxyType(
             ),
             slope=lambda squares, xp: xp.full_like(squares, (1 + _LEAK) / 2),
             power=lambda squares, xp: (1 + _LEAK**2) / 2 * squares,
-            slopes=lambda *given: _LEAK + (1 - _LEAK) ** 2 * _relu_slopes(*given),
+            slopes=_leaky_slopes,
         ),
         "linear": ActivationMoments(
             covariance=lambda gram, rows, columns, xp: gram,

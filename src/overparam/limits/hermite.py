@@ -24,6 +24,8 @@ N_ORDERS = 128
 
 _N_STEPS, _STEP = 600, 0.02
 """The trapezoidal rule of the coefficients; the Gaussian ends before the interval."""
+_OTHER = 990, 0.02 / math.sqrt(2)
+"""A rule that it is compared with: it goes further, and has no period in common."""
 
 Parity = Literal["odd", "even", "none"]
 
@@ -70,7 +72,8 @@ class Series:
         What the series leaves out, $2 \max_i r_i$, and what the rule of coefficients
         misses of powers and of products of coefficients. That is measured as the
         difference which two or four times fewer nodes make: a kink between two nodes
-        can be where one of them makes none.
+        can be where one of them makes none. And as that to another rule: what repeats
+        itself from node to node, or grows until the interval ends, is seen there alone.
         """
         values, nodes, weights = self._values(roots(squares, np), np)
         found, power = values @ weights, values**2 @ _density(nodes, np)
@@ -79,12 +82,19 @@ class Series:
         for stride in (2, 4):
             part = slice(None, None, stride)
             coarse = stride * (values[:, part] @ weights[part])
-            powers = stride * (values[:, part] ** 2 @ _density(nodes[part], np))
+            powers = values[:, part] ** 2 @ _density(nodes[part], np)
             apart = np.maximum(apart, np.abs(found - coarse).max(axis=0))
             missed = max(missed, np.abs(power - powers).max())
+        with np.errstate(over="ignore", invalid="ignore"):
+            values, nodes, weights = self._values(roots(squares, np), np, rule=_OTHER)
+            coarse, powers = values @ weights, values**2 @ _density(nodes, np)
+        # Twice: it may see no more than half of what lies beyond the interval.
+        apart = np.maximum(apart, 2 * np.abs(found - coarse).max(axis=0))
+        missed = np.maximum(missed, 2 * np.abs(power - powers).max())
         # Once of a product with either factor, and so of the squares left out.
         products = 4 * float(np.abs(found).max(axis=0) @ apart)
-        return float(2 * left_out.max() + missed + products)
+        bound = float(2 * left_out.max() + missed + products)
+        return bound if math.isfinite(bound) else math.inf
 
     def _terms(self, deviations: Any, xp: Any) -> Any:
         """Coefficients, and what they leave of the power as that of one more order."""
@@ -93,10 +103,12 @@ class Series:
         left_out = values**2 @ _density(nodes, xp) - (found**2).sum(axis=1)
         return xp.concatenate([found, roots(left_out, xp)[:, None]], axis=1)
 
-    def _values(self, deviations: Any, xp: Any) -> tuple[Any, Any, Any]:
+    def _values(
+        self, deviations: Any, xp: Any, *, rule: tuple[int, float] = (_N_STEPS, _STEP)
+    ) -> tuple[Any, Any, Any]:
         """The function at the nodes of the rule, the nodes and the polynomials."""
         nodes, weights = (
-            xp.asarray(part, deviations.dtype) for part in _rule(self.parity)
+            xp.asarray(part, deviations.dtype) for part in _rule(self.parity, *rule)
         )
         values = self.function(deviations[:, None] * nodes[None, :], xp)
         return xp.asarray(values, deviations.dtype), nodes, weights
@@ -128,9 +140,11 @@ def tanh_slope(squares: Any, xp: Any) -> Any:
 
 
 @functools.cache
-def _rule(parity: Parity) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, "q k"]]:
+def _rule(
+    parity: Parity, n_steps: int, step: float
+) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, "q k"]]:
     """Nodes, and the orthonormal Hermite polynomials times the Gaussian there."""
-    nodes = np.arange(-_N_STEPS, _N_STEPS + 1) * _STEP
+    nodes = np.arange(-n_steps, n_steps + 1) * step
     current = _density(nodes, np)
     before, kept = np.zeros_like(nodes), [current]
     for k in range(N_ORDERS - 1):
@@ -143,7 +157,8 @@ def _rule(parity: Parity) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, "q
 
 def _density(nodes: Any, xp: Any) -> Any:
     """The Gaussian density at the nodes, times their distance."""
-    return xp.exp(-(nodes**2) / 2) * _STEP / math.sqrt(2 * math.pi)
+    step = nodes[-1] * 2 / (len(nodes) - 1)
+    return xp.exp(-(nodes**2) / 2) * step / math.sqrt(2 * math.pi)
 
 
 def roots(squares: Any, xp: Any) -> Any:

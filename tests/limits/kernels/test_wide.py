@@ -1,5 +1,6 @@
 """Kernels of wide networks against integrals, samples, finite networks and others."""
 
+import dataclasses
 import math
 
 import jax
@@ -16,7 +17,7 @@ from overparam.limits.gaussian import moments_of
 from overparam.limits.kernels import wide as module
 from overparam.limits.kernels.sampled import wide_limit
 from overparam.limits.kernels.wide import WideLayer
-from overparam.networks import ACTIVATIONS, MLP, RadialFeatures, TwoLayer
+from overparam.networks import ACTIVATIONS, MLP, RadialFeatures, TwoLayer, mlp
 
 
 RNG = np.random.default_rng(0)
@@ -328,6 +329,38 @@ def test_the_error_of_a_series_counts_what_its_coefficients_miss(function, sign)
     assert abs(kernels.tangent[0, 1] - exact) < 2 * kernels.error
     slopes = (kernels.tangent - kernels.covariance)[0, 1] / sign
     assert abs(slopes - (function is jnp.abs) * sign) < kernels.error < 0.3
+
+
+@pytest.mark.parametrize("deviation", [1, 4, 5, 6, 8, math.pi / 0.02, 1e5**0.5])
+@pytest.mark.parametrize("function", [jnp.exp, jnp.sin])
+def test_the_error_of_a_series_counts_what_its_nodes_miss(function, deviation):
+    # Powers of exp lie at twice the deviation, sin has the period of the nodes.
+    if function is jnp.exp and deviation > 10:
+        pytest.skip("beyond the range of float64")
+    moments, squares = moments_of(function), np.array([deviation**2])
+    found = moments.covariance(squares[:, None] / 2, squares, squares, np)[0, 0]
+    found = np.array([float(found), float(moments.power(squares, np)[0])])
+    each = math.exp(-(deviation**2) / 2), math.exp(-(deviation**2) * 1.5)
+    exact = np.array([(each[0] - each[1]) / 2, (1 - math.exp(-2 * deviation**2)) / 2])
+    if function is jnp.exp:
+        exact = np.exp([1.5 * deviation**2, 2 * deviation**2])
+    missed = np.abs(found - exact)
+    rounding = 1e-13 * exact
+    within = missed <= moments.error(squares) + rounding
+    # Where all lies beyond the nodes the value is no digit of anything, which is told.
+    assert within.all() or moments.relative_error(squares) > 1
+
+
+def test_a_variable_that_is_always_zero_has_the_slope_of_jax(key):
+    # Biases that are zero at the start and train, an input of zeros.
+    network = mlp((3, 20_000, 1), init="he", activation="leaky-relu", key=key)
+    biases = (jnp.zeros(20_000, network.readout.dtype),)
+    network = dataclasses.replace(network, biases=biases)
+    x = np.array([[0.0, 0, 0], [1, 2, -1]])
+    found = tangent_kernel(network, x)
+    expected = wide_kernels(wide_limit(network), x).tangent
+    # Five standard errors of the mean over neurons.
+    assert_allclose(found, expected, rtol=5 * (2 / 20_000) ** 0.5)
 
 
 @pytest.mark.parametrize("size", [1e-6, 1, 10, 1000])
