@@ -363,6 +363,17 @@ def test_a_variable_that_is_always_zero_has_the_slope_of_jax(key):
     assert_allclose(found, expected, rtol=5 * (2 / 20_000) ** 0.5)
 
 
+def test_the_bias_of_outputs_is_no_neuron(key):
+    bare = mlp((3, 8, 2), init="he", bias=True, key=key)
+    with_row = jnp.concatenate([bare.readout, jnp.zeros_like(bare.readout[:1])])
+    network = dataclasses.replace(bare, readout=with_row)
+    x = X[:, :3]
+    finite = tangent_kernel(network, x) - tangent_kernel(bare, x)
+    wide, alone = (wide_kernels(wide_limit(each), x) for each in (network, bare))
+    assert_allclose(wide.tangent - alone.tangent, finite, rtol=1e-5)
+    assert_allclose(wide.covariance, alone.covariance, rtol=1e-12)
+
+
 @pytest.mark.parametrize("size", [1e-6, 1, 10, 1000])
 def test_kernels_have_the_digits_that_are_required(size):
     """Of erf by its closed form, and as a series."""

@@ -58,9 +58,15 @@ def wide_limit(network: Network, *, trained: tuple[str, ...] = ()) -> WideMLP:
                 trains("biases") if biases else 0.0,
             )
         )
-    gain = float(network.scale) ** 2 * len(network.readout)
-    variance = gain * _variance(network.readout, "readout")
-    last = WideLayer(variance, 0.0, gain * trains("readout"), 0.0)
+    width, factor = hidden[-1].shape[1], float(network.scale) ** 2
+    # A last row is the bias of the outputs.
+    readout, shift = network.readout[:width], network.readout[width:]
+    last = WideLayer(
+        factor * width * _variance(readout, "readout"),
+        factor * _variance(shift, "readout"),
+        factor * width * trains("readout"),
+        factor * len(shift) * trains("readout"),
+    )
     return WideMLP((*layers, last), network.activation)
 
 
