@@ -40,6 +40,7 @@ def test_the_training_of_a_run_can_be_done_again(name, real_data):
     [
         ("features", {"train": "readout"}, "Only the readout was fitted"),
         ("features", {"repopulate_every": 1}, "Neurons were drawn anew"),
+        ("heavy-tails", {"noise_when": "after"}, "Noise was added after the training"),
         ("recovery", {}, r"no training: it is a convex programme \(interior"),
         ("recovery", {"method": "condition"}, "no training"),
     ],

@@ -18,6 +18,7 @@ from ...data.source import Table
 from ...data.train_test import TrainTest
 from ...dynamics.descent import Descent
 from ...dynamics.noisy_descent import NoisyDescent, PowerDecay, torch_sgd
+from ...errors import ConfigError
 from ...keys import purpose_key
 from ...memory import Need, check_memory, itemsize
 from ...networks.convolutional.vgg import vgg11
@@ -273,6 +274,14 @@ def objective(config: HeavyTails) -> Objective:
 
 
 def training(config: HeavyTails) -> tuple[Training, Plan]:
-    """The noisy descent, without what is added after it."""
+    """The noisy descent.
+
+    Raises:
+        ConfigError: If the network is no end of one, because noise came after it.
+    """
     problem = Problem.of(config)
+    if config.noise != "none" and config.noise_when == "after":
+        raise ConfigError(
+            "Noise was added after the training: no training ends at the network."
+        )
     return problem.training(), problem.plan()
