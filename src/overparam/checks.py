@@ -35,8 +35,10 @@ def at_least(minimum: float, **values: float | None) -> None:
             message = f"`{name}` must be at most 2^63 - 1, got {written(value)}."
             raise ConfigError(message)
         if not (_is_finite(value) and value >= minimum):
-            message = f"`{name}` must be at least {minimum:g}, got {written(value)}."
-            raise ConfigError(message)
+            finite = "" if value < minimum else "finite and "
+            raise ConfigError(
+                f"`{name}` must be {finite}at least {minimum:g}, got {written(value)}."
+            )
 
 
 def seeds(**values: int | None) -> None:

@@ -230,6 +230,10 @@ def test_whole_numbers_and_lists_are_numbers():
         ),
         (lambda: KernelTraining(KERNELS.tangent).flow(time=-1), "`time` must be at"),
         (
+            lambda: KernelTraining(KERNELS.tangent).flow(time=np.inf),
+            "`time` must be finite and at least 0, got inf",
+        ),
+        (
             lambda: KernelTraining(KERNELS.tangent).flow(time=1).at_samples(Y[:3]),
             "a row for each sample",
         ),
