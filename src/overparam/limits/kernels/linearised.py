@@ -8,7 +8,7 @@ import jax
 from jaxtyping import Array, Float, PyTree
 
 from ...errors import ConfigError
-from ...networks.network import Network, check_network
+from ...networks.network import LATER, Network, check_network
 from ...networks.stateful import train_outputs
 
 
@@ -28,7 +28,7 @@ class Linearised(Network):
 
     moving: Network
     fixed: Network
-    in_training: bool = eqx.field(static=True)
+    in_training: bool = eqx.field(static=True, default=False, metadata=LATER)
 
     def __init__(
         self, *, moving: Network, fixed: Network, in_training: bool = False
