@@ -166,14 +166,13 @@ def test_no_further_analysis_is_begun_after_a_request(monkeypatch):
     assert done == ["balance"]
 
 
-def test_a_worker_that_still_imports_lives_through_an_interrupt(monkeypatch, tmp_path):
+def test_a_worker_that_still_imports_lives_through_an_interrupt(tmp_path):
     """The terminal sends Ctrl-C to all; the parent answers it, in one sentence."""
     (tmp_path / "sitecustomize.py").write_text(
         "import os, signal, sys\n"
         "if '--multiprocessing-fork' in sys.orig_argv:\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     task = "signal.pthread_sigmask, signal.SIG_BLOCK, ()"
     ended = subprocess.run(
         [

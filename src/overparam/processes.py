@@ -11,7 +11,7 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -155,12 +155,13 @@ class StopRequest:
 
 
 STOP = StopRequest()
-"""The request of this process; never made unless the process has installed it."""
+"""The request of this process; nothing makes it unless the process has installed it, or
+notes interrupts."""
 
 
 @contextlib.contextmanager
-def noting_interrupts() -> Iterator[Callable[[], int | None]]:
-    """A block that is asked to stop by Ctrl-C, by default an exception.
+def noting_interrupts() -> Iterator[StopRequest]:
+    """A block in which Ctrl-C, by default an exception, makes the request of `STOP`.
 
     Where that arrives in a destructor or a callback of JAX, Python drops it and goes
     on. A second one is raised where it arrives. Handlers of the user's own are left as
@@ -169,24 +170,23 @@ def noting_interrupts() -> Iterator[Callable[[], int | None]]:
     Raises:
         Interrupted: Behind the block, if it was asked to and ended without a look.
     """
-    noted: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
-        if noted:
+        if STOP.exit_code is not None:
             signal.default_int_handler(number, frame)
-        noted.append(128 + number)
+        STOP.exit_code = 128 + number
 
     default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if not default or threading.current_thread() is not threading.main_thread():
-        yield lambda: None
+        yield STOP
         return
     signal.signal(signal.SIGINT, note)
     try:
-        yield lambda: noted[0] if noted else None
+        yield STOP
+        STOP.obey()
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if noted:
-        raise Interrupted("Interrupted; what is stored is kept.", exit_code=noted[0])
+        STOP.exit_code = None
 
 
 def begin_worker() -> None:

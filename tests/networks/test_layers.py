@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import pytest
 
 from overparam.errors import ConfigError
-from overparam.networks import mlp
-from overparam.networks.layers import hidden_layers, parameters
+from overparam.networks import TwoLayer, mlp
+from overparam.networks.layers import check_start, hidden_layers, parameters
 
 
 class Convolutional(eqx.Module):
@@ -55,3 +55,10 @@ def test_parameters_come_in_the_order_of_the_tree():
         "gain",
         "readout",
     ]
+
+
+def test_a_start_may_spell_its_settings_otherwise():
+    weights, readout = jnp.ones((3, 4)), jnp.ones((4, 1))
+    check_start(TwoLayer(weights, readout, scale=1), TwoLayer(weights, readout))
+    with pytest.raises(ConfigError, match=r"`scale`, which is 2 in the start and 1\.0"):
+        check_start(TwoLayer(weights, readout, scale=2), TwoLayer(weights, readout))

@@ -230,8 +230,9 @@ def test_tables_and_figures_are_those_that_were_written(runs):
     assert "753125" not in html
     assert "864246" not in html
     told = html[html.index("Left out</h2>") :]
-    for name in ("changed.csv", "added.csv", "drawn.svg"):
+    for name in ("changed.csv", "drawn.svg"):
         assert f"`{folder}/{name}` is not as it was written" in told
+    assert f"`{folder}/added.csv` belongs to no answer: delete it." in told
 
 
 def test_commands_of_another_form_are_none(runs):

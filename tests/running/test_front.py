@@ -14,8 +14,9 @@ import overparam as op
 from overparam.errors import ConfigError, Interrupted, OverparamError, StoreError
 from overparam.field_values import field_names
 from overparam.networks import Network
+from overparam.processes import STOP
 from overparam.progress import Reporter
-from overparam.running import Run, Runs, front
+from overparam.running import Run, Runs, execute, front
 from overparam.store import read_run
 from overparam.studies.registry import STUDIES
 from overparam.sweeping.jobs import SweepResult
@@ -306,3 +307,19 @@ def test_a_script_without_a_guard_sweeps_on_two_processes(tmp_path):
 def test_what_is_no_name_is_one_sentence(verb, name):
     with pytest.raises(ConfigError, match=r"There is no (study|reproduction)"):
         getattr(op, verb)(name)
+
+
+def test_an_interrupt_reaches_the_run_of_a_sweep(tmp_path, monkeypatch):
+    """Not what comes after it: a run may take hours."""
+
+    def interrupted(*given, stop_requested, **options):
+        signal.raise_signal(signal.SIGINT)
+        seen.append(stop_requested())
+        return run_one(*given, stop_requested=stop_requested, **options)
+
+    seen, run_one = [], execute.execute
+    monkeypatch.setattr(execute, "execute", interrupted)
+    with pytest.raises(Interrupted):
+        op.sweep("planted", runs=tmp_path, progress=False, seed=[0], **SMALL)
+    assert seen == [130]
+    assert STOP.exit_code is None

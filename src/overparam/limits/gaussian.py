@@ -47,9 +47,8 @@ class ActivationMoments:
         power: $E[\psi(w_i^\top x)^2]$, the diagonal of `covariance`.
         slopes: $E[\psi'(w_i^\top x)\,\psi'(w_j^\top x)]$; takes what `covariance`
             takes.
-        error: Bound of the errors of `covariance` and `slopes`, in float64; rounding
-            is not counted.
-        relative_error: The larger of those of both, each over its largest power.
+        errors: Bound of the errors of `covariance` and `slopes`, in float64, rounding
+            not counted; and the larger of those of both, each over its largest power.
     """
 
     covariance: Callable[[Any, Any, Any, Any], Any]
@@ -57,8 +56,7 @@ class ActivationMoments:
     slope: Callable[[Any, Any], Any]
     power: Callable[[Any, Any], Any]
     slopes: Callable[[Any, Any, Any, Any], Any]
-    error: Callable[[Any], float] = lambda squares: 0.0
-    relative_error: Callable[[Any], float] = lambda squares: 0.0
+    errors: Callable[[Any], tuple[float, float]] = lambda squares: (0.0, 0.0)
 
 
 def moments(activation: str) -> ActivationMoments:
@@ -76,7 +74,7 @@ def moments(activation: str) -> ActivationMoments:
 
 
 def series_moments(function: Activation, *, odd: bool = False) -> ActivationMoments:
-    """The moments of any activation, by its Hermite series; `error` bounds theirs.
+    """The moments of any activation, by its Hermite series; `errors` bounds theirs.
 
     Args:
         function: The activation, differentiable in JAX and entry by entry.
@@ -112,21 +110,18 @@ def moments_of(activation: str | Activation) -> ActivationMoments:
 
 
 def _of_series(own: Series, derivative: Series, **means: Any) -> ActivationMoments:
-    def relative_error(squares: Any) -> float:
+    def errors(squares: Any) -> tuple[float, float]:
+        bounds = [s.error(squares) for s in (own, derivative)]
         powers = [float(s.power(squares, np).max()) for s in (own, derivative)]
-        errors = [s.error(squares) for s in (own, derivative)]
         # What is 0 throughout is known exactly.
-        return max(
-            (e / power for e, power in zip(errors, powers, strict=True) if power),
-            default=0.0,
-        )
+        relative = [b / p for b, p in zip(bounds, powers, strict=True) if p]
+        return max(bounds), max(relative, default=0.0)
 
     return ActivationMoments(
-        relative_error=relative_error,
         covariance=own.covariance,
         power=own.power,
         slopes=derivative.covariance,
-        error=lambda squares: max(own.error(squares), derivative.error(squares)),
+        errors=errors,
         **means,
     )
 

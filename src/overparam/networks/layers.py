@@ -45,12 +45,12 @@ def check_start(start: PyTree, end: PyTree) -> None:
             )
 
 
-def _form(tree: PyTree) -> dict[str, str]:
-    """Shapes of the weights and settings of a network, as text by name."""
-    shapes = {name: str(array.shape) for name, array in parameters(tree).items()}
+def _form(tree: PyTree) -> dict[str, Any]:
+    """Shapes of the weights and settings of a network by name."""
+    shapes = {name: array.shape for name, array in parameters(tree).items()}
     fields = dataclasses.fields(tree) if isinstance(tree, eqx.Module) else ()
     settings = {
-        field.name: str(getattr(tree, field.name))
+        field.name: getattr(tree, field.name)
         for field in fields
         if field.metadata.get("static")
     }

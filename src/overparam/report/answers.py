@@ -94,6 +94,8 @@ def _as_written(
             whole.append(path)
         except StoreError:
             reason = f"`{path}` is not as it was written: start its command again."
+            if path.name not in facts["files"]:
+                reason = f"`{path}` belongs to no answer: delete it."
             left_out.append(Unreadable(path, reason))
     return whole
 

@@ -172,6 +172,15 @@ def test_numbers_of_the_test_part_make_no_classes():
 
 @pytest.mark.parametrize(
     ("train", "test"),
+    [([0.0, 1, 0, 1], [0, 1, 0, 1]), ([0.5, 1.5, 2, 3], [1, 2, 1, 2])],
+)
+def test_whole_numbers_of_the_test_part_are_numbers(train, test):
+    found = op.dataset(np.eye(4), train, test=(np.eye(4), test))
+    assert found.test.y[:, 0].tolist() == test
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
     [
         (np.float32([0, 0.5, 0, 0.5]), np.array([0, 1e300, 0, 1])),
         (np.int8([0, 1, 0, 1]), 2**30 + np.arange(4)),

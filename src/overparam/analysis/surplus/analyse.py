@@ -57,7 +57,9 @@ def analyse(
     if needed is None:
         notes.append("Merging alone costs more than `slack` allows; lower `merge`.")
     gained = table["risk"][-1] - full
-    if options.slack * full > 0.5 * gained:
+    if gained <= 0:
+        notes.append("All neurons together are no better than none.")
+    elif options.slack * full > 0.5 * gained:
         notes.append(
             f"`slack` allows a rise of {options.slack * full:.3g}, which is more than "
             f"half of the {gained:.3g} that all neurons gain over none; lower it."

@@ -329,10 +329,11 @@ def _check_together(
         )
     if (y.dtype.kind == "U") != (first_y.dtype.kind == "U"):
         raise DamageError("has targets of another kind than the training part")
-    if not told and (y.dtype.kind == "f") != (first_y.dtype.kind == "f"):
+    counted = first_y.dtype.kind in "biu"
+    if not told and counted and y.dtype.kind == "f" and (y % 1 != 0).any():
         raise DamageError(
-            "and the training part do not both have whole numbers as targets: say "
-            "`--task regression` or `--task classification`"
+            "has targets that are no whole numbers, and those of the training part "
+            "are: say `--task regression` or `--task classification`"
         )
 
 

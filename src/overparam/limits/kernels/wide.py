@@ -232,11 +232,8 @@ def wide_kernels(
     )
     with jax.enable_x64(True):
         squares = _squares(wide, np.concatenate([rows, columns]))
-        integrals = moments_of(wide.activation)
-        error, relative = (
-            bound(squares) if len(squares) else 0.0
-            for bound in (integrals.error, integrals.relative_error)
-        )
+        bounds = moments_of(wide.activation).errors
+        error, relative = bounds(squares) if len(squares) else (0.0, 0.0)
     return WideKernels(
         covariance=both[0], tangent=both[1], error=error, relative_error=relative
     )

@@ -279,9 +279,9 @@ def training(config: HeavyTails) -> tuple[Training, Plan]:
     Raises:
         ConfigError: If the network is no end of one, because noise came after it.
     """
-    problem = Problem.of(config)
     if config.noise != "none" and config.noise_when == "after":
         raise ConfigError(
             "Noise was added after the training: no training ends at the network."
         )
+    problem = Problem.of(config)
     return problem.training(), problem.plan()
