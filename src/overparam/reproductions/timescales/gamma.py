@@ -59,7 +59,8 @@ def figures(results: Results) -> Mapping[str, Figure]:
     axes[0, 0].legend()
     text = (
         f"{caption(results)}; M = {WIDTH[results.scale]}, penalty {PENALTY:g}; "
-        "dotted: energy of the diffusion, dashed: twice its gap"
+        "dotted: energy of the diffusion, dashed: twice its gap; dotted on the right: "
+        "least of M points"
     )
     figure, axes = panels(1, 3, caption=text)
     columns = ("risk", "teacher_distance", "ultra_fast_distance")

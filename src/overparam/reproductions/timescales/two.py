@@ -55,7 +55,8 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
 def figures(results: Results) -> Mapping[str, Figure]:
     """Rows: penalties; dashed: two-timescale, whose ratio is printed."""
     penalties = PENALTIES[results.scale]
-    figure, axes = panels(len(penalties), 3, height=2.6, caption=caption(results))
+    text = f"{caption(results)}; dotted: least of M points"
+    figure, axes = panels(len(penalties), 3, height=2.6, caption=text)
     for row, penalty in enumerate(penalties):
         part = results.records.filter(pl.col("penalty") == penalty)
         for panel, column in enumerate(COLUMNS):
