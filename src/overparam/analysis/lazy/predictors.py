@@ -2,10 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -71,28 +68,11 @@ def linearised_end(subject: Subject, progress: Progress) -> Outputs:
     assert isinstance(lazy, Linearised)
     if not depends_on_batch(lazy.moving):
         return lazy
-    return _linear_at_rest(lazy, in_type_of(lazy, subject.data().train).x)
-
-
-def _linear_at_rest(lazy: Linearised, samples: Float[Array, "n input_dim"]) -> Outputs:
-    """What is linear in the weights where moments or norms are those of samples.
-
-    They are functions of the weights, too.
-    """
+    samples = in_type_of(lazy, subject.data().train).x
     sizes = ("samples", len(samples)), ("neurons", len(lazy.readout))
     check_memory(Need("neurons on the samples", sizes, samples.dtype.itemsize, 4))
-    moving, _ = eqx.partition(lazy.moving, eqx.is_inexact_array)
-    centre, static = eqx.partition(lazy.fixed, eqx.is_inexact_array)
-    change = jax.tree.map(lambda p, p0: p - p0, moving, centre)
-
-    def outputs(x: Float[Array, "k *input"]) -> Float[Array, "k n_outputs"]:
-        def at(weights: Any) -> Array:
-            return _at_rest(eqx.combine(weights, static), samples)(x)
-
-        found, moved = jax.jvp(at, (centre,), (change,))
-        return found + moved
-
-    return outputs
+    # Moments and norms are functions of the weights, too.
+    return lambda x: lazy.linear(lambda network: _at_rest(network, samples)(x))
 
 
 def _at_rest(network: Network, samples: Float[Array, "n input_dim"]) -> Network:

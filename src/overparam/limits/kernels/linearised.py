@@ -59,21 +59,24 @@ class Linearised(Network):
         self, x: Float[Array, "batch *input"]
     ) -> Float[Array, "batch n_outputs"]:
         """Outputs of a batch of inputs, shape `(batch, n_outputs)`."""
+        return self.linear(
+            lambda network: (
+                train_outputs(network, x)[0] if self.in_training else network(x)
+            )
+        )
+
+    def linear(self, function: Callable[[Network], Array]) -> Array:
+        r"""$g(p_0) + Dg(p_0)\,(p - p_0)$ of any function g of the network."""
         moving, _ = eqx.partition(self.moving, eqx.is_inexact_array)
         centre, static = eqx.partition(self.fixed, eqx.is_inexact_array)
         # No gradient may reach these: they would count as weights that train.
         centre = jax.lax.stop_gradient(centre)
-
-        def function(weights: PyTree[Array]) -> Array:
-            network = eqx.combine(weights, static)
-            return train_outputs(network, x)[0] if self.in_training else network(x)
-
-        outputs, change = derivative(
-            function,
+        found, change = derivative(
+            lambda weights: function(eqx.combine(weights, static)),
             centre,
             jax.tree.map(lambda p, p0: p - p0, moving, centre),
         )
-        return outputs + change
+        return found + change
 
 
 def linearised(network: Network, *, in_training: bool = False) -> Linearised:
