@@ -27,6 +27,9 @@ from overparam.data.files.official import OFFICIAL
 # process that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# No test cuts the power, and waiting for the disk is most of the time of storing a run.
+os.fsync = lambda _: None
+
 # The first example compiles, and other work shares the cores.
 hypothesis.settings.register_profile("overparam", deadline=None)
 hypothesis.settings.load_profile("overparam")

@@ -1,5 +1,7 @@
 """What a certificate shows and says, at every tier."""
 
+import functools
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from overparam.networks import TwoLayer
 from .test_problem import objective, run_of
 
 
+@functools.cache  # Many tests look at one answer.
 def found_of(n, d, n_outputs=1, *, penalty="l2", **options):
     rng = np.random.default_rng(n)
     x, y = rng.standard_normal((n, d)), rng.standard_normal((n, n_outputs))
