@@ -74,6 +74,18 @@ def test_the_gap_does_not_depend_on_units(rng, inputs, labels):
     assert found.objective / labels**2 == pytest.approx(plain.objective, rel=1e-3)
 
 
+@pytest.mark.parametrize("skip", [False, True])
+@pytest.mark.parametrize("d", [1, 2, 3, 8])
+def test_a_violation_by_rounding_leaves_the_bound_of_the_multiplier(rng, d, skip):
+    # Of residuals of the size of the penalty rounding takes a few units in 1e-16 / 1e-9
+    # for every sample: the violation, and the gap, is that part of the penalty.
+    for _ in range(5):
+        x, y = rng.standard_normal((10, d)), rng.standard_normal(10)
+        found = solve_global(x, y, penalty=1e-9, skip=skip, gap=1e-6)
+        assert found.gap < 1e-2
+        assert found.n_nodes < 100_000
+
+
 def test_limits_leave_a_valid_bound(rng):
     x, y = rng.standard_normal((30, 5)), rng.standard_normal(30)
     full = solve_global(x, y, penalty=0.3, gap=1e-2)

@@ -170,7 +170,8 @@ class Search:
         dual: $l$, shape `(n,)`.
         target: The bound that is to be proven.
         tolerance: Where the maximum is above `target`, the relative distance to it that
-            is to be proven instead; `None` ends the search at a direction above.
+            is to be proven instead; `None` ends the search at a direction above. What
+            rounding adds to a bound is added to both.
 
     Attributes:
         best: The largest value that was found, a lower bound of the maximum.
@@ -190,7 +191,7 @@ class Search:
     ) -> None:
         self.used, x, dual, self._left_out, self.exponent = in_units(x, dual)
         self.sides = (self.kind(x, dual), self.kind(x, -dual))
-        self._tolerance = tolerance
+        self.tolerance = tolerance
         self.target = float(np.ldexp(target, -self.exponent)) - self._left_out
         self._best, self._proven, self.n_nodes = 0.0, 0.0, 0
         self.sign, self.direction = 1, np.zeros(x.shape[1])
@@ -233,8 +234,8 @@ class Search:
 
     @property
     def violated(self) -> bool:
-        """Whether the maximum is above the target, which ends the search."""
-        return self._tolerance is None and self._best > self.target
+        """Whether no bound can be as low as the target, which ends the search."""
+        return self.tolerance is None and self._least > self.target
 
     @property
     def finished(self) -> bool:
@@ -243,9 +244,15 @@ class Search:
 
     @property
     def _aim(self) -> float:
-        if self._tolerance is None:
+        if self.tolerance is None:
             return self.target
-        return max(self.target, self._best * (1 + self._tolerance))
+        return max(self.target, self._best * self.tolerance + self._least)
+
+    @property
+    def _least(self) -> float:
+        """What no bound is below: cones with the best value would be cut forever."""
+        rounding = max(float(side.kappa * side.rounding[0]) for side in self.sides)
+        return self._best + 2 * rounding if self._best else 0.0
 
     def advance(self, pool: ThreadPoolExecutor) -> None:
         """Explore the cones with the largest bounds, one batch."""

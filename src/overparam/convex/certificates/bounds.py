@@ -29,8 +29,18 @@ def loose_bound(
     else:
         size = signed_activation(x, dual)
     if network == "skip":
-        size = max(size, float(np.linalg.norm(x.T @ dual)))
+        size = max(size, linear_size(x, dual))
     return dual_value(y, dual, size=(1 + ROUNDING) * size / penalty)
+
+
+def linear_size(
+    x: Float[np.ndarray, "n d"], dual: Float[np.ndarray, "n *outputs"]
+) -> float:
+    r"""$\|X^T l\|$, what a skip connection gains, with its rounding error."""
+    sums = x.T @ dual
+    error = (len(x) + sums.size + 8) * float(np.finfo(float).eps)
+    absolute = float(np.linalg.norm(np.abs(x).T @ np.abs(dual)))
+    return float(np.linalg.norm(sums)) + error * absolute
 
 
 def mixtures(

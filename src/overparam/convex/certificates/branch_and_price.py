@@ -25,7 +25,7 @@ from ..solvers.bounds import relative_gap
 from ..solvers.compiled import control_c
 from ..solvers.neurons import UnitNeurons, corrected, improved, no_neurons
 from .activation import ConeSearch, Search, SearchLimits, ready
-from .bounds import ROUNDING, dual_value, mixtures
+from .bounds import ROUNDING, dual_value, linear_size, mixtures
 from .sign_search import SignSearch
 from .signed import signed_activation
 
@@ -182,21 +182,35 @@ class _Pricing:
         kind = kind_of_search(self.x)
         self.start += ready(kind)
         search = kind(self.x, dual, target=target)
+
+        def run() -> bool:
+            """Whether a neuron that lowers the objective was found on the way."""
+            search.run(self._limits(before), told)
+            told(search)
+            return search.best > target and self._priced(neurons, search)
+
+        more = run()
+        if search.violated and not more:
+            # By rounding alone. What the multiplier proves all the same is still open.
+            search.tolerance = self.gap
+            more = run()
+        spent = self.limits.nodes is not None and self.best.n_nodes >= self.limits.nodes
+        return more and not spent
+
+    def _limits(self, before: int) -> SearchLimits:
+        """What is left for a search that comes after so many nodes."""
         nodes = self.limits.nodes
-        limits = dataclasses.replace(
-            self.limits,
+        return SearchLimits(
             seconds=max(0.0, self._left()),
             nodes=None if nodes is None else max(0, nodes - before),
         )
-        search.run(limits, told)
-        told(search)
-        met = self.best.objective
-        if search.violated:
-            sign = np.array([float(search.sign)])
-            neurons = neurons.with_more(search.direction[None], sign)
-            self._meet(corrected(neurons, self.x, self.y, self.penalty))
-        spent = nodes is not None and self.best.n_nodes >= nodes
-        return search.violated and not spent and self.best.objective < met
+
+    def _priced(self, neurons: UnitNeurons, search: Search) -> bool:
+        """Whether the direction of a search is a neuron that lowers the objective."""
+        met, sign = self.best.objective, np.array([float(search.sign)])
+        neurons = neurons.with_more(search.direction[None], sign)
+        self._meet(corrected(neurons, self.x, self.y, self.penalty))
+        return self.best.objective < met * (1 - _STALLED)
 
     def _left(self) -> float:
         """Seconds that are left."""
@@ -250,9 +264,7 @@ class _Pricing:
     def _learn(self, dual: Float[np.ndarray, " n"], size: float) -> None:
         """What a proven bound of a multiplier says."""
         if self.skip:
-            pulled = float(np.linalg.norm(self.x.T @ dual))
-            absolute = float(np.linalg.norm(np.abs(self.x).T @ np.abs(dual)))
-            size = max(size, pulled + ROUNDING * absolute)
+            size = max(size, linear_size(self.x, dual))
         lower = dual_value(self.y, dual, size=(1 + ROUNDING) * size / self.penalty)
         if lower > self.best.lower:
             self.best = dataclasses.replace(

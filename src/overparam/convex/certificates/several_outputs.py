@@ -30,7 +30,7 @@ from ...networks.view import two_layer_view
 from ..programs.program import check_data
 from ..solvers.bounds import relative_gap
 from .activation import SearchLimits
-from .bounds import ROUNDING, dual_value
+from .bounds import ROUNDING, dual_value, linear_size
 from .branch_and_price import Watch, searchable, solve_global
 from .certificate import NetworkCertificate, Proof
 
@@ -159,7 +159,7 @@ def loose_lower_bound(
     """The lower bound that a multiplier proves."""
     size = loose_activation(x, dual)
     if skip:
-        size = max(size, float(np.linalg.norm(x.T @ dual)))
+        size = max(size, linear_size(x, dual))
     return dual_value(y.ravel(), dual.ravel(), size=size / penalty)
 
 
