@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from overparam.progress import counted
 from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.studies.registry import STUDIES
 from tables import table
@@ -135,8 +136,9 @@ def _beside(study: str) -> str:
 def _section(record: dict[str, Any]) -> list[str]:
     made = record["made"]
     facts = (
-        f"Scale `{record['scale']}`, {made['runs']} runs, overparam {made['version']}, "
-        f"{made['date']}, {made['machine']}. Source: {record['source']}."
+        f"Scale `{record['scale']}`, {counted(made['runs'], 'run')}, "
+        f"overparam {made['version']}, {made['date']}, {made['machine']}. "
+        f"Source: {record['source']}."
     )
     return [
         f"## {record['title']}",

@@ -85,6 +85,11 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
+def counted(number: int, noun: str) -> str:
+    """How many there are, in words: "1 run", "2 runs"."""
+    return f"{number} {noun}" + "s" * (number != 1)
+
+
 def in_notebook() -> bool:
     """Whether this process is the kernel of a notebook."""
     ipython = sys.modules.get("IPython")  # A kernel has it loaded.

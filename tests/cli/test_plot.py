@@ -100,7 +100,7 @@ def test_what_cannot_be_read_is_named_where_no_run_is_found(runs, capsys, tmp_pa
     store(runs, width=20)
     (unread,) = (r for r in op.open(runs) if r.config["width"] == 20)
     (unread.stored.path / "status.json").unlink()
-    sentence = "None of the 1 runs has width=20, and 1 more cannot be read."
+    sentence = "None of the 1 run has width=20, and 1 more cannot be read."
     for verb, *options in (["table"], ["plot", "--study", "toy"], ["report"]):
         command = [verb, str(runs), *options, "--where", "width=20"]
         assert run_command(command) == 2

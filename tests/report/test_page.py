@@ -297,7 +297,7 @@ def test_unfinished_runs_are_named(runs):
 
 
 def test_a_folder_without_finished_runs_is_one_sentence(tmp_path):
-    with pytest.raises(StoreError, match="holds no finished run of 'toy' to report"):
+    with pytest.raises(StoreError, match="holds no finished run of 'toy'"):
         collect(tmp_path, about=lambda name: About(), study="toy")
 
 
@@ -334,7 +334,7 @@ def test_the_verb_reports_a_real_run(tmp_path, capsys):
     assert run_command(["run", "planted", *small, *runs]) == 0
     out = tmp_path / "page.html"
     assert run_command(["report", str(tmp_path / "runs"), "--out", str(out)]) == 0
-    assert "1 runs in" in capsys.readouterr().err
+    assert "1 run in" in capsys.readouterr().err
     html = out.read_text()
     assert "Does width help to recover a planted teacher?" in html
     assert "livni2014" in html

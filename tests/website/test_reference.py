@@ -139,7 +139,7 @@ def test_claims_are_recorded_and_shown(tmp_path):
     assert json.loads(written.read_text())["claims"] == [claim]
     page = results.pages(tmp_path / "records")["results/planted.md"]
     assert "| A \\| B | 1 | 2 | **does not hold** |" in page
-    assert "Scale `smoke`, 1 runs, overparam " in page
+    assert "Scale `smoke`, 1 run, overparam " in page
     assert "![Width: curve](../records/planted-width.smoke/curve.png)" in page
     assert '??? note "Table: by width (1 rows)"' in page
     assert "    | 3 | 0.1235 | a \\| b |" in page

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
-from ..store.find import Unreadable
+from ..store.find import Unreadable, no_run
 from ..store.read import StoredRun
 from ..store.tables import Gathered, gather
 from .answers import Answer, answers
@@ -99,8 +99,7 @@ def collect(
         for name, runs in sorted(by_study.items())
     ]
     if not studies:
-        of = f" of {study!r}" if study else ""
-        raise StoreError(f"`{root}` holds no finished run{of} to report.")
+        raise StoreError(no_run(root, study, wanted="finished run"))
     found, damaged = answers(root)
     return Material(
         root=root,

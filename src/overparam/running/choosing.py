@@ -7,6 +7,7 @@ from typing import Any
 from ..checks import written
 from ..errors import ConfigError
 from ..field_values import unknown
+from ..progress import counted
 from ..spellings import spellings_of_study
 from ..store.json_values import encodable, plain
 from ..store.read import StoredRun
@@ -54,7 +55,7 @@ def chosen(gathered: Gathered, texts: Sequence[str]) -> Gathered:
         n_other = len(gathered.unreadable)
         others = f", and {n_other} more cannot be read" if n_other else ""
         raise ConfigError(
-            f"None of the {len(fits)} runs has {', '.join(texts)}{others}."
+            f"None of the {counted(len(fits), 'run')} has {', '.join(texts)}{others}."
         )
     runs = [run for run, fit in zip(gathered.runs, fits, strict=True) if fit]
     paths = [encodable(str(run.path)) for run in runs]

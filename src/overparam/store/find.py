@@ -1,6 +1,7 @@
 """Which folders are runs: `<root>/<study>/<id>` and `<root>/<study>/<id>.<attempt>`."""
 
 import contextlib
+import difflib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -129,6 +130,17 @@ def _check_is_root(root: Path) -> None:
 def _holds_run(path: Path) -> bool:
     names = ("config.json", "status.json")
     return is_run_name(path.name) and any(is_there(path / name) for name in names)
+
+
+def no_run(root: Path | str, study: str | None, *, wanted: str) -> str:
+    """One sentence about a folder without a run that is wanted, and what it has."""
+    if study is None:
+        return f"`{root}` holds no {wanted}."
+    names = sorted({path.parent.name for path in look(root).runs} - {study})
+    near = difflib.get_close_matches(study, names, n=1)
+    hint = f", did you mean `{near[0]}`?" if near else "."
+    told = f" It has runs of: {', '.join(names)}." if names else ""
+    return f"`{root}` holds no {wanted} of {study!r}{hint}{told}"
 
 
 def stored_names(root: Path | str, study: str) -> set[str]:

@@ -10,8 +10,9 @@ import tyro
 
 from ...errors import StoreError
 from ...processes import keep_compiled
+from ...progress import counted
 from ...running.exporting import FORMATS, export_network
-from ...store.find import runs_folder
+from ...store.find import no_run, runs_folder
 from ...store.read import read_run
 from ...store.resolve import resolve_run
 from ..arguments import parse
@@ -57,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
 
     gathered = gather(exporting.runs, study=exporting.study)
     if gathered.frame.is_empty():
-        raise StoreError(f"`{exporting.runs}` holds no finished run to export.")
+        raise StoreError(no_run(exporting.runs, exporting.study, wanted="finished run"))
     # Offline means that nobody is told, unless the user wants it.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
@@ -67,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
         tell(f"left out: {unreadable.reason}")
     tell_unverified(gathered.runs)
     look = TARGETS[exporting.to].look.format(folder=exporting.out)
-    tell(f"{number} runs in {exporting.out}; look at them with `{look}`.")
+    tell(f"{counted(number, 'run')} in {exporting.out}; look there with `{look}`.")
     n_damaged = sum(unreadable.damaged for unreadable in left_out)
     if n_damaged:
         tell(f"overparam: Left out for damage: {n_damaged} of the runs.")

@@ -9,7 +9,7 @@ import tyro
 
 from ...errors import ConfigError
 from ...plots.styles import drawn_for
-from ...store.find import runs_folder
+from ...store.find import no_run, runs_folder
 from ..arguments import Drawing, parse_all
 from ..show import tell, tell_unverified
 
@@ -82,9 +82,7 @@ def main(argv: Sequence[str]) -> int:
     gathered = chosen(gathered, plotting.where)
     tell_unverified(gathered.runs)
     if gathered.frame.is_empty():
-        raise ConfigError(
-            f"`{plotting.runs}` holds no finished run of {plotting.study!r}."
-        )
+        raise ConfigError(no_run(plotting.runs, plotting.study, wanted="finished run"))
     figure, notes = draw_records(
         gathered,
         x=plotting.x,

@@ -12,6 +12,7 @@ from ...citations import citations
 from ...errors import ConfigError
 from ...field_values import unknown
 from ...memory import uncollected
+from ...progress import counted
 from ...spellings import spelled
 from ...store.find import runs_folder
 from ...studies.registry import STUDIES, defaults
@@ -79,7 +80,7 @@ def main(argv: Sequence[str]) -> int:
             f"left out: {len(material.left_out)} unfinished or damaged runs, "
             "listed at the end of the page"
         )
-    tell(f"{n_runs} runs in {out} ({n_bytes / 1e6:.1f} MB)")
+    tell(f"{counted(n_runs, 'run')} in {out} ({n_bytes / 1e6:.1f} MB)")
     return 0
 
 

@@ -10,7 +10,7 @@ from ...checks import at_least
 from ...errors import ConfigError
 from ...plots.styles import drawn_for
 from ...processes import STOP, keep_compiled
-from ...progress import Reporter, duration
+from ...progress import Reporter, counted, duration
 from ...reproductions.registry import REPRODUCTIONS, reproduction
 from ...running.grid import jobs_of, run_jobs
 from ...running.reproducing import answer
@@ -82,7 +82,7 @@ def main(argv: Sequence[str]) -> int:
             stop_requested=stop,
         )
     STOP.obey()
-    tell(f"{result.state.total} runs in {duration(result.state.seconds)}.")
+    tell(f"{counted(result.state.total, 'run')} in {duration(result.state.seconds)}.")
     if result.failures:
         return print_failures(result)
     name, scale = reproducing.name, reproducing.scale

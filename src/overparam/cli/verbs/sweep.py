@@ -12,7 +12,7 @@ from ...checks import at_least, in_range
 from ...errors import ConfigError
 from ...field_values import field_names
 from ...processes import STOP, keep_compiled
-from ...progress import Reporter, duration
+from ...progress import Reporter, counted, duration
 from ...running.grid import jobs_of, run_jobs
 from ...spellings import first_spellings
 from ...store.find import stored_names
@@ -86,8 +86,8 @@ def main(argv: Sequence[str]) -> int:
         stored = stored_names(storage.runs, name)
         missing = sum(job.id not in stored for job in jobs)
         tell(
-            f"{len(jobs)} runs, {missing} of them not stored yet; whether the stored "
-            "ones are whole is seen when they are read."
+            f"{counted(len(jobs), 'run')}, {missing} of them not stored yet; whether "
+            "the stored ones are whole is seen when they are read."
         )
         return 0
     keep_compiled()
@@ -105,7 +105,7 @@ def main(argv: Sequence[str]) -> int:
         print_json({"statuses": result.statuses, "seconds": state.seconds})
     counts = ", ".join(f"{n} {status}" for status, n in result.statuses.items())
     tell(
-        f"{state.total} runs ({state.stored} stored before): {counts}; "
+        f"{counted(state.total, 'run')} ({state.stored} stored before): {counts}; "
         f"{duration(state.seconds)}. See `overparam table {quote(str(storage.runs))}`."
     )
     return print_failures(result) if result.failures else 0

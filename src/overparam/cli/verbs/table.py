@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
-from ...store.find import runs_folder
+from ...progress import counted
+from ...store.find import no_run, runs_folder
 from ..arguments import parse
 from ..show import print_json, print_table, tell, tell_unverified
 
@@ -61,11 +62,11 @@ def main(argv: Sequence[str]) -> int:
     gathered = chosen(gathered, tabulating.where)
     frame = gathered.frame
     if tabulating.study is not None and frame.is_empty():
-        tell(f"`{tabulating.runs}` holds no stored run of {tabulating.study!r}.")
+        tell(no_run(tabulating.runs, tabulating.study, wanted="stored run"))
     tell_unverified(gathered.runs)
     if tabulating.out is not None:
         write_table(frame, tabulating.out)
-        tell(f"{frame.height} rows in {tabulating.out}")
+        tell(f"{counted(frame.height, 'row')} in {tabulating.out}")
     elif tabulating.json:
         print_json(frame.to_dicts())
     else:

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from ...plots.curves import curves
+from ...progress import counted
 from ..reproduction import Results
 
 
@@ -50,7 +51,7 @@ def caption(results: Results, shown: str = "median and 10-90 % band over") -> st
         f"D = {first['input_dim']}, {first['n_outputs']} outputs, teacher "
         f"{first['teacher_width']}, batch {first['batch_size']}, standard scale, "
         f"initial variance factor {first['init_scale']:g}; {shown} "
-        f"{seeds} seed{'s' if seeds > 1 else ''} (teacher, student, samples)"
+        f"{counted(seeds, 'seed')} (teacher, student, samples)"
     )
 
 

@@ -11,6 +11,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from ...analysis.intervals import Interval, median_interval, wilson
 from ...plots.curves import aligned, shown
 from ...plots.figure import COLOURS
+from ...progress import counted
 from ..reproduction import Claim, Results, Scale
 
 
@@ -205,5 +206,5 @@ def caption(results: Results) -> str:
     return (
         f"mean-field scale 1/M, N = {first['n_samples']}, teacher "
         f"{first['teacher_width']}, time step {first['time_step']:.3g}; energy "
-        f"distances; median and range over {seeds} seed{'s' if seeds > 1 else ''}"
+        f"distances; median and range over {counted(seeds, 'seed')}"
     )

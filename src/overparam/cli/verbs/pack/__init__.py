@@ -7,7 +7,7 @@ from typing import Any
 
 import tyro
 
-from ....progress import Reporter
+from ....progress import Reporter, counted
 from ....store.find import runs_folder
 from ....store.packing import pack
 from ...arguments import parse
@@ -42,5 +42,5 @@ def main(argv: Sequence[str]) -> int:
         done = pack(root, progress=reporter)
     for run in done.left:
         tell(f"left as it is: {run.reason}")
-    tell(f"{done.moved} runs packed into {root / 'packed.sqlite'}.")
+    tell(f"{counted(done.moved, 'run')} packed into {root / 'packed.sqlite'}.")
     return 0

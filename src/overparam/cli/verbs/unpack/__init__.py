@@ -7,7 +7,7 @@ from typing import Any
 
 import tyro
 
-from ....progress import Reporter
+from ....progress import Reporter, counted
 from ....store.find import runs_folder
 from ....store.packing import unpack
 from ...arguments import parse
@@ -39,5 +39,5 @@ def main(argv: Sequence[str]) -> int:
     root = parse(Unpacking, argv, prog="overparam unpack").runs
     with Reporter("unpack", unit="run") as reporter:
         n_moved = unpack(root, progress=reporter)
-    tell(f"{n_moved} runs have their folders in {root} again.")
+    tell(f"{counted(n_moved, 'run')} unpacked into folders in {root}.")
     return 0
