@@ -37,6 +37,14 @@ class Storage:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class OfRuns:
+    """What a verb that looks at stored runs takes first."""
+
+    runs: tyro.conf.Positional[Path] = dataclasses.field(default_factory=runs_folder)
+    """Folder of all runs; the environment variable OVERPARAM_RUNS changes it."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Drawing:
     """How figures are drawn."""
 

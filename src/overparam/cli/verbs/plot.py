@@ -1,21 +1,19 @@
 """`overparam plot RUNS`: median and band of a column over stored runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tyro
-
 from ...errors import ConfigError
 from ...plots.styles import drawn_for
-from ...store.find import no_run, runs_folder
-from ..arguments import Drawing, parse_all
+from ...store.find import no_run
+from ..arguments import Drawing, OfRuns, parse_all
 from ..show import tell, tell_unverified
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plotting:
+class Plotting(OfRuns):
     """Draw a column of the records of stored runs: median and 10-90 % band over seeds.
 
     Runs that end at different steps are drawn one by one. Against a field, such as
@@ -30,8 +28,6 @@ class Plotting:
       overparam plot runs --study planted --y risk --by width --style paper
     """
 
-    runs: tyro.conf.Positional[Path] = field(default_factory=runs_folder)
-    """Folder of all runs; the environment variable OVERPARAM_RUNS changes it."""
     study: str
     """The study whose runs are drawn."""
     x: str = "step"

@@ -1,12 +1,10 @@
 """`overparam report RUNS`: stored runs as one page to read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import tyro
 
 from ...citations import citations
 from ...errors import ConfigError
@@ -14,9 +12,8 @@ from ...field_values import unknown
 from ...memory import uncollected
 from ...progress import counted
 from ...spellings import spelled
-from ...store.find import runs_folder
 from ...studies.registry import STUDIES, defaults
-from ..arguments import parse
+from ..arguments import OfRuns, parse
 from ..show import tell
 
 
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reporting:
+class Reporting(OfRuns):
     """Write stored runs as one HTML page that needs no network and no other file.
 
     Figures with values on hover, claims with intervals, a table of runs to sort and to
@@ -37,8 +34,6 @@ class Reporting:
       overparam report runs --title "Width and reliability"
     """
 
-    runs: tyro.conf.Positional[Path] = field(default_factory=runs_folder)
-    """Folder of all runs; the environment variable OVERPARAM_RUNS changes it."""
     study: str | None = None
     """Only the runs of this study."""
     where: tuple[str, ...] = ()

@@ -1,15 +1,13 @@
 """`overparam table RUNS`: stored runs as one tidy frame."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import tyro
-
 from ...progress import counted
-from ...store.find import no_run, runs_folder
-from ..arguments import parse
+from ...store.find import no_run
+from ..arguments import OfRuns, parse
 from ..show import print_json, print_table, tell, tell_unverified
 
 
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tabulating:
+class Tabulating(OfRuns):
     """Gather stored runs into one table: config, status and summary of each.
 
     Examples:
@@ -27,8 +25,6 @@ class Tabulating:
       overparam table runs --rows records --out planted.parquet
     """
 
-    runs: tyro.conf.Positional[Path] = field(default_factory=runs_folder)
-    """Folder of all runs; the environment variable OVERPARAM_RUNS changes it."""
     study: str | None = None
     """Only the runs of this study."""
     where: tuple[str, ...] = ()

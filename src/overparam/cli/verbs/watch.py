@@ -3,22 +3,18 @@
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
-
-import tyro
 
 from ...checks import in_range, positive
 from ...progress import duration
-from ...store.find import runs_folder
 from ...sweeping.watch import Glance, glance
-from ..arguments import parse
+from ..arguments import OfRuns, parse
 from ..show import print_json, tell
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watching:
+class Watching(OfRuns):
     """Watch the runs of a folder: done, running, failed, rate, time left, best so far.
 
     The runs are those of the sweep last started on the folder; without one, all.
@@ -29,8 +25,6 @@ class Watching:
       overparam watch runs --best risk --once
     """
 
-    runs: tyro.conf.Positional[Path] = field(default_factory=runs_folder)
-    """Folder of all runs; the environment variable OVERPARAM_RUNS changes it."""
     best: str | None = None
     """A summary; the finished run with its lowest value is shown."""
     every: float = 2.0

@@ -1,21 +1,17 @@
 """`overparam pack RUNS`: finished runs as one file."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import tyro
-
 from ....progress import Reporter, counted
-from ....store.find import runs_folder
 from ....store.packing import pack
-from ...arguments import parse
+from ...arguments import OfRuns, parse
 from ...show import tell
 
 
 @dataclass(frozen=True, kw_only=True)
-class Packing:
+class Packing(OfRuns):
     """Move finished runs into one verified file, `RUNS/packed.sqlite`.
 
     Every verb reads them as before, and sweeps into the folder may go on. What runs,
@@ -25,9 +21,6 @@ class Packing:
     Examples:
       overparam pack runs
     """
-
-    runs: tyro.conf.Positional[Path] = field(default_factory=runs_folder)
-    """Folder of all runs; the environment variable OVERPARAM_RUNS changes it."""
 
 
 def forms() -> dict[str, list[type[Any]]]:

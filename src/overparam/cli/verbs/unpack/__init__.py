@@ -1,21 +1,17 @@
 """`overparam unpack RUNS`: the folders of packed runs again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import tyro
-
 from ....progress import Reporter, counted
-from ....store.find import runs_folder
 from ....store.packing import unpack
-from ...arguments import parse
+from ...arguments import OfRuns, parse
 from ...show import tell
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unpacking:
+class Unpacking(OfRuns):
     """Give every run of `RUNS/packed.sqlite` its folder back, and remove the file.
 
     All of the file is checked before anything is written, so it may be anybody's.
@@ -24,9 +20,6 @@ class Unpacking:
     Examples:
       overparam unpack runs
     """
-
-    runs: tyro.conf.Positional[Path] = field(default_factory=runs_folder)
-    """Folder of all runs; the environment variable OVERPARAM_RUNS changes it."""
 
 
 def forms() -> dict[str, list[type[Any]]]:
