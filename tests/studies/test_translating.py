@@ -122,8 +122,8 @@ PASTED = {
     "network=normalised method=condition n_samples=10..20..10 n_patterns=50 "
     "input_dim=10 n_planted=3",
     "mnist_train.py --num_hidden 10,10 --load_weight_dir ../w/mnist-1000/epoch3": (
-        "overparam analyse RUN resample --n-features 10 --sampling squared --epoch 4 "
-        "--seed 1234"
+        "overparam analyse RUN resample --n-features 10 --sampling squared --n-fit "
+        "55000 --readout adam --epochs 1000 --epoch 4 --seed 1234"
     ),
     "python CIFAR10_Shampoo.py -bs 64 -e 100": "overparam run images --dynamics "
     "shampoo --readout running --penalty 0.01 --time-step 0.001 --shampoo "

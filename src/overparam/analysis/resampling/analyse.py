@@ -62,9 +62,9 @@ def analyse(
         table = summarise(frame)
         tables |= {"accuracy": table, "draws": frame}
         caption = (
-            f"run {subject.run.id}, width {network.weights.shape[1]}; exact logistic "
-            f"readout on {len(splits.fit.y)} samples, ridge {options.ridge:g}; mean "
-            f"and 95 % interval over {options.n_draws} draws"
+            f"run {subject.run.id}, width {network.weights.shape[1]}; "
+            f"{_readouts(options)} on {len(splits.fit.y)} samples, ridge "
+            f"{options.ridge:g}; mean and 95 % interval over {options.n_draws} draws"
         )
         figures["accuracy"] = accuracy_figure(table, caption)
     return Findings(tables=tables | {"error": errors}, figures=figures, notes=notes)
@@ -161,10 +161,26 @@ def _unseen(errors: pl.DataFrame) -> list[str]:
     ]
 
 
+def _readouts(options: ResampleOptions) -> str:
+    """How readouts are fitted, for a caption."""
+    exact = ["exact logistic readout"] if "logistic" in options.readout else []
+    names = " and ".join(name for name in options.readout if name != "logistic")
+    steps = f"{options.epochs} epochs of {names} at {options.learning_rate:g}"
+    return ", ".join([*exact, steps] if names else exact)
+
+
 def accuracy_figure(table: pl.DataFrame, caption: str) -> Figure:
     """Test accuracy against the number of features, a line per way of drawing."""
-    figure, axes = panels(width=6, height=4, caption=caption)
-    draw_accuracy(axes[0, 0], table, table["features"].unique(maintain_order=True))
+    readouts = table["readout"].unique(maintain_order=True).to_list()
+    ways = table["features"].unique(maintain_order=True)
+    number, width = len(readouts), 6 if len(readouts) == 1 else 4
+    figure, axes = panels(1, number, width=width, height=4, caption=caption)
+    for axis, readout in zip(axes[0], readouts, strict=True):
+        draw_accuracy(axis, table.filter(pl.col("readout") == readout), ways)
+        axis.set_title(readout if number > 1 else "")
+    lows, highs = zip(*(axis.get_ylim() for axis in axes[0]), strict=True)
+    for axis in axes[0]:
+        axis.set_ylim(min(lows), max(highs))
     axes[0, 0].legend()
     return figure
 

@@ -1,6 +1,6 @@
 """Accuracy against the number of features, for every way of drawing them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import jax
@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ...data.source import Table
 from ...errors import ConfigError
 from ...keys import purpose_key
 from ...networks.feature_laws import random_features
@@ -21,7 +22,8 @@ from ..shallow import FeatureMoments, Shallow, feature_moments
 from .draws import Draw, corrected, draw, error_shares, predicted_error
 from .laws import sampling_law
 from .options import ResampleOptions
-from .refit import Sample, refit
+from .refit import Refitted, Sample, refit
+from .steps import refit_by_steps
 
 
 @dataclass(frozen=True)
@@ -38,40 +40,49 @@ def efficiency(
     options: ResampleOptions,
     progress: Progress = silent,
 ) -> pl.DataFrame:
-    """One row per (way of drawing, k, draw): accuracies of exact readouts."""
+    """One row per (way of drawing, k, readout, draw): accuracies of what is fitted."""
+    if set(options.readout) != {"logistic"}:
+        # Refuses before the first solve what could not be trained after it.
+        Table(*splits.fit).steps_per_epoch(options.batch_size)
     rows: list[dict[str, object]] = []
-    settings = NewtonSettings(tolerance=options.tolerance)
     moments = feature_moments(network, splits.fit.x)
     for done, k in enumerate(options.n_features):
         progress(done, len(options.n_features))
-        for kind, source, draws in _ways(network, moments, splits, options, k):
-            found = refit(
-                source,
-                draws,
-                splits.fit,
-                splits.test,
-                penalty=options.ridge,
-                settings=settings,
-            )
-            rows += [
-                {
-                    "features": kind,
-                    "k": k,
-                    "test_accuracy": float(found.test_accuracy[index]),
-                    "train_accuracy": float(found.train_accuracy[index]),
-                    "relative_gradient": float(found.relative_gradient[index]),
-                    "duplicates": drawn.n_duplicates,
-                }
-                for index, drawn in enumerate(draws)
-            ]
-    number = pl.int_range(pl.len()).over("features", "k").alias("draw")
+        for way in _ways(network, moments, splits, options, k):
+            for readout in options.readout:
+                found = _fitted(way, splits, options, readout)
+                rows += [
+                    {
+                        "features": way.name,
+                        "k": k,
+                        "readout": readout,
+                        "test_accuracy": float(found.test_accuracy[index]),
+                        "train_accuracy": float(found.train_accuracy[index]),
+                        "relative_gradient": float(found.relative_gradient[index]),
+                        "duplicates": drawn.n_duplicates,
+                    }
+                    for index, drawn in enumerate(way.draws)
+                ]
+    number = pl.int_range(pl.len()).over("features", "k", "readout").alias("draw")
     return pl.DataFrame(rows).with_columns(number)
 
 
+def _fitted(
+    way: "_Way", splits: Splits, options: ResampleOptions, readout: str
+) -> Refitted:
+    """The readouts of all draws, solved or by steps."""
+    given = way.source, way.draws, splits.fit, splits.test
+    if readout == "logistic":
+        settings = NewtonSettings(tolerance=options.tolerance)
+        return refit(*given, penalty=options.ridge, settings=settings)
+    keys = [jax.random.fold_in(key, 1) for key in way.keys]
+    return refit_by_steps(*given, options, optimiser=readout, keys=keys)
+
+
 def summarise(frame: pl.DataFrame) -> pl.DataFrame:
-    """Mean, spread and interval over draws of every way and k."""
-    rows = []
-    for (way, k), part in frame.group_by("features", "k", maintain_order=True):
+    """Mean, spread and interval over draws of every way, k and readout."""
+    rows, told_apart = [], ("features", "k", "readout")
+    for (way, k, readout), part in frame.group_by(*told_apart, maintain_order=True):
         test = part["test_accuracy"].to_numpy()
         interval = mean_interval(test, within=(0, 1))
         single = len(test) == 1
@@ -79,6 +90,7 @@ def summarise(frame: pl.DataFrame) -> pl.DataFrame:
             {
                 "features": way,
                 "k": k,
+                "readout": readout,
                 "draws": len(test),
                 "test": interval.estimate,
                 "low": None if single else interval.low,
@@ -136,29 +148,40 @@ def sampling_errors(
     return pl.DataFrame(rows)
 
 
+@dataclass(frozen=True)
+class _Way:
+    """A way of choosing k features: where from, the draws, and the key of each."""
+
+    name: str
+    source: Shallow
+    draws: list[Draw]
+    keys: Sequence[PRNGKeyArray]
+
+
 def _ways(
     network: Shallow,
     moments: FeatureMoments,
     splits: Splits,
     options: ResampleOptions,
     k: int,
-) -> Iterator[tuple[str, Shallow, list[Draw]]]:
-    """Every way of choosing k features: a name, where from, and the draws."""
+) -> Iterator[_Way]:
     available = int(np.count_nonzero(moments.std > 0))
     importance = sampling_law(network, "importance", data=splits.fit.x, moments=moments)
     for kind in options.sampling:
         law = sampling_law(network, kind, data=splits.fit.x, moments=moments)
         keys = _keys(options, f"{kind} {k}")
-        yield kind, network, [draw(law, k, method=options.method, key=q) for q in keys]
+        draws = [draw(law, k, method=options.method, key=key) for key in keys]
+        yield _Way(kind, network, draws, list(keys))
     if k <= available:
         key = purpose_key(options.seed, "top")
-        yield "top-k", network, [draw(importance, k, method="top-k", key=key)]
+        top = draw(importance, k, method="top-k", key=key)
+        yield _Way("top-k", network, [top], [key])
     everything = np.full(k, 1 / k)
     for law in options.random:
         for key in _keys(options, f"random {law} {k}"):
             source = _random_network(network, law, k, splits.fit.x, key=key)
             whole = draw(everything, k, method="top-k", key=key)
-            yield f"random {law}", source, [whole]
+            yield _Way(f"random {law}", source, [whole], [key])
 
 
 def _random_network(

@@ -1,6 +1,6 @@
 """Exact readouts for drawn neurons; draws of one size share a compiled program."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,14 +36,19 @@ def fit_sample(sample: Sample, n: int) -> Sample:
     return Sample(sample.x[chosen], sample.y[chosen])
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Refitted:
-    """What the exact readouts of several draws reach; one entry per draw."""
+    """What the fitted readouts of several draws reach; one entry per draw."""
 
     train_accuracy: Float[np.ndarray, " draws"]
     test_accuracy: Float[np.ndarray, " draws"]
     objective: Float[np.ndarray, " draws"]
     relative_gradient: Float[np.ndarray, " draws"]
+
+    @staticmethod
+    def of(rows: Iterable[Sequence[Array]]) -> "Refitted":
+        """The same of a row for every draw."""
+        return Refitted(*np.array(list(rows), np.float64).T)
 
 
 def refit(
@@ -85,16 +90,9 @@ def refit(
     for sample in (train, test):
         check_labels(sample.y, n_classes, n_samples=len(sample.x))
     stop = settings or NewtonSettings()
-    results = [
+    return Refitted.of(
         _refit(*_padded(network, drawn), train, test, (n_classes, penalty, stop))
         for drawn in draws
-    ]
-    columns = [np.array(column, np.float64) for column in zip(*results, strict=True)]
-    return Refitted(
-        train_accuracy=columns[0],
-        test_accuracy=columns[1],
-        objective=columns[2],
-        relative_gradient=columns[3],
     )
 
 
