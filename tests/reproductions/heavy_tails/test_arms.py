@@ -43,7 +43,10 @@ def test_differences_are_paired_by_seed():
         (np.r_[np.ones(9), -1], True),
         # 8 of 10 pairs have a two-sided p-value of .11.
         (np.r_[np.ones(8), -1, -1], None),
-        (np.r_[np.ones(5), -np.ones(5)], False),
+        # Neither has an even split, nor what is significant for no side.
+        (np.r_[np.ones(5), -np.ones(5)], None),
+        (np.r_[np.ones(4), -np.ones(6)], None),
+        (np.r_[np.ones(1), -np.ones(9)], False),
         (-np.ones(10), False),
         (np.ones(9), None),
     ],
@@ -51,6 +54,14 @@ def test_differences_are_paired_by_seed():
 def test_a_claim_needs_ten_pairs_and_a_significant_sign_test(found, holds):
     claim = sign_claim(found + 0.0, sentence="s", published="p")
     assert claim.holds is holds
+
+
+def test_a_difference_too_small_to_matter_is_none():
+    even = np.r_[np.ones(5), -np.ones(5)]
+    # The mean is 0 with an interval of 0.75 to either side.
+    for scale, holds in ((1e-3, False), (1e-1, None)):
+        claim = sign_claim(scale * even, sentence="s", published="p", least=0.01)
+        assert claim.holds is holds
 
 
 def test_a_margin_forgives_small_losses():

@@ -85,10 +85,11 @@ def higher(
     *,
     sentence: str,
     published: str,
+    least: float = 0.0,
 ) -> Claim:
-    """The claim that the first arm has the larger `column`."""
+    """The claim that the first arm has the larger `column`, as `sign_claim` has it."""
     found = differences(results, *arms, column)
-    return sign_claim(found, sentence=sentence, published=published)
+    return sign_claim(found, sentence=sentence, published=published, least=least)
 
 
 def sign_claim(
@@ -97,11 +98,14 @@ def sign_claim(
     sentence: str,
     published: str,
     margin: float = 0.0,
+    least: float = 0.0,
 ) -> Claim:
     """The claim that paired differences exceed `-margin`, by a sign test.
 
-    It holds if more than half of the pairs do and the sign test is significant; more
-    than half without significance, or fewer than ten pairs, decide nothing.
+    Where the test is significant it holds if more than half of the pairs do, and does
+    not otherwise. A test that is not significant decides nothing, unless the interval
+    of the mean lies below `least`, the smallest difference that would matter. Fewer
+    than ten pairs never decide.
     """
     if not len(found):
         return Claim(
@@ -111,13 +115,18 @@ def sign_claim(
     agreeing = f"{positive} of {len(found)} pairs"
     if margin:
         agreeing += f" above {-margin:g}"
-    holds = 2 * positive > len(found)
-    decided = len(found) >= MIN_PAIRS and (p < SIGNIFICANT or not holds)
+    interval = mean_interval(found)
+    holds = None
+    if len(found) >= MIN_PAIRS:
+        if p < SIGNIFICANT:
+            holds = 2 * positive > len(found)
+        elif interval.high < least - margin:
+            holds = False
     return Claim(
         sentence=sentence,
         published=published,
-        measured=f"{agreeing}, p = {p:.2g}, mean difference {mean_interval(found)}",
-        holds=holds if decided else None,
+        measured=f"{agreeing}, p = {p:.2g}, mean difference {interval}",
+        holds=holds,
     )
 
 
