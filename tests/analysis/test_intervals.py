@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from overparam.analysis.intervals import (
+    Interval,
     mean_interval,
     median_interval,
     percentile_interval,
@@ -15,6 +16,23 @@ from overparam.analysis.intervals import (
     wilson,
 )
 from overparam.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "lies"),
+    [
+        (0.1, 0.9, True),
+        (1.0, 2.0, False),
+        (-1, -0.5, False),
+        (-0.1, 0.5, None),
+        (0.5, 1.5, None),
+        (-1, 2, None),
+        (np.nan, np.nan, None),
+        (-np.inf, np.inf, None),
+    ],
+)
+def test_an_interval_that_is_partly_there_decides_nothing(low, high, lies):
+    assert Interval(estimate=0.5, low=low, high=high).lies(above=0, below=1) is lies
 
 
 def test_wilson_solves_its_quadratic():

@@ -236,7 +236,7 @@ def test_slopes_and_positions_are_those_of_known_powers():
     assert_allclose(placed["position"], [0, 0.5, 1], atol=1e-12)
 
 
-def test_no_claim_holds_of_slopes_that_differ_as_much_as_they_are_wide():
+def test_no_claim_is_decided_by_slopes_that_differ_as_much_as_they_are_wide():
     rows = [
         {"scaling": scaling, "width": width, "seed": seed}
         | {"kernel_change": width ** (2.0 * seed - 1.5)}
@@ -246,4 +246,4 @@ def test_no_claim_holds_of_slopes_that_differ_as_much_as_they_are_wide():
     ]
     runs = pl.DataFrame(rows)
     found = claims(Results("laptop", runs=runs, records=runs, stored=()))
-    assert [claim.holds for claim in found] == [False] * 4
+    assert [claim.holds for claim in found] == [None] * 4

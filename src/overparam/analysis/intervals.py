@@ -25,6 +25,12 @@ class Interval:
     def __str__(self) -> str:
         return f"{self.estimate:.3g} [{self.low:.3g}, {self.high:.3g}]"
 
+    def lies(self, *, above: float = -np.inf, below: float = np.inf) -> bool | None:
+        """Whether it lies between two numbers, or outside; partly there, it is open."""
+        if above < self.low and self.high < below:
+            return True
+        return False if self.high <= above or self.low >= below else None
+
 
 def wilson(successes: int, trials: int, *, level: float = 0.95) -> Interval:
     """Wilson's score interval of a success rate (Wilson 1927).

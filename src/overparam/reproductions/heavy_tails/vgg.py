@@ -151,7 +151,7 @@ def _more(results: Results, first: str, second: str, sentence: str) -> Claim:
         sentence=sentence,
         published="noise raises it" if second == CLEAN else "ours",
         measured=f"difference {interval}, {len(found)} seed(s)",
-        holds=interval.low > 0 if len(found) > 2 else None,
+        holds=interval.lies(above=0) if len(found) > 2 else None,
     )
 
 

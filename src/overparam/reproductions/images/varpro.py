@@ -190,7 +190,7 @@ def _trend(results: Results, name: str, *, rises: bool) -> Claim:
     runs = _of(results.runs, name).sort("seed")
     first, last = (_accuracy(runs, b, "test_accuracy_mean") for b in (64, 1024))
     interval = mean_interval(last - first)
-    holds = interval.low > 0 if rises else interval.high < 0
+    holds = interval.lies(above=0) if rises else interval.lies(below=0)
     direction = "rises" if rises else "falls"
     published = PUBLISHED[name][-1] - PUBLISHED[name][0]
     return Claim(

@@ -102,15 +102,15 @@ def claims(results: Results) -> Sequence[Claim]:
     for scaling in SCALINGS:
         runs = results.runs.filter(pl.col("scaling") == scaling)
         slope = interval(slopes(runs, x="width", y="kernel_change"))
-        words, verdict = "tends to lazy", slope.high < -0.25
+        words, verdict = "tends to lazy", slope.lies(below=-0.25)
         if scaling == "mean-field":
-            words, verdict = "does not tend to lazy", slope.low > -0.25
+            words, verdict = "does not tend to lazy", slope.lies(above=-0.25)
         found.append(
             Claim(
                 sentence=f"{scaling}: the change of the kernel {words} with width",
                 published="ours; slopes of -1/2 and 0 by theory",
                 measured=f"slope of the change against width {slope}",
-                holds=bool(verdict) if decided else None,
+                holds=verdict if decided else None,
             )
         )
     widest = max(WIDTHS[results.scale])
@@ -124,7 +124,7 @@ def claims(results: Results) -> Sequence[Claim]:
             sentence=f"width {widest}: standard lies between NTK and mean-field",
             published="ours",
             measured=f"position {place} (0 NTK, 1 mean-field)",
-            holds=bool(0 <= place.low <= place.high <= 1) if decided else None,
+            holds=place.lies(above=0, below=1) if decided else None,
         )
     )
     return found

@@ -96,7 +96,7 @@ def _against(results: Results, column: str, name: str) -> Claim:
         sentence=f"the network errs less than: {name}",
         published="ours",
         measured=f"{errors[0]} against {errors[1]}, difference {mean}",
-        holds=bool(mean.high < 0) if results.scale != "smoke" else None,
+        holds=mean.lies(below=0) if results.scale != "smoke" else None,
     )
 
 

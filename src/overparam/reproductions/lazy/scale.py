@@ -111,7 +111,7 @@ def claims(results: Results) -> Sequence[Claim]:
             sentence=f"at scale {large:g} the network is its linearised one to 5 %",
             published="tends to it as the scale grows",
             measured=f"distance {lazy}; at scale {small:g} {rich}",
-            holds=bool(lazy.high < 0.05) if decided else None,
+            holds=lazy.lies(below=0.05) if decided else None,
         ),
     ]
 
