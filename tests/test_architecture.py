@@ -174,3 +174,24 @@ def test_studies_have_one_shape():
         assert callable(module.Problem.of)
         assert {"config.py", "run.py"} <= {path.name for path in folder.iterdir()}
         assert importlib.import_module(f"overparam.studies.{folder.name}").STUDY
+
+
+def test_tables_are_typed_by_all_their_rows():
+    """Polars types rows by the first hundred, and joins no column of nulls."""
+    found = []
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            called = ast.unparse(node.func)
+            given = {keyword.arg for keyword in node.keywords}
+            rows = node.args and ast.unparse(node.args[0]) in ("rows", "records")
+            typed = len(node.args) > 1 and not isinstance(node.args[1], ast.List)
+            if (called == "pl.concat" and "how" not in given) or (
+                called == "pl.DataFrame"
+                and rows
+                and not typed
+                and "infer_schema_length" not in given
+            ):
+                found.append(f"{path.relative_to(SOURCE)}:{node.lineno}")
+    assert not found

@@ -59,7 +59,7 @@ def success_rates(trials: pl.DataFrame, outcome: str) -> pl.DataFrame:
                 "high": rate.high,
             }
         )
-    return pl.DataFrame(rows)
+    return pl.DataFrame(rows, infer_schema_length=None)
 
 
 def half_line(

@@ -81,7 +81,7 @@ def listing(refused: Mapping[str, str | None]) -> "pl.DataFrame":
         for name, why in refused.items()
     ]
     columns = ["analysis", "applies", "question, or why not"]
-    return pl.DataFrame(rows, schema=columns, orient="row")
+    return pl.DataFrame(rows, dict.fromkeys(columns, pl.String), orient="row")
 
 
 def analyse_subjects(

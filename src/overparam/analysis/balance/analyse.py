@@ -144,7 +144,7 @@ def _deep_balance(network: Network, options: BalanceOptions) -> _Balance:
         "penalty after balancing": least,
         "largest residual (0 is balanced)": max(float(r.max()) for r in residuals),
     }
-    return _Balance(pl.concat(frames), summary)
+    return _Balance(pl.concat(frames, how="vertical_relaxed"), summary)
 
 
 def _along(subject: Subject, options: BalanceOptions) -> pl.DataFrame | None:

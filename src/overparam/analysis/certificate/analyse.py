@@ -85,6 +85,7 @@ def analyse(
         rows,
         ["tier", "optimum at least", "optimum at most", "gap of the network"],
         orient="row",
+        infer_schema_length=None,
     )
     tables = {"certificate": table}
     # Other moments have other output biases: each would be another problem.
@@ -149,7 +150,12 @@ def _along(
         objective = problem.objective(subject.neurons(kept))
         gap = relative_gap(objective, found.lower)
         rows.append((moment, objective, gap))
-    return pl.DataFrame(rows, [subject.unit, "objective", "relative gap"], orient="row")
+    return pl.DataFrame(
+        rows,
+        [subject.unit, "objective", "relative gap"],
+        orient="row",
+        infer_schema_length=None,
+    )
 
 
 def check(subject: Subject, options: CertificateOptions) -> None:

@@ -63,7 +63,7 @@ def analyse(
     if options.transport:
         rows |= snapshots.transport(indices)
     return Findings(
-        tables={"snapshots": pl.DataFrame(rows)},
+        tables={"snapshots": pl.DataFrame(rows, infer_schema_length=None)},
         figures={"density": figure},
         summary=summary,
         notes=notes,

@@ -49,7 +49,9 @@ def analyse(
     )
     with jax.enable_x64(True):
         stages = _stages(student, risk, options, progress)
-        table = pl.DataFrame([_row(stage, risk) for stage in stages])
+        table = pl.DataFrame(
+            [_row(stage, risk) for stage in stages], infer_schema_length=None
+        )
     summary = {
         "smallest curvature of the stored student": table["smallest_curvature"][0],
         "risk of the stored student": table["risk"][0],

@@ -200,7 +200,7 @@ def _along(
             }
         )
     progress(len(path), len(path))
-    return pl.DataFrame(rows)
+    return pl.DataFrame(rows, infer_schema_length=None)
 
 
 def _errors(

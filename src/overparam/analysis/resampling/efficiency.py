@@ -64,7 +64,7 @@ def efficiency(
                     for index, drawn in enumerate(way.draws)
                 ]
     number = pl.int_range(pl.len()).over("features", "k", "readout").alias("draw")
-    return pl.DataFrame(rows).with_columns(number)
+    return pl.DataFrame(rows, infer_schema_length=None).with_columns(number)
 
 
 def _fitted(
@@ -100,7 +100,7 @@ def summarise(frame: pl.DataFrame) -> pl.DataFrame:
                 "duplicates": float(part["duplicates"].to_numpy().mean()),
             }
         )
-    return pl.DataFrame(rows)
+    return pl.DataFrame(rows, infer_schema_length=None)
 
 
 def sampling_errors(
@@ -145,7 +145,7 @@ def sampling_errors(
                     "unseen": unseen,
                 }
             )
-    return pl.DataFrame(rows)
+    return pl.DataFrame(rows, infer_schema_length=None)
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,10 @@ def _seeds(results: Results) -> list[StoredRun]:
 def _pairs(results: Results) -> pl.DataFrame:
     """Every pair of seeds; the first is the reference's."""
     pairs = itertools.combinations(_seeds(results), 2)
-    return pl.concat([_distances(a, b, None, results.scale) for a, b in pairs])
+    return pl.concat(
+        [_distances(a, b, None, results.scale) for a, b in pairs],
+        how="vertical_relaxed",
+    )
 
 
 def _control(results: Results) -> pl.DataFrame:
@@ -181,8 +184,11 @@ def _widths(results: Results) -> pl.DataFrame:
         frames.append(_distances(pair[0], pair[1], None, results.scale))
         widths.append(pl.lit(width))
     return pl.concat(
-        frame.with_columns(width.alias("width"))
-        for frame, width in zip(frames, widths, strict=True)
+        (
+            frame.with_columns(width.alias("width"))
+            for frame, width in zip(frames, widths, strict=True)
+        ),
+        how="vertical_relaxed",
     )
 
 
@@ -191,10 +197,13 @@ def _along_training(results: Results) -> pl.DataFrame:
     config = base[0].config
     epochs = [0, *moments(config["keep"], config["epochs"]), config["epochs"]]
     return pl.concat(
-        _distances(*base, epoch, results.scale).with_columns(
-            pl.lit(epoch).alias("epoch")
-        )
-        for epoch in epochs
+        (
+            _distances(*base, epoch, results.scale).with_columns(
+                pl.lit(epoch).alias("epoch")
+            )
+            for epoch in epochs
+        ),
+        how="vertical_relaxed",
     )
 
 

@@ -53,7 +53,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
 
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:
     """Share, spread and quantiles of the norms, a mean over seeds, at every epoch."""
-    per_run = pl.DataFrame(list(_rows(results)))
+    per_run = pl.DataFrame(list(_rows(results)), infer_schema_length=None)
     columns = [name for name in per_run.columns if name not in ("penalty", "epoch")]
     means = (pl.col(name).mean() for name in columns if name != "seed")
     summary = per_run.group_by("penalty", "epoch").agg(pl.len().alias("seeds"), *means)
@@ -63,7 +63,7 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
 def claims(results: Results) -> Sequence[Claim]:
     """The readout is spread, and a penalty of it spreads it further."""
     decided = results.scale != "smoke"
-    last = pl.DataFrame(list(_rows(results))).filter(
+    last = pl.DataFrame(list(_rows(results)), infer_schema_length=None).filter(
         pl.col("epoch") == pl.col("epoch").max()
     )
     shares = {

@@ -104,7 +104,7 @@ def _frame(results: Results) -> pl.DataFrame:
             frame = efficiency_of(run, epoch, options)
             seed = pl.lit(run.config["seed"]).alias("seed")
             parts.append(frame.with_columns(pl.lit(name).alias("source"), seed))
-    return pl.concat(parts)
+    return pl.concat(parts, how="vertical_relaxed")
 
 
 def _sources(results: Results) -> list[tuple[str, StoredRun, int | None]]:
@@ -140,7 +140,7 @@ def _summary(results: Results) -> pl.DataFrame:
         summarise(part).with_columns(pl.lit(name).alias("source"))
         for (name,), part in frame.group_by("source", maintain_order=True)
     ]
-    return pl.concat(parts)
+    return pl.concat(parts, how="vertical_relaxed")
 
 
 def _accuracies(

@@ -174,7 +174,7 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
             row[name] = runs[column].mean()
             row[f"{name}_sd"] = runs[column].std()
         rows.append(row)
-    return {"pruning": pl.DataFrame(rows)}
+    return {"pruning": pl.DataFrame(rows, infer_schema_length=None)}
 
 
 def claims(results: Results) -> Sequence[Claim]:

@@ -136,7 +136,7 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
         for alpha in ALPHAS
         for width in WIDTHS[results.scale]
     ]
-    return {"theorem": pl.DataFrame(rows)}
+    return {"theorem": pl.DataFrame(rows, infer_schema_length=None)}
 
 
 def claims(results: Results) -> Sequence[Claim]:

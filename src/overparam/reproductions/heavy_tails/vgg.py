@@ -89,7 +89,8 @@ def figures(results: Results) -> Mapping[str, Figure]:
     """Accuracy while training, and after removing filters."""
     figure, axes = panels(1, 2, width=4.6, height=3.6, caption=_caption(results))
     named = pl.concat(
-        [_of(results.records, name).with_columns(arm=pl.lit(name)) for name in ARMS]
+        [_of(results.records, name).with_columns(arm=pl.lit(name)) for name in ARMS],
+        how="vertical_relaxed",
     )
     # Records have the prefix where the summary has a column of the same name.
     curves(axes[0, 0], named, x="step", y="test_accuracy", by="arm")
@@ -130,7 +131,7 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
         .head(1)
         for name in ARMS
     ]
-    return {"pruning": pl.concat(rows)}
+    return {"pruning": pl.concat(rows, how="vertical_relaxed")}
 
 
 def claims(results: Results) -> Sequence[Claim]:

@@ -115,7 +115,7 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
                     "test_accuracy_pruned": runs["test_accuracy_pruned"].mean(),
                 }
             )
-    return {"width": pl.DataFrame(rows)}
+    return {"width": pl.DataFrame(rows, infer_schema_length=None)}
 
 
 def claims(results: Results) -> Sequence[Claim]:

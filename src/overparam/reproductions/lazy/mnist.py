@@ -73,7 +73,7 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
                 "high": mean.high,
             }
         )
-    return {"mnist": pl.DataFrame(rows)}
+    return {"mnist": pl.DataFrame(rows, infer_schema_length=None)}
 
 
 def claims(results: Results) -> Sequence[Claim]:

@@ -76,7 +76,7 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
         for seed, losses in _last(results, name).items()
         for width, value in losses.items()
     ]
-    return {"objective": pl.DataFrame(rows)}
+    return {"objective": pl.DataFrame(rows, infer_schema_length=None)}
 
 
 def claims(results: Results) -> Sequence[Claim]:

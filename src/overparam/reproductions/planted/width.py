@@ -127,7 +127,7 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
                 "runs_with_lost_neurons": int((runs["lost_neurons"] > 0).sum()),
             }
         )
-    return {"width": pl.DataFrame(rows)}
+    return {"width": pl.DataFrame(rows, infer_schema_length=None)}
 
 
 def claims(results: Results) -> Sequence[Claim]:

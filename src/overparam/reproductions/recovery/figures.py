@@ -98,10 +98,13 @@ def stacked(
 ) -> pl.DataFrame:
     """A table of the trials of each value of a column, which comes first."""
     return pl.concat(
-        table(trials.filter(pl.col(by) == value)).select(
-            pl.lit(value).alias(by), pl.all()
-        )
-        for value in values
+        (
+            table(trials.filter(pl.col(by) == value)).select(
+                pl.lit(value).alias(by), pl.all()
+            )
+            for value in values
+        ),
+        how="vertical_relaxed",
     )
 
 
@@ -180,7 +183,12 @@ def pooled_rates(cells: pl.DataFrame) -> pl.DataFrame:
     for one in bins.sort("ratio").iter_rows(named=True):
         rate = wilson(one["successes"], one["trials"])
         rows.append((one["ratio"], one["trials"], rate.estimate, rate.low, rate.high))
-    return pl.DataFrame(rows, ["ratio", "trials", "rate", "low", "high"], orient="row")
+    return pl.DataFrame(
+        rows,
+        ["ratio", "trials", "rate", "low", "high"],
+        orient="row",
+        infer_schema_length=None,
+    )
 
 
 def wendel_curve(axes: Axes, cells: pl.DataFrame) -> None:

@@ -52,7 +52,7 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
         for outcome in ("recovered", "condition_holds"):
             named = [pl.lit(k).alias("n_planted"), pl.lit(outcome).alias("outcome")]
             parts.append(rates(trials, outcome).select(*named, pl.all()))
-    return {"rates": pl.concat(parts)}
+    return {"rates": pl.concat(parts, how="vertical_relaxed")}
 
 
 def claims(results: Results) -> Sequence[Claim]:

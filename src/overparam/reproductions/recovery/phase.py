@@ -68,7 +68,7 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
             part = rates(trials, outcome)
             named = [pl.lit(planted).alias("planted"), pl.lit(outcome).alias("outcome")]
             parts.append(part.select(*named, pl.all()))
-    return {"rates": pl.concat(parts)}
+    return {"rates": pl.concat(parts, how="vertical_relaxed")}
 
 
 def claims(results: Results) -> Sequence[Claim]:

@@ -89,7 +89,7 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
                 "teacher_distance": _median(distances),
             }
         )
-    return {"gamma": pl.DataFrame(rows)}
+    return {"gamma": pl.DataFrame(rows, infer_schema_length=None)}
 
 
 def claims(results: Results) -> Sequence[Claim]:

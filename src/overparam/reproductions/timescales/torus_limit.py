@@ -110,7 +110,7 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
         }
         for width, penalty in _cases(results)
     ]
-    return {"torus-limit": pl.DataFrame(rows)}
+    return {"torus-limit": pl.DataFrame(rows, infer_schema_length=None)}
 
 
 def claims(results: Results) -> Sequence[Claim]:

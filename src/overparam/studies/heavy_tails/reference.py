@@ -52,7 +52,11 @@ def reference_table(runs: Sequence[StoredRun], pruning: pl.DataFrame) -> pl.Data
         {**_run_columns(found[row["run"]]), **_row_columns(row)}
         for row in pruning.to_dicts()
     ]
-    return pl.DataFrame(records).select(COLUMNS).sort(SORTED_BY, maintain_order=True)
+    return (
+        pl.DataFrame(records, infer_schema_length=None)
+        .select(COLUMNS)
+        .sort(SORTED_BY, maintain_order=True)
+    )
 
 
 def _run_columns(run: StoredRun) -> dict[str, Any]:
