@@ -42,6 +42,14 @@ def test_degenerate_samples(rng, case):
         assert found.upper <= cones.upper * (1 + 1.01e-4)
 
 
+def test_signs_that_contradict_each_other_have_a_bound():
+    # Equal rows may get opposite signs: they leave the line t = 0, where the maximum of
+    # (0.2 t + s)_+ + 2 (0.2 t + s / 2)_+ - (t)_+ is, which is 2.
+    x = np.array([[1, 0], [1, 0], [1, 0], [0.2, 1], [0.2, 0.5], [0.2, 0.5]])
+    found = search(x, np.array([1.0, 1, -3, 1, 1, 1]), tolerance=1e-6)
+    assert 2 * (1 - 1e-12) <= found.upper <= 2 * (1 + 1.01e-6)
+
+
 def test_the_root_is_an_eigenvalue_bound_and_bounds_fall(rng):
     x, dual = rng.standard_normal((40, 9)), rng.standard_normal(40)
     best_root, before = signed_activation(x, dual), np.inf

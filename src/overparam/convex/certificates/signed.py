@@ -77,8 +77,7 @@ def _best_weights(x, dual, enough):
     while k < len(_BARRIERS):
         start, share = first_theta(free), np.full(n_linear, 0.5)
         bound, _, _, steps = relax(
-            free, linear, base, np.zeros(n_linear), np.ones(n_linear), start, share,
-            enough, _ACCURACY, _BARRIERS[k],
+            free, linear, base, start, share, enough, _ACCURACY, _BARRIERS[k],
         )  # fmt: skip
         if bound < best:
             best, weights = bound, share

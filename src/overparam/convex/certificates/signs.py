@@ -1,7 +1,7 @@
 r"""Compiled nodes of the search over activation signs.
 
 A node fixes the signs of some samples with $l_i > 0$. There $(x_i^T u)_+$ is $x_i^T u$
-or zero, and its sign enters by a multiplier $m_i \ge 0$: with $a_i = |l_i| x_i$ and
+or zero, and its sign enters by a multiplier $m_i \in [0, 1]$: with $a_i = |l_i| x_i$ and
 signs $s_i$ the node's maximum is at most that of $r^T u + \tfrac12 \sum_{\text{free}}
 |a_i^T u|$,
 
@@ -9,7 +9,9 @@ $$r = \tfrac12 \sum_{\text{free}} a_i + \sum_{s_i = 1} a_i + \sum_{\text{fixed}}
 a_i - \sum_{l_i < 0} \alpha_i a_i,$$
 
 which `solvers/sign_relaxation.py` bounds. Samples with $l_i < 0$ need no branch: once
-all signs are fixed the bound is the maximum itself.
+all signs are fixed no bound is above the maximum of all directions, as $a_i^T u$ and 0
+are nowhere above $(a_i^T u)_+$, even without m. One above 1 would prune little more, and
+where signs contradict each other the best ones are infinite.
 
 Rounding: the bound is $\sqrt{\sum \delta_i (1 + \eta)}$ where $(1 + \eta) I - M$ has a
 Cholesky factor in floating point; what products and sums lose is added.
@@ -25,8 +27,8 @@ from ..solvers.sign_relaxation import factorised, relax
 _ACCURACY, _EXACT = 1e-2, 1e-9
 # The barrier at the start, as a part of the bound: first node, children.
 _FIRST, _LATER = 0.1, 0.03
-# Starts of children: distance to the box, new multipliers, growth of log delta.
-_APART, _PULL, _LOOSER = 0.02, 0.05, 0.1
+# Starts of children: distance to the box, growth of log delta.
+_APART, _LOOSER = 0.02, 0.1
 # Least part of delta_0; more than what its cancellation leaves.
 _LEAST = 1e-12
 _MARGIN = 1e-10
@@ -118,7 +120,6 @@ def node_bound(rows, n_plus, signs, theta, weights, target, first, direction):
         p += signs[i] == 0
     free, linear, base = np.empty((p, d)), np.empty((n - p, d)), np.zeros(d)
     some, y = np.empty(p), np.empty(n - p)
-    low, high = np.zeros(n - p), np.ones(n - p)
     i_free, i_linear = 0, 0
     for i in range(n):
         if i < n_plus and signs[i] == 0:
@@ -133,15 +134,11 @@ def node_bound(rows, n_plus, signs, theta, weights, target, first, direction):
             linear[i_linear, k] = factor * rows[i, k]
             if i < n_plus and signs[i] > 0:
                 base[k] += rows[i, k]
-        if i < n_plus:
-            high[i_linear] = np.inf
-            y[i_linear] = weights[i] + _PULL
-        else:
-            y[i_linear] = min(1 - _APART, max(_APART, weights[i]))
+        y[i_linear] = min(1 - _APART, max(_APART, weights[i]))
         i_linear += 1
     accuracy = _ACCURACY if p else _EXACT
     mu = _FIRST if first else _LATER
-    bound, _, h, _ = relax(free, linear, base, low, high, some, y, target, accuracy, mu)
+    bound, _, h, _ = relax(free, linear, base, some, y, target, accuracy, mu)
     norm = np.sqrt(dot(h, h))
     direction[:] = h / norm if norm > 0 else h
     i_free, i_linear = 0, 0

@@ -1,13 +1,13 @@
 r"""The semidefinite relaxation of $\max_{\|u\| \le 1} r(y)^T u + \sum_i |b_i^T u|$.
 
-With $r(y) = r_0 + \sum_j y_j c_j$, y in a box, every y and every $\delta > 0$ give
+With $r(y) = r_0 + \sum_j y_j c_j$, $y \in [0, 1]^q$, every y and every $\delta > 0$ give
 the bound $\sqrt{(\delta_0 + \sum \delta_i)\, \lambda_{\max}(M)}$, $M = r r^T /
 \delta_0 + \sum b_i b_i^T / \delta_i$ (Cauchy and Schwarz over the signs of all
 terms). The best one has $M \preceq I$ and the least $\delta_0 + \sum \delta_i$. With
 $W = I - \sum b_i b_i^T / \delta_i$ the least $\delta_0$ is $r^T W^{-1} r$, and
 
 $$\sum e^{\theta_i} + r(y)^T W(\theta)^{-1} r(y) - \mu \log\det W(\theta)
-- \nu \sum_j \log (y_j - l_j)(h_j - y_j)$$
+- \nu \sum_j \log y_j (1 - y_j)$$
 
 is convex in $\theta = \log \delta$ and y together. Newton's method minimises it for
 falling $\mu$ and $\nu$; its matrices have the size of d or of the samples. At a
@@ -50,16 +50,15 @@ def first_theta(free):
 
 
 @compiled
-def relax(free, linear, base, low, high, theta, y, target, accuracy, mu):
+def relax(free, linear, base, theta, y, target, accuracy, mu):
     """Improve theta and y, in place; any of them may be used.
 
     Args:
         free: Rows $b_i$, none of them zero, shape `(p, d)`.
         linear: Rows $c_j$, shape `(q, d)`.
         base: $r_0$.
-        low, high: The box, of which one side may be infinite.
         theta: $\\log \\delta$; raised until $W \\succ 0$.
-        y: A point inside the box.
+        y: Between 0 and 1.
         target: The bound at which to stop, as well as where none can reach it as long
             as there are free rows.
         accuracy: Relative distance of the bound to the best at which to stop.
@@ -69,9 +68,7 @@ def relax(free, linear, base, low, high, theta, y, target, accuracy, mu):
         The bound; what none is below; h; Newton steps.
     """
     (p, d), q = free.shape, len(linear)
-    m, sides = p + q, 0
-    for j in range(q):
-        sides += int(np.isfinite(low[j])) + int(np.isfinite(high[j]))
+    m = p + q
     upper, e, r = np.empty((d, d)), np.empty((d, m)), np.empty(d)
     gradient, diagonal = np.empty(m), np.empty(m)
     total, delta0, inside, raised = 0.0, 0.0, False, 0
@@ -88,7 +85,7 @@ def relax(free, linear, base, low, high, theta, y, target, accuracy, mu):
     while True:
         # In the columns of e are b_i / sqrt(delta_i) and c_j, in r is r, all times
         # the factor of W^-1.
-        eta, nu = np.dot(r, e), mu * d / max(sides, 1)
+        eta, nu = np.dot(r, e), mu * d / max(2 * q, 1)
         best = np.sqrt(total + delta0)
         h[:] = r
         _backward(upper, h)
@@ -102,11 +99,10 @@ def relax(free, linear, base, low, high, theta, y, target, accuracy, mu):
             gradient[i], diagonal[i] = delta - z, delta + z
         for j in range(q):
             i = p + j
-            up, down = nu / (high[j] - y[j]), nu / (y[j] - low[j])
+            up, down = nu / (1 - y[j]), nu / y[j]
             gradient[i] = 2 * eta[i] + up - down
             diagonal[i] = (up * up + down * down) / nu
-            # Minus infinity where the box is open on that side.
-            nearest += ((low[j] if eta[i] > 0 else high[j]) - y[j]) * eta[i]
+            nearest += ((0.0 if eta[i] > 0 else 1.0) - y[j]) * eta[i]
         if delta0 > 0:
             lengths += max(0.0, nearest) * np.sqrt(1 + mu / delta0)
         if trace > 0:
@@ -126,10 +122,10 @@ def relax(free, linear, base, low, high, theta, y, target, accuracy, mu):
         slope, length = dot(gradient, step), 1.0
         for j in range(q):
             move = step[p + j]
-            room = high[j] - y[j] if move > 0 else y[j] - low[j]
+            room = 1 - y[j] if move > 0 else y[j]
             if abs(move) * length > _INSIDE * room:
                 length = _INSIDE * room / abs(move)
-        before = _merit(total, delta0, upper, low, high, y, mu, nu)
+        before = _merit(total, delta0, upper, y, mu, nu)
         old_theta, old_y, moved = theta.copy(), y.copy(), False
         for _ in range(_HALVINGS):
             for i in range(p):
@@ -140,7 +136,7 @@ def relax(free, linear, base, low, high, theta, y, target, accuracy, mu):
                 free, linear, base, theta, y, upper, e, r
             )
             if inside:
-                after = _merit(total, delta0, upper, low, high, y, mu, nu)
+                after = _merit(total, delta0, upper, y, mu, nu)
                 moved = after <= before + 1e-4 * length * slope
             if moved:
                 break
@@ -183,15 +179,12 @@ def _evaluated(free, linear, base, theta, y, upper, e, r):
 
 
 @compiled
-def _merit(total, delta0, upper, low, high, y, mu, nu):
+def _merit(total, delta0, upper, y, mu, nu):
     value = total + delta0
     for k in range(len(upper)):
         value -= 2 * mu * np.log(upper[k, k])
     for j in range(y.size):
-        if np.isfinite(low[j]):
-            value -= nu * np.log(y[j] - low[j])
-        if np.isfinite(high[j]):
-            value -= nu * np.log(high[j] - y[j])
+        value -= nu * (np.log(y[j]) + np.log(1 - y[j]))
     return value
 
 
