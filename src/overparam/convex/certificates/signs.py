@@ -1,17 +1,17 @@
 r"""Compiled nodes of the search over activation signs.
 
 A node fixes the signs of some samples with $l_i > 0$. There $(x_i^T u)_+$ is $x_i^T u$
-or zero, and its sign enters by a multiplier $m_i \in [0, 1]$: with $a_i = |l_i| x_i$ and
-signs $s_i$ the node's maximum is at most that of $r^T u + \tfrac12 \sum_{\text{free}}
-|a_i^T u|$,
+or zero, and its sign enters by a multiplier $m_i \in [0, 1]$: with $a_i = |l_i| x_i$
+and signs $s_i$ the node's maximum is at most that of $r^T u + \tfrac12
+\sum_{\text{free}} |a_i^T u|$,
 
 $$r = \tfrac12 \sum_{\text{free}} a_i + \sum_{s_i = 1} a_i + \sum_{\text{fixed}} m_i s_i
 a_i - \sum_{l_i < 0} \alpha_i a_i,$$
 
 which `solvers/sign_relaxation.py` bounds. Samples with $l_i < 0$ need no branch: once
 all signs are fixed no bound is above the maximum of all directions, as $a_i^T u$ and 0
-are nowhere above $(a_i^T u)_+$, even without m. One above 1 would prune little more, and
-where signs contradict each other the best ones are infinite.
+are nowhere above $(a_i^T u)_+$, even without m. An m above 1 would prune little more,
+and where signs contradict each other the best ones are infinite.
 
 Rounding: the bound is $\sqrt{\sum \delta_i (1 + \eta)}$ where $(1 + \eta) I - M$ has a
 Cholesky factor in floating point; what products and sums lose is added.

@@ -1,7 +1,7 @@
 r"""The semidefinite relaxation of $\max_{\|u\| \le 1} r(y)^T u + \sum_i |b_i^T u|$.
 
-With $r(y) = r_0 + \sum_j y_j c_j$, $y \in [0, 1]^q$, every y and every $\delta > 0$ give
-the bound $\sqrt{(\delta_0 + \sum \delta_i)\, \lambda_{\max}(M)}$, $M = r r^T /
+With $r(y) = r_0 + \sum_j y_j c_j$, $y \in [0, 1]^q$, every y and every $\delta > 0$
+give the bound $\sqrt{(\delta_0 + \sum \delta_i)\, \lambda_{\max}(M)}$, $M = r r^T /
 \delta_0 + \sum b_i b_i^T / \delta_i$ (Cauchy and Schwarz over the signs of all
 terms). The best one has $M \preceq I$ and the least $\delta_0 + \sum \delta_i$. With
 $W = I - \sum b_i b_i^T / \delta_i$ the least $\delta_0$ is $r^T W^{-1} r$, and
