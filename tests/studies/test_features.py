@@ -103,6 +103,21 @@ def test_kept_epochs_are_networks_of_their_own():
     assert start.std.shape == (30,)
 
 
+def test_epochs_of_a_trained_readout_are_kept_after_those_of_all_layers(tmp_path):
+    fields = {"train": "readout", "readout": "adam", "first_all": 1}
+    config = dataclasses.replace(SMALL, **fields, epochs=3, keep="2,")
+    subject = as_subject(read_run(execute("features", config, tmp_path).path))
+    assert list(subject.course()) == [0, 1, 2, 4]
+    shorter = outcome(**fields, epochs=1).network
+    # Rounding of float32: a run of the command line computes in that alone.
+    np.testing.assert_allclose(subject.at(1).weights, shorter.weights, atol=1e-5)
+    np.testing.assert_allclose(subject.at(2).readout, shorter.readout, atol=1e-5)
+    gap = np.abs(subject.at(2).readout - subject.network.readout).max()
+    assert gap > 1e-3
+    # The end of training all layers is also the start of training the readout.
+    assert subject.run.metrics["epoch"].to_list() == [0, 1, 1, 2, 3, 4]
+
+
 def test_reference_initialisation_has_variance_two_over_fan_in():
     network = Problem.of(dataclasses.replace(SMALL, width=2000)).initial_network()
     weights = np.asarray(network.weights)
@@ -235,7 +250,8 @@ def test_sources_of_another_kind_are_refused_in_a_sentence(tmp_path):
             "`ridge` must be positive for a logistic readout: without it the optimum "
             "may not exist.",
         ),
-        ({"keep": "30,"}, "`keep` names 30, which is not between 0 and"),
+        ({"keep": "30,"}, "`keep` names 30, which is not between 0 and 20"),
+        ({"keep": "1,", "train": "readout"}, "`keep` names 1, which is not between"),
         ({"first_all": 3}, "`first_all` is for `--train readout`"),
         ({"decay": 1.5}, "`decay` must lie in"),
         ({"train": "readout", "n_validation": 0}, "chosen on validation images"),

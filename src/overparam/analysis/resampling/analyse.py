@@ -202,6 +202,7 @@ def draw_accuracy(axis: Axes, table: pl.DataFrame, ways: Iterable[str]) -> None:
         )
         low, high = (part[side].cast(pl.Float64).to_numpy() for side in ("low", "high"))
         axis.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
+        axis.vlines(x, low, high, color=colour, alpha=0.5, linewidth=1)
     axis.set_xscale("log")
     axis.set_xlabel("number of features k")
     axis.set_ylabel("test accuracy")

@@ -100,14 +100,14 @@ ROWS = (
     ),
     Row(
         numbers="15",
-        fields=_readout(epochs=400),
-        draws=(Ten(number="21", printed="53", band=(0.49, 0.57)),),
+        fields=_readout(epochs=400, keep="100,"),
+        draws=(Ten(number="21", epoch=100, printed="53", band=(0.49, 0.57)),),
     ),
     Row(numbers="16", fields=_readout(1000, epochs=500), printed="97 / 95", least=0.94),
     Row(
         numbers="22",
-        fields=_readout(epochs=400, readout_penalty=0.1, first_all=4),
-        draws=(Ten(number="23", printed="75"),),
+        fields=_readout(epochs=400, readout_penalty=0.1, first_all=4, keep="100,"),
+        draws=(Ten(number="23", epoch=100, printed="75"),),
     ),
     Row(numbers="24", fields=_full(feature_penalty=1e-4, readout_penalty=1.0)),
     Row(numbers="25", fields=_readout(1000, readout_penalty=0.1, first_all=4)),
@@ -134,7 +134,7 @@ def fields_of(row: Row, scale: Scale) -> Mapping[str, Any]:
     if row.fields["width"] < WIDE and "width" in sizes:
         sizes["width"] = min(sizes["width"], row.fields["width"])
     if "keep" in row.fields:
-        del sizes["keep"]
+        sizes["keep"] = row.fields["keep"] if scale == "paper" else ""
     return {**row.fields, **sizes}
 
 

@@ -87,7 +87,8 @@ class Features:
     square of its weights."""
     keep: str = first_stored(LISTED, default="")
     """Epochs whose networks are kept: `5,10,20`, `every 5`, or a number of evenly
-    spaced ones; the start and the end of training all layers are always kept."""
+    spaced ones; those of a readout that is trained come after those of all layers. The
+    start and the end of training all layers are always kept."""
     n_train: Count | None = None
     """Training images to use; `none` takes all that do not validate."""
     n_validation: Natural | None = None
@@ -165,9 +166,16 @@ class Features:
     def kept_epochs(self) -> frozenset[int]:
         """The epochs whose networks are kept."""
         last = self.epochs_of_all
-        return recorded(self.keep, last, 1) | {last}
+        return recorded(self.keep, last + self.epochs_of_readout, 1) | {last}
 
     @property
     def epochs_of_all(self) -> int:
         """Epochs in which all layers move."""
         return self.epochs if self.train == "all" else self.first_all
+
+    @property
+    def epochs_of_readout(self) -> int:
+        """Epochs in which the readout alone is trained, after those of all layers."""
+        if self.train == "all" or self.exact:
+            return 0
+        return self.epochs - self.epochs_before_readout

@@ -1,6 +1,7 @@
 """The readout alone, on frozen features that are computed once."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import equinox as eqx
@@ -41,6 +42,7 @@ class Fitted:
     records: list[Record]
     status: Status
     facts: dict[str, Any]
+    kept: Mapping[int, Network] = field(default_factory=dict)
 
 
 def fit_readout(problem: Problem, network: Network, context: Context) -> Fitted:
@@ -139,6 +141,7 @@ def _logistic(
 
 def _train(problem: Problem, network: Network, context: Context) -> Fitted:
     config, per_epoch = problem.config, problem.steps_per_epoch
+    first = config.epochs_of_all
     splits = {}
     for name, split in problem.splits().items():
         matrix = cache_features(network, split.x, memory_limit=float("1e18"))
@@ -146,12 +149,14 @@ def _train(problem: Problem, network: Network, context: Context) -> Fitted:
         splits[name] = Batch(matrix.values, split.y)
     start = LinearReadout(readout=network.readout, scale=network.scale)
 
+    def whole(linear: Network) -> Network:
+        return eqx.tree_at(lambda n: n.readout, network, linear.readout)
+
     def measure(step: int, linear: Network) -> Record:
         record: Record = {}
         for name, split in splits.items():
             record |= fit(name, linear, split)
-        whole = eqx.tree_at(lambda n: n.readout, network, linear.readout)
-        return record | neuron_measures(whole, problem)
+        return record | neuron_measures(whole(linear), problem)
 
     training = Training(
         dynamics=descent(problem, start, parts=("readout",)),
@@ -161,16 +166,22 @@ def _train(problem: Problem, network: Network, context: Context) -> Fitted:
         data_key=purpose_key(config.seed, "batches"),
         observe=measure,
         record_start=True,
+        keep_steps=[(e - first) * per_epoch for e in config.kept_epochs if e > first],
+        keep_as=whole,
     )
     plan = Plan(
-        n_steps=(config.epochs - config.epochs_before_readout) * per_epoch,
+        n_steps=config.epochs_of_readout * per_epoch,
         batch_size=config.batch_size,
         record_every=per_epoch,
     )
     trajectory = train(training, plan, watch=context.watch("readout"))
-    fitted = eqx.tree_at(lambda n: n.readout, network, trajectory.network.readout)
+    moved = first * per_epoch
     return Fitted(
-        network=fitted, records=trajectory.records, status=trajectory.status, facts={}
+        network=whole(trajectory.network),
+        records=[r | {"step": r["step"] + moved} for r in trajectory.records],
+        status=trajectory.status,
+        facts={},
+        kept={step + moved: kept for step, kept in trajectory.kept.items()},
     )
 
 

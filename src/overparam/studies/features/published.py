@@ -150,8 +150,6 @@ def _ten(folder: str, source: str, says: str = "", **fields: Any) -> PublishedCo
     return PublishedCommand(line=line, says=says, fields=fields or {"epoch": None})
 
 
-_FINAL = "The published epoch 100 of 400 is not kept here: the final network is taken."
-
 PROGRAMS = (
     dataclasses.replace(
         _SCRIPT,
@@ -195,11 +193,12 @@ PROGRAMS = (
             "13": _ten("-w10-fix/epoch99", "row 17"),
             "18": _ten("-w10-fix/epoch20", "row 17", epoch=21),
             "20": _ten("-wz1-fix/epoch3", "row 14", epoch=4),
-            "21": _ten("-w0-lst-fix/epoch99", "row 15", _FINAL),
+            "21": _ten("-w0-lst-fix/epoch99", "row 15", epoch=100),
             "23": _ten(
                 "-f-lst-fix/epoch99",
                 "row 22 with `--first-all 4`",
-                f"No listed command writes this folder. {_FINAL}",
+                "No listed command writes this folder.",
+                epoch=100,
             ),
         },
     ),

@@ -31,11 +31,13 @@ def run(config: Features, context: Context) -> Outcome:
     trajectory = _train_all(problem, context)
     records = [{"phase": 0.0} | record for record in trajectory.records]
     network, status, facts = trajectory.network, trajectory.status, {}
+    kept = trajectory.kept
     network = frozen(network, problem.train.x)
     if status != "diverged" and config.train == "readout":
         fitted = fit_readout(problem, network, context)
         records += [{"phase": 1.0} | record for record in fitted.records]
         network, status, facts = fitted.network, fitted.status, fitted.facts
+        kept = {**kept, **fitted.kept}
     return Outcome(
         status=status,
         metrics=_columns(records, problem.steps_per_epoch),
@@ -45,7 +47,7 @@ def run(config: Features, context: Context) -> Outcome:
             "constant_loss": loss_of_constant(np.asarray(problem.train.y)),
         },
         network=network,
-        kept=trajectory.kept,
+        kept=kept,
         notes=_notes(problem, records, status, facts),
     )
 
