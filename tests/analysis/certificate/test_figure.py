@@ -1,12 +1,14 @@
 """What a certificate shows and says, at every tier."""
 
 import functools
+import math
+from types import SimpleNamespace
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.analysis.certificate.analyse import analyse
+from overparam.analysis.certificate.analyse import _distance, analyse
 from overparam.analysis.certificate.options import CertificateOptions
 from overparam.errors import ConfigError
 from overparam.networks import TwoLayer
@@ -74,6 +76,27 @@ def test_the_gap_of_a_row_is_that_of_the_network():
     lower, upper = row["optimum at least"], row["optimum at most"]
     assert row["gap of the network"] == pytest.approx((reached - lower) / lower)
     assert upper < reached  # the row of the optimum alone would say another gap
+
+
+@pytest.mark.parametrize("proof", CASES)
+def test_how_near_the_network_is_stands_in_a_sentence(proof):
+    found = found_of(**CASES[proof][0])
+    (told,) = [n for n in found.notes if n.startswith("The balanced network is")]
+    rows = found.tables["certificate"].to_dicts()
+    reached = found.summary["objective of the balanced network"]
+    # The optimum lies between both ends, so that the distance to it does.
+    ends = sorted(float(word) for word in told.split() if word[0].isdigit())
+    above = [
+        100 * (reached / rows[0][f"optimum at {end}"] - 1) for end in ("most", "least")
+    ]
+    assert ends == pytest.approx(above, rel=1e-2)
+
+
+def test_a_network_that_is_the_best_found_is_at_most_so_far():
+    (told,) = _distance(SimpleNamespace(gap=0.01, objective=2.0, best_known=2.0))
+    assert told.startswith("The balanced network is at most 1 % above the optimum")
+    nothing = SimpleNamespace(gap=math.inf, objective=2.0, best_known=0.0)
+    assert _distance(nothing) == []
 
 
 def test_a_bound_that_tells_nothing_says_so():

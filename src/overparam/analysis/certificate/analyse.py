@@ -44,6 +44,8 @@ PROOFS = {
     "two of them",
     "eigenvalue": "by an eigenvalue",
 }
+LEAST_SHARE = 1e-3
+"""Of a gap: a network nearer than that to the best one found counts as the best."""
 VACUOUS = 1.0
 """Relative distance to the best network above which a bound tells nothing."""
 
@@ -98,6 +100,7 @@ def analyse(
             f"lower bound ({found.tier})": found.lower,
             "relative gap to the bound": found.gap,
             "penalty": problem.penalty,
+            "samples": len(problem.x),
             "proof": found.proof,
             **_size(found),
         },
@@ -107,7 +110,7 @@ def analyse(
             + (f", {PROOFS[found.proof]}." if tier == found.tier else ".")
             for tier in table["tier"]
         ]
-        + ["How near the network is to the optimum, its gap to the bound says."]
+        + _distance(found)
         + notes,
     )
 
@@ -118,6 +121,19 @@ def _check_file(proof: Path) -> None:
         raise ConfigError(f"`{proof}` is a folder; name a file in it for the proof.")
     if not os.path.isdir(proof.absolute().parent):
         raise ConfigError(f"The folder of the proof `{proof}` does not exist.")
+
+
+def _distance(found: NetworkCertificate) -> list[str]:
+    """How near the network itself is to the optimum, in a sentence."""
+    most = found.gap
+    if not 0 < most < math.inf:
+        return []
+    least = found.objective / found.best_known - 1
+    told = "at most" if least <= LEAST_SHARE * most else f"{100 * least:.3g} to"
+    return [
+        f"The balanced network is {told} {100 * most:.3g} % above the optimum over "
+        "networks of any width."
+    ]
 
 
 def _vacuous(found: NetworkCertificate, problem: CertifiedProblem) -> list[str]:
