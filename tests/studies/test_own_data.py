@@ -266,6 +266,22 @@ def test_a_test_part_that_is_drawn_is_told(own, capsys):
         assert told in capsys.readouterr().err
 
 
+def test_samples_that_an_imported_network_is_not_asked_about_are_told(own):
+    np.savez("whole.npz", x=own, y=np.linspace(0, 1, N))
+    np.savez("parts.npz", x=own, y=np.linspace(0, 1, N), x_test=own, y_test=np.zeros(N))
+    shape = own.shape[1]
+    np.savez("net.npz", np.ones((shape, 8), np.float32), np.ones((8, 1), np.float32))
+    told = [
+        op.import_network("net.npz", dataset=f"{name}.npz").notes
+        for name in ("whole", "parts")
+    ]
+    n = N - round(0.2 * N)
+    assert [any(f"Analyses look at the other {n}" in t for t in ts) for ts in told] == [
+        True,
+        False,
+    ]
+
+
 def test_columns_that_never_change_are_told(own, capsys):
     np.savez("flat.npz", x=np.c_[own, np.ones(N)], y=np.arange(N) % 2)
     assert run_command(["data", "add", "flat", "flat.npz"]) == 0

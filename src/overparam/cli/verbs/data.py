@@ -133,12 +133,8 @@ def _add(argv: Sequence[str]) -> int:
 
         for note in class_notes(found.n_outputs, found.n_train + found.n_test):
             tell(f"note: {note}")
-    if found.seed is not None:
-        tell(
-            f"note: The files have no test part: {found.n_test} of their "
-            f"{found.n_train + found.n_test} samples, drawn with seed {found.seed}, "
-            "are one and train nothing (`--test-fraction`, `--seed`)."
-        )
+    if found.drawn:
+        tell(f"note: {found.drawn}")
     if constant := load_kept(found.name).constant:
         tell(f"note: {constant}: they cannot be standardised.")
     return 0

@@ -64,6 +64,17 @@ class Description:
         return f"{self.name}@{self.digest[:DIGITS]}"
 
     @property
+    def drawn(self) -> str:
+        """That its test part was drawn, in a sentence; empty if it was given."""
+        if self.seed is None:
+            return ""
+        return (
+            f"The files have no test part: {self.n_test} of their "
+            f"{self.n_train + self.n_test} samples, drawn with seed {self.seed}, are "
+            "one and train nothing (`--test-fraction`, `--seed`)."
+        )
+
+    @property
     def arrays(self) -> Path:
         """The file of its arrays."""
         return folder_of(self.name) / f"{self.digest}.safetensors"

@@ -57,6 +57,18 @@ def sizes_of(text: str) -> tuple[int, int] | None:
     return None if about is None else (about.n_train, math.prod(about.shape))
 
 
+def held_notes(text: str | None) -> list[str]:
+    """What is to be said of data on which a network was trained elsewhere."""
+    about = None if text is None else _about(text)
+    if about is None or isinstance(about, Official) or not about.drawn:
+        return []
+    return [
+        f"{about.drawn} Analyses look at the other {about.n_train}: if the network was "
+        "trained on all of them, add the data with a copy of the file as the test "
+        "part."
+    ]
+
+
 def _about(text: str) -> "Official | Description | None":
     if text in OFFICIAL:
         return OFFICIAL[text]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from ...data.own.reference import held_notes
 from ...networks.files.load import Loaded
 from ...networks.layers import check_start, parameters
 from ..study import Context, Outcome
@@ -20,7 +21,7 @@ def run_of(
     """
 
     def run(config: Any, context: Context) -> Outcome:
-        del config, context
+        del context
         arrays = parameters(loaded.weights)
         if start is not None:
             check_start(start.weights, loaded.weights)
@@ -35,7 +36,7 @@ def run_of(
             },
             network=loaded.weights,
             kept={} if start is None else {0: start.weights},
-            notes=loaded.notes,
+            notes=[*loaded.notes, *held_notes(config.dataset)],
         )
 
     return run
