@@ -88,7 +88,9 @@ def verify(file: str | Path) -> Verified:
             all directions.
     """
     try:
-        if stat.S_ISFIFO(os.stat(file).st_mode):
+        mode = os.stat(file).st_mode
+        # Pipes and devices may have no end.
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise ValueError("it is no regular file")
         with open(file, "rb") as opened, np.errstate(all="ignore"):
             _check_size(opened)
@@ -101,7 +103,11 @@ def verify(file: str | Path) -> Verified:
     except IsADirectoryError as error:
         raise DataError(f"`{file}` is a folder; name the file of a proof.") from error
     except Exception as error:  # The bytes of others fail in every way there is.
-        why = str(error).strip("'.")
+        why = str(error).rstrip(".")
+        if isinstance(error, OSError) and error.strerror:
+            why = error.strerror
+        elif isinstance(error, KeyError):
+            why = str(error.args[0])
         # NumPy's sentence on what is not its own recommends to unpickle it.
         if "pickle" in why:
             why = "it is no archive of NumPy"
@@ -158,6 +164,8 @@ def _read(
 ) -> np.ndarray:
     """An array of finite numbers of these kinds, which float64 holds."""
     array = stored[name]
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"`{name}` is no array")
     if array.dtype.kind not in kinds or array.dtype.itemsize > 8:
         raise ValueError(f"`{name}` has the type {array.dtype}")
     if shape is not None and array.shape != shape:

@@ -10,6 +10,7 @@ import pytest
 
 from overparam.analysis.certificate.analyse import _distance, analyse
 from overparam.analysis.certificate.options import CertificateOptions
+from overparam.checker import verify
 from overparam.errors import ConfigError
 from overparam.networks import TwoLayer
 
@@ -113,9 +114,21 @@ def test_a_search_that_had_no_time_asks_for_more():
     assert not any("without a search" in note for note in found.notes)
 
 
+@pytest.mark.parametrize(("n", "d"), [(2, 1), (6, 2)])
+def test_few_patterns_are_searched_where_a_proof_is_asked_for(tmp_path, n, d):
+    file = tmp_path / "proof.npz"
+    summary = found_of(n, d, proof=str(file)).summary
+    assert summary["proof"] in ("search", "eigenvalue")
+    lower = summary["lower bound (certified)"]
+    assert verify(file).lower == pytest.approx(lower, rel=1e-5)
+    # Each gap is at most that asked for, 1e-2.
+    without = found_of(n, d).summary["lower bound (certified)"]
+    assert lower == pytest.approx(without, rel=1.1e-2)
+
+
 def test_what_was_found_outlives_a_proof_that_cannot_be_written(tmp_path):
-    found = found_of(6, 2, proof=str(tmp_path / "proof.npz"))
-    assert found.summary["proof"] == "enumeration"
+    found = found_of(8, 2, 2, proof=str(tmp_path / "proof.npz"))
+    assert found.summary["proof"] == "outputs"
     assert any(note.startswith("No proof was written. Only a") for note in found.notes)
     with pytest.raises(ConfigError, match="folder of the proof"):
         found_of(6, 2, proof=str(tmp_path / "none" / "proof.npz"))

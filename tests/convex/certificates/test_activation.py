@@ -98,6 +98,15 @@ def test_samples_of_very_different_sizes(rng):
     assert true * (1 - 1e-8) <= found.upper <= true * (1 + 1.01e-4)
 
 
+def test_a_search_for_less_than_rounding_ends(rng):
+    for _ in range(20):
+        x, dual = rng.standard_normal((12, 2)), rng.standard_normal(12)
+        found = search(x, dual, tolerance=0.0)
+        assert found.finished
+        assert found.n_open == 0
+        assert found.upper <= found.best * (1 + 1e-10)
+
+
 def test_a_search_that_ends_early_has_a_bound_that_falls(rng):
     x, dual = rng.standard_normal((30, 4)), rng.standard_normal(30)
     full = search(x, dual, tolerance=1e-3)

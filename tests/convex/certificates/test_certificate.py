@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from overparam.convex import certify_network, network_objective
+from overparam.convex import SearchLimits, certify_network, network_objective
 from overparam.convex.certificates import certificate
 from overparam.errors import DataError
 from overparam.networks import TwoLayer
@@ -107,6 +107,29 @@ def test_a_solver_that_did_not_finish_certifies_nothing(rng, monkeypatch):
     short = certify_network(network, x, y, penalty=0.05)
     assert short.tier == "bounded"
     assert 0 <= short.lower <= full.lower * (1 + 1e-9)
+
+
+def test_a_search_proves_what_a_solver_left_open(rng, monkeypatch):
+    x, y = rng.standard_normal((6, 2)), rng.standard_normal(6)
+    network, options = random_network(rng, 2, 5), {"penalty": 0.05, "gap": 1e-3}
+    solve = certificate.solve
+    monkeypatch.setattr(certificate, "solve", lambda p: solve(p, max_iterations=1))
+    assert certify_network(network, x, y, **options).tier == "bounded"
+    found = certify_network(network, x, y, search=SearchLimits(), **options)
+    assert (found.tier, found.proof) == ("certified", "search")
+    assert found.best_known <= found.lower * (1 + 1e-3)
+
+
+@pytest.mark.parametrize("normalised", [False, True])
+@pytest.mark.parametrize("gap", [1e-12, 1e-8, 1e-6, 1e-3, 1.0])
+def test_certified_is_proven_to_the_gap_that_was_asked_for(rng, gap, normalised):
+    options = {"penalty": 0.05, "normalised": normalised, "gap": gap}
+    for n in (3, 6, 9):
+        x, y = rng.standard_normal((n, 2)), rng.standard_normal(n)
+        x[0] = 0
+        found = certify_network(random_network(rng, 2, 5), x, y, **options)
+        within = found.best_known - found.lower <= gap * found.lower
+        assert within == (found.tier == "certified")
 
 
 def test_a_bound_does_not_rely_on_feasible_multipliers(rng, monkeypatch):

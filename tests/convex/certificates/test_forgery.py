@@ -3,6 +3,7 @@
 import os
 import tracemalloc
 import warnings
+import zipfile
 
 import numpy as np
 import pytest
@@ -297,7 +298,18 @@ def test_what_unpacks_to_more_than_the_memory_is_refused(tmp_path, monkeypatch):
         verify(tmp_path / "proof.npz")
 
 
-def test_a_pipe_is_no_proof(tmp_path):
+def test_what_is_no_regular_file_is_no_proof(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(DataError, match="no regular file"):
-        verify(tmp_path / "pipe")
+    for file in (tmp_path / "pipe", "/dev/zero"):
+        with pytest.raises(DataError, match="no regular file"):
+            verify(file)
+
+
+def test_a_file_of_something_else_is_refused_in_words(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(DataError, match=r"read: Too many levels of symbolic links\.$"):
+        verify(tmp_path / "loop")
+    with zipfile.ZipFile(tmp_path / "proof.npz", "w") as archive:
+        archive.writestr("x.npy", b"no array")
+    with pytest.raises(DataError, match="`x` is no array"):
+        verify(tmp_path / "proof.npz")

@@ -234,9 +234,7 @@ class Bounds:
         )
         axes = axes[0, 0]
         if found.found is not None and self.times:
-            # Samples that are zero add what the search was not told of.
-            constant = found.lower - found.found.lower
-            lower = [*(constant + value for value in self.lower), found.lower]
+            lower = [*self.lower, found.lower]
             # What comes before the first bound is compilation.
             times = np.array([*self.times, self.times[-1]]) - self.times[0]
             axes.plot(times, lower, drawstyle="steps-post", label="lower bound")
@@ -263,14 +261,10 @@ def _write_proof(
         raise ConfigError(
             f"Only a search has a proof to write; this bound is {PROOFS[found.proof]}."
         )
-    # The multiplier of a sample that is zero is its label.
-    y, live = problem.y[:, 0], problem.x.any(axis=1)
-    dual = np.where(live, 0, y)
-    dual[live] = found.found.dual
     write_proof(
-        replace(found.found, dual=dual),
+        found.found,
         problem.x,
-        y,
+        problem.y[:, 0],
         penalty=problem.penalty,
         skip=view.skip is not None,
         file=file,
@@ -308,5 +302,7 @@ def _certified(
         normalised=problem.normalised,
         search=limits,
         gap=options.gap,
+        # Only a search has a proof to write.
+        enumerated=options.proof is None,
         watch=watch,
     )

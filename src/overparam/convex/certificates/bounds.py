@@ -56,16 +56,25 @@ def mixtures(
         yield (1 - share) * dual + share * float(np.linalg.norm(dual)) / size * y
 
 
-def dual_value(
+def dual_factor(
     y: Float[np.ndarray, " n"], dual: Float[np.ndarray, " n"], *, size: float
 ) -> float:
-    """The best bound of the multiples of a multiplier that are at most 1 / `size`."""
+    """The best multiple of a multiplier that is at most 1 / `size`; 0 if none is."""
     square, linear = float(dual @ dual), float(y @ dual)
     # Below the smallest normal number sums of squares lose all digits.
     if not (np.isfinite(size) and min(square, linear) >= np.finfo(float).tiny):
         return 0.0
     factor = linear / square
-    if size * factor > 1:
-        factor = 1 / size
+    return 1 / size if size * factor > 1 else factor
+
+
+def dual_value(
+    y: Float[np.ndarray, " n"], dual: Float[np.ndarray, " n"], *, size: float
+) -> float:
+    """The lower bound that the best multiple of a multiplier proves."""
+    factor = dual_factor(y, dual, size=size)
+    if not factor:
+        return 0.0
     slack = ROUNDING * float(np.abs(y) @ np.abs(dual))
-    return max(0.0, float(factor * (linear - 0.5 * factor * square - slack)))
+    value = factor * (y @ dual - 0.5 * factor * (dual @ dual) - slack)
+    return max(0.0, float(value))

@@ -25,7 +25,7 @@ from ..solvers.bounds import relative_gap
 from ..solvers.compiled import control_c
 from ..solvers.neurons import UnitNeurons, corrected, improved, no_neurons
 from .activation import ConeSearch, Search, SearchLimits, ready
-from .bounds import ROUNDING, dual_value, linear_size, mixtures
+from .bounds import ROUNDING, dual_factor, dual_value, linear_size, mixtures
 from .sign_search import SignSearch
 from .signed import signed_activation
 
@@ -133,18 +133,23 @@ class _Pricing:
     """A problem, the best bound of it so far, and what is left of the limits."""
 
     def __init__(self, x, y, penalty, skip, gap, limits, watch, seed) -> None:
-        self.x, self.y, self.penalty, self.skip, self.gap = x, y, penalty, skip, gap
+        # No network changes its output on samples that are zero.
+        self.live = x.any(axis=1)
+        self.x, self.y, self.idle = x[self.live], y[self.live], y[~self.live]
+        self.constant = 0.5 * float(self.idle @ self.idle)
+        self.penalty, self.skip, self.gap = penalty, skip, gap
         self.limits, self.watch = limits, watch
         self.start, self.rng = time.monotonic(), np.random.default_rng(seed)
+        nothing = not np.any(self.y)
         self.best = GlobalOptimum(
             neurons=no_neurons(x.shape[1]),
-            objective=0.5 * float(y @ y),
-            lower=0.0,
+            objective=self.constant + 0.5 * float(self.y @ self.y),
+            lower=self.constant,
             dual=y,
-            size=np.inf,
+            size=0.0 if nothing else np.inf,
             n_nodes=0,
             n_open=0,
-            proven=not np.any(y),
+            proven=nothing,
         )
 
     def run(self) -> GlobalOptimum:
@@ -243,7 +248,7 @@ class _Pricing:
         return neurons
 
     def _meet(self, neurons: UnitNeurons) -> None:
-        objective = neurons.objective(self.x, self.y, self.penalty)
+        objective = neurons.objective(self.x, self.y, self.penalty) + self.constant
         if objective < self.best.objective:
             self.best = dataclasses.replace(
                 self.best, neurons=neurons, objective=objective
@@ -251,9 +256,9 @@ class _Pricing:
 
     def _needed(self, dual: Float[np.ndarray, " n"]) -> float | None:
         r"""The largest $\sigma$ with which a multiplier proves the gap, if any does."""
-        least = self.best.objective / (1 + self.gap) * (1 + _REACHED)
+        least = self.best.objective / (1 + self.gap) * (1 + _REACHED) - self.constant
         linear, square = float(self.y @ dual), float(dual @ dual)
-        if linear <= 0:
+        if not min(linear, least) > 0:
             return None
         inside = 1 - 2 * (square / linear) * (least / linear)
         if not inside >= 0:
@@ -265,10 +270,15 @@ class _Pricing:
         """What a proven bound of a multiplier says."""
         if self.skip:
             size = max(size, linear_size(self.x, dual))
-        lower = dual_value(self.y, dual, size=(1 + ROUNDING) * size / self.penalty)
+        most = (1 + ROUNDING) * size / self.penalty
+        lower = dual_value(self.y, dual, size=most) + self.constant
         if lower > self.best.lower:
+            # The multiple that proves it has the labels of samples that are zero.
+            full = np.empty(len(self.live))
+            full[self.live] = dual
+            full[~self.live] = self.idle / dual_factor(self.y, dual, size=most)
             self.best = dataclasses.replace(
-                self.best, lower=lower, dual=dual, size=size
+                self.best, lower=lower, dual=full, size=size
             )
         proven = bool(self.best.gap <= self.gap)
         self.best = dataclasses.replace(self.best, proven=proven)

@@ -8,8 +8,8 @@ networks pay $\beta$ for every unit of output instead, and $\sigma(l) = \max_u |
 u)_+| / \|(X u)_+\|$. Three tiers say how near the bound is known to be:
 
 * `certified`: the best network found is proven optimal up to the gap asked for, by the
-  convex programme over *all* activation patterns, solved to a relative gap of 1e-5, or
-  by a search over directions (`branch_and_price.py`; plain and skip networks);
+  convex programme over *all* activation patterns, or by a search over directions
+  (`branch_and_price.py`; plain and skip networks), or by what follows;
 * `bounded`: a valid bound that is farther away: of a search that its limits ended, or
   of several outputs one by one (`several_outputs.py`), or of an eigenvalue
   (normalised: $\max(\|l_+\|, \|l_-\|)$, as outputs are nonnegative);
@@ -115,6 +115,7 @@ def certify_network(
     normalised: bool = False,
     search: SearchLimits | None = None,
     gap: float = 1e-2,
+    enumerated: bool = True,
     watch: Watch = lambda found: None,
 ) -> NetworkCertificate:
     r"""Bound the distance of a network to the global optimum of its problem.
@@ -127,9 +128,10 @@ def certify_network(
         patterns: Patterns to solve over besides those of the network where they cannot
             all be enumerated.
         normalised: Whether neurons pay for their outputs on the data, not for weights.
-        search: When to end a search over directions, which is made where patterns are
-            many and dimensions few; `None` makes none.
-        gap: Relative gap that the search is asked to prove.
+        search: When to end a search over directions, which is made where dimensions
+            are few and patterns many, or not enough for a proof; `None` makes none.
+        gap: Relative gap that is to be proven.
+        enumerated: Whether few patterns may do without a search.
         watch: Told the best bound of the moment.
 
     Reference: Wang et al. 2022 (arXiv 2209.15265), the dual in section 2.
@@ -147,10 +149,6 @@ def certify_network(
     architecture: Architecture = "skip" if network.skip else "plain"
     if normalised:
         architecture = "normalised"
-    # No network changes its output on samples that are zero.
-    idle = ~x.any(axis=1)
-    constant = 0.5 * float(y[idle] @ y[idle])
-    x, y = x[~idle], y[~idle]
     options = {"penalty": penalty, "normalised": normalised}
     objective = network_objective(network, x, y, **options)
     if not np.isfinite(objective):
@@ -158,7 +156,23 @@ def certify_network(
             f"the objective of the network is {objective}; a network that diverged has "
             "no certificate."
         )
-    if search is not None and not normalised and _searched(x):
+    # No network changes its output on samples that are zero.
+    live = x.any(axis=1)
+    inputs, constant = x[live], 0.5 * float(y[~live] @ y[~live])
+    estimate, lower, n_patterns = 0.5 * float(y @ y), constant, 0
+    found: GlobalOptimum | None = None
+    proof: Proof = "enumeration"
+    searching = search is not None and not normalised and searchable(inputs)
+    few = not len(inputs) or number_of_patterns(inputs) <= _FEW_PATTERNS
+    enumerating = not searching or (enumerated and few)
+    if enumerating:
+        estimate, lower, proof, n_patterns = _by_programme(
+            network, inputs, y[live], penalty, architecture, patterns
+        )
+        estimate, lower = estimate + constant, lower + constant
+    reached = tier_of(min(objective, estimate), lower, gap=gap)
+    # Rounding and thin cells may leave the programme of all patterns without a proof.
+    if searching and not (enumerating and reached == "certified"):
         found = solve_global(
             x,
             y,
@@ -168,27 +182,42 @@ def certify_network(
             limits=search,
             watch=watch,
         )
-        best_known = min(objective, found.objective)
-        return NetworkCertificate(
-            objective=objective + constant,
-            lower=found.lower + constant,
-            tier=(
-                "certified"
-                if relative_gap(best_known, found.lower) <= gap
-                else "bounded"
-            ),
-            proof="search" if found.n_nodes else "eigenvalue",
-            estimate=found.objective + constant,
-            best_known=best_known + constant,
-            n_patterns=0,
-            found=found,
-        )
+        estimate = min(estimate, found.objective)
+        if found.lower >= lower:
+            lower, proof = found.lower, "search" if found.n_nodes else "eigenvalue"
+    best_known = min(objective, estimate)
+    return NetworkCertificate(
+        objective=objective,
+        lower=lower,
+        tier=tier_of(best_known, lower, gap=gap),
+        proof=proof,
+        estimate=estimate,
+        best_known=best_known,
+        n_patterns=n_patterns,
+        found=found,
+    )
+
+
+def _by_programme(
+    network: TwoLayer,
+    x: Float[np.ndarray, "n d"],
+    y: Float[np.ndarray, " n"],
+    penalty: float,
+    architecture: Architecture,
+    patterns: Patterns | None,
+) -> tuple[float, float, Proof, int]:
+    """The estimate and the bound of a programme over patterns, all if they are few.
+
+    Then the proof of the bound, and the number of patterns that were solved.
+    """
+    normalised = architecture == "normalised"
     # A normalised neuron does not know the units of the columns; its cells do.
     columns = _column_sizes(x) if normalised else np.ones(x.shape[1])
     x = x / columns
     lined = snapped_rows(x, within=_SNAPPED)
     own = _patterns_at_hand(network, lined, patterns, columns)
     estimate, proven, duals = 0.5 * float(y @ y), 0.0, [y]
+    proof: Proof = "enumeration"
     fits = 2 * len(own.masks) * x.size <= MOST_ENTRIES
     if len(x) and fits and (architecture == "skip" or own.masks.any()):
         program = convex_program(
@@ -203,18 +232,15 @@ def certify_network(
         best = network_of(program, solution.weights)
         assert isinstance(best, TwoLayer)  # The programme is exact.
         # Zero weights are a network, too.
-        estimate = min(estimate, network_objective(best, x, y, **options))
+        found = network_objective(best, x, y, penalty=penalty, normalised=normalised)
+        estimate = min(estimate, found)
         if own.complete:
             proven = _proven(solution, own, x)
         residual = y - solution.predictions
         duals += [solution.dual, residual, *mixtures(residual, y)]
-    best_known = min(objective, estimate)
-    tier: Tier = "certified"
-    proof: Proof = "enumeration"
     lower = proven
-    if relative_gap(best_known, proven) > INACCURATE:
+    if relative_gap(estimate, proven) > INACCURATE:
         # Any multiplier gives a bound; the best is taken.
-        tier = "bounded"
         bounds = [
             loose_bound(x, y, dual, penalty=penalty, network=architecture)
             for dual in duals
@@ -222,15 +248,12 @@ def certify_network(
         ]
         lower = max(proven, *bounds)
         proof = "enumeration" if lower == proven > 0 else "eigenvalue"
-    return NetworkCertificate(
-        objective=objective + constant,
-        lower=lower + constant,
-        tier=tier,
-        proof=proof,
-        estimate=estimate + constant,
-        best_known=best_known + constant,
-        n_patterns=len(own.masks) if fits else 0,
-    )
+    return estimate, lower, proof, len(own.masks) if fits else 0
+
+
+def tier_of(best_known: float, lower: float, *, gap: float) -> Tier:
+    """Whether the best network is proven optimal up to the gap."""
+    return "certified" if relative_gap(best_known, lower) <= gap else "bounded"
 
 
 def sum_of(
@@ -246,22 +269,15 @@ def sum_of(
     )
     proofs: list[Proof] = [one.proof for one in certificates]
     all_certified = all(one.tier == "certified" for one in certificates)
-    certified = all_certified or relative_gap(best_known, lower) <= gap
     return NetworkCertificate(
         objective=objective,
         lower=lower,
-        tier="certified" if certified else "bounded",
+        tier="certified" if all_certified else tier_of(best_known, lower, gap=gap),
         proof=max(proofs, key=get_args(Proof).index),
         estimate=estimate,
         best_known=best_known,
         n_patterns=sum(one.n_patterns for one in certificates),
     )
-
-
-def _searched(x: Float[np.ndarray, "n d"]) -> bool:
-    """Whether a search over directions is the cheaper proof."""
-    few = not len(x) or number_of_patterns(x) <= _FEW_PATTERNS
-    return not few and searchable(x)
 
 
 def _column_sizes(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"]:

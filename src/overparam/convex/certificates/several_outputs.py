@@ -28,11 +28,10 @@ from ...errors import ConfigError, DataError
 from ...networks.two_layer import TwoLayer
 from ...networks.view import two_layer_view
 from ..programs.program import check_data
-from ..solvers.bounds import relative_gap
 from .activation import SearchLimits
 from .bounds import ROUNDING, dual_value, linear_size
 from .branch_and_price import Watch, searchable, solve_global
-from .certificate import NetworkCertificate, Proof
+from .certificate import NetworkCertificate, Proof, tier_of
 
 
 Inputs = Float[np.ndarray, "n d"]
@@ -105,7 +104,7 @@ def certify_outputs(
     return NetworkCertificate(
         objective=objective + constant,
         lower=lower + constant,
-        tier="certified" if relative_gap(best_known, lower) <= gap else "bounded",
+        tier=tier_of(best_known + constant, lower + constant, gap=gap),
         proof=proof,
         estimate=estimate + constant,
         best_known=best_known + constant,
