@@ -5,8 +5,10 @@ import dataclasses
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+import polars as pl
 import pytest
 
+import overparam as op
 from overparam import Context
 from overparam.analysis import classify
 from overparam.analysis.comparison.options import CompareOptions
@@ -26,6 +28,7 @@ from overparam.studies.features.run import run
 
 
 SMALL = Features(width=30, epochs=2, learning_rate=1e-2)
+FITS = ("logistic", "sgd")
 
 
 def outcome(config=SMALL, **fields):
@@ -200,6 +203,38 @@ def test_analyses_run_on_stored_networks(tmp_path, capsys):
     flags += ["--runs", str(tmp_path)]
     assert run_command(["analyse", *paths, "compare", *flags]) == 0
     assert "preactiv" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("standardise", "inputs"), [(True, True), (False, False)])
+def test_drawn_networks_are_stored_as_runs(tmp_path, standardise, inputs):
+    changes = {"standardise": standardise, "standardise_inputs": inputs}
+    source = op.run("features", **dataclasses.asdict(SMALL) | changes, runs=tmp_path)
+    asked = {"n_features": (5,), "sampling": ("squared",), "random": (), "n_draws": 2}
+    asked |= {"readout": FITS, "keep_networks": True, "n_fit": 300}
+    found = source.analyse("resample", **asked, progress=False)
+    drawn = op.open(tmp_path).where(study="imported")
+    of = f"of {source.stored.path.name}"
+    names = [f"{way} 5 {fit} {of}" for way in ("squared", "top-k") for fit in FITS]
+    assert sorted(each.config["name"] for each in drawn) == sorted(names)
+    first = found.tables["draws"].filter(pl.col("draw") == 0)
+    test = Problem.of(dataclasses.replace(SMALL, **changes)).test
+    for row in first.iter_rows(named=True):
+        name = f"{row['features']} 5 {row['readout']} {of}"
+        (network,) = (each.network for each in drawn if each.config["name"] == name)
+        assert network.weights.shape[1] <= 5
+        hits = np.asarray(network(test.x)).argmax(axis=1) == np.asarray(test.y)
+        np.testing.assert_allclose(hits.mean(), row["test_accuracy"], atol=1e-6)
+    # It has the data of its source, and every analysis takes it.
+    (same,) = {each.config["inputs"] for each in drawn}
+    assert same == ("standardised" if inputs else "scaled")
+    assert drawn[0].analyse("prune", progress=False).tables
+
+
+def test_networks_are_kept_where_there_will_be_some(tmp_path):
+    fields = {"width": 8, "input_dim": 6, "teacher_width": 2, "samples_per_epoch": 100}
+    source = op.run("planted", **fields, epochs=1, runs=tmp_path)
+    with pytest.raises(ConfigError, match="`keep_networks` needs data with classes"):
+        source.analyse("resample", keep_networks=True, progress=False)
 
 
 def test_networks_of_other_studies_can_be_analysed(tmp_path):

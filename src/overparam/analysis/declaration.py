@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import polars as pl
     from matplotlib.figure import Figure
 
+    from ..networks.network import Network
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Findings:
@@ -36,6 +38,8 @@ class Findings:
     """Scalars worth reading first."""
     notes: Sequence[str] = ()
     """Sentences to read with them."""
+    networks: "Mapping[str, Network]" = field(default_factory=dict)
+    """Networks that it made, by name; they are stored as runs of their own."""
 
     def __repr__(self) -> str:
         from ..report.values import shown

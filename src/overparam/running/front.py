@@ -35,6 +35,7 @@ from .analysing import (
 )
 from .execute import execute
 from .grid import jobs_of, run_jobs
+from .importing import keep_networks
 from .reproducing import Reproduced, answer
 from .runs import Run, Runs, alternatives
 
@@ -199,7 +200,8 @@ def analyse(
         start: The network before training, for one that no run stored: `lazy` and
             `compare` hold it against its start.
         store: Whether findings in stored runs are kept beside them, in a folder of
-            their question; where `data` is given they are not.
+            their question, and networks among them as runs; where `data` is given they
+            are not.
         progress: Whether to show how far it is.
         options: Of the analysis, as on the command line.
 
@@ -240,7 +242,9 @@ def analyse(
     notes = [*other_data(stored), *findings.notes]
     findings = replace(findings, notes=notes)
     if store:
-        keep_findings(findings, name, stored, chosen, stored[0].path.parents[1])
+        root = stored[0].path.parents[1]
+        keep_findings(findings, name, stored, chosen, root)
+        keep_networks(findings.networks, stored[0], root)
     return findings
 
 

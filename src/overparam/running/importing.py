@@ -1,20 +1,25 @@
 """Networks of files as stored runs."""
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..catalogue import IMPORTED
 from ..errors import ConfigError
+from ..store.encode import tensors
 from ..store.find import runs_folder
-from ..store.read import read_run
+from ..store.read import StoredRun, read_run
 from ..studies.imported.config import Imported
 from .execute import Executed, execute
 
 
 if TYPE_CHECKING:
+    from ..analysis.subject import Subject
     from ..networks.files.load import Loaded
+    from ..networks.network import Network
     from .runs import Run
 
 
@@ -134,6 +139,61 @@ def import_files(
     shown = ", ".join(Path(file).name for file in files)
     run = run_of(loaded, start, shown)
     return execute(IMPORTED, config, root, force=force, run=run)
+
+
+def keep_networks(
+    networks: "Mapping[str, Network]", source: StoredRun, root: Path
+) -> list[Executed]:
+    """Store networks that an analysis made of a run as runs, on the data of that run.
+
+    They are known by their weights, and found again.
+    """
+    from ..networks.files.load import Loaded
+    from ..networks.files.serialise import to_arrays
+    from ..studies.contract import as_subject
+    from ..studies.imported.run import run_of
+
+    subject, done = as_subject(source), []
+    told = _told_of_data(subject) if networks else {}
+    for name, network in networks.items():
+        arrays, description = to_arrays(network)
+        content = tensors(arrays) + json.dumps(description, sort_keys=True).encode()
+        config = Imported(
+            digest=hashlib.sha256(content).hexdigest(),
+            name=f"{name} of {source.path.name}",
+            convention="keras",
+            precision="float64" if network.readout.dtype == "float64" else "float32",
+            **told,
+        )
+        loaded = Loaded(network, (), config.digest)
+        run = run_of(loaded, None, f"{source.study}/{source.path.name}")
+        done.append(execute(IMPORTED, config, root, run=run))
+    return done
+
+
+def _told_of_data(subject: "Subject") -> dict[str, Any]:
+    """What an import says so that its data are those of a run, told by the test part.
+
+    Nothing where it cannot be said: then analyses of the import ask for data.
+    """
+    import numpy as np
+
+    from ..studies.imported.problem import data
+
+    dataset = subject.run.config.get("dataset")
+    test = None if dataset is None else subject.data().test
+    if test is None:
+        return {}
+    for inputs in ("scaled", "standardised"):
+        told = {"dataset": dataset, "inputs": inputs}
+        try:
+            found = data(Imported(digest="", convention="keras", **told), {}).test
+        except ConfigError:  # Data that are drawn, such as a mixture, have no file.
+            return {}
+        same = found.x[:1].shape == test.x[:1].shape and len(found.y) >= len(test.y)
+        if same and np.allclose(found.x[:1], test.x[:1], atol=1e-6):
+            return told
+    return {}
 
 
 def _words(text: str) -> tuple[str, ...]:

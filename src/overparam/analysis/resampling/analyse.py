@@ -14,7 +14,10 @@ from ...data.train_test import TrainTest
 from ...errors import ConfigError
 from ...memory import Need, check_memory
 from ...networks.activations import ACTIVATIONS
+from ...networks.biased import Biased
+from ...networks.network import Network
 from ...networks.two_layer import TwoLayer
+from ...networks.view import TwoLayerView
 from ...plots.figure import COLOURS, MARKERS, logarithmic, panels
 from ...readouts.feature_cache import StoredFeatures, cache_features
 from ...training.plan import Progress, silent
@@ -41,6 +44,7 @@ def analyse(
     """
     (subject,) = subjects
     network, data = _neurons(subject, options)
+    _checked(network, data, options)
     options, told = _comparable(network, options)
     x = data.train.x
     drawn = ("`n_features`", max(options.n_features))
@@ -57,8 +61,12 @@ def analyse(
     notes += _unseen(errors)
     tables, figures = {}, {"error": error_figure(errors)}
     splits = _splits(data, options)
+    networks: dict[str, Network] = {}
     if splits is not None:
-        frame = efficiency(network, splits, options, progress)
+        found = efficiency(network, splits, options, progress)
+        frame = found.frame
+        if options.keep_networks:
+            networks = {n: _alone(drawn) for n, drawn in found.networks.items()}
         table = summarise(frame)
         tables |= {"accuracy": table, "draws": frame}
         caption = (
@@ -67,12 +75,41 @@ def analyse(
             f"{options.ridge:g}; mean and 95 % interval over {options.n_draws} draws"
         )
         figures["accuracy"] = accuracy_figure(table, caption)
-    return Findings(tables=tables | {"error": errors}, figures=figures, notes=notes)
+    tables["error"] = errors
+    return Findings(tables=tables, figures=figures, notes=notes, networks=networks)
 
 
 def check(subject: Subject, options: ResampleOptions) -> None:
     """Refuse a network without neurons to draw, or without inputs for it."""
-    _neurons(subject, options)
+    _checked(*_neurons(subject, options), options)
+
+
+def _checked(network: Shallow, data: TrainTest, options: ResampleOptions) -> None:
+    """Refuse to keep networks where there will be none."""
+    if not options.keep_networks:
+        return
+    if not _has_first_layer(network):
+        raise ConfigError(
+            "`keep_networks` needs neurons of a first layer: those of a deeper network "
+            "are no network of its inputs."
+        )
+    if data.n_classes is None or data.test is None:
+        raise ConfigError(
+            "`keep_networks` needs data with classes: without, no readout is fitted."
+        )
+    _alone(network)
+
+
+def _alone(network: Shallow) -> Network:
+    """Drawn neurons as a network.
+
+    Raises:
+        ConfigError: If they are radial.
+    """
+    if not isinstance(network, TwoLayerView):
+        return network
+    plain = network.plain()
+    return Biased(plain) if network.biased else plain
 
 
 def _neurons(subject: Subject, options: ResampleOptions) -> tuple[Shallow, TrainTest]:
@@ -107,12 +144,14 @@ def _comparable(
     network: Shallow, options: ResampleOptions
 ) -> tuple[ResampleOptions, list[str]]:
     """Options without random first layers for neurons that are not of one."""
-    if not options.random or (
-        network.activation in ACTIVATIONS and network.activation != "linear"
-    ):
+    if not options.random or _has_first_layer(network):
         return options, []
     note = "There are no random features to compare with: they have no first layer."
     return dataclasses.replace(options, random=()), [note]
+
+
+def _has_first_layer(network: Shallow) -> bool:
+    return network.activation in ACTIVATIONS and network.activation != "linear"
 
 
 def _notes(

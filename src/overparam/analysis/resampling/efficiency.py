@@ -34,23 +34,36 @@ class Splits:
     test: Sample
 
 
+@dataclass(frozen=True)
+class Efficiency:
+    """What fitted readouts of drawn neurons reach."""
+
+    frame: pl.DataFrame
+    """A row for each way of drawing, k, readout and draw, with its accuracies."""
+    networks: dict[str, Shallow]
+    """The first draw of the network's own neurons of every way, k and readout."""
+
+
 def efficiency(
     network: Shallow,
     splits: Splits,
     options: ResampleOptions,
     progress: Progress = silent,
-) -> pl.DataFrame:
-    """One row per (way of drawing, k, readout, draw): accuracies of what is fitted."""
+) -> Efficiency:
+    """Draw, fit and score in every way that is asked for."""
     if set(options.readout) != {"logistic"}:
         # Refuses before the first solve what could not be trained after it.
         Table(*splits.fit).steps_per_epoch(options.batch_size)
     rows: list[dict[str, object]] = []
+    networks: dict[str, Shallow] = {}
     moments = feature_moments(network, splits.fit.x)
     for done, k in enumerate(options.n_features):
         progress(done, len(options.n_features))
         for way in _ways(network, moments, splits, options, k):
             for readout in options.readout:
                 found = _fitted(way, splits, options, readout)
+                if way.source is network:
+                    networks[f"{way.name} {k} {readout}"] = found.first
                 rows += [
                     {
                         "features": way.name,
@@ -64,7 +77,8 @@ def efficiency(
                     for index, drawn in enumerate(way.draws)
                 ]
     number = pl.int_range(pl.len()).over("features", "k", "readout").alias("draw")
-    return pl.DataFrame(rows, infer_schema_length=None).with_columns(number)
+    frame = pl.DataFrame(rows, infer_schema_length=None).with_columns(number)
+    return Efficiency(frame, networks)
 
 
 def _fitted(

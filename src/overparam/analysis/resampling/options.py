@@ -66,6 +66,9 @@ class ResampleOptions:
     """Their step size."""
     batch_size: int = 128
     """Images per step; a last short batch of an epoch is dropped."""
+    keep_networks: bool = False
+    """Whether the networks of the first draw, of every law, number and readout, are
+    stored as runs of their own."""
     epoch: int | None = None
     """Stored epoch to draw from; `none` takes the final network."""
     dataset: str | None = None

@@ -1,6 +1,6 @@
 """Exact readouts for drawn neurons; draws of one size share a compiled program."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int
 from ...checks import positive
 from ...data.dataset import Split
 from ...data.parts import take
+from ...networks.view import TwoLayerView
 from ...objectives.labels import check_labels
 from ...objectives.losses import accuracy
 from ...readouts.feature_cache import StoredFeatures
@@ -40,15 +41,31 @@ def fit_sample(sample: Sample, n: int) -> Sample:
 class Refitted:
     """What the fitted readouts of several draws reach; one entry per draw."""
 
+    first: Shallow
+    """The network of the first draw."""
     train_accuracy: Float[np.ndarray, " draws"]
     test_accuracy: Float[np.ndarray, " draws"]
     objective: Float[np.ndarray, " draws"]
     relative_gradient: Float[np.ndarray, " draws"]
 
     @staticmethod
-    def of(rows: Iterable[Sequence[Array]]) -> "Refitted":
-        """The same of a row for every draw."""
-        return Refitted(*np.array(list(rows), np.float64).T)
+    def of(
+        network: Shallow,
+        indices: Int[np.ndarray, " k"],
+        rows: Sequence[tuple[Array, Array, Array, Array, Array]],
+    ) -> "Refitted":
+        """The same of a row for every draw, its readout first.
+
+        Args:
+            network: From which was drawn.
+            indices: The neurons of the first draw.
+            rows: What was fitted, and what it reaches.
+        """
+        readout = rows[0][0][: len(indices)] / network.scale
+        first = select_neurons(network, indices, readout=readout)
+        if isinstance(first, TwoLayerView):
+            first = first.alone  # What all neurons have in common is not drawn.
+        return Refitted(first, *np.array([row[1:] for row in rows], np.float64).T)
 
 
 def refit(
@@ -90,10 +107,11 @@ def refit(
     for sample in (train, test):
         check_labels(sample.y, n_classes, n_samples=len(sample.x))
     stop = settings or NewtonSettings()
-    return Refitted.of(
+    rows = [
         _refit(*_padded(network, drawn), train, test, (n_classes, penalty, stop))
         for drawn in draws
-    )
+    ]
+    return Refitted.of(network, draws[0].indices, rows)
 
 
 def _padded(network: Shallow, drawn: Draw) -> tuple[Shallow, Float[Array, "1 k"]]:
@@ -112,7 +130,7 @@ def _refit(
     train: Sample,
     test: Sample,
     problem: tuple[int, float, NewtonSettings],
-) -> tuple[Array, Array, Array, Array]:
+) -> tuple[Array, Array, Array, Array, Array]:
     n_classes, penalty, settings = problem
     features = StoredFeatures(network.features(train.x) * mask)
     fit = logistic_readout(
@@ -121,6 +139,7 @@ def _refit(
     scores = features.times(fit.readout)
     test_scores = (network.features(test.x) * mask) @ fit.readout
     return (
+        fit.readout,
         accuracy(scores, train.y),
         accuracy(test_scores, test.y),
         fit.objective,

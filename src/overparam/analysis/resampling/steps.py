@@ -86,8 +86,10 @@ def refit_by_steps(
                 f"{options.learning_rate:g}; lower it."
             )
         scored = Batch(_features(chosen, test.x), test.y)
-        rows.append(_measured(found.network, features, scored, penalty))
-    return Refitted.of(rows)
+        readout = found.network.readout
+        rows.append((readout, *_measured(found.network, features, scored, penalty)))
+    first = np.repeat(draws[0].indices, draws[0].multiplicities)
+    return Refitted.of(network, first, rows)
 
 
 @eqx.filter_jit

@@ -26,6 +26,7 @@ from ...running.analysing import (
     refusals,
     subjects_of,
 )
+from ...running.importing import keep_networks
 from ...store.find import find_runs, is_there
 from ...store.read import StoredRun, read_run, read_runs
 from ...store.resolve import resolve_run
@@ -144,6 +145,8 @@ def _analysed(
         findings = analyse_runs(name, stored, options, reporter)
     folder = keep_findings(findings, name, stored, options, root)
     tell(f"tables and figures: {folder}")
+    for done in keep_networks(findings.networks, stored[0], root):
+        tell(f"network: {done.path}")
     return findings, folder
 
 

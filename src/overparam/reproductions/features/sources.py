@@ -42,7 +42,7 @@ def efficiency_of(
     assert data.test is not None
     network = shallow(shallow_at_rest(subject.at(epoch), data.train.x))
     fit = fit_sample(Sample(*data.train), options.n_fit)
-    return efficiency(network, Splits(fit, Sample(*data.test)), options)
+    return efficiency(network, Splits(fit, Sample(*data.test)), options).frame
 
 
 def caption(results: Results, what: str) -> str:
