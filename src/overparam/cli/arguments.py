@@ -82,7 +82,10 @@ def parse_all(
 def _print_help(kinds: Sequence[type[Any]], prog: str, description: str) -> NoReturn:
     # A name becomes the title `NAME options`.
     names = [re.sub("(?<=.)Options$", "", kind.__name__).lower() for kind in kinds]
-    fields = [(n, _shown(k), _default(k)) for n, k in zip(names, kinds, strict=True)]
+    fields = [
+        (n, tyro.conf.OmitArgPrefixes[k], _default(k))
+        for n, k in zip(names, kinds, strict=True)
+    ]
     whole = dataclasses.make_dataclass("Options", fields, frozen=True, kw_only=True)
     written = tyro.constructors.ConstructorRegistry()
     written.primitive_rule(_as_written)
@@ -132,10 +135,6 @@ def _room_for_help() -> Iterator[None]:
         del os.environ["COLUMNS"]
         if before is not None:
             os.environ["COLUMNS"] = before
-
-
-def _shown(kind: type[Any]) -> Any:
-    return tyro.conf.OmitArgPrefixes[kind]
 
 
 def _default(kind: type[Any]) -> Any:

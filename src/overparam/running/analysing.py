@@ -137,7 +137,10 @@ def keep_findings(
     }
     if (origin := ANALYSES.origin(name)) is not None:
         question["plugins"] = [plain(origin)]
-    folder = root / "analyses" / name / _label(stored, question)
+    # A folder for one question: the runs as a person reads them, and a digest.
+    names = [run.path.name for run in stored]
+    told = "-".join(names) if len(names) <= 3 else f"{names[0]}-and-{len(names) - 1}"
+    folder = root / "analyses" / name / f"{told}-{id_of('analysis', question)}"
     said = {"summary": findings.summary, "notes": list(findings.notes)}
     facts = {**question, **said}
     keep_answer(folder / "analysis.json", facts, findings.tables, findings.figures)
@@ -241,10 +244,3 @@ def _published(
         return {}
     (first, *_) = findings.tables.values()
     return {"reference": load(entry.published_tables[name])(stored, first)}
-
-
-def _label(stored: Sequence[StoredRun], question: Mapping[str, Any]) -> str:
-    """A folder for one question: the runs as a person reads them, and a digest."""
-    names = [run.path.name for run in stored]
-    told = "-".join(names) if len(names) <= 3 else f"{names[0]}-and-{len(names) - 1}"
-    return f"{told}-{id_of('analysis', question)}"

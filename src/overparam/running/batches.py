@@ -20,7 +20,11 @@ def with_batches(jobs: Sequence[Job], *, n_jobs: int) -> list[Job]:
     """
     groups: dict[str, list[Job]] = {}
     for job in jobs:
-        groups.setdefault(_alike(job), []).append(job)
+        # Equal for jobs that may be one batch; unique where the study has no batches.
+        entry = study(job.study)
+        fixed = {n: v for n, v in job.config.items() if n not in entry.batchable}
+        alike = json.dumps(plain([job.study, job.root, fixed]))
+        groups.setdefault(alike, []).append(job)
     batches = [
         group[start : start + _MOST_TOGETHER]
         for group in groups.values()
@@ -35,10 +39,3 @@ def with_batches(jobs: Sequence[Job], *, n_jobs: int) -> list[Job]:
         if len(batch) > 1
     }
     return [dataclasses.replace(job, batch=found.get(job.path, ())) for job in jobs]
-
-
-def _alike(job: Job) -> str:
-    """Equal for jobs that may be one batch; unique where the study has no batches."""
-    entry = study(job.study)
-    fixed = {n: v for n, v in job.config.items() if n not in entry.batchable}
-    return json.dumps(plain([job.study, job.root, fixed]))

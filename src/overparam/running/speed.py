@@ -86,6 +86,8 @@ def reached() -> Iterator[Reached]:
             ticks = np.array(probe.ticks())
         spent = np.diff(ticks[:, 0 if probe.clock == "wall" else 1])
         first = np.diff(ticks[:, 0])
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        unit = 1 if sys.platform == "darwin" else 1024  # Bytes there, else kilobytes.
         yield Reached(
             study=name,
             what=probe.what,
@@ -93,15 +95,9 @@ def reached() -> Iterator[Reached]:
             docs_ms=probe.docs_ms,
             clock=probe.clock,
             compilation_s=max(float(first[0] - first[1:].min()), 0.0),
-            peak_memory_gb=_peak_memory() / 1e9,
+            peak_memory_gb=most * unit / 1e9,
             page=probe.page,
         )
-
-
-def _peak_memory() -> int:
-    """The most bytes that this process has used."""
-    told = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return told if sys.platform == "darwin" else 1024 * told
 
 
 def _now() -> Tick:

@@ -104,7 +104,11 @@ def product(axes: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     Raises:
         ConfigError: If there are more than 100,000.
     """
-    axes = {name: _once(values) for name, values in axes.items()}
+    # The values without repetition, in the order of their first.
+    axes = {
+        name: list({repr(value): value for value in values}.values())
+        for name, values in axes.items()
+    }
     at_most(math.prod(len(values) for values in axes.values()))
     combinations = itertools.product(*axes.values())
     return [dict(zip(axes, values, strict=True)) for values in combinations]
@@ -183,8 +187,3 @@ def _ends(text: str, given: str) -> tuple[Decimal, Decimal, Decimal]:
             f"{given} has no step; write {step}, or all values with commas."
         )
     return ends[0], ends[1], Decimal(1)
-
-
-def _once(values: Sequence[Any]) -> list[Any]:
-    """The values without repetition, in the order of their first."""
-    return list({repr(value): value for value in values}.values())

@@ -108,7 +108,11 @@ def _settings(content: Mapping[str, Any], config: type) -> Iterator[dict[str, An
     at_most(sum(map(len, rows)) * math.prod(map(len, axes.values())))
     for case in rows:
         for zipped in case:
-            _apart(fixed, axes, zipped)
+            for one, other in itertools.combinations((fixed, axes, zipped), 2):
+                for name in one.keys() & other.keys():
+                    raise ConfigError(
+                        f"`{name}` is set in two tables; keep it in one of them."
+                    )
             for combined in product(axes):
                 yield fixed | zipped | combined
 
@@ -150,10 +154,3 @@ def _zipped(case: Mapping[str, Any], config: type) -> Iterator[dict[str, Any]]:
         raise ConfigError(message)
     for index in range(longest):
         yield {n: v[index if len(v) > 1 else 0] for n, v in columns.items()}
-
-
-def _apart(*parts: Mapping[str, Any]) -> None:
-    for one, other in itertools.combinations(parts, 2):
-        for name in one.keys() & other.keys():
-            message = f"`{name}` is set in two tables; keep it in one of them."
-            raise ConfigError(message)

@@ -51,7 +51,21 @@ def forms() -> dict[str, list[type[Any]]]:
 def main(argv: Sequence[str]) -> int:
     """Analyse stored networks."""
     if not argv or argv[0] in ("-h", "--help"):
-        print(_help())
+        print(
+            overview(
+                "analyse RUN [RUN ...] [ANALYSIS [options]]",
+                {name: entry.question for name, entry in ANALYSES.items()},
+                remark="RUN is the folder of a run or the beginning of its id. Without "
+                "an analysis those that apply\nare listed, with why the others do not; "
+                "`all` does those that do.",
+                examples=[
+                    "analyse 3f2a",
+                    "analyse 3f2a all",
+                    "analyse 3f2a balance",
+                    "analyse runs/planted/3f2a0c4d5e6f balance --json",
+                ],
+            )
+        )
         return 0 if argv else 2
     runs, name, rest = _split(argv)
     if name in ("", EVERY):
@@ -212,19 +226,3 @@ def _print(findings: Findings, folder: Path, *, most: int | None) -> None:
             tell(f"{rest} of {len(frame)} rows more are in {folder / name}.csv.")
     for note in findings.notes:
         tell(f"note: {note}")
-
-
-def _help() -> str:
-    return overview(
-        "analyse RUN [RUN ...] [ANALYSIS [options]]",
-        {name: entry.question for name, entry in ANALYSES.items()},
-        remark="RUN is the folder of a run or the beginning of its id. Without an "
-        "analysis those that apply\nare listed, with why the others do not; `all` does "
-        "those that do.",
-        examples=[
-            "analyse 3f2a",
-            "analyse 3f2a all",
-            "analyse 3f2a balance",
-            "analyse runs/planted/3f2a0c4d5e6f balance --json",
-        ],
-    )

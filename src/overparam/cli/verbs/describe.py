@@ -26,7 +26,13 @@ class Describing:
 def main(argv: Sequence[str]) -> int:
     """Describe a study's problem."""
     if not argv or argv[0] in ("-h", "--help"):
-        print(_help())
+        print(
+            overview(
+                "describe STUDY [options of `overparam run STUDY`]",
+                {name: entry.question for name, entry in STUDIES.items()},
+                examples=["describe planted --width 240"],
+            )
+        )
         return 0 if argv else 2
     # The command line of `run`, so that a verb is all there is to change.
     name, (config, running, *_) = parse_run("describe", argv)
@@ -35,11 +41,3 @@ def main(argv: Sequence[str]) -> int:
         facts = study(name).function("describe")(config)
     print_json(facts) if running.json else print_values(facts)
     return 0
-
-
-def _help() -> str:
-    return overview(
-        "describe STUDY [options of `overparam run STUDY`]",
-        {name: entry.question for name, entry in STUDIES.items()},
-        examples=["describe planted --width 240"],
-    )

@@ -52,7 +52,14 @@ def main(argv: Sequence[str]) -> int:
     """Export runs."""
     exporting = parse(Exporting, argv, prog="overparam export")
     if exporting.to in FORMATS:
-        return _network(exporting)
+        run = read_run(resolve_run(runs_folder(), str(exporting.runs)))
+        keep_compiled()
+        tell_unverified([run])
+        files = export_network(run, to=exporting.to, folder=exporting.out)
+        tell(
+            f"the network of {run.study}/{run.path.name}: {', '.join(map(str, files))}"
+        )
+        return 0
     from ...export.export import TARGETS, export
     from ...store.tables import gather
 
@@ -73,12 +80,3 @@ def main(argv: Sequence[str]) -> int:
     if n_damaged:
         tell(f"overparam: Left out for damage: {n_damaged} of the runs.")
     return int(n_damaged > 0)
-
-
-def _network(exporting: Exporting) -> int:
-    run = read_run(resolve_run(runs_folder(), str(exporting.runs)))
-    keep_compiled()
-    tell_unverified([run])
-    files = export_network(run, to=exporting.to, folder=exporting.out)
-    tell(f"the network of {run.study}/{run.path.name}: {', '.join(map(str, files))}")
-    return 0

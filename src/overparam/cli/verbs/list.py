@@ -37,7 +37,21 @@ def main(argv: Sequence[str]) -> int:
     """List what there is."""
     listing = parse(Listing, argv, prog="overparam list")
     if listing.published:
-        return _list_published(as_json=listing.json)
+        commands = [
+            {
+                "study": name,
+                "row": key,
+                "published": published.line,
+                "ours": row(name, key).command,
+            }
+            for name in STUDIES
+            for key, (_, published) in rows(name).items()
+        ]
+        if listing.json:
+            print_json(commands)
+        else:
+            print_table(list(commands[0]), [list(each.values()) for each in commands])
+        return 0
     content = {
         "study": {name: entry.question for name, entry in STUDIES.items()},
         "analysis": {name: entry.question for name, entry in ANALYSES.items()},
@@ -55,22 +69,4 @@ def main(argv: Sequence[str]) -> int:
     for kind, entries in content.items():
         print_table([kind, ""], list(entries.items()))
         print()
-    return 0
-
-
-def _list_published(*, as_json: bool) -> int:
-    commands = [
-        {
-            "study": name,
-            "row": key,
-            "published": published.line,
-            "ours": row(name, key).command,
-        }
-        for name in STUDIES
-        for key, (_, published) in rows(name).items()
-    ]
-    if as_json:
-        print_json(commands)
-    else:
-        print_table(list(commands[0]), [list(each.values()) for each in commands])
     return 0

@@ -58,7 +58,13 @@ def _form(name: str) -> list[type[Any]]:
 def main(argv: Sequence[str]) -> int:
     """Run a study."""
     if not argv or argv[0] in ("-h", "--help"):
-        print(_help())
+        print(
+            overview(
+                "run STUDY [options]",
+                {name: entry.question for name, entry in STUDIES.items()},
+                examples=["run planted --width 240", "run planted --help"],
+            )
+        )
         return 0 if argv else 2
     name, (config, running, storage, *_) = parse_run("run", argv)
     keep_compiled()
@@ -123,11 +129,3 @@ def print_run(executed: Executed, *, as_json: bool) -> None:
     if not executed.fresh:
         tell_unverified([run])
         tell("This run was stored before; --force runs it again.")
-
-
-def _help() -> str:
-    return overview(
-        "run STUDY [options]",
-        {name: entry.question for name, entry in STUDIES.items()},
-        examples=["run planted --width 240", "run planted --help"],
-    )

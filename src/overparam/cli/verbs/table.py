@@ -3,16 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from ...progress import counted
 from ...store.find import no_run
 from ..arguments import OfRuns, parse
 from ..show import print_json, print_table, tell, tell_unverified
-
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,18 +62,16 @@ def main(argv: Sequence[str]) -> int:
     elif tabulating.json:
         print_json(frame.to_dicts())
     else:
-        columns = _printed(frame)
+        # Columns for a person: what a run is and how it ended first, long text last.
+        # Columns that never change say nothing in a printed table, but how runs ended.
+        varying = [
+            name
+            for name in frame.columns
+            if name in ("id", "status")
+            or frame.height < 2
+            or frame[name].n_unique() > 1
+        ]
+        ends = {"id": -3, "study": -2, "status": -1, "error": 1, "path": 2}
+        columns = sorted(varying, key=lambda name: ends.get(name, 0))
         print_table(columns, frame.select(columns).rows())
     return 0
-
-
-def _printed(frame: "pl.DataFrame") -> list[str]:
-    """Columns for a person: what a run is and how it ended first, long text last."""
-    # Columns that never change say nothing in a printed table, but how runs ended.
-    varying = [
-        name
-        for name in frame.columns
-        if name in ("id", "status") or frame.height < 2 or frame[name].n_unique() > 1
-    ]
-    ends = {"id": -3, "study": -2, "status": -1, "error": 1, "path": 2}
-    return sorted(varying, key=lambda name: ends.get(name, 0))

@@ -84,7 +84,10 @@ def _fetch_archive(archive: Archive, target: Path, progress: Progress) -> None:
             with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=target) as partial:
                 packed = Path(partial, archive.name)
                 _download(address, packed, progress)
-                _check_archive(packed, archive)
+                if archive.digest is not None:
+                    check_digest(
+                        packed.read_bytes(), Content(name="", digest=archive.digest)
+                    )
                 for path in _unpack(packed, archive):
                     os.replace(path, target / path.name)
             return
@@ -125,11 +128,6 @@ class _Meter:
 
     def close(self) -> None:
         pass
-
-
-def _check_archive(packed: Path, archive: Archive) -> None:
-    if archive.digest is not None:
-        check_digest(packed.read_bytes(), Content(name="", digest=archive.digest))
 
 
 def _unpack(packed: Path, archive: Archive) -> list[Path]:

@@ -93,7 +93,8 @@ def paired(files: Sequence[tuple[Path, np.ndarray]]) -> list[Part]:
     Raises:
         ConfigError: They are not as many inputs as targets.
     """
-    flags = [_is_target(path) for path, _ in files]
+    names = [path.name.lower() for path, _ in files]
+    flags = [n.startswith("y") or "label" in n or "target" in n for n in names]
     if not any(flags):
         flags = [array.ndim == 1 for _, array in files]
     if not any(flags) and len(files) == 2:
@@ -109,8 +110,3 @@ def paired(files: Sequence[tuple[Path, np.ndarray]]) -> list[Part]:
         Part(x, y, f"{x_path}, {y_path}")
         for (x_path, x), (y_path, y) in zip(xs, ys, strict=True)
     ]
-
-
-def _is_target(path: Path) -> bool:
-    name = path.name.lower()
-    return name.startswith("y") or "label" in name or "target" in name

@@ -91,7 +91,8 @@ def _read(path: Path, how: Reading) -> tuple[Any, Task | None]:
 def _formats(
     path: Path, how: Reading
 ) -> list[tuple[Callable[[bytes], bool], Callable[[bytes], Any], Task | None]]:
-    label, ending = how.label or "y", _ending(path)
+    label = how.label or "y"
+    ending = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
     return [
         (is_parquet, partial(read_parquet, label=label), None),
         (is_ts, ts_series, None),
@@ -105,10 +106,6 @@ def _formats(
         ),
         (lambda raw: True, series, "classification"),
     ]
-
-
-def _ending(path: Path) -> str:
-    return path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
 
 
 def _content(path: Path) -> bytes:

@@ -60,9 +60,9 @@ def ts_series(raw: bytes) -> Series:
         raise DamageError("is empty")
     if len({len(case) for case in cases}) > 1 or len(cases[0]) < 2:
         raise DamageError("has cases of several numbers of channels, or no labels")
-    x = np.stack([_channels(case[:-1]) for case in cases]) if _equal(cases) else None
-    if x is None:
+    if len({channel.count(",") for case in cases for channel in case[:-1]}) > 1:
         raise DamageError("has series of several lengths: cut or fill them")
+    x = np.stack([_channels(case[:-1]) for case in cases])
     labels = [case[-1].strip() for case in cases]
     told = said.get("@classlabel", [])[1:]
     strange = {label.lower() for label in labels} - set(told)
@@ -73,11 +73,6 @@ def ts_series(raw: bytes) -> Series:
     return x, numbers_of("\n".join(labels).encode())[:, 0] if is_number else np.array(
         labels
     )
-
-
-def _equal(cases: list[list[str]]) -> bool:
-    lengths = {channel.count(",") for case in cases for channel in case[:-1]}
-    return len(lengths) == 1
 
 
 def _channels(texts: list[str]) -> np.ndarray:
