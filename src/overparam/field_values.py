@@ -294,7 +294,16 @@ def _convert_one(value: Any, kind: Any) -> Any:
     if origin is typing.Literal:
         return single_values.choice(value, typing.get_args(kind))
     if origin in (tuple, list):
-        return _several(value, kind)
+        arguments = typing.get_args(kind)
+        item_kinds = [a for a in arguments if a is not Ellipsis]
+        items = _items(value) if isinstance(value, str) else value
+        if not isinstance(items, list | tuple):
+            raise TypeError
+        if len(item_kinds) > 1 and len(items) != len(item_kinds):
+            raise ValueError
+        kinds = item_kinds if len(item_kinds) > 1 else item_kinds * len(items)
+        converted_items = [_convert(v, k) for v, k in zip(items, kinds, strict=True)]
+        return typing.get_origin(kind)(converted_items)
     if kind is bool:
         return single_values.boolean(value)
     if kind is int:
@@ -308,19 +317,6 @@ def _convert_one(value: Any, kind: Any) -> Any:
     if kind is Path and not value:
         raise ValueError  # It would mean the current folder.
     return value if kind in (str, Any) else kind(value)
-
-
-def _several(value: Any, kind: Any) -> Any:
-    arguments = typing.get_args(kind)
-    item_kinds = [a for a in arguments if a is not Ellipsis]
-    items = _items(value) if isinstance(value, str) else value
-    if not isinstance(items, list | tuple):
-        raise TypeError
-    if len(item_kinds) > 1 and len(items) != len(item_kinds):
-        raise ValueError
-    kinds = item_kinds if len(item_kinds) > 1 else item_kinds * len(items)
-    converted_items = [_convert(v, k) for v, k in zip(items, kinds, strict=True)]
-    return typing.get_origin(kind)(converted_items)
 
 
 def _items(text: str) -> list[str]:

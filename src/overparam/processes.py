@@ -133,9 +133,6 @@ class StopRequest:
         )
         if in_time:
             _next_signal(reader, numbers)
-        self._end()
-
-    def _end(self) -> None:
         if not self._quiet:
             # The live progress hides the cursor; a lock of `sys.stderr` may be held.
             cursor = "\x1b[?25h" if os.isatty(2) else ""

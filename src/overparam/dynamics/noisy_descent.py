@@ -57,13 +57,6 @@ class NoisyDescent(eqx.Module):
     def step(
         self, state: NoisyState, batch: Batch, *, key: PRNGKeyArray
     ) -> tuple[NoisyState, DescentInfo]:
-        noised = self._shake(state)
-        moved, info = self.descent.step(
-            DescentState(noised, state.optimiser), batch, key=key
-        )
-        return NoisyState(moved.network, moved.optimiser, state.count + 1), info
-
-    def _shake(self, state: NoisyState) -> Network:
         drawn = self.noise.draw(
             state.network,
             learning_rate=self.learning_rate,
@@ -74,7 +67,11 @@ class NoisyDescent(eqx.Module):
         drawn = jax.tree.map(
             lambda noise: jnp.where(first, jnp.zeros_like(noise), noise), drawn
         )
-        return add_noise(state.network, drawn)
+        noised = add_noise(state.network, drawn)
+        moved, info = self.descent.step(
+            DescentState(noised, state.optimiser), batch, key=key
+        )
+        return NoisyState(moved.network, moved.optimiser, state.count + 1), info
 
 
 class PowerDecay(eqx.Module):

@@ -134,7 +134,12 @@ class _Stepper:
     def advance_to(self, end: float) -> None:
         """Step until exactly `end`, or until the density is at rest."""
         while self.time < end:
-            if self._at_rest():
+            # Where the density is the mobility, but for what the tolerance cannot see,
+            # rounding of the flow would bound the steps, for ever.
+            mobility = self.grid.mobility
+            share = self.density.sum() / mobility.sum()
+            miss = np.max(np.abs(self.density / (share * mobility) - 1))
+            if miss <= _AT_REST * self.tolerance:
                 self.time = end
                 break
             left = end - self.time
@@ -163,16 +168,6 @@ class _Stepper:
                 max(self.step, step * shorter) if step == left else (step * shorter)
             )
             self.time = end if step == left else self.time + step
-
-    def _at_rest(self) -> bool:
-        """Whether the density is the mobility, but for what the tolerance cannot see.
-
-        From there on rounding of the flow would bound the steps, for ever.
-        """
-        mobility = self.grid.mobility
-        share = self.density.sum() / mobility.sum()
-        miss = np.max(np.abs(self.density / (share * mobility) - 1))
-        return bool(miss <= _AT_REST * self.tolerance)
 
     def _try(self, step: float) -> tuple[Field, float]:
         """One TR-BDF2 step and its error, as a multiple of the tolerance."""

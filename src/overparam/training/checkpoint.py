@@ -6,7 +6,7 @@ import io
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -129,7 +129,9 @@ class Checkpointer:
             if about.get("has_before"):
                 before = eqx.tree_deserialise_leaves(content, states)
             for each, stamps in zip(kept, about["kept"], strict=True):
-                each.restore(_stamps(stamps))
+                each.restore(
+                    {int(number): Stamp(**stamp) for number, stamp in stamps.items()}
+                )
         except StoreError as error:
             raise _UnusableError("has lost what was kept beside it") from error
         except Exception as error:  # Equinox and NumPy raise whatever they meet.
@@ -150,7 +152,3 @@ def _body(path: Path, most: int) -> bytes:
     if digest != hashlib.sha256(body).hexdigest():
         raise _UnusableError("is damaged")
     return body
-
-
-def _stamps(content: Mapping[str, Mapping[str, Any]]) -> dict[int, Stamp]:
-    return {int(number): Stamp(**stamp) for number, stamp in content.items()}

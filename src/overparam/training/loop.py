@@ -174,7 +174,10 @@ class _Loop:
             for index, training in enumerate(trainings)
         ]
         _check_kept(self.runs, plan)
-        self.groups = _equal_shapes([run.member for run in self.runs])
+        groups: dict[Any, list[int]] = {}
+        for index, run in enumerate(self.runs):
+            groups.setdefault(signature(run.member), []).append(index)
+        self.groups = list(groups.values())
         self.extents: dict[int, Extent] = {}
         self.step = 0
         self.part = _Part.of(self.runs, 0)
@@ -378,13 +381,6 @@ def _member(training: Training, shares_stream: bool) -> Member:
     own = Stream(training.source, _data_key(training))
     stream = None if shares_stream else own
     return Member(training.dynamics, state, key_steps, stream, jnp.asarray(True))
-
-
-def _equal_shapes(members: Sequence[Member]) -> list[list[int]]:
-    groups: dict[Any, list[int]] = {}
-    for index, member in enumerate(members):
-        groups.setdefault(signature(member), []).append(index)
-    return list(groups.values())
 
 
 def _numbers(info: Any) -> Record:

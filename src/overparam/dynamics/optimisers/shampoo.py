@@ -80,7 +80,24 @@ class Shampoo:
             updates: PyTree, state: Any, params: PyTree = None
         ) -> tuple[PyTree, ShampooState]:
             del params
-            return self._update(updates, state, momentum)
+            velocity = jax.tree.map(
+                lambda v, g: jnp.asarray(momentum, g.dtype) * v + g,
+                state.momentum,
+                updates,
+            )
+            leaves, structure = jax.tree.flatten(velocity)
+            fresh = state.step % self.update_every == 0
+            rule = self._paper if self.variant == "paper" else self._reference
+            moved = [
+                rule(leaf, statistics, powers, fresh)
+                for leaf, statistics, powers in zip(
+                    leaves, state.statistics, state.powers, strict=True
+                )
+            ]
+            updates = jax.tree.unflatten(structure, [m.update for m in moved])
+            statistics = tuple(m.statistics for m in moved)
+            powers = tuple(m.powers for m in moved)
+            return updates, ShampooState(state.step + 1, statistics, powers, velocity)
 
         return optax.chain(
             optax.GradientTransformation(self._init, update),
@@ -95,28 +112,6 @@ class Shampoo:
         )
         zeros = jax.tree.map(jnp.zeros_like, params)
         return ShampooState(jnp.zeros((), jnp.int32), start, start, zeros)
-
-    def _update(
-        self, gradient: PyTree, state: Any, momentum: float | Array
-    ) -> tuple[PyTree, ShampooState]:
-        velocity = jax.tree.map(
-            lambda v, g: jnp.asarray(momentum, g.dtype) * v + g,
-            state.momentum,
-            gradient,
-        )
-        leaves, structure = jax.tree.flatten(velocity)
-        fresh = state.step % self.update_every == 0
-        rule = self._paper if self.variant == "paper" else self._reference
-        moved = [
-            rule(leaf, statistics, powers, fresh)
-            for leaf, statistics, powers in zip(
-                leaves, state.statistics, state.powers, strict=True
-            )
-        ]
-        updates = jax.tree.unflatten(structure, [m.update for m in moved])
-        statistics = tuple(m.statistics for m in moved)
-        powers = tuple(m.powers for m in moved)
-        return updates, ShampooState(state.step + 1, statistics, powers, velocity)
 
     def _paper(
         self, G: Array, statistics: tuple, powers: tuple, fresh: Array

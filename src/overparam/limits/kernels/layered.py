@@ -58,7 +58,10 @@ def layer_terms(
     assert layers is not None
     x = x.reshape(len(x), -1)
     field, weights = layers.weights
-    moved = [_with_slopes(layers, z) for z in _forward(layers, x)]
+    moved = [
+        jax.jvp(activation(layers.activation), (z,), (jnp.ones_like(z),))
+        for z in _forward(layers, x)
+    ]
     inputs, slopes = [x, *(hidden for hidden, _ in moved)], [s for _, s in moved]
     width, n_outputs = weights[-1].shape[1], network.readout.shape[1]
     features = network.scale * network.features(x)
@@ -105,10 +108,6 @@ def _forward(layers: _Layers, x: Array) -> list[Array]:
         found.append(z if bias is None else z + bias[None])
         hidden = nonlinear(found[-1])
     return found
-
-
-def _with_slopes(layers: _Layers, z: Array) -> tuple[Array, Array]:
-    return jax.jvp(activation(layers.activation), (z,), (jnp.ones_like(z),))
 
 
 def _layers(network: Network) -> _Layers | None:

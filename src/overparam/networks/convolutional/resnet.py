@@ -87,8 +87,35 @@ class ResNet(Stateful):
 
     def __check_init__(self) -> None:
         # Transformations rebuild modules around placeholders that are not arrays.
-        if all(hasattr(leaf, "shape") for leaf in jax.tree.leaves(self)):
-            _check_shapes(self)
+        if not all(hasattr(leaf, "shape") for leaf in jax.tree.leaves(self)):
+            return
+        kernels = [kernel for block in self.blocks for kernel in block.kernels]
+        check_chain((self.stem, *kernels, self.readout), name="a ResNet")
+        normalised = [(self.stem_norm, self.stem)]
+        for block in self.blocks:
+            normalised += zip(block.norms, block.kernels, strict=True)
+            ends = block.kernels[0].shape[-2], block.kernels[1].shape[-1]
+            # Without a projection the inputs themselves are added.
+            around = ends[:1] * 2 if block.stride == 1 else None
+            if block.shortcut is not None:
+                normalised.append((block.shortcut.norm, block.shortcut.kernel))
+                around = block.shortcut.kernel.shape[-2:]
+            if around != ends:
+                raise ConfigError(
+                    f"The shortcut of a block must lead from {ends[0]} to {ends[1]} "
+                    f"channels at stride {block.stride}, got {around}."
+                )
+        channels = [kernel.shape[-1:] for _, kernel in normalised]
+        norms = [
+            array.shape for norm, _ in normalised for array in (norm.gain, norm.shift)
+        ]
+        moments = [a.shape for m in self.statistics for a in (m.mean, m.variance)]
+        twice = [size for size in channels for _ in range(2)]
+        if norms != twice or moments != twice:
+            raise ConfigError(
+                f"The normalisations and statistics of a ResNet must be of {channels} "
+                f"channels, got {norms[::2]} and {moments[::2]}."
+            )
 
     def features(
         self, x: Float[Array, "batch height width channels"]
@@ -202,34 +229,6 @@ def _block(
         stride=stride,
     )
     return block, [moments for _, moments in pairs[: 3 if projects else 2]]
-
-
-def _check_shapes(network: ResNet) -> None:
-    kernels = [kernel for block in network.blocks for kernel in block.kernels]
-    check_chain((network.stem, *kernels, network.readout), name="a ResNet")
-    normalised = [(network.stem_norm, network.stem)]
-    for block in network.blocks:
-        normalised += zip(block.norms, block.kernels, strict=True)
-        ends = block.kernels[0].shape[-2], block.kernels[1].shape[-1]
-        # Without a projection the inputs themselves are added.
-        around = ends[:1] * 2 if block.stride == 1 else None
-        if block.shortcut is not None:
-            normalised.append((block.shortcut.norm, block.shortcut.kernel))
-            around = block.shortcut.kernel.shape[-2:]
-        if around != ends:
-            raise ConfigError(
-                f"The shortcut of a block must lead from {ends[0]} to {ends[1]} "
-                f"channels at stride {block.stride}, got {around}."
-            )
-    channels = [kernel.shape[-1:] for _, kernel in normalised]
-    norms = [array.shape for norm, _ in normalised for array in (norm.gain, norm.shift)]
-    moments = [a.shape for m in network.statistics for a in (m.mean, m.variance)]
-    twice = [size for size in channels for _ in range(2)]
-    if norms != twice or moments != twice:
-        raise ConfigError(
-            f"The normalisations and statistics of a ResNet must be of {channels} "
-            f"channels, got {norms[::2]} and {moments[::2]}."
-        )
 
 
 def _uniform(shape: tuple[int, ...], dtype: str, key: PRNGKeyArray) -> Array:

@@ -199,21 +199,14 @@ def _module(described: Any, kind: type[Any], path: str, arrays: dict[str, Any]) 
     try:
         return _built(kind, names, values)
     except Exception as error:  # What the fields say together.
-        _check_activation(values.get("activation"))
+        # Tell apart what is damaged from what was registered elsewhere.
+        name = values.get("activation")
+        if isinstance(name, str) and name not in ACTIVATIONS:
+            raise StoreError(
+                f"The stored network has the activation {_told(name)}, which is not "
+                "here: install it, load its file by `--with`, or register it."
+            ) from None
         raise _damaged(_shortened(str(error)).rstrip(".")) from None
-
-
-def _check_activation(name: Any) -> None:
-    """Tell apart what is damaged from what was registered elsewhere.
-
-    Raises:
-        StoreError: If it is the name of an activation that is not here.
-    """
-    if isinstance(name, str) and name not in ACTIVATIONS:
-        raise StoreError(
-            f"The stored network has the activation {_told(name)}, which is not here: "
-            "install it, load its file by `--with`, or register it."
-        )
 
 
 def _built(kind: type[Any], names: Sequence[str], values: Mapping[str, Any]) -> Any:

@@ -58,7 +58,18 @@ def line_of_state(arrays: Arrays, hints: Hints) -> Line:
     if any(re.match(r"layer\d+\.\d+\.conv1\.", name) for name in plain):
         return _residual(groups)
     for group in groups:
-        _check_known(group)
+        weights = group.arrays.get("weights")
+        if weights is None and not group.is_norm:
+            raise NoChainError(f"`{group.name}` has no matrix")
+        if weights is not None and not weights.size:
+            raise NoChainError(
+                f"`{group.name}` has the shape {weights.shape}, no numbers"
+            )
+        if weights is not None and weights.ndim not in (2, 4) and not group.is_norm:
+            raise NoChainError(
+                f"`{group.name}` has weights of shape {weights.shape}, those of no "
+                "linear layer and no image convolution"
+            )
     kernels = [
         group for group in groups if group.arrays.get("weights", _NONE).ndim == 4
     ]
@@ -73,19 +84,6 @@ def line_of_state(arrays: Arrays, hints: Hints) -> Line:
 
 
 _NONE = np.zeros(0)
-
-
-def _check_known(group: LayerState) -> None:
-    weights = group.arrays.get("weights")
-    if weights is None and not group.is_norm:
-        raise NoChainError(f"`{group.name}` has no matrix")
-    if weights is not None and not weights.size:
-        raise NoChainError(f"`{group.name}` has the shape {weights.shape}, no numbers")
-    if weights is not None and weights.ndim not in (2, 4) and not group.is_norm:
-        raise NoChainError(
-            f"`{group.name}` has weights of shape {weights.shape}, those of no linear "
-            "layer and no image convolution"
-        )
 
 
 def _norm(group: LayerState) -> Norm:

@@ -5,7 +5,8 @@ kernels (out, in, height, width), and the output scale is part of the last layer
 by safetensors, the arrays load with `safetensors.torch.load_file`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -137,9 +138,9 @@ def _vgg_names(network: VGG) -> Iterator[tuple[str, str]]:
 
 
 def _resnet_names(network: ResNet) -> Iterator[tuple[str, str]]:
-    norms = _counter()
+    norms = itertools.count()
     yield "stem", "conv1.weight"
-    yield from _norm("stem_norm", "bn1", norms())
+    yield from _norm("stem_norm", "bn1", next(norms))
     stage, index = 1, 0
     for number, block in enumerate(network.blocks):
         if block.shortcut is not None and block.stride > 1:
@@ -147,11 +148,11 @@ def _resnet_names(network: ResNet) -> Iterator[tuple[str, str]]:
         ours, theirs = f"blocks.{number}", f"layer{stage}.{index}"
         for i in range(2):
             yield f"{ours}.kernels.{i}", f"{theirs}.conv{i + 1}.weight"
-            yield from _norm(f"{ours}.norms.{i}", f"{theirs}.bn{i + 1}", norms())
+            yield from _norm(f"{ours}.norms.{i}", f"{theirs}.bn{i + 1}", next(norms))
         if block.shortcut is not None:
             yield f"{ours}.shortcut.kernel", f"{theirs}.shortcut.0.weight"
             shortcut = f"{ours}.shortcut.norm"
-            yield from _norm(shortcut, f"{theirs}.shortcut.1", norms())
+            yield from _norm(shortcut, f"{theirs}.shortcut.1", next(norms))
         index += 1
     yield "readout", "linear.weight"
 
@@ -161,8 +162,3 @@ def _norm(ours: str, theirs: str, number: int) -> Iterator[tuple[str, str]]:
     yield f"{ours}.shift", f"{theirs}.bias"
     yield f"statistics.{number}.mean", f"{theirs}.running_mean"
     yield f"statistics.{number}.variance", f"{theirs}.running_var"
-
-
-def _counter() -> Callable[[], int]:
-    numbers = iter(range(10**6))
-    return lambda: next(numbers)

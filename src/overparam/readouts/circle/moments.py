@@ -71,7 +71,14 @@ class SampledMoments(CircleMoments):
         order = np.argsort(angles, kind="stable")
         inputs, targets = inputs[order], targets[order]
         rows = np.concatenate(
-            [_second_moments(inputs), inputs * targets[:, None]], axis=1
+            [
+                np.stack(
+                    [inputs[:, 0] ** 2, inputs[:, 0] * inputs[:, 1], inputs[:, 1] ** 2],
+                    axis=1,
+                ),
+                inputs * targets[:, None],
+            ],
+            axis=1,
         )
         sums = np.concatenate([np.zeros((1, 5)), np.cumsum(rows, axis=0)])
         sums /= len(targets)
@@ -194,7 +201,3 @@ def check_samples(
         if bad:
             raise DataError(f"{name} contain {bad} non-finite values; remove them.")
     return inputs, targets
-
-
-def _second_moments(x: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 3"]:
-    return np.stack([x[:, 0] ** 2, x[:, 0] * x[:, 1], x[:, 1] ** 2], axis=1)
