@@ -71,15 +71,10 @@ def _sorted(angles: Angles, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
 
 def _quantile(x: np.ndarray, levels: np.ndarray, q: np.ndarray) -> np.ndarray:
     """Lifted quantiles: periodic but for one turn per unit of mass."""
-    turns, place = _places(levels, q)
-    return x[place] + _TURN * turns
-
-
-def _places(levels: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turns of the quantiles, and which of the points they are."""
+    # Turns of the quantiles, and which of the points they are.
     turns = np.ceil(q) - 1
-    place = np.searchsorted(levels, q - turns)
-    return turns, np.minimum(place, len(levels) - 1)
+    place = np.minimum(np.searchsorted(levels, q - turns), len(levels) - 1)
+    return x[place] + _TURN * turns
 
 
 def _best_shift(x: np.ndarray, p: np.ndarray, y: np.ndarray, q: np.ndarray) -> float:

@@ -65,8 +65,15 @@ def analyse(
         notes.append("What the network takes of its batch is constant here.")
     if not isinstance(risk, ExactRisk):
         notes.append(f"The risk is the {risk.label}, without penalty.")
+    curvatures = pl.DataFrame(
+        [
+            {"student": stage.name, "index": index, "curvature": float(value)}
+            for stage in stages
+            for index, value in enumerate(stage.curvatures.values)
+        ]
+    )
     return Findings(
-        tables={"stages": table, "curvatures": _spectra(stages)},
+        tables={"stages": table, "curvatures": curvatures},
         figures={"curvatures": _figure(stages, subject, risk)},
         summary=summary,
         notes=notes,
@@ -99,13 +106,6 @@ def _is_deep(student: Student) -> bool:
     return isinstance(student, MLP) and len(student.layers) > 1
 
 
-def _width(student: Student) -> int:
-    """Neurons of the last hidden layer, without inputs that skip it."""
-    return (
-        student.readout.shape[0] if _is_deep(student) else neuron_masses(student).size
-    )
-
-
 def _stages(
     student: Any, risk: Risk, options: HessianOptions, progress: Progress
 ) -> list[_Curved]:
@@ -133,9 +133,13 @@ def _stages(
 
 def _row(stage: _Curved, risk: Risk) -> dict[str, object]:
     student = stage.student
+    # Neurons of the last hidden layer, without inputs that skip it.
+    width = (
+        student.readout.shape[0] if _is_deep(student) else neuron_masses(student).size
+    )
     row: dict[str, object] = {
         "student": stage.name,
-        "width": _width(student),
+        "width": width,
         "risk": risk.value(student),
         "gradient_norm": stage.curvatures.gradient_norm,
         "smallest_curvature": float(stage.curvatures.values[0]),
@@ -145,16 +149,6 @@ def _row(stage: _Curved, risk: Risk) -> dict[str, object]:
     if not _is_deep(student):
         row["largest_mass"] = float(neuron_masses(student).max(initial=0.0))
     return row
-
-
-def _spectra(stages: Sequence[_Curved]) -> pl.DataFrame:
-    return pl.DataFrame(
-        [
-            {"student": stage.name, "index": index, "curvature": float(value)}
-            for stage in stages
-            for index, value in enumerate(stage.curvatures.values)
-        ]
-    )
 
 
 def _figure(stages: Sequence[_Curved], subject: Subject, risk: Risk) -> Figure:

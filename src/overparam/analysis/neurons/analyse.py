@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...networks.view import two_layer_view
@@ -125,7 +124,19 @@ def _figure(course: _Course, epochs: Sequence[int], caption: str) -> Figure:
     width = 4.5 if len(epochs) == 1 else 3.2
     figure, axes = panels(1, len(epochs), width=width, height=3.6, caption=caption)
     for panel, epoch in zip(axes[0], epochs, strict=True):
-        _scatter(panel, course, epoch)
+        lost = course.matchings[epoch].cover < course.threshold
+        gaps = course.gaps(epoch)
+        for chosen, colour, label in ((~lost, 0, "found"), (lost, 1, "lost")):
+            panel.scatter(
+                course.masses[chosen],
+                gaps[chosen],
+                s=14,
+                color=COLOURS[colour],
+                label=label,
+            )
+        panel.axhline(1 - course.threshold, color="0.5", linestyle=":")
+        panel.set_yscale("log")
+        panel.set_xlabel("mass of a teacher neuron")
         panel.set_title(f"after {epoch} {course.unit}s")
     lowest = min(float(course.gaps(epoch).min()) for epoch in epochs)
     for panel in axes[0]:
@@ -133,22 +144,6 @@ def _figure(course: _Course, epochs: Sequence[int], caption: str) -> Figure:
     axes[0, 0].set_ylabel("1 - largest cosine with the student")
     legend(axes[0, 0])
     return figure
-
-
-def _scatter(axes: Axes, course: _Course, epoch: int) -> None:
-    lost = course.matchings[epoch].cover < course.threshold
-    gaps = course.gaps(epoch)
-    for chosen, colour, label in ((~lost, 0, "found"), (lost, 1, "lost")):
-        axes.scatter(
-            course.masses[chosen],
-            gaps[chosen],
-            s=14,
-            color=COLOURS[colour],
-            label=label,
-        )
-    axes.axhline(1 - course.threshold, color="0.5", linestyle=":")
-    axes.set_yscale("log")
-    axes.set_xlabel("mass of a teacher neuron")
 
 
 def _lines(course: _Course, caption: str) -> Figure:

@@ -133,7 +133,13 @@ def _figure(
             axes[0, 0], networks[index], curves[index], options, colour, label
         )
         if score:
-            _against_ratio(axes[0, 1], rows[index], score, colour)
+            chosen = [row for row in rows[index] if row["by_ratio"] and score in row]
+            axes[0, 1].plot(
+                [row["pruning_ratio"] for row in chosen],
+                [row[score] for row in chosen],
+                color=colour,
+                marker=".",
+            )
     _gaussian_limit(axes[0, 0], curves[0], networks[0], options)
     axes[0, 0].set_xlabel("allowed relative squared error")
     axes[0, 0].set_ylabel("removed fraction of the hidden parameters")
@@ -181,16 +187,6 @@ def _gaussian_limit(
     most = pruning_ratios(network, curves, every, part=options.part).zeroed
     ratios = [most * gaussian_column_ratio(eps, fan_in=fan_in) for eps in errors]
     axes.plot(errors, ratios, ":", color="0.4", label="Gaussian weights")
-
-
-def _against_ratio(axes: Axes, rows: Sequence[Row], score: str, colour: str) -> None:
-    chosen = [row for row in rows if row["by_ratio"] and score in row]
-    axes.plot(
-        [row["pruning_ratio"] for row in chosen],
-        [row[score] for row in chosen],
-        color=colour,
-        marker=".",
-    )
 
 
 def _label(subject: Subject, varying: Sequence[str]) -> str:

@@ -269,12 +269,9 @@ def _draw(axes: ndarray, sample: ndarray, style: Mapping[str, Any]) -> None:
     low, high = np.quantile(sample, [0.25, 0.75])
     if low < high:
         scaled = 2 * (sample - np.median(sample)) / (high - low)
-        axes[0, 2].plot(*_characteristic(scaled), **style)
-
-
-def _characteristic(scaled: ndarray) -> tuple[ndarray, ndarray]:
-    means = [np.exp(1j * t * scaled).mean() for t in CHARACTERISTIC_POINTS]
-    return np.log(CHARACTERISTIC_POINTS), np.log(-2 * np.log(np.abs(means)))
+        means = [np.exp(1j * t * scaled).mean() for t in CHARACTERISTIC_POINTS]
+        slopes = np.log(-2 * np.log(np.abs(means)))
+        axes[0, 2].plot(np.log(CHARACTERISTIC_POINTS), slopes, **style)
 
 
 def _split(text: str) -> tuple[str, ...]:
