@@ -187,9 +187,21 @@ def claims(results: Results) -> Sequence[Claim]:
             _more(results, Arm(noise=kind, alpha=a, width=clean.width), clean)
             for a in HEAVY
         ]
+        after = Arm(
+            noise=heavy.noise, alpha=heavy.alpha, noise_when="after", width=heavy.width
+        )
+        than_after = higher(
+            results,
+            (heavy, after),
+            "test_accuracy_pruned",
+            sentence=f"it is the training: {heavy.label} has a better accuracy after "
+            "pruning than the clean network with one draw of the accumulated noise",
+            published="ours: the control",
+            least=NOTABLE,
+        )
         found += [
             _more_than_gaussian(results, heavy),
-            _more_than_after(results, heavy),
+            than_after,
             _slight_loss(results, heavy, clean),
             *_robust(results, heavy, clean),
         ]
@@ -215,19 +227,6 @@ def _more_than_gaussian(results: Results, arm: Arm) -> Claim:
         sentence=f"it is the tail: {arm.label} prunes more than Gaussian noise of "
         f"equal accumulated scale (depth {arm.depth})",
         published="ours: the control",
-    )
-
-
-def _more_than_after(results: Results, arm: Arm) -> Claim:
-    after = Arm(noise=arm.noise, alpha=arm.alpha, noise_when="after", width=arm.width)
-    return higher(
-        results,
-        (arm, after),
-        "test_accuracy_pruned",
-        sentence=f"it is the training: {arm.label} has a better accuracy after pruning "
-        "than the clean network with one draw of the accumulated noise",
-        published="ours: the control",
-        least=NOTABLE,
     )
 
 

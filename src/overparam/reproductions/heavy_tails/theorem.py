@@ -71,18 +71,15 @@ def largest_rate(width: int, alpha: float) -> float:
 
 def figures(results: Results) -> Mapping[str, Figure]:
     """Error of keeping a tenth against width; whole curves at the largest width."""
-    figure, axes = panels(1, 2, width=4.6, height=3.6, caption=_caption(results))
-    _error_against_width(axes[0, 0], results)
-    _error_against_kept(axes[0, 1], results)
-    return {"theorem": figure}
-
-
-def _caption(results: Results) -> str:
-    return (
+    caption = (
         f"mixture, mean-field parametrisation, shared noise, eta = n^(-alpha/2 - "
         f"1), time {DURATION:g}; median and 10-90 % band over {SEEDS[results.scale]} "
         "seeds"
     )
+    figure, axes = panels(1, 2, width=4.6, height=3.6, caption=caption)
+    _error_against_width(axes[0, 0], results)
+    _error_against_kept(axes[0, 1], results)
+    return {"theorem": figure}
 
 
 def _error_against_width(axes: Axes, results: Results) -> None:

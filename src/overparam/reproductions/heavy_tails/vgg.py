@@ -87,7 +87,15 @@ def _level(arm: Mapping[str, Any], duration: float) -> dict[str, float]:
 
 def figures(results: Results) -> Mapping[str, Figure]:
     """Accuracy while training, and after removing filters."""
-    figure, axes = panels(1, 2, width=4.6, height=3.6, caption=_caption(results))
+    first = results.runs.row(0, named=True)
+    caption = (
+        f"{first['network']}, multiplier {first['multiplier']:g}, CIFAR-10, batch "
+        f"{first['batch_size']}, {first['n_steps']} steps of {LEARNING_RATE:g} with "
+        f"momentum 0.9, noise of accumulated scale {ACCUMULATED_SCALE:g} on all "
+        "convolutions but the first, filters pruned; "
+        f"{results.runs['seed'].n_unique()} seed(s)"
+    )
+    figure, axes = panels(1, 2, width=4.6, height=3.6, caption=caption)
     named = pl.concat(
         [_of(results.records, name).with_columns(arm=pl.lit(name)) for name in ARMS],
         how="vertical_relaxed",
@@ -159,17 +167,6 @@ def _more(results: Results, first: str, second: str, sentence: str) -> Claim:
 def _of(frame: pl.DataFrame, name: str) -> pl.DataFrame:
     wanted = {"noise_unit": "filter"} | dict(ARMS[name])
     return frame.filter(*(pl.col(field) == value for field, value in wanted.items()))
-
-
-def _caption(results: Results) -> str:
-    first = results.runs.row(0, named=True)
-    return (
-        f"{first['network']}, multiplier {first['multiplier']:g}, CIFAR-10, batch "
-        f"{first['batch_size']}, {first['n_steps']} steps of {LEARNING_RATE:g} with "
-        f"momentum 0.9, noise of accumulated scale {ACCUMULATED_SCALE:g} on all "
-        "convolutions but the first, filters pruned; "
-        f"{results.runs['seed'].n_unique()} seed(s)"
-    )
 
 
 REPRODUCTION = Reproduction(

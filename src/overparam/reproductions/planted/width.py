@@ -132,38 +132,32 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
 
 def claims(results: Results) -> Sequence[Claim]:
     """Who passes 1e-6, when, and why the others do not."""
-    found = [_mechanism(results)]
+    failed = results.runs[PASS].is_null()
+    lost = results.runs["lost_neurons"] > 0
+    agree = int((failed == lost).sum())
+    mechanism = Claim(
+        sentence="a run fails exactly when it has lost a teacher neuron",
+        published="ours: 30 of 30 runs",
+        measured=f"{agree} of {results.runs.height} runs",
+        holds=None if results.scale == "smoke" else agree == results.runs.height,
+    )
+    found = [mechanism]
     if results.scale == "smoke":
         return found
-    found += [_narrow_fails(results), _failures_vanish(results)]
+    rate = _success(results, 60)
+    narrow_fails = Claim(
+        sentence="at r = r0 the success rate lies in [0.25, 0.8]",
+        published="all four widths pass (one seed each)",
+        measured=str(rate),
+        holds=0.25 <= rate.estimate <= 0.8,
+    )
+    found += [narrow_fails, _failures_vanish(results)]
     for width, band in ((120, (48, 60)), (240, (60, 85))):
         if width in _widths(results):
             found += [_reliable(results, width), _median_in(results, width, band)]
     if 480 in _widths(results):
         found.append(_reliable(results, 480))
     return found
-
-
-def _mechanism(results: Results) -> Claim:
-    failed = results.runs[PASS].is_null()
-    lost = results.runs["lost_neurons"] > 0
-    agree = int((failed == lost).sum())
-    return Claim(
-        sentence="a run fails exactly when it has lost a teacher neuron",
-        published="ours: 30 of 30 runs",
-        measured=f"{agree} of {results.runs.height} runs",
-        holds=None if results.scale == "smoke" else agree == results.runs.height,
-    )
-
-
-def _narrow_fails(results: Results) -> Claim:
-    rate = _success(results, 60)
-    return Claim(
-        sentence="at r = r0 the success rate lies in [0.25, 0.8]",
-        published="all four widths pass (one seed each)",
-        measured=str(rate),
-        holds=0.25 <= rate.estimate <= 0.8,
-    )
 
 
 def _failures_vanish(results: Results) -> Claim:

@@ -85,7 +85,30 @@ def claims(results: Results) -> Sequence[Claim]:
         ),
         *_paper_lines(results, decided=decided),
     ]
-    return [*found, _implication(results), _no_undecided(results)]
+    # The condition implies recovery; recovery excludes an all-ones pattern.
+    runs = results.runs
+    condition = runs.filter(pl.col("condition_holds"))
+    broken = condition.filter(~pl.col("recovered").fill_null(False))
+    both = runs.filter(
+        pl.col("recovered").fill_null(False) & pl.col("all_ones_pattern_exists")
+    )
+    implication = Claim(
+        sentence="NIC implies recovery, which excludes an all-ones pattern (gated)",
+        published="theorem",
+        measured=(
+            f"{len(broken)} of {len(condition)} trials with NIC not recovered; "
+            f"{len(both)} recovered with an all-ones pattern"
+        ),
+        holds=not len(broken) and not len(both),
+    )
+    undecided = results.runs.filter(pl.col("verdict") == "undecided")
+    decisions = Claim(
+        sentence="every trial is decided by a certificate",
+        published="ours",
+        measured=f"{len(undecided)} of {len(results.runs)} undecided",
+        holds=not len(undecided),
+    )
+    return [*found, implication, decisions]
 
 
 def _paper_lines(results: Results, *, decided: bool) -> list[Claim]:
@@ -115,35 +138,6 @@ def _rate(trials: pl.DataFrame) -> Interval | None:
     if not len(known):
         return None
     return wilson(int(known["recovered"].sum()), len(known))
-
-
-def _implication(results: Results) -> Claim:
-    """The condition implies recovery; recovery excludes an all-ones pattern."""
-    runs = results.runs
-    condition = runs.filter(pl.col("condition_holds"))
-    broken = condition.filter(~pl.col("recovered").fill_null(False))
-    both = runs.filter(
-        pl.col("recovered").fill_null(False) & pl.col("all_ones_pattern_exists")
-    )
-    return Claim(
-        sentence="NIC implies recovery, which excludes an all-ones pattern (gated)",
-        published="theorem",
-        measured=(
-            f"{len(broken)} of {len(condition)} trials with NIC not recovered; "
-            f"{len(both)} recovered with an all-ones pattern"
-        ),
-        holds=not len(broken) and not len(both),
-    )
-
-
-def _no_undecided(results: Results) -> Claim:
-    undecided = results.runs.filter(pl.col("verdict") == "undecided")
-    return Claim(
-        sentence="every trial is decided by a certificate",
-        published="ours",
-        measured=f"{len(undecided)} of {len(results.runs)} undecided",
-        holds=not len(undecided),
-    )
 
 
 REPRODUCTION = Reproduction(

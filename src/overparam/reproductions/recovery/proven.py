@@ -206,25 +206,22 @@ def figures(results: Results) -> Mapping[str, Figure]:
 def claims(results: Results) -> Sequence[Claim]:
     """Width helps training; who reaches the optimum, and who does not."""
     found = distances(results.runs)
+    proofs = found.filter(pl.col("how") == "global")
+    proven = int((proofs["farthest"] <= _GAP * (1 + 1e-6)).sum())
+    widest = proofs["farthest"].max()
+    proof = Claim(
+        sentence=f"every optimum is proven to a relative gap of {_GAP:g}",
+        published="ours",
+        measured=f"{proven} of {len(proofs)}, widest gap {widest:.2g}",
+        holds=_if_decided(proven == len(proofs), results.scale),
+    )
     return [
-        _proof(found, results.scale),
+        proof,
         _reaches(found, "column-generation", results.scale, always=True),
         _reaches(found, "sampled", results.scale, always=False),
         *(_reaches_wide(found, how, results.scale) for how in TRAININGS),
         *(_wider_is_nearer(found, how, results.scale) for how in TRAININGS),
     ]
-
-
-def _proof(found: pl.DataFrame, scale: Scale) -> Claim:
-    proofs = found.filter(pl.col("how") == "global")
-    proven = int((proofs["farthest"] <= _GAP * (1 + 1e-6)).sum())
-    widest = proofs["farthest"].max()
-    return Claim(
-        sentence=f"every optimum is proven to a relative gap of {_GAP:g}",
-        published="ours",
-        measured=f"{proven} of {len(proofs)}, widest gap {widest:.2g}",
-        holds=_if_decided(proven == len(proofs), scale),
-    )
 
 
 def _reaches(found: pl.DataFrame, how: str, scale: Scale, *, always: bool) -> Claim:

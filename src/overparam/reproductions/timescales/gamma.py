@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...data.sources.circle import CircleTeacher, uniform_angles
@@ -67,7 +66,18 @@ def figures(results: Results) -> Mapping[str, Figure]:
     for panel, column in enumerate(columns):
         draw(axes[0, panel], results.records, y=column, by="gamma")
         axes[0, panel].set_yscale("log")
-    _diffusion(axes[0, 0], results)
+    # The energy of the diffusion, and where it has its late rate that slope.
+    panel = axes[0, 0]
+    for colour, gamma in zip(COLOURS, GAMMAS, strict=False):
+        run = results.records.filter((pl.col("gamma") == gamma) & (pl.col("seed") == 0))
+        panel.plot(run["time"], run["ultra_fast_energy"], ":", color=colour)
+        if gamma in LATE:
+            gap = final(results, "spectral_gap", gamma=gamma)[0]
+            times = np.array(WINDOWS[gamma])
+            start = at_time(results, "ultra_fast_energy", times[0], gamma=gamma)[0]
+            slope = start * np.exp(-2 * gap * (times - times[0]))
+            panel.plot(times, 3 * slope, "--", color=colour, lw=1)
+    panel.set_ylim(LEAST_RISK, 10)
     draw_floor(axes[0, 2], results.records)
     axes[0, 1].legend()
     return {"gamma-densities": densities, "gamma": figure}
@@ -123,20 +133,6 @@ def _rate(results: Results, gamma: float) -> Claim:
         f"{listed({'rate': risk}) if risk else 'not measured'}",
         holds=close,
     )
-
-
-def _diffusion(axes: Axes, results: Results) -> None:
-    """The energy of the diffusion, and where it has its late rate that slope."""
-    for colour, gamma in zip(COLOURS, GAMMAS, strict=False):
-        run = results.records.filter((pl.col("gamma") == gamma) & (pl.col("seed") == 0))
-        axes.plot(run["time"], run["ultra_fast_energy"], ":", color=colour)
-        if gamma in LATE:
-            gap = final(results, "spectral_gap", gamma=gamma)[0]
-            times = np.array(WINDOWS[gamma])
-            start = at_time(results, "ultra_fast_energy", times[0], gamma=gamma)[0]
-            slope = start * np.exp(-2 * gap * (times - times[0]))
-            axes.plot(times, 3 * slope, "--", color=colour, lw=1)
-    axes.set_ylim(LEAST_RISK, 10)
 
 
 def _median(values: Sequence[float]) -> float:

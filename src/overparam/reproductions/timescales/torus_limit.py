@@ -102,13 +102,14 @@ def _control(results: Results) -> tuple[np.ndarray, np.ndarray]:
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:
     """Distances to the diffusion at five times."""
     times = (0.0, 0.1, 0.25, EARLY, 1.0)
+    pairs = results.runs.select("width", "penalty").unique().sort("width", "penalty")
     rows = [
         {"width": width, "penalty": penalty}
         | {
             f"t={t:g}": _distance(results, t, width=width, penalty=penalty)
             for t in times
         }
-        for width, penalty in _cases(results)
+        for width, penalty in pairs.rows()
     ]
     return {"torus-limit": pl.DataFrame(rows, infer_schema_length=None)}
 
@@ -146,11 +147,6 @@ def claims(results: Results) -> Sequence[Claim]:
         holds=end <= start if decided else None,
     )
     return [*found, stays]
-
-
-def _cases(results: Results) -> list[tuple[int, float]]:
-    pairs = results.runs.select("width", "penalty").unique().sort("width", "penalty")
-    return pairs.rows()
 
 
 def _distance(
