@@ -48,12 +48,12 @@ class Option:
 
 def options(kinds: Iterable[type[Any]]) -> list[Option]:
     """The options of several dataclasses, in their order."""
-    return [
-        _option(kind, field, hint)
-        for kind in kinds
-        for field, hint in _annotated(kind)
-        if field.init
-    ]
+    found = []
+    for kind in kinds:
+        hints = typing.get_type_hints(kind, include_extras=True)
+        fields = [field for field in dataclasses.fields(kind) if field.init]
+        found += [_option(kind, field, hints[field.name]) for field in fields]
+    return found
 
 
 def _by_first_spelling(option: Option) -> list[Option]:
@@ -105,9 +105,10 @@ def read(
         given[option] = option.value(words)
     for option in known:
         if option.required and option not in given:
+            called = option.flags[0] if option.flags else option.name
             wanted = described(option.kind)
             raise ConfigError(
-                f"{_called(option)} is missing: give {wanted}, see `{prog} --help`."
+                f"`{called}` is missing: give {wanted}, see `{prog} --help`."
             )
     presets = [preset, *[()] * (len(kinds) - 1)]
     return [
@@ -123,11 +124,6 @@ def _instance(kind: type[Any], given: dict[Option, Any], preset: Preset) -> Any:
     return (
         kind(**values) if default is None else dataclasses.replace(default(), **values)
     )
-
-
-def _annotated(kind: type[Any]) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
-    hints = typing.get_type_hints(kind, include_extras=True)
-    return ((field, hints[field.name]) for field in dataclasses.fields(kind))
 
 
 def _option(owner: type[Any], field: dataclasses.Field[Any], hint: Any) -> Option:
@@ -166,7 +162,12 @@ def _assigned(
             flag, equals, value = word.partition("=")
             option = by_flag.get(_spelled(flag))
             if option is None:
-                raise ConfigError(_unknown(flag, by_flag, prog))
+                near = difflib.get_close_matches(flag, by_flag, n=1)
+                hint = f", did you mean `{near[0]}`?" if near else "."
+                raise ConfigError(
+                    f"`{prog}` has no option {written(flag)}{hint} All are in "
+                    f"`{prog} --help`."
+                )
             attached = [value] if equals else None
             yield option, _words(option, flag, attached, rest, by_flag)
     for option in places:
@@ -210,18 +211,8 @@ def _spelled(flag: str) -> str:
     return flag[:2] + flag[2:].replace("_", "-")
 
 
-def _called(option: Option) -> str:
-    return f"`{option.flags[0] if option.flags else option.name}`"
-
-
 def _no_place(word: str, by_flag: dict[str, Option], prog: str) -> str:
     name, equals, value = word.partition("=")
     flag = _spelled(f"--{name}")
     hint = f": write `{flag} {value}`." if equals and flag in by_flag else "."
     return f"{written(word)} has no place in `{prog}`{hint}"
-
-
-def _unknown(flag: str, by_flag: dict[str, Option], prog: str) -> str:
-    near = difflib.get_close_matches(flag, by_flag, n=1)
-    hint = f", did you mean `{near[0]}`?" if near else "."
-    return f"`{prog}` has no option {written(flag)}{hint} All are in `{prog} --help`."

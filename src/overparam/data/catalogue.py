@@ -99,22 +99,20 @@ class DataSetEntry:
 def entries(*, folder: str | Path | None = None) -> list[DataSetEntry]:
     """Every data set and where it is; nothing is read or downloaded."""
     official = [_entry(official, folder) for official in OFFICIAL.values()]
-    return official + [_own_entry(name) for name in own_names()]
-
-
-def _own_entry(name: str) -> DataSetEntry:
-    about = described(name)
-    return DataSetEntry(
-        name=about.reference,
-        title=", ".join(about.files),
-        status="own",
-        folder=about.arrays.parent,
-        n_bytes=about.arrays.stat().st_size,
-        n_train=about.n_train,
-        n_test=about.n_test,
-        licence="",
-        citation="",
-    )
+    return official + [
+        DataSetEntry(
+            name=about.reference,
+            title=", ".join(about.files),
+            status="own",
+            folder=about.arrays.parent,
+            n_bytes=about.arrays.stat().st_size,
+            n_train=about.n_train,
+            n_test=about.n_test,
+            licence="",
+            citation="",
+        )
+        for about in map(described, own_names())
+    ]
 
 
 def _entry(official: Official, folder: str | Path | None) -> DataSetEntry:

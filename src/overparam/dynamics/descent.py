@@ -130,7 +130,13 @@ class Descent(eqx.Module):
                 grad=gradient,
                 value_fn=lambda moving: self._penalised(moving, fixed, batch)[0],
             )
-        moving = eqx.apply_updates(moving, self._scaled(updates))
+
+        def scaled(path: tuple[Any, ...], update: Array) -> Array:
+            rate = self.rates.get(field_name(path))
+            return update if rate is None else rate.astype(update.dtype) * update
+
+        updates = jax.tree_util.tree_map_with_path(scaled, updates)
+        moving = eqx.apply_updates(moving, updates)
         network = with_statistics(eqx.combine(moving, fixed), statistics)
         return DescentState(network, optimiser), info
 
@@ -148,13 +154,6 @@ class Descent(eqx.Module):
             else self.penalty(weights_of(network))
         )
         return loss + penalty, (DescentInfo(loss, penalty), statistics)
-
-    def _scaled(self, updates: PyTree) -> PyTree:
-        def scale(path: tuple[Any, ...], update: Array) -> Array:
-            rate = self.rates.get(field_name(path))
-            return update if rate is None else rate.astype(update.dtype) * update
-
-        return jax.tree_util.tree_map_with_path(scale, updates)
 
     def _transformation(self, dtype: DTypeLike) -> optax.GradientTransformation:
         return transformation(self.optimiser, self.settings, dtype)

@@ -106,7 +106,13 @@ class StochasticVarPro(eqx.Module):
             self.penalty.astype(dtype),
         )
         chosen = self.rule.choose(seen, network.readout, state.memory)
-        info, cotangent = _loss(seen, chosen.moving)
+        # The loss at this readout, and its gradient with respect to the features.
+        readout = chosen.moving
+        residual = seen.scale * (seen.values @ readout) - seen.targets
+        data_term = jnp.mean(residual**2) / (2 * seen.penalty)
+        penalty_term = jnp.mean(readout**2) / 2
+        cotangent = (seen.scale / seen.penalty / residual.size) * (residual @ readout.T)
+        info = StochasticInfo(data_term + penalty_term, data_term, penalty_term)
         with jax.numpy_dtype_promotion("standard"):
             updates, optimiser = self._transformation(network).update(
                 pull_back(cotangent)[0], state.optimiser, moving
@@ -123,15 +129,3 @@ def feature_parts(network: Network) -> PyTree[bool]:
     """Which leaves are parameters of the features."""
     parts = trained_parts(network, ())
     return eqx.tree_at(lambda found: found.readout, parts, False)
-
-
-def _loss(
-    seen: SeenBatch, readout: Float[Array, "width n_outputs"]
-) -> tuple[StochasticInfo, Float[Array, "batch width"]]:
-    """The loss at a readout, and its gradient with respect to the features."""
-    residual = seen.scale * (seen.values @ readout) - seen.targets
-    data_term = jnp.mean(residual**2) / (2 * seen.penalty)
-    penalty_term = jnp.mean(readout**2) / 2
-    cotangent = (seen.scale / seen.penalty / residual.size) * (residual @ readout.T)
-    info = StochasticInfo(data_term + penalty_term, data_term, penalty_term)
-    return info, cotangent

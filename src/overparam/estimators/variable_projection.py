@@ -94,7 +94,17 @@ class VarProRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def fit(self, X: Any, y: Any) -> Self:
         """Train on inputs `(n, d)` and targets `(n,)` or `(n, k)`."""
         x, y, self._several = read_targets(self, X, y)
-        self._check(*x.shape)
+        n, d = x.shape
+        counts(width=self.width, n_steps=self.n_steps)
+        positive(penalty=self.penalty, time_step=self.time_step)
+        activation(self.activation)
+        width, samples = ("`width`", self.width), ("samples", n)
+        least = ("`width`", min(self.width, n))
+        check_memory(
+            Need("neurons on the samples", (samples, width), 8, 4),
+            Need("weights", (("inputs", d), width), 8, 3),
+            Need("the products of neurons", (least, least), 8, 3),
+        )
         mean = y.mean(axis=0) if self.fit_intercept else np.zeros(y.shape[1])
         with np.errstate(over="ignore"):
             sizes = np.sqrt(np.mean((y - mean) ** 2, axis=0))
@@ -116,18 +126,6 @@ class VarProRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         found = outputs(self._network, read(self, X, reset=False))
         return found if self._several else found[:, 0]
-
-    def _check(self, n: int, d: int) -> None:
-        counts(width=self.width, n_steps=self.n_steps)
-        positive(penalty=self.penalty, time_step=self.time_step)
-        activation(self.activation)
-        width, samples = ("`width`", self.width), ("samples", n)
-        least = ("`width`", min(self.width, n))
-        check_memory(
-            Need("neurons on the samples", (samples, width), 8, 4),
-            Need("weights", (("inputs", d), width), 8, 3),
-            Need("the products of neurons", (least, least), 8, 3),
-        )
 
     def _train(self, x: jax.Array, y: jax.Array) -> TwoLayer:
         seed = seed_of(self.random_state)

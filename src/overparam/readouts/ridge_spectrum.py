@@ -104,7 +104,9 @@ def _triangle(above: np.ndarray, block: np.ndarray) -> np.ndarray:
 
 def float64_rows(matrix: FeatureMatrix) -> Iterator[tuple[int, np.ndarray]]:
     """First rows and blocks of rows, in float64 before they are centred."""
-    base, shift = _parts(matrix)
+    base, shift = matrix, np.zeros(matrix.shape[1])
+    if isinstance(matrix, Centred):
+        base, shift = matrix.features, np.asarray(matrix.shift, np.float64)
     for start in range(0, matrix.shape[0], _ROWS):
         size = min(_ROWS, matrix.shape[0] - start)
         yield start, np.asarray(base.rows(jnp.int32(start), size), np.float64) - shift
@@ -115,9 +117,3 @@ def _columns(matrix: FeatureMatrix) -> Iterator[np.ndarray]:
         part = slice(start, start + _ROWS)
         block = np.vstack([rows[:, part] for _, rows in float64_rows(matrix)])
         yield block - block.mean(axis=0) if isinstance(matrix, Centred) else block
-
-
-def _parts(matrix: FeatureMatrix) -> tuple[FeatureMatrix, np.ndarray]:
-    if isinstance(matrix, Centred):
-        return matrix.features, np.asarray(matrix.shift, np.float64)
-    return matrix, np.zeros(matrix.shape[1])

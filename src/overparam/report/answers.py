@@ -1,7 +1,7 @@
 """The answers that lie beside runs: reproductions, and analyses of single runs."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,13 @@ class Answer:
 def answers(root: Path) -> tuple[list[Answer], list[Unreadable]]:
     """Every answer beside the runs of a folder, and what cannot be believed of them."""
     found, left_out = [], []
-    for kind, folder in _folders(root):
+    folders = [
+        (kind, folder)
+        for kind in _FACTS
+        for folder in sorted((root / kind).glob("*/*"))
+        if os.path.isdir(folder)
+    ]
+    for kind, folder in folders:
         path = folder / _FACTS[kind]
         try:
             facts = _facts(path) if os.path.exists(path) else {}
@@ -98,13 +104,6 @@ def _as_written(
                 reason = f"`{path}` belongs to no answer: delete it."
             left_out.append(Unreadable(path, reason))
     return whole
-
-
-def _folders(root: Path) -> Iterator[tuple[str, Path]]:
-    for kind in _FACTS:
-        for folder in sorted((root / kind).glob("*/*")):
-            if os.path.isdir(folder):
-                yield kind, folder
 
 
 def _facts(path: Path) -> dict[str, Any]:

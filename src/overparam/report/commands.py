@@ -3,6 +3,7 @@
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +23,15 @@ def command_of(run: StoredRun, defaults: Mapping[str, Any]) -> str:
 def commands_used(root: Path, runs: Iterable[StoredRun]) -> list[str]:
     """The command lines that made the runs, the most used first."""
     # The processes of a cluster were started by a command of its own.
-    lines = Counter(_line(words) for words in _sweeps(root))
-    lines += Counter(_line(_command(run)) for run in runs)
-    return [line for line, _ in lines.most_common() if line]
-
-
-def _sweeps(root: Path) -> Iterable[Sequence[str]]:
+    lines: Counter[str] = Counter()
     for path in sorted((root / "sweeps").glob("*.json")):
-        try:
-            yield texts(path, read_sealed(path), "command")
-        except StoreError:
-            continue
-
-
-def _command(run: StoredRun) -> Sequence[str]:
-    try:
-        return texts(run.path / "environment.json", run.environment, "command")
-    except StoreError:
-        return []
+        with suppress(StoreError):
+            lines[_line(texts(path, read_sealed(path), "command"))] += 1
+    for run in runs:
+        with suppress(StoreError):
+            about = run.path / "environment.json"
+            lines[_line(texts(about, run.environment, "command"))] += 1
+    return [line for line, _ in lines.most_common() if line]
 
 
 def _line(words: Sequence[str]) -> str:

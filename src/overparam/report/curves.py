@@ -66,10 +66,12 @@ def record_figures(study: StudyRuns, by: str | None = None) -> Iterator[Drawn]:
     runs, fields = [run for run, _ in tables], study.fields
     colours = _colours(runs, by)
     alike = not unlike([run.config for run in runs], colours)
-    wanted = [n for n in _columns([t for _, t in tables]) if n not in fields]
+    names = {n: None for _, t in tables for n in t.columns if t.schema[n].is_numeric()}
+    wanted = [n for n in names if n not in _OF_NO_INTEREST and n not in fields]
+    wanted.sort(key=lambda name: not any(word in name for word in _FIRST))
     records = _long(tables, colours, x, wanted, by)
-    names = [x, "path"] + ([by] if by else [])
-    frames = (records.select(*names, y).drop_nulls((x, y)) for y in wanted)
+    beside = [x, "path"] + ([by] if by else [])
+    frames = (records.select(*beside, y).drop_nulls((x, y)) for y in wanted)
     # Of a column that is constant there is nothing to see.
     told = (f for f in frames if f.height > 0 and f.to_series(-1).n_unique() > 1)
     for frame in itertools.islice(told, _MOST_FIGURES):
@@ -95,12 +97,6 @@ def _records(run: StoredRun) -> "pl.DataFrame | None":
         return run.metrics
     except StoreError:
         return None
-
-
-def _columns(tables: "Sequence[pl.DataFrame]") -> list[str]:
-    names = {n: None for t in tables for n in t.columns if t.schema[n].is_numeric()}
-    wanted = [n for n in names if n not in _OF_NO_INTEREST]
-    return sorted(wanted, key=lambda n: not any(word in n for word in _FIRST))
 
 
 def _long(

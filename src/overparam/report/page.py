@@ -11,7 +11,7 @@ from string import Template
 from ..store.files import write_file
 from . import sections
 from .figures import Gallery
-from .markup import Markup, escaped, tag
+from .markup import escaped, tag
 from .material import Material
 from .values import day_of
 
@@ -73,7 +73,15 @@ def page(material: Material, *, by: str | None = None, title: str | None = None)
         script=script,
         overview=sections.overview(material),
         contents=tag("nav", tag("ul", *items), aria_label="Contents"),
-        body="".join(_section(name, content) for name, content in parts.items()),
+        body="".join(
+            tag(
+                "section",
+                tag("h2", name, id=_anchor(name)),
+                *content,
+                aria_labelledby=_anchor(name),
+            )
+            for name, content in parts.items()
+        ),
     )
 
 
@@ -95,11 +103,6 @@ def _title(material: Material) -> str:
         form = "%d" if all(same) else "%d %B" if same[0] else "%d %B %Y"
         ends.insert(0, first.strftime(form).lstrip("0"))
     return f"{title}, {' to '.join(ends)}"
-
-
-def _section(name: str, content: list[Markup]) -> Markup:
-    heading = tag("h2", name, id=_anchor(name))
-    return tag("section", heading, *content, aria_labelledby=_anchor(name))
 
 
 def _anchor(name: str) -> str:

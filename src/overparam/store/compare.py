@@ -3,14 +3,10 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .json_values import plain
 from .read import StoredRun, read_run
-
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
 # Names of outcome and metrics that no two runs share.
@@ -110,14 +106,8 @@ def _metrics(one: StoredRun, other: StoredRun) -> Iterator[Difference]:
             ]
             yield Difference(name, *kinds)
         else:
-            yield from _first_difference(name, a[name], b[name])
-
-
-def _first_difference(
-    name: str, one: "pl.Series", other: "pl.Series"
-) -> Iterator[Difference]:
-    pairs = zip(one.to_list(), other.to_list(), strict=False)
-    for row, (a, b) in enumerate(pairs):
-        if plain(a) != plain(b):
-            yield Difference(f"{name}, record {row}", a, b)
-            return
+            pairs = zip(a[name].to_list(), b[name].to_list(), strict=False)
+            for row, (left, right) in enumerate(pairs):
+                if plain(left) != plain(right):
+                    yield Difference(f"{name}, record {row}", left, right)
+                    break  # The first one tells where the runs parted.

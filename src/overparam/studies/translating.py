@@ -71,7 +71,10 @@ class Translation:
                 kind(**setting)  # Refuses what the study does not do.
             words = [self.study, *texts]
         else:
-            words = [*(program.subject or [self.study]), *self._options(fields)]
+            kind = self._kind
+            config = kind(**_values(kind, fields))
+            options = option_words(dataclasses.asdict(config), defaults(kind))
+            words = [*(program.subject or [self.study]), *options]
         return shlex.join(["overparam", program.verb, *words])
 
     @property
@@ -79,11 +82,6 @@ class Translation:
         if self.program.verb == "analyse":
             return analysis(self.program.subject[-1]).options
         return study(self.study).config_class()
-
-    def _options(self, fields: Mapping[str, Any]) -> list[str]:
-        kind = self._kind
-        config = kind(**_values(kind, fields))
-        return option_words(dataclasses.asdict(config), defaults(kind))
 
 
 def _only(text: str, kind: type[Any]) -> list[tuple[str, Any]]:

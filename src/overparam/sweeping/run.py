@@ -219,7 +219,10 @@ class _Sweep:
         for future in ended:
             place = self._running.pop(future)
             places.append(place)
-            error = _error(future)
+            try:
+                error = future.exception()
+            except CancelledError as cancelled:  # The executor gave the task up.
+                error = cancelled
             if error is None:
                 outcome = future.result()
                 assert place.job is not None
@@ -278,13 +281,6 @@ def _attempt(work: Work, job: Job) -> _Outcome:
     except Exception as error:
         return _Outcome(FAILED, _sentence(error, job))
     return _Outcome(status, _stored_error(job) if status == FAILED else "")
-
-
-def _error(future: Future[Any]) -> BaseException | None:
-    try:
-        return future.exception()
-    except CancelledError as error:  # The executor gave the task up.
-        return error
 
 
 def _sentence(error: BaseException, job: Job) -> str:

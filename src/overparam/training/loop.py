@@ -254,7 +254,9 @@ class _Loop:
         # A piece is as long in the middle of an interval as at its beginning.
         whole = left + step % self.plan.record_every
         if whole not in self.extents:
-            streams = [self.stream] if self.stream else self._own_streams()
+            # Members that share a stream have none of their own.
+            every = (self.stream, *(run.member.stream for run in self.runs))
+            streams = [stream for stream in every if stream is not None]
             self.extents[whole] = piece_extent(
                 whole,
                 self.plan.batch_size,
@@ -276,10 +278,6 @@ class _Loop:
             assert stream is not None
             work += len(indices) * step_work(member, stream, size)
         return max(1, int(_MOST_WORK / max(work, 1.0)))
-
-    def _own_streams(self) -> list[Stream]:
-        streams = [run.member.stream for run in self.runs]
-        return [stream for stream in streams if stream is not None]
 
     def _member(self, index: int) -> Member:
         run = self.runs[index]

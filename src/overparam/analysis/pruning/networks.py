@@ -105,7 +105,17 @@ def layer_weights(
             f"{type(network).__name__} has no hidden weight layer; name layers by "
             f"patterns, there are {', '.join(found)}."
         )
-    return {name: _checked(found[name], name) for name in names}
+    weights = {name: np.asarray(found[name]) for name in names}
+    for name, values in weights.items():
+        if not values.size:
+            raise ConfigError(f"Layer `{name}` is empty, its shape is {values.shape}.")
+        bad = int(np.sum(~np.isfinite(np.asarray(values, np.float64))))
+        if bad:
+            raise ConfigError(
+                f"Layer `{name}` holds {bad} non-finite weights; the run has status "
+                "diverged."
+            )
+    return weights
 
 
 def squared_sizes(
@@ -332,19 +342,6 @@ def _one_layer(found: Mapping[str, Array]) -> list[tuple[str, ...]]:
     matrices = before.ndim > 1 and after.ndim == 2
     fits = matrices and after.shape[0] == before.shape[-1]
     return [(hidden[0],), (readouts[0],)] if fits else []
-
-
-def _checked(weights: Float[Array, "*shape"], name: str) -> ndarray:
-    values = np.asarray(weights)
-    if not values.size:
-        raise ConfigError(f"Layer `{name}` is empty, its shape is {values.shape}.")
-    bad = int(np.sum(~np.isfinite(np.asarray(values, np.float64))))
-    if bad:
-        raise ConfigError(
-            f"Layer `{name}` holds {bad} non-finite weights; the run has status "
-            "diverged."
-        )
-    return values
 
 
 def _matrix(values: Float64[ndarray, "*shape"]) -> Float64[ndarray, "rows columns"]:

@@ -2,7 +2,7 @@
 
 import importlib
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ...field_values import field_names
@@ -60,20 +60,17 @@ def main(argv: Sequence[str]) -> int:
 
 def completed() -> dict[str, dict[str, list[str]]]:
     """By verb and subject the words that complete it, as the parsers take them."""
-    found = {v: importlib.import_module(f".{v}", __package__) for v in VERBS}
-    return {verb: _words(verb, module.forms()) for verb, module in found.items()}
-
-
-def _words(verb: str, subjects: Mapping[str, list[type[Any]]]) -> dict[str, list[str]]:
-    words = {
-        subject: flags(kinds) + ["--help"] * bool(kinds)
-        for subject, kinds in subjects.items()
-    }
-    if verb == "sweep":
-        for name in STUDIES:
-            names = field_names(study(name).config_class())
-            words[name] = [f"{field}=" for field in names] + words[name]
-    return words
+    found = {}
+    for verb in VERBS:
+        forms = importlib.import_module(f".{verb}", __package__).forms()
+        found[verb] = {
+            subject: flags(kinds) + ["--help"] * bool(kinds)
+            for subject, kinds in forms.items()
+        }
+    for name in STUDIES:
+        names = field_names(study(name).config_class())
+        found["sweep"][name] = [f"{field}=" for field in names] + found["sweep"][name]
+    return found
 
 
 def _bash() -> str:
@@ -93,19 +90,18 @@ def _bash() -> str:
 
 
 def _fish() -> str:
-    first = f"complete -c overparam -n __fish_use_subcommand -f -a {_quoted(VERBS)}"
-    return "\n".join([first, *_fish_lines()]) + "\n"
-
-
-def _fish_lines() -> Iterator[str]:
+    lines = [f"complete -c overparam -n __fish_use_subcommand -f -a {_quoted(VERBS)}"]
     for verb, words in completed().items():
         seen = f"__fish_seen_subcommand_from {verb}"
         if subjects := list(filter(None, words)):
-            yield f"complete -c overparam -n '{seen}' -a {_quoted(subjects)}"
+            lines.append(f"complete -c overparam -n '{seen}' -a {_quoted(subjects)}")
         for subject, those in words.items():
             also = f"; and __fish_seen_subcommand_from {subject}" if subject else ""
             if those:
-                yield f"complete -c overparam -n '{seen}{also}' -a {_quoted(those)}"
+                lines.append(
+                    f"complete -c overparam -n '{seen}{also}' -a {_quoted(those)}"
+                )
+    return "\n".join(lines) + "\n"
 
 
 def _quoted(words: Any) -> str:

@@ -18,7 +18,7 @@ from ..show import tell
 
 
 if TYPE_CHECKING:
-    from ...report.material import About, Material
+    from ...report.material import About
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,12 @@ def main(argv: Sequence[str]) -> int:
         study=reporting.study,
         choose=partial(chosen, texts=reporting.where) if reporting.where else None,
     )
-    by = _field(material, reporting.by)
+    by = reporting.by
+    if by is not None:  # It may be called by its first spelling.
+        fields = dict.fromkeys(n for study in material.studies for n in study.fields)
+        by = spelled(by, fields, (study.name for study in material.studies))
+        if by not in fields:
+            raise ConfigError(unknown(by, fields, what="config field"))
     parts = ["report", reporting.study, by]
     out = reporting.out or Path("-".join(filter(None, parts)) + ".html")
     n_bytes = write_page(material, out, by=by, title=reporting.title)
@@ -77,17 +82,6 @@ def main(argv: Sequence[str]) -> int:
         )
     tell(f"{counted(n_runs, 'run')} in {out} ({n_bytes / 1e6:.1f} MB)")
     return 0
-
-
-def _field(material: "Material", by: str | None) -> str | None:
-    """The config field that is meant, which may be called by its first spelling."""
-    if by is None:
-        return None
-    fields = dict.fromkeys(n for study in material.studies for n in study.fields)
-    by = spelled(by, fields, (study.name for study in material.studies))
-    if by not in fields:
-        raise ConfigError(unknown(by, fields, what="config field"))
-    return by
 
 
 def _about(name: str) -> "About":

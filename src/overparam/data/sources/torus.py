@@ -45,7 +45,12 @@ def lattice_teacher(n: int, *, gamma: float) -> Points:
 
 def teacher_density(points: Points, *, gamma: float) -> Float[np.ndarray, " n"]:
     """Density of the teacher with respect to the area of the torus."""
-    modes = [_product_density(points - shift, gamma=gamma) for shift in SHIFTS]
+    peak = math.sqrt(1 + gamma) / SIDE
+    modes = []
+    for shift in SHIFTS:
+        theta = math.pi / 2 * (points - shift)
+        each = peak / (1 + gamma * np.sin(theta / 2) ** 2)
+        modes.append(each[..., 0] * each[..., 1])
     return (modes[0] + modes[1]) / 2
 
 
@@ -72,10 +77,3 @@ def _teacher(psi: Points, *, gamma: float) -> Points:
         return SHIFTS.copy()
     points = 2 / math.pi * concentrate(psi, gamma=gamma)
     return wrap_torus(points + SHIFTS[np.arange(len(psi)) % 2])
-
-
-def _product_density(points: Points, *, gamma: float) -> Float[np.ndarray, " n"]:
-    theta = math.pi / 2 * points
-    peak = math.sqrt(1 + gamma) / SIDE
-    each = peak / (1 + gamma * np.sin(theta / 2) ** 2)
-    return each[..., 0] * each[..., 1]

@@ -30,10 +30,14 @@ def to_torch(network: ResNet | VGG) -> dict[str, np.ndarray]:
     """The arrays of the PyTorch module that has the outputs of `network`."""
     leaves = jax.tree_util.tree_leaves_with_path(network)
     leaves = {path_name(path): leaf for path, leaf in leaves}
-    state = {
-        torch_name: _outwards(np.asarray(leaves[name]), network.scale)
-        for name, torch_name in _names(network)
-    }
+    state = {}
+    for name, torch_name in _names(network):
+        array = np.asarray(leaves[name])
+        if array.ndim == 4:
+            array = array.transpose(3, 2, 0, 1)
+        elif array.ndim == 2:
+            array = array.T * np.asarray(network.scale, array.dtype)
+        state[torch_name] = np.ascontiguousarray(array)
     last, width = _last(network)
     if state[last].shape[1] > width:
         state[last.replace("weight", "bias")] = state[last][:, width].copy()
@@ -65,7 +69,11 @@ def from_torch(arrays: Mapping[str, np.ndarray], like: N) -> N:
         name = path_name(path)
         if names[name] not in plain:
             raise ConfigError(f"The PyTorch weights lack `{names[name]}`.")
-        array = _inwards(np.asarray(plain[names[name]]), like.scale)
+        array = np.asarray(plain[names[name]])
+        if array.ndim == 4:
+            array = array.transpose(2, 3, 1, 0)
+        elif array.ndim == 2:
+            array = array.T / np.asarray(like.scale, array.dtype)
         if array.shape != leaf.shape:
             raise ConfigError(
                 f"`{names[name]}` gives `{name}` the shape {array.shape}, expected "
@@ -96,20 +104,6 @@ def load_torch(path: str | Path, like: N) -> N:
     """
     arrays, _ = read_arrays(Path(path), read_bytes(Path(path)))
     return from_torch(arrays, like)
-
-
-def _outwards(array: np.ndarray, scale: float) -> np.ndarray:
-    if array.ndim == 4:
-        array = array.transpose(3, 2, 0, 1)
-    elif array.ndim == 2:
-        array = array.T * np.asarray(scale, array.dtype)
-    return np.ascontiguousarray(array)
-
-
-def _inwards(array: np.ndarray, scale: float) -> np.ndarray:
-    if array.ndim == 4:
-        return array.transpose(2, 3, 1, 0)
-    return array.T / np.asarray(scale, array.dtype) if array.ndim == 2 else array
 
 
 def _last(network: ResNet | VGG) -> tuple[str, int]:

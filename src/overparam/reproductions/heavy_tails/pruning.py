@@ -205,7 +205,13 @@ def claims(results: Results) -> Sequence[Claim]:
             _slight_loss(results, heavy, clean),
             *_robust(results, heavy, clean),
         ]
-    return [*found, *_deeper(results)]
+    clean, heavy, _ = deep_arms(results.scale)
+    return [
+        *found,
+        _more(results, heavy, clean),
+        _more_than_gaussian(results, heavy),
+        _slight_loss(results, heavy, clean),
+    ]
 
 
 def _more(results: Results, arm: Arm, clean: Arm) -> Claim:
@@ -263,15 +269,6 @@ def _robust(results: Results, arm: Arm, clean: Arm) -> list[Claim]:
             published="accuracy after pruning is more robust",
             least=NOTABLE,
         ),
-    ]
-
-
-def _deeper(results: Results) -> list[Claim]:
-    clean, heavy, _ = deep_arms(results.scale)
-    return [
-        _more(results, heavy, clean),
-        _more_than_gaussian(results, heavy),
-        _slight_loss(results, heavy, clean),
     ]
 
 

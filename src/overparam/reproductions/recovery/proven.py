@@ -54,26 +54,23 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
     """Per problem a proof, two programmes, and trainings of every width."""
     shapes, n_seeds = SHAPES[scale]
     return [
-        {**_problem(shape, seed), **method}
+        {
+            "network": "plain",
+            "program": "exact",
+            "fit": "penalised",
+            "n_samples": shape.n,
+            "input_dim": shape.d,
+            # Inputs of the study have variance 1/n, which divides the objective by n.
+            "penalty": shape.penalty / shape.n,
+            "n_planted": 2,
+            "noise": 0.1,
+            "seed": seed,
+            **method,
+        }
         for shape in shapes
         for seed in range(n_seeds)
         for method in _methods(shape, short=scale == "smoke")
     ]
-
-
-def _problem(shape: Shape, seed: int) -> dict[str, Any]:
-    # Inputs of the study have variance 1/n, which divides the objective by n.
-    return {
-        "network": "plain",
-        "program": "exact",
-        "fit": "penalised",
-        "n_samples": shape.n,
-        "input_dim": shape.d,
-        "penalty": shape.penalty / shape.n,
-        "n_planted": 2,
-        "noise": 0.1,
-        "seed": seed,
-    }
 
 
 def _methods(shape: Shape, *, short: bool) -> Iterator[Mapping[str, Any]]:

@@ -88,7 +88,16 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
 
 def claims(results: Results) -> Sequence[Claim]:
     """Two-timescale descent joins variable projection as its ratio grows."""
-    groups = {f"{p:g}": _gaps(results, p) for p in PENALTIES[results.scale]}
+    groups: dict[str, list[float]] = {}
+    for penalty in PENALTIES[results.scale]:
+        gaps = groups[f"{penalty:g}"] = []
+        for width in WIDTHS[results.scale]:
+            chosen = {"penalty": penalty, "width": width}
+            one, two = (
+                at_time(results, "teacher_distance", TIME, dynamics=name, **chosen)
+                for name in ("varpro", "two-timescale")
+            )
+            gaps += [abs(b / a - 1) for a, b in zip(one, two, strict=True)]
     medians = [float(np.median(values)) for values in groups.values()]
     return [
         Claim(
@@ -101,19 +110,6 @@ def claims(results: Results) -> Sequence[Claim]:
             else None,
         )
     ]
-
-
-def _gaps(results: Results, penalty: float) -> list[float]:
-    """Relative gaps, one per width and seed."""
-    gaps: list[float] = []
-    for width in WIDTHS[results.scale]:
-        chosen = {"penalty": penalty, "width": width}
-        one, two = (
-            at_time(results, "teacher_distance", TIME, dynamics=name, **chosen)
-            for name in ("varpro", "two-timescale")
-        )
-        gaps += [abs(b / a - 1) for a, b in zip(one, two, strict=True)]
-    return gaps
 
 
 REPRODUCTION = Reproduction(

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 
 from ...data.catalogue import load_data
-from ...data.dataset import Dataset, Split
+from ...data.dataset import Split
 from ...data.files.official import Normalisation
 from ...data.own.reference import is_own
 from ...data.parallel import over_devices
@@ -73,15 +73,13 @@ def load_parts(config: Images) -> ImageParts:
             f"`batch_size` {config.batch_size} is larger than the {len(train)} "
             "training images; lower it."
         )
-    return ImageParts(train, validation, test, n_classes, _normalisation(config, data))
-
-
-def _normalisation(config: Images, data: Dataset) -> Normalisation:
-    if not is_own(config.dataset):
-        return RESNET_NORMALISATION
-    n_channels = data.shape[2]
-    as_given = Normalisation(mean=(0.0,) * n_channels, std=(1.0,) * n_channels)
-    return data.normalisation if config.standardise_inputs else as_given
+    normalisation = RESNET_NORMALISATION
+    if is_own(config.dataset):
+        n_channels = data.shape[2]
+        normalisation = Normalisation(mean=(0.0,) * n_channels, std=(1.0,) * n_channels)
+        if config.standardise_inputs:
+            normalisation = data.normalisation
+    return ImageParts(train, validation, test, n_classes, normalisation)
 
 
 @dataclass(frozen=True)
