@@ -153,6 +153,21 @@ def test_the_days_of_the_runs_are_told(tmp_path, monkeypatch, days, told):
     assert f"<h1>{told}</h1>" in page(material)
 
 
+def test_a_summary_does_not_hide_how_a_run_ended(tmp_path):
+    """A study of one's own may name a summary as the store names its outcome."""
+    with open_run(tmp_path, "toy", DEFAULTS, DEFAULTS) as run:
+        summary = {"status": 3.0, "seconds": 4.0, "error": 5.0, "risk": 6.0}
+        run.write(RunRecord(status="finished", summary=summary, seconds=1.0))
+    html = page(collect(tmp_path, about=lambda name: About()))
+    details = re.search('<script[^>]*data-details="runs-toy"[^>]*>(.*?)</script>', html)
+    told = json.loads(details[1])["shared"]
+    expected = {"status": "finished", "seconds": "1", "risk": "6"}
+    assert expected.items() <= told.items()
+    assert {told[f"summary.{name}"] for name in ("status", "seconds", "error")} == set(
+        "345"
+    )
+
+
 def test_the_summary_says_first_what_does_not_hold(html):
     summary = html.partition('id="summary"')[2].partition("</section>")[0]
     fails, _, holds = summary.partition("Claims that hold (1)")

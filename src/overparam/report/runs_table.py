@@ -67,13 +67,15 @@ def runs_table(study: StudyRuns) -> Markup:
 
 
 def _row(run: StoredRun) -> dict[str, Any]:
+    ended = {"status": run.status, "seconds": run.seconds}
+    ended |= {"error": run.error} if run.error is not None else {}
+    # A study may give any name to a summary; how a run ended is told as such, always.
+    taken = run.config.keys() | ended.keys() | {"error"}
     summary = {
-        f"summary.{name}" if name in run.config else name: value
+        f"summary.{name}" if name in taken else name: value
         for name, value in run.summary.items()
     }
-    last = {"seconds": run.seconds}
-    last |= {"error": run.error} if run.error is not None else {}
-    return {"status": run.status} | run.config | summary | last
+    return {"status": run.status} | run.config | summary | ended
 
 
 def _filter(name: str, n_runs: int, hint: str) -> Markup:
