@@ -144,15 +144,10 @@ def _draw(
     values = np.asarray(frame[y])
     logarithmic = values.min() > 0 and values.max() > 100 * values.min()
     axes[0, 0].set_yscale("log" if logarithmic else "linear")
-    over = _over(frame["path"].n_unique(), summarised=summarised)
+    n_runs = frame["path"].n_unique()
+    over = "one run" if n_runs == 1 else f"{n_runs} runs, each a line"
+    if summarised and n_runs > 1:
+        over = f"median and 10-90 % band over seeds, {n_runs} runs"
     coloured = f", by {by.replace('_', ' ')}" if by else ""
     caption = f"{y.replace('_', ' ')} against {x}{coloured}: {over}"
     return Drawn(caption, rendered(figure, "svg"))
-
-
-def _over(n_runs: int, *, summarised: bool) -> str:
-    if n_runs == 1:
-        return "one run"
-    if summarised:
-        return f"median and 10-90 % band over seeds, {n_runs} runs"
-    return f"{n_runs} runs, each a line"

@@ -78,17 +78,13 @@ def summary(material: Material) -> list[Markup]:
         if groups:
             n_claims = sum(len(claims) for _, _, claims in groups)
             parts.append(tag("h3", f"{heading} ({n_claims})"))
-            parts.append(tag("ul", *(_standing(*group) for group in groups)))
+            items = []
+            for number, answer, claims in groups:
+                told = (tag("li", f"{c['sentence']}: {c['measured']}") for c in claims)
+                link = tag("a", _title(answer), href=f"#answer-{number}")
+                items.append(tag("li", link, tag("ul", *told)))
+            parts.append(tag("ul", *items))
     return parts
-
-
-def _standing(
-    number: int, answer: Answer, claims: Sequence[Mapping[str, Any]]
-) -> Markup:
-    """The claims of one answer that stand alike."""
-    told = (tag("li", f"{c['sentence']}: {c['measured']}") for c in claims)
-    link = tag("a", _title(answer), href=f"#answer-{number}")
-    return tag("li", link, tag("ul", *told))
 
 
 def _title(answer: Answer) -> str:

@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -185,9 +185,11 @@ class StoredRun:
             StoreError: If it was not kept.
         """
         if step not in self._kept:
+            told = ", ".join(map(str, self.kept_steps[:10])) or "none"
+            if len(self.kept_steps) > 10:
+                told += f", ... up to {self.kept_steps[-1]}"
             raise StoreError(
-                f"The run `{self.path}` kept no network of step {step}; it has "
-                f"{_listed(self.kept_steps)}."
+                f"The run `{self.path}` kept no network of step {step}; it has {told}."
             )
         return self._kept[step]
 
@@ -260,14 +262,6 @@ def _under(prefix: str, arrays: "Mapping[str, np.ndarray]") -> "dict[str, np.nda
         for name, array in arrays.items()
         if name.startswith(prefix)
     }
-
-
-def _listed(steps: Sequence[int]) -> str:
-    """A few of many steps, in words."""
-    if not steps:
-        return "none"
-    few = [*map(str, steps[:10])]
-    return ", ".join(few) + (f", ... up to {steps[-1]}" if len(steps) > 10 else "")
 
 
 def _kept_before(

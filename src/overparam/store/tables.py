@@ -219,16 +219,12 @@ def _uniform(values: list[Any]) -> list[Any]:
         return [None if value is None else float(value) for value in values]
     if len(kinds) <= 1 and not kinds & {list, dict}:
         return values
-    if kinds == {list} and (number := _number_kind(values)):
-        return [v if v is None else [number(item) for item in v] for v in values]
+    if kinds == {list}:
+        items = {type(item) for each in values if each is not None for item in each}
+        if items <= {int, float}:
+            number = float if float in items else int
+            return [v if v is None else [number(item) for item in v] for v in values]
     return [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]
-
-
-def _number_kind(lists: list[Any]) -> type[int] | type[float] | None:
-    kinds = {type(item) for values in lists if values is not None for item in values}
-    if not kinds <= {int, float}:
-        return None
-    return float if float in kinds else int
 
 
 def _with_records(

@@ -280,7 +280,11 @@ def _attempt(work: Work, job: Job) -> _Outcome:
         raise
     except Exception as error:
         return _Outcome(FAILED, _sentence(error, job))
-    return _Outcome(status, _stored_error(job) if status == FAILED else "")
+    sentence = ""
+    if status == FAILED:
+        with contextlib.suppress(StoreError, IndexError):
+            sentence = read_run(attempts(job.path)[-1]).error or ""
+    return _Outcome(status, sentence)
 
 
 def _sentence(error: BaseException, job: Job) -> str:
@@ -292,12 +296,6 @@ def _sentence(error: BaseException, job: Job) -> str:
         if stored.exists():
             return f"{brief(error)}; its traceback is in `{stored}`."
     return last_words(error)[0]
-
-
-def _stored_error(job: Job) -> str:
-    with contextlib.suppress(StoreError, IndexError):
-        return read_run(attempts(job.path)[-1]).error or ""
-    return ""
 
 
 def _answer(job: Job) -> str | None:

@@ -5,7 +5,6 @@ import io
 import math
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import polars as pl
 
@@ -108,9 +107,6 @@ def _readable() -> Iterator[None]:
     except BaseException as error:  # A panic in Rust is no `Exception`.
         if "utf-8" in str(error):
             raise DamageError("is no text in UTF-8: save it as such") from error
-        raise DamageError(f"is no table ({_first_line(error)})") from error
-
-
-def _first_line(error: BaseException) -> Any:
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return shortened(first).rstrip(".")
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        told = shortened(first).rstrip(".")
+        raise DamageError(f"is no table ({told})") from error

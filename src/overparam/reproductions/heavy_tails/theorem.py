@@ -1,5 +1,6 @@
 """The theorem's own algorithm: relative pruning error against width."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -37,31 +38,26 @@ SEEDS: Mapping[Scale, int] = {"smoke": 2, "laptop": 12, "paper": 20}
 
 def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
     """Mean-field runs of equal duration at every width."""
-    return [
-        _config(width, alpha, scale) | {"seed": seed}
-        for width in WIDTHS[scale]
-        for alpha in ALPHAS
-        for seed in range(SEEDS[scale])
-    ]
-
-
-def _config(width: int, alpha: float, scale: Scale) -> dict[str, Any]:
-    rate = largest_rate(width, alpha)
-    steps = max(2, math.ceil(DURATION / rate))
-    return {
-        "dataset": "mixture",
-        "n_test": 500 if scale == "smoke" else None,
-        "parametrisation": "mean-field",
-        "noise": "shared",
-        "alpha": alpha,
-        "sigma": matched_sigma(ACCUMULATED_SCALE, alpha=alpha, duration=DURATION),
-        "width": width,
-        "learning_rate": rate,
-        "batch_size": 50,
-        "n_steps": steps,
-        "evaluate_every": steps,
-        "stop_when": "never",
-    }
+    settings = []
+    for width, alpha in itertools.product(WIDTHS[scale], ALPHAS):
+        rate = largest_rate(width, alpha)
+        steps = max(2, math.ceil(DURATION / rate))
+        common = {
+            "dataset": "mixture",
+            "n_test": 500 if scale == "smoke" else None,
+            "parametrisation": "mean-field",
+            "noise": "shared",
+            "alpha": alpha,
+            "sigma": matched_sigma(ACCUMULATED_SCALE, alpha=alpha, duration=DURATION),
+            "width": width,
+            "learning_rate": rate,
+            "batch_size": 50,
+            "n_steps": steps,
+            "evaluate_every": steps,
+            "stop_when": "never",
+        }
+        settings += [common | {"seed": seed} for seed in range(SEEDS[scale])]
+    return settings
 
 
 def largest_rate(width: int, alpha: float) -> float:

@@ -71,18 +71,15 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
         **SETTINGS[scale],
     }
     duration = LEARNING_RATE * (common["n_steps"] - 1)
-    return [
-        {**common, **arm, **_level(arm, duration), "seed": seed}
-        for arm in ARMS.values()
-        for seed in range(SEEDS[scale])
-    ]
-
-
-def _level(arm: Mapping[str, Any], duration: float) -> dict[str, float]:
-    if arm["noise"] == "none":
-        return {}
-    sigma = matched_sigma(ACCUMULATED_SCALE, alpha=arm["alpha"], duration=duration)
-    return {"sigma": sigma}
+    settings = []
+    for arm in ARMS.values():
+        own = {**common, **arm}
+        if arm["noise"] != "none":
+            own["sigma"] = matched_sigma(
+                ACCUMULATED_SCALE, alpha=arm["alpha"], duration=duration
+            )
+        settings += [{**own, "seed": seed} for seed in range(SEEDS[scale])]
+    return settings
 
 
 def figures(results: Results) -> Mapping[str, Figure]:

@@ -141,7 +141,12 @@ class Problem:
             "momentum": config.weight_momentum,
         }
         if config.dynamics == "varpro":
-            return StochasticVarPro(config.penalty, self._rule(), **settings)
+            rule: ReadoutRule = EpochMean(self.steps_per_epoch)
+            if config.readout == "gram":
+                rule = Gram(config.readout_window)
+            elif config.readout == "running":
+                rule = Running(config.readout_average)
+            return StochasticVarPro(config.penalty, rule, **settings)
         shampoo = Shampoo(config.shampoo, update_every=config.update_every)
         return Descent(
             BatchLoss(ClassSquares(config.penalty)),
@@ -170,14 +175,6 @@ class Problem:
             batch_size=self.config.batch_size,
             record_every=self.steps_per_epoch,
         )
-
-    def _rule(self) -> ReadoutRule:
-        config = self.config
-        if config.readout == "gram":
-            return Gram(config.readout_window)
-        if config.readout == "running":
-            return Running(config.readout_average)
-        return EpochMean(self.steps_per_epoch)
 
 
 def _arrays(config: Images) -> list[Need]:

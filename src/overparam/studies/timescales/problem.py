@@ -67,10 +67,21 @@ class Problem:
         """Draw teacher, data and student, each from a key of its own."""
         check_memory(*config.arrays)
         teacher = teacher_points(config)
+        if config.data == "population":
+            circle = CircleTeacher(config.gamma)
+            batch: Any = PopulationMoments(circle, dtype=config.precision)
+        else:
+            x = inputs(config)
+            labels = network(config, teacher, readout=1.0)
+            y = evaluate(labels, jnp.asarray(x, config.precision))
+            if config.uses_moments:
+                batch = SampledMoments(x, np.asarray(y)[:, 0], dtype=config.precision)
+            else:
+                batch = Batch(jnp.asarray(x, config.precision), y)
         return Problem(
             config=config,
             teacher=teacher,
-            batch=_batch(config, teacher),
+            batch=batch,
             student=network(config, student_points(config), readout=0.0),
         )
 
@@ -200,17 +211,6 @@ def evaluate(
     """Outputs of a wide network at many inputs, in blocks."""
     pieces = [network(x[start : start + chunk]) for start in range(0, len(x), chunk)]
     return jnp.concatenate(pieces)
-
-
-def _batch(config: Timescales, teacher: Points) -> Any:
-    if config.data == "population":
-        return PopulationMoments(CircleTeacher(config.gamma), dtype=config.precision)
-    x = inputs(config)
-    labels = network(config, teacher, readout=1.0)
-    y = evaluate(labels, jnp.asarray(x, config.precision))
-    if config.uses_moments:
-        return SampledMoments(x, np.asarray(y)[:, 0], dtype=config.precision)
-    return Batch(jnp.asarray(x, config.precision), y)
 
 
 def data(config: Timescales, stored: Mapping[str, np.ndarray]) -> TrainTest:
