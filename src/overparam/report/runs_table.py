@@ -117,9 +117,17 @@ def _table(
         )
         for column in ("run", *columns)
     ]
+    openers = [
+        tag("button", name, type="button", data_run=name, aria_haspopup="dialog")
+        for name in (run.path.name for run in study.shown)
+    ]
     body = [
-        tag("tr", _opener(run), *(cell(row.get(column)) for column in columns))
-        for run, row in zip(study.shown, rows, strict=True)
+        tag(
+            "tr",
+            tag("th", opener, scope="row"),
+            *(cell(row.get(column)) for column in columns),
+        )
+        for opener, row in zip(openers, rows, strict=True)
     ]
     caption = f"Runs of {study.name}. Select a heading to sort, a run for its details."
     return tag(
@@ -130,9 +138,3 @@ def _table(
         class_="runs",
         id=name,
     )
-
-
-def _opener(run: StoredRun) -> Markup:
-    name = run.path.name
-    button = tag("button", name, type="button", data_run=name, aria_haspopup="dialog")
-    return tag("th", button, scope="row")

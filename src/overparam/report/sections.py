@@ -4,7 +4,7 @@ import codecs
 import csv
 import io
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -251,7 +251,12 @@ def _shared(name: str, fields: Sequence[Spread], defaults: Mapping[str, Any]) ->
 
 def environment_section(runs: Sequence[StoredRun]) -> Markup:
     """With what the runs were made."""
-    found = spreads([dict(_environment(run)) for run in runs])
+    told = []
+    for run in runs:
+        content = environment_of(run)
+        named = {n: v for n, v in flat(content) if n not in _NOT_ENVIRONMENT}
+        told.append(named | {"day": str(content.get("date", ""))[:10]})
+    found = spreads(told)
     rows = [
         tag(
             "tr",
@@ -269,14 +274,6 @@ def environment_section(runs: Sequence[StoredRun]) -> Markup:
     head = tag("tr", tag("th", "what", scope="col"), tag("th", "value", scope="col"))
     caption = "Where and with what the runs were made"
     return _scroll(caption, tag("thead", head), tag("tbody", *rows))
-
-
-def _environment(run: StoredRun) -> Iterator[tuple[str, Any]]:
-    content = environment_of(run)
-    for name, value in flat(content):
-        if name not in _NOT_ENVIRONMENT:
-            yield name, value
-    yield "day", str(content.get("date", ""))[:10]
 
 
 def commands_section(material: Material) -> Markup:

@@ -111,14 +111,17 @@ def stacked(
 def noise_diagrams(trials: pl.DataFrame, *, error: str, text: str) -> Figure:
     """Mean distance to the planted weights and mean error over n and d, per noise."""
     figure, axes = panels(2, len(NOISES), width=3.4, caption=text)
+    # A common end of the colour scale: the 90 % quantile of all trials.
+    largest = np.nanquantile(trials[error].cast(pl.Float64).to_numpy(), 0.9)
+    tops = {"distance_high": 1.0, error: float(max(largest, 1e-12))}
     for column, noise in enumerate(NOISES):
         cells = noise_means(trials.filter(pl.col("noise") == noise))
-        for row, value in enumerate(("distance_high", error)):
+        for row, (value, top) in enumerate(tops.items()):
             phase_diagram(
                 axes[row, column],
                 cells,
                 value=value,
-                top=1.0 if value == "distance_high" else _top(trials, value),
+                top=top,
                 title=f"{ERRORS[value]}, noise {noise:g}",
             )
     return figure
@@ -136,12 +139,6 @@ def noise_means(trials: pl.DataFrame) -> pl.DataFrame:
 def noise_table(trials: pl.DataFrame) -> pl.DataFrame:
     """Mean distance and errors of every cell and noise level."""
     return stacked(noise_means, trials, by="noise", values=NOISES)
-
-
-def _top(trials: pl.DataFrame, value: str) -> float:
-    """A common end of the colour scale: the 90 % quantile of all trials."""
-    found = np.nanquantile(trials[value].cast(pl.Float64).to_numpy(), 0.9)
-    return float(max(found, 1e-12))
 
 
 def noise_claim(results: Results, trials: pl.DataFrame, *, prefix: str = "") -> Claim:
