@@ -73,7 +73,9 @@ def differences(
     results: Results, first: Arm, second: Arm, column: str
 ) -> Float64[ndarray, " pairs"]:
     """`first` less `second` for every seed that both arms have."""
-    pairs = first.runs(results).join(second.runs(results), on="seed", suffix="_second")
+    pairs = first.runs(results).join(
+        second.runs(results), on="seed", suffix="_second", maintain_order="left"
+    )
     both = pairs[column].cast(pl.Float64) - pairs[f"{column}_second"].cast(pl.Float64)
     return both.to_numpy()
 

@@ -177,7 +177,10 @@ def claims(results: Results) -> Sequence[Claim]:
 def _above(results: Results, first: str, second: str, sentence: str) -> Claim:
     column = "test_accuracy_mean"
     pairs = _of(results.runs, first).join(
-        _of(results.runs, second), on=["batch_size", "seed"], suffix="_second"
+        _of(results.runs, second),
+        on=["batch_size", "seed"],
+        suffix="_second",
+        maintain_order="left",
     )
     differences = (pairs[column] - pairs[f"{column}_second"]).to_list()
     return Claim(
@@ -208,7 +211,9 @@ def _noise(results: Results) -> Claim:
         late = _of(results.records, name).filter(
             (pl.col("batch_size") == 64) & pl.col("epoch").is_between(90, 100)
         )
-        stds = late.group_by("path").agg(pl.col("test_accuracy").std())
+        stds = late.group_by("path", maintain_order=True).agg(
+            pl.col("test_accuracy").std()
+        )
         return float(np.mean(stds["test_accuracy"].to_numpy()))
 
     running, gram = spread(RUNNING), spread(GRAM)

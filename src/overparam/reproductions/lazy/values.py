@@ -42,7 +42,7 @@ def pairs(
     left, right = (
         runs.filter(kind).select("seed", column).drop_nulls() for kind in (one, other)
     )
-    joined = left.join(right, on="seed", suffix="_other")
+    joined = left.join(right, on="seed", suffix="_other", maintain_order="left")
     return list(zip(joined[column], joined[f"{column}_other"], strict=True))
 
 

@@ -29,7 +29,9 @@ def objective_axes(axes: Axes, records: pl.DataFrame) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_ylabel("epoch objective (half squared error)")
     for column, label in PLATEAUS.items():
-        levels = records.group_by("path").agg(pl.col(column).first())[column]
+        levels = records.group_by("path", maintain_order=True).agg(
+            pl.col(column).first()
+        )[column]
         level = float(levels.to_numpy().mean())
         axes.axhline(level, color="0.5", linestyle=":", linewidth=1)
         axes.annotate(

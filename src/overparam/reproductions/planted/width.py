@@ -63,7 +63,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
     for panel, width in zip(axes.flat, widths, strict=False):
         # Runs stop where they succeed, so a median over those left would mislead.
         records = results.records.filter(pl.col("width") == width)
-        for _, run in records.group_by("path"):
+        for _, run in records.group_by("path", maintain_order=True):
             passed = run[PASS][0] is not None
             colour, line = (COLOURS[0], 1.0) if passed else ("0.4", 0.6)
             panel.plot(run["epoch"], run["loss"], color=colour, linewidth=line)
