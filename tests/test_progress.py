@@ -46,7 +46,16 @@ def test_work_that_goes_slowly_is_heard_of_every_minute(monkeypatch, capsys):
     monkeypatch.setattr(progress.time, "monotonic", lambda: now)
     with Reporter("toy") as report:
         for now in range(0, 300, 10):
-            report(int(now), 36_000, best=2.5, bound=1.5)
+            report(int(now), 36_000, best=2.5, bound=1.5, open=12_345)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 4
-    assert "best 2.5  bound 1.5" in lines[0]
+    assert "best 2.5  bound 1.5  open 12,345" in lines[0]
+
+
+def test_seconds_of_a_limit_have_no_pace(monkeypatch, capsys):
+    clock = iter([0.0] + [20.0] * 3)
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
+    with Reporter("toy", unit="second") as report:
+        report(0, 40)
+        report(20, 40, bound=1.5)
+    assert "toy: 50 % (20/40), 20.0 s left, bound 1.5" in capsys.readouterr().err

@@ -4,6 +4,7 @@ import html
 import sys
 import time
 from collections.abc import Mapping
+from numbers import Integral
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ class Reporter:
 
     Args:
         what: What is being done, a word or two.
-        unit: What is counted ("step", "run").
+        unit: What is counted ("step", "run"); of a "second" no pace is told.
         shown: Whether anything is shown at all.
     """
 
@@ -63,7 +64,7 @@ class Reporter:
 
     def _rate(self, done: int) -> str:
         pace = self._pace(done)
-        if pace is None:
+        if pace is None or self._unit == "second":
             return ""
         if pace > 0.1:
             return f"{pace:.1f} s per {self._unit}"
@@ -186,5 +187,13 @@ class _Lines:
 
 
 def _numbers(values: Mapping[str, float]) -> str:
-    chosen = ("loss", "accuracy", "test_accuracy", "risk", "failed", "best", "bound")
-    return "  ".join(f"{n} {values[n]:.3g}" for n in chosen if n in values)
+    chosen = (
+        *("loss", "accuracy", "test_accuracy", "risk", "failed"),
+        *("best", "bound", "open"),
+    )
+    said = {
+        n: f"{values[n]:,d}" if isinstance(values[n], Integral) else f"{values[n]:.3g}"
+        for n in chosen
+        if n in values
+    }
+    return "  ".join(f"{n} {value}" for n, value in said.items())

@@ -93,6 +93,8 @@ class Analysis:
     """How many runs it takes at most; `None` takes any number."""
     least_subjects: int = 1
     """How many runs it needs."""
+    unit: str = "part"
+    """What its progress counts."""
 
     def analyse(self) -> Callable[..., Findings]:
         """The function `analyse(subjects, options, progress)`."""

@@ -232,9 +232,10 @@ def analyse(
         subjects_of(stored)  # Refuses a run that is named twice.
         refused = refusals([as_subject(each, data, start) for each in subjects])
         return Findings(tables={"analyses": listing(refused)})
-    kind = analysis(name).options
+    asked = analysis(name)
+    kind = asked.options
     chosen = kind(**named_options(kind, options))
-    with Reporter(name, unit="part", shown=progress) as reporter:
+    with Reporter(name, unit=asked.unit, shown=progress) as reporter:
         if data is not None or start is not None or len(stored) < len(subjects):
             given = [as_subject(each, data, start) for each in subjects]
             return analyse_subjects(name, given, chosen, reporter)

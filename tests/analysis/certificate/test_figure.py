@@ -86,7 +86,9 @@ def test_how_near_the_network_is_stands_in_a_sentence(proof):
     rows = found.tables["certificate"].to_dicts()
     reached = found.summary["objective of the balanced network"]
     # The optimum lies between both ends, so that the distance to it does.
-    ends = sorted(float(word) for word in told.split() if word[0].isdigit())
+    ends = sorted(
+        float(word.replace(",", "")) for word in told.split() if word[0].isdigit()
+    )
     above = [
         100 * (reached / rows[0][f"optimum at {end}"] - 1) for end in ("most", "least")
     ]
@@ -96,6 +98,8 @@ def test_how_near_the_network_is_stands_in_a_sentence(proof):
 def test_a_network_that_is_the_best_found_is_at_most_so_far():
     (told,) = _distance(SimpleNamespace(gap=0.01, objective=2.0, best_known=2.0))
     assert told.startswith("The balanced network is at most 1 % above the optimum")
+    (told,) = _distance(SimpleNamespace(gap=93.9, objective=8.0, best_known=1.0))
+    assert "700 to 9,390 % above" in told
     nothing = SimpleNamespace(gap=math.inf, objective=2.0, best_known=0.0)
     assert _distance(nothing) == []
 

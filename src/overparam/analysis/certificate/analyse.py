@@ -129,11 +129,16 @@ def _distance(found: NetworkCertificate) -> list[str]:
     if not 0 < most < math.inf:
         return []
     least = found.objective / found.best_known - 1
-    told = "at most" if least <= LEAST_SHARE * most else f"{100 * least:.3g} to"
+    told = "at most" if least <= LEAST_SHARE * most else f"{_percent(least)} to"
     return [
-        f"The balanced network is {told} {100 * most:.3g} % above the optimum over "
+        f"The balanced network is {told} {_percent(most)} % above the optimum over "
         "networks of any width."
     ]
+
+
+def _percent(share: float) -> str:
+    percent = 100 * share
+    return f"{percent:.3g}" if percent < 1000 else f"{percent:,.0f}"
 
 
 def _vacuous(found: NetworkCertificate, problem: CertifiedProblem) -> list[str]:
@@ -259,7 +264,8 @@ def _write_proof(
 ) -> None:
     if found.found is None:
         raise ConfigError(
-            f"Only a search has a proof to write; this bound is {PROOFS[found.proof]}."
+            "Only a search for one output has a proof to write; this bound is "
+            f"{PROOFS[found.proof]}."
         )
     write_proof(
         found.found,

@@ -51,4 +51,5 @@ ANALYSIS = Analysis(
     question="How far is a ReLU network from the optimum of its problem?",
     options=CertificateOptions,
     code="overparam.analysis.certificate.analyse",
+    unit="second",
 )

@@ -155,7 +155,7 @@ def _analysed(
     name: str, stored: Sequence[StoredRun], options: Any, root: Path
 ) -> tuple[Findings, Path]:
     """What an analysis finds, and the folder beside the runs where it is stored."""
-    with Reporter(name, unit="part") as reporter:
+    with Reporter(name, unit=ANALYSES[name].unit) as reporter:
         findings = analyse_runs(name, stored, options, reporter)
     folder = keep_findings(findings, name, stored, options, root)
     tell(f"tables and figures: {folder}")

@@ -34,7 +34,8 @@ def prove_trial(problem: Problem, context: Context) -> Outcome:
 
     def told(found: GlobalOptimum) -> None:
         done = min(int(time.perf_counter() - start), total)
-        context.progress(done, total, best=found.objective, bound=found.lower)
+        numbers = {"best": found.objective, "bound": found.lower, "open": found.n_open}
+        context.progress(done, total, **numbers)
         if context.stop_requested() is not None:
             raise KeyboardInterrupt
 
