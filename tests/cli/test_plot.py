@@ -8,7 +8,9 @@ import overparam as op
 from overparam.cli.main import run_command
 from overparam.cli.verbs.plot import Plotting
 from overparam.report.differences import unlike
+from overparam.running.drawing import draw_records
 from overparam.store import RunRecord, open_run
+from overparam.store.tables import gather
 
 
 def store(root, *, n_records=4, loss=None, **config):
@@ -263,3 +265,40 @@ def drawn(monkeypatch):
         lambda figure, path: [seen.append(figure.axes[0])][1:],
     )
     return seen
+
+
+def axes_of(runs, **options):
+    gathered = gather(runs, metrics="records")
+    figure, _ = draw_records(gathered, x="step", **options)
+    return figure.axes[0]
+
+
+def test_a_record_of_the_name_of_a_field_is_drawn(runs, plot):
+    """Of `loss`, the loss that is trained on and the one along the way."""
+    for seed in (0, 1):
+        with open_run(runs, "toy", {"loss": "hinge", "seed": seed}, {}) as run:
+            metrics = {"step": np.arange(3), "loss": np.array([4.0, 2.0, 1.0])}
+            run.write(RunRecord(status="finished", metrics=metrics))
+    assert plot("--y", "loss")[0] == 0
+    assert plot("--y", "metrics.loss")[0] == 0
+    axes = axes_of(runs, y="loss")
+    assert axes.get_ylabel() == "loss"
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), [4, 2, 1])
+
+
+def test_a_logarithmic_line_ends_where_it_is_zero(runs):
+    """Drawn to the edge of the picture, it would fall where nothing was measured."""
+    store(runs, loss=[0.0, 1.0, 0.5, 0.0])
+    (line,) = axes_of(runs, y="loss", log_y=True).lines
+    np.testing.assert_array_equal(line.get_ydata(), [np.nan, 1, 0.5, np.nan])
+    (line,) = axes_of(runs, y="loss").lines
+    np.testing.assert_array_equal(line.get_ydata(), [0, 1, 0.5, 0])
+
+
+def test_a_legend_names_a_column_in_words(runs):
+    for seed in (0, 1):
+        with open_run(runs, "toy", {"seed": seed}, {}) as run:
+            metrics = {"step": np.arange(2), "test_loss": np.ones(2)}
+            run.write(RunRecord(status="finished", metrics=metrics))
+    axes = axes_of(runs, y="test_loss")
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["test loss"]

@@ -4,7 +4,9 @@ import sys
 
 import pytest
 
+from overparam.cli.main import run_command
 from overparam.cli.show import print_table
+from overparam.store import RunRecord, open_run
 
 
 IDS = ["3f2a0c4d5e6f", "9b1c77aa0e12.2"]
@@ -65,3 +67,26 @@ def test_a_pipe_gets_everything_on_one_line(capsys):
     seen = printed(capsys, [f"c{i}" for i in range(101)], [row])
     assert seen.out.splitlines()[2].split() == row
     assert printed(capsys, ["a", "b"], []).out.splitlines()[0] == "a  b"
+
+
+def test_a_terminal_shows_the_runs_of_each_study_by_what_differs(
+    terminal, capsys, tmp_path
+):
+    """In one table the fields of the first leave no room for those of the other."""
+    for study in ("alpha", "beta"):
+        for value in (1, 2):
+            config = {f"{study}_field_{i}": value for i in range(9)}
+            with open_run(tmp_path, study, config, {}) as run:
+                run.write(RunRecord(status="finished", summary={f"of_{study}": value}))
+    assert run_command(["table", str(tmp_path)]) == 0
+    whole = capsys.readouterr().out.splitlines()
+    assert len(whole) == 2 + 4
+    terminal(80)
+    assert run_command(["table", str(tmp_path)]) == 0
+    alpha, beta = capsys.readouterr().out.split("\n\n")
+    assert alpha.startswith("alpha\n")
+    assert beta.startswith("beta\n")
+    assert "alpha_field_0" in alpha
+    assert "beta_field_0" in beta
+    assert "beta" not in alpha
+    assert "alpha" not in beta

@@ -39,7 +39,8 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     if left_out:
         if len(left_out) > _MOST_NAMED:
             left_out[_MOST_NAMED:] = [f"and {len(left_out) - _MOST_NAMED} more"]
-        tell(f"Too wide for this terminal, but whole in a pipe: {', '.join(left_out)}.")
+        named = ", ".join(left_out)
+        tell(f"Too wide for this terminal, whole in a pipe (`| less -S`): {named}.")
 
 
 def fits(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> bool:

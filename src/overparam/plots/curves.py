@@ -161,7 +161,7 @@ def _styled(
     looks = itertools.cycle(itertools.product(DASHES, COLOURS))
     for (values, part), (dash, colour) in zip(groups, looks, strict=False):
         named = (f"{n.replace('_', ' ')} {shown(v)}" for n, v in values.items())
-        yield ", ".join(named) or y, {"colour": colour, "dash": dash}, part
+        yield ", ".join(named) or called(y), {"colour": colour, "dash": dash}, part
 
 
 def _check_there(records: pl.DataFrame, names: Sequence[str]) -> None:
@@ -172,8 +172,15 @@ def _check_there(records: pl.DataFrame, names: Sequence[str]) -> None:
 
 def _name(axes: Axes, *, x: str, y: str) -> None:
     whole_ticks(axes)
-    axes.set_xlabel(x.replace("_", " "))
-    axes.set_ylabel(y.replace("_", " "))
+    axes.set_xlabel(called(x))
+    axes.set_ylabel(called(y))
+
+
+def called(column: str) -> str:
+    """A column as it stands in a picture: what a table adds to its name is left out."""
+    for table in ("metrics.", "summary."):
+        column = column.removeprefix(table)
+    return column.replace("_", " ")
 
 
 def shown(value: Any) -> str:

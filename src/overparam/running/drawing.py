@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import ConfigError
@@ -43,6 +45,15 @@ def draw_records(
     records = gathered.frame
     studies = {run.study for run in gathered.runs}
     x, y, *by = (spelled(name, records.columns, studies) for name in (x, y, *by))
+    of_records = {
+        column: f"metrics.{column}"
+        for run in gathered.runs
+        for column in run.metrics.columns
+        if f"metrics.{column}" in records.columns
+    }
+    is_field = all(x in run.config for run in gathered.runs)
+    # Of a field and a record of one name it is the record that has a curve.
+    y = of_records.get(y, y)
     check_columns(records, x=x, y=y, by=by)
     finite = pl.all_horizontal(pl.col(x, y).cast(pl.Float64).is_finite())
     drawn = records.filter(finite)
@@ -54,8 +65,8 @@ def draw_records(
             raise ConfigError(
                 f"`{name}` has no positive value: draw it without a logarithmic axis."
             )
-    is_field = all(x in run.config for run in gathered.runs)
     recorded = {name for run in gathered.runs for name in run.metrics.columns}
+    recorded = {of_records.get(name, name) for name in recorded}
     if x in recorded and not is_field and y not in recorded:
         raise ConfigError(
             f"`{y}` is one value of each run, and `{x}` has many: draw it against a "
@@ -84,6 +95,8 @@ def draw_records(
     if log_x:  # To set a scale sets the ticks anew.
         axes[0, 0].set_xscale("log")
     axes[0, 0].set_yscale("log" if log_y else "linear")
+    if log_y:
+        _break_at_zero(axes[0, 0])
     if is_field:
         chosen_ticks(axes[0, 0], drawn[x].to_list())
     notes = []
@@ -92,6 +105,13 @@ def draw_records(
     if not pooled and len(runs) > 1:
         notes.append("The runs end at different places: each is a line.")
     return figure, notes
+
+
+def _break_at_zero(axes: Axes) -> None:
+    """Leave gaps where a line is not positive: to the edge it would seem to fall."""
+    for line in axes.lines:
+        heights = np.asarray(line.get_ydata(), float)
+        line.set_ydata(np.where(heights > 0, heights, np.nan))
 
 
 def _no_median(differing: Sequence[Spread]) -> str:

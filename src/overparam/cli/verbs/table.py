@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ...progress import counted
 from ...store.find import no_run
 from ..arguments import OfRuns, parse
-from ..show import print_json, print_table, tell, tell_unverified
+from ..show import fits, print_json, print_table, tell, tell_unverified
+
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,16 +66,31 @@ def main(argv: Sequence[str]) -> int:
     elif tabulating.json:
         print_json(frame.to_dicts())
     else:
-        # Columns for a person: what a run is and how it ended first, long text last.
-        # Columns that never change say nothing in a printed table, but how runs ended.
-        varying = [
-            name
-            for name in frame.columns
-            if name in ("id", "status")
-            or frame.height < 2
-            or frame[name].n_unique() > 1
-        ]
-        ends = {"id": -3, "study": -2, "status": -1, "error": 1, "path": 2}
-        columns = sorted(varying, key=lambda name: ends.get(name, 0))
-        print_table(columns, frame.select(columns).rows())
+        _print(frame)
     return 0
+
+
+def _print(frame: "pl.DataFrame") -> None:
+    """One table, or one of each study where a terminal has no room for all columns."""
+    columns = _printed(frame)
+    rows = frame.select(columns).rows()
+    if "study" not in columns or fits(columns, rows):
+        print_table(columns, rows)
+        return
+    for number, part in enumerate(frame.partition_by("study", maintain_order=True)):
+        print("\n" * bool(number) + part["study"][0])
+        of_study = part.drop("study")
+        columns = _printed(of_study[[s.name for s in of_study if s.count()]])
+        print_table(columns, of_study.select(columns).rows())
+
+
+def _printed(frame: "pl.DataFrame") -> list[str]:
+    """Columns for a person: what a run is and how it ended first, long text last."""
+    # Columns that never change say nothing in a printed table, but how runs ended.
+    varying = [
+        name
+        for name in frame.columns
+        if name in ("id", "status") or frame.height < 2 or frame[name].n_unique() > 1
+    ]
+    ends = {"id": -3, "study": -2, "status": -1, "error": 1, "path": 2}
+    return sorted(varying, key=lambda name: ends.get(name, 0))
