@@ -1,5 +1,6 @@
 """Convex estimators against CVXPY, their certificates, and what they refuse."""
 
+import dataclasses
 import functools
 
 import jax
@@ -8,9 +9,21 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from overparam.convex import enumerate_patterns, network_objective, solve, with_bias
+from overparam.convex import (
+    SearchLimits,
+    enumerate_patterns,
+    network_objective,
+    solve,
+    solve_global,
+    with_bias,
+)
+from overparam.convex.certificates import certificate
 from overparam.errors import ConfigError
-from overparam.estimators import ConvexReLUClassifier, ConvexReLURegressor
+from overparam.estimators import (
+    ConvexReLUClassifier,
+    ConvexReLURegressor,
+    convex_base,
+)
 from overparam.networks import two_layer_view
 
 
@@ -89,6 +102,25 @@ def test_a_global_search_returns_the_gap_that_it_reached_in_its_time():
     assert 0 <= model.lower_bound_ <= min(trained.objective_, model.objective_)
     with pytest.raises(ConfigError, match="with method='global' only, got 2 with"):
         ConvexReLURegressor(max_seconds=2.0).fit(x, y)
+
+
+def test_control_c_ends_the_searches_of_all_outputs(monkeypatch):
+    rng = np.random.default_rng()
+    x, y = rng.standard_normal((20, 4)), rng.standard_normal((20, 3))
+    asked = []
+
+    def interrupted(*args, limits, **options):
+        asked.append(limits.seconds)
+        found = solve_global(*args, limits=SearchLimits(seconds=0.0), **options)
+        return dataclasses.replace(found, interrupted=True)
+
+    for module in (convex_base, certificate):
+        monkeypatch.setattr(module, "solve_global", interrupted)
+    with pytest.warns(ConvergenceWarning):
+        model = ConvexReLURegressor(method="global", max_seconds=9.0).fit(x, y)
+    assert 0 < model.lower_bound_ <= model.objective_
+    assert model.certificate(seconds=9.0, gap=1e-9).lower > 0
+    assert asked == [9.0, 0.0, 0.0] * 2
 
 
 def test_the_objective_is_that_of_the_network():

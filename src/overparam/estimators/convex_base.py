@@ -73,6 +73,7 @@ class _Fit:
     lower: float
     status: str
     iterations: int
+    interrupted: bool = False
 
 
 class ConvexReLU(BaseEstimator):
@@ -176,25 +177,33 @@ class ConvexReLU(BaseEstimator):
                 "with relaxation='exact'."
             )
         with jax.enable_x64(True):
-            found = [
-                certify_network(
-                    cast(TwoLayer, from_arrays(*part)),
-                    self._x,
-                    y,
-                    penalty=self._penalty,
-                    normalised=self._architecture == "normalised",
-                    search=SearchLimits(seconds=seconds),
-                    gap=gap,
+            found: list[NetworkCertificate] = []
+            for part, y in zip(self._parts, self._targets.T.copy(), strict=True):
+                # Control-C ends the searches of all outputs.
+                ended = any(one.found and one.found.interrupted for one in found)
+                found.append(
+                    certify_network(
+                        cast(TwoLayer, from_arrays(*part)),
+                        self._x,
+                        y,
+                        penalty=self._penalty,
+                        normalised=self._architecture == "normalised",
+                        search=SearchLimits(seconds=0.0 if ended else seconds),
+                        gap=gap,
+                    )
                 )
-                for part, y in zip(self._parts, self._targets.T.copy(), strict=True)
-            ]
         return found[0] if len(found) == 1 else sum_of(found, gap=gap)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
         data = x, targets = self._weighted(X, y, sample_weight)
         with jax.enable_x64(True):
             if self.method == "global":
-                fits = [self._optimum(x, y) for y in targets.T.copy()]
+                fits = list[_Fit]()
+                for y in targets.T.copy():
+                    # Control-C ends the searches of all outputs.
+                    ended = any(fit.interrupted for fit in fits)
+                    seconds = 0.0 if ended else self.max_seconds or np.inf
+                    fits.append(self._optimum(x, y, seconds))
             else:
                 programs = self._programs(x, targets)
                 fits = [_fit_of(self._solve(program)) for program in programs]
@@ -281,7 +290,12 @@ class ConvexReLU(BaseEstimator):
         options: dict[str, Any] = {"tolerance": self.tolerance}
         return solver(program, **(options if self.tolerance else {}))
 
-    def _optimum(self, x: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]) -> _Fit:
+    def _optimum(
+        self,
+        x: Float[np.ndarray, "n d"],
+        y: Float[np.ndarray, " n"],
+        seconds: float,
+    ) -> _Fit:
         """The network of an output, against those of any width.
 
         Raises:
@@ -299,7 +313,7 @@ class ConvexReLU(BaseEstimator):
             penalty=float(self.penalty),
             skip=skip,
             gap=self.tolerance or _GLOBAL_GAP,
-            limits=SearchLimits(seconds=self.max_seconds or np.inf, nodes=_MOST_CONES),
+            limits=SearchLimits(seconds=seconds, nodes=_MOST_CONES),
             seed=seed_of(self.random_state),
         )
         return _Fit(
@@ -308,6 +322,7 @@ class ConvexReLU(BaseEstimator):
             found.lower,
             "optimal" if found.proven else "max_iterations",
             found.n_nodes,
+            found.interrupted,
         )
 
     def _keep(self, data: tuple[Any, Any], *fits: _Fit) -> Self:
