@@ -1,7 +1,5 @@
 """Lower bounds that a multiplier proves."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from jaxtyping import Float
 
@@ -11,7 +9,6 @@ from .signed import signed_activation
 
 ROUNDING = 1e-11
 """Relative error of sums, norms and singular values."""
-_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)
 
 
 def loose_bound(
@@ -41,19 +38,6 @@ def linear_size(
     error = (len(x) + sums.size + 8) * float(np.finfo(float).eps)
     absolute = float(np.linalg.norm(np.abs(x).T @ np.abs(dual)))
     return float(np.linalg.norm(sums)) + error * absolute
-
-
-def mixtures(
-    dual: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]
-) -> Iterator[Float[np.ndarray, " n"]]:
-    """Multipliers between a residual and the labels.
-
-    The residual of the optimum is the best multiplier once its activation is known
-    exactly. An eigenvalue often bounds that of a mixture closer, by more than it costs.
-    """
-    size = float(np.linalg.norm(y))
-    for share in _SHARES if size else ():
-        yield (1 - share) * dual + share * float(np.linalg.norm(dual)) / size * y
 
 
 def dual_factor(

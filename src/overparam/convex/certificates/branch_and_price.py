@@ -25,7 +25,8 @@ from ..solvers.bounds import relative_gap
 from ..solvers.compiled import control_c
 from ..solvers.neurons import UnitNeurons, corrected, improved, no_neurons
 from .activation import ConeSearch, Search, SearchLimits, ready
-from .bounds import ROUNDING, dual_factor, dual_value, linear_size, mixtures
+from .bounds import ROUNDING, dual_factor, dual_value, linear_size
+from .multipliers import better_multipliers
 from .sign_search import SignSearch
 from .signed import signed_activation
 
@@ -170,10 +171,7 @@ class _Pricing:
         dual = neurons.residual(self.x, self.y)
         self._learn(dual, signed_activation(self.x, dual))
         if not (self.best.proven or self.best.n_nodes):
-            for mixed in mixtures(dual, self.y):
-                if self._left() > 0:
-                    self._learn(mixed, signed_activation(self.x, mixed))
-                    self.watch(self.best)
+            self._learn_undivided()
         target = self._needed(dual)
         if self.best.proven or target is None or not searchable(self.x):
             return False
@@ -216,6 +214,18 @@ class _Pricing:
         neurons = neurons.with_more(search.direction[None], sign)
         self._meet(corrected(neurons, self.x, self.y, self.penalty))
         return self.best.objective < met * (1 - _STALLED)
+
+    def _learn_undivided(self) -> None:
+        """The best bound without a search, or what the time leaves of it."""
+        dual, network = self.y, "skip" if self.skip else "plain"
+        for better in better_multipliers(
+            self.x, self.y, penalty=self.penalty, network=network
+        ):
+            dual = better
+            self.watch(self.best)
+            if self._left() <= 0:
+                break
+        self._learn(dual, signed_activation(self.x, dual))
 
     def _left(self) -> float:
         """Seconds that are left."""

@@ -44,8 +44,9 @@ from ..solvers.bounds import relative_gap
 from ..solvers.interior_point import solve
 from ..solvers.solution import INACCURATE, Solution
 from .activation import SearchLimits
-from .bounds import ROUNDING, dual_value, loose_bound, mixtures
+from .bounds import ROUNDING, dual_value, loose_bound
 from .branch_and_price import GlobalOptimum, Watch, searchable, solve_global
+from .multipliers import better_multipliers
 
 
 Tier = Literal["certified", "bounded", "estimate"]
@@ -237,13 +238,14 @@ def _by_programme(
         if own.complete:
             proven = _proven(solution, own, x)
         residual = y - solution.predictions
-        duals += [solution.dual, residual, *mixtures(residual, y)]
+        duals += [solution.dual, residual]
     lower = proven
     if relative_gap(estimate, proven) > INACCURATE:
         # Any multiplier gives a bound; the best is taken.
+        *_, closest = better_multipliers(x, y, penalty=penalty, network=architecture)
         bounds = [
             loose_bound(x, y, dual, penalty=penalty, network=architecture)
-            for dual in duals
+            for dual in (*duals, closest)
             if np.isfinite(dual).all()
         ]
         lower = max(proven, *bounds)
