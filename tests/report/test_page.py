@@ -297,13 +297,17 @@ def test_an_analysis_says_what_it_found_and_only_options_that_are_set(runs):
         "options": {"penalty": None, "n_samples": 2000, "dataset": None},
         "runs": [{"run": f"toy/{path.name}"}],
         "summary": {"lower bound (bounded)": 0.123456, EVIL: EVIL},
+        "notes": ["The bound is vacuous.", EVIL, 3],
     }
     (folder / "analysis.json").write_text(json.dumps(facts))
     written = made(runs)
     assert f"analysis of {path.name} with n samples 2000<" in written
     assert "lower bound (bounded)" in written
     assert "0.1235" in written
+    assert "<p>The bound is vacuous.</p>" in written
     assert EVIL not in written
+    (folder / "analysis.json").write_text(json.dumps(facts | {"notes": "none"}))
+    assert "lower bound (bounded)" in made(runs)
 
 
 def test_unfinished_runs_are_named(runs):

@@ -46,6 +46,12 @@ class Answer:
         return found if isinstance(found, dict) else {}
 
     @property
+    def notes(self) -> Sequence[str]:
+        """What else it says, in sentences."""
+        told = self.facts.get("notes")
+        return [n for n in told if isinstance(n, str)] if isinstance(told, list) else []
+
+    @property
     def runs(self) -> str:
         """The runs that it was made from, as far as it tells."""
         made_from = [each["run"] for each in self.facts.get("runs", [])]

@@ -104,6 +104,7 @@ def answer_section(answer: Answer, gallery: Gallery, number: int) -> Markup:
         tag("h3", title, id=f"answer-{number}"),
         tag("p", " · ".join([*under, *([source] if source else [])]), class_="under"),
         _said(answer),
+        *(tag("p", note) for note in answer.notes),
         tag("div", *figures, class_="figures"),
         _claims(answer) if answer.claims else "",
         *(_csv_table(path) for path in answer.tables),
