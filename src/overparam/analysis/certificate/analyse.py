@@ -235,7 +235,7 @@ class Bounds:
 
         figure, axes = panels(
             caption=f"Relative gap {found.gap:.2g} of the network to the lower bound "
-            f"(which is {found.tier}, by {found.proof})."
+            f"({found.tier}, {PROOFS[found.proof]})."
         )
         axes = axes[0, 0]
         if found.found is not None and self.times:

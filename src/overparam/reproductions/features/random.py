@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from ...analysis.intervals import mean_interval
 from ...plots.figure import COLOURS, panels
+from ...progress import counted
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .sources import caption, source
 
@@ -132,7 +133,7 @@ def _pair(sentence: str, found: pl.DataFrame, least: float, printed: str) -> Cla
         sentence=sentence,
         published=f"{printed} % (train / test)",
         measured=f"{100 * train.estimate:.2f} / {100 * test.estimate:.2f} %"
-        f" ({len(found)} seeds)",
+        f" ({counted(len(found), 'seed')})",
         holds=test.estimate >= least,
     )
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from ...analysis.intervals import median_interval
 from ...plots.figure import panels
+from ...progress import counted
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .figures import at_epoch, caption, risk_curves
 
@@ -102,7 +103,7 @@ def claims(results: Results) -> Sequence[Claim]:
     best = Claim(
         sentence=f"epoch 19, rate 0.1: the median in [{low:g}, {high:g}]",
         published=f"{PRINTED_LAST[1e-1]:.4g}",
-        measured=f"{median}, {len(values)} seeds",
+        measured=f"{median}, {counted(len(values), 'seed')}",
         holds=low <= median.estimate <= high,
     )
     return [*found, first, best]
@@ -129,7 +130,7 @@ def _losses(results: Results, rate: float, epoch: int) -> list[float]:
 
 
 def _range(values: Sequence[float]) -> str:
-    return f"{min(values):.4g} to {max(values):.4g}, {len(values)} seeds"
+    return f"{min(values):.4g} to {max(values):.4g}, {counted(len(values), 'seed')}"
 
 
 REPRODUCTION = Reproduction(

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from ...analysis.intervals import median_interval, sign_test, wilson
 from ...plots.figure import COLOURS, legend, panels
+from ...progress import counted
 from ..reproduction import Claim, Reproduction, Results, Scale
 
 
@@ -150,9 +151,10 @@ def figures(results: Results) -> Mapping[str, Figure]:
     shapes, n_seeds = SHAPES[results.scale]
     found = distances(results.runs)
     text = (
-        f"Plain networks, two planted neurons, noise 0.1, {n_seeds} seeds. Distances "
-        f"are at most what is shown: the optimum is proven to {_GAP:g}. Medians and "
-        "95 % intervals; Adam at 2e-3, SGD at 0.5 in batches of n/5, L-BFGS."
+        f"Plain networks, two planted neurons, noise 0.1, {counted(n_seeds, 'seed')}. "
+        f"Distances are at most what is shown: the optimum is proven to {_GAP:g}. "
+        "Medians and 95 % intervals; Adam at 2e-3, SGD at 0.5 in batches of n/5, "
+        "L-BFGS."
     )
     figure, axes = panels(2, len(shapes), width=3.6, caption=text)
     for column, shape in enumerate(shapes):
