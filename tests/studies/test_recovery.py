@@ -139,6 +139,10 @@ def test_a_clock_ends_a_proof_with_its_bound():
     found = run(_unproven(max_seconds=1e-3), Context())
     _holds(found)
     assert "after 0.001 seconds" in found.notes[0]
+    # Before the first neuron: no penalty has taken it away.
+    nothing = run(_unproven(max_seconds=1e-9), Context())
+    assert not nothing.summary["active_groups"]
+    assert not any("No neuron is left" in note for note in nothing.notes)
     default = Recovery(**PROVEN)
     assert Recovery(**PROVEN, max_seconds=3600).max_seconds == default.max_seconds
     with pytest.raises(ConfigError, match="`max_seconds` has an effect"):
@@ -159,7 +163,7 @@ def test_control_c_ends_a_proof_with_its_bound_and_a_termination_stores_none(loo
     found = run(_unproven(), context)
     _holds(found)
     assert len(told) == looks
-    assert set(told[0]) == {"best", "bound"}
+    assert set(told[0]) == {"best", "bound", "open"}
     assert "Control-C" in found.notes[0]
     told.clear()
     with pytest.raises(Interrupted):

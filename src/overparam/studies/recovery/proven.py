@@ -84,10 +84,17 @@ def prove_trial(problem: Problem, context: Context) -> Outcome:
         },
         arrays=problem.arrays | {"multiplier": found.dual},
         network=network,
-        notes=problem.notes
-        + ([] if found.proven else [_ended(problem, found, context, seconds)])
-        + ([] if len(found.neurons.sizes) else [NO_NEURON]),
+        notes=problem.notes + _notes(problem, found, context, seconds),
     )
+
+
+def _notes(
+    problem: Problem, found: GlobalOptimum, context: Context, seconds: float
+) -> list[str]:
+    if not found.proven:
+        return [_ended(problem, found, context, seconds)]
+    # Of an early end the penalty is not the reason.
+    return [] if len(found.neurons.sizes) else [NO_NEURON]
 
 
 def _ended(
