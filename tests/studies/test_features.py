@@ -81,6 +81,41 @@ def test_the_first_epochs_may_train_all_layers():
     assert list(found.metrics["phase"]) == [0, 0, 0, 1]
 
 
+def test_features_move_down_the_risk_of_the_optimal_readout():
+    fields = {"width": 5, "n_train": 100, "n_validation": 0, "batch_size": 100}
+    fields |= {"train": "features", "readout": "ridge", "ridge": 0.1}
+    fields |= {"optimiser": "sgd", "learning_rate": 0.05, "feature_penalty": 0.3}
+    config = dataclasses.replace(SMALL, **fields, epochs=1, precision="float64")
+    found, train = run(config, Context()), Problem.of(config).train
+    x, Y = np.asarray(train.x), np.eye(10)[np.asarray(train.y)]
+
+    def risk(weights):
+        """The ridge objective at its minimum, by a solver of our own."""
+        hidden = np.tanh(x @ weights)
+        features = (hidden - hidden.mean(0)) / np.sqrt(hidden.var(0) + 1e-5)
+        G = features.T @ features / 100 + 0.1 * np.eye(5)
+        P = np.linalg.solve(G, features.T @ Y / 100)
+        return np.sum((features @ P - Y) ** 2) / 200 + 0.05 * np.sum(P**2)
+
+    start = np.asarray(found.kept[0].weights)
+    moved = np.asarray(found.network.weights) - start
+    for entry in [(10, 0), (20, 1), (35, 2), (43, 3), (60, 4)]:
+        step = np.zeros_like(start)
+        step[entry] = 1e-5
+        slope = (risk(start + step) - risk(start - step)) / 2e-5
+        # The loss is the risk divided by the penalty and the number of classes.
+        expected = -0.05 * (slope / (0.1 * 10) + 2 * 0.3 / 5 * start[entry])
+        np.testing.assert_allclose(moved[entry], expected, rtol=1e-5, atol=1e-11)
+
+
+def test_moved_features_are_better_than_frozen_ones():
+    fields = {"readout": "ridge", "ridge": 1e-3, "epochs": 10, "decay": 0.9}
+    moved, frozen = (outcome(train=part, **fields) for part in ("features", "readout"))
+    assert moved.status == "converged"
+    assert moved.summary["train_accuracy"] > frozen.summary["train_accuracy"]
+    assert list(moved.metrics["phase"]) == [0] * 11 + [1]
+
+
 def test_permuted_test_labels_leave_chance_and_training_as_it_was():
     plain, permuted = outcome(), outcome(shuffle_test_labels=True)
     # 355 images: chance is .1 with standard deviation .016.
@@ -289,6 +324,9 @@ def test_sources_of_another_kind_are_refused_in_a_sentence(tmp_path):
         ({"keep": "1,", "train": "readout"}, "`keep` names 1, which is not between"),
         ({"first_all": 3}, "`first_all` is for `--train readout`"),
         ({"decay": 1.5}, "`decay` must lie in"),
+        ({"train": "features"}, "has an exact readout with a positive penalty"),
+        ({"train": "features", "ridge": 0.1, "readout": "adam"}, "got 0.1 and adam"),
+        ({"train": "features", "ridge": 0.1, "first_all": 2}, "with `--train features"),
         ({"train": "readout", "n_validation": 0}, "chosen on validation images"),
     ],
 )

@@ -190,6 +190,7 @@ def _told_of_data(subject: "Subject") -> dict[str, Any]:
             found = data(Imported(digest="", convention="keras", **told), {}).test
         except ConfigError:  # Data that are drawn, such as a mixture, have no file.
             return {}
+        assert found is not None  # A data set of the catalogue has a test part.
         same = found.x[:1].shape == test.x[:1].shape and len(found.y) >= len(test.y)
         if same and np.allclose(found.x[:1], test.x[:1], atol=1e-6):
             return told

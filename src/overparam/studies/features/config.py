@@ -28,6 +28,7 @@ class Features:
       overparam run features
       overparam run features --dataset mnist --width 1000 --train all
       overparam run features --dataset mnist --width 1000 --train readout
+      overparam run features --dataset mnist --train features --ridge 1e-3
     """
 
     dataset: str = "digits"
@@ -38,10 +39,13 @@ class Features:
     each channel; else pixels lie in [0, 1] and other inputs are as they are."""
     width: Count = 1000
     """Number of hidden neurons m."""
-    train: Literal["all", "readout"] = "all"
-    """Which layers move; `readout` fits the last layer on frozen features."""
+    train: Literal["all", "readout", "features"] = "all"
+    """Which layers move; `readout` fits the last layer on frozen features, `features`
+    moves the first one under a ridge readout that is optimal on the last batches
+    (variable projection), and then fits the last one exactly."""
     readout: Literal["logistic", "ridge", "adam", "sgd"] = "logistic"
-    """How `--train readout` fits: exactly (logistic, ridge) or by steps (adam, sgd)."""
+    """How the readout is fitted: exactly (logistic, ridge) or, with `--train readout`,
+    by steps (adam, sgd)."""
     first_all: Natural = 0
     """With `--train readout`: first train all layers for this many epochs."""
     epochs: Natural = 20
@@ -51,7 +55,7 @@ class Features:
     batch_size: Count = 128
     """Images per step; a last short batch of an epoch is dropped in training."""
     optimiser: Literal["adam", "sgd"] = "adam"
-    """Optimiser while all layers move."""
+    """Optimiser while the first layer moves."""
     learning_rate: Positive = 1e-3
     """First step size."""
     decay: Share = 1.0
@@ -62,10 +66,11 @@ class Features:
     """Coefficient c_u of the sum of squares of the readout, divided by the classes;
     much larger than c_w it makes all neurons equally strong."""
     penalty_form: Literal["loss", "decoupled"] = "loss"
-    """Penalties in the loss (Adam rescales their gradient), or as decoupled decay."""
+    """Penalties in the loss (Adam rescales their gradient), or as decoupled decay, as
+    which that of the first layer always is with `--train features`."""
     ridge: NonNegative | None = None
     """Penalty lambda of an exact readout (half of it with `logistic`); `none` chooses
-    on the validation images."""
+    on the validation images. `--train features` needs it."""
     activation: Literal["tanh", "relu", "erf", "gelu"] = "tanh"
     """Activation of the hidden neurons."""
     standardise: bool = True
@@ -114,17 +119,23 @@ class Features:
             takes_some=self.n_train is not None or self.n_validation != 0,
         )
         object.__setattr__(self, "subsets", rule)
-        if self.train == "all" and self.first_all:
+        if self.train != "readout" and self.first_all:
             raise ConfigError(
-                "`first_all` is for `--train readout`: with `--train all` every epoch "
-                f"trains all layers; got {self.first_all}."
+                "`first_all` is for `--train readout`, whose first epochs it names; "
+                f"got {self.first_all} with `--train {self.train}`."
+            )
+        if self.train == "features" and not (self.exact and self.ridge):
+            raise ConfigError(
+                "`--train features` has an exact readout with a positive penalty: give "
+                f"`--ridge`, and `readout` logistic or ridge; got {self.ridge} and "
+                f"{self.readout}."
             )
         if self.epochs_include_first and self.first_all > self.epochs:
             raise ConfigError(
                 f"`first_all` must be at most the {self.epochs} `epochs` that include "
                 f"it, got {self.first_all}."
             )
-        if self.readout == "logistic" and self.ridge == 0 and self.train == "readout":
+        if self.readout == "logistic" and self.ridge == 0 and self.exact:
             raise ConfigError(
                 "`ridge` must be positive for a logistic readout: without it the "
                 "optimum may not exist."
@@ -150,12 +161,12 @@ class Features:
     @property
     def exact(self) -> bool:
         """Whether the readout is solved and not trained."""
-        return self.train == "readout" and self.readout in ("logistic", "ridge")
+        return self.train != "all" and self.readout in ("logistic", "ridge")
 
     @property
     def takes_steps(self) -> bool:
         """Whether anything is trained in batches."""
-        return self.train == "all" or self.first_all > 0 or not self.exact
+        return self.train != "readout" or self.first_all > 0 or not self.exact
 
     @property
     def epochs_before_readout(self) -> int:
@@ -170,8 +181,8 @@ class Features:
 
     @property
     def epochs_of_all(self) -> int:
-        """Epochs in which all layers move."""
-        return self.epochs if self.train == "all" else self.first_all
+        """Epochs in which the first layer moves."""
+        return self.first_all if self.train == "readout" else self.epochs
 
     @property
     def epochs_of_readout(self) -> int:

@@ -14,9 +14,10 @@ from ...data.dataset import Dataset, Split
 from ...data.parts import check_classes, classes_of, hold_out, take
 from ...data.source import Batch, Table
 from ...data.train_test import TrainTest, batch_of
-from ...dynamics.descent import Descent
+from ...dynamics.descent import Descent, as_leaves
 from ...dynamics.optimisers.decoupled import decoupled
 from ...dynamics.optimisers.schedules import StepDecay
+from ...dynamics.stochastic_varpro import StochasticVarPro
 from ...errors import ConfigError
 from ...keys import purpose_key
 from ...memory import Need, check_memory, itemsize
@@ -28,6 +29,7 @@ from ...networks.two_layer import TwoLayer
 from ...objectives.losses import LOSSES
 from ...objectives.objective import Objective
 from ...objectives.penalties import L2Penalty
+from ...readouts.rules import Gram
 from ...training.plan import Plan, Training
 from .config import Features
 
@@ -56,7 +58,8 @@ class Problem:
             DataError: If the files are missing or damaged.
         """
         dataset = load_data(config.dataset).flat()
-        if config.train == "readout" and config.readout == "logistic":
+        logistic = config.exact and config.readout == "logistic"
+        if logistic or config.train == "features":
             classes_of(dataset)
         dataset = (
             dataset.standardised() if config.standardise_inputs else dataset.scaled()
@@ -153,7 +156,7 @@ class Problem:
         first = epochs.start + (epochs.start > 0)
         kept = [e for e in config.kept_epochs if first <= e <= epochs.stop]
         training = Training(
-            dynamics=descent(self, network, parts=("weights", "readout")),
+            dynamics=_dynamics(self, network),
             network=network,
             source=Table(*self.train),
             key=purpose_key(config.seed, "training"),
@@ -196,7 +199,7 @@ def objective(config: Features) -> Objective:
 
 
 def training(config: Features) -> tuple[Training, Plan]:
-    """The training of all layers.
+    """The training of the first layer, with the readout or under its optimum.
 
     Raises:
         ConfigError: If only the readout moved, or neurons were drawn anew on the way.
@@ -213,7 +216,7 @@ def training(config: Features) -> tuple[Training, Plan]:
 def _arrays(config: Features, input_dim: int, n_classes: int) -> list[Need]:
     """The largest arrays of a run besides the images."""
     size, width = itemsize(config.precision), ("`width`", config.width)
-    gram = config.train == "readout" and config.readout == "ridge"
+    gram = config.train == "features" or (config.exact and config.readout == "ridge")
     return [
         Need("weights and their gradient", (("inputs", input_dim), width), size, 2),
         Need("the readout", (width, ("classes", n_classes)), size, 2),
@@ -255,16 +258,38 @@ def _split(config: Features, dataset: Dataset) -> tuple[Split, Split]:
     return train, validation
 
 
+def _dynamics(problem: Problem, network: Network) -> Descent | StochasticVarPro:
+    """How the first layer moves: with the readout, or under its optimum."""
+    config = problem.config
+    if config.train != "features":
+        return descent(problem, network, parts=("weights", "readout"))
+    assert config.ridge is not None
+    return StochasticVarPro(
+        # The readout's problem there is that of `ridge_path` with this penalty.
+        config.ridge * network.scale,
+        Gram(),
+        optimiser=_DECOUPLED[config.optimiser],
+        learning_rate=_rate(problem, passed=0),
+        coefficients=as_leaves(penalties(config, network, ("weights",))),
+    )
+
+
+def _rate(problem: Problem, *, passed: int) -> Any:
+    """The step size, after so many epochs of its decay."""
+    config = problem.config
+    rate = config.learning_rate * config.decay**passed
+    if config.decay == 1:
+        return rate
+    return StepDecay(rate, config.decay, problem.steps_per_epoch)
+
+
 def descent(problem: Problem, network: Network, *, parts: tuple[str, ...]) -> Descent:
     """The training rule of a problem for some parts of the network."""
-    config, per_epoch = problem.config, problem.steps_per_epoch
+    config = problem.config
     name = config.optimiser if "weights" in parts else config.readout
     optimiser: Any = OPTIMISERS[name]
     passed = 0 if "weights" in parts else config.epochs_before_readout
-    rate: Any = config.learning_rate * config.decay**passed
-    if config.decay != 1:
-        rate = StepDecay(rate, config.decay, per_epoch)
-    settings: dict[str, Any] = {"learning_rate": rate}
+    settings: dict[str, Any] = {"learning_rate": _rate(problem, passed=passed)}
     coefficients = penalties(config, network, parts)
     penalty = L2Penalty(coefficients) if any(coefficients.values()) else None
     if config.penalty_form == "decoupled" and penalty is not None:

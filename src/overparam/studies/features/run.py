@@ -33,7 +33,7 @@ def run(config: Features, context: Context) -> Outcome:
     network, status, facts = trajectory.network, trajectory.status, {}
     kept = trajectory.kept
     network = frozen(network, problem.train.x)
-    if status != "diverged" and config.train == "readout":
+    if status != "diverged" and config.train != "all":
         fitted = fit_readout(problem, network, context)
         records += [{"phase": 1.0} | record for record in fitted.records]
         network, status, facts = fitted.network, fitted.status, fitted.facts
