@@ -1,13 +1,16 @@
 """Every study's config takes values of the annotated types, and nothing else."""
 
 from dataclasses import dataclass
+from pathlib import Path, PurePath
 
 import numpy as np
 import pytest
 
 from overparam import typed
+from overparam.analysis.density.options import DensityOptions
 from overparam.cli.main import run_command
 from overparam.errors import ConfigError
+from overparam.field_values import field_value
 from overparam.studies.registry import STUDIES
 from overparam.studies.timescales.config import Timescales
 
@@ -43,6 +46,13 @@ def test_numbers_of_numpy_are_those_of_python(kind):
     config = kind(seed=np.int64(3))
     assert config == kind(seed=3)
     assert type(config.seed) is int
+
+
+@pytest.mark.parametrize("value", ["a/b.gif", Path("a/b.gif"), PurePath("a/b.gif")])
+def test_a_path_is_one_of_python_or_text(value):
+    assert field_value(DensityOptions, "animation", value) == Path("a/b.gif")
+    with pytest.raises(ConfigError, match="`animation` must be a path or none, got 3"):
+        field_value(DensityOptions, "animation", 3)
 
 
 @pytest.mark.parametrize("problem", ["cifar10", "cifar100"])

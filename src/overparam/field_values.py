@@ -8,6 +8,7 @@ import dataclasses
 import difflib
 import functools
 import numbers
+import os
 import types
 import typing
 from collections.abc import Iterable
@@ -310,6 +311,8 @@ def _convert_one(value: Any, kind: Any) -> Any:
         return single_values.whole_number(value)
     if kind is float:
         return single_values.number(value)
+    if kind is Path and isinstance(value, os.PathLike):
+        value = os.fspath(value)
     if not isinstance(value, str):
         raise TypeError
     # Half a surrogate could not be stored, unless it stands for a byte of a path.

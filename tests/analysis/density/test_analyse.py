@@ -1,11 +1,14 @@
 """Densities of kept features of any run that planted some in the plane."""
 
+import itertools
 import math
 
 import jax
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from PIL import Image
+from PIL.ImageSequence import all_frames
 
 import overparam as op
 from overparam.analysis.density.circular import circle_w2
@@ -61,6 +64,21 @@ def test_limits_that_a_run_solved_are_drawn(limits, labels, root):
     assert drawn == ["student, smoothed", *labels, "teacher"]
     times = found.tables["snapshots"]["time"]
     assert times.to_list() == [0, 4 * run.config["time_step"]]
+    plt.close("all")
+
+
+@pytest.mark.parametrize("problem", ["circle", "torus"])
+def test_an_animation_has_a_frame_for_every_kept_step(problem, root, tmp_path):
+    fields = SCALES | {"limits": (), "problem": problem}
+    run = op.run("timescales", runs=root, progress=False, **fields)
+    path = tmp_path / "features.gif"
+    found = run.analyse("density", steps=(0,), animation=path, progress=False)
+    assert f"The animation is in {path}." in found.notes
+    with Image.open(path) as image:
+        assert image.n_frames == len(run.stored.kept_steps) == 3
+        frames = [np.asarray(frame.convert("RGB")) for frame in all_frames(image)]
+    # Features move, and the step stands above them.
+    assert all((a != b).any() for a, b in itertools.pairwise(frames))
     plt.close("all")
 
 
