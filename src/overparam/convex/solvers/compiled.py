@@ -1,14 +1,35 @@
 """What compiled loops over samples share: inner products and least norms."""
 
 import contextlib
-from collections.abc import Iterator
+import functools
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
 
 
-compiled = numba.njit(nogil=True, cache=True, error_model="numpy")
-"""Machine code that leaves other threads free, kept between processes."""
+def compiled(function: Callable[..., Any]) -> Any:
+    """Machine code that leaves other threads free, kept between processes.
+
+    Numba keeps it for as long as the function's own file is the same. It holds the code
+    of functions that are called, too, whose files may be others and change alone.
+    """
+    made = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    # There is none where Numba is told to compile nothing.
+    if cache := getattr(made, "_cache", None):
+        cache._cache_file._source_stamp = _sources()
+    return made
+
+
+@functools.cache
+def _sources() -> str:
+    """A digest of all files of this room that have compiled functions."""
+    room = Path(__file__).parent.parent
+    texts = (file.read_bytes() for file in sorted(room.rglob("*.py")))
+    return hashlib.sha256(b"".join(t for t in texts if b"@compiled" in t)).hexdigest()
 
 
 @contextlib.contextmanager
