@@ -11,6 +11,7 @@ import pytest
 from overparam.analysis.certificate.analyse import _distance, analyse
 from overparam.analysis.certificate.options import CertificateOptions
 from overparam.checker import verify
+from overparam.convex.certificates.branch_and_price import GlobalOptimum
 from overparam.errors import ConfigError
 from overparam.networks import TwoLayer
 
@@ -108,6 +109,20 @@ def test_a_bound_that_tells_nothing_says_so():
     (note,) = [n for n in found_of(1100, 20).notes if "vacuous" in n]
     assert "inputs of 20 dimensions are too many" in note
     assert not [n for n in found_of(6, 2).notes if "vacuous" in n]
+
+
+def test_a_search_asks_for_more_of_what_ended_it():
+    (note,) = [n for n in found_of(40, 5, nodes=1).notes if "vacuous" in n]
+    assert "more `--nodes`" in note
+
+
+def test_no_node_is_open_before_there_is_one():
+    known = {"neurons": None, "objective": 2.0, "lower": 1.0, "dual": None, "size": 1.0}
+    before, along = (
+        GlobalOptimum(**known, n_nodes=n, n_open=n, proven=False) for n in (0, 3)
+    )
+    assert "open" not in before.progress
+    assert along.progress == {"best": 2.0, "bound": 1.0, "open": 3}
 
 
 def test_a_search_that_had_no_time_asks_for_more():

@@ -72,7 +72,7 @@ def analyse(
     bounds = Bounds(options.seconds, progress)
     with STOP.listening():
         found = _certified(subject, view, problem, options, bounds)
-    notes = _vacuous(found, problem) + problem.notes
+    notes = _vacuous(found, problem, options) + problem.notes
     if options.proof is not None:
         # What was found is told, whether or not it can be written.
         try:
@@ -141,14 +141,18 @@ def _percent(share: float) -> str:
     return f"{percent:.3g}" if percent < 1000 else f"{percent:,.0f}"
 
 
-def _vacuous(found: NetworkCertificate, problem: CertifiedProblem) -> list[str]:
+def _vacuous(
+    found: NetworkCertificate, problem: CertifiedProblem, options: CertificateOptions
+) -> list[str]:
     """That a bound says nothing of the network, and why it is so far away."""
     far = relative_gap(found.best_known, found.lower)
     if found.tier == "certified" or far <= VACUOUS:
         return []
     # A search without a bound of its own leaves that of the eigenvalue.
     if found.proof != "eigenvalue" or found.found is not None:
-        why = "give the search more `--seconds`"
+        n_nodes = 0 if found.found is None else found.found.n_nodes
+        ended = options.nodes is not None and n_nodes >= options.nodes
+        why = f"give the search more `--{'nodes' if ended else 'seconds'}`"
     elif not searchable(problem.x):
         why = (
             f"{len(problem.x)} inputs of {problem.x.shape[1]} dimensions are too many "
@@ -219,13 +223,7 @@ class Bounds:
         self.times.append(time.monotonic() - self.start)
         self.lower.append(found.lower)
         total = math.ceil(self.seconds)
-        self.progress(
-            min(int(self.times[-1]), total),
-            total,
-            bound=found.lower,
-            best=found.objective,
-            open=found.n_open,
-        )
+        self.progress(min(int(self.times[-1]), total), total, **found.progress)
         if STOP() is not None:
             raise KeyboardInterrupt
 

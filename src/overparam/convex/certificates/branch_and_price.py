@@ -78,6 +78,13 @@ class GlobalOptimum:
         """Relative distance of `objective` to `lower`."""
         return relative_gap(self.objective, self.lower)
 
+    @property
+    def progress(self) -> dict[str, float]:
+        """The numbers that a person wants to see live."""
+        told = {"best": self.objective, "bound": self.lower}
+        # Before a search there are no nodes, which is not that none is open.
+        return told | ({"open": self.n_open} if self.n_nodes else {})
+
 
 Watch = Callable[[GlobalOptimum], object]
 """Called between steps that take seconds; a `KeyboardInterrupt` from it ends all."""

@@ -34,8 +34,7 @@ def prove_trial(problem: Problem, context: Context) -> Outcome:
 
     def told(found: GlobalOptimum) -> None:
         done = min(int(time.perf_counter() - start), total)
-        numbers = {"best": found.objective, "bound": found.lower, "open": found.n_open}
-        context.progress(done, total, **numbers)
+        context.progress(done, total, **found.progress)
         if context.stop_requested() is not None:
             raise KeyboardInterrupt
 
