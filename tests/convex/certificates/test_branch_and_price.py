@@ -234,3 +234,11 @@ def test_control_c_within_compiled_code_keeps_network_and_bound(rng):
     assert found.interrupted
     assert not found.proven
     assert found.lower <= found.objective <= 0.5 * y @ y
+
+
+def test_entries_of_very_different_sizes_are_proven():
+    x = [[7e-4, 7e-4], [1e-5, -3e-5], [-5e-3, -368], [3e-3, 654063], [-6e-3, -9e-4]]
+    x = np.array([*x, [0.68, -2e-7], [-513, -3e-7]])
+    y = np.array([-330087, -9e-5, -52, 0.19, 874634, -1e-3, 4e-6])
+    found = solve_global(x, y, penalty=69.5, gap=1e-3)
+    assert found.proven

@@ -90,16 +90,28 @@ def corrected(
     y: Float[np.ndarray, " n"],
     penalty: float,
 ) -> UnitNeurons:
-    """The neurons with the best sizes; those of size zero are dropped."""
+    """The neurons with the best sizes; those of size zero are dropped.
+
+    Outputs are brought to one size, or normal equations lose all digits of the small
+    ones; still no sizes are taken that are worse than those at hand.
+    """
     outputs = neurons.outputs(x)
-    sizes, used = neurons.sizes.copy(), neurons.sizes > 0
-    least_norm(outputs.T @ outputs, outputs.T @ y - penalty, sizes, used)
-    used = sizes > 0
+    norms = np.linalg.norm(outputs, axis=0)
+    norms[norms == 0] = 1
+    unit = outputs / norms
+    sizes, used = neurons.sizes * norms, neurons.sizes > 0
+    least_norm(unit.T @ unit, unit.T @ y - penalty / norms, sizes, used)
+    better = dataclasses.replace(neurons, sizes=sizes / norms)
+    with np.errstate(over="ignore", invalid="ignore"):
+        reached = better.objective(x, y, penalty)
+    if not reached <= neurons.objective(x, y, penalty):
+        better = neurons
+    used = better.sizes > 0
     return dataclasses.replace(
-        neurons,
-        directions=neurons.directions[used],
-        signs=neurons.signs[used],
-        sizes=sizes[used],
+        better,
+        directions=better.directions[used],
+        signs=better.signs[used],
+        sizes=better.sizes[used],
     )
 
 
