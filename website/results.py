@@ -143,7 +143,7 @@ def _section(record: dict[str, Any]) -> list[str]:
     return [
         f"## {record['title']}",
         f"`overparam reproduce {record['name']} --scale {record['scale']}`",
-        table(["claim", "published", "measured", ""], _rows(record)),
+        table(["claim", "published", "measured", "verdict"], _rows(record)),
         *(_shown(file, record["title"]) for file in record["beside"]),
         facts,
     ]

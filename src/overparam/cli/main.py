@@ -64,9 +64,9 @@ def run_command(argv: Sequence[str]) -> int:
     """Run one command; data goes to stdout, everything else to stderr.
 
     Returns:
-        The exit code: 0 done, 1 a run failed, 2 bad usage or config, 3 data missing, 4
-        a sweep finished with failures, 130 interrupted, 141 nobody reads the output,
-        143 terminated.
+        The exit code: 0 done, 1 a run failed or cannot be found or read, 2 bad usage
+        or config, 3 data missing, 4 a sweep finished with failures, 130 interrupted,
+        141 nobody reads the output, 143 terminated.
     """
     try:
         with _warnings_in_lines():
