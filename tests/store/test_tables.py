@@ -23,6 +23,17 @@ def test_a_row_per_run_with_config_outcome_and_place(tmp_path):
     assert frame.schema["width"] == pl.Int64
 
 
+def test_a_config_field_may_have_the_name_of_a_column(tmp_path):
+    config = DEFAULTS | {"seconds": 7.0, "path": "mine", "error": 2}
+    with open_run(tmp_path, "toy", config, config) as run:
+        run.write(record())
+    (row,) = table(tmp_path).to_dicts()
+    assert (row["config.seconds"], row["config.path"]) == (7.0, "mine")
+    assert row["config.error"] == 2
+    assert (row["seconds"], row["path"]) == (1.5, str(run.path))
+    assert "error" not in row
+
+
 def test_a_row_per_record(tmp_path):
     for width in (1, 2):
         store(tmp_path, width=width)

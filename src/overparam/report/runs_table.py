@@ -75,7 +75,8 @@ def _row(run: StoredRun) -> dict[str, Any]:
         f"summary.{name}" if name in taken else name: value
         for name, value in run.summary.items()
     }
-    return {"status": run.status} | run.config | summary | ended
+    config = {f"config.{n}" if n in ended else n: v for n, v in run.config.items()}
+    return {"status": run.status} | config | summary | ended
 
 
 def _filter(name: str, n_runs: int, hint: str) -> Markup:

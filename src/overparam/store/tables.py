@@ -185,12 +185,14 @@ def _folders(
 
 
 def _row(run: StoredRun) -> dict[str, Any]:
-    row: dict[str, Any] = dict(run.config)
     outcome = {"status": run.status, "seconds": run.seconds}
     where = {"study": run.study, "id": run.id, "attempt": run.attempt}
     where |= {"path": encodable(str(run.path)), "verified": run.verified}
     where |= run.made_by
-    taken = row.keys() | outcome.keys() | where.keys() | {"error"}
+    ours = outcome.keys() | where.keys() | {"error", "plugins"}
+    # A study of one's own may give its fields any name.
+    row = {f"config.{n}" if n in ours else n: v for n, v in run.config.items()}
+    taken = run.config.keys() | ours
     for name, value in run.summary.items():
         outcome[f"summary.{name}" if name in taken else name] = value
     if run.error is not None:

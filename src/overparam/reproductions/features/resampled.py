@@ -201,7 +201,7 @@ def _beats_random(results: Results) -> Claim:
 def _gap(results: Results, source: str, k: int) -> Interval:
     """Uniform draws of a source minus the best law of random features."""
     learned = _accuracies(results, source, "uniform", k)
-    ways = _frame(results)["features"].unique().to_list()
+    ways = _frame(results)["features"].unique().sort().to_list()
     random = [_accuracies(results, INITIAL, way, k) for way in ways if "random" in way]
     best = max((r for r in random if len(r)), key=lambda values: values.mean())
     return mean_interval(learned - best)
