@@ -9,8 +9,7 @@ from overparam.cli.main import run_command
 from overparam.cli.verbs.plot import Plotting
 from overparam.report.differences import unlike
 from overparam.running.drawing import draw_records
-from overparam.store import RunRecord, open_run
-from overparam.store.tables import gather
+from overparam.store import RunRecord, gather, open_run
 
 
 def store(root, *, n_records=4, loss=None, **config):
