@@ -1,4 +1,4 @@
-"""The hooks of MkDocs: pages that are generated, tutorials, links, formulas."""
+"""The hooks of MkDocs: generated pages, tutorials, captions, links, formulas."""
 
 import fnmatch
 from collections.abc import Iterator, Sequence
@@ -11,6 +11,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 import api
+import captions
 import commands
 import formats
 import links
@@ -74,8 +75,9 @@ def _filled(nav: Any, others: Sequence[str]) -> Any:
 
 
 def on_page_markdown(markdown: str, *, page: Page, **_: object) -> str:
-    """Name the files that lie outside the site."""
+    """Put captions below figures, and name the files that lie outside the site."""
     address = page.file.src_uri
+    markdown = captions.with_captions(markdown, address)
     places = {address: place for place, address in OUTSIDE.items()}
     place = places.get(address, f"docs/{address}")
     if not (ROOT / place).exists():

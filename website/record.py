@@ -2,7 +2,8 @@
 
 Every `RUNS/reproductions/NAME/SCALE/claims.json` becomes
 `docs/records/NAME.SCALE.json`, with what its runs say of version, date and machine. Its
-figures and tables lie beside it, in `docs/records/NAME.SCALE/`. The tables of
+figures, drawn with `--style paper`, and its tables lie beside it, in
+`docs/records/NAME.SCALE/`. The tables of
 `docs/findings.md` follow; without RUNS only they are made again.
 """
 
@@ -12,6 +13,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
+from overparam.plots.styles import STYLES
 from overparam.store import read_run
 from overparam.store.files import read_sealed
 from results import KEPT, RECORDS, with_verdicts
@@ -36,9 +40,23 @@ def record(runs: Path, records: Path = RECORDS) -> list[Path]:
         beside.mkdir()
         for each in path.parent.iterdir():
             if each.suffix in KEPT:
+                _check_style(each)
                 shutil.copy(each, beside)
         written.append(target)
     return written
+
+
+def _check_style(file: Path) -> None:
+    """Pictures of the documents have their captions below, where a page has them."""
+    if file.suffix != ".png":
+        return
+    with Image.open(file) as image:
+        drawn = round(image.info.get("dpi", (0, 0))[0])
+    if drawn != STYLES["paper"].dpi:
+        raise SystemExit(
+            f"`{file}` has {drawn} dots per inch: it is not drawn for paper. Reproduce "
+            "it with `--style paper`; stored runs are found again."
+        )
 
 
 def _made(runs: list[Any]) -> dict[str, Any]:

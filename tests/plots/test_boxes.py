@@ -1,11 +1,17 @@
 """Nothing of a figure covers or cuts its texts, and no two lines look alike."""
 
+import re
+
 import boxes
+import numpy as np
 import polars as pl
 import pytest
+from matplotlib.text import Text
 
 import overparam as op
-from overparam.plots import draw, panels
+from overparam.plots import band, draw, drawn_for, panels
+from overparam.plots.figure import COLOURS, shared_legend
+from overparam.plots.styles import dressed
 
 
 def records(n_values, n_seeds=2):
@@ -39,9 +45,38 @@ def test_ten_series_are_told_apart_and_named_without_covering_anything(alike):
     assert boxes.faults(figure) == []
 
 
-@pytest.mark.parametrize("name", ["planted-learning-rate", "recovery-designs"])
+@pytest.mark.parametrize("style", ["screen", "paper", "slides"])
+@pytest.mark.parametrize("n_lines", [2, 10])
+def test_a_shared_legend_covers_no_panel(style, n_lines):
+    figure, axes = panels(2, 2, caption="What is drawn.")
+    for panel in axes.flat:
+        for line in range(n_lines):
+            # Bands from edge to edge leave no empty place.
+            ends = np.outer([0.0, 1.0], np.ones(3))
+            label, colour = f"line {line} of a long name", COLOURS[line % len(COLOURS)]
+            band(panel, np.arange(3), ends, label=label, colour=colour)
+        panel.set(xlabel="epoch", ylabel="risk", title="A title")
+    shared_legend(figure, axes[0, 0])
+    with drawn_for(style), dressed(figure):
+        assert boxes.faults(figure) == []
+        (shared,) = figure.legends
+        box = shared.get_window_extent()
+        assert len(shared.get_texts()) == n_lines
+        assert not any(box.overlaps(panel.get_window_extent()) for panel in axes.flat)
+
+
+CODE = re.compile(r"True|False|None|\b[0-9a-f]{12}\b|\barm |\w_\w")
+
+
+@pytest.mark.parametrize(
+    "name", ["planted-learning-rate", "recovery-designs", "recovery-training"]
+)
 def test_figures_of_reproductions_can_be_read(name, tmp_path):
     made = op.reproduce(name, scale="smoke", runs=tmp_path, progress=False)
     assert made.figures
     for figure in made.figures.values():
         assert boxes.faults(figure) == []
+        with drawn_for("paper"), dressed(figure):
+            assert boxes.faults(figure) == []
+        texts = [text.get_text() for text in figure.findobj(Text)]
+        assert list(filter(CODE.search, texts)) == []

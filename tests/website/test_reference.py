@@ -10,6 +10,7 @@ import textwrap
 import pytest
 
 import api
+import captions
 import commands
 import examples
 import formats
@@ -132,8 +133,12 @@ def test_claims_are_recorded_and_shown(tmp_path):
         "claims": [claim],
     }
     write_sealed(folder / "claims.json", facts)
-    (folder / "curve.png").write_bytes(b"a picture")
-    (folder / "curve.svg").write_text("the same")
+    figure, _ = op.plots.panels(caption="Of one seed.")
+    op.plots.save(figure, folder / "curve")
+    with pytest.raises(SystemExit, match=r"curve.png.*--style paper"):
+        record.record(tmp_path, tmp_path / "records")
+    with op.plots.drawn_for("paper"):
+        op.plots.save(figure, folder / "curve")
     (folder / "by_width.csv").write_text("width,risk,told\n3,0.123456,a | b\n")
     (written,) = record.record(tmp_path, tmp_path / "records")
     assert json.loads(written.read_text())["claims"] == [claim]
@@ -146,6 +151,25 @@ def test_claims_are_recorded_and_shown(tmp_path):
     kept = {file.name for file in (tmp_path / "records/planted-width.smoke").iterdir()}
     assert kept == {"curve.png", "by_width.csv"}
     assert "overparam reproduce planted-livni" in page.partition("## Not recorded")[2]
+
+
+def test_a_figure_has_the_caption_of_its_file_below(tmp_path, monkeypatch):
+    import overparam as op
+
+    monkeypatch.setattr(captions, "DOCS", tmp_path)
+    (tmp_path / "notes").mkdir()
+    figure, _ = op.plots.panels(caption="Widths < 9, of n_seeds = 3.")
+    op.plots.save(figure, tmp_path / "screen")
+    with op.plots.drawn_for("paper"):
+        op.plots.save(figure, tmp_path / "paper")
+    page = "A word.\n\n![alt\ntext](../{}.png)\n\nMore.\n"
+    told = captions.with_captions(page.format("paper"), "notes/page.md")
+    below = '<p class="caption">Widths &lt; 9, of n_seeds = 3.</p>'
+    assert told.split("\n\n")[2:] == [below, "More.\n"]
+    # In the picture of a screen it stands already.
+    for name in ("screen", "none"):
+        text = page.format(name)
+        assert captions.with_captions(text, "notes/page.md") == text
 
 
 def test_formulas_become_mathml():

@@ -1,7 +1,7 @@
 """Curves of a frame of records: one colour per value, median and band over seeds."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from .figure import COLOURS, DASHES, band, legend, whole_ticks
 
 
 _FEW_BANDS = 3
+_FEW_FIELDS = 3  # Of a label; more are no name.
 
 
 def draw(
@@ -160,8 +161,27 @@ def _styled(
     # No two lines look alike before every colour has had every dash.
     looks = itertools.cycle(itertools.product(DASHES, COLOURS))
     for (values, part), (dash, colour) in zip(groups, looks, strict=False):
-        named = (f"{n.replace('_', ' ')} {shown(v)}" for n, v in values.items())
-        yield ", ".join(named) or called(y), {"colour": colour, "dash": dash}, part
+        yield _label(values) or called(y), {"colour": colour, "dash": dash}, part
+
+
+def told_apart(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Labels of what differs between configs; none, if it does not tell them apart."""
+    names = [n for n in configs[0] if len({repr(c.get(n)) for c in configs}) > 1]
+    labels = [_label({n: c.get(n) for n in names}) for c in configs]
+    few = 0 < len(names) <= _FEW_FIELDS and len(set(labels)) == len(labels)
+    return labels if few else []
+
+
+def _label(values: Mapping[str, Any]) -> str:
+    """Fields with their values, in words."""
+    named = []
+    for field, value in values.items():
+        words = field.replace("_", " ")
+        if value is None or value is False:
+            named.append(f"no {words}")
+        else:
+            named.append(words if value is True else f"{words} {shown(value)}")
+    return ", ".join(named)
 
 
 def _check_there(records: pl.DataFrame, names: Sequence[str]) -> None:

@@ -52,6 +52,7 @@ _SIZES = re.compile(rb'(width|height)="([0-9.]+)pt"')
 
 # Of the caption's font, so that a line never leaves the figure.
 _LETTERS_PER_INCH = 16
+_LETTERS_OF_A_KEY = 8  # Of the line beside a label of a legend, with its margins.
 
 _STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
@@ -163,6 +164,24 @@ def legend(axes: Axes, **options: Any) -> None:
         ```
     """
     axes.legend(frameon=False, fontsize=7.5, title_fontsize=7.5, **options)
+
+
+def shared_legend(figure: Figure, axes: Axes) -> None:
+    """The legend of one panel above all, whose lines mean the same.
+
+    Bands fill panels, and Matplotlib's search for an empty place does not see them.
+    """
+    handles, labels = axes.get_legend_handles_labels()
+    letters = max(map(len, labels), default=0) + _LETTERS_OF_A_KEY
+    columns = int(figure.get_figwidth() * _LETTERS_PER_INCH / letters)
+    figure.legend(
+        handles,
+        labels,
+        loc="outside upper center",
+        ncols=max(1, min(columns, len(labels))),
+        frameon=False,
+        fontsize=7.5,
+    )
 
 
 def chosen_ticks(axes: Axes, values: Iterable[float]) -> None:

@@ -13,6 +13,7 @@ from ...networks.deep import MLP
 from ...networks.network import Network
 from ...objectives.norms import path_norm
 from ...objectives.power_penalties import PowerPenalty, minimal_penalty
+from ...plots.curves import told_apart
 from ...plots.figure import COLOURS, legend, logarithmic, panels, whole_ticks
 from ...training.plan import Progress, silent
 from ..declaration import Findings
@@ -58,11 +59,12 @@ def analyse(
     names = [subject.name for subject in subjects]
     frames = [each.neurons for each in found]
     tables = {"neurons": _named(names, frames)}
-    figures = {"neurons": _figure(names, frames)}
+    labels = told_apart([subject.run.config for subject in subjects]) or names
+    figures = {"neurons": _figure(names, labels, frames)}
     courses = [_along(subject, options) for subject in subjects]
     if all(course is not None for course in courses):
         tables["along"] = _named(names, [c for c in courses if c is not None])
-        figures["along"] = _lines(tables["along"])
+        figures["along"] = _lines(labels, tables["along"])
     summary = found[0].summary
     if len(names) > 1:
         summary = {
@@ -190,15 +192,17 @@ def _named(names: Sequence[str], frames: Sequence[pl.DataFrame]) -> pl.DataFrame
     return pl.concat(labelled, how="diagonal_relaxed")
 
 
-def _figure(names: Sequence[str], neurons: Sequence[pl.DataFrame]) -> Figure:
+def _figure(
+    names: Sequence[str], labels: Sequence[str], neurons: Sequence[pl.DataFrame]
+) -> Figure:
     figure, axes = panels(width=4.5, height=4.2, caption=f"runs {', '.join(names)}")
     most = 0.0
-    for index, (name, frame) in enumerate(zip(names, neurons, strict=True)):
+    for index, (label, frame) in enumerate(zip(labels, neurons, strict=True)):
         inputs, outputs = (
             frame[c].to_numpy() for c in ("weights_norm", "readout_norm")
         )
         colour = COLOURS[index % len(COLOURS)]
-        axes[0, 0].scatter(inputs, outputs, s=12, color=colour, label=name)
+        axes[0, 0].scatter(inputs, outputs, s=12, color=colour, label=label)
         most = max(most, inputs.max(initial=0), outputs.max(initial=0))
     axes[0, 0].plot([0, most], [0, most], color="0.5", linestyle=":")
     axes[0, 0].set_xlabel("norm of the input weights of a neuron")
@@ -209,14 +213,14 @@ def _figure(names: Sequence[str], neurons: Sequence[pl.DataFrame]) -> Figure:
     return figure
 
 
-def _lines(along: pl.DataFrame) -> Figure:
+def _lines(labels: Sequence[str], along: pl.DataFrame) -> Figure:
     """Penalty and what balancing would save, along the training."""
     figure, axes = panels(1, 2, width=4.2, caption="dotted: the least over rescalings")
-    runs = along.partition_by("run") if "run" in along.columns else [along]
+    several = "run" in along.columns
+    runs = along.partition_by("run", maintain_order=True) if several else [along]
     units = [unit for unit in ("epoch", "step") if unit in along.columns]
-    for index, run in enumerate(runs):
+    for index, (label, run) in enumerate(zip(labels, runs, strict=True)):
         colour = COLOURS[index % len(COLOURS)]
-        label = run["run"][0] if "run" in run.columns else None
         # Runs of several studies may count epochs or steps.
         moments = next(run[unit] for unit in units if not run[unit].null_count())
         axes[0, 0].plot(moments, run["penalty"], color=colour, label=label)
@@ -230,6 +234,6 @@ def _lines(along: pl.DataFrame) -> Figure:
     for panel in axes[0]:
         panel.set_xlabel(" or ".join(units))
         whole_ticks(panel)
-    if len(runs) > 1:
+    if several:
         legend(axes[0, 0])
     return figure

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ...analysis.comparison.analyse import analyse
 from ...analysis.comparison.options import CompareOptions
 from ...keeping import moments
-from ...plots.figure import COLOURS, panels
+from ...plots.figure import COLOURS, panels, shared_legend
 from ...store.read import StoredRun
 from ...studies.contract import as_subject
 from ..reproduction import Claim, Reproduction, Results, Scale
@@ -59,7 +59,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
         axis.set_title(space)
         axis.set_xlabel("epoch")
     axes[0, 0].set_ylabel("squared distance (unbiased)")
-    axes[0, 0].legend()
+    shared_legend(figure, axes[0, 0])
     return {"distribution": figure}
 
 

@@ -7,7 +7,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from ...analysis.intervals import mean_interval
-from ...plots.figure import COLOURS, panels
+from ...plots.figure import COLOURS, panels, shared_legend
 from ...progress import counted
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .sources import caption, source
@@ -73,7 +73,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
         axis.set_xscale("log")
         axis.set_xlabel("width m")
         axis.set_ylabel(f"{split} accuracy")
-    axes[0, 1].legend()
+    shared_legend(figure, axes[0, 1])
     return {"random": figure}
 
 

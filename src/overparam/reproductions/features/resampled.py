@@ -13,7 +13,7 @@ from ...analysis.intervals import Interval, mean_interval
 from ...analysis.resampling.analyse import draw_accuracy
 from ...analysis.resampling.efficiency import summarise
 from ...analysis.resampling.options import ResampleOptions
-from ...plots.figure import panels
+from ...plots.figure import panels, shared_legend
 from ...store.read import StoredRun
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .sources import (
@@ -69,7 +69,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
         axis.minorticks_off()
         axis.set_title(name)
         axis.set_ylim(frame["test"].to_numpy().min() - 0.02, 1)
-    axes[0, -1].legend(fontsize=6)
+    shared_legend(figure, axes[0, -1])
     return {"resampled": figure}
 
 

@@ -9,12 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...analysis.pruning.table import COLUMNS
-from ...plots.figure import COLOURS, panels
+from ...plots.figure import COLOURS, legend, panels
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .arms import Arm, caption, differences, higher, sign_claim
 
 
 KINDS = ("shared", "entrywise", "isotropic")
+COLOUR_OF = dict(zip(KINDS, COLOURS, strict=False)) | {"none": "0.4"}
+"""The colour of a kind of noise, in every panel."""
 HEAVY = (1.75, 1.9)
 # Entries start uniform with standard deviation 1/sqrt(3 d); noise of this scale on the
 # 140 inputs of ecg5000 and mixture makes the tail visible beside them.
@@ -102,22 +104,23 @@ def figures(results: Results) -> Mapping[str, Figure]:
 def _ratio_against_alpha(axes: Axes, results: Results) -> None:
     width = WIDTHS[results.scale]
     alphas = (*HEAVY, 2.0)
-    for index, kind in enumerate(KINDS):
+    for kind in KINDS:
         arms = [Arm(noise=kind, alpha=alpha, width=width) for alpha in alphas]
         values = [arm.values(results, "pruning_ratio") for arm in arms]
-        axes.plot(alphas, [v.mean() for v in values], color=COLOURS[index], label=kind)
+        colour = COLOUR_OF[kind]
+        axes.plot(alphas, [v.mean() for v in values], color=colour, label=kind)
         for alpha, found in zip(alphas, values, strict=True):
             places = np.full(len(found), alpha)
-            axes.plot(places, found, ".", color=COLOURS[index], alpha=0.5)
+            axes.plot(places, found, ".", color=colour, alpha=0.5)
     clean = Arm(width=width).values(results, "pruning_ratio").mean()
-    axes.axhline(clean, color="0.4", linestyle=":", label="no noise")
+    axes.axhline(clean, color=COLOUR_OF["none"], linestyle=":", label="no noise")
     axes.set_xlabel("tail index alpha (2 is Gaussian)")
     axes.set_ylabel("fraction of neurons pruned")
-    axes.legend()
+    legend(axes)
 
 
 def _accuracy_against_fraction(axes: Axes, results: Results) -> None:
-    for index, arm in enumerate(_shown(results)):
+    for arm in _shown(results):
         curves = np.array(
             [
                 table[:, COLUMNS.index("test_accuracy")]
@@ -125,17 +128,19 @@ def _accuracy_against_fraction(axes: Axes, results: Results) -> None:
             ]
         )
         fractions = np.linspace(0, 1, curves.shape[1])
-        axes.plot(fractions, curves.mean(axis=0), color=COLOURS[index], label=arm.label)
+        dash, colour = "--" if arm.alpha == 2 else "-", COLOUR_OF[arm.noise]
+        axes.plot(fractions, curves.mean(axis=0), dash, color=colour, label=arm.label)
     axes.set_xlabel("fraction of neurons removed")
     axes.set_ylabel("test accuracy, mean over seeds")
-    axes.legend()
+    legend(axes)
 
 
 def _before_and_after(axes: Axes, results: Results) -> None:
-    for index, arm in enumerate(_shown(results)):
+    for arm in _shown(results):
         before = arm.values(results, "test_accuracy")
         after = arm.values(results, "test_accuracy_pruned")
-        axes.plot(before, after, ".", color=COLOURS[index], label=arm.label)
+        marker = "x" if arm.alpha == 2 else "."
+        axes.plot(before, after, marker, color=COLOUR_OF[arm.noise], markersize=4)
     low, high = axes.get_xlim()
     axes.plot([low, high], [low, high], ":", color="0.5")
     axes.set_xlabel("test accuracy")

@@ -15,7 +15,7 @@ from numpy import ndarray
 from ...analysis.pruning.curves import PruningCurve
 from ...analysis.pruning.limits import finite_variance_error
 from ...analysis.pruning.networks import squared_sizes
-from ...plots.figure import COLOURS, band, panels
+from ...plots.figure import COLOURS, band, panels, shared_legend
 from ...studies.heavy_tails.data import MIXTURE_DIM
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .arms import Arm, matched_sigma, sign_claim
@@ -75,6 +75,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
     figure, axes = panels(1, 2, width=4.6, height=3.6, caption=caption)
     _error_against_width(axes[0, 0], results)
     _error_against_kept(axes[0, 1], results)
+    shared_legend(figure, axes[0, 1])
     return {"theorem": figure}
 
 
@@ -96,7 +97,6 @@ def _error_against_width(axes: Axes, results: Results) -> None:
     axes.set_xlabel("width n")
     axes.set_ylabel(f"relative squared error of keeping {KEPT:g} n neurons")
     axes.set_ylim(bottom=0)
-    axes.legend()
 
 
 def _error_against_kept(axes: Axes, results: Results) -> None:
@@ -111,7 +111,6 @@ def _error_against_kept(axes: Axes, results: Results) -> None:
     axes.set_xlabel("fraction kappa of neurons kept")
     axes.set_ylabel("relative squared error")
     axes.set_title(f"width {WIDTHS[results.scale][-1]}")
-    axes.legend()
 
 
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:

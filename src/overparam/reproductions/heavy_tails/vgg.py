@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from ...analysis.intervals import mean_interval
 from ...analysis.pruning.table import COLUMNS
 from ...plots.curves import curves
-from ...plots.figure import COLOURS, panels
+from ...plots.figure import COLOURS, panels, shared_legend
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .arms import matched_sigma
 
@@ -99,6 +99,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
     )
     # Records have the prefix where the summary has a column of the same name.
     curves(axes[0, 0], named, x="step", y="test_accuracy", by="arm")
+    axes[0, 0].get_legend().remove()  # The colours are those of the other panel.
     axes[0, 0].set_ylabel("test accuracy")
     for index, name in enumerate(sorted(ARMS)):
         paths = set(_of(results.runs, name)["path"])
@@ -118,7 +119,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
         axes[0, 1].plot(fractions, accuracy, color=COLOURS[index], label=name)
     axes[0, 1].set_xlabel("fraction of filters removed in each layer")
     axes[0, 1].set_ylabel("test accuracy")
-    axes[0, 1].legend()
+    shared_legend(figure, axes[0, 1])
     return {"vgg": figure}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...plots.figure import COLOURS, band, panels
+from ...plots.figure import COLOURS, band, panels, shared_legend
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .arms import Arm, caption, differences, sign_claim
 
@@ -86,7 +86,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
             panel.set_ylabel(text)
             panel.set_xlabel("width")
         axes[0, column].set_title(f"{kind} noise")
-    axes[0, 0].legend()
+    shared_legend(figure, axes[0, 0])
     return {"width": figure}
 
 

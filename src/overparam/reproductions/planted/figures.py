@@ -27,7 +27,7 @@ def objective_axes(axes: Axes, records: pl.DataFrame) -> None:
     axes.set_xlabel("epoch")
     axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.set_ylabel("epoch objective (half squared error)")
+    axes.set_ylabel("half squared error")
     for column, label in PLATEAUS.items():
         levels = records.group_by("path", maintain_order=True).agg(
             pl.col(column).first()

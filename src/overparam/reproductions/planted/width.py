@@ -58,7 +58,9 @@ def figures(results: Results) -> Mapping[str, Figure]:
         2,
         n_columns,
         width=3.4,
-        caption=caption(results, "single runs, grey where they fail; up to"),
+        caption=caption(
+            results, "a run succeeds at or below 1e-6, else it is grey; up to"
+        ),
     )
     for panel, width in zip(axes.flat, widths, strict=False):
         # Runs stop where they succeed, so a median over those left would mislead.
@@ -69,7 +71,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
             panel.plot(run["epoch"], run["loss"], color=colour, linewidth=line)
         objective_axes(panel, records)
         rate = _success(results, width)
-        panel.set_title(f"r = {width}: below 1e-6 in {rate.estimate:.0%} of runs")
+        panel.set_title(f"r = {width}: {rate.estimate:.0%} succeed")
     for empty in axes.flat[len(widths) : -1]:
         empty.set_axis_off()
     _passage(axes.flat[-1], results)
@@ -99,13 +101,14 @@ def _passage(axes: Axes, results: Results) -> None:
     beside = np.arange(len(widths)) + 0.25
     twin.errorbar(beside, failed, yerr=bounds, fmt="none", color=COLOURS[1], capsize=2)
     twin.set_ylim(0, 1.05)  # Room for the ends of the intervals.
-    twin.set_ylabel("share of runs that fail, 95 %", color=COLOURS[1])
+    twin.set_ylabel("share of failures, 95 %", color=COLOURS[1])
     teacher_width = results.runs["teacher_width"][0]
     ratios = [f"{width / teacher_width:g}" for width in widths]
     axes.set_xticks(range(len(widths)), ratios)
     axes.set_xlabel("r / r0")
-    axes.set_ylabel("first epoch at or below 1e-6 (successes)")
-    axes.set_title("Speed of successes, rate of failures")
+    axes.tick_params(axis="x", labelsize=6.5)
+    axes.set_ylabel("first epoch below 1e-6")
+    axes.set_title("speed and failures")
 
 
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:

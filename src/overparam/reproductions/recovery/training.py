@@ -43,17 +43,19 @@ def figures(results: Results) -> Mapping[str, Figure]:
     n, d, trials, _ = SHAPES[results.scale]
     text = (
         f"Skip network of width n + 1, n = {n}, d = {d}, {trials} seeds, penalty 1e-3, "
-        "Adam at 2e-3. Legacy: sign steps without an effective penalty."
+        "Adam at 2e-3. As published: sign steps without an effective penalty."
     )
     figure, axes = panels(1, 2, width=4.6, caption=text)
+    named = pl.when("legacy").then(pl.lit("as published"))
+    named = named.otherwise(pl.lit("with a penalty")).alias("training")
+    records = results.records.filter(pl.col("step") > 0).with_columns(named)
     for column, (y, title) in enumerate(
         (
             ("distance", "distance to the planted weights"),
             ("rms_test_error", "test error (RMS)"),
         )
     ):
-        records = results.records.filter(pl.col("step") > 0)
-        curves(axes[0, column], records, x="step", y=y, by="legacy")
+        curves(axes[0, column], records, x="step", y=y, by="training")
         axes[0, column].set_xscale("log")
         axes[0, column].set_yscale("log")
         axes[0, column].set_title(title)

@@ -8,7 +8,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from ...data.sources.circle import CircleTeacher, uniform_angles
-from ...plots.figure import COLOURS, panels
+from ...plots.figure import COLOURS, panels, shared_legend
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .curves import (
     at_time,
@@ -79,7 +79,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
             panel.plot(times, 3 * slope, "--", color=colour, lw=1)
     panel.set_ylim(LEAST_RISK, 10)
     draw_floor(axes[0, 2], results.records)
-    axes[0, 1].legend()
+    shared_legend(figure, axes[0, 1])
     return {"gamma-densities": densities, "gamma": figure}
 
 

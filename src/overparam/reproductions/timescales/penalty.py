@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...plots.figure import panels
+from ...plots.figure import panels, shared_legend
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .curves import (
     BIASED,
@@ -83,7 +83,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
         axis.set_yscale("log")
         draw_floor(axis, results.records)
     axes[0, 2].sharey(axes[0, 1])
-    axes[0, 1].legend(loc="lower right")
+    shared_legend(figure, axes[0, 1])
     return {"penalty-distance": figure}
 
 

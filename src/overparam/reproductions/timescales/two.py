@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...plots.figure import panels
+from ...plots.figure import panels, shared_legend
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .curves import at_time, caption, configs, draw, draw_floor, listed, log_time
 
@@ -68,7 +68,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
                 draw_floor(axes[row, panel], part)
         ratio = penalty / float(part["time_step"][0])
         axes[row, 0].set_title(f"penalty {penalty:g}; dashed: ratio {ratio:.3g}")
-    axes[0, 0].legend()
+    shared_legend(figure, axes[0, 0])
     return {"two-timescale": figure}
 
 

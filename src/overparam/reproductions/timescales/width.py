@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...plots.figure import panels
+from ...plots.figure import panels, shared_legend
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .curves import (
     BIASED,
@@ -49,8 +49,8 @@ def figures(results: Results) -> Mapping[str, Figure]:
         draw(axes[0, panel], part, y="risk", by="width")
         axes[0, panel].set_yscale("log")
         axes[0, panel].set_title(name)
-        axes[0, panel].legend()
     log_time(axes[0, 0])
+    shared_legend(risk, axes[0, 0])
     distance, axes = panels(1, 3, caption=text + "; dashed: biased")
     columns = ("teacher_distance", "ultra_fast_distance", "projected_distance")
     for panel, column in enumerate(columns):
@@ -60,7 +60,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
         if panel:
             log_time(axes[0, panel])
         draw_floor(axes[0, panel], records)
-    axes[0, 0].legend()
+    shared_legend(distance, axes[0, 0])
     return {"width-risk": risk, "width-distance": distance}
 
 
