@@ -10,7 +10,7 @@ from overparam import typed
 from overparam.analysis.density.options import DensityOptions
 from overparam.cli.main import run_command
 from overparam.errors import ConfigError
-from overparam.field_values import field_value
+from overparam.field_values import field_value, unknown
 from overparam.studies.registry import STUDIES
 from overparam.studies.timescales.config import Timescales
 
@@ -103,3 +103,11 @@ def test_a_field_has_the_range_of_its_annotation(field, value, says):
     with pytest.raises(ConfigError, match=says):
         Timescales(**{field: value})
     assert Timescales(ratio=None).ratio is None
+
+
+def test_beside_the_nearest_name_a_screen_full_of_others_is_left_out():
+    few, many = ["width", "depth"], ["width", *(f"column_{i}" for i in range(60))]
+    nearest = "There is no field 'widht', did you mean `width`?"
+    assert unknown("widht", few, what="field") == f"{nearest} Valid are: width, depth."
+    assert unknown("widht", many, what="field") == nearest
+    assert unknown("zzz", many, what="field").endswith("column_59.")

@@ -24,6 +24,7 @@ from .spellings import first_spellings
 
 
 _NOT_OF_THE_KIND = (ValueError, TypeError, ArithmeticError)
+_MOST_LISTED = 40
 
 
 def field_names(config: type) -> list[str]:
@@ -245,7 +246,11 @@ def unknown(name: object, names: Iterable[str], *, what: str) -> str:
     names = list(names)
     near = difflib.get_close_matches(str(name), names, n=1)
     hint = f", did you mean `{near[0]}`?" if near else "."
-    return f"There is no {what} {written(name)}{hint} Valid are: {', '.join(names)}."
+    told = f"There is no {what} {written(name)}{hint}"
+    # Beside the nearest one, a screen full of others would only hide it.
+    if near and len(names) > _MOST_LISTED:
+        return told
+    return f"{told} Valid are: {', '.join(names)}."
 
 
 @functools.cache
