@@ -43,6 +43,19 @@ def test_sizes_are_optimal_for_neurons_that_depend_on_each_other(seed, distance)
     assert gap(best, empty, x, y, penalty) < 1e-7
 
 
+def test_no_correction_of_rows_of_very_different_sizes_raises_the_objective():
+    for seed in range(400):
+        rng = np.random.default_rng(seed)
+        x = rng.standard_normal((6, 2)) * 10.0 ** rng.uniform(-8, 8, (6, 1))
+        y = rng.standard_normal(6) * 10.0 ** rng.uniform(-4, 4)
+        directions = rng.standard_normal((4, 2))
+        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+        signs, penalty = rng.choice([-1.0, 1.0], 4), 10.0 ** rng.uniform(-3, 3)
+        given = UnitNeurons(directions, signs, np.full(4, 1e-3))
+        found = corrected(given, x, y, penalty)
+        assert found.objective(x, y, penalty) <= given.objective(x, y, penalty), seed
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_no_round_raises_the_objective(seed):
     rng = np.random.default_rng(seed)
