@@ -37,7 +37,8 @@ class CertificateOptions:
     seconds: float = 60.0
     """Most seconds of a search; it keeps its bound then, and on Control-C."""
     nodes: int | None = None
-    """Most nodes: cones of directions, or sets of signs; `none` sets no limit."""
+    """Most nodes: cones of directions, or sets of signs, and what their last batch has
+    more; `none` sets no limit."""
     proof: str | None = None
     """File for the proof of a search; `overparam verify FILE` checks it."""
 

@@ -53,7 +53,7 @@ class SearchLimits:
     seconds: float = 60.0
     """Most seconds."""
     nodes: int | None = None
-    """Most nodes; `None` sets no limit."""
+    """Most nodes, and what their last batch has more; `None` sets no limit."""
 
     def __post_init__(self) -> None:
         # No clock is a limit, too: infinitely many seconds.
