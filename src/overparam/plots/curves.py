@@ -176,7 +176,7 @@ def _label(values: Mapping[str, Any]) -> str:
     """Fields with their values, in words."""
     named = []
     for field, value in values.items():
-        words = field.replace("_", " ")
+        words = called(field)
         if value is None or value is False:
             named.append(f"no {words}")
         else:
