@@ -9,8 +9,8 @@ import pytest
 from matplotlib.text import Text
 
 import overparam as op
-from overparam.plots import band, draw, drawn_for, panels
-from overparam.plots.figure import COLOURS, shared_legend
+from overparam.plots import COLOURS, band, draw, drawn_for, panels
+from overparam.plots.figure import shared_legend
 from overparam.plots.styles import dressed
 
 
