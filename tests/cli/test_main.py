@@ -40,6 +40,12 @@ def test_every_verb_has_help(verb, capsys):
     assert "usage: overparam" in capsys.readouterr().out
 
 
+def test_names_to_cite_fit_into_the_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    assert run_command(["cite", "--help"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 40
+
+
 @pytest.mark.parametrize(
     ("words", "shown"),
     [

@@ -1,5 +1,7 @@
 """`overparam cite NAME`: BibTeX of a study's source and of overparam itself."""
 
+import shutil
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +19,12 @@ def forms() -> dict[str, list[type[Any]]]:
 def main(argv: Sequence[str]) -> int:
     """Print citations."""
     if not argv or argv[0] in ("-h", "--help"):
-        print(f"usage: overparam cite {{{','.join(forms())}}}")
+        names = textwrap.fill(
+            ", ".join(forms()),
+            shutil.get_terminal_size().columns,
+            break_on_hyphens=False,
+        )
+        print(f"usage: overparam cite NAME\n\nNames:\n{names}")
         return 0 if argv else 2
     name = take_name(argv, what="name to cite", choices=forms())
     cited = citations("overparam")
