@@ -194,7 +194,14 @@ def test_nothing_finite_is_a_sentence(runs, plot):
     store(runs, loss=[np.nan] * 4)
     code, said = plot()
     assert code == 2
-    assert "no finite value" in said
+    assert "`loss` has no finite value" in said
+
+
+def test_runs_without_a_record_are_found_and_said_to_have_none(runs, plot):
+    store(runs, n_records=0)
+    code, said = plot()
+    assert code == 2
+    assert "hold no records" in said
 
 
 def test_only_seeds_may_differ_within_a_colour():

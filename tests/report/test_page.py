@@ -35,7 +35,7 @@ def store(root, *, n_records=30, risk=None, **config):
             RunRecord(
                 status="finished",
                 metrics={"step": steps * 5, "loss": loss, "seconds": steps * 0.1},
-                summary={"risk": loss[-1] if risk is None else risk},
+                summary={"risk": loss[-1:].sum() if risk is None else risk},
                 notes=["A note."],
                 seconds=1.0,
             )
@@ -324,6 +324,13 @@ def test_runs_that_differ_in_more_than_seeds_get_no_common_median(html, runs):
     assert "median and 10-90 % band over seeds, 5 runs" in html
     store(runs, width=9, label="other")
     assert "6 runs, each a line" in made(runs)
+
+
+def test_a_run_without_a_record_takes_no_curve_from_the_others(tmp_path):
+    store(tmp_path, n_records=0)
+    assert "<svg" not in made(tmp_path)
+    store(tmp_path, seed=1)
+    assert "<svg" in made(tmp_path)
 
 
 def test_runs_that_differ_in_seeds_get_a_median(tmp_path):

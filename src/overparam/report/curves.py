@@ -94,7 +94,7 @@ def _records(run: StoredRun) -> "pl.DataFrame | None":
     if run.error is not None:
         return None
     try:
-        return run.metrics
+        return run.metrics if run.metrics.height else None
     except StoreError:
         return None
 

@@ -55,12 +55,13 @@ def draw_records(
     # Of a field and a record of one name it is the record that has a curve.
     y = of_records.get(y, y)
     check_columns(records, x=x, y=y, by=by)
-    finite = pl.all_horizontal(pl.col(x, y).cast(pl.Float64).is_finite())
-    drawn = records.filter(finite)
-    left_out = len(records) - len(drawn)
-    for name, is_log in ((x, log_x), (y, log_y)):
+    drawn = records
+    for name in (x, y):
+        drawn = drawn.filter(pl.col(name).cast(pl.Float64).is_finite())
         if drawn.is_empty():
             raise ConfigError(f"`{name}` has no finite value to draw.")
+    left_out = len(records) - len(drawn)
+    for name, is_log in ((x, log_x), (y, log_y)):
         if is_log and not (drawn[name] > 0).any():
             raise ConfigError(
                 f"`{name}` has no positive value: draw it without a logarithmic axis."

@@ -77,6 +77,8 @@ def main(argv: Sequence[str]) -> int:
         tell(f"left out: {unreadable.reason}")
     gathered = chosen(gathered, plotting.where)
     tell_unverified(gathered.runs)
+    if gathered.runs and gathered.frame.is_empty():
+        raise ConfigError("These runs hold no records: `overparam table` shows them.")
     if gathered.frame.is_empty():
         raise ConfigError(no_run(plotting.runs, plotting.study, wanted="finished run"))
     figure, notes = draw_records(
