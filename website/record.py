@@ -31,6 +31,9 @@ def record(runs: Path, records: Path = RECORDS) -> list[Path]:
     for path in sorted(runs.glob("reproductions/*/*/claims.json")):
         facts = read_sealed(path)
         made = _made([read_run(runs / each["run"]) for each in facts.pop("runs")])
+        beside_it = [each for each in path.parent.iterdir() if each.suffix in KEPT]
+        for each in beside_it:
+            _check_style(each)
         kept = {name: facts[name] for name in ("title", "source", "study", "scale")}
         content = kept | {"made": made, "claims": facts["claims"]}
         target = records / f"{path.parent.parent.name}.{path.parent.name}.json"
@@ -38,10 +41,8 @@ def record(runs: Path, records: Path = RECORDS) -> list[Path]:
         beside = target.with_suffix("")
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir()
-        for each in path.parent.iterdir():
-            if each.suffix in KEPT:
-                _check_style(each)
-                shutil.copy(each, beside)
+        for each in beside_it:
+            shutil.copy(each, beside)
         written.append(target)
     return written
 
