@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from overparam import two_layer
 from overparam.data import Batch
 from overparam.dynamics import StochasticVarPro
 from overparam.dynamics.stochastic_varpro import feature_parts
@@ -62,6 +63,33 @@ def test_without_average_a_step_follows_the_gradient_through_the_solve(network, 
     ):
         # Two ways to differentiate the same loss: rounding, amplified by 1/penalty.
         np.testing.assert_allclose(old - new, slope, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("scaling", ["standard", "ntk", "mean-field"])
+def test_no_readout_has_a_smaller_loss_than_that_of_the_batch(scaling):
+    network = two_layer(
+        5, 12, 3, scaling=scaling, dtype="float64", key=jax.random.key(1)
+    )
+    x = jax.random.normal(jax.random.key(2), (40, 5))
+    batch = Batch(x, jnp.arange(40) % 3)
+    varpro = StochasticVarPro(PENALTY, Running(0.0), learning_rate=1.0)
+    moved, info = varpro.step(
+        varpro.init(network, key=jax.random.key(0)), batch, key=jax.random.key(0)
+    )
+    best, values = moved.network.readout, network.features(x)
+    change = (
+        1e-3 * jnp.max(jnp.abs(best)) * jax.random.normal(jax.random.key(3), best.shape)
+    )
+
+    def loss(readout):
+        residual = network.scale * values @ readout - jax.nn.one_hot(batch.y, 3)
+        size = network.scale * 12 * jnp.mean(readout**2) / 2
+        return jnp.mean(residual**2) / (2 * PENALTY) + size
+
+    assert float(info.loss) == pytest.approx(float(loss(best)), rel=1e-12)
+    slope = (loss(best + change) - loss(best - change)) / 2
+    assert abs(slope) < 1e-6 * (loss(best + change) - loss(best))
+    assert loss(best + change) > loss(best)
 
 
 def test_running_statistics_move_once_per_step(network, batch):

@@ -156,6 +156,12 @@ def test_epochs_of_a_trained_readout_are_kept_after_those_of_all_layers(tmp_path
     assert subject.run.metrics["epoch"].to_list() == [0, 1, 1, 2, 3, 4]
 
 
+def test_a_number_of_kept_epochs_is_one_of_all_layers_too():
+    fields = {"train": "readout", "readout": "adam", "first_all": 4, "epochs": 20}
+    config = dataclasses.replace(SMALL, **fields, keep="3")
+    assert config.kept_epochs == {0, 2, 4, 12, 24}
+
+
 def test_reference_initialisation_has_variance_two_over_fan_in():
     network = Problem.of(dataclasses.replace(SMALL, width=2000)).initial_network()
     weights = np.asarray(network.weights)

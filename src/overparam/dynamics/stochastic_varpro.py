@@ -39,11 +39,12 @@ class StochasticInfo(Info):
 class StochasticVarPro(eqx.Module):
     r"""The readout follows the batches, and the features descend at that readout.
 
-    The loss is $\mathrm{mean}(F - Y)^2/(2\lambda) + \mathrm{mean}(U^2)/2$ with one-hot
-    $Y$. A step computes the features once (one forward pass, one update of running
-    statistics), chooses the readout by `rule`, and moves the features by an optax
-    optimiser along the partial gradient at that readout, which is not differentiated
-    through (envelope theorem: for the batch's optimum it is the exact gradient).
+    The loss is $\mathrm{mean}(F - Y)^2/(2\lambda) + sm\,\mathrm{mean}(U^2)/2$ with
+    one-hot $Y$ and the network's scale s and width m. A step computes the features once
+    (one forward pass, one update of running statistics), chooses the readout by `rule`,
+    and moves the features by an optax optimiser along the partial gradient at that
+    readout, which is not differentiated through (envelope theorem: for the batch's
+    optimum it is the exact gradient).
 
     Attributes:
         penalty: $\lambda$.
@@ -110,7 +111,8 @@ class StochasticVarPro(eqx.Module):
         readout = chosen.moving
         residual = seen.scale * (seen.values @ readout) - seen.targets
         data_term = jnp.mean(residual**2) / (2 * seen.penalty)
-        penalty_term = jnp.mean(readout**2) / 2
+        # Of the problem that `rule` solves; the factor is 1 at the scale 1/m.
+        penalty_term = seen.scale * len(readout) * jnp.mean(readout**2) / 2
         cotangent = (seen.scale / seen.penalty / residual.size) * (residual @ readout.T)
         info = StochasticInfo(data_term + penalty_term, data_term, penalty_term)
         with jax.numpy_dtype_promotion("standard"):

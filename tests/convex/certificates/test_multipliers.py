@@ -66,6 +66,14 @@ def test_bounds_rise_and_do_not_depend_on_units(rng):
         assert scaled / labels**2 == pytest.approx(bounds[-1], rel=0.02)
 
 
+def test_a_penalty_that_is_lost_beside_inputs_and_labels_leaves_the_residual(rng):
+    x, y = planted(rng, 9, 3)
+    for inputs, labels, penalty in ((1e10, 1e20, 1e-300), (1e150, 1e150, 1e-100)):
+        given = inputs * x, labels * y
+        (only,) = better_multipliers(*given, penalty=penalty, network="plain")
+        assert np.array_equal(only, given[1])
+
+
 @pytest.mark.parametrize("network", ["plain", "skip", "normalised"])
 def test_samples_and_labels_that_are_zero_or_of_one_sign(rng, network):
     x, y = planted(rng, 9, 3)

@@ -56,11 +56,11 @@ def test_a_claim_needs_ten_pairs_and_a_significant_sign_test(found, holds):
     assert claim.holds is holds
 
 
-def test_a_difference_too_small_to_matter_is_none():
+def test_a_negative_margin_asks_for_a_gain():
     even = np.r_[np.ones(5), -np.ones(5)]
-    # The mean is 0 with an interval of 0.75 to either side.
+    # No gain of a point in any pair; half of the pairs with one decide nothing.
     for scale, holds in ((1e-3, False), (1e-1, None)):
-        claim = sign_claim(scale * even, sentence="s", published="p", least=0.01)
+        claim = sign_claim(scale * even, sentence="s", published="p", margin=-0.01)
         assert claim.holds is holds
 
 

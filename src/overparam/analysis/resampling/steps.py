@@ -38,7 +38,8 @@ def refit_by_steps(
     """Train a logistic readout of the drawn neurons of every draw.
 
     What is minimised is what `refit` solves, from a random start of variance 2/k. A
-    neuron that was drawn twice is there twice.
+    neuron that was drawn twice is there twice, with a penalty for either copy, where
+    `refit` has one.
 
     Args:
         network: Network with stored moments from which was drawn.

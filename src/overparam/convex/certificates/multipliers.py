@@ -57,6 +57,8 @@ def better_multipliers(
     if not all(units):
         return
     x, y, penalty = x / units[0], y / units[1], penalty / units[0] / units[1]
+    if not penalty > 0:  # It is lost beside such inputs and labels.
+        return
     n, d = x.shape
     best, upper, multiplier, residual = 0.0, 0.5 * float(y @ y), y, y
     outputs, sizes = np.zeros((0, n)), np.zeros(0)

@@ -257,12 +257,13 @@ def _drawn(run: StoredRun, row: Row, ten: Ten, scale: Scale) -> dict[str, Any]:
     if scale == "smoke" or (epoch is not None and epoch >= run.config["epochs"]):
         epoch = None
     squared = pl.col("features") == "squared"
-    found = efficiency_of(run, epoch, DRAW).filter(squared)
+    asked = replace(DRAW, n_fit=N_FIT[scale])
+    found = efficiency_of(run, epoch, asked).filter(squared)
     test = mean_interval(found["test_accuracy"].to_numpy())
     by_steps: dict[str, float] = {}
     if ten.printed:
-        asked = replace(DRAW, readout=STEPS, n_fit=N_FIT[scale])
-        fitted = efficiency_of(run, epoch, asked).filter(squared)
+        fitted = efficiency_of(run, epoch, replace(asked, readout=STEPS))
+        fitted = fitted.filter(squared)
         for optimiser, part in itertools.product(STEPS, PARTS):
             column = fitted.filter(readout=optimiser)[f"{part}_accuracy"]
             by_steps[f"{optimiser}_{part}"] = float(np.mean(column.to_numpy()))

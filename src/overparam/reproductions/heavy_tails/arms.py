@@ -87,11 +87,11 @@ def higher(
     *,
     sentence: str,
     published: str,
-    least: float = 0.0,
+    margin: float = 0.0,
 ) -> Claim:
-    """The claim that the first arm has the larger `column`, as `sign_claim` has it."""
+    """The claim that the first arm has the larger `column`, but for `margin`."""
     found = differences(results, *arms, column)
-    return sign_claim(found, sentence=sentence, published=published, least=least)
+    return sign_claim(found, sentence=sentence, published=published, margin=margin)
 
 
 def sign_claim(
@@ -100,14 +100,12 @@ def sign_claim(
     sentence: str,
     published: str,
     margin: float = 0.0,
-    least: float = 0.0,
 ) -> Claim:
     """The claim that paired differences exceed `-margin`, by a sign test.
 
     Where the test is significant it holds if more than half of the pairs do, and does
-    not otherwise. A test that is not significant decides nothing, unless the interval
-    of the mean lies below `least`, the smallest difference that would matter. Fewer
-    than ten pairs never decide.
+    not otherwise. A test that is not significant decides nothing, nor do fewer than ten
+    pairs.
     """
     if not len(found):
         return Claim(
@@ -117,18 +115,12 @@ def sign_claim(
     agreeing = f"{positive} of {len(found)} pairs"
     if margin:
         agreeing += f" above {-margin:g}"
-    interval = mean_interval(found)
-    holds = None
-    if len(found) >= MIN_PAIRS:
-        if p < SIGNIFICANT:
-            holds = 2 * positive > len(found)
-        elif interval.high < least - margin:
-            holds = False
+    decided = len(found) >= MIN_PAIRS and p < SIGNIFICANT
     return Claim(
         sentence=sentence,
         published=published,
-        measured=f"{agreeing}, p = {p:.2g}, mean difference {interval}",
-        holds=holds,
+        measured=f"{agreeing}, p = {p:.2g}, mean difference {mean_interval(found)}",
+        holds=2 * positive > len(found) if decided else None,
     )
 
 

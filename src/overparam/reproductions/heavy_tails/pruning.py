@@ -24,7 +24,7 @@ ACCUMULATED_SCALE = 0.05
 SLIGHT = 0.02
 """What "accuracy falls only slightly" means here: two percentage points."""
 NOTABLE = 0.01
-"""The least gain of accuracy that counts: a percentage point."""
+"""What "more robust" means here: a gain of a percentage point."""
 EQUAL_RATIO = 0.5
 """Fraction of neurons removed where accuracies after pruning are compared."""
 
@@ -202,7 +202,6 @@ def claims(results: Results) -> Sequence[Claim]:
             sentence=f"it is the training: {heavy.label} has a better accuracy after "
             "pruning than the clean network with one draw of the accumulated noise",
             published="ours: the control",
-            least=NOTABLE,
         )
         found += [
             _more_than_gaussian(results, heavy),
@@ -261,18 +260,18 @@ def _robust(results: Results, arm: Arm, clean: Arm) -> list[Claim]:
         sign_claim(
             noisy - quiet,
             sentence=f"C3: with {EQUAL_RATIO:.0%} of the neurons removed {arm.label} "
-            "has a better test accuracy than no noise",
+            "has a test accuracy better by a point than no noise",
             published="accuracy after pruning is more robust",
-            least=NOTABLE,
+            margin=-NOTABLE,
         ),
         higher(
             results,
             (arm, clean),
             "test_accuracy_pruned",
-            sentence=f"C3: pruned at error 0.1 {arm.label} has a better test accuracy "
-            "than no noise",
+            sentence=f"C3: pruned at error 0.1 {arm.label} has a test accuracy better "
+            "by a point than no noise",
             published="accuracy after pruning is more robust",
-            least=NOTABLE,
+            margin=-NOTABLE,
         ),
     ]
 

@@ -176,8 +176,12 @@ class Features:
     @property
     def kept_epochs(self) -> frozenset[int]:
         """The epochs whose networks are kept."""
-        last = self.epochs_of_all
-        return recorded(self.keep, last + self.epochs_of_readout, 1) | {last}
+        last, end = self.epochs_of_all, self.epochs_of_all + self.epochs_of_readout
+        found = recorded(self.keep, end, 1) | {last}
+        if self.keep.strip().isdecimal():
+            # A number is that of epochs of all layers, and as many of the whole.
+            found |= recorded(self.keep, last, 1)
+        return found
 
     @property
     def epochs_of_all(self) -> int:
