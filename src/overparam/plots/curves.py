@@ -14,6 +14,7 @@ from .figure import COLOURS, DASHES, band, legend, whole_ticks
 
 
 _FEW_BANDS = 3
+_LOOKS = list(itertools.product(DASHES, COLOURS))
 _FEW_FIELDS = 3  # Of a label; more are no name.
 
 
@@ -33,7 +34,8 @@ def draw(
         records: One row per record, with a column `path` that tells runs apart.
         x: Column of the horizontal axis.
         y: Column of the vertical axis.
-        by: Columns whose values get a colour each.
+        by: Columns whose values get a colour each. More than there are looks of lines
+            have no legend.
         alike: Whether runs of one colour differ in their seeds only.
 
     Returns:
@@ -83,7 +85,8 @@ def curves(
         band(axes, grid, stacked, label=label, alpha=alpha, **style)
         several |= len(stacked) > 1
     _name(axes, x=x, y=y)
-    legend(axes, title="median, 10-90 % band" if several else None)
+    if len(styled) <= len(_LOOKS):
+        legend(axes, title="median, 10-90 % band" if several else None)
 
 
 def lines(
@@ -95,7 +98,8 @@ def lines(
     by: str | Sequence[str] | None = None,
 ) -> None:
     """Draw every run as a thin line; those of a colour are one object, for speed."""
-    for label, style, part in _styled(records, x=x, y=y, by=by):
+    styled = list(_styled(records, x=x, y=y, by=by))
+    for label, style, part in styled:
         runs = part.group_by("path", maintain_order=True)
         points = [run.select(x, y).cast(pl.Float64).to_numpy() for _, run in runs]
         gap = np.full((1, 2), np.nan)
@@ -106,7 +110,8 @@ def lines(
         axes.plot(*joined.T, linewidth=0.8, label=label, **look)
     _name(axes, x=x, y=y)
     # Above the axes: among this many lines there is no free place.
-    legend(axes, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+    if len(styled) <= len(_LOOKS):
+        legend(axes, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
 
 
 def check_columns(
@@ -159,7 +164,7 @@ def _styled(
         )
         groups = [(part.select(names).row(0, named=True), part) for part in parts]
     # No two lines look alike before every colour has had every dash.
-    looks = itertools.cycle(itertools.product(DASHES, COLOURS))
+    looks = itertools.cycle(_LOOKS)
     for (values, part), (dash, colour) in zip(groups, looks, strict=False):
         yield _label(values) or called(y), {"colour": colour, "dash": dash}, part
 

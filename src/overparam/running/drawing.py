@@ -105,6 +105,8 @@ def draw_records(
         notes.append(f"{left_out} records without a finite number are left out.")
     if not pooled and len(runs) > 1:
         notes.append("The runs end at different places: each is a line.")
+    if by and axes[0, 0].get_legend() is None:
+        notes.append("These are more lines than can be told apart: none is named.")
     return figure, notes
 
 

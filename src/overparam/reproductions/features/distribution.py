@@ -55,7 +55,9 @@ def figures(results: Results) -> Mapping[str, Figure]:
         axis.plot(x, part["mmd"], color=COLOURS[1], marker=".", label="between seeds")
         null = part["null_95"].to_numpy()
         axis.fill_between(x, -null, null, color="0.7", alpha=0.5, linewidth=0)
-        axis.set_yscale("symlog", linthresh=float(2 * null.max()))
+        # A power of ten, or ticks of the linear part lie upon each other.
+        linear = 10.0 ** np.ceil(np.log10(2 * null.max()))
+        axis.set_yscale("symlog", linthresh=linear)
         axis.set_title(space)
         axis.set_xlabel("epoch")
     axes[0, 0].set_ylabel("squared distance (unbiased)")
