@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ...analysis.intervals import Interval, median_interval, wilson
 from ...analysis.phase import half_line, on_grid, success_rates
@@ -68,11 +69,12 @@ def phase_diagram(
             axes.plot(samples, row, "o-", label=f"d = {dimension}")
         legend(axes)
         return
-    levels = np.linspace(0, top, 11)
+    levels = MaxNLocator(10).tick_values(0, top)
     shown = axes.contourf(
-        samples, dimensions, np.clip(grid, 0, top), levels=levels, cmap="viridis"
+        samples, dimensions, np.clip(grid, 0, levels[-1]), levels=levels, cmap="viridis"
     )
-    axes.figure.colorbar(shown, ax=axes)
+    axes.figure.colorbar(shown, ax=axes, ticks=levels[::2])
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     lines = [(2.0, "w-", "n = 2d"), (4.0, "w--", "n = 4d")]
     if half is not None:
         lines.append((half.estimate, "r-", f"50 %: n = {half.estimate:.2f}d"))
