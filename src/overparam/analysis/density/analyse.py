@@ -13,7 +13,7 @@ from ...data.sources.circle import uniform_angles
 from ...errors import ConfigError
 from ...networks.view import two_layer_view
 from ...plots.animation import animate
-from ...plots.figure import COLOURS, panels
+from ...plots.figure import COLOURS, panels, shared_legend
 from ...training.plan import Progress, silent
 from ..contract import Flow
 from ..declaration import Findings
@@ -27,6 +27,8 @@ from .torus_transport import torus_wasserstein
 GRID = uniform_angles(512)
 CIRCLE_WIDTH, TORUS_WIDTH, ANIMATION_WIDTH = 0.04, 0.1, 0.1
 FRAMES_PER_SECOND = 10
+MOST_PER_ROW = 4
+"""Panels beside each other; with more the titles would not fit a page."""
 
 
 def analyse(
@@ -44,13 +46,22 @@ def analyse(
     indices = list(dict.fromkeys(indices))
     n_rows = 2 if snapshots.on_torus and snapshots.flows else 1
     caption = subjects[0].title
-    figure, axes = panels(n_rows, len(indices), width=3, caption=caption)
-    for panel, index in enumerate(indices):
-        snapshots.draw(axes[0, panel], index, bandwidth=options.bandwidth)
-        if n_rows == 2:
-            snapshots.draw_torus_limit(axes[1, panel], index)
+    n_blocks = math.ceil(len(indices) / MOST_PER_ROW)
+    per_row = math.ceil(len(indices) / n_blocks)
+    figure, axes = panels(n_rows * n_blocks, per_row, width=3, caption=caption)
+    blocks = axes.reshape(n_blocks, n_rows, per_row)
+    for panel in range(n_blocks * per_row):
+        block, column = divmod(panel, per_row)
+        first, *others = blocks[block, :, column]
+        if panel >= len(indices):
+            for empty in (first, *others):
+                empty.set_axis_off()
+            continue
+        snapshots.draw(first, indices[panel], bandwidth=options.bandwidth)
+        for other in others:
+            snapshots.draw_torus_limit(other, indices[panel])
     if not snapshots.on_torus:
-        axes[0, 0].legend()
+        shared_legend(figure, axes[0, 0])
     notes = nearest_note("steps", options.steps, steps.tolist())
     if options.animation is not None:
         _animate(snapshots, options, caption, progress)
