@@ -1,29 +1,12 @@
 """Refits of draws: duplicates are merged, accuracies recomputed by hand."""
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from overparam.analysis import refit
 from overparam.analysis.resampling.draws import Draw
-from overparam.analysis.resampling.refit import Sample
 from overparam.errors import ConfigError
-from overparam.networks import StandardisedTwoLayer, with_moments
 from overparam.readouts import NewtonSettings, logistic_readout
-
-
-@pytest.fixture
-def problem():
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((120, 5))
-    y = (x @ rng.standard_normal((5, 3))).argmax(axis=1).astype(np.int32)
-    network = StandardisedTwoLayer(
-        weights=jnp.asarray(rng.standard_normal((5, 9))),
-        readout=jnp.asarray(rng.standard_normal((9, 3))),
-    )
-    train = Sample(jnp.asarray(x[:80]), jnp.asarray(y[:80]))
-    test = Sample(jnp.asarray(x[80:]), jnp.asarray(y[80:]))
-    return with_moments(network, train.x), train, test
 
 
 def drawn(indices, counts):

@@ -3,45 +3,20 @@
 import dataclasses
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from overparam.analysis import refit
-from overparam.analysis.resampling.draws import Draw
 from overparam.analysis.resampling.options import ResampleOptions
-from overparam.analysis.resampling.refit import Sample
 from overparam.analysis.resampling.steps import refit_by_steps
 from overparam.errors import ConfigError
-from overparam.networks import StandardisedTwoLayer, with_moments
 from overparam.networks.feature_laws import truncated_normal
+
+from .test_refit import drawn
 
 
 KEY = jax.random.key(4)
 OPTIONS = ResampleOptions(ridge=1e-2, epochs=30, learning_rate=0.1, batch_size=80)
-
-
-@pytest.fixture
-def problem():
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((120, 5))
-    y = (x @ rng.standard_normal((5, 3))).argmax(axis=1).astype(np.int32)
-    network = StandardisedTwoLayer(
-        weights=jnp.asarray(rng.standard_normal((5, 9))),
-        readout=jnp.asarray(rng.standard_normal((9, 3))),
-    )
-    fit = Sample(jnp.asarray(x[:80]), jnp.asarray(y[:80]))
-    test = Sample(jnp.asarray(x[80:]), jnp.asarray(y[80:]))
-    return with_moments(network, fit.x), fit, test
-
-
-def drawn(indices, counts):
-    return Draw(
-        indices=np.array(indices),
-        multiplicities=np.array(counts),
-        probabilities=np.full(9, 1 / 9),
-        method="with-replacement",
-    )
 
 
 TWICE = drawn([1, 4, 7], [1, 2, 1])
