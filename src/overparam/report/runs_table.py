@@ -6,6 +6,7 @@ from typing import Any
 
 from ..store.json_values import plain
 from ..store.read import StoredRun
+from ..store.tables import prefixed
 from .commands import command_of
 from .differences import spreads
 from .markup import Markup, joined, tag
@@ -71,11 +72,8 @@ def _row(run: StoredRun) -> dict[str, Any]:
     ended |= {"error": run.error} if run.error is not None else {}
     # A study may give any name to a summary; how a run ended is told as such, always.
     taken = run.config.keys() | ended.keys() | {"error"}
-    summary = {
-        f"summary.{name}" if name in taken else name: value
-        for name, value in run.summary.items()
-    }
-    config = {f"config.{n}" if n in ended else n: v for n, v in run.config.items()}
+    summary = prefixed("summary", run.summary, taken=taken)
+    config = prefixed("config", run.config, taken=ended.keys())
     return {"status": run.status} | config | summary | ended
 
 

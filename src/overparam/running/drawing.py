@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from ..errors import ConfigError
 from ..plots.curves import check_columns, curves, draw
 from ..plots.figure import chosen_ticks, panels
+from ..progress import counted
 from ..report.differences import Spread, unlike
 from ..report.values import shown
 from ..spellings import spelled
@@ -85,8 +86,8 @@ def draw_records(
         raise ConfigError(_no_median(differing))
     studies = ", ".join(runs["study"].unique(maintain_order=True))
     n_all, n_drawn = len(gathered.runs), len(runs)
-    counted = f"{n_drawn} of {n_all}" if n_drawn < n_all else f"{n_all}"
-    caption = f"{studies}: {counted} stored run{'s' * (n_all != 1)}"
+    part = f"{n_drawn} of " if n_drawn < n_all else ""
+    caption = f"{studies}: {part}{counted(n_all, 'stored run')}"
     figure, axes = panels(width=6, height=4, caption=caption)
     pooled = True
     if is_field:

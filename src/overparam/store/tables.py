@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -191,13 +191,18 @@ def _row(run: StoredRun) -> dict[str, Any]:
     where |= run.made_by
     ours = outcome.keys() | where.keys() | {"error", "plugins"}
     # A study of one's own may give its fields any name.
-    row = {f"config.{n}" if n in ours else n: v for n, v in run.config.items()}
-    taken = run.config.keys() | ours
-    for name, value in run.summary.items():
-        outcome[f"summary.{name}" if name in taken else name] = value
+    row = prefixed("config", run.config, taken=ours)
+    outcome |= prefixed("summary", run.summary, taken=run.config.keys() | ours)
     if run.error is not None:
         outcome["error"] = run.error
     return row | outcome | where
+
+
+def prefixed(
+    prefix: str, values: Mapping[str, Any], *, taken: Set[str]
+) -> dict[str, Any]:
+    """Values by name; what has the name of another column gets `prefix` before it."""
+    return {f"{prefix}.{n}" if n in taken else n: v for n, v in values.items()}
 
 
 def _frame(rows: Sequence[dict[str, Any]]) -> "pl.DataFrame":

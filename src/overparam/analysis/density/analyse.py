@@ -50,31 +50,28 @@ def analyse(
     per_row = math.ceil(len(indices) / n_blocks)
     figure, axes = panels(n_rows * n_blocks, per_row, width=3, caption=caption)
     blocks = axes.reshape(n_blocks, n_rows, per_row)
-    for panel in range(n_blocks * per_row):
-        block, column = divmod(panel, per_row)
-        first, *others = blocks[block, :, column]
-        if panel >= len(indices):
-            for empty in (first, *others):
-                empty.set_axis_off()
-            continue
-        snapshots.draw(first, indices[panel], bandwidth=options.bandwidth)
-        for other in others:
-            snapshots.draw_torus_limit(other, indices[panel])
+    places = blocks.swapaxes(1, 2).reshape(-1, n_rows)
+    for (first, *below), index in zip(places, indices, strict=False):
+        snapshots.draw(first, index, bandwidth=options.bandwidth)
+        for panel in below:
+            snapshots.draw_torus_limit(panel, index)
+    for empty in places[len(indices) :].ravel():
+        empty.set_axis_off()
     if not snapshots.on_torus:
         shared_legend(figure, axes[0, 0])
     notes = nearest_note("steps", options.steps, steps.tolist())
     if options.animation is not None:
         _animate(snapshots, options, caption, progress)
         notes.append(f"The animation is in {options.animation}.")
-    rows: dict[str, Any] = {"step": steps[indices]}
+    columns: dict[str, Any] = {"step": steps[indices]}
     summary: dict[str, Any] = {"snapshots": len(steps)}
     if snapshots.times is not None:
-        rows["time"] = snapshots.times[indices]
+        columns["time"] = snapshots.times[indices]
         summary["last time"] = float(snapshots.times[-1])
     if options.transport:
-        rows |= snapshots.transport(indices)
+        columns |= snapshots.transport(indices)
     return Findings(
-        tables={"snapshots": pl.DataFrame(rows, infer_schema_length=None)},
+        tables={"snapshots": pl.DataFrame(columns)},
         figures={"density": figure},
         summary=summary,
         notes=notes,

@@ -7,6 +7,7 @@ import polars as pl
 from matplotlib.axes import Axes
 
 from ...analysis.intervals import Interval, mean_interval, ratio_interval
+from ...progress import counted
 from ..reproduction import Results
 
 
@@ -65,4 +66,4 @@ def caption(results: Results, *facts: str) -> str:
     """What was trained, and over how many seeds."""
     first, seeds = results.runs.row(0, named=True), results.runs["seed"].n_unique()
     told = [*facts, f"{first['n_train']} training samples", first["activation"]]
-    return f"{', '.join(told)}; medians of {seeds} seed{'s' * (seeds > 1)}, with points"
+    return f"{', '.join(told)}; medians of {counted(seeds, 'seed')}, with points"
