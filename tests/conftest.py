@@ -25,6 +25,7 @@ from overparam.data.files.official import OFFICIAL
 
 # A shell that starts the tests in the background has it ignored, and so would every
 # process that the tests interrupt.
+gc.set_threshold(50_000, 20, 50)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test cuts the power, and waiting for the disk is most of the time of storing a run.
@@ -56,16 +57,19 @@ def precision():
 
 @pytest.fixture(scope="module", autouse=True)
 def few_programs():
-    """Compiled programs are given up in time.
+    """Compiled programs are given up in time, and not searched for garbage before.
 
     Each holds pieces of memory, of which Linux gives a process 65,530; XLA crashes
-    where it gets no more.
+    where it gets no more. They are millions of objects, and to go through all of them
+    again and again takes a sixth of the time of the tests.
     """
     yield
     maps = Path("/proc/self/maps")
     if maps.exists() and maps.read_bytes().count(b"\n") > 25_000:
+        gc.unfreeze()
         jax.clear_caches()
-        gc.collect()
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module", autouse=True)

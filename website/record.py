@@ -1,8 +1,8 @@
 """Record the claims of reproductions: python website/record.py [RUNS...]
 
 Every `RUNS/reproductions/NAME/SCALE/claims.json` becomes
-`docs/records/NAME.SCALE.json`, with what its runs say of version, date and machine. Its
-figures, drawn with `--style paper`, and its tables lie beside it, in
+`docs/records/NAME.SCALE.json`, with what its runs say of version, commit, date, machine
+and cost. Its figures, drawn with `--style paper`, and its tables lie beside it, in
 `docs/records/NAME.SCALE/`. The tables of
 `docs/findings.md` follow; without RUNS only they are made again.
 """
@@ -68,8 +68,12 @@ def _made(runs: list[Any]) -> dict[str, Any]:
     return {
         "runs": len(runs),
         "version": ", ".join(sorted({each["versions"]["overparam"] for each in told})),
+        "commit": ", ".join(
+            sorted({(each["commit"] or "unknown")[:10] for each in told})
+        ),
         "date": dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}",
         "machine": "; ".join(sorted(machines)),
+        "seconds": round(sum(run.seconds or 0 for run in runs)),
     }
 
 

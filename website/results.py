@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from overparam.progress import counted
+from overparam.progress import counted, duration
 from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.studies.registry import STUDIES
 from tables import table
@@ -116,8 +116,8 @@ def _rows(record: dict[str, Any]) -> list[list[str]]:
 
 def _page(study: str, records: list[dict[str, Any]]) -> str:
     parts = [f"# Results of {study}", _beside(study)]
-    for record in records:
-        parts += _section(record)
+    for name in dict.fromkeys(record["name"] for record in records):
+        parts += _section([record for record in records if record["name"] == name])
     if missing := _missing(study, records):
         rows = [
             [f"`overparam reproduce {name}`", REPRODUCTIONS[name].title]
@@ -133,20 +133,46 @@ def _beside(study: str) -> str:
     return f"[The study](../studies/{page}.md) · [notes](../notes/{study}.md)"
 
 
-def _section(record: dict[str, Any]) -> list[str]:
+def _section(records: list[dict[str, Any]]) -> list[str]:
+    """A reproduction: its claims, scales side by side, and what is shown."""
+    first = records[0]
+    parts = [f"## {first['title']}", f"Source: {first['source']}."]
+    if len(records) > 1:
+        parts.append(_side_by_side(records))
+    for record in records:
+        parts += [
+            f"`overparam reproduce {record['name']} --scale {record['scale']}`",
+            *([] if len(records) > 1 else [_claims(record)]),
+            *(_shown(file, record["title"]) for file in record["beside"]),
+            _made(record),
+        ]
+    return parts
+
+
+def _claims(record: dict[str, Any]) -> str:
+    return table(["claim", "published", "measured", "verdict"], _rows(record))
+
+
+def _side_by_side(records: list[dict[str, Any]]) -> str:
+    """One row per claim, and what each scale says of it, if anything."""
+    heads, rows = ["claim", "published"], {}
+    for number, record in enumerate(records):
+        heads += [f"measured, `{record['scale']}`", "verdict"]
+        for sentence, published, *told in _rows(record):
+            row = rows.setdefault((sentence, published), ["—"] * 2 * len(records))
+            row[2 * number : 2 * number + 2] = told
+    return table(heads, [[*claim, *told] for claim, told in rows.items()])
+
+
+def _made(record: dict[str, Any]) -> str:
+    """By what, when, where and in what time the runs were made."""
     made = record["made"]
-    facts = (
-        f"Scale `{record['scale']}`, {counted(made['runs'], 'run')}, "
-        f"overparam {made['version']}, {made['date']}, {made['machine']}. "
-        f"Source: {record['source']}."
+    commit = f" at {made['commit']}" if "commit" in made else ""
+    cost = f", {duration(made['seconds'])} in all" if "seconds" in made else ""
+    return (
+        f"Scale `{record['scale']}`, {counted(made['runs'], 'run')}{cost}, "
+        f"overparam {made['version']}{commit}, {made['date']}, {made['machine']}."
     )
-    return [
-        f"## {record['title']}",
-        f"`overparam reproduce {record['name']} --scale {record['scale']}`",
-        table(["claim", "published", "measured", "verdict"], _rows(record)),
-        *(_shown(file, record["title"]) for file in record["beside"]),
-        facts,
-    ]
 
 
 def _shown(file: Path, title: str) -> str:

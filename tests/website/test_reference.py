@@ -144,13 +144,34 @@ def test_claims_are_recorded_and_shown(tmp_path):
     assert json.loads(written.read_text())["claims"] == [claim]
     page = results.pages(tmp_path / "records")["results/planted.md"]
     assert "| A \\| B | 1 | 2 | **does not hold** |" in page
-    assert "Scale `smoke`, 1 run, overparam " in page
+    assert re.search(r"Scale `smoke`, 1 run, [\d.]+ s in all, overparam .* at ", page)
     assert "![Width: curve](../records/planted-width.smoke/curve.png)" in page
     assert '??? note "Table: by width (1 rows)"' in page
     assert "    | 3 | 0.1235 | a \\| b |" in page
     kept = {file.name for file in (tmp_path / "records/planted-width.smoke").iterdir()}
     assert kept == {"curve.png", "by_width.csv"}
     assert "overparam reproduce planted-livni" in page.partition("## Not recorded")[2]
+
+
+def test_claims_of_two_scales_stand_side_by_side(tmp_path):
+    def written(scale, measured, *more):
+        claims = [
+            {"sentence": sentence, "published": "1", "measured": told, "holds": holds}
+            for sentence, told, holds in (("wide wins", *measured), *more)
+        ]
+        made = {"runs": 2, "version": "1", "date": "2026-01-01", "machine": "Linux"}
+        facts = {"title": "Width", "source": "ours", "study": "planted"}
+        content = facts | {"scale": scale, "made": made, "claims": claims}
+        (tmp_path / f"planted-width.{scale}.json").write_text(json.dumps(content))
+
+    written("laptop", ("2", None))
+    written("paper", ("3", True), ("only here", "4", False))
+    page = results.pages(tmp_path)["results/planted.md"]
+    assert page.count("## Width") == 1
+    assert (
+        "| wide wins | 1 | 2 | **not decided at this scale** | 3 | **holds** |" in page
+    )
+    assert "| only here | 1 | — | — | 4 | **does not hold** |" in page
 
 
 def test_a_figure_has_the_caption_of_its_file_below(tmp_path, monkeypatch):
