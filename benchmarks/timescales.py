@@ -173,18 +173,16 @@ def circle_rows() -> list[Row]:
     return rows
 
 
-def command_row() -> Row:
+def command_row(problem: str, most: int) -> Row:
     """The published length by the command line: start, limits, records and storing."""
-    command = [sys.executable, "-m", "overparam", "run", "timescales"]
+    told = f"overparam run timescales {problem}--width 1024 --n-steps 32000"
     with tempfile.TemporaryDirectory() as folder:
-        command += ["--width", "1024", "--n-steps", "32000", "--runs", folder]
+        command = [sys.executable, "-m", *told.split(), "--runs", folder]
         start = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True)
         wall = 1e3 * (time.perf_counter() - start)
-    name = (
-        "`overparam run timescales --width 1024 --n-steps 32000`, wall time, all of it"
-    )
-    return Row(name, None, wall, "300 000 ms", wall <= 300_000)
+    asked = f"{most:,} ms".replace(",", " ")
+    return Row(f"`{told}`, wall time, all of it", None, wall, asked, wall <= most)
 
 
 def agreement() -> list[Row]:
@@ -278,7 +276,8 @@ def diffusion_rows() -> list[Row]:
 
 
 def main() -> None:
-    rows = [*circle_rows(), command_row(), *agreement()]
+    commands = command_row("", 300_000), command_row("--problem torus ", 2_400_000)
+    rows = [*circle_rows(), *commands, *agreement()]
     rows += [*torus_rows(), *diffusion_rows()]
     head = "| what | published way, ms | ours, ms | ratio | target | met |\n"
     head += "|---|---|---|---|---|---|\n"
