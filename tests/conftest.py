@@ -25,8 +25,10 @@ from overparam.data.files.official import OFFICIAL
 
 # A shell that starts the tests in the background has it ignored, and so would every
 # process that the tests interrupt.
-gc.set_threshold(50_000, 20, 50)
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Python's search for garbage goes through every compiled program, again and again.
+gc.set_threshold(50_000, 20, 50)
 
 # No test cuts the power, and waiting for the disk is most of the time of storing a run.
 os.fsync = lambda _: None
@@ -60,8 +62,8 @@ def few_programs():
     """Compiled programs are given up in time, and not searched for garbage before.
 
     Each holds pieces of memory, of which Linux gives a process 65,530; XLA crashes
-    where it gets no more. They are millions of objects, and to go through all of them
-    again and again takes a sixth of the time of the tests.
+    where it gets no more. With all that lives on they are millions of objects, and to
+    search them took a sixth of the time of the tests.
     """
     yield
     maps = Path("/proc/self/maps")

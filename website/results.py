@@ -135,22 +135,15 @@ def _beside(study: str) -> str:
 
 def _section(records: list[dict[str, Any]]) -> list[str]:
     """A reproduction: its claims, scales side by side, and what is shown."""
-    first = records[0]
-    parts = [f"## {first['title']}", f"Source: {first['source']}."]
-    if len(records) > 1:
-        parts.append(_side_by_side(records))
+    title, source = records[0]["title"], records[0]["source"]
+    parts = [f"## {title}", f"Source: {source}.", _side_by_side(records)]
     for record in records:
         parts += [
             f"`overparam reproduce {record['name']} --scale {record['scale']}`",
-            *([] if len(records) > 1 else [_claims(record)]),
             *(_shown(file, record["title"]) for file in record["beside"]),
             _made(record),
         ]
     return parts
-
-
-def _claims(record: dict[str, Any]) -> str:
-    return table(["claim", "published", "measured", "verdict"], _rows(record))
 
 
 def _side_by_side(records: list[dict[str, Any]]) -> str:

@@ -174,6 +174,12 @@ def test_claims_of_two_scales_stand_side_by_side(tmp_path):
     assert "| only here | 1 | — | — | 4 | **does not hold** |" in page
 
 
+def test_no_two_claims_of_a_record_are_told_alike():
+    for path in record.RECORDS.glob("*.json"):
+        told = [claim["sentence"] for claim in json.loads(path.read_text())["claims"]]
+        assert len(set(told)) == len(told), path.name
+
+
 def test_a_figure_has_the_caption_of_its_file_below(tmp_path, monkeypatch):
     import overparam as op
 

@@ -203,15 +203,14 @@ def claims(results: Results) -> Sequence[Claim]:
             found.append(_claim(f"row {row.numbers}", aim, row.printed, entry, reached))
         for ten in row.draws:
             if ten.printed:
-                entry, inside = rows[ten.number, ten.epoch], None
+                entry, aim, inside = rows[ten.number, ten.epoch], "", None
                 if ten.band:
-                    inside = ten.band[0] <= entry["test"] <= ten.band[1]
+                    low, high = ten.band
+                    aim = f"mean in [{100 * low:g}, {100 * high:g}] %"
+                    inside = low <= entry["test"] <= high
                 name = f"row {ten.number}, ten neurons of row {row.numbers}"
-                last = Features(**fields_of(row, results.scale)).epochs
-                if ten.epoch is not None and ten.epoch < last:
-                    name += f", epoch {ten.epoch}"
-                low, high = (100 * bound for bound in ten.band or (0, 1))
-                aim = f"mean in [{low:g}, {high:g}] %" if ten.band else ""
+                epoch = _epoch(row, ten, results.scale)
+                name += "" if epoch is None else f", epoch {epoch}"
                 found.append(_claim(name, aim, ten.printed, entry, inside))
     if results.scale == "smoke":
         return [replace(claim, holds=None) for claim in found]
@@ -259,10 +258,16 @@ def _table(results: Results) -> pl.DataFrame:
     return pl.DataFrame(lines, schema=_COLUMNS)
 
 
+def _epoch(row: Row, ten: Ten, scale: Scale) -> int | None:
+    """The epoch that is drawn from; none, the last, where it is not kept."""
+    if scale == "smoke" or ten.epoch is None:
+        return None
+    last = Features(**fields_of(row, scale)).epochs
+    return ten.epoch if ten.epoch < last else None
+
+
 def _drawn(run: StoredRun, row: Row, ten: Ten, scale: Scale) -> dict[str, Any]:
-    epoch = ten.epoch
-    if scale == "smoke" or (epoch is not None and epoch >= run.config["epochs"]):
-        epoch = None
+    epoch = _epoch(row, ten, scale)
     squared = pl.col("features") == "squared"
     asked = replace(DRAW, n_fit=N_FIT[scale])
     found = efficiency_of(run, epoch, asked).filter(squared)
