@@ -63,7 +63,7 @@ def few_programs():
 
     Each holds pieces of memory, of which Linux gives a process 65,530; XLA crashes
     where it gets no more. With all that lives on they are millions of objects, and to
-    search them took a sixth of the time of the tests.
+    search them took a tenth of the time of the tests.
     """
     yield
     maps = Path("/proc/self/maps")
