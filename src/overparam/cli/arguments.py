@@ -5,10 +5,10 @@ import dataclasses
 import inspect
 import os
 import re
-import shutil
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import tyro
 
@@ -17,6 +17,7 @@ from ..field_values import is_tuple, unknown, value_words
 from ..plots.styles import StyleName
 from ..store.find import runs_folder
 from ..studies.presets import Preset
+from .folding import Folding, columns, folded
 from .options import options, read
 
 
@@ -80,24 +81,37 @@ def parse_all(
 
 
 def _print_help(kinds: Sequence[type[Any]], prog: str, description: str) -> NoReturn:
-    # A name becomes the title `NAME options`.
+    # A name becomes the title `NAME options`, a docstring the line below it. What the
+    # whole is about stands above already.
     names = [re.sub("(?<=.)Options$", "", kind.__name__).lower() for kind in kinds]
+    about = [{"help": ""} if k.__doc__ == description else {} for k in kinds]
     fields = [
-        (n, tyro.conf.OmitArgPrefixes[k], _default(k))
-        for n, k in zip(names, kinds, strict=True)
+        (n, Annotated[k, tyro.conf.OmitArgPrefixes, tyro.conf.arg(**told)], _default(k))
+        for n, k, told in zip(names, kinds, about, strict=True)
     ]
     whole = dataclasses.make_dataclass("Options", fields, frozen=True, kw_only=True)
     written = tyro.constructors.ConstructorRegistry()
     written.primitive_rule(_as_written)
-    with _room_for_help(), written:
+    with _room_for_help(), written, contextlib.redirect_stdout(Folding(sys.stdout)):
         tyro.cli(
             whole,
             prog=prog,
-            description=inspect.cleandoc(description),
+            description=_paragraphs(description),
             args=["--help"],
             config=(tyro.conf.OmitArgPrefixes,),
         )
     raise SystemExit(0)
+
+
+def _paragraphs(text: str) -> str:
+    """A docstring with a line for every paragraph; examples keep theirs.
+
+    Tyro would break a paragraph where a line of the source begins with a backquote.
+    """
+    return "\n\n".join(
+        part if "\n  " in part else " ".join(part.split())
+        for part in inspect.cleandoc(text).split("\n\n")
+    )
 
 
 def _as_written(
@@ -126,9 +140,9 @@ def _as_written(
 
 @contextlib.contextmanager
 def _room_for_help() -> Iterator[None]:
-    """A width of at least 40: in a narrower terminal Tyro's columns never end."""
+    """A width at which Tyro's columns end."""
     before = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = str(max(shutil.get_terminal_size().columns, 40))
+    os.environ["COLUMNS"] = str(columns())
     try:
         yield
     finally:
@@ -165,4 +179,4 @@ def overview(
     lines += [f"  {name:<{width}}  {text}" for name, text in questions.items()]
     lines += [] if remark is None else ["", remark]
     lines += ["", "Examples:", *(f"  overparam {example}" for example in examples)]
-    return "\n".join(lines)
+    return folded("\n".join(lines))

@@ -13,6 +13,7 @@ from ..field_values import unknown
 from ..last_resort import brief, last_words
 from ..plugins import load_environment, load_file
 from ..processes import STOP, forget_damaged
+from .folding import folded
 from .streams import NOBODY_READS, flush_output, give_output_up, is_of_a_stream
 
 
@@ -51,13 +52,13 @@ A workbench for people who study over-parameterised neural networks.
 
 Five things to try:
   overparam run planted --width 240                         a first run, stored
-  overparam sweep planted width=60,120 seed=0..9 --jobs 2   a question of many runs
+  overparam sweep planted width=60,120 seed=0..9 --jobs 2   many runs
   overparam plot runs --study planted --y risk --by width   what they say
   overparam analyse RUN all                                 a look at a network
   overparam reproduce planted-learning-rate --jobs 2        a published figure
 
-`overparam VERB --help` tells the options of a verb. `--with FILE.py`, anywhere, loads a
-file of your own first: studies, analyses, activations, networks, data."""
+`overparam VERB --help` tells the options of a verb. `--with FILE.py`, anywhere, \
+loads a file of your own first: studies, analyses, activations, networks, data."""
 
 
 def run_command(argv: Sequence[str]) -> int:
@@ -168,7 +169,7 @@ def usage() -> str:
     """The help text of the command itself."""
     width = max(len(verb) for verb in VERBS)
     verbs = "\n".join(f"  {verb:<{width}}  {text}" for verb, text in VERBS.items())
-    return _USAGE.format(verbs=verbs)
+    return folded(_USAGE.format(verbs=verbs))
 
 
 def _complain(sentence: str, code: int, *, more: str = "") -> int:

@@ -56,8 +56,8 @@ def main(argv: Sequence[str]) -> int:
                 "analyse RUN [RUN ...] [ANALYSIS [options]]",
                 {name: entry.question for name, entry in ANALYSES.items()},
                 remark="RUN is the folder of a run or the beginning of its id. Without "
-                "an analysis those that apply\nare listed, with why the others do not; "
-                "`all` does those that do.",
+                "an analysis those that apply are listed, with why the others do "
+                "not; `all` does those that do.",
                 examples=[
                     "analyse 3f2a",
                     "analyse 3f2a all",

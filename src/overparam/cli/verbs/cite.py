@@ -1,7 +1,5 @@
 """`overparam cite NAME`: BibTeX of a study's source and of overparam itself."""
 
-import shutil
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +7,7 @@ from ...citations import citations
 from ...reproductions.registry import REPRODUCTIONS
 from ...studies.registry import STUDIES, study
 from ..arguments import take_name
+from ..folding import folded
 
 
 def forms() -> dict[str, list[type[Any]]]:
@@ -19,12 +18,7 @@ def forms() -> dict[str, list[type[Any]]]:
 def main(argv: Sequence[str]) -> int:
     """Print citations."""
     if not argv or argv[0] in ("-h", "--help"):
-        names = textwrap.fill(
-            ", ".join(forms()),
-            shutil.get_terminal_size().columns,
-            break_on_hyphens=False,
-        )
-        print(f"usage: overparam cite NAME\n\nNames:\n{names}")
+        print(folded(f"usage: overparam cite NAME\n\nNames:\n{', '.join(forms())}"))
         return 0 if argv else 2
     name = take_name(argv, what="name to cite", choices=forms())
     cited = citations("overparam")

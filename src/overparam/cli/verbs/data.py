@@ -12,6 +12,7 @@ from ...data.own.options import Reading
 from ...errors import ConfigError, DataError
 from ...field_values import unknown
 from ..arguments import parse, parse_all
+from ..folding import folded
 from ..show import print_json, print_table, print_values, tell
 
 
@@ -87,7 +88,7 @@ def forms() -> dict[str, list[type[Any]]]:
 def main(argv: Sequence[str]) -> int:
     """Add, list, fetch, verify or remove data sets."""
     if not argv or argv[0] in ("-h", "--help"):
-        print(_HELP)
+        print(folded(_HELP))
         return 0 if argv else 2
     actions = {
         "add": _add,
