@@ -98,9 +98,12 @@ def test_samples_of_very_different_sizes(rng):
     assert true * (1 - 1e-8) <= found.upper <= true * (1 + 1.01e-4)
 
 
-def test_a_search_for_less_than_rounding_ends(rng):
-    for _ in range(20):
-        x, dual = rng.standard_normal((12, 2)), rng.standard_normal(12)
+@pytest.mark.parametrize(("n", "d"), [(12, 2), (8, 3)])
+@pytest.mark.parametrize("seed", [None, 0, 242351908175667928704003328745331591572])
+def test_a_search_for_less_than_rounding_ends(rng, n, d, seed):
+    rng = rng if seed is None else np.random.default_rng(seed)
+    for _ in range(40):
+        x, dual = rng.standard_normal((n, d)), rng.standard_normal(n)
         found = search(x, dual, tolerance=0.0)
         assert found.finished
         assert found.n_open == 0

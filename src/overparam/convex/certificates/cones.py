@@ -27,7 +27,7 @@ _LEVELS = 65535
 _SWEEPS = 200
 # Relative distance of the relaxation's two sides at which it counts as solved.
 _SOLVED = 1e-7
-# Edges shorter than this part of the longest (as 1 - cosine) are not cut.
+# Edges shorter than this part of the longest (their squares) are not cut.
 _LONG = 0.3
 # A hyperplane that cuts an edge nearer to its end than this part does not divide it.
 _EVEN = 0.1
@@ -83,7 +83,9 @@ def explore(rows, n_plus, cone, drift, bound, kappa, rounding, target, budget):
         if value > best:
             best = value
             at[:] = r
-        if upper <= target or d == 1:
+        # Cuts only add to the slack: what it keeps above the target is done, too.
+        lost = upper <= target + slack < value + 2 * slack
+        if upper <= target or d == 1 or lost:
             proven = max(proven, upper)
             top -= 1
             continue
@@ -290,6 +292,15 @@ def _direction(cone, w, c, r):
 
 
 @compiled
+def _square(first, second):
+    """The squared length of an edge; 1 - cosine would be lost where it is short."""
+    total = 0.0
+    for q in range(first.size):
+        total += (first[q] - second[q]) ** 2
+    return total
+
+
+@compiled
 def _division(cone, n_plus, some, z, c):
     """The edge that is cut, and the part of its first end in the new vertex.
 
@@ -300,13 +311,13 @@ def _division(cone, n_plus, some, z, c):
     longest, far = -1.0, (0, 1)
     for j in range(d):
         for k in range(j):
-            length = 1 - dot(cone[j], cone[k])
+            length = _square(cone[j], cone[k])
             if length > longest:
                 longest, far = length, (k, j)
-    most, edge, sample = 0.0, far, -1
+    most, edge, sample, short = 0.0, far, -1, _LONG * longest
     for j in range(d):
         for k in range(j):
-            if c[j] <= 0 or c[k] <= 0 or 1 - dot(cone[j], cone[k]) < _LONG * longest:
+            if c[j] <= 0 or c[k] <= 0 or _square(cone[j], cone[k]) < short:
                 continue
             total, largest, which = 0.0, 0.0, -1
             for i in range(len(some)):
