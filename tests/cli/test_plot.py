@@ -308,3 +308,65 @@ def test_a_legend_names_a_column_in_words(runs):
             run.write(RunRecord(status="finished", metrics=metrics))
     axes = axes_of(runs, y="test_loss")
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["test loss"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["plot", "--study", "toy", "--out", "x.pdf"],
+        ["plot", "--study", "toy", "--out", "x.EPS"],
+        ["report", "--out", "x.pdf"],
+        ["report", "--out", "x"],
+        ["table", "--out", "x.xlsx"],
+        ["export", "--to", "tensorboard", "--out", "x.onnx"],
+    ],
+    ids=" ".join,
+)
+def test_no_file_has_the_ending_of_another_format(words, runs, tmp_path, capsys):
+    store(runs, width=10)
+    out = tmp_path / words[-1]
+    assert run_command([words[0], str(runs), *words[1:-1], str(out)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert words[-1] in said
+    assert not list(tmp_path.glob("x*"))
+
+
+@pytest.mark.parametrize("name", ["x", "x.svg", "x.0.5", "x.loss-over-step"])
+def test_a_name_without_a_format_may_have_dots(name, runs, tmp_path):
+    store(runs, width=10)
+    command = ["plot", str(runs), "--study", "toy", "--by", "width"]
+    assert run_command([*command, "--out", str(tmp_path / name)]) == 0
+    stem = name.removesuffix(".svg")
+    assert {file.name for file in tmp_path.glob("x*")} == {f"{stem}.png", f"{stem}.svg"}
+
+
+@pytest.mark.parametrize("size", [1e200, 1e308])
+def test_the_largest_numbers_are_drawn_or_left_out(size, runs, plot):
+    """Matplotlib's margins would overflow; warnings are errors here."""
+    for width in (1, 2):
+        for seed in (0, 1):
+            loss = [size, -size, (1 - 2 * seed) * size, 0.5]
+            store(runs, width=width * size / 2, seed=seed, loss=loss)
+    for axes in ([], ["--log-y"], ["--x", "loss"], ["--x", "loss", "--log-x"]):
+        code, said = plot("--by", "width", *axes)
+        assert code == 0
+        assert ("records without a finite number up to 1e+200" in said) == (
+            size > 1e200
+        )
+    assert run_command(["report", str(runs), "--out", str(runs.parent / "r.html")]) == 0
+    assert run_command(["table", str(runs)]) == 0
+
+
+def test_a_field_may_have_no_name(runs, plot, capsys):
+    """That of a config from elsewhere: what there is beside it has a place."""
+    for value in (1, 2):
+        for seed in (0, 1):
+            store(runs, seed=seed, **{"": value})
+    for words in (
+        ["report", "--by", "", "--out", str(runs.parent / "r.html")],
+        ["table"],
+    ):
+        assert run_command([words[0], str(runs), *words[1:]]) == 0
+    assert "" in gather(runs).frame.columns
+    assert plot("--x", "")[0] == 0

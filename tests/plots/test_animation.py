@@ -40,5 +40,5 @@ def test_an_mp4_is_written_where_ffmpeg_is_or_the_sentence_says_so(tmp_path):
 
 
 def test_other_formats_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"must end in \.gif or \.mp4"):
+    with pytest.raises(ConfigError, match=r"ends in \.gif or \.mp4"):
         moving(tmp_path / "move.avi")

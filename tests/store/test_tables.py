@@ -153,5 +153,5 @@ def test_tables_are_written_in_each_format(tmp_path, suffix):
 
 
 def test_an_unknown_format_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"\.csv, \.parquet, \.json; got"):
+    with pytest.raises(ConfigError, match=r"\.csv or \.parquet or \.json, got"):
         write_table(pl.DataFrame(), tmp_path / "table.xlsx")

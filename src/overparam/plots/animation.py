@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ..errors import ConfigError
-from ..store.files import write_file
+from ..store.files import check_ending, write_file
 
 
 def animate(
@@ -44,8 +44,7 @@ def animate(
         op.plots.animate(figure, draw, Path("columns.gif"), n_frames=2)
         ```
     """
-    if path.suffix not in (".gif", ".mp4"):
-        raise ConfigError(f"An animation must end in .gif or .mp4, got {path.name!r}.")
+    check_ending(path, (".gif", ".mp4"), what="An animation")
     if path.suffix == ".mp4" and shutil.which("ffmpeg") is None:
         raise ConfigError("An .mp4 needs the program ffmpeg; write a .gif instead.")
     canvas = FigureCanvasAgg(figure)

@@ -13,6 +13,9 @@ from ..field_values import unknown
 from .figure import COLOURS, DASHES, band, legend, whole_ticks
 
 
+LARGEST = 1e200
+"""Larger numbers are not drawn: of an axis with a margin some tick would overflow."""
+
 _FEW_BANDS = 3
 _LOOKS = list(itertools.product(DASHES, COLOURS))
 _FEW_FIELDS = 3  # Of a label; more are no name.
@@ -112,6 +115,11 @@ def lines(
     # Above the axes: among this many lines there is no free place.
     if len(styled) <= len(_LOOKS):
         legend(axes, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+
+
+def drawable(*columns: str) -> pl.Expr:
+    """Whether a column, or each of several, holds a number that an axis can show."""
+    return pl.col(columns).cast(pl.Float64).abs() <= LARGEST
 
 
 def check_columns(

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from ..errors import ConfigError
 from ..store.files import check_names_file, write_file
 from .readings import readings
 from .styles import CAPTION_LINE, dressed
@@ -222,7 +223,7 @@ def save(figure: Figure, path: Path) -> list[Path]:
     """Write `path`.png and `path`.svg, also where it names one of them.
 
     Raises:
-        ConfigError: If the path is that of a folder.
+        ConfigError: If the path is that of a folder, or names another format.
         StoreError: If the disk refuses.
 
     Example:
@@ -234,6 +235,11 @@ def save(figure: Figure, path: Path) -> list[Path]:
     check_names_file(path)
     if path.suffix in (".png", ".svg"):
         path = path.with_suffix("")
+    elif path.suffix[1:].lower() in figure.canvas.get_supported_filetypes():
+        raise ConfigError(
+            f"A figure is written as .png and as .svg, got `{path}`: name it "
+            f"`{path.with_suffix('')}`, and convert the .svg."
+        )
     written = []
     for suffix in ("png", "svg"):
         target = path.with_name(f"{path.name}.{suffix}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import StoreError
-from ..plots.curves import draw
+from ..plots.curves import draw, drawable
 from ..plots.figure import panels, rendered
 from ..store.json_values import encodable
 from ..store.read import StoredRun
@@ -70,7 +70,7 @@ def record_figures(study: StudyRuns, by: str | None = None) -> Iterator[Drawn]:
     wanted = [n for n in names if n not in _OF_NO_INTEREST and n not in fields]
     wanted.sort(key=lambda name: not any(word in name for word in _FIRST))
     records = _long(tables, colours, x, wanted, by)
-    beside = [x, "path"] + ([by] if by else [])
+    beside = [x, "path", *([] if by is None else [by])]
     frames = (records.select(*beside, y).drop_nulls((x, y)) for y in wanted)
     # Of a column that is constant there is nothing to see.
     told = (f for f in frames if f.height > 0 and f.to_series(-1).n_unique() > 1)
@@ -106,7 +106,7 @@ def _long(
     wanted: Sequence[str],
     by: str | None,
 ) -> "pl.DataFrame":
-    """A few records of each run; null where a column is not finite."""
+    """A few records of each run; null where a column has no number that is drawn."""
     import polars as pl
 
     most = max(2, min(_MOST_PLACES, _MOST_POINTS // len(tables)))
@@ -116,18 +116,19 @@ def _long(
         there = [name for name in (x, *wanted) if name in table.columns]
         # Counted from the end, so that the last record is always there.
         part = table.select(there).reverse().gather_every(every).reverse()
-        named = {"path": encodable(str(run.path))} | ({by: colour} if by else {})
+        named = {"path": encodable(str(run.path))}
+        named |= {} if by is None else {by: colour}
         numbers = pl.col(there).cast(pl.Float64, strict=False)
         told = {name: pl.lit(value) for name, value in named.items()}
         parts.append(part.select(numbers, **told))
     values = pl.col(x, *wanted)
-    finite = pl.when(values.is_finite()).then(values)
-    return pl.concat(parts, how="diagonal").with_columns(finite)
+    shown = pl.when(drawable(x, *wanted)).then(values)
+    return pl.concat(parts, how="diagonal").with_columns(shown)
 
 
 def _colours(runs: Sequence[StoredRun], by: str | None) -> list[Any]:
     """The value of each run that decides its colour: all numbers, or all text."""
-    values: list[Any] = [run.config.get(by) if by else None for run in runs]
+    values: list[Any] = [None if by is None else run.config.get(by) for run in runs]
     kinds = {type(value) for value in values}
     if kinds == {int, float}:
         return [float(value) for value in values]
@@ -148,6 +149,6 @@ def _draw(
     over = "one run" if n_runs == 1 else f"{n_runs} runs, each a line"
     if summarised and n_runs > 1:
         over = f"median and 10-90 % band over seeds, {n_runs} runs"
-    coloured = f", by {by.replace('_', ' ')}" if by else ""
+    coloured = "" if by is None else f", by {by.replace('_', ' ')}"
     caption = f"{y.replace('_', ' ')} against {x}{coloured}: {over}"
     return Drawn(caption, rendered(figure, "svg"))

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import ConfigError
-from ..plots.curves import check_columns, curves, draw
+from ..plots.curves import LARGEST, check_columns, curves, draw, drawable
 from ..plots.figure import chosen_ticks, panels
 from ..progress import counted
 from ..report.differences import Spread, unlike
@@ -58,9 +57,11 @@ def draw_records(
     check_columns(records, x=x, y=y, by=by)
     drawn = records
     for name in (x, y):
-        drawn = drawn.filter(pl.col(name).cast(pl.Float64).is_finite())
+        drawn = drawn.filter(drawable(name))
         if drawn.is_empty():
-            raise ConfigError(f"`{name}` has no finite value to draw.")
+            raise ConfigError(
+                f"`{name}` has no finite value up to {LARGEST:g} to draw."
+            )
     left_out = len(records) - len(drawn)
     for name, is_log in ((x, log_x), (y, log_y)):
         if is_log and not (drawn[name] > 0).any():
@@ -103,7 +104,10 @@ def draw_records(
         chosen_ticks(axes[0, 0], drawn[x].to_list())
     notes = []
     if left_out:
-        notes.append(f"{left_out} records without a finite number are left out.")
+        notes.append(
+            f"{left_out} records without a finite number up to {LARGEST:g} are left "
+            "out."
+        )
     if not pooled and len(runs) > 1:
         notes.append("The runs end at different places: each is a line.")
     if by and axes[0, 0].get_legend() is None:

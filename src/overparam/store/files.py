@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -104,6 +104,18 @@ def check_names_file(path: Path) -> None:
     """
     if path.name in ("", ".."):
         raise ConfigError(f"`{path}` is a folder; name a file in it.")
+
+
+def check_ending(path: Path, endings: Iterable[str], *, what: str) -> None:
+    """Refuse a name that promises another format than the one that is written.
+
+    Raises:
+        ConfigError: If the path has none of the endings.
+    """
+    if path.suffix not in endings:
+        raise ConfigError(
+            f"{what} is a file whose name ends in {' or '.join(endings)}, got `{path}`."
+        )
 
 
 def write_json(path: Path, value: Any) -> Stamp:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import ConfigError, StoreError
 from ..memory import uncollected
-from .files import write_file
+from .files import check_ending, write_file
 from .find import Unreadable, latest, look
 from .json_values import encodable
 from .read import StoredRun, read_run
@@ -138,10 +138,7 @@ def write_table(frame: "pl.DataFrame", path: Path | str) -> None:
     """
     path = Path(path)
     writers = {".csv": _csv, ".parquet": _parquet, ".json": _json}
-    if path.suffix not in writers:
-        listed = ", ".join(writers)
-        message = f"A table is written to one of {listed}; got `{path}`."
-        raise ConfigError(message)
+    check_ending(path, writers, what="A table")
     write_file(path, writers[path.suffix](frame))
 
 
@@ -210,8 +207,9 @@ def _frame(rows: Sequence[dict[str, Any]]) -> "pl.DataFrame":
 
     names = {name: None for row in rows for name in row}
     columns = {name: _uniform([row.get(name) for row in rows]) for name in names}
+    # By name: in a list a series without one would be given one.
     return pl.DataFrame(
-        [pl.Series(name, values, strict=False) for name, values in columns.items()]
+        {name: pl.Series(values, strict=False) for name, values in columns.items()}
     )
 
 

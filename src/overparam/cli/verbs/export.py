@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import tyro
 
-from ...errors import StoreError
+from ...errors import ConfigError, StoreError
 from ...processes import keep_compiled
 from ...progress import counted
 from ...running.exporting import FORMATS, export_network
@@ -41,6 +41,13 @@ class Exporting:
     """A new folder to write to."""
     study: str | None = None
     """Only the runs of this study."""
+
+    def __post_init__(self) -> None:
+        if self.out.suffix in (".onnx", ".pt", ".pth", ".safetensors"):
+            raise ConfigError(
+                f"`out` is a new folder, in which files have their own names; got "
+                f"`{self.out}`: leave the ending out."
+            )
 
 
 def forms() -> dict[str, list[type[Any]]]:
