@@ -226,7 +226,7 @@ def value_words(kind: Any) -> str | None:
     `None` for other annotations.
     """
     if _takes_none(kind):
-        choices = ["true", "false"] * (bool in _alternatives(kind)) + _choices(kind)
+        choices = ["true", "false"] * (bool in _alternatives(kind)) + choices_of(kind)
         if choices:
             return f"{{{','.join([*choices, 'none'])}}}"
         return "|".join([*map(_value_word, _alternatives(kind)), "none"])
@@ -236,7 +236,7 @@ def value_words(kind: Any) -> str | None:
 def _value_word(kind: Any) -> str:
     if is_tuple(kind):
         return f"{_value_word(typing.get_args(kind)[0])} ..."
-    if choices := _choices(kind):
+    if choices := choices_of(kind):
         return f"{{{','.join(choices)}}}"
     return _alternatives(kind)[0].__name__.upper()
 
@@ -359,27 +359,33 @@ def _takes_none(kind: Any) -> bool:
 
 
 def _suggestion(value: Any, kind: Any, name: str) -> str:
+    if is_tuple(kind):
+        kind = typing.get_args(kind)[0]
+        several = value.strip("()").split(",") if isinstance(value, str) else value
+        items = [item.strip() for item in several if isinstance(item, str)]
+        hints = [_suggestion(item, kind, name) for item in items]
+        return next(filter(None, hints), "") if choices_of(kind) else ""
     whole = isinstance(value, int) and not isinstance(value, bool)
     if isinstance(value, str):
         whole = value.isascii() and value.lstrip("+-").isdecimal()
     if whole and int in _alternatives(kind):
         return f" (at most {MOST} = 2^63 - 1)"
-    choices = _choices(kind)
+    choices = choices_of(kind)
     if not isinstance(value, str) or not choices:
         return ""
     near = difflib.get_close_matches(value, choices, n=1)
-    if near:
+    if near and near[0] != value:
         return f" (did you mean {near[0]}?)"
     for study, entry in STUDIES.items():
         config = entry.config_class()
         hints = typing.get_type_hints(config)
         firsts = {first.name: field for field, first in first_spellings(config).items()}
-        if value in _choices(hints.get(firsts.get(name, name))):
+        if value in choices_of(hints.get(firsts.get(name, name))):
             return f" (which the study `{study}` takes)"
     return ""
 
 
-def _choices(kind: Any) -> list[str]:
+def choices_of(kind: Any) -> list[str]:
     """What a field takes that has a list of choices."""
     return [
         str(choice)

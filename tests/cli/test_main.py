@@ -112,6 +112,16 @@ def test_a_bad_value_is_one_sentence_and_code_2(runs, capsys, option, value, sen
         (["runn"], 2, "did you mean `run`?"),
         (["run", "plantd"], 2, "did you mean `planted`?"),
         (["run", "planted", "width=3"], 2, "write `--width 3`"),
+        (["run", "planted", "widht=3"], 2, "write `--width 3`"),
+        (["run", "planted", "tanh"], 2, "did you mean `--activation tanh`?"),
+        (["run", "features", "mnist"], 2, "has no place in `overparam run features`"),
+        (["run", "planted", "--wdith", "3"], 2, "did you mean `--width`?"),
+        (["run", "lazy", "--no-lineraise"], 2, "did you mean `--no-linearise`?"),
+        (["run", "timescales", "--limits", "x,ultra-fats"], 2, "mean ultra-fast?)"),
+        (["table", "--fromat", "csv"], 2, "has no option '--fromat'. All are in"),
+        (["table", "runs", "jsno"], 2, "did you mean `--json`?"),
+        (["list", "studys"], 2, "did you mean studies?"),
+        (["reproduce", "planted-width", "smok"], 2, "did you mean `--scale smoke`?"),
         (
             ["sweep", "planted", "--width", "3"],
             2,
@@ -245,6 +255,11 @@ def test_a_sweep_with_a_failing_run_finishes_the_others_with_code_4(
     monkeypatch.setenv("OVERPARAM_RUNS", str(runs))
     assert run_command(command) == 0
     assert "3 runs (2 stored before)" in capsys.readouterr().err
+
+
+def test_what_is_listed_can_be_chosen(capsys):
+    assert run_command(["list", "analyses", "studies", "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)) == ["analysis", "study"]
 
 
 def test_list_doctor_cite_and_completion_print(capsys):

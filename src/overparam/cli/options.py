@@ -12,9 +12,13 @@ from typing import Any
 
 from ..checks import written
 from ..errors import ConfigError
-from ..field_values import converted, described, is_tuple
+from ..field_values import choices_of, converted, described, is_tuple
 from ..spellings import as_spelled, first_spellings
 from ..studies.presets import Preset, defaults_of
+
+
+_SURELY = 0.75
+"""Of difflib's ratio: a value without its flag is a guess of two things."""
 
 
 @dataclass(frozen=True)
@@ -162,8 +166,8 @@ def _assigned(
             flag, equals, value = word.partition("=")
             option = by_flag.get(_spelled(flag))
             if option is None:
-                near = difflib.get_close_matches(flag, by_flag, n=1)
-                hint = f", did you mean `{near[0]}`?" if near else "."
+                near = _nearest(flag, by_flag)
+                hint = f", did you mean `{near}`?" if near else "."
                 raise ConfigError(
                     f"`{prog}` has no option {written(flag)}{hint} All are in "
                     f"`{prog} --help`."
@@ -211,8 +215,27 @@ def _spelled(flag: str) -> str:
     return flag[:2] + flag[2:].replace("_", "-")
 
 
+def _nearest(name: str, by_flag: Iterable[str]) -> str | None:
+    """The flag whose letters are nearest; the hyphens before them say nothing."""
+    flags = {flag.removeprefix("--"): flag for flag in by_flag}
+    near = difflib.get_close_matches(_spelled(f"--{name}").strip("-"), flags, n=1)
+    return flags[near[0]] if near else None
+
+
 def _no_place(word: str, by_flag: dict[str, Option], prog: str) -> str:
+    """One sentence about a word that no option takes, and what it may be meant for."""
     name, equals, value = word.partition("=")
-    flag = _spelled(f"--{name}")
-    hint = f": write `{flag} {value}`." if equals and flag in by_flag else "."
-    return f"{written(word)} has no place in `{prog}`{hint}"
+    told = f"{written(word)} has no place in `{prog}`"
+    # Today's spellings come first, and of two the one that is kept is the last.
+    choices = {
+        choice: flag
+        for flag, option in reversed(by_flag.items())
+        for choice in choices_of(option.kind)
+    }
+    flag = _nearest(name, by_flag)
+    if flag is not None and equals:
+        return f"{told}: write `{flag} {value}`."
+    near = difflib.get_close_matches(word, choices, n=1, cutoff=_SURELY)
+    meant = f"{choices[near[0]]} {near[0]}" if near else flag
+    hint = f", did you mean `{meant}`?" if meant else "."
+    return f"{told}{hint} All it takes is in `{prog} --help`."

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
+
+import tyro
 
 from ...analysis.catalogue import ANALYSES
 from ...catalogue import ACTIVATIONS, NETWORKS
@@ -13,15 +15,21 @@ from ..arguments import parse
 from ..show import print_json, print_table
 
 
+Kind = Literal["studies", "analyses", "reproductions"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Listing:
     """List studies, analyses and reproductions.
 
     Examples:
       overparam list
+      overparam list studies
       overparam list --published
     """
 
+    kinds: tyro.conf.Positional[tuple[Kind, ...]] = ()
+    """What to list; without a word all."""
     published: bool = False
     """List the published commands, and what each is here."""
     json: bool = False
@@ -57,12 +65,15 @@ def main(argv: Sequence[str]) -> int:
         "analysis": {name: entry.question for name, entry in ANALYSES.items()},
         "reproduction": {name: entry.title for name, entry in REPRODUCTIONS.items()},
     }
+    kinds = dict(zip(get_args(Kind), content, strict=True))
     brought = {
         f"{name} ({kind})": getattr(there.own(name), "place", "")
         for kind, there in (("activation", ACTIVATIONS), ("network", NETWORKS))
         for name in there.brought()
     }
     content |= {"plugin": brought} if brought else {}
+    if listing.kinds:
+        content = {kinds[each]: content[kinds[each]] for each in listing.kinds}
     if listing.json:
         print_json(content)
         return 0
