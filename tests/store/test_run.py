@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from storing import DEFAULTS, record, snapshot, store
 
-from overparam.errors import StoreError
+from overparam.errors import ConfigError, StoreError
 from overparam.store import (
     RunLockedError,
     attempts,
@@ -247,3 +247,11 @@ def test_what_cannot_be_stored_is_told_and_nothing_is_lost(tmp_path, changes, se
             run.write(record(**changes))
     assert run_status(run.path) == "unfinished"
     assert (run.checkpoints / "step").exists()
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "a/b", "../b", "/tmp", "a\\b", "a\nb"])
+def test_a_study_has_its_folder_among_the_runs(name, tmp_path):
+    root = tmp_path / "runs"
+    with pytest.raises(ConfigError, match="A study names a file or a folder, got"):
+        open_run(root, name, DEFAULTS, DEFAULTS).__enter__()
+    assert not list(tmp_path.iterdir())

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..store.files import stamp_of, write_sealed
+from ..store.identity import check_plain
 from ..store.json_values import plain
 
 
@@ -22,12 +23,15 @@ def keep_answer(
     """Write tables and figures, and at `path` beside them the facts with their stamps.
 
     Raises:
+        ConfigError: If the name of a table or figure leads out of the folder.
         StoreError: If the disk refuses.
     """
     from ..plots.figure import save
     from ..store.tables import write_table
 
     folder, written = path.parent, []
+    for name in (*tables, *figures):
+        check_plain(name, what="A table or figure")
     for name, frame in tables.items():
         written.append(folder / f"{name}.csv")
         write_table(frame, written[-1])

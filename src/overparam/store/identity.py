@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..checks import written
+from ..errors import ConfigError
 from ..plugins import Origin
 from ..spellings import Spellings, as_stored, spellings_of_study
 from .json_values import plain
@@ -27,6 +29,24 @@ _SORTED = json.JSONEncoder(sort_keys=True)
 def is_run_name(name: str) -> bool:
     """Whether a folder of this name can be a run: an id, perhaps with an attempt."""
     return _RUN_NAME.fullmatch(name) is not None and not name.endswith(".1")
+
+
+def is_plain(name: str) -> bool:
+    """Whether it names something in a folder, on any system, and nothing elsewhere."""
+    return name.isprintable() and not {*name} & {*"/\\:"} and name.strip(". ") != ""
+
+
+def check_plain(name: str, *, what: str) -> None:
+    """Refuse a name that leads out of the folder in which it is used.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    if not is_plain(name):
+        raise ConfigError(
+            f"{what} names a file or a folder, got {written(name)}: take letters, "
+            "digits and hyphens."
+        )
 
 
 def run_id(

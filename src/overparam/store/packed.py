@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import StoreError
-from .identity import is_run_name
+from .identity import is_plain, is_run_name
 
 
 NAME = "packed.sqlite"
@@ -171,11 +171,6 @@ class PackedRuns:
                 f"`{self.path}` is no sound archive of runs ({error}): put a sound "
                 "copy in its place, or move it away."
             ) from error
-
-
-def is_plain(name: str) -> bool:
-    """Whether it names something in a folder, on any system, and nothing elsewhere."""
-    return name.isprintable() and not {*name} & {*"/\\:"} and name.strip(". ") != ""
 
 
 _THREAD = threading.local()

@@ -17,9 +17,9 @@ from ..checks import written
 from ..errors import StoreError
 from .files import is_temporary, read_file, sync, temporary_name, writing
 from .find import Unreadable, look
-from .identity import is_run_name
+from .identity import is_plain, is_run_name
 from .lock import Lock, is_locked
-from .packed import NAME, TABLE, PackedRuns, archive, is_plain
+from .packed import NAME, TABLE, PackedRuns, archive
 from .read import read_run
 from .run import FAILED
 

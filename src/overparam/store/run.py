@@ -31,7 +31,7 @@ from .files import (
     writing,
 )
 from .find import attempt_of, has, is_there
-from .identity import canonical, hashed, id_of
+from .identity import canonical, check_plain, hashed, id_of
 from .lock import Lock, is_locked
 from .read import StoredRun
 from .record import RunRecord
@@ -155,6 +155,7 @@ def open_run(
         The directory, locked against other processes unless it is finished.
 
     Raises:
+        ConfigError: If the name of the study leads out of the folder.
         RunLockedError: If another live process is writing this run.
         StoreError: If the folder cannot be written, is damaged, or holds another
             config under the same id.
@@ -166,6 +167,7 @@ def open_run(
             run.write(op.store.RunRecord(status="finished", summary={"loss": 0.5}))
         ```
     """
+    check_plain(study, what="A study")
     firsts = spellings_of_study(study)
     stored = as_stored(config, firsts)
     asked = _Asked(study, stored, hashed(config, defaults, firsts), tuple(plugins))
