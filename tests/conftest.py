@@ -33,8 +33,11 @@ gc.set_threshold(50_000, 20, 50)
 # No test cuts the power, and waiting for the disk is most of the time of storing a run.
 os.fsync = lambda _: None
 
-# The first example compiles, and other work shares the cores.
-hypothesis.settings.register_profile("overparam", deadline=None)
+# The first example compiles, and other work shares the cores. With a `SEED` the tests
+# look for new examples; without, a failure is of the change that is tested.
+hypothesis.settings.register_profile(
+    "overparam", deadline=None, derandomize="SEED" not in os.environ
+)
 hypothesis.settings.load_profile("overparam")
 
 jax.config.update("jax_enable_x64", True)

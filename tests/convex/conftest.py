@@ -1,11 +1,12 @@
-"""Random problems from fresh seeds; pytest prints the seed of a failing test."""
+"""Random problems, others for every test and every `SEED`."""
+
+import os
 
 import numpy as np
 import pytest
 
 
 @pytest.fixture
-def rng() -> np.random.Generator:
-    seed = np.random.SeedSequence().entropy
-    print(f"seed {seed}")
-    return np.random.default_rng(seed)
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+    name = request.node.nodeid.encode()
+    return np.random.default_rng([int(os.environ.get("SEED", "0")), *name])
