@@ -11,12 +11,14 @@ import pytest
 import scipy.optimize
 from numpy.testing import assert_allclose
 
+import overparam as op
 from overparam import Context, Outcome
 from overparam.cli.main import run_command
 from overparam.convex.certificates.branch_and_price import searchable
 from overparam.data import Batch
 from overparam.errors import ConfigError, Interrupted, SolverError
 from overparam.networks import TwoLayer
+from overparam.progress import Reporter
 from overparam.reproductions.recovery.proven import distances
 from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.store import read_run, run_id
@@ -330,6 +332,31 @@ def test_the_command_line_runs_stores_and_certifies(tmp_path, capsys):
     arguments = ["analyse", str(trained.path), "certificate"]
     assert run_command(arguments) == 0
     assert "certified" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("fields", "unit"), [(PROVEN, "second"), ({}, "step")])
+def test_a_search_within_a_time_counts_seconds(fields, unit, tmp_path, monkeypatch):
+    units = []
+
+    def reporter(*what, unit="step", shown=True):
+        units.append(unit)
+        return Reporter(*what, unit=unit, shown=False)
+
+    monkeypatch.setattr("overparam.cli.verbs.run.Reporter", reporter)
+    monkeypatch.setattr("overparam.running.front.Reporter", reporter)
+    fields = {"n_samples": 8, "input_dim": 2, **fields}
+    given = [f"--{name.replace('_', '-')}={value}" for name, value in fields.items()]
+    assert run_command(["run", "recovery", *given, "--runs", str(tmp_path / "a")]) == 0
+    op.run("recovery", runs=tmp_path / "b", progress=False, **fields)
+    assert units == [unit, unit]
+
+
+def test_noise_whose_square_no_float_holds_is_refused_by_its_name():
+    for noise in (1e101, 1e300):
+        with pytest.raises(ConfigError, match=r"^`noise` must .*1e\+100.* got 1e\+"):
+            Recovery(noise=noise)
+    loudest = run(Recovery(noise=1e100, n_samples=20, input_dim=3), Context())
+    assert loudest.status == "finished"
 
 
 def test_a_run_that_does_not_converge_is_stored_and_a_failure(tmp_path, capsys):

@@ -77,14 +77,16 @@ def run(
         ```
     """
     with noting_interrupts() as stop:
-        kind = study_called(study).config_class()
+        declared = study_called(study)
+        kind = declared.config_class()
         for name in fields:
             field_name(kind, name)  # Refuses what is no field.
         fields = as_spelled(fields, first_spellings(kind))
-        with Reporter(study, shown=progress) as reporter:
+        config = kind(**fields)
+        with Reporter(study, unit=declared.unit(config), shown=progress) as reporter:
             done = execute(
                 study,
-                kind(**fields),
+                config,
                 _root(runs),
                 force=force,
                 progress=reporter,

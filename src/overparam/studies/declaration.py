@@ -56,6 +56,14 @@ class Study:
     """Fields in which runs may differ that are faster in one compiled batch, by
     `run_together(configs, context)` of `run.py`, which gives an outcome for each."""
 
+    timed: Mapping[str, Any] = field(default_factory=dict)
+    """Values of fields with which a run has so much time and not so many steps."""
+
+    def unit(self, config: Any) -> str:
+        """What the progress of a run counts."""
+        timed = [getattr(config, name) == value for name, value in self.timed.items()]
+        return "second" if timed and all(timed) else "step"
+
     def config_class(self) -> type[Any]:
         """The class of the config."""
         return self._part("config", self.config)

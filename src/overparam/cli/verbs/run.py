@@ -70,7 +70,8 @@ def main(argv: Sequence[str]) -> int:
     keep_compiled()
     clock = CompileClock()
     clock.listen()
-    with Reporter(name) as reporter, STOP.listening() as stop:
+    unit = study(name).unit(config)
+    with Reporter(name, unit=unit) as reporter, STOP.listening() as stop:
         executed = execute(
             name,
             config,

@@ -11,5 +11,6 @@ STUDY = Study(
     config="Recovery",
     gives=("data", "teacher", "objective", "training"),
     published=PROGRAMS,
+    timed={"method": "global"},
     shapes=("n_samples", "input_dim", "network", "program", "method", "width"),
 )

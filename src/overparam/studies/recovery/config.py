@@ -1,9 +1,10 @@
 """Config of the study `recovery`."""
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from functools import partial
+from typing import Annotated, Any, Literal
 
-from ...checks import Count, Natural, NonNegative, Positive, positive
+from ...checks import Count, Natural, Positive, Within, in_range, positive
 from ...data.own.reference import check_samples, reference, sizes_of
 from ...errors import ConfigError
 from ...field_values import typed
@@ -20,6 +21,9 @@ _LEARNING_RATE = 2e-3
 _MOST_SECONDS = 3600.0
 # Dimensions, or entries of the inputs, in which optima are proven (`searchable`).
 _MOST_SEARCHED, _MOST_ENTRIES = 12, 20_000
+
+# Solvers square the labels, and sum the squares.
+_LOUDEST = 1e100
 
 _OF_A_PLANT = ("design", "rescale", "planted", "n_planted", "noise")
 
@@ -81,7 +85,7 @@ class Recovery:
     """Direction of the planted neurons (linear for skip networks, else ReLU)."""
     n_planted: Count = 1
     """Number of planted neurons; skip networks have one."""
-    noise: NonNegative = 0.0
+    noise: Annotated[float, Within(partial(in_range, 0, _LOUDEST))] = 0.0
     """Label noise has entries N(0, noise^2 / n)."""
     penalty: float | None = None
     """Coefficient of the norm in a penalised fit; `none` takes 1e-3 there."""
