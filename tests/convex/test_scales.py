@@ -98,6 +98,23 @@ def test_values_follow_the_units_of_inputs_and_labels(
     assert found == pytest.approx(factor * expected, rel=AGREES)
 
 
+@pytest.mark.parametrize(
+    ("seed", "network", "size"),
+    [
+        (40, "plain", 1e12),
+        (209724685734850562668369458082242666442, "plain", 1e-8),
+        (209724685734850562668369458082242666442, "skip", 1e-150),
+    ],
+)
+def test_exact_minimum_norms_are_found_to_the_tolerance(seed, network, size):
+    x, y, patterns = small(np.random.default_rng(seed))
+    options = {"network": network, "relaxation": "exact"}
+    found = size * value(size * x, y, patterns, **options)
+    program = convex_program(x, y, patterns=patterns, **options)
+    # Which fits the labels to 1e-7.
+    assert found == pytest.approx(solve_reference(program).primal, rel=AGREES)
+
+
 def test_other_solvers_follow_the_units(rng):
     x, y, patterns = small(rng)
     x, y = 1e-8 * x, 1e6 * y

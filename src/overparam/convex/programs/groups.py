@@ -70,6 +70,10 @@ class Groups(abc.ABC):
         r"""$\sum_k v_{gk} x_k x_k^T$ in the coordinates of the groups from `first`."""
 
     @abc.abstractmethod
+    def cone_gradient(self, v: PerSample, z: Weights, first: int) -> Weights:
+        r"""`cone_hessian` times z, where rows that z makes small stay small."""
+
+    @abc.abstractmethod
     def block_schur(self, factors: Float[np.ndarray, "groups d d"]) -> Square:
         r"""$\sum_g (F_g A_g^T)^T (F_g A_g^T)$."""
 
@@ -174,6 +178,9 @@ class MaskedGroups(Groups):
     def cone_hessian(self, v: PerSample, first: int) -> Float[np.ndarray, "cones d d"]:
         d = self.dimension
         return (v @ self._outer_products).reshape(-1, d, d)
+
+    def cone_gradient(self, v: PerSample, z: Weights, first: int) -> Weights:
+        return (v * self.activations(z, first)) @ self.x
 
     def block_schur(self, factors: Float[np.ndarray, "groups d d"]) -> Square:
         n, d = self.x.shape
@@ -306,6 +313,11 @@ class BasisGroups(Groups):
     def cone_hessian(self, v: PerSample, first: int) -> Float[np.ndarray, "cones d d"]:
         rows = self._rows[first:]
         return rows.transpose(0, 2, 1) @ (v[:, :, None] * rows)
+
+    def cone_gradient(self, v: PerSample, z: Weights, first: int) -> Weights:
+        rows = self._rows[first:]
+        pulled = v * (rows @ z[first:, :, None])[:, :, 0]
+        return (pulled[:, None] @ rows)[:, 0]
 
     def block_schur(self, factors: Float[np.ndarray, "groups d d"]) -> Square:
         n = self.x.shape[0]

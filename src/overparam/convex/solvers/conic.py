@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.linalg import get_lapack_funcs
 
 from ..programs import cones
@@ -209,34 +209,54 @@ class NewtonSystem:
         self._scaling = cones.nesterov_todd(self.slack, self.multiplier)
         self._lam = self._scaling.apply(self.multiplier)
         self._ratio = self._state.row_duals / self.rows
-        # Inverse Cholesky factors of $H_g$: the norm cone gives a multiple of the
-        # identity minus a matrix of rank one, the cone rows a weighted Gram matrix.
-        # A coordinate without penalty is in the rows alone.
-        program, scaling = self._program, self._scaling
-        weight = 1 / scaling.size**2
-        curvature = -2 * weight / (2 * scaling.head**2 - 1)
-        tails = scaling.tail
-        hessians = (curvature[:, None] * tails)[:, :, None] * tails[:, None, :]
-        kept = program.penalised
-        diagonal = np.ones_like(tails) if kept is None else kept
-        k = np.arange(tails.shape[1])
-        hessians[:, k, k] += weight[:, None] * diagonal
-        first = program.n_skip
-        hessians[first:] += program.groups.cone_hessian(
-            program.signs**2 * self._ratio, first
-        )
-        # Inverted in place: a factor is applied many times a step, to all groups in one
-        # batched product, where LAPACK would solve group by group.
+        # Inverse factors of $H_g$, in place: a factor is applied many times a step, to
+        # all groups in one batched product, where LAPACK would solve group by group.
+        hessians, pivots, axes = self._hessians()
         lower = _shifted_cholesky(hessians)
         (trtri,) = get_lapack_funcs(["trtri"], [lower])
         for factor in lower:
             # LAPACK is column-major: it sees the transpose, which is upper triangular.
             trtri(factor.T, lower=0, overwrite_c=1)
+        change = axes - np.eye(axes.shape[1])[pivots]
+        columns = lower[np.arange(len(lower)), :, pivots]
+        lower += columns[:, :, None] * change[:, None, :]
         self._factors = lower
         schur = self._program.groups.block_schur(self._factors)
         schur[np.diag_indices_from(schur)] += self._program.kappa
         repair = self._method.repair
         self._solve = newton_solver(schur, None if repair is None else repair.basis)
+
+    def _hessians(
+        self,
+    ) -> tuple[Float[np.ndarray, "groups d d"], Int[np.ndarray, " groups"], Weights]:
+        r"""All $H_g$ where $w_g$ takes the place of a coordinate, and the two of each.
+
+        Along $w_g$ the norm cone curves as little as $\mu$, across it the cone rows as
+        much as $1/\mu$: as an entry of its own the first is not lost to rounding, if it
+        is summed from the rows of $w_g$, which are small where they curve much. The
+        coordinate that makes way is the one with the largest part of their sum.
+        """
+        program, groups, scaling = self._program, self._program.groups, self._scaling
+        first, kept, tails = program.n_skip, program.penalised, scaling.tail
+        g, k = (np.arange(size) for size in tails.shape)
+        # The norm cone gives a multiple of the identity minus a matrix of rank one, the
+        # cone rows a weighted Gram matrix. A coordinate without penalty is in the rows
+        # alone.
+        weight = 1 / scaling.size**2
+        least = weight / (2 * scaling.head**2 - 1)
+        paid = np.ones_like(tails) if kept is None else kept
+        steep = program.signs**2 * self._ratio
+        hessians = (-2 * least[:, None] * tails)[:, :, None] * tails[:, None, :]
+        hessians[:, k, k] += weight[:, None] * paid
+        hessians[first:] += groups.cone_hessian(steep, first)
+        pivots = (tails**2 * hessians[:, k, k]).argmax(axis=1)
+        axes, sizes = np.eye(len(k))[pivots], tails[g, pivots][:, None]
+        np.divide(tails, sizes, out=axes, where=sizes != 0)
+        along = least[:, None] * paid * axes
+        along[first:] += groups.cone_gradient(steep, axes, first)
+        hessians[g, pivots] = hessians[g, :, pivots] = along
+        hessians[g, pivots, pivots] = cones.dots(axes, along)
+        return hessians, pivots, axes
 
     def direction(
         self, target: Arrow, row_target: PerSample, factor: float
