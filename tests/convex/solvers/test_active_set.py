@@ -54,10 +54,12 @@ def test_projections_are_nonnegative_least_squares(rng, shape):
 @pytest.mark.parametrize("network", ["plain", "skip"])
 @pytest.mark.parametrize("penalty", [None, 0.02])
 @pytest.mark.parametrize("labels", ["noise", "relu"])
+# With ten samples a dimension the labels are fitted by turning weights, too.
+@pytest.mark.parametrize("shape", [(60, 12), (40, 4)])
 def test_the_active_set_agrees_with_the_block_arrow_method(
-    rng, request, network, penalty, labels
+    rng, request, network, penalty, labels, shape
 ):
-    problem = Problem(rng, 60, 12)
+    problem = Problem(rng, *shape)
     if labels == "relu":
         problem.y = np.maximum(problem.x @ problem.direction, 0)
     program = problem.program(network=network, relaxation="exact", penalty=penalty)

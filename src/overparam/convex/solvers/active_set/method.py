@@ -43,8 +43,8 @@ _MISSING, _CHANGE = 1e-2, 0.1
 _FACTOR, _GROWTH = 16.0, 3.0
 # The part of the groups that is proven to be zero at the first dual point.
 _ZERO = 0.9
-# Shift of a Hessian without $\kappa$, relative to its mean eigenvalue and to what is
-# missing; its least. A larger one keeps the first steps short.
+# Shift of a Hessian without $\kappa$, relative to its mean eigenvalue for the first
+# factor and to what is missing; its least. A larger one keeps the first steps short.
 _SHIFT, _LEAST = 1e-3, 1e-14
 # Columns of the root of a Hessian that are multiplied at a time.
 _PANEL = 2000
@@ -85,6 +85,7 @@ class ActiveSetMethod:
 
     Attributes:
         multipliers: $\mu_g$ of the last projections.
+        factor: The first $\sigma$.
     """
 
     def __init__(self, program: Program, repair: EqualityRepair | None) -> None:
@@ -93,6 +94,8 @@ class ActiveSetMethod:
         self.repair = repair
         self.multipliers = np.zeros_like(program.signs)
         self._size = max(float(np.linalg.norm(program.y)), _TINY)
+        share = self._size / np.sqrt(self.groups.n_groups)
+        self.factor = _FACTOR * share / program.bounds.max()
         self._faces: dict[int, tuple[bytes, Weights]] = {}
 
     def start(self, near: Solution | None = None) -> ActiveState:
@@ -100,13 +103,12 @@ class ActiveSetMethod:
         assert near is None
         program = self.program
         zeros = np.zeros((self.groups.n_groups, self.groups.dimension))
-        factor = _FACTOR * self._size / np.sqrt(len(zeros)) / program.bounds.max()
-        self._at(program.y, zeros, factor)
+        self._at(program.y, zeros, self.factor)
         blocks = program.dual_blocks(program.y, self.multipliers)
         used = np.quantile(program.group_norms(blocks) / program.bounds, _ZERO)
         multiple = 1 / max(float(used), _TINY)
         self.multipliers *= multiple
-        return ActiveState(multiple * program.y, zeros, factor)
+        return ActiveState(multiple * program.y, zeros, self.factor)
 
     def certify(self, state: ActiveState) -> Candidate:
         """Bounds that hold at any iterate, and the points that give them.
@@ -210,7 +212,10 @@ class ActiveSystem:
             self._roots.append(np.sqrt(factor) * root)
         hessian = self._sum()
         mean = float(np.trace(hessian)) / len(hessian)
-        shift = max(_LEAST, _SHIFT * min(1.0, missing)) * mean
+        # Across the weights of a group a larger factor curves no more: what only they
+        # reach would stay missing under a shift that grows with it.
+        part = _SHIFT * min(1.0, missing) * method.factor / factor
+        shift = max(_LEAST, part) * mean
         hessian[np.diag_indices_from(hessian)] += method.program.kappa or shift or 1.0
         self._factor = scipy.linalg.cho_factor(hessian, check_finite=False)
 
