@@ -107,11 +107,11 @@ def test_values_follow_the_units_of_inputs_and_labels(
     ],
 )
 def test_exact_minimum_norms_are_found_to_the_tolerance(seed, network, size):
+    # The curvature along a weight is lost beside that of the cone rows of these.
     x, y, patterns = small(np.random.default_rng(seed))
     options = {"network": network, "relaxation": "exact"}
     found = size * value(size * x, y, patterns, **options)
     program = convex_program(x, y, patterns=patterns, **options)
-    # Which fits the labels to 1e-7.
     assert found == pytest.approx(solve_reference(program).primal, rel=AGREES)
 
 

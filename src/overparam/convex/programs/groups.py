@@ -71,7 +71,11 @@ class Groups(abc.ABC):
 
     @abc.abstractmethod
     def cone_gradient(self, v: PerSample, z: Weights, first: int) -> Weights:
-        r"""`cone_hessian` times z, where rows that z makes small stay small."""
+        """`cone_hessian` times z, exact to rounding of the rows of z themselves.
+
+        Those may be small where the Hessian is large. The rows are those it is summed
+        from: `activations` rounds differently where transforms have large entries.
+        """
 
     @abc.abstractmethod
     def block_schur(self, factors: Float[np.ndarray, "groups d d"]) -> Square:

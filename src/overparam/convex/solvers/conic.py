@@ -209,14 +209,15 @@ class NewtonSystem:
         self._scaling = cones.nesterov_todd(self.slack, self.multiplier)
         self._lam = self._scaling.apply(self.multiplier)
         self._ratio = self._state.row_duals / self.rows
-        # Inverse factors of $H_g$, in place: a factor is applied many times a step, to
-        # all groups in one batched product, where LAPACK would solve group by group.
         hessians, pivots, axes = self._hessians()
+        # Inverse factors, in place: a factor is applied many times a step, to all
+        # groups in one batched product, where LAPACK would solve group by group.
         lower = _shifted_cholesky(hessians)
         (trtri,) = get_lapack_funcs(["trtri"], [lower])
         for factor in lower:
             # LAPACK is column-major: it sees the transpose, which is upper triangular.
             trtri(factor.T, lower=0, overwrite_c=1)
+        # Of $T^T H T = L L^T$ follows $H^{-1} = F^T F$ with $F = L^{-1} T^T$.
         change = axes - np.eye(axes.shape[1])[pivots]
         columns = lower[np.arange(len(lower)), :, pivots]
         lower += columns[:, :, None] * change[:, None, :]
@@ -229,12 +230,13 @@ class NewtonSystem:
     def _hessians(
         self,
     ) -> tuple[Float[np.ndarray, "groups d d"], Int[np.ndarray, " groups"], Weights]:
-        r"""All $H_g$ where $w_g$ takes the place of a coordinate, and the two of each.
+        r"""All $T_g^T H_g T_g$, the pivots of $T_g$ and its columns there.
 
+        $T_g$ is the identity but for that column: $w_g$, divided by its own pivot.
         Along $w_g$ the norm cone curves as little as $\mu$, across it the cone rows as
-        much as $1/\mu$: as an entry of its own the first is not lost to rounding, if it
+        much as $1/\mu$. As an entry of its own the first is not lost to rounding, if it
         is summed from the rows of $w_g$, which are small where they curve much. The
-        coordinate that makes way is the one with the largest part of their sum.
+        pivot has the largest $w_{gk}^2 H_{gkk}$: no entry is large for its place.
         """
         program, groups, scaling = self._program, self._program.groups, self._scaling
         first, kept, tails = program.n_skip, program.penalised, scaling.tail
