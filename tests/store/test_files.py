@@ -77,6 +77,13 @@ def test_a_read_only_folder_is_one_sentence_and_its_runs_are_readable(tmp_path):
         assert table(tmp_path).height == 1
 
 
+def test_a_file_that_a_system_gives_in_pieces_is_read_whole(tmp_path, monkeypatch):
+    content, read = bytes(range(256)), os.read
+    stamp = write_file(tmp_path / "file", content)
+    monkeypatch.setattr(os, "read", lambda file, n_bytes: read(file, min(n_bytes, 7)))
+    assert read_file(tmp_path / "file", expected=stamp) == content
+
+
 @pytest.mark.parametrize(
     ("number", "sentence"),
     [

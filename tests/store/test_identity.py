@@ -111,6 +111,15 @@ def test_what_the_command_line_imports_is_light(module):
 
 @pytest.mark.parametrize("number", ["1e309", "-1e999", "1" + "0" * 309])
 def test_a_number_beyond_the_range_of_floats_is_none(number):
-    with pytest.raises(ValueError, match="beyond the range of floats"):
-        parsed(f'{{"x": [{number}]}}'.encode())
+    for _ in range(2):
+        with pytest.raises(ValueError, match="beyond the range of floats"):
+            parsed(f'{{"x": [{number}]}}'.encode())
     assert parsed(b"[1e308, 18446744073709551616]") == [1e308, 2**64]
+
+
+def test_very_many_numbers_are_read_as_they_are_written():
+    numbers = [k if k % 3 else k / 7 for k in range(-20_000, 20_000)]
+    numbers += [1, 1.0, True, 0, -0.0, 0.0, 2**100, 5e-324]
+    for _ in range(2):
+        read = parsed(json.dumps(numbers).encode())
+        assert [*map(repr, read)] == [*map(repr, numbers)]

@@ -21,6 +21,7 @@ from overparam.store import (
     resolve_run,
     run_status,
 )
+from overparam.store.files import Stamp, read_file
 from overparam.store.find import stored_names
 from overparam.store.packed import NAME, TABLE
 from overparam.store.packing import pack, unpack
@@ -265,6 +266,14 @@ def test_changed_contents_are_noticed_as_on_disk(root):
     path = next(path for path in find_runs(root, "toy") if ".2" not in path.name)
     with pytest.raises(StoreError, match="differs from what was written"):
         _ = read_run(path).summary
+
+
+@pytest.mark.parametrize("n_bytes", [-(2**70), 2**63, 10**30])
+def test_a_stamp_of_a_size_that_no_archive_knows_is_not_that_of_a_file(root, n_bytes):
+    pack(root)
+    path, stamp = find_runs(root)[0] / "config.json", Stamp(n_bytes, "0")
+    with pytest.raises(StoreError, match=f"bytes instead of {n_bytes}"):
+        read_file(path, expected=stamp)
 
 
 def test_nothing_is_unpacked_through_a_link(root, tmp_path_factory):

@@ -7,7 +7,9 @@ import pytest
 from storing import DEFAULTS, record, store
 
 from overparam.errors import ConfigError, StoreError
-from overparam.store import gather, open_run, table, write_table
+from overparam.store import find_runs, gather, open_run, table, write_table
+from overparam.store.packing import pack
+from overparam.store.tables import columns_of, gather_runs
 
 
 def test_a_row_per_run_with_config_outcome_and_place(tmp_path):
@@ -113,6 +115,54 @@ def test_columns_that_only_some_runs_have_are_filled_with_nothing(tmp_path):
     assert (rows[2]["a"], rows[2]["b"]) == (None, 2.5)
     records = {r["width"]: r for r in table(tmp_path, metrics="records").to_dicts()}
     assert (records[1]["x"], records[1]["y"]) == (1, None)
+
+
+def test_columns_are_what_each_row_has_of_a_name():
+    rows = [{"a": 1, "b": 2}, {}, {"c": None, "a": 3}, {"b": [4]}, {"a": 5, "c": "x"}]
+    names = ("a", "b", "c")
+    expected = {name: [row.get(name) for row in rows] for name in names}
+    assert columns_of(rows) == expected
+    assert [*columns_of(rows)] == [*names]
+    assert columns_of([]) == {}
+
+
+def test_a_table_says_what_the_files_say_on_disk_and_packed(tmp_path):
+    for width in range(1, 6):
+        store(tmp_path, width=width)
+    odd = record(summary={"risk": math.inf, "only_here": 2**70, "lost": None})
+    store(tmp_path, width=6, outcome=odd)
+    store(tmp_path, study="other", outcome=record(summary={"few": 1e-300}))
+    expected = []
+    for path in find_runs(tmp_path):
+        said = {
+            name: json.loads((path / f"{name}.json").read_text())
+            for name in ("config", "summary", "status")
+        }
+        values = said["config"]["config"] | said["summary"]["summary"]
+        place = {"study": path.parent.name, "id": path.name, "path": str(path)}
+        ended = {name: said["status"][name] for name in ("status", "seconds")}
+        expected.append(values | ended | place)
+    # What JSON has no number for, and no column.
+    (row,) = (row for row in expected if "only_here" in row)
+    row |= {"risk": math.inf, "only_here": str(2**70)}
+    names = dict.fromkeys(name for row in expected for name in row)
+    for _ in ("on disk", "packed"):
+        rows = gather(tmp_path).frame.select(*names).to_dicts()
+        assert rows == [{name: row.get(name) for name in names} for row in expected]
+        pack(tmp_path)
+    assert not (tmp_path / "toy" / row["id"]).exists()
+
+
+def test_runs_without_a_table_are_those_of_the_table(tmp_path):
+    paths = [store(tmp_path, width=width) for width in range(1, 6)]
+    store(tmp_path, study="other")
+    (paths[0] / "summary.json").write_text("{}")
+    (paths[1] / "config.json").unlink()
+    paths[2].rename(tmp_path / "other" / paths[2].name)
+    for study in (None, "toy", "other", "none"):
+        gathered = gather(tmp_path, study=study)
+        runs, unreadable = gather_runs(tmp_path, study=study)
+        assert (runs, unreadable) == ([*gathered.runs], [*gathered.unreadable])
 
 
 def test_an_empty_folder_gives_an_empty_table(tmp_path):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..store.tables import columns_of
 from .values import canonical_text
 
 
@@ -25,8 +26,7 @@ class Spread:
 def spreads(rows: Sequence[Mapping[str, Any]]) -> list[Spread]:
     """The values of every name over all rows, in the order of the names."""
     found = []
-    for name in dict.fromkeys(name for row in rows for name in row):
-        column = [row.get(name) for row in rows]
+    for name, column in columns_of(rows).items():
         values: dict[str, Any] = {}
         counts: Counter[str] = Counter()
         for value, n in _counted(column):

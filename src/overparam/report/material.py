@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import StoreError
 from ..store.find import Unreadable, no_run
 from ..store.read import StoredRun
-from ..store.tables import Gathered, gather
+from ..store.tables import gather_runs
 from .answers import Answer, answers
 from .differences import Spread, spreads
 
@@ -75,7 +75,7 @@ def collect(
     *,
     about: Callable[[str], About],
     study: str | None = None,
-    choose: Callable[[Gathered], Gathered] | None = None,
+    choose: Callable[[Sequence[StoredRun], int], Sequence[StoredRun]] | None = None,
 ) -> Material:
     """Read the runs of a folder and what was made of them.
 
@@ -83,16 +83,17 @@ def collect(
         root: Folder of all runs.
         about: What is known of a study, by its name.
         study: Only this study and its reproductions.
-        choose: Which of the runs are meant, and answers about them.
+        choose: Which of the runs are meant, and answers about them; it is told how
+            many cannot be read.
 
     Raises:
         StoreError: If the folder does not exist or holds no finished run.
     """
-    gathered = gather(root, study=study)
+    chosen, unreadable = gather_runs(root, study=study)
     if choose is not None:
-        gathered = choose(gathered)
+        chosen = choose(chosen, len(unreadable))
     by_study: dict[str, list[StoredRun]] = {}
-    for run in gathered.runs:
+    for run in chosen:
         by_study.setdefault(run.study, []).append(run)
     studies = [
         StudyRuns(name=name, about=about(name), runs=runs)
@@ -110,7 +111,7 @@ def collect(
             if (study is None and choose is None)
             or any(_is_of(answer, each) for each in studies)
         ],
-        left_out=[*gathered.unreadable, *_without_records(studies), *damaged],
+        left_out=[*unreadable, *_without_records(studies), *damaged],
     )
 
 

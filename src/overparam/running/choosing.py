@@ -40,7 +40,23 @@ def chosen(gathered: Gathered, texts: Sequence[str]) -> Gathered:
     """
     if not (texts and gathered.runs):
         return gathered
-    named = [_named(run) for run in gathered.runs]
+    runs = chosen_runs(gathered.runs, len(gathered.unreadable), texts=texts)
+    paths = [encodable(str(run.path)) for run in runs]
+    rows = gathered.frame["path"].is_in(paths)
+    return replace(gathered, frame=gathered.frame.filter(rows), runs=tuple(runs))
+
+
+def chosen_runs(
+    runs: Sequence[StoredRun], n_other: int, *, texts: Sequence[str]
+) -> Sequence[StoredRun]:
+    """The runs with the values of `FIELD=VALUES`; `n_other` more cannot be read.
+
+    Raises:
+        ConfigError: As `chosen` does.
+    """
+    if not (texts and runs):
+        return runs
+    named = [_named(run) for run in runs]
     wanted: dict[str, list[Any]] = {}
     for text in _whole(texts):
         name, equals, values = text.partition("=")
@@ -52,15 +68,11 @@ def chosen(gathered: Gathered, texts: Sequence[str]) -> Gathered:
         wanted[name] = wanted.get(name, []) + values_of(values, _kind(found), name=name)
     fits = _fitting(named, wanted)
     if not any(fits):
-        n_other = len(gathered.unreadable)
         others = f", and {n_other} more cannot be read" if n_other else ""
         raise ConfigError(
             f"None of the {counted(len(fits), 'run')} has {', '.join(texts)}{others}."
         )
-    runs = [run for run, fit in zip(gathered.runs, fits, strict=True) if fit]
-    paths = [encodable(str(run.path)) for run in runs]
-    rows = gathered.frame["path"].is_in(paths)
-    return replace(gathered, frame=gathered.frame.filter(rows), runs=tuple(runs))
+    return [run for run, fit in zip(runs, fits, strict=True) if fit]
 
 
 def _fitting(

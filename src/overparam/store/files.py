@@ -28,7 +28,8 @@ MOST_BYTES = 2**26
 
 _TEMPORARY = ".tmp"
 
-_STRICT = json.JSONEncoder(sort_keys=True, allow_nan=False)
+# What is encoded is made by `plain`, or was read: nothing of it holds itself.
+_STRICT = json.JSONEncoder(sort_keys=True, allow_nan=False, check_circular=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def write_json(path: Path, value: Any) -> Stamp:
 
 
 def read_file(
-    path: Path, *, expected: Stamp | None = None, most: int = MOST_BYTES
+    path: Path | str, *, expected: Stamp | None = None, most: int = MOST_BYTES
 ) -> bytes:
     """Content of a stored file, compared with its stamp where there is one.
 
@@ -147,13 +148,21 @@ def read_file(
     return content
 
 
-def _on_disk(path: Path, expected: Stamp | None, most: int) -> bytes | None:
+def _on_disk(path: Path | str, expected: Stamp | None, most: int) -> bytes | None:
     try:
-        # Without `opened`, whose frame would cost as much as the reading.
+        # Without `opened` and its file object, which cost as much as the reading.
         descriptor, n_bytes = _regular(path)
-        with open(descriptor, "rb") as file:
+        try:
             _check_length(path, n_bytes, expected, most)
-            return file.read(n_bytes)
+            content = os.read(descriptor, n_bytes)
+            # A system may give it in pieces, of 2 GB for example.
+            while len(content) < n_bytes:
+                if not (piece := os.read(descriptor, n_bytes - len(content))):
+                    break
+                content += piece
+            return content
+        finally:
+            os.close(descriptor)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -161,13 +170,12 @@ def _on_disk(path: Path, expected: Stamp | None, most: int) -> bytes | None:
         raise StoreError(message) from error
 
 
-def _in_archive(path: Path, expected: Stamp | None, most: int) -> bytes | None:
-    found = packed.of_file(path)
-    if found is None:
+def _in_archive(path: Path | str, expected: Stamp | None, most: int) -> bytes | None:
+    entry = packed.of_file(path, most=expected.bytes if expected else most)
+    if entry is None:
         return None
-    archive, entry = found
     _check_length(path, entry.bytes, expected, most)
-    return archive.content(entry)
+    return entry.content
 
 
 def stat_of(path: Path | str) -> tuple[int, float] | None:
@@ -181,7 +189,7 @@ def stat_of(path: Path | str) -> tuple[int, float] | None:
             found = os.stat(path)
         except (FileNotFoundError, NotADirectoryError):
             if (kept := packed.of_file(path)) is not None:
-                return kept[1].bytes, kept[1].modified
+                return kept.bytes, kept.modified
         except ValueError:  # No name of a file: it holds a zero.
             return None
         else:
@@ -201,7 +209,7 @@ def opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
         yield file, n_bytes
 
 
-def _regular(path: Path) -> tuple[int, int]:
+def _regular(path: Path | str) -> tuple[int, int]:
     """The descriptor of a regular file, and its size."""
     # Or else opening a pipe would wait for someone to write into it.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -227,7 +235,7 @@ def check_size(path: Path, expected: Stamp) -> None:
     _check_length(path, found[0], expected)
 
 
-def read_json(path: Path, *, expected: Stamp | None = None) -> dict[str, Any]:
+def read_json(path: Path | str, *, expected: Stamp | None = None) -> dict[str, Any]:
     """A stored JSON object.
 
     Raises:
@@ -254,7 +262,7 @@ def write_sealed(path: Path, value: Any) -> None:
     write_json(path, content | {"digest": _digest(content)})
 
 
-def read_sealed(path: Path) -> dict[str, Any]:
+def read_sealed(path: Path | str) -> dict[str, Any]:
     """A JSON object as `write_sealed` wrote it; one of schema 1 has no digest.
 
     Raises:
@@ -309,7 +317,7 @@ def _sentence(path: Path, error: OSError) -> str:
 
 
 def _check_length(
-    path: Path, n_bytes: int, expected: Stamp | None, most: int = MOST_BYTES
+    path: Path | str, n_bytes: int, expected: Stamp | None, most: int = MOST_BYTES
 ) -> None:
     if expected is not None and n_bytes != expected.bytes:
         raise damaged(path, f"has {n_bytes} bytes instead of {expected.bytes}")
@@ -317,8 +325,9 @@ def _check_length(
         raise damaged(path, f"has {n_bytes} bytes, more than {most}")
 
 
-def damaged(path: Path, what: str) -> StoreError:
+def damaged(path: Path | str, what: str) -> StoreError:
     """What to raise for a file of a run that cannot be believed."""
+    path = Path(path)
     return StoreError(
         f"The run `{path.parent}` is damaged: `{path.name}` {what}; run it again with "
         "--force, or delete the folder."

@@ -99,8 +99,9 @@ def look(root: Path | str, study: str | None = None) -> Looked:
     looked = _look_at_disk(root, study)
     runs = looked.runs
     if known := known | packed.runs_of(root):
+        places = {folder: root / folder for folder, _ in known}
         runs = {
-            root / folder / name for folder, name in known if study in (None, folder)
+            places[folder] / name for folder, name in known if study in (None, folder)
         }
         runs.update(looked.runs)
     if not runs:
@@ -203,7 +204,7 @@ def is_there(path: Path) -> bool:
 def is_folder(path: Path) -> bool:
     """Whether there is a folder of a run, on disk or packed."""
     # On disk before it is packed, and again before it is not any more.
-    there = os.path.isdir(path) or packed.of_run(path) is not None
+    there = os.path.isdir(path) or packed.holds(path)
     return there or os.path.isdir(path)
 
 

@@ -23,6 +23,10 @@ _FLOAT = "float"
 # Of nested lists and objects; whoever walks through a value must not run out of stack.
 _MOST_DEPTH = 100
 
+# Of numbers, and of the digits of one.
+_MOST_KEPT = 10_000
+_LONGEST_KEPT = 32
+
 
 def plain(value: Any) -> Any:
     """A value as strict JSON holds it.
@@ -92,15 +96,22 @@ def _restored(pairs: list[tuple[str, Any]]) -> Any:
     return value
 
 
-def _in_range(kind: Callable[[str], Number]) -> Callable[[str], Number]:
-    def number(token: str) -> Number:
-        value = kind(token)
+class _Numbers(dict[str, Number]):
+    """Numbers by how they are written; the runs of a sweep have most in common."""
+
+    def __init__(self, kind: Callable[[str], Number]) -> None:
+        self._kind = kind
+
+    def __missing__(self, token: str) -> Number:
+        value = self._kind(token)
         # Whatever reads it may make it a float, and an infinity has its own form.
         if abs(value) > sys.float_info.max:
             raise ValueError("A number is beyond the range of floats.")
+        if len(self) >= _MOST_KEPT:
+            self.clear()
+        if len(token) <= _LONGEST_KEPT:
+            self[token] = value
         return value
-
-    return number
 
 
 def _refused(token: str) -> None:
@@ -122,6 +133,6 @@ def _encodable(value: Any, depth: int) -> Any:
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_restored,
     parse_constant=_refused,
-    parse_int=_in_range(int),
-    parse_float=_in_range(float),
+    parse_int=_Numbers(int).__getitem__,
+    parse_float=_Numbers(float).__getitem__,
 )

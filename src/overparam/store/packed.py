@@ -9,13 +9,12 @@ An archive may be anybody's. Its tables are compared with ours, and what is read
 is verified by the run's own stamps, as it is on disk.
 """
 
-import contextlib
 import os
 import stat
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from ..errors import StoreError
 from .identity import is_plain, is_run_name
@@ -40,18 +39,55 @@ _MOST_OPEN = 8
 """Archives that a thread keeps open."""
 
 
-@dataclass(frozen=True)
-class Entry:
+_Content = bytes | None
+
+
+class Entry(NamedTuple):
     """A packed file."""
 
     bytes: int
     modified: float
     """When it was written, in seconds since 1970."""
     row: int
+    content: _Content = None
+    """What it holds, where that was asked for."""
 
-    def __post_init__(self) -> None:
-        if type(self.bytes) is not int or type(self.modified) is not float:
-            raise TypeError("a size or a date is no number")
+
+_ENTRY = "bytes, modified, rowid"
+
+
+def _checked(entry: Entry) -> Entry:
+    if type(entry.bytes) is not int or type(entry.modified) is not float:
+        raise TypeError("a size or a date is no number")
+    if entry.content is not None:
+        _check_content(entry, entry.content)
+    return entry
+
+
+def _check_content(entry: Entry, content: Any) -> None:
+    if type(content) is not bytes or len(content) != entry.bytes:
+        raise ValueError("a size is not that of its content")
+
+
+class _Sound:
+    """Turns what SQLite refuses into one sentence; a generator would cost more."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        if error is None:
+            return
+        import sqlite3
+
+        if isinstance(error, sqlite3.Error | OSError | TypeError | ValueError):
+            raise StoreError(
+                f"`{self._path}` is no sound archive of runs ({error}): put a sound "
+                "copy in its place, or move it away."
+            ) from error
 
 
 class PackedRuns:
@@ -66,9 +102,8 @@ class PackedRuns:
         import sqlite3
 
         self.path = path
-        self._last: tuple[str, str] | None = None
-        self._files: Mapping[str, Entry] = {}
-        with self.sound():
+        self.sound = _Sound(path)
+        with self.sound:
             if not stat.S_ISREG(os.stat(path).st_mode):
                 raise sqlite3.DatabaseError("it is no regular file")
             uri = f"{Path(os.path.abspath(path)).as_uri()}?mode=ro&immutable=1"
@@ -86,7 +121,7 @@ class PackedRuns:
         """Study and folder name of each run."""
         import sqlite3
 
-        with self.sound():
+        with self.sound:
             rows = self._rows.execute("SELECT DISTINCT study, run FROM file")
             found = set(rows)
             for study, run in found:
@@ -97,30 +132,35 @@ class PackedRuns:
     def attempts(self, study: str, id: str) -> list[str]:
         """Folder names of the attempts at a run."""
         query = "SELECT DISTINCT run FROM file WHERE study = ? AND run >= ? AND run < ?"
-        with self.sound():
+        with self.sound:
             # What follows an id is a dot, and the next character is a slash.
             return [run for (run,) in self._rows.execute(query, (study, id, f"{id}/"))]
 
     def files(self, study: str, run: str) -> Mapping[str, Entry]:
         """The files of a run by name; empty if it is not here."""
-        if self._last != (study, run):
-            query = (
-                "SELECT name, bytes, modified, rowid FROM file "
-                "WHERE study = ? AND run = ?"
-            )
-            with self.sound():
-                rows = self._rows.execute(query, (study, run)).fetchall()
-                self._files = {name: Entry(*values) for name, *values in rows}
-            self._last = (study, run)
-        return self._files
+        query = f"SELECT name, {_ENTRY} FROM file WHERE study = ? AND run = ?"
+        with self.sound:
+            rows = self._rows.execute(query, (study, run)).fetchall()
+            return {name: _checked(Entry(*values)) for name, *values in rows}
+
+    def file(self, study: str, run: str, name: str, most: int) -> Entry | None:
+        """A file of a run, if it is here; with its content up to so many bytes."""
+        query = (
+            f"SELECT {_ENTRY}, CASE WHEN bytes <= ? THEN content END FROM file "
+            "WHERE study = ? AND run = ? AND name = ?"
+        )
+        with self.sound:
+            # As SQLite takes no integer of more than 64 bits, which a stamp may have.
+            given = (float(most), study, run, name)
+            found = self._rows.execute(query, given).fetchone()
+            return found and _checked(Entry(*found))
 
     def content(self, entry: Entry) -> bytes:
         """What a file holds."""
         query = "SELECT content FROM file WHERE rowid = ?"
-        with self.sound():
+        with self.sound:
             (content,) = self._rows.execute(query, (entry.row,)).fetchone()
-            if type(content) is not bytes or len(content) != entry.bytes:
-                raise ValueError("a size is not that of its content")
+            _check_content(entry, content)
         return content
 
     def check(self) -> int:
@@ -134,7 +174,7 @@ class PackedRuns:
         """
         import sqlite3
 
-        with self.sound():
+        with self.sound:
             found = self._rows.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if found != "ok":
                 raise sqlite3.DatabaseError(found)
@@ -159,19 +199,6 @@ class PackedRuns:
 
     __del__ = close
 
-    @contextlib.contextmanager
-    def sound(self) -> Iterator[None]:
-        """Turn what SQLite refuses into one sentence."""
-        import sqlite3
-
-        try:
-            yield
-        except (sqlite3.Error, OSError, TypeError, ValueError) as error:
-            raise StoreError(
-                f"`{self.path}` is no sound archive of runs ({error}): put a sound "
-                "copy in its place, or move it away."
-            ) from error
-
 
 _THREAD = threading.local()
 
@@ -182,7 +209,10 @@ def archive(root: Path | str) -> PackedRuns | None:
     Raises:
         StoreError: If there is one that is none of runs.
     """
-    path = os.path.join(os.path.abspath(root), NAME)
+    return _held(os.path.join(os.path.abspath(root), NAME))
+
+
+def _held(path: str) -> PackedRuns | None:
     try:
         found = os.stat(path)
     except OSError:
@@ -197,20 +227,17 @@ def archive(root: Path | str) -> PackedRuns | None:
     return held[path][1]
 
 
-def of_run(run: Path | str) -> tuple[PackedRuns, Mapping[str, Entry]] | None:
-    """The archive that holds the run of a folder, and its files there."""
-    folder, name = os.path.split(os.path.abspath(run))
-    root, study = os.path.split(folder)
-    found = archive(root) if is_run_name(name) and study.isprintable() else None
-    files = found.files(study, name) if found else None
-    return (found, files) if found and files else None
+def holds(run: Path | str) -> bool:
+    """Whether the run of a folder is in an archive."""
+    found, study, name = _place(run)
+    return found is not None and bool(found.files(study, name))
 
 
-def of_file(path: Path | str) -> tuple[PackedRuns, Entry] | None:
-    """The archive that holds a file of a run, and its entry there."""
-    run, name = os.path.split(path)
-    found = of_run(run)
-    return (found[0], found[1][name]) if found and name in found[1] else None
+def of_file(path: Path | str, *, most: int = -1) -> Entry | None:
+    """A file of a run in an archive; with its content, up to `most` bytes."""
+    folder, name = os.path.split(path)
+    found, study, run = _place(folder)
+    return found.file(study, run, name, most) if found else None
 
 
 def runs_of(root: Path | str) -> set[tuple[str, str]]:
@@ -221,7 +248,13 @@ def runs_of(root: Path | str) -> set[tuple[str, str]]:
 
 def attempts_of(first: Path) -> set[str]:
     """Folder names of the packed attempts at a run."""
-    folder, id = os.path.split(os.path.abspath(first))
-    root, study = os.path.split(folder)
-    found = archive(root) if study.isprintable() else None
+    found, study, id = _place(first)
     return set(found.attempts(study, id)) if found else set()
+
+
+def _place(run: Path | str) -> tuple[PackedRuns | None, str, str]:
+    """The archive above what may be the folder of a run, its study and its name."""
+    # By hand, as it is asked for every file of very many runs.
+    *root, study, name = os.path.abspath(run).rsplit(os.sep, 2)
+    may_be = root and study.isprintable() and is_run_name(name)
+    return _held(f"{root[0]}{os.sep}{NAME}") if may_be else None, study, name

@@ -60,14 +60,14 @@ class StoredRun:
         return study, Named(self.path, "config.json", config, firsts)
 
     @functools.cached_property
-    def _summary(self) -> dict[str, Any]:
-        if not self._wrote("summary.json"):
-            return {"summary": {}, "notes": []}
-        content = self._json("summary.json")
-        path = self.path / "summary.json"
-        for name, kind in (("summary", dict), ("notes", list)):
-            entry(path, content, name, kind)
-        return content
+    def _summary(self) -> tuple[dict[str, Any], list[Any]]:
+        content: dict[str, Any] = {"summary": {}, "notes": []}
+        if self._wrote("summary.json"):
+            content = self._json("summary.json")
+        path = f"{self.path}/summary.json"
+        values = entry(path, content, "summary", dict)
+        notes = entry(path, content, "notes", list)
+        return Named(self.path, "summary.json", values), notes
 
     @property
     def study(self) -> str:
@@ -115,15 +115,15 @@ class StoredRun:
         """What a failed run raised."""
         return self._status.error
 
-    @functools.cached_property
+    @property
     def summary(self) -> dict[str, Any]:
         """Scalars of the whole run; empty if it failed."""
-        return Named(self.path, "summary.json", self._summary["summary"])
+        return self._summary[0]
 
     @property
     def notes(self) -> list[str]:
         """Sentences to read with the result."""
-        return [str(note) for note in self._summary["notes"]]
+        return [str(note) for note in self._summary[1]]
 
     @functools.cached_property
     def reference(self) -> dict[str, str]:
@@ -148,11 +148,11 @@ class StoredRun:
         )
         with _readable(self.path / "metrics.parquet"):
             # A few bytes can stand for any number of equal values.
-            n_rows = pl.scan_parquet(io.BytesIO(content)).select(pl.len()).collect()
-            n_columns = len(pl.read_parquet_schema(io.BytesIO(content)))
-            if n_rows.item() * n_columns > _MOST_VALUES:
-                raise ValueError(f"it unpacks to {n_rows.item()} rows")
-            records = pl.read_parquet(io.BytesIO(content))
+            stored = pl.scan_parquet(io.BytesIO(content))
+            n_rows = stored.select(pl.len()).collect().item()
+            if n_rows * len(stored.collect_schema()) > _MOST_VALUES:
+                raise ValueError(f"it unpacks to {n_rows} rows")
+            records = stored.collect()
             for name, kind in records.schema.items():
                 if not (kind.is_numeric() or kind == pl.Boolean):
                     raise ValueError(f"its column `{name}` holds no numbers: {kind}")
@@ -252,7 +252,7 @@ class StoredRun:
         return self._status.files[name]
 
     def _json(self, name: str) -> dict[str, Any]:
-        return read_json(self.path / name, expected=self._stamp(name))
+        return read_json(f"{self.path}/{name}", expected=self._stamp(name))
 
 
 def _under(prefix: str, arrays: "Mapping[str, np.ndarray]") -> "dict[str, np.ndarray]":
@@ -351,17 +351,27 @@ def read_run(path: Path | str) -> StoredRun:
         `op.read_run(op.run("planted", **small).stored.path).summary`
     """
     run = StoredRun(Path(path))
-    finished = has(run.path, "status.json")
-    if not finished and not is_folder(run.path):
-        raise StoreError(f"There is no run at `{path}`.")
-    if not finished and not has(run.path, "config.json"):
-        raise StoreError(f"`{path}` is no run: it has no `config.json`.")
+    try:
+        _ = run.study, run.status
+    except StoreError:
+        # Only now, as nearly every run that is read is one.
+        _check_is_stored(run.path)
+        raise
     if not is_run_name(run.path.name):
         raise StoreError(no_run_name(run.path))
+    return run
+
+
+def _check_is_stored(path: Path) -> None:
+    finished = has(path, "status.json")
+    if not finished and not is_folder(path):
+        raise StoreError(f"There is no run at `{path}`.")
+    if not finished and not has(path, "config.json"):
+        raise StoreError(f"`{path}` is no run: it has no `config.json`.")
+    if not is_run_name(path.name):
+        raise StoreError(no_run_name(path))
     if not finished:
         raise StoreError(
             f"The run `{path}` is not finished (it has no `status.json`): start the "
             "same command again to finish it."
         )
-    _ = run.study, run.status
-    return run

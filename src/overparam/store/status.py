@@ -20,6 +20,23 @@ from .json_values import plain
 
 NAME = "status.json"
 
+_ABSENT: dict[str, Any] = {"seconds": None, "error": None, "date": "", "data": {}}
+_ABSENT |= {"study": None, "hashed": None, "plugins": []}
+
+_KINDS = {
+    "status": [str],
+    "seconds": [int, float, type(None)],
+    "error": [str, type(None)],
+    "date": [str],
+    "files": [dict],
+    "data": [dict],
+    "study": [str, type(None)],
+    "hashed": [dict, type(None)],
+    "plugins": [list],
+}
+
+_STAMP = {"bytes", "sha256"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
@@ -65,25 +82,11 @@ def read_status(folder: Path) -> Status:
     Raises:
         StoreError: If it is not, or is missing, unreadable or of a newer schema.
     """
-    path = folder / NAME
+    path = f"{folder}/{NAME}"
     said = read_sealed(path)
-    absent = {"seconds": None, "error": None, "date": "", "data": {}}
-    absent |= {"study": None, "hashed": None, "plugins": []}
-    content = {**absent, **said}
-    nothing = type(None)
-    kinds = {
-        "status": [str],
-        "seconds": [int, float, nothing],
-        "error": [str, nothing],
-        "date": [str],
-        "files": [dict],
-        "data": [dict],
-        "study": [str, nothing],
-        "hashed": [dict, nothing],
-        "plugins": [list],
-    }
+    content = {**_ABSENT, **said}
     found: dict[str, Any]
-    found = {name: entry(path, content, name, *kind) for name, kind in kinds.items()}
+    found = {name: entry(path, content, name, *kind) for name, kind in _KINDS.items()}
     stamps = {name: stamp_in(path, value) for name, value in found["files"].items()}
     if found["error"] is None and "summary.json" not in stamps:
         raise damaged(path, "has no stamps of the files")
@@ -111,7 +114,7 @@ def read_config(folder: Path, status: Status) -> tuple[str, dict[str, Any]]:
     Raises:
         StoreError: If they differ, or `config.json` is missing or unreadable.
     """
-    path = folder / "config.json"
+    path = f"{folder}/config.json"
     content = read_json(path, expected=status.files.get("config.json"))
     study = entry(path, content, "study", str)
     config = entry(path, content, "config", dict)
@@ -129,7 +132,7 @@ def read_config(folder: Path, status: Status) -> tuple[str, dict[str, Any]]:
     return study, config
 
 
-def entry(path: Path, content: Mapping[str, Any], name: str, *kinds: Any) -> Any:
+def entry(path: Path | str, content: Mapping[str, Any], name: str, *kinds: Any) -> Any:
     """An entry of a stored JSON object, if it is of one of these types.
 
     Raises:
@@ -143,7 +146,7 @@ def entry(path: Path, content: Mapping[str, Any], name: str, *kinds: Any) -> Any
     return value
 
 
-def texts(path: Path, content: Mapping[str, Any], name: str) -> tuple[str, ...]:
+def texts(path: Path | str, content: Mapping[str, Any], name: str) -> tuple[str, ...]:
     """An entry of a stored JSON object that is a list of texts.
 
     Raises:
@@ -155,24 +158,23 @@ def texts(path: Path, content: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _origin(path: Path, value: Any) -> Origin:
+def _origin(path: Path | str, value: Any) -> Origin:
     if not isinstance(value, dict) or value.keys() != {"name", "version", "sha256"}:
         raise damaged(path, "has a `plugins` of another type")
     return Origin(**{name: entry(path, value, name, str) for name in value})
 
 
-def stamp_in(path: Path, value: Any) -> Stamp:
+def stamp_in(path: Path | str, value: Any) -> Stamp:
     """A stamp in a stored JSON object.
 
     Raises:
         StoreError: If it is none.
     """
-    if not isinstance(value, dict) or value.keys() != {"bytes", "sha256"}:
-        raise damaged(path, "has no stamps of the files")
-    stamp = Stamp(value["bytes"], value["sha256"])
-    if type(stamp.bytes) is not int or type(stamp.sha256) is not str:
-        raise damaged(path, "has no stamps of the files")
-    return stamp
+    if isinstance(value, dict) and value.keys() == _STAMP:
+        n_bytes, sha256 = value["bytes"], value["sha256"]
+        if type(n_bytes) is int and type(sha256) is str:
+            return Stamp(n_bytes, sha256)
+    raise damaged(path, "has no stamps of the files")
 
 
 def no_network(run: object, status: str, error: str | None) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -61,36 +61,70 @@ def gather(
         gathered.frame, gathered.unreadable
         ```
     """
-    listed = not isinstance(runs, Path | str)
-    paths, foreign = _folders(runs, study, attempts)
-    rows: list[dict[str, Any]] = []
-    found = []
-    unreadable = [*foreign]
+    unreadable: list[Unreadable] = []
+    found: list[StoredRun] = []
     tables: list[pl.DataFrame] = []
     summaries: set[str] = set()
-    for path in paths:
-        try:
-            run = read_run(path)
-            if not listed and run.study != path.parent.name:
-                where = f"lies among those of {path.parent.name!r}"
-                raise StoreError(f"The run `{path}` of {run.study!r} {where}: move it.")
-            if study is not None and run.study != study:
-                continue
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for run in _readable(runs, study, attempts, unreadable):
+            if metrics == "records":
+                try:
+                    if run.error is not None:
+                        continue
+                    tables.append(run.metrics)
+                except StoreError as error:
+                    unreadable.append(Unreadable(run.path, str(error)))
+                    continue
             row = _row(run)
             if metrics == "records":
-                if run.error is not None:
-                    continue
-                tables.append(run.metrics)
-        except StoreError as error:
-            unreadable.append(Unreadable(Path(path), str(error)))
-            continue
-        summaries |= row.keys() & run.summary.keys() - run.config.keys()
-        rows.append(row)
-        found.append(run)
-    frame = _frame(rows)
+                summaries.update(row.keys() & run.summary.keys() - run.config.keys())
+            found.append(run)
+            yield row
+
+    # One by one, as very many rows would take as much memory as their runs.
+    frame = _frame(rows())
     if metrics == "records":
         frame = _with_records(frame, tables, summaries)
     return Gathered(frame, tuple(found), tuple(unreadable))
+
+
+@uncollected()
+def gather_runs(
+    root: Path | str, *, study: str | None = None
+) -> tuple[list[StoredRun], list[Unreadable]]:
+    """The runs that `gather` has in its frame, without one, and what it leaves out.
+
+    Raises:
+        StoreError: If the folder does not exist.
+    """
+    unreadable: list[Unreadable] = []
+    return list(_readable(root, study, "latest", unreadable)), unreadable
+
+
+def _readable(
+    runs: Path | str | Iterable[Path | str],
+    study: str | None,
+    attempts: str,
+    unreadable: list[Unreadable],
+) -> Iterator[StoredRun]:
+    """The runs that can be read; the others are added to the `unreadable` ones."""
+    listed = not isinstance(runs, Path | str)
+    paths, foreign = _folders(runs, study, attempts)
+    unreadable += foreign
+    for path in paths:
+        try:
+            run = read_run(path)
+            if not listed and run.study != (folder := path.parts[-2]):
+                where = f"lies among those of {folder!r}"
+                raise StoreError(f"The run `{path}` of {run.study!r} {where}: move it.")
+            if study is not None and run.study != study:
+                continue
+            _ = run.summary
+        except StoreError as error:
+            unreadable.append(Unreadable(path, str(error)))
+        else:
+            yield run
 
 
 def table(
@@ -202,24 +236,38 @@ def prefixed(
     return {f"{prefix}.{n}" if n in taken else n: v for n, v in values.items()}
 
 
-def _frame(rows: Sequence[dict[str, Any]]) -> "pl.DataFrame":
+def _frame(rows: Iterable[Mapping[str, Any]]) -> "pl.DataFrame":
     import polars as pl
 
-    names = {name: None for row in rows for name in row}
-    columns = {name: _uniform([row.get(name) for row in rows]) for name in names}
     # By name: in a list a series without one would be given one.
     return pl.DataFrame(
-        {name: pl.Series(values, strict=False) for name, values in columns.items()}
+        {
+            name: pl.Series(_uniform(values), strict=False)
+            for name, values in columns_of(rows).items()
+        }
     )
+
+
+def columns_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The values of every name over all rows, `None` where a row has none."""
+    columns: dict[str, list[Any]] = {}
+    for n_before, row in enumerate(rows):
+        for name, value in row.items():
+            if name not in columns:
+                columns[name] = [None] * n_before
+            columns[name].append(value)
+        if len(row) < len(columns):
+            for column in columns.values():
+                if len(column) == n_before:
+                    column.append(None)
+    return columns
 
 
 def _uniform(values: list[Any]) -> list[Any]:
     """Values of one type: numbers of one kind, or text where kinds are mixed."""
     kinds = {*map(type, values)} - {type(None)}
-    large = [type(v) is int and abs(v) >= 2**64 for v in values if int in kinds]
-    if any(large):  # No column of numbers could hold them.
-        pairs = zip(values, large, strict=True)
-        return _uniform([str(value) if as_text else value for value, as_text in pairs])
+    if int in kinds and any(map(_is_large, values)):
+        return _uniform([str(v) if _is_large(v) else v for v in values])
     if kinds == {int, float}:
         return [None if value is None else float(value) for value in values]
     if len(kinds) <= 1 and not kinds & {list, dict}:
@@ -230,6 +278,11 @@ def _uniform(values: list[Any]) -> list[Any]:
             number = float if float in items else int
             return [v if v is None else [number(item) for item in v] for v in values]
     return [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]
+
+
+def _is_large(value: Any) -> bool:
+    """Whether this is an integer that no column of numbers could hold."""
+    return type(value) is int and abs(value) >= 2**64
 
 
 def _with_records(

@@ -57,13 +57,13 @@ def main(argv: Sequence[str]) -> int:
     reporting = parse(Reporting, argv, prog="overparam report")
     from ...report.material import collect
     from ...report.page import write_page
-    from ...running.choosing import chosen
+    from ...running.choosing import chosen_runs
 
     material = collect(
         reporting.runs,
         about=_about,
         study=reporting.study,
-        choose=partial(chosen, texts=reporting.where) if reporting.where else None,
+        choose=partial(chosen_runs, texts=reporting.where) if reporting.where else None,
     )
     by = reporting.by
     if by is not None:  # It may be called by its first spelling.
@@ -75,9 +75,13 @@ def main(argv: Sequence[str]) -> int:
     out = reporting.out or Path("-".join(filter(None, parts)) + ".html")
     n_bytes = write_page(material, out, by=by, title=reporting.title)
     n_runs = sum(len(study.runs) for study in material.studies)
-    if material.left_out:
+    n_left_out = len(material.left_out)
+    # What fails within an import above keeps this frame until cycles are looked for,
+    # which takes long where it holds very many runs.
+    del material
+    if n_left_out:
         tell(
-            f"left out: {len(material.left_out)} unfinished or damaged runs, "
+            f"left out: {n_left_out} unfinished or damaged runs, "
             "listed at the end of the page"
         )
     tell(f"{counted(n_runs, 'run')} in {out} ({n_bytes / 1e6:.1f} MB)")

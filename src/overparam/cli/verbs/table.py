@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ...memory import uncollected
 from ...progress import counted
 from ...store.find import no_run
 from ..arguments import OfRuns, parse
@@ -42,6 +43,7 @@ def forms() -> dict[str, list[type[Any]]]:
     return {"": [Tabulating]}
 
 
+@uncollected()
 def main(argv: Sequence[str]) -> int:
     """Gather runs into a table."""
     tabulating = parse(Tabulating, argv, prog="overparam table")
