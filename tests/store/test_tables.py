@@ -47,6 +47,17 @@ def test_a_row_per_record(tmp_path):
     assert frame["summary.risk"].unique().to_list() == [0.5]
 
 
+def test_a_name_may_be_a_field_of_one_study_and_a_record_of_another(tmp_path):
+    store(tmp_path, study="one", outcome=record(summary={"risk": 3.0}))
+    config = DEFAULTS | {"risk": 7.0}
+    with open_run(tmp_path, "other", config, config) as run:
+        run.write(record(summary={"risk": 4.0}))
+    frame = table(tmp_path, metrics="records")
+    told = frame.select("study", "risk", "summary.risk").unique().sort("study").rows()
+    assert told == [("one", None, 3.0), ("other", 7.0, 4.0)]
+    assert frame["metrics.risk"].head(2).to_list() == [2.0, 1.0]
+
+
 def test_a_failed_run_has_a_row_and_no_records(tmp_path):
     store(tmp_path, width=1)
     with open_run(tmp_path, "toy", DEFAULTS | {"width": 2}, DEFAULTS) as run:

@@ -64,28 +64,21 @@ def gather(
     unreadable: list[Unreadable] = []
     found: list[StoredRun] = []
     tables: list[pl.DataFrame] = []
-    summaries: set[str] = set()
-
-    def rows() -> Iterator[dict[str, Any]]:
-        for run in _readable(runs, study, attempts, unreadable):
-            if metrics == "records":
-                try:
-                    if run.error is not None:
-                        continue
-                    tables.append(run.metrics)
-                except StoreError as error:
-                    unreadable.append(Unreadable(run.path, str(error)))
-                    continue
-            row = _row(run)
-            if metrics == "records":
-                summaries.update(row.keys() & run.summary.keys() - run.config.keys())
-            found.append(run)
-            yield row
-
+    for run in _readable(runs, study, attempts, unreadable):
+        if metrics == "records":
+            if run.error is not None:
+                continue
+            try:
+                tables.append(run.metrics)
+            except StoreError as error:
+                unreadable.append(Unreadable(run.path, str(error)))
+                continue
+        found.append(run)
+    recorded = {name for table in tables for name in table.columns}
     # One by one, as very many rows would take as much memory as their runs.
-    frame = _frame(rows())
+    frame = _frame(_row(run, recorded) for run in found)
     if metrics == "records":
-        frame = _with_records(frame, tables, summaries)
+        frame = _with_records(frame, tables)
     return Gathered(frame, tuple(found), tuple(unreadable))
 
 
@@ -215,7 +208,8 @@ def _folders(
     return paths, looked.foreign
 
 
-def _row(run: StoredRun) -> dict[str, Any]:
+def _row(run: StoredRun, recorded: Set[str]) -> dict[str, Any]:
+    """What is known of a run; a summary of the name of a record goes aside."""
     outcome = {"status": run.status, "seconds": run.seconds}
     where = {"study": run.study, "id": run.id, "attempt": run.attempt}
     where |= {"path": encodable(str(run.path)), "verified": run.verified}
@@ -223,7 +217,8 @@ def _row(run: StoredRun) -> dict[str, Any]:
     ours = outcome.keys() | where.keys() | {"error", "plugins"}
     # A study of one's own may give its fields any name.
     row = prefixed("config", run.config, taken=ours)
-    outcome |= prefixed("summary", run.summary, taken=run.config.keys() | ours)
+    taken = run.config.keys() | ours | recorded
+    outcome |= prefixed("summary", run.summary, taken=taken)
     if run.error is not None:
         outcome["error"] = run.error
     return row | outcome | where
@@ -286,12 +281,11 @@ def _is_large(value: Any) -> bool:
 
 
 def _with_records(
-    runs: "pl.DataFrame", tables: "Sequence[pl.DataFrame]", summaries: set[str]
+    runs: "pl.DataFrame", tables: "Sequence[pl.DataFrame]"
 ) -> "pl.DataFrame":
     """Repeat each run's row for each of its records.
 
-    A column of the records keeps its name: a summary of that name becomes
-    `summary.<name>`. Only a config field keeps its own against both.
+    A column of the records keeps its name but against a config field.
     """
     import polars as pl
 
@@ -300,8 +294,6 @@ def _with_records(
     records = pl.concat(tables, how="diagonal_relaxed")
     owners = [i for i, frame in enumerate(tables) for _ in range(frame.height)]
     repeated = runs[owners] if owners else runs.clear()
-    aside = summaries & set(records.columns)
-    repeated = repeated.rename({name: f"summary.{name}" for name in aside})
     taken = set(repeated.columns)
     renamed = {name: f"metrics.{name}" for name in records.columns if name in taken}
     return pl.concat([repeated, records.rename(renamed)], how="horizontal")
