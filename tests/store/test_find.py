@@ -9,7 +9,9 @@ from storing import DEFAULTS, store
 
 from overparam.errors import StoreError
 from overparam.store import find_runs, gather, open_run, read_run, resolve_run
+from overparam.store.files import temporary_name
 from overparam.store.find import look
+from overparam.store.packed import NAME
 
 
 @pytest.fixture
@@ -76,6 +78,14 @@ def test_what_holds_no_run_is_passed_over(tmp_path, run):
     (run.parent / "nowhere").symlink_to("not there")
     (run.parent / "loop").symlink_to("loop")
     (run.parent / "0123456789ab").write_text("a file named as a run")
+    looked = look(tmp_path)
+    assert (looked.runs, looked.foreign) == ([run], [])
+
+
+def test_what_is_being_unpacked_is_not_looked_at(tmp_path, run):
+    made = temporary_name(tmp_path / NAME)
+    shutil.copytree(run.parent, made)
+    shutil.copytree(run, made / "a b")
     looked = look(tmp_path)
     assert (looked.runs, looked.foreign) == ([run], [])
 

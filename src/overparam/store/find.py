@@ -156,7 +156,8 @@ def _look_at_disk(root: Path, study: str | None) -> Looked:
     runs: list[Path] = []
     foreign: list[Unreadable] = []
     for folder in _folders(root):
-        if study is not None and folder.name != study:
+        # Unpacking makes a run there, which then gets its name.
+        if is_temporary(folder) or study not in (None, folder.name):
             continue
         try:
             inside = list(_folders(folder))
