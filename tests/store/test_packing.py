@@ -268,6 +268,18 @@ def test_changed_contents_are_noticed_as_on_disk(root):
         _ = read_run(path).summary
 
 
+@pytest.mark.parametrize("n_bytes", [-5, -1, 0, 10**12])
+def test_a_size_that_is_wrong_leaves_out_its_run_alone(root, n_bytes):
+    def left_out():
+        return {each.path.name for each in gather(root).unreadable}
+
+    before = left_out()
+    where = "name = 'status.json' AND run LIKE '%.2'"
+    changed(root, f"UPDATE file SET bytes = {n_bytes} WHERE {where}")
+    (name,) = left_out() - before
+    assert name.endswith(".2")
+
+
 @pytest.mark.parametrize("n_bytes", [-(2**70), 2**63, 10**30])
 def test_a_stamp_of_a_size_that_no_archive_knows_is_not_that_of_a_file(root, n_bytes):
     pack(root)

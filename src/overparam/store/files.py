@@ -154,11 +154,10 @@ def _on_disk(path: Path | str, expected: Stamp | None, most: int) -> bytes | Non
         descriptor, n_bytes = _regular(path)
         try:
             _check_length(path, n_bytes, expected, most)
-            content = os.read(descriptor, n_bytes)
+            content = piece = os.read(descriptor, n_bytes)
             # A system may give it in pieces, of 2 GB for example.
-            while len(content) < n_bytes:
-                if not (piece := os.read(descriptor, n_bytes - len(content))):
-                    break
+            while piece and len(content) < n_bytes:
+                piece = os.read(descriptor, n_bytes - len(content))
                 content += piece
             return content
         finally:

@@ -143,7 +143,7 @@ class PackedRuns:
             rows = self._rows.execute(query, (study, run)).fetchall()
             return {name: _checked(Entry(*values)) for name, *values in rows}
 
-    def file(self, study: str, run: str, name: str, most: int) -> Entry | None:
+    def file(self, study: str, run: str, name: str, most: int | None) -> Entry | None:
         """A file of a run, if it is here; with its content up to so many bytes."""
         query = (
             f"SELECT {_ENTRY}, CASE WHEN bytes <= ? THEN content END FROM file "
@@ -151,7 +151,7 @@ class PackedRuns:
         )
         with self.sound:
             # As SQLite takes no integer of more than 64 bits, which a stamp may have.
-            given = (float(most), study, run, name)
+            given = (None if most is None else float(most), study, run, name)
             found = self._rows.execute(query, given).fetchone()
             return found and _checked(Entry(*found))
 
@@ -233,7 +233,7 @@ def holds(run: Path | str) -> bool:
     return found is not None and bool(found.files(study, name))
 
 
-def of_file(path: Path | str, *, most: int = -1) -> Entry | None:
+def of_file(path: Path | str, *, most: int | None = None) -> Entry | None:
     """A file of a run in an archive; with its content, up to `most` bytes."""
     folder, name = os.path.split(path)
     found, study, run = _place(folder)
