@@ -240,6 +240,23 @@ def test_square_data_have_other_normalised_optima(rng):
         np.testing.assert_allclose(decision.distance, [0, 1], atol=1e-6)
 
 
+def test_nearly_singular_data_have_other_normalised_optima(rng):
+    for condition in (1e3, 1e5, 1e6):
+        x, direction = rng.standard_normal((6, 6)), rng.standard_normal((1, 6))
+        left, _, right = np.linalg.svd(x)
+        x = (left * np.geomspace(1, 1 / condition, 6)) @ right
+        y = np.maximum(x @ direction[0], 0)
+        y /= np.linalg.norm(y)
+        # All samples active, and those that must be: either makes every such output.
+        halfspaces = np.linalg.solve(x, np.where([y > 0, y >= 0], 1.0, -1.0).T).T
+        patterns = with_directions(
+            patterns_of(x, halfspaces), x, np.concatenate([direction, halfspaces])
+        )
+        program = convex_program(x, y, patterns=patterns, network="normalised")
+        decision = decide_recovery(solve(program), plant(program, direction))
+        assert decision.verdict == "non-unique"
+
+
 def test_the_published_recovery_rates_are_reproduced_from_its_random_stream():
     # `rec_rate_skip.py --n 40 --d 20 --sample 2 --optw 0 --seed 97006855` gives these.
     expected = {(20, 10): 0.5, (30, 10): 1, (30, 20): 0.5, (40, 10): 1, (40, 20): 0.5}

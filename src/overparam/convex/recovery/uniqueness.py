@@ -70,7 +70,9 @@ def tied_face(solution: Solution, *, slack: float) -> OptimalFace:
     """
     program = solution.program
     blocks = program.dual_blocks(solution.dual, solution.cone_dual)
-    tight = program.group_norms(blocks) >= (1 - slack) * program.bounds
+    # Multipliers of a solution are shrunk by what their norms may be wrong; ties stay.
+    sizes = program.group_norms(blocks) / program.bounds
+    tight = sizes >= (1 - slack) * sizes.max()
     return _face(solution, blocks, tight, max(_RANK_TOLERANCE, slack))
 
 
