@@ -4,6 +4,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..progress import counted
 from .markup import Markup, joined, tag
 from .values import cell
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-MOST_ROWS = 10
+MOST_ROWS = 20
 """Of a table; more would push what stands below it out of sight."""
 
 
@@ -28,7 +29,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Markup:
     head = tag("tr", *(tag("th", name) for name in columns))
     body = [tag("tr", *map(cell, row)) for row in rows[:MOST_ROWS]]
     more = len(rows) - MOST_ROWS
-    said = [tag("p", f"... and {more} rows more")] if more > 0 else []
+    said = [tag("p", f"... and {counted(more, 'more row')}")] if more > 0 else []
     return joined(tag("table", head, *body), *said)
 
 
