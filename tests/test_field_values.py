@@ -55,7 +55,7 @@ def test_a_path_is_one_of_python_or_text(value):
         field_value(DensityOptions, "animation", 3)
 
 
-@pytest.mark.parametrize("problem", ["cifar10", "cifar100"])
+@pytest.mark.parametrize("problem", ["cifar-10", "cifar-100"])
 def test_a_choice_of_another_study_is_told(problem, capsys):
     sentence = (
         f"`problem` must be one of circle, torus, got '{problem}' (which the study "

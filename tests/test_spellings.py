@@ -80,6 +80,20 @@ def test_ids_are_those_of_the_first_spellings():
     assert run_id("planted", known | {"keep": "5,10"}, known) == ID_OF_5_10
 
 
+@pytest.mark.parametrize(
+    ("name", "id"),
+    [("cifar-100", "ba9f7d468c37"), ("mine", "b2fba6744135")],
+)
+def test_a_data_set_has_one_name_and_its_runs_the_ids_they_had(name, id):
+    """Stored is `cifar100`; data of one's own have one name."""
+    images = STUDIES["images"].config_class()
+    known = defaults(images)
+    changed = {"dataset": name} | ({"seed": 3} if name == "mine" else {})
+    assert run_id("images", known | changed, known) == id
+    assert images(dataset="cifar100") == images(dataset="cifar-100")
+    assert images().dataset == "cifar-10"
+
+
 def test_names_of_fields_follow_the_table_of_names():
     rows = re.findall(r"^\| `.*", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
     banned = {
@@ -96,8 +110,10 @@ def test_names_of_fields_follow_the_table_of_names():
 @pytest.mark.parametrize(("study", "field", "first"), RENAMED)
 def test_both_spellings_are_one_field(study, field, first, tmp_path):
     kind = STUDIES[study].config_class()
-    others = {"init": "unit", "penalty": 0.5, "dataset": "cifar100"}
+    others = {"init": "unit", "penalty": 0.5, "dataset": "cifar-100"}
     then = value = others.get(field, 70)
+    if field == "dataset":
+        then = "cifar100"
     if field == "keep":
         then, value, _ = KEPT[study]
     meant = kind(**{field: value})

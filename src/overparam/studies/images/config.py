@@ -1,7 +1,7 @@
 """Config of the study `images`."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from tyro.conf import arg
 
@@ -11,13 +11,23 @@ from ...data.own.reference import is_own, reference
 from ...errors import ConfigError
 from ...field_values import typed
 from ...keeping import recorded
-from ...spellings import first_stored, takes_first_spellings
+from ...spellings import First, first_stored, takes_first_spellings
 
 
 TIME_SCALES = {"varpro": 1e-3, "descent": 1e-3, "shampoo": 1e-2}
 """Published time scale of each method."""
 MOMENTA = {"varpro": 0.0, "descent": 0.9, "shampoo": 0.0}
 """Published momentum of each method."""
+
+
+def _named(first: Any) -> Any:
+    """What a data set is called everywhere, of its first spelling here."""
+    return CIFAR.get(first, first) if isinstance(first, str) else first
+
+
+def _stored(name: Any) -> Any:
+    """Under what a data set is stored: ids stay."""
+    return next((first for first, named in CIFAR.items() if named == name), name)
 
 
 @takes_first_spellings
@@ -37,8 +47,8 @@ class Images:
       overparam run images --readout running --readout-average 0.5
     """
 
-    dataset: Literal["cifar10", "cifar100"] | str = first_stored(
-        "problem", default="cifar10"
+    dataset: Literal["cifar-10", "cifar-100"] | str = first_stored(
+        First("problem", read=_named, write=_stored), default="cifar-10"
     )
     """Data set: cifar-10, cifar-100, or pictures of your own by name (`overparam data
     add`) or path; their pixels lie in [0, 1]."""
@@ -99,10 +109,9 @@ class Images:
 
     def __post_init__(self) -> None:
         typed(self)
-        stored = {name: first for first, name in CIFAR.items()}
-        named = stored.get(self.dataset, self.dataset)
-        if named not in CIFAR:
-            named = reference(named, built_in=tuple(stored))
+        named = _named(self.dataset)
+        if named not in CIFAR.values():
+            named = reference(named, built_in=tuple(CIFAR.values()))
         object.__setattr__(self, "dataset", named)
         if self.standardise_inputs and not is_own(named):
             raise ConfigError(
@@ -119,11 +128,6 @@ class Images:
             raise ConfigError(
                 f"`readout_average` must be in [0, 1), got {self.readout_average}."
             )
-
-    @property
-    def data_set(self) -> str:
-        """Name of the data set whose files are read."""
-        return CIFAR.get(self.dataset, self.dataset)
 
     @property
     def kept_epochs(self) -> frozenset[int]:

@@ -54,7 +54,7 @@ def load_parts(config: Images) -> ImageParts:
         ConfigError: If the batch is larger than the training part.
         DataError: If files are missing or damaged.
     """
-    data = load_data(config.data_set)
+    data = load_data(config.dataset)
     n_classes = classes_of(data)
     if data.train.x.dtype != np.uint8 or len(data.shape) != 3:
         raise ConfigError(
