@@ -9,6 +9,7 @@ import pytest
 from matplotlib.text import Text
 
 import overparam as op
+from overparam.analysis.resampling.analyse import draw_accuracy
 from overparam.plots import COLOURS, band, draw, drawn_for, panels
 from overparam.plots.figure import shared_legend
 from overparam.plots.styles import dressed
@@ -80,3 +81,39 @@ def test_figures_of_reproductions_can_be_read(name, tmp_path):
             assert boxes.faults(figure) == []
         texts = [text.get_text() for text in figure.findobj(Text)]
         assert list(filter(CODE.search, texts)) == []
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "wanted"),
+    [(0.2, 0.7, "0.4"), (0.03, 0.9, "0.1"), (2.0, 70.0, "10"), (2e3, 9e3, "4000")],
+)
+def test_short_logarithmic_axes_have_numbers_and_no_powers(low, high, wanted):
+    figure, axes = panels()
+    axes[0, 0].plot([1, 2, 3], np.geomspace(low, high, 3))
+    axes[0, 0].set_yscale("log")
+    drawn = op.plots.rendered(figure, "svg").decode()
+    labels = [text.get_text() for text in axes[0, 0].get_yticklabels(which="both")]
+    assert wanted in labels
+    assert not any("$" in label for label in labels)
+    assert wanted in drawn
+
+
+@pytest.mark.parametrize(("low", "high"), [(1e-5, 1.0), (2e-9, 7e-9)])
+def test_long_axes_and_small_numbers_keep_their_powers(low, high):
+    figure, axes = panels()
+    axes[0, 0].plot([1, 2, 3], np.geomspace(low, high, 3))
+    axes[0, 0].set_yscale("log")
+    op.plots.rendered(figure, "svg")
+    labels = [text.get_text() for text in axes[0, 0].get_yticklabels(which="both")]
+    assert any("10^" in label for label in labels)
+
+
+def test_ten_ways_of_drawing_have_ten_colours_and_markers():
+    ways = [f"way {number}" for number in range(10)]
+    row = {"k": 10, "test": 0.5, "low": 0.4, "high": 0.6}
+    _, axes = panels()
+    frame = pl.DataFrame([row | {"features": way} for way in ways])
+    draw_accuracy(axes[0, 0], frame, ways)
+    lines = axes[0, 0].lines
+    assert len({line.get_color() for line in lines}) == 10
+    assert len({line.get_marker() for line in lines}) == 10

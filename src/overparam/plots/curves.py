@@ -218,4 +218,4 @@ def called(column: str) -> str:
 
 def shown(value: Any) -> str:
     """A value as it stands in a legend."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}".replace("inf", "∞") if isinstance(value, float) else str(value)

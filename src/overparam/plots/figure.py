@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import LogFormatterSciNotation, MaxNLocator, NullLocator
 
 from ..errors import ConfigError
 from ..store.files import check_names_file, write_file
@@ -40,8 +40,11 @@ Example:
     ```
 """
 
-MARKERS = "os^Dv*PX<"
-"""One more than colours, so that lines of one colour have different ones."""
+TEN_COLOURS = (*COLOURS, "#7A4A12", "#8A8A8A")
+"""With a brown and a grey: for up to ten series whose dashes mean something else."""
+
+MARKERS = "os^Dv*PX<ph"
+"""One more than ten colours, so that lines of one colour have different ones."""
 
 DASHES = ("-", "--", ":", "-.")
 """How lines are drawn that share their colours."""
@@ -219,6 +222,28 @@ def logarithmic(axes: Axes) -> None:
         axes.set_yscale("log")
 
 
+class _Readable(LogFormatterSciNotation):
+    """Within two decades ticks as numbers: 0.4, and not 4 x 10^-1.
+
+    On longer axes powers of ten alone have a label.
+    """
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        told = super().__call__(x, pos)
+        low, high = sorted(self.axis.get_view_interval())
+        readable = high <= 100 * low and 1e-4 <= x < 1e5
+        return f"{x:g}" if told and readable else told
+
+
+def _readable_ticks(figure: Figure) -> None:
+    """Ticks of logarithmic axes as a person writes them, where nobody chose others."""
+    for axis in (a for axes in figure.axes for a in (axes.xaxis, axes.yaxis)):
+        if type(axis.get_major_formatter()) is LogFormatterSciNotation:
+            axis.set_major_formatter(_Readable())
+        if type(axis.get_minor_formatter()) is LogFormatterSciNotation:
+            axis.set_minor_formatter(_Readable(labelOnlyBase=False))
+
+
 def save(figure: Figure, path: Path) -> list[Path]:
     """Write `path`.png and `path`.svg, also where it names one of them.
 
@@ -258,6 +283,7 @@ def rendered(figure: Figure, suffix: Literal["png", "svg"]) -> bytes:
         ```
     """
     content = io.BytesIO()
+    _readable_ticks(figure)
     with (
         mpl.rc_context(_STYLE),
         dressed(figure) as (style, scale),

@@ -18,7 +18,7 @@ from ...networks.biased import Biased
 from ...networks.network import Network
 from ...networks.two_layer import TwoLayer
 from ...networks.view import TwoLayerView
-from ...plots.figure import COLOURS, MARKERS, logarithmic, panels
+from ...plots.figure import COLOURS, MARKERS, TEN_COLOURS, logarithmic, panels
 from ...readouts.feature_cache import StoredFeatures, cache_features
 from ...training.plan import Progress, silent
 from ..declaration import Findings
@@ -228,7 +228,7 @@ def draw_accuracy(axis: Axes, table: pl.DataFrame, ways: Iterable[str]) -> None:
     """Mean and interval of every way of drawing, which a marker tells apart too."""
     for index, way in enumerate(ways):
         part = table.filter(pl.col("features") == way).sort("k")
-        colour = COLOURS[index % len(COLOURS)]
+        colour = TEN_COLOURS[index % len(TEN_COLOURS)]
         x = part["k"].to_numpy()
         axis.plot(
             x,

@@ -15,7 +15,14 @@ from ...plots.figure import panels
 from ...store.read import StoredRun
 from ...studies.contract import as_subject
 from ..reproduction import Claim, Reproduction, Results, Scale
-from .sources import CONCENTRATING_PENALTY, DEFAULT_PENALTY, SEEDS, caption, source
+from .sources import (
+    CONCENTRATING_PENALTY,
+    DEFAULT_PENALTY,
+    SEEDS,
+    caption,
+    source,
+    trained,
+)
 
 
 PENALTIES = (DEFAULT_PENALTY, CONCENTRATING_PENALTY)
@@ -46,7 +53,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
             axis = axes[row, column]
             axis.hist(norms, bins=_BINS, density=True)
             axis.axvline(1, color="0.4", lw=0.8)
-            axis.set_title(f"c_u {penalty:g}, epoch {epoch}")
+            axis.set_title(trained(penalty, epoch).replace(", ", ",\n"))
             axis.set_xlabel("norm / mean norm")
     return {"norms": figure}
 
@@ -75,8 +82,8 @@ def claims(results: Results) -> Sequence[Claim]:
     more = int((strong > weak).sum())
     return [
         Claim(
-            sentence=f"c_u {DEFAULT_PENALTY:g}: at the end the readout is spread over "
-            "nine tenths of the neurons",
+            sentence=f"readout penalty {DEFAULT_PENALTY:g}: at the end the readout is "
+            "spread over nine tenths of the neurons",
             published="ours: effective share .96 of the neurons",
             measured=f"effective share {told[DEFAULT_PENALTY]}",
             holds=bool((weak > 0.9).all()) if decided else None,

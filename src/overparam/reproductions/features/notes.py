@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ...analysis.intervals import mean_interval
 from ...analysis.resampling.options import ResampleOptions
-from ...plots.figure import COLOURS, panels
+from ...plots.figure import COLOURS, panels, shared_legend
 from ...store.read import StoredRun
 from ...studies.features.config import Features
 from ..reproduction import Claim, Reproduction, Results, Scale
@@ -149,28 +149,42 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
     return [fields_of(row, scale) for row in distinct.values()]
 
 
+_SERIES = (
+    ("trained", "test", False, "o", COLOURS[0]),
+    ("ten neurons", "test", True, "s", COLOURS[1]),
+    ("ten neurons, Adam", "adam_test", True, "^", COLOURS[2]),
+    ("ten neurons, SGD", "sgd_test", True, "v", COLOURS[3]),
+)
+"""Label, column, whether of draws, marker and colour of what is ours."""
+
+
 def figures(results: Results) -> Mapping[str, Figure]:
-    """Test accuracy of every row with its interval over draws; printed as crosses."""
+    """Test accuracy of every row with its interval over draws, beside the printed."""
     rows = _table(results).to_dicts()
     text = (
-        f"{results.scale} scale; dots: ours (95 % over {DRAW.n_draws} draws), crosses: "
-        f"printed; readouts by {DRAW.epochs} epochs at {DRAW.learning_rate:g}: of Adam "
-        "as upward triangles, of SGD as downward ones"
+        f"{results.scale} scale; ours with 95 % over {DRAW.n_draws} draws; Adam and "
+        f"SGD: readouts by {DRAW.epochs} epochs at {DRAW.learning_rate:g}"
     )
     figure, axes = panels(1, 1, width=5, height=0.22 * len(rows) + 1.2, caption=text)
     axis = axes[0, 0]
-    for place, row in enumerate(rows):
-        colour = COLOURS[1 if row["draw_of"] else 0]
-        spread = 100 * row["half_width"]
-        axis.errorbar(
-            100 * row["test"], place, xerr=spread, fmt="o", color=colour, markersize=4
-        )
-        for optimiser, marker in zip(STEPS, "^v", strict=True):
-            if row[f"{optimiser}_test"] is not None:
-                value = 100 * row[f"{optimiser}_test"]
-                axis.plot(value, place, marker, color=COLOURS[2], markersize=4)
-        if row["printed"]:
-            axis.plot(float(row["printed"].split("/")[-1]), place, "kx")
+    for label, column, drawn, marker, colour in _SERIES:
+        found = [
+            (100 * row[column], place, 100 * row["half_width"] * (column == "test"))
+            for place, row in enumerate(rows)
+            if bool(row["draw_of"]) == drawn and row[column] is not None
+        ]
+        if found:
+            x, y, spread = zip(*found, strict=True)
+            look = {"fmt": marker, "color": colour, "markersize": 5}
+            # Empty, as some lie on others.
+            axis.errorbar(x, y, xerr=spread, fillstyle="none", label=label, **look)
+    printed = [
+        (float(row["printed"].split("/")[-1]), place)
+        for place, row in enumerate(rows)
+        if row["printed"]
+    ]
+    axis.plot(*zip(*printed, strict=True), "kx", label="printed")
+    shared_legend(figure, axis)
     axis.set_yticks(range(len(rows)), [_label(row) for row in rows], fontsize=7)
     axis.invert_yaxis()
     axis.set_xlabel("test accuracy, per cent")

@@ -19,9 +19,11 @@ from ..reproduction import Claim, Reproduction, Results, Scale
 from .sources import (
     CONCENTRATING_PENALTY,
     DEFAULT_PENALTY,
+    EPOCHS,
     caption,
     efficiency_of,
     source,
+    trained,
 )
 
 
@@ -67,7 +69,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
         numbers = frame["k"].unique().sort().to_list()
         axis.set_xticks(numbers, [f"{k}" for k in numbers])
         axis.minorticks_off()
-        axis.set_title(name)
+        axis.set_title(name.replace(", ", ",\n"))
         axis.set_ylim(frame["test"].to_numpy().min() - 0.02, 1)
     shared_legend(figure, axes[0, -1])
     return {"resampled": figure}
@@ -83,15 +85,14 @@ def claims(results: Results) -> Sequence[Claim]:
     found = [_beats_random(results)]
     if results.scale == "smoke":
         return found
-    trained = f"c_u {DEFAULT_PENALTY:g}, epoch 20"
-    strong = f"c_u {CONCENTRATING_PENALTY:g}, epoch 20"
+    default, strong = (trained(penalty, EPOCHS) for penalty in PENALTIES)
     return [
         *found,
         _band(results, (INITIAL, "uniform"), (0.49, 0.57), "53 % (one draw)"),
-        _band(results, (trained, "uniform"), (0.61, 0.77), "74 % (one draw)"),
-        _band(results, (trained, "norm"), (0.61, 0.77), "74 % (one draw)"),
+        _band(results, (default, "uniform"), (0.61, 0.77), "74 % (one draw)"),
+        _band(results, (default, "norm"), (0.61, 0.77), "74 % (one draw)"),
         _band(results, (strong, "uniform"), (0.80, 0.89), "82 % (one draw)"),
-        _gain(results, trained, 0.08),
+        _gain(results, default, 0.08),
         _gain(results, strong, 0.08),
     ]
 
@@ -115,8 +116,8 @@ def _sources(results: Results) -> list[tuple[str, StoredRun, int | None]]:
         penalty = run.config["readout_penalty"]
         if penalty == DEFAULT_PENALTY:
             found.append((INITIAL, run, 0))
-        found.append((f"c_u {penalty:g}, epoch {early}", run, early))
-        found.append((f"c_u {penalty:g}, epoch {run.config['epochs']}", run, None))
+        found.append((trained(penalty, early), run, early))
+        found.append((trained(penalty, run.config["epochs"]), run, None))
     return sorted(found, key=lambda entry: entry[0] != INITIAL)
 
 
@@ -183,7 +184,7 @@ def _beats_random(results: Results) -> Claim:
     """Features of the concentrating penalty against random ones of every law."""
     penalty = results.runs["readout_penalty"].max()
     epochs = results.runs["epochs"].max()
-    source = f"c_u {penalty:g}, epoch {epochs}"
+    source = trained(penalty, epochs)
     numbers = sorted(_frame(results)["k"].unique().to_list())
     gaps = {k: _gap(results, source, k) for k in numbers}
     text = ", ".join(f"k = {k}: {gap}" for k, gap in gaps.items())

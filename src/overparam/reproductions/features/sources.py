@@ -45,6 +45,11 @@ def efficiency_of(
     return efficiency(network, Splits(fit, Sample(*data.test)), options).frame
 
 
+def trained(penalty: float, epoch: int) -> str:
+    """What a network is called that was trained with a readout penalty."""
+    return f"readout penalty {penalty:g}, epoch {epoch}"
+
+
 def caption(results: Results, what: str) -> str:
     """Data set, training, seeds, in one line."""
     first = results.runs.row(0, named=True)

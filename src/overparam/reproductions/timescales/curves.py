@@ -39,6 +39,9 @@ SEEDS: Mapping[Scale, int] = {"smoke": 2, "laptop": 3, "paper": 6}
 BIASED = pl.col("centre") == 0
 """The runs whose penalty pulls readouts to zero."""
 
+SYMBOLS = {"width": "M", "penalty": "λ", "gamma": "γ"}
+"""Fields as the paper writes them."""
+
 DISTANCES = {
     "teacher_distance": "distance to the teacher",
     "ultra_fast_distance": "distance to ultra-fast limit",
@@ -79,7 +82,7 @@ def draw(
             grid, stacked = aligned(half, x=x, y=y)
             curves = np.vstack(stacked)
             colour = COLOURS[index % len(COLOURS)]
-            label = f"{by} = {shown(value)}" if style == "-" else None
+            label = f"{SYMBOLS.get(by, by)} = {shown(value)}" if style == "-" else None
             middle = np.nanmedian(curves, axis=0)
             axes.plot(grid, middle, style, color=colour, label=label)
             if len(curves) > 1:

@@ -51,7 +51,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
     theta = uniform_angles(2000)
     for index, gamma in enumerate(GAMMAS):
         values = CircleTeacher(gamma).density(theta)
-        label, colour = f"gamma = {gamma:g}", COLOURS[index]
+        label, colour = f"γ = {gamma:g}", COLOURS[index]
         axes[0, 0].semilogy(theta, values, color=colour, label=label)
     axes[0, 0].set_xlabel("angle")
     axes[0, 0].set_ylabel("density of the teacher's features")

@@ -8,7 +8,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from ...data.sources.torus import teacher_density
-from ...plots.figure import panels
+from ...plots.figure import legend, panels
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .curves import (
     BIASED,
@@ -75,7 +75,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
         for row, column in enumerate(columns):
             draw(axes[row, panel], part, y=column, by=by, dashed=BIASED)
             axes[row, panel].set_yscale("log")
-        axes[0, panel].legend()
+        legend(axes[0, panel], loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
     return {"torus": figure, "torus-teacher": _teacher()}
 
 

@@ -60,7 +60,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
     text += "; dashed: particles that stay where they started"
     figure, axes = panels(1, 2, caption=text)
     parts = {
-        "width": (pl.col("penalty") == LEAST, f"penalty {LEAST:g}"),
+        "width": (pl.col("penalty") == LEAST, f"λ = {LEAST:g}"),
         "penalty": (pl.col("width") == most, f"M = {most}"),
     }
     for axis, (by, (chosen, title)) in zip(axes[0], parts.items(), strict=True):

@@ -67,7 +67,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
                 log_time(axes[row, panel])
                 draw_floor(axes[row, panel], part)
         ratio = penalty / float(part["time_step"][0])
-        axes[row, 0].set_title(f"penalty {penalty:g}; dashed: ratio {ratio:.3g}")
+        axes[row, 0].set_title(f"λ = {penalty:g}; dashed: ratio {ratio:.3g}")
     shared_legend(figure, axes[0, 0])
     return {"two-timescale": figure}
 
