@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from overparam import typed
 from overparam.analysis.density.options import DensityOptions
 from overparam.cli.main import run_command
 from overparam.errors import ConfigError
-from overparam.field_values import field_value, unknown
+from overparam.field_values import converted, field_value, unknown
 from overparam.studies.registry import STUDIES
 from overparam.studies.timescales.config import Timescales
 
@@ -111,3 +112,12 @@ def test_beside_the_nearest_name_a_screen_full_of_others_is_left_out():
     assert unknown("widht", few, what="field") == f"{nearest} Valid are: width, depth."
     assert unknown("widht", many, what="field") == nearest
     assert unknown("zzz", many, what="field").endswith("column_59.")
+
+
+@pytest.mark.parametrize("value", [1, 2.5, None, {"a": 1}, [1, "adm"], "sgd,adm"])
+def test_what_is_no_choice_among_several_is_a_sentence(value):
+    """Of any kind: a suggestion is looked for in texts alone."""
+    kind = tuple[Literal["adam", "sgd"], ...]
+    with pytest.raises(ConfigError, match=r"`fit` must be some of adam, sgd") as error:
+        converted(value, kind, name="fit")
+    assert ("did you mean adam?" in str(error.value)) == ("adm" in str(value))

@@ -361,8 +361,9 @@ def _takes_none(kind: Any) -> bool:
 def _suggestion(value: Any, kind: Any, name: str) -> str:
     if is_tuple(kind):
         kind = typing.get_args(kind)[0]
-        several = value.strip("()").split(",") if isinstance(value, str) else value
-        items = [item.strip() for item in several if isinstance(item, str)]
+        several = value if isinstance(value, tuple | list) else [value]
+        texts = [each for each in several if isinstance(each, str)]
+        items = [item.strip() for each in texts for item in each.strip("()").split(",")]
         hints = [_suggestion(item, kind, name) for item in items]
         return next(filter(None, hints), "") if choices_of(kind) else ""
     whole = isinstance(value, int) and not isinstance(value, bool)
