@@ -22,7 +22,7 @@ from overparam.noise import HeavyTailNoise, add_noise, heavy_tail_noise
 from overparam.noise.heavy_tailed import unit_shape
 
 
-SEED = int(os.environ.get("OVERPARAM_TEST_SEED", "0"))
+SEED = int(os.environ.get("SEED", "0"))
 ALPHAS = [1.5, 1.75, 1.9, 2.0]
 KINDS = ["shared", "entrywise", "isotropic"]
 

@@ -1,7 +1,7 @@
 """Stable samplers against their transforms, SciPy and extended precision.
 
 Every statistical test is a z-test with the standard error of the law itself and
-|z| <= 5 (false alarm 6e-7); `OVERPARAM_TEST_SEED` replaces the seed.
+|z| <= 5 (false alarm 6e-7); `SEED` replaces the seed.
 """
 
 import math
@@ -23,7 +23,7 @@ from overparam.noise import (
 from overparam.noise.stable import Words, log_positive_from_words, symmetric_from_words
 
 
-SEED = int(os.environ.get("OVERPARAM_TEST_SEED", "0"))
+SEED = int(os.environ.get("SEED", "0"))
 N = 4_000_000
 ALPHAS = [0.6, 1.0, 1.5, 1.75, 1.9, 1.999, 2.0]
 

@@ -19,7 +19,7 @@ from overparam.networks import mlp
 from overparam.noise import HeavyTailNoise, add_noise
 
 
-SEED = int(os.environ.get("OVERPARAM_TEST_SEED", "0"))
+SEED = int(os.environ.get("SEED", "0"))
 EPS = 0.1
 
 

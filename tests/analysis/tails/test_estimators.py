@@ -24,7 +24,7 @@ from overparam.analysis.tails.estimators import (
 from overparam.errors import ConfigError
 
 
-SEED = int(os.environ.get("OVERPARAM_TEST_SEED", "0"))
+SEED = int(os.environ.get("SEED", "0"))
 
 # Mean and standard deviation of 40 repeats of 5000 values, measured with other code
 # (section 5.5 of the study's document); columns are alpha = 1.5, 1.75, 1.9.
