@@ -22,15 +22,15 @@ LEARNING_RATE = 0.05
 
 ARMS: Mapping[str, Mapping[str, Any]] = {
     "no noise": {"noise": "none"},
-    "isotropic per filter, 1.75": {"noise": "isotropic", "alpha": 1.75},
-    "isotropic per kernel, 1.75": {
+    "per filter, alpha 1.75": {"noise": "isotropic", "alpha": 1.75},
+    "per kernel, alpha 1.75": {
         "noise": "isotropic",
         "alpha": 1.75,
         "noise_unit": "kernel",
     },
     "Gaussian": {"noise": "isotropic", "alpha": 2.0},
 }
-CLEAN, FILTER, GAUSSIAN = "no noise", "isotropic per filter, 1.75", "Gaussian"
+CLEAN, FILTER, GAUSSIAN = "no noise", "per filter, alpha 1.75", "Gaussian"
 
 SETTINGS: Mapping[Scale, Mapping[str, Any]] = {
     "smoke": {
@@ -89,16 +89,17 @@ def figures(results: Results) -> Mapping[str, Figure]:
         f"{first['network']}, multiplier {first['multiplier']:g}, CIFAR-10, batch "
         f"{first['batch_size']}, {first['n_steps']} steps of {LEARNING_RATE:g} with "
         f"momentum 0.9, noise of accumulated scale {ACCUMULATED_SCALE:g} on all "
-        "convolutions but the first, filters pruned; "
+        "convolutions but the first, isotropic per filter or per kernel; median and "
+        "10-90 % band (left), mean after filters are removed (right), "
         f"{results.runs['seed'].n_unique()} seed(s)"
     )
     figure, axes = panels(1, 2, width=4.6, height=3.6, caption=caption)
     named = pl.concat(
-        [_of(results.records, name).with_columns(arm=pl.lit(name)) for name in ARMS],
+        [_of(results.records, name).with_columns(noise=pl.lit(name)) for name in ARMS],
         how="vertical_relaxed",
     )
     # Records have the prefix where the summary has a column of the same name.
-    curves(axes[0, 0], named, x="step", y="test_accuracy", by="arm")
+    curves(axes[0, 0], named, x="step", y="test_accuracy", by="noise")
     axes[0, 0].get_legend().remove()  # The colours are those of the other panel.
     axes[0, 0].set_ylabel("test accuracy")
     for index, name in enumerate(sorted(ARMS)):
@@ -124,13 +125,13 @@ def figures(results: Results) -> Mapping[str, Figure]:
 
 
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:
-    """Accuracies and ratios before and after pruning, one row per arm."""
+    """Accuracies and ratios before and after pruning, one row per noise."""
     columns = ["train_accuracy", "test_accuracy", "pruning_ratio"]
     columns += ["test_accuracy_pruned"]
     rows = [
         _of(results.runs, name)
         .select(
-            pl.lit(name).alias("arm"),
+            pl.lit(name).alias("noise"),
             pl.len().alias("seeds"),
             *(pl.col(column).mean() for column in columns),
         )
