@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 
 from ...analysis.intervals import mean_interval
 from ...plots.curves import curves
-from ...plots.figure import panels
+from ...plots.figure import panels, shared_legend
 from ..reproduction import Claim, Reproduction, Results, Scale
 
 
 METHODS: Mapping[str, Mapping[str, Any]] = {
-    "varpro, gram": {"dynamics": "varpro", "readout": "gram"},
-    "varpro, running 0.5": {
+    "variable projection, gram": {"dynamics": "varpro", "readout": "gram"},
+    "variable projection, running 0.5": {
         "dynamics": "varpro",
         "readout": "running",
         "readout_average": 0.5,
@@ -23,7 +23,8 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
     "SGD, momentum 0.9": {"dynamics": "descent"},
     "Shampoo": {"dynamics": "shampoo", "shampoo": "torch-optimizer"},
 }
-SGD, RUNNING, GRAM = "SGD, momentum 0.9", "varpro, running 0.5", "varpro, gram"
+SGD, RUNNING = "SGD, momentum 0.9", "variable projection, running 0.5"
+GRAM = "variable projection, gram"
 
 BATCHES = (64, 128, 256, 512, 1024)
 
@@ -88,20 +89,25 @@ def figures(results: Results) -> Mapping[str, Figure]:
     for column, name in enumerate(names):
         records = _of(results.records, name)
         upper, lower = axes[0, column], axes[1, column]
-        upper.set_title(name)
+        upper.set_title(name.replace(", ", ",\n"))
         trained = records.filter(pl.col("epoch") > 0, pl.col(LOSS).is_finite())
         if trained.is_empty():
             lower.text(0.5, 0.5, "diverged", ha="center", transform=lower.transAxes)
             continue
         curves(upper, trained, x="epoch", y=LOSS, by="batch_size")
-        upper.set_ylabel("loss with the exact readout")
         upper.sharey(axes[0, 0])
         curves(lower, records, x="epoch", y="test_accuracy", by="batch_size")
         exact = records.group_by("epoch").agg(pl.col(EXACT).median())
         exact = exact.sort("epoch")
-        lower.plot(exact["epoch"], exact[EXACT], "k:", linewidth=1)
-        lower.set_ylabel("test accuracy")
+        dots = {"color": "black", "linestyle": ":", "linewidth": 1}
+        lower.plot(exact["epoch"], exact[EXACT], label="with the exact readout", **dots)
         lower.set_ylim(0, 1)
+        for panel in (upper, lower):
+            panel.get_legend().remove()
+            panel.set_ylabel("")
+    axes[0, 0].set_ylabel("loss with the exact readout")
+    axes[1, 0].set_ylabel("test accuracy")
+    shared_legend(figure, axes[1, 0])
     found = {"epochs": figure}
     return found | ({"batch-size": _batch_sizes(results)} if _is_paper(results) else {})
 
