@@ -84,10 +84,10 @@ def _print_help(kinds: Sequence[type[Any]], prog: str, description: str) -> NoRe
     # A name becomes the title `NAME options`, a docstring the line below it. What the
     # whole is about stands above already.
     names = [re.sub("(?<=.)Options$", "", kind.__name__).lower() for kind in kinds]
-    about = [{"help": ""} if k.__doc__ == description else {} for k in kinds]
+    about = ["" if kind.__doc__ == description else None for kind in kinds]
     fields = [
-        (n, Annotated[k, tyro.conf.OmitArgPrefixes, tyro.conf.arg(**told)], _default(k))
-        for n, k, told in zip(names, kinds, about, strict=True)
+        (n, Annotated[k, tyro.conf.OmitArgPrefixes, tyro.conf.arg(help=h)], _default(k))
+        for n, k, h in zip(names, kinds, about, strict=True)
     ]
     whole = dataclasses.make_dataclass("Options", fields, frozen=True, kw_only=True)
     written = tyro.constructors.ConstructorRegistry()

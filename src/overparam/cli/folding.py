@@ -51,5 +51,9 @@ class Folding:
         """Write whole lines."""
         return self._stream.write(folded(text))
 
+    def flush(self) -> None:
+        """Flush the stream."""
+        self._stream.flush()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -230,6 +230,7 @@ class _Readable(LogFormatterSciNotation):
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         told = super().__call__(x, pos)
+        assert self.axis is not None
         low, high = sorted(self.axis.get_view_interval())
         readable = high <= 100 * low and 1e-4 <= x < 1e5
         return f"{x:g}" if told and readable else told

@@ -182,8 +182,8 @@ def _gain(results: Results, source: str, least: float) -> Claim:
 
 def _beats_random(results: Results) -> Claim:
     """Features of the concentrating penalty against random ones of every law."""
-    penalty = results.runs["readout_penalty"].max()
-    epochs = results.runs["epochs"].max()
+    penalty = max(results.runs["readout_penalty"].to_list())
+    epochs = max(results.runs["epochs"].to_list())
     source = trained(penalty, epochs)
     numbers = sorted(_frame(results)["k"].unique().to_list())
     gaps = {k: _gap(results, source, k) for k in numbers}
