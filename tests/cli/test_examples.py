@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXTS += sorted((ROOT / "src").rglob("*options.py"))
 TEXTS += sorted((ROOT / "src").rglob("config.py"))
-TEXTS += sorted((ROOT / "src/overparam/cli/verbs").glob("*.py"))
+TEXTS += sorted((ROOT / "src/overparam/cli/verbs").rglob("*.py"))
 COMMAND = re.compile(rf"^ *overparam ((?:{'|'.join(VERBS)}) .*)$", re.MULTILINE)
 
 

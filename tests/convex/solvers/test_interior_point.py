@@ -7,7 +7,6 @@ import pytest
 
 from overparam.convex import Patterns, convex_program, patterns_of, solve, with_bias
 from overparam.convex.solvers.bounds import scaled_dual
-from overparam.convex.solvers.interior_point import solve_outputs
 from overparam.errors import ConfigError, DataError
 
 from ..problems import Problem, legacy_problem
@@ -296,17 +295,6 @@ def test_a_warm_start_saves_iterations(rng):
         saved += cold.iterations - warm.iterations
     # On average 3.6 each, with a spread of 1.5.
     assert saved > 0
-
-
-def test_outputs_are_solved_one_by_one(rng):
-    problem = Problem(rng, 15, 4)
-    program = problem.program(penalty=0.05)
-    labels = np.stack([problem.y, -2 * problem.y], axis=1)
-    first, second = solve_outputs(program, labels)
-    assert first.primal == pytest.approx(solve(program).primal, rel=1e-9)
-    np.testing.assert_array_equal(second.program.y, labels[:, 1])
-    with pytest.raises(DataError, match="n_samples = 15 finite entries"):
-        solve_outputs(program, labels[:5])
 
 
 def test_a_bias_is_a_penalised_constant_input(rng):

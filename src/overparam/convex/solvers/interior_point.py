@@ -1,16 +1,14 @@
 """The front door of the interior-point methods."""
 
-import dataclasses
 import os
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from ...checks import at_least, positive
 from ...errors import ConfigError
 from ..programs.groups import MaskedGroups
-from ..programs.program import Program, check_data
+from ..programs.program import Program
 from .active_set.method import ActiveSetMethod
 from .bounds import EqualityRepair
 from .conic import ConicMethod
@@ -153,25 +151,6 @@ def _is_large(program: Program) -> bool:
 def default_tolerance(program: Program) -> float:
     """The relative gap that rounding does not prevent."""
     return _EXACT_TOLERANCE if program.exact else _GATED_TOLERANCE
-
-
-def solve_outputs(
-    program: Program, labels: Float[np.ndarray, "n outputs"], **options: Any
-) -> list[Solution]:
-    r"""One optimum per output: the penalty is the sum over outputs of their norms.
-
-    With the squared loss the outputs of such a programme do not interact. A joint norm
-    over the outputs of a neuron is not built.
-
-    Args:
-        program: The programme of one output; its labels are replaced.
-        labels: One column per output.
-        options: Options of `solve`.
-    """
-    programs = [dataclasses.replace(program, y=y) for y in labels.T.copy()]
-    for single in programs:
-        check_data(single.groups.x, single.y)
-    return [solve(single, **options) for single in programs]
 
 
 def infeasible(program: Program, certificate: np.ndarray) -> Solution:
