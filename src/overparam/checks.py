@@ -124,11 +124,22 @@ def one_of(choices: Iterable[str], **values: str) -> None:
     for name, value in values.items():
         if value not in choices:
             listed = ", ".join(choices)
-            near = difflib.get_close_matches(str(value), choices, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
+            near = nearest(value, choices)
+            hint = f" (did you mean {near}?)" if near else ""
             raise ConfigError(
                 f"`{name}` must be one of {listed}; got {written(value)}{hint}."
             )
+
+
+def nearest(name: object, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The name that is meant, if one is near; capitals say nothing.
+
+    The cutoff is one of difflib's ratio.
+    """
+    by_letters = {each.lower(): each for each in names}
+    letters = str(name).lower()
+    near = difflib.get_close_matches(letters, by_letters, n=1, cutoff=cutoff)
+    return by_letters[near[0]] if near else None
 
 
 @dataclass(frozen=True)

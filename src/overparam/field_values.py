@@ -5,7 +5,6 @@ Only the standard library is imported here.
 
 import contextlib
 import dataclasses
-import difflib
 import functools
 import numbers
 import os
@@ -18,7 +17,7 @@ from typing import Any
 
 from . import single_values
 from .catalogue import ACTIVATIONS, STUDIES
-from .checks import MOST, ranges, written
+from .checks import MOST, nearest, ranges, written
 from .errors import ConfigError
 from .spellings import first_spellings
 
@@ -244,8 +243,8 @@ def _value_word(kind: Any) -> str:
 def unknown(name: object, names: Iterable[str], *, what: str) -> str:
     """One sentence about a name that does not exist, with the nearest that does."""
     names = list(names)
-    near = difflib.get_close_matches(str(name), names, n=1)
-    hint = f", did you mean `{near[0]}`?" if near else "."
+    near = nearest(name, names)
+    hint = f", did you mean `{near}`?" if near else "."
     told = f"There is no {what} {written(name)}{hint}"
     # Beside the nearest one, a screen full of others would only hide it.
     if near and len(names) > _MOST_LISTED:
@@ -374,9 +373,9 @@ def _suggestion(value: Any, kind: Any, name: str) -> str:
     choices = choices_of(kind)
     if not isinstance(value, str) or not choices:
         return ""
-    near = difflib.get_close_matches(value, choices, n=1)
-    if near and near[0] != value:
-        return f" (did you mean {near[0]}?)"
+    near = nearest(value, choices)
+    if near is not None and near != value:
+        return f" (did you mean {near}?)"
     for study, entry in STUDIES.items():
         config = entry.config_class()
         hints = typing.get_type_hints(config)

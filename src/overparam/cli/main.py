@@ -108,7 +108,8 @@ def _run(argv: Sequence[str]) -> int:
         return 0
     verb, arguments = argv[0], list(argv[1:])
     if verb not in VERBS:
-        raise ConfigError(unknown(verb, VERBS, what="verb"))
+        # Who types `help` or `version` means the flag.
+        raise ConfigError(unknown(verb, [*VERBS, "--help", "--version"], what="verb"))
     load_environment()
     for file in files:
         load_file(file)

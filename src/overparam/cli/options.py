@@ -4,13 +4,12 @@ Values are read by the rules of a sweep's grid, so that both say the same senten
 """
 
 import dataclasses
-import difflib
 import typing
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..checks import written
+from ..checks import nearest, written
 from ..errors import ConfigError
 from ..field_values import choices_of, converted, described, is_tuple
 from ..spellings import as_spelled, first_spellings
@@ -218,8 +217,8 @@ def _spelled(flag: str) -> str:
 def _nearest(name: str, by_flag: Iterable[str]) -> str | None:
     """The flag whose letters are nearest; the hyphens before them say nothing."""
     flags = {flag.removeprefix("--"): flag for flag in by_flag}
-    near = difflib.get_close_matches(_spelled(f"--{name}").strip("-"), flags, n=1)
-    return flags[near[0]] if near else None
+    near = nearest(_spelled(f"--{name}").strip("-"), flags)
+    return None if near is None else flags[near]
 
 
 def _no_place(word: str, by_flag: dict[str, Option], prog: str) -> str:
@@ -235,7 +234,7 @@ def _no_place(word: str, by_flag: dict[str, Option], prog: str) -> str:
     flag = _nearest(name, by_flag)
     if flag is not None and equals:
         return f"{told}: write `{flag} {value}`."
-    near = difflib.get_close_matches(word, choices, n=1, cutoff=_SURELY)
-    meant = f"{choices[near[0]]} {near[0]}" if near else flag
+    near = nearest(word, choices, cutoff=_SURELY)
+    meant = flag if near is None else f"{choices[near]} {near}"
     hint = f", did you mean `{meant}`?" if meant else "."
     return f"{told}{hint} All it takes is in `{prog} --help`."

@@ -1,12 +1,12 @@
 """Which folders are runs: `<root>/<study>/<id>` and `<root>/<study>/<id>.<attempt>`."""
 
 import contextlib
-import difflib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..checks import nearest
 from ..errors import StoreError
 from . import packed
 from .files import is_temporary, stat_of
@@ -138,8 +138,8 @@ def no_run(root: Path | str, study: str | None, *, wanted: str) -> str:
     if study is None:
         return f"`{root}` holds no {wanted}."
     names = sorted({path.parent.name for path in look(root).runs} - {study})
-    near = difflib.get_close_matches(study, names, n=1)
-    hint = f", did you mean `{near[0]}`?" if near else "."
+    near = nearest(study, names)
+    hint = f", did you mean `{near}`?" if near else "."
     told = f" It has runs of: {', '.join(names)}." if names else ""
     return f"`{root}` holds no {wanted} of {study!r}{hint}{told}"
 

@@ -1,6 +1,5 @@
 """`overparam analyse RUN [RUN ...] NAME`: look at stored networks."""
 
-import difflib
 import itertools
 import os
 import sys
@@ -11,7 +10,7 @@ from typing import Any
 
 from ...analysis.catalogue import ANALYSES, analysis
 from ...analysis.declaration import Findings
-from ...checks import shortened
+from ...checks import nearest, shortened
 from ...errors import ConfigError, OverparamError
 from ...field_values import unknown
 from ...last_resort import last_words
@@ -182,7 +181,7 @@ def _split(argv: Sequence[str]) -> tuple[list[str], str, list[str]]:
                 )
             return runs, word, rest
     for word in argv[1:]:
-        if difflib.get_close_matches(word, ANALYSES):
+        if nearest(word, ANALYSES):
             raise ConfigError(unknown(word, ANALYSES, what="analysis"))
     runs = list(itertools.takewhile(lambda word: not word.startswith("-"), argv))
     if not runs:
