@@ -171,10 +171,13 @@ def legend(axes: Axes, **options: Any) -> None:
 
 
 def shared_legend(figure: Figure, axes: Axes) -> None:
-    """The legend of one panel above all, whose lines mean the same.
+    """The legend of one panel above all, whose lines mean the same, in place of theirs.
 
     Bands fill panels, and Matplotlib's search for an empty place does not see them.
     """
+    for panel in figure.axes:
+        if own := panel.get_legend():
+            own.remove()
     handles, labels = axes.get_legend_handles_labels()
     letters = max(map(len, labels), default=0) + _LETTERS_OF_A_KEY
     columns = int(figure.get_figwidth() * _LETTERS_PER_INCH / letters)

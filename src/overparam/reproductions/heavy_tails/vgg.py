@@ -100,7 +100,6 @@ def figures(results: Results) -> Mapping[str, Figure]:
     )
     # Records have the prefix where the summary has a column of the same name.
     curves(axes[0, 0], named, x="step", y="test_accuracy", by="noise")
-    axes[0, 0].get_legend().remove()  # The colours are those of the other panel.
     axes[0, 0].set_ylabel("test accuracy")
     for index, name in enumerate(sorted(ARMS)):
         paths = set(_of(results.runs, name)["path"])

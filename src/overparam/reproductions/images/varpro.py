@@ -103,7 +103,6 @@ def figures(results: Results) -> Mapping[str, Figure]:
         lower.plot(exact["epoch"], exact[EXACT], label="with the exact readout", **dots)
         lower.set_ylim(0, 1)
         for panel in (upper, lower):
-            panel.get_legend().remove()
             panel.set_ylabel("")
     axes[0, 0].set_ylabel("loss with the exact readout")
     axes[1, 0].set_ylabel("test accuracy")

@@ -8,7 +8,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from ...analysis.intervals import ratio_interval
-from ...plots.figure import panels
+from ...plots.figure import panels, shared_legend
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .figures import caption, risk_curves
 
@@ -65,6 +65,9 @@ def figures(results: Results) -> Mapping[str, Figure]:
     for panel, name in zip(axes[0], names, strict=True):
         risk_curves(panel, _variant(results.records, name), by="width")
         panel.set_title(name)
+        panel.set_ylabel("")
+    axes[0, 0].set_ylabel("half squared error")
+    shared_legend(figure, axes[0, 0])
     return {"livni": figure}
 
 

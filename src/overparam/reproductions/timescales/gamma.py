@@ -55,7 +55,6 @@ def figures(results: Results) -> Mapping[str, Figure]:
         axes[0, 0].semilogy(theta, values, color=colour, label=label)
     axes[0, 0].set_xlabel("angle")
     axes[0, 0].set_ylabel("density of the teacher's features")
-    axes[0, 0].legend()
     text = (
         f"{caption(results)}; M = {WIDTH[results.scale]}, penalty {PENALTY:g}; "
         "dotted: energy of the diffusion, dashed: twice its gap; dotted on the right: "
@@ -80,6 +79,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
     panel.set_ylim(LEAST_RISK, 10)
     draw_floor(axes[0, 2], results.records)
     shared_legend(figure, axes[0, 1])
+    axes[0, 0].legend()
     return {"gamma-densities": densities, "gamma": figure}
 
 
