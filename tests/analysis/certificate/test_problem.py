@@ -4,11 +4,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import polars as pl
 import pytest
 
+import overparam as op
 from overparam import Objective, TrainTest
 from overparam.analysis.certificate.analyse import analyse
 from overparam.analysis.certificate.options import CertificateOptions
@@ -17,6 +19,7 @@ from overparam.analysis.contract import Contract
 from overparam.analysis.subject import Subject
 from overparam.data import Batch
 from overparam.errors import ConfigError
+from overparam.estimators import ConvexReLURegressor
 from overparam.networks import MLP, TwoLayer
 from overparam.networks.view import TwoLayerView
 from overparam.objectives import cross_entropy, half_squared_error
@@ -127,6 +130,23 @@ def test_the_objective_of_a_balanced_network_with_biases_is_the_trained_one(n_ou
     assert found.summary["penalty"] == pytest.approx(2 * n * c)
     (lower,) = (v for k, v in found.summary.items() if k.startswith("lower bound"))
     assert 0 < lower <= expected
+
+
+def test_a_bias_beside_skip_weights_is_one_of_them():
+    rng = np.random.default_rng(4)
+    x, y = rng.standard_normal((8, 2)), 3 + rng.standard_normal(8)
+    model = ConvexReLURegressor(penalty=0.1, network="skip", patterns="enumerated")
+    model.fit(x, y)
+    with jax.enable_x64(True):
+        data = TrainTest(Batch(jnp.asarray(x), jnp.asarray(y)[:, None]))
+        found = op.analyse(model.network_, "certificate", data=data, penalty=0.1)
+    (table,) = found.tables.values()
+    # The programme that the estimator solved is the problem of its network.
+    summary = found.summary["objective of the balanced network"]
+    assert summary == pytest.approx(model.objective_, rel=1e-8)
+    optimum = pytest.approx(model.objective_, rel=1e-2)
+    assert table["optimum at least"][0] == optimum == table["optimum at most"][0]
+    assert not any("held at its value" in note for note in found.notes)
 
 
 def test_classes_are_unit_vectors_and_fewer_samples_are_told():

@@ -25,7 +25,7 @@ from ...training.plan import Progress, silent
 from ..declaration import Findings
 from ..subject import Subject
 from .options import CertificateOptions
-from .problem import CertifiedProblem, problem_of
+from .problem import CertifiedProblem, held_constant, problem_of
 
 
 if TYPE_CHECKING:
@@ -67,8 +67,9 @@ def analyse(
     subject = subjects[0]
     view = _view(subject)
     problem = problem_of(subject, view, options)
-    has_offset = view.constant is not None
-    view = replace(view, output_bias=None, offsets=None)
+    holds = held_constant(view) is not None
+    if holds:
+        view = replace(view, output_bias=None, offsets=None)
     bounds = Bounds(options.seconds, progress)
     with STOP.listening():
         found = _certified(subject, view, problem, options, bounds)
@@ -91,7 +92,7 @@ def analyse(
     )
     tables = {"certificate": table}
     # Other moments have other output biases: each would be another problem.
-    if len(subject.course()) > 1 and not has_offset:
+    if len(subject.course()) > 1 and not holds:
         tables["along"] = _along(subject, problem, found)
     return Findings(
         tables=tables,

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from ...convex.certificates.several_outputs import outputs_objective
 from ...convex.maps import network_objective
@@ -79,8 +79,8 @@ def problem_of(
             "The certificate of networks that pay for their outputs needs one output, "
             f"got {y.shape[1]}."
         )
-    if view.constant is not None:
-        y = y - view.scale * np.asarray(view.constant, np.float64)
+    if (constant := held_constant(view)) is not None:
+        y = y - view.scale * np.asarray(constant, np.float64)
         notes.append(
             "The output bias is held at its value: certified is the problem of the "
             "neurons on the targets less it."
@@ -108,6 +108,16 @@ def problem_of(
         normalised=normalised,
         notes=notes,
     )
+
+
+def held_constant(view: TwoLayerView) -> Float[Array, " n_outputs"] | None:
+    """What is added to the outputs and no weight of the problem, if anything.
+
+    Hidden biases are weights of an input of ones. Skip weights take it too, and are
+    penalised with what they make of it: the output bias is one of them.
+    """
+    among_skips = view.skip is not None and view.bias is not None
+    return None if among_skips else view.constant
 
 
 def _trained_on(objective: Objective) -> str:
