@@ -127,6 +127,8 @@ def test_runs_are_chosen_by_their_fields(root, run, runs):
     assert len(stored.where(study="planted", seed=[0, 1], status="finished")) == 4
     assert len(stored.where(width=range(9))[1:3]) == 2
     assert len(stored.where(width=(4, 5))) == 0
+    # A number as an array is one value, as `run` takes it.
+    assert len(stored.where(width=np.array(5), seed=np.array([0, 1]))) == 2
     with pytest.raises(ConfigError, match=r"no field 'widht'.*`?width"):
         stored.where(widht=5)
     assert len(stored.where(seed=True)) == 0

@@ -243,4 +243,5 @@ class Runs(Sequence[Run]):
 def alternatives(value: Any) -> list[Any]:
     """The values that are meant: a list or a range holds several, a tuple is one."""
     one = isinstance(value, str | tuple | Mapping) or not isinstance(value, Iterable)
+    one = one or getattr(value, "shape", None) == ()  # A number as an array.
     return [value] if one else list(value)
