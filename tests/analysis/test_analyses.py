@@ -5,8 +5,10 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import polars as pl
 import pytest
 
+import overparam as op
 from overparam import Findings
 from overparam.analysis.catalogue import ANALYSES
 from overparam.analysis.pruning.limits import gaussian_column_ratio
@@ -250,3 +252,13 @@ def test_moments_that_were_not_kept_are_told(tmp_path):
     run = stored(tmp_path, shallow(4), input_dim=6, n_outputs=2)
     findings = analysed("neurons", [run], epochs=(1, 7))
     assert [n for n in findings.notes if "steps 7" in n]
+
+
+def test_a_single_neuron_is_no_population_before_any_work():
+    one = TwoLayer(jnp.ones((3, 1)), jnp.ones((1, 2)))
+    x = np.random.default_rng(0).standard_normal((12, 3))
+    data = op.dataset(x, x[:, :2], name="some")
+    listed = op.analyse([one, one], data=data).tables["analyses"]
+    ((_, applies, why),) = listed.filter(pl.col("analysis") == "compare").rows()
+    assert applies == "no"
+    assert why == "A distance needs at least 2 neurons on each side, got 1."

@@ -245,3 +245,10 @@ def test_a_zero_readout_is_told(x):
     assert readout_norms(zero).sum() == 0
     with pytest.raises(ConfigError, match="the readout of this network is zero"):
         sampling_law(with_moments(zero, x), "importance", data=x)
+
+
+def test_neurons_that_are_constant_on_the_data_are_told_from_a_zero_readout(x):
+    network = uneven_network()
+    for one in (x[:1], jnp.ones_like(x)):
+        with pytest.raises(ConfigError, match="neurons varies on the data"):
+            sampling_law(with_moments(network, one), "importance", data=one)

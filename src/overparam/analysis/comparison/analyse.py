@@ -22,7 +22,7 @@ from .distances import pooled
 from .nulls import PermutationTest, generator, permutation_test
 from .options import CompareOptions
 from .pairs import View, alignments, compare, noise_floor, travelled
-from .populations import Neurons, populations, spaces_of
+from .populations import Neurons, check_several, populations, spaces_of
 
 
 SIGNIFICANT = 0.01
@@ -87,7 +87,8 @@ def analyse(
 
 def check(subject: Subject, options: CompareOptions) -> None:
     """Refuse a network without neurons to compare, or without inputs for it."""
-    _network_at(subject, options.epoch, subject.data(options.dataset).train.x)
+    x = subject.data(options.dataset).train.x
+    check_several(len(_network_at(subject, options.epoch, x).readout))
 
 
 def _network_at(subject: Subject, epoch: int | None, x: Any) -> Neurons:

@@ -28,6 +28,18 @@ Neurons = Shallow | Network
 """A two-layer network, or any other: then its neurons are its last features."""
 
 
+def check_several(n_neurons: int) -> None:
+    """A population has at least two neurons.
+
+    Raises:
+        ConfigError: If it has fewer.
+    """
+    if n_neurons < 2:
+        raise ConfigError(
+            f"A distance needs at least 2 neurons on each side, got {n_neurons}."
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Population:
     """The neurons of one network."""
@@ -40,11 +52,7 @@ class Population:
     """Whether a point and its negative are the same neuron."""
 
     def __post_init__(self) -> None:
-        if len(self.points) < 2:
-            raise ConfigError(
-                "A distance needs at least 2 neurons on each side, got "
-                f"{len(self.points)}."
-            )
+        check_several(len(self.points))
         if not (np.isfinite(self.points).all() and np.isfinite(self.weights).all()):
             raise ConfigError(
                 "Neurons must be finite points with finite weights: on these inputs "

@@ -59,7 +59,8 @@ def sampling_law(
         moments: Moments of the features, when they are known already.
 
     Raises:
-        ConfigError: If the name is unknown or all importances are zero.
+        ConfigError: If the name is unknown, no neuron varies or all importances are
+            zero.
 
     Example:
         ```python
@@ -72,6 +73,11 @@ def sampling_law(
         raise ConfigError(f"`sampling` must be one of {listed}, got {kind!r}.")
     source = shallow(network)
     found = feature_moments(source, data) if moments is None else moments
+    if not (found.std > 0).any():
+        raise ConfigError(
+            f"None of the {len(found.std)} neurons varies on the data: there is none "
+            "to draw."
+        )
     strengths = _strengths(source, kind, found, data)
     return custom_law(np.where(found.std > 0, strengths, 0.0))
 
