@@ -232,6 +232,15 @@ def test_a_title_of_another_form_is_left_out(runs, name):
     assert f"`{path}` is damaged" in html[html.index("Left out</h2>") :]
 
 
+def test_a_figure_of_the_name_of_its_answer_has_it_once(runs):
+    path = runs / "analyses" / "balance" / "a-b" / "analysis.json"
+    drawn = {name: panels()[0] for name in ("balance", "other")}
+    keep_answer(path, {"runs": []}, {}, drawn)
+    html = made(runs)
+    assert "<figcaption>balance</figcaption>" in html
+    assert "<figcaption>balance: other</figcaption>" in html
+
+
 def test_tables_and_figures_are_those_that_were_written(runs):
     tables = {"changed": pl.DataFrame({"a": [0.5]}), "kept": pl.DataFrame({"a": [1]})}
     path = runs / "analyses" / "balance" / "a-b" / "analysis.json"

@@ -4,6 +4,7 @@ Values are read by the rules of a sweep's grid, so that both say the same senten
 """
 
 import dataclasses
+import re
 import typing
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -108,15 +109,19 @@ def read(
         given[option] = option.value(words)
     for option in known:
         if option.required and option not in given:
-            called = option.flags[0] if option.flags else option.name
-            wanted = described(option.kind)
-            raise ConfigError(
-                f"`{called}` is missing: give {wanted}, see `{prog} --help`."
-            )
+            called = option.flags[0] if option.flags else option.name.upper()
+            remedy = _example(option.owner) or f"`{prog} --help` has all options"
+            raise ConfigError(f"`{prog}` needs `{called}`: {remedy}.")
     presets = [preset, *[()] * (len(kinds) - 1)]
     return [
         _instance(kind, given, own) for kind, own in zip(kinds, presets, strict=True)
     ]
+
+
+def _example(owner: type[Any]) -> str | None:
+    """The first example of its documentation, in which nothing required is missing."""
+    found = re.search(r"^ *Examples:\n *(.*)$", owner.__doc__ or "", re.MULTILINE)
+    return found and f"for example `{found[1]}`"
 
 
 def _instance(kind: type[Any], given: dict[Option, Any], preset: Preset) -> Any:

@@ -27,7 +27,8 @@ class Gallery:
 
         One that is damaged is left out.
         """
-        caption = f"{title}: {path.stem.replace('_', ' ')}"
+        name = path.stem.replace("_", " ")
+        caption = title if name == title else f"{title}: {name}"
         try:
             return self._placed(read_file(path), caption, str(path))
         except StoreError as error:

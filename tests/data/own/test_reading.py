@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import shutil
 import struct
 import tracemalloc
@@ -79,6 +80,15 @@ def test_a_table_with_a_column_of_labels(own, x, ending):
     assert_holds(found.train, np.c_[x[:, 0], np.arange(40)], np.arange(40) % 2)
     assert len(found.test) == 6
     assert found.labels == ("cat", "dog")
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_label_that_is_misspelt_is_one_sentence(own, ending):
+    frame = pl.DataFrame({"area": np.arange(40.0), "price": np.arange(40.0)})
+    {"csv": frame.write_csv, "parquet": frame.write_parquet}[ending](f"t.{ending}")
+    sentence = f"`t.{ending}` has no column 'prise', did you mean `price`?"
+    with pytest.raises(DataError, match=re.escape(sentence)):
+        read(f"t.{ending}", label="prise")
 
 
 @pytest.mark.parametrize("separator", [";", "\t"])
@@ -288,7 +298,7 @@ BAD = {
     "gap.csv": (cells("1,2,0\n1,,1\n"), "misses a value (row 2, column 'b')"),
     "label.csv": (cells("1,2,u\n3,4,\n"), "misses a target"),
     "twice.csv": (b"a,a,y\n1,2,0\n", "two columns named 'a'"),
-    "other.csv": (b"a,b,z\n1,2,0\n", "There is no column 'y'"),
+    "other.csv": (b"a,b,z\n1,2,0\n", "has no column 'y'"),
     "header.csv": (b"a,b,y\n", "is empty"),
     "ragged.csv": (b"a,y\n1,2\n1,2,3\n", "is no table"),
     "binary.csv": (bytes(range(1, 256)), "is no text in UTF-8"),

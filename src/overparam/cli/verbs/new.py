@@ -23,7 +23,8 @@ from ..show import tell
 class New:
     """Write a small package with a study, an analysis and a reproduction that work.
 
-    Example: overparam new study my-study
+    Examples:
+      overparam new study my-study
     """
 
     name: tyro.conf.Positional[str]

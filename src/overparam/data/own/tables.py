@@ -91,7 +91,7 @@ def _parted(frame: pl.DataFrame, label: str) -> tuple[pl.DataFrame, pl.Series]:
     if label not in frame.columns:
         sentence = unknown(label, frame.columns, what="column").rstrip(".")
         raise DamageError(
-            f"has no such labels: {sentence}; name one by `overparam "
+            f"{sentence.replace('There is', 'has', 1)}; name one by `overparam "
             "data add NAME FILE --label COLUMN`"
         )
     return frame.drop(label), frame[label]
