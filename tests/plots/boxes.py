@@ -1,16 +1,18 @@
-"""What of a figure cannot be read, from the rendered boxes of its texts."""
+"""What of a figure cannot be read, from the rendered boxes of its texts and legends."""
 
 import itertools
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PathCollection
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 
 SLACK = 1.5  # Pixels: boxes are those of the font and wider than the letters.
 
 
 def faults(figure):
-    """The texts that cover each other, and those that are cut."""
+    """Texts that cover each other or are cut, and legends on what is drawn."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     away = {id(label) for axes in figure.axes for label in ticks_away(axes)}
@@ -30,7 +32,39 @@ def faults(figure):
         along = min(a.y1, b.y1) - max(a.y0, b.y0)
         if min(across, along) > SLACK:
             told.append(f"{one!r} covers {other!r}")
+    for axes in figure.axes:
+        legend = axes.get_legend()
+        if legend is not None and any(drawn_in(legend_box(legend), axes)):
+            first = legend.get_texts()[0].get_text()
+            told.append(f"the legend of {first!r} covers what is drawn")
     return told
+
+
+def legend_box(legend):
+    """Where keys and labels of a legend are; its margins cover nothing."""
+    shown = (*legend.legend_handles, *legend.get_texts())
+    return Bbox.union([artist.get_window_extent() for artist in shown]).padded(-SLACK)
+
+
+def drawn_in(box, axes):
+    """For everything that is drawn on axes, whether some of it lies in a box."""
+    for line in axes.lines:
+        yield (
+            line.get_transform()
+            .transform_path(line.get_path())
+            .intersects_bbox(box, False)
+        )
+    for bar in axes.patches:
+        yield bar.get_transform().transform_path(bar.get_path()).intersects_bbox(box)
+    for drawn in axes.collections:
+        offsets = drawn.get_offset_transform().transform(drawn.get_offsets())
+        if isinstance(drawn, PathCollection):
+            yield any(box.contains(*place) for place in offsets)
+        else:
+            paths = map(drawn.get_transform().transform_path, drawn.get_paths())
+            yield any(path.intersects_bbox(box) for path in paths)
+    for image in axes.images:
+        yield image.get_window_extent().overlaps(box)
 
 
 def ticks_away(axes):

@@ -37,6 +37,35 @@ def test_texts_that_cover_each_other_and_texts_that_are_cut_are_found():
     assert "'a long text at the edge' is cut" in told
 
 
+def covering(axes, **where):
+    """What a legend of one line covers, at a place of its own."""
+    axes.plot([0.0, 1.0], [0.0, 0.0], label="a line")
+    axes.set(xlim=(0, 1), ylim=(-0.1, 1))
+    op.plots.legend(axes, **where)
+    return [told for told in boxes.faults(axes.figure) if "covers what" in told]
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        lambda axes: axes.plot([0.5, 1], [0.95, 0.93]),
+        lambda axes: axes.axhline(0.94),
+        lambda axes: axes.fill_between([0, 1], 0.2, 1),
+        lambda axes: axes.scatter(np.full(9, 0.85), np.linspace(0.8, 1, 9)),
+        lambda axes: axes.errorbar([0.85], [0.6], yerr=0.35),
+        lambda axes: axes.bar([0.9], [1.0], width=0.2),
+        lambda axes: axes.contourf(np.eye(3), extent=(0, 1, 0, 1)),
+        lambda axes: axes.imshow(np.eye(3), extent=(0, 1, 0, 1), aspect="auto"),
+    ],
+    ids=["line", "level", "band", "points", "errors", "bars", "contours", "image"],
+)
+def test_a_legend_on_what_is_drawn_is_found(drawn):
+    _, axes = panels()
+    drawn(axes[0, 0])
+    assert covering(axes[0, 0], loc="upper right")
+    assert not covering(axes[0, 0], loc="lower left", bbox_to_anchor=(0, 1))
+
+
 @pytest.mark.parametrize("alike", [True, False])
 def test_ten_series_are_told_apart_and_named_without_covering_anything(alike):
     figure, axes = panels(caption="What is drawn, of how many runs, and how. " * 4)
@@ -70,7 +99,8 @@ CODE = re.compile(r"True|False|None|\b[0-9a-f]{12}\b|\barm |\w_\w")
 
 
 @pytest.mark.parametrize(
-    "name", ["planted-learning-rate", "recovery-designs", "recovery-training"]
+    "name",
+    ["planted-learning-rate", "planted-livni", "recovery-designs", "recovery-training"],
 )
 def test_figures_of_reproductions_can_be_read(name, tmp_path):
     made = op.reproduce(name, scale="smoke", runs=tmp_path, progress=False)

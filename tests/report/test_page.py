@@ -527,6 +527,27 @@ def test_in_a_browser_no_width_cuts_the_page(opened, width):
         opened.call("Emulation.clearDeviceMetricsOverride")
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_in_a_browser_letters_of_wide_figures_can_be_read(chromium, runs, width):
+    figure, _ = panels(1, 4)
+    save(figure, runs / "reproductions" / "toy-figure" / "smoke" / "curve")
+    page = runs / "report.html"
+    page.write_text(made(runs))
+    chromium.open(page)
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    chromium.call("Emulation.setDeviceMetricsOverride", **size)
+    try:
+        assert chromium.run("document.documentElement.scrollWidth") <= width
+        scales = chromium.run(
+            "[...document.querySelectorAll('.drawing')].map(e => "
+            "e.getBoundingClientRect().width / parseFloat(e.style.maxWidth))"
+        )
+        # Letters of 9 points are 12 pixels: at this scale they have more than 8.
+        assert min(scales) > 0.69
+    finally:
+        chromium.call("Emulation.clearDeviceMetricsOverride")
+
+
 def test_in_a_browser_everything_has_a_name_for_a_screen_reader(opened):
     tree = opened.call("Accessibility.getFullAXTree")["nodes"]
     named = {"button", "link", "textbox", "searchbox", "image", "table", "region"}

@@ -89,7 +89,7 @@ def test_nothing_runs_leads_away_or_changes_the_page(inside):
 def test_the_attributes_of_the_root_are_those_of_the_page():
     root = shown(f'{HEAD} onload="f()" class="skip" style="position: fixed"/>')
     assert root.attrib == {
-        "style": "max-width: 96px",
+        "style": "max-width: 96px; min-width: 67px",
         "class": "drawing",
         "role": "img",
         "aria-label": "a figure",

@@ -191,7 +191,8 @@ def _label(values: Mapping[str, Any]) -> str:
     for field, value in values.items():
         words = called(field)
         if value is None or value is False:
-            named.append(f"no {words}")
+            # "balance every" without a number is no balance.
+            named.append(f"no {words.removesuffix(' every')}")
         else:
             named.append(words if value is True else f"{words} {shown(value)}")
     return ", ".join(named)

@@ -58,6 +58,8 @@ _AWAY = re.compile(r"url\((?!#)", re.IGNORECASE)
 _PICTURE = re.compile(r"data:image/png;base64,[A-Za-z0-9+/=\s]*")
 _LENGTH = re.compile(r"(\d{1,6}(?:\.\d*)?)(pt|px)?")
 _POINTS_TO_PIXELS = 4 / 3
+_LEAST_SCALE = 0.7
+_WIDE = 600.0  # Pixels from which on a figure is more than one panel wide.
 
 
 def inline(content: bytes, *, prefix: str, label: str) -> Markup:
@@ -85,8 +87,10 @@ def inline(content: bytes, *, prefix: str, label: str) -> Markup:
     _clean(root, prefix, copied, depth=1)
     for name in ("width", "height", "version"):
         root.attrib.pop(name, None)
-    root.set("style", f"max-width: {width:.0f}px")
-    root.set("class", "drawing")
+    # Smaller its letters could not be read; a figure that has no room is scrolled.
+    least = _LEAST_SCALE * width
+    root.set("style", f"max-width: {width:.0f}px; min-width: {least:.0f}px")
+    root.set("class", "drawing wide" if width > _WIDE else "drawing")
     root.set("role", "img")
     root.set("aria-label", label)
     if description:

@@ -22,7 +22,7 @@ def test_several_runs_are_called_by_the_fields_that_differ(tmp_path):
         for n in (2, None)
     ]
     told = legends(op.analyse(runs, "balance", progress=False).figures)
-    wanted = ["balance every 2", "no balance every"]
+    wanted = ["balance every 2", "no balance"]
     assert told == {"neurons": wanted, "along": wanted}
 
 

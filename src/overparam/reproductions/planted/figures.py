@@ -10,10 +10,11 @@ from ..reproduction import Results
 
 
 PLATEAUS = {
-    "plateau_zero": "zero",
-    "plateau_linear": "best linear",
-    "plateau_affine": "best affine",
+    "plateau_zero": ("zero", "bottom"),
+    "plateau_linear": ("best linear", "center"),
+    "plateau_affine": ("best affine", "top"),
 }
+"""Their labels, and where these are beside their lines: away from each other."""
 
 
 def risk_curves(axes: Axes, records: pl.DataFrame, *, by: str | None) -> None:
@@ -28,7 +29,7 @@ def objective_axes(axes: Axes, records: pl.DataFrame) -> None:
     axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_ylabel("half squared error")
-    for column, label in PLATEAUS.items():
+    for column, (label, place) in PLATEAUS.items():
         levels = records.group_by("path", maintain_order=True).agg(
             pl.col(column).first()
         )[column]
@@ -39,7 +40,7 @@ def objective_axes(axes: Axes, records: pl.DataFrame) -> None:
             (1.005, level),
             xycoords=("axes fraction", "data"),
             ha="left",
-            va="center",
+            va=place,
             fontsize=6.5,
             color="0.4",
         )

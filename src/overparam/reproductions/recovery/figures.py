@@ -7,13 +7,14 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from ...analysis.intervals import Interval, median_interval, wilson
 from ...analysis.phase import half_line, on_grid, success_rates
 from ...convex.recovery.isometry import wendel_probability
 from ...errors import ConfigError
-from ...plots.figure import COLOURS, legend, panels
+from ...plots.figure import COLOURS, panels, shared_legend
 from ..reproduction import Claim, Results, Scale
 
 
@@ -59,15 +60,16 @@ def phase_diagram(
 ) -> None:
     """Filled contours over n and d, with the lines n = 2d, n = 4d and the fitted one.
 
-    A grid of fewer than two dimensions is drawn as curves over n.
+    The contours fill the panel: `shared_legend` says above it what the lines are. A
+    grid of fewer than two dimensions is drawn as curves over n.
     """
     samples, dimensions, grid = on_grid(cells, value)
-    axes.set_title(title)
+    fitted = "" if half is None else f"\n50 % at n = {half.estimate:.2f}d"
+    axes.set_title(title + fitted)
     axes.set_xlabel("samples n")
     if len(dimensions) < 2 or len(samples) < 2:
         for dimension, row in zip(dimensions, grid, strict=True):
             axes.plot(samples, row, "o-", label=f"d = {dimension}")
-        legend(axes)
         return
     levels = MaxNLocator(10).tick_values(0, top)
     shown = axes.contourf(
@@ -77,12 +79,15 @@ def phase_diagram(
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     lines = [(2.0, "w-", "n = 2d"), (4.0, "w--", "n = 4d")]
     if half is not None:
-        lines.append((half.estimate, "r-", f"50 %: n = {half.estimate:.2f}d"))
+        lines.append((half.estimate, "r-", "50 %"))
     heights = np.linspace(dimensions[0], dimensions[-1], 200)
     for factor, style, label in lines:
         inside = factor * heights <= samples[-1]
-        axes.plot(factor * heights[inside], heights[inside], style, label=label)
-    axes.legend(fontsize=7, facecolor="0.4", labelcolor="w", loc="lower right")
+        (line,) = axes.plot(
+            factor * heights[inside], heights[inside], style, label=label
+        )
+        # White is seen in the legend, too, and on the light end of the colours.
+        line.set_path_effects([withStroke(linewidth=3, foreground="0.3")])
     axes.set_ylabel("dimension d")
 
 
@@ -126,6 +131,7 @@ def noise_diagrams(trials: pl.DataFrame, *, error: str, text: str) -> Figure:
                 top=top,
                 title=f"{ERRORS[value]}, noise {noise:g}",
             )
+    shared_legend(figure, axes[0, 0])
     return figure
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...plots.figure import panels
+from ...plots.figure import panels, shared_legend
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .figures import (
     NOISES,
@@ -54,6 +54,7 @@ def design_figures(results: Results) -> Mapping[str, Figure]:
     for column, design in enumerate(DESIGNS):
         cells = rates(results.runs.filter(pl.col("design") == design))
         phase_diagram(axes[0, column], cells, value="rate", title=design)
+    shared_legend(figure, axes[0, 0])
     return {"recovery_designs": figure}
 
 

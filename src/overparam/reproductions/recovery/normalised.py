@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...plots.figure import panels
+from ...plots.figure import panels, shared_legend
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .figures import caption, fitted_half, phase_diagram, phase_grid, rates
 
@@ -41,6 +41,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
             value="rate",
             title=f"NNIC-{k} holds",
         )
+    shared_legend(figure, axes[0, 0])
     return {"recovery_normalised": figure}
 
 

@@ -7,7 +7,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from ...analysis.intervals import Interval, wilson
-from ...plots.figure import COLOURS, legend, panels
+from ...plots.figure import COLOURS, legend, panels, shared_legend
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .figures import (
     caption,
@@ -56,6 +56,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
         last.set_xlabel("n / d")
         last.set_title(f"success rate ({planted})")
         legend(last, loc="center right")
+    shared_legend(figure, axes[0, 0])
     return {"recovery_phase": figure}
 
 

@@ -8,7 +8,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from ...analysis.intervals import median_interval, sign_test, wilson
-from ...plots.figure import COLOURS, legend, panels
+from ...plots.figure import COLOURS, panels, shared_legend
 from ...progress import counted
 from ..reproduction import Claim, Reproduction, Results, Scale
 
@@ -49,6 +49,7 @@ _GAP = 1e-3
 # Most distance that is drawn, of trainings that diverged.
 _FARTHEST = 100.0
 _SOLVERS = {"sampled": "sampled patterns", "column-generation": "column generation"}
+_NAMES = {"adam": "Adam", "sgd": "SGD", "lbfgs": "L-BFGS", **_SOLVERS}
 
 
 def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
@@ -163,7 +164,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
         top.set_title(f"n = {shape.n}, d = {shape.d}, penalty {shape.penalty:g}")
         for colour, how in zip(COLOURS, [*TRAININGS, *_SOLVERS], strict=False):
             trained = of_shape.filter(pl.col("how") == how)
-            label = _SOLVERS.get(how, how)
+            label = _NAMES[how]
             if how in _SOLVERS:
                 level, share = _distance(trained).estimate, _share(trained).estimate
                 top.axhline(level, color=colour, linestyle="--", label=label)
@@ -198,7 +199,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
             axis.minorticks_off()
     axes[0, 0].set_ylabel("distance to the optimum, at most")
     axes[1, 0].set_ylabel(f"reached to {REACHED:g}")
-    legend(axes[0, 0])
+    shared_legend(figure, axes[0, 0])
     return {"recovery_global": figure}
 
 

@@ -74,11 +74,12 @@ def figures(results: Results) -> Mapping[str, Figure]:
         by="penalty",
         dashed=BIASED,
     )
+    axes[0, 0].set_title("sampled data")
     even = results.records.filter(lattice & (pl.col("time") > 0))
     for panel, column in ((1, "ultra_fast_distance"), (2, "projected_distance")):
         draw(axes[0, panel], even, y=column, by="penalty")
         log_time(axes[0, panel])
-        axes[0, panel].set_title("lattice data, unbiased, M = 256")
+        axes[0, panel].set_title("lattice data, unbiased")
     for axis in axes[0]:
         axis.set_yscale("log")
         draw_floor(axis, results.records)
