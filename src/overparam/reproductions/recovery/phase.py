@@ -55,8 +55,9 @@ def figures(results: Results) -> Mapping[str, Figure]:
         last.set_xlim(0, 6)
         last.set_xlabel("n / d")
         last.set_title(f"success rate ({planted})")
-        legend(last, loc="center right")
     shared_legend(figure, axes[0, 0])
+    for last in axes[:, 2]:
+        legend(last, loc="center right")
     return {"recovery_phase": figure}
 
 
