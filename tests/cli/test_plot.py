@@ -358,6 +358,16 @@ def test_the_largest_numbers_are_drawn_or_left_out(size, runs, plot):
     assert run_command(["table", str(runs)]) == 0
 
 
+def test_a_text_in_a_run_is_no_formula_and_no_markup(runs, plot):
+    for optimiser in ("$x^$", r"$\frac{$", "a\x01b\ufffe", "<script>", "x" * 300):
+        for seed in (0, 1):
+            store(runs, optimiser=optimiser, seed=seed)
+    assert plot("--by", "optimiser")[0] == 0
+    page = runs.parent / "r.html"
+    assert run_command(["report", str(runs), "--out", str(page)]) == 0
+    assert "optimiser $x^$" in page.read_text()
+
+
 def test_a_field_may_have_no_name(runs, plot, capsys):
     """That of a config from elsewhere: what there is beside it has a place."""
     for value in (1, 2):

@@ -1,9 +1,30 @@
 """Curves of records: what tells them apart."""
 
+import json
+import warnings
+from xml.etree import ElementTree
+
+import boxes
 import polars as pl
 import pytest
 
-from overparam.plots import draw, panels
+from overparam.plots import draw, panels, rendered
+from overparam.plots.curves import lettering
+
+
+DESCRIPTION = ".//{http://purl.org/dc/elements/1.1/}description"
+ODD = {
+    "formula": "$x^$",
+    "two prices": "$5 or $6",
+    "escaped": r"\$\frac{$",
+    "control": "a\x01b\x1b[31m",
+    "lines": "a\tb\nc",
+    "no letter": "\ufffe\u2028",
+    "no font": "漢字 🙂",
+    "one long word": "x" * 300,
+    "many words": "word " * 80,
+    "markup": "</svg><script>&amp;",
+}
 
 
 @pytest.mark.parametrize("alike", [True, False])
@@ -20,3 +41,35 @@ def test_lines_that_cannot_be_told_apart_are_not_named(alike):
         assert (axes[0, 0].get_legend() is not None) == named
         figure.canvas.draw()
         assert axes[0, 0].get_window_extent().height > 100
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+@pytest.mark.parametrize("text", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_text_of_a_run_is_drawn_as_its_letters(text, alike):
+    rows = [
+        {"path": str(run), "step": step, text: float(run + step), "kind": text}
+        for run in (0, 1)
+        for step in (1, 2)
+    ]
+    figure, axes = panels(width=4.6)
+    records = pl.DataFrame(rows)
+    draw(axes[0, 0], records, x="step", y=text, by="kind", alike=alike)
+    with warnings.catch_warnings(action="error"):
+        assert rendered(figure, "png")
+        root = ElementTree.fromstring(rendered(figure, "svg"))
+    told = json.loads(root.findtext(DESCRIPTION) or "")["axes_1"]
+    drawn = {"".join(element.itertext()) for element in root.iter()}
+    label = lettering(f"kind {text}").replace(r"\$", "$")
+    assert label in drawn
+    assert label in told["series"].values()
+    assert told["y"]["label"] in drawn
+    assert boxes.faults(figure) == []
+
+
+def test_a_long_text_keeps_both_ends_and_a_short_one_all():
+    assert lettering("a" * 60) == "a" * 60
+    told = lettering("first" + "a" * 300 + "last")
+    assert told.startswith("first")
+    assert told.endswith("last")
+    assert len(told) == 60

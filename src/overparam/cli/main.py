@@ -13,6 +13,7 @@ from ..field_values import unknown
 from ..last_resort import brief, last_words
 from ..plugins import load_environment, load_file
 from ..processes import STOP, forget_damaged
+from ..store.json_values import printable
 from .folding import folded
 from .streams import NOBODY_READS, flush_output, give_output_up, is_of_a_stream
 
@@ -185,7 +186,4 @@ def _complain(sentence: str, code: int, *, more: str = "") -> int:
 
 def _say(sentence: str) -> None:
     # A name may hold anything, line ends and the commands of a terminal too.
-    shown = "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in sentence
-    )
-    print(f"overparam: {shown}", file=sys.stderr)
+    print(f"overparam: {printable(sentence)}", file=sys.stderr)

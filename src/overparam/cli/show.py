@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..store.json_values import plain
+from ..store.json_values import plain, printable
 from ..store.read import StoredRun
 
 
@@ -113,11 +113,6 @@ def print_values(values: Mapping[str, Any]) -> None:
 def print_json(value: Any) -> None:
     """Print a value as strict JSON on stdout."""
     print(json.dumps(plain(value), indent=1))
-
-
-def printable(text: str) -> str:
-    """A text whose bytes and control characters, as in names of files, are escaped."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def tell(text: str) -> None:

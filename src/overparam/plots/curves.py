@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 
 from ..errors import ConfigError
 from ..field_values import unknown
-from .figure import COLOURS, DASHES, band, legend, whole_ticks
+from ..store.json_values import printable
+from .figure import COLOURS, DASHES, band, legend, legend_columns, whole_ticks
 
 
 LARGEST = 1e200
@@ -19,6 +20,9 @@ LARGEST = 1e200
 _FEW_BANDS = 3
 _LOOKS = list(itertools.product(DASHES, COLOURS))
 _FEW_FIELDS = 3  # Of a label; more are no name.
+# In letters: longer ones would leave no room for the axes.
+_LONGEST_LABEL = 60
+_LONGEST_NAME = 32
 
 
 def draw(
@@ -114,7 +118,8 @@ def lines(
     _name(axes, x=x, y=y)
     # Above the axes: among this many lines there is no free place.
     if len(styled) <= len(_LOOKS):
-        legend(axes, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+        columns = min(3, legend_columns(axes.figure, [label for label, *_ in styled]))
+        legend(axes, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns)
 
 
 def drawable(*columns: str) -> pl.Expr:
@@ -174,13 +179,14 @@ def _styled(
     # No two lines look alike before every colour has had every dash.
     looks = itertools.cycle(_LOOKS)
     for (values, part), (dash, colour) in zip(groups, looks, strict=False):
-        yield _label(values) or called(y), {"colour": colour, "dash": dash}, part
+        label = lettering(_label(values) or called(y))
+        yield label, {"colour": colour, "dash": dash}, part
 
 
 def told_apart(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Labels of what differs between configs; none, if it does not tell them apart."""
     names = [n for n in configs[0] if len({repr(c.get(n)) for c in configs}) > 1]
-    labels = [_label({n: c.get(n) for n in names}) for c in configs]
+    labels = [lettering(_label({n: c.get(n) for n in names})) for c in configs]
     few = 0 < len(names) <= _FEW_FIELDS and len(set(labels)) == len(labels)
     return labels if few else []
 
@@ -206,8 +212,8 @@ def _check_there(records: pl.DataFrame, names: Sequence[str]) -> None:
 
 def _name(axes: Axes, *, x: str, y: str) -> None:
     whole_ticks(axes)
-    axes.set_xlabel(called(x))
-    axes.set_ylabel(called(y))
+    axes.set_xlabel(lettering(called(x), _LONGEST_NAME))
+    axes.set_ylabel(lettering(called(y), _LONGEST_NAME))
 
 
 def called(column: str) -> str:
@@ -215,6 +221,18 @@ def called(column: str) -> str:
     for table in ("metrics.", "summary."):
         column = column.removeprefix(table)
     return column.replace("_", " ")
+
+
+def lettering(text: str, longest: int = _LONGEST_LABEL) -> str:
+    """A text of a run as a picture can have it: on a line, and no formula.
+
+    Of a long one the middle is left out, as names differ at their ends.
+    """
+    text = printable(text)
+    if len(text) > longest:
+        half = longest // 2
+        text = f"{text[: half - 1]}…{text[-half:]}"
+    return text.replace("$", r"\$")
 
 
 def shown(value: Any) -> str:

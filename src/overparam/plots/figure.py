@@ -179,16 +179,20 @@ def shared_legend(figure: Figure, axes: Axes) -> None:
         if own := panel.get_legend():
             own.remove()
     handles, labels = axes.get_legend_handles_labels()
-    letters = max(map(len, labels), default=0) + _LETTERS_OF_A_KEY
-    columns = int(figure.get_figwidth() * _LETTERS_PER_INCH / letters)
     figure.legend(
         handles,
         labels,
         loc="outside upper center",
-        ncols=max(1, min(columns, len(labels))),
+        ncols=min(legend_columns(figure, labels), max(1, len(labels))),
         frameon=False,
         fontsize=7.5,
     )
+
+
+def legend_columns(figure: Figure, labels: Iterable[str]) -> int:
+    """How many of the labels, at least one, have room beside each other."""
+    letters = max(map(len, labels), default=0) + _LETTERS_OF_A_KEY
+    return max(1, int(figure.get_figwidth() * _LETTERS_PER_INCH / letters))
 
 
 def chosen_ticks(axes: Axes, values: Iterable[float]) -> None:
@@ -295,6 +299,8 @@ def rendered(figure: Figure, suffix: Literal["png", "svg"]) -> bytes:
     ):
         # That a place for it takes a second is nothing that a reader can mend.
         warnings.filterwarnings("ignore", "Creating legend")
+        # Nor letters that the font lacks: an SVG has them, a PNG shows their boxes.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         # Dates would make equal figures differ.
         metadata: dict[str, str | None] = {"Software": None}
         options: dict[str, Any] = {"pil_kwargs": {"dpi": (style.dpi, style.dpi)}}

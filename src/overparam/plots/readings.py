@@ -35,7 +35,7 @@ def readings(figure: Figure) -> str:
                 artist.set_gid(f"{name}.series_{number}")
                 series[f"{name}.series_{number}"] = label
             described[name] = {"frame": frame} | {
-                "title": axes.get_title(),
+                "title": _read(axes.get_title()),
                 "x": _axis(axes.get_xlabel(), axes.get_xlim(), axes.get_xscale()),
                 "y": _axis(axes.get_ylabel(), axes.get_ylim(), axes.get_yscale()),
                 "series": series,
@@ -44,7 +44,7 @@ def readings(figure: Figure) -> str:
 
 
 def _axis(label: str, limits: tuple[float, float], scale: str) -> dict[str, object]:
-    return {"label": label, "limits": [float(v) for v in limits], "scale": scale}
+    return {"label": _read(label), "limits": [float(v) for v in limits], "scale": scale}
 
 
 def _series(axes: Axes) -> Iterator[tuple[Artist, str]]:
@@ -57,4 +57,9 @@ def _series(axes: Axes) -> Iterator[tuple[Artist, str]]:
         bar = isinstance(artist, Rectangle) and artist is not axes.patch
         if bar or isinstance(artist, PathCollection) or artist in axes.lines:
             label = of_container.get(artist, str(artist.get_label()))
-            yield artist, "" if label.startswith("_") else label
+            yield artist, "" if label.startswith("_") else _read(label)
+
+
+def _read(label: str) -> str:
+    """A label as it is read: a dollar that begins no formula is escaped in a figure."""
+    return label.replace(r"\$", "$")

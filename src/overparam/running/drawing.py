@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import ConfigError
-from ..plots.curves import LARGEST, check_columns, curves, draw, drawable
+from ..plots.curves import LARGEST, check_columns, curves, draw, drawable, lettering
 from ..plots.figure import chosen_ticks, panels
 from ..progress import counted
 from ..report.differences import Spread, unlike
@@ -85,7 +85,7 @@ def draw_records(
     colours = runs.select(apart).rows() if apart else [None] * len(runs)
     if differing := unlike([configs[path] for path in runs["path"]], colours):
         raise ConfigError(_no_median(differing))
-    studies = ", ".join(runs["study"].unique(maintain_order=True))
+    studies = lettering(", ".join(runs["study"].unique(maintain_order=True)))
     n_all, n_drawn = len(gathered.runs), len(runs)
     part = f"{n_drawn} of " if n_drawn < n_all else ""
     caption = f"{studies}: {part}{counted(n_all, 'stored run')}"

@@ -69,6 +69,11 @@ def encodable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
+def printable(text: str) -> str:
+    """A text whose bytes and control characters, as in names of files, are escaped."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def parsed(content: bytes) -> Any:
     """The value in strict JSON, undoing `plain`; tuples stay lists.
 
