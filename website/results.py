@@ -109,7 +109,10 @@ def _missing(study: str, records: list[dict[str, Any]]) -> list[str]:
 def _rows(record: dict[str, Any]) -> list[list[str]]:
     """The claims of a record with their verdicts."""
     return [
-        [c["sentence"], c["published"], c["measured"], f"**{_VERDICTS[c['holds']]}**"]
+        [
+            *(_as_text(c[name]) for name in ("sentence", "published", "measured")),
+            f"**{_VERDICTS[c['holds']]}**",
+        ]
         for c in record["claims"]
     ]
 
@@ -178,7 +181,7 @@ def _shown(file: Path, title: str) -> str:
         heads, *rows = csv.reader(opened)
     told = f"{len(rows)} rows" if len(rows) <= _MOST_ROWS else f"first of {len(rows)}"
     cells = [[_rounded(cell) for cell in row] for row in rows[:_MOST_ROWS]]
-    lines = table([head.replace("_", " ") for head in heads], cells)
+    lines = table([_as_text(head.replace("_", " ")) for head in heads], cells)
     link = f"[As a file]({address})."
     return f'??? note "Table: {name} ({told})"\n\n' + textwrap.indent(
         f"{lines}\n\n{link}", "    "
@@ -190,4 +193,9 @@ def _rounded(cell: str) -> str:
     try:
         return f"{float(cell):.4g}"
     except ValueError:
-        return cell
+        return _as_text(cell)
+
+
+def _as_text(told: str) -> str:
+    """What a run says, in which no element of a page begins."""
+    return told.replace("<", "&lt;")

@@ -174,6 +174,20 @@ def test_claims_of_two_scales_stand_side_by_side(tmp_path):
     assert "| only here | 1 | — | — | 4 | **does not hold** |" in page
 
 
+def test_what_a_run_says_is_no_element_of_a_page(tmp_path):
+    evil = "<script>1</script>"
+    claim = {"sentence": evil, "published": evil, "measured": evil, "holds": True}
+    made = {"runs": 2, "version": "1", "date": "2026-01-01", "machine": "Linux"}
+    facts = {"title": "Width", "source": "ours", "study": "planted", "scale": "laptop"}
+    path = tmp_path / "planted-width.laptop.json"
+    path.write_text(json.dumps(facts | {"made": made, "claims": [claim]}))
+    path.with_suffix("").mkdir()
+    (path.with_suffix("") / "told.csv").write_text(f"{evil},b\n1,{evil}\n")
+    page = results.pages(tmp_path)["results/planted.md"]
+    assert "<script" not in page
+    assert page.count("&lt;script") == 5
+
+
 def test_no_two_claims_of_a_record_are_told_alike():
     for path in record.RECORDS.glob("*.json"):
         told = [claim["sentence"] for claim in json.loads(path.read_text())["claims"]]
