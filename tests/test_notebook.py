@@ -46,5 +46,10 @@ def test_runs_tables_and_claims_are_html_and_figures_are_images(outputs):
     assert any(shown(outputs, "image/png"))
 
 
+def test_no_table_and_no_heading_is_empty(outputs):
+    html = "".join(shown(outputs, "text/html"))
+    assert re.findall(r"<(?:table|b)></", html) == []
+
+
 def test_no_text_is_longer_than_a_screen(outputs):
     assert max(len(text) for text in shown(outputs, "text/plain")) < 2000

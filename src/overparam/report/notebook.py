@@ -19,9 +19,10 @@ MOST_ROWS = 20
 
 
 def values(title: str, named: Mapping[str, Any]) -> Markup:
-    """Names and values below a title."""
+    """Names and values, if there are any, below a title, if there is one."""
     rows = [tag("tr", tag("th", name), cell(value)) for name, value in named.items()]
-    return joined(tag("b", title), tag("table", *rows))
+    heading = [tag("b", title)] if title else []
+    return joined(*heading, *([tag("table", *rows)] if rows else []))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Markup:
