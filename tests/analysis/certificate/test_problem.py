@@ -168,3 +168,11 @@ def test_classes_are_unit_vectors_and_fewer_samples_are_told():
     short.run.arrays.update(x=np.ones((4, 1)), y=np.ones((4, 3)))
     with pytest.raises(ConfigError, match="takes 2 inputs, the data have 1"):
         problem_of(short, short.neurons(), options)
+
+
+def test_a_network_alone_is_told_to_name_a_penalty():
+    rng = np.random.default_rng(0)
+    x, y = (jnp.asarray(rng.standard_normal((5, n)), jnp.float32) for n in (2, 1))
+    network = TwoLayer(jnp.ones((2, 3)), jnp.ones((3, 1)))
+    with pytest.raises(ConfigError, match="name the `--penalty`"):
+        op.analyse(network, "certificate", data=TrainTest(Batch(x, y)))

@@ -88,6 +88,11 @@ def problem_of(
     if view.bias is not None:
         x = np.concatenate([x, np.ones((len(x), 1))], axis=1)
     if options.penalty is None:
+        if subject.contract.objective is None:
+            raise ConfigError(
+                "Nothing says what the network was trained on; name the `--penalty` of "
+                "the problem with half the squared error, a sum over samples."
+            )
         penalty = own_penalty(subject.objective(), view, len(x))
     else:
         penalty = options.penalty
