@@ -368,6 +368,12 @@ def test_a_text_in_a_run_is_no_formula_and_no_markup(runs, plot):
     assert "optimiser $x^$" in page.read_text()
 
 
+def test_a_table_of_no_runs_says_so(runs, capsys):
+    runs.mkdir()
+    assert run_command(["table", str(runs)]) == 0
+    assert capsys.readouterr().err == f"`{runs}` holds no stored run.\n"
+
+
 def test_a_field_may_have_no_name(runs, plot, capsys):
     """That of a config from elsewhere: what there is beside it has a place."""
     for value in (1, 2):

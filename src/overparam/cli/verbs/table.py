@@ -59,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
         tell(f"left out: {unreadable.reason}")
     gathered = chosen(gathered, tabulating.where)
     frame = gathered.frame
-    if tabulating.study is not None and frame.is_empty():
+    if frame.is_empty():
         tell(no_run(tabulating.runs, tabulating.study, wanted="stored run"))
     tell_unverified(gathered.runs)
     if tabulating.out is not None:
