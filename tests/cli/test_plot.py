@@ -371,7 +371,7 @@ def test_a_text_in_a_run_is_no_formula_and_no_markup(runs, plot):
 def test_a_table_of_no_runs_says_so(runs, capsys):
     runs.mkdir()
     assert run_command(["table", str(runs)]) == 0
-    assert capsys.readouterr().err == f"`{runs}` holds no stored run.\n"
+    assert capsys.readouterr().err == f"`{runs}` holds no finished run.\n"
 
 
 def test_a_field_may_have_no_name(runs, plot, capsys):

@@ -16,6 +16,7 @@ from overparam.running import jobs_of, run_jobs
 from overparam.running.execute import execute
 from overparam.store import RunRecord, read_run
 from overparam.studies.heavy_tails.config import HeavyTails
+from overparam.studies.registry import STUDIES, study
 
 
 CONFIG = HeavyTails(dataset="ecg5000", network="mlp")
@@ -50,6 +51,13 @@ def owners(monkeypatch):
 
     monkeypatch.setattr(executing, "_record", record)
     return found
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_of_data_sets_says_which_it_reads(name):
+    config = study(name).config_class()
+    fields = {field.name for field in dataclasses.fields(config)}
+    assert hasattr(config, "data_set") == ("dataset" in fields)
 
 
 def test_a_run_of_other_data_is_not_found_again(tmp_path, data, owners):

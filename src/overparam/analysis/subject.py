@@ -168,8 +168,7 @@ class Subject:
             ConfigError: If the run has none and none is named.
         """
         dataset = None if dataset is None else settled_data(dataset)
-        own = self.run.config.get("dataset")
-        if dataset in (None, CIFAR.get(str(own), own)):
+        if dataset in (None, self.run.config.get("dataset")):
             return self._data
         dtype = self.network.readout.dtype
         if dataset == GAUSSIAN:

@@ -285,7 +285,7 @@ def _with_records(
 ) -> "pl.DataFrame":
     """Repeat each run's row for each of its records.
 
-    A column of the records keeps its name but against a config field.
+    A column of the records keeps its name, unless the runs have one of that name.
     """
     import polars as pl
 

@@ -8,6 +8,7 @@ import tyro
 
 from ...analysis.catalogue import ANALYSES
 from ...catalogue import ACTIVATIONS, NETWORKS
+from ...errors import ConfigError
 from ...reproductions.registry import REPRODUCTIONS
 from ...studies.registry import STUDIES
 from ...studies.translating import row, rows
@@ -34,6 +35,12 @@ class Listing:
     """List the published commands, and what each is here."""
     json: bool = False
     """Print as JSON."""
+
+    def __post_init__(self) -> None:
+        if self.published and self.kinds:
+            raise ConfigError(
+                f"`--published` lists commands and no {self.kinds[0]}; leave one out."
+            )
 
 
 def forms() -> dict[str, list[type[Any]]]:

@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
     gathered = chosen(gathered, tabulating.where)
     frame = gathered.frame
     if frame.is_empty():
-        tell(no_run(tabulating.runs, tabulating.study, wanted="stored run"))
+        tell(no_run(tabulating.runs, tabulating.study, wanted="finished run"))
     tell_unverified(gathered.runs)
     if tabulating.out is not None:
         write_table(frame, tabulating.out)

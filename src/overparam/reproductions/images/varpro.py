@@ -106,7 +106,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
             panel.set_ylabel("")
     axes[0, 0].set_ylabel("loss with the exact readout")
     axes[1, 0].set_ylabel("test accuracy")
-    shared_legend(figure, axes[1, 0])
+    shared_legend(figure, next((each for each in axes[1] if each.lines), axes[1, 0]))
     found = {"epochs": figure}
     return found | ({"batch-size": _batch_sizes(results)} if _is_paper(results) else {})
 

@@ -130,6 +130,11 @@ class Images:
             )
 
     @property
+    def data_set(self) -> str:
+        """Name of the data set whose files are read."""
+        return self.dataset
+
+    @property
     def kept_epochs(self) -> frozenset[int]:
         """The epochs whose networks are kept."""
         return recorded(self.keep, self.total_epochs, 1)
