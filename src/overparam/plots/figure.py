@@ -167,6 +167,11 @@ def legend(axes: Axes, **options: Any) -> None:
         op.plots.legend(axes[0, 0], loc="lower right")
         ```
     """
+    _, labels = axes.get_legend_handles_labels()
+    inches = axes.get_window_extent().width / axes.figure.dpi
+    if "loc" not in options and _letters(labels) > 0.8 * _LETTERS_PER_INCH * inches:
+        # Names as wide as the panel have no place between its lines.
+        options |= {"loc": "lower left", "bbox_to_anchor": (0, 1)}
     axes.legend(frameon=False, fontsize=7.5, title_fontsize=7.5, **options)
 
 
@@ -191,8 +196,12 @@ def shared_legend(figure: Figure, axes: Axes) -> None:
 
 def legend_columns(figure: Figure, labels: Iterable[str]) -> int:
     """How many of the labels, at least one, have room beside each other."""
-    letters = max(map(len, labels), default=0) + _LETTERS_OF_A_KEY
-    return max(1, int(figure.get_figwidth() * _LETTERS_PER_INCH / letters))
+    return max(1, int(figure.get_figwidth() * _LETTERS_PER_INCH / _letters(labels)))
+
+
+def _letters(labels: Iterable[str]) -> int:
+    """How wide the longest label of a legend is, its key in letters, too."""
+    return max(map(len, labels), default=0) + _LETTERS_OF_A_KEY
 
 
 def chosen_ticks(axes: Axes, values: Iterable[float]) -> None:
