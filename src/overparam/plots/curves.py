@@ -118,7 +118,8 @@ def lines(
     _name(axes, x=x, y=y)
     # Above the axes: among this many lines there is no free place.
     if len(styled) <= len(_LOOKS):
-        columns = min(3, legend_columns(axes.figure, [label for label, *_ in styled]))
+        inches = axes.figure.bbox.width / axes.figure.dpi
+        columns = min(3, legend_columns(inches, [label for label, *_ in styled]))
         legend(axes, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns)
 
 

@@ -188,15 +188,15 @@ def shared_legend(figure: Figure, axes: Axes) -> None:
         handles,
         labels,
         loc="outside upper center",
-        ncols=min(legend_columns(figure, labels), max(1, len(labels))),
+        ncols=min(legend_columns(figure.get_figwidth(), labels), max(1, len(labels))),
         frameon=False,
         fontsize=7.5,
     )
 
 
-def legend_columns(figure: Figure, labels: Iterable[str]) -> int:
+def legend_columns(inches: float, labels: Iterable[str]) -> int:
     """How many of the labels, at least one, have room beside each other."""
-    return max(1, int(figure.get_figwidth() * _LETTERS_PER_INCH / _letters(labels)))
+    return max(1, int(inches * _LETTERS_PER_INCH / _letters(labels)))
 
 
 def _letters(labels: Iterable[str]) -> int:
