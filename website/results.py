@@ -15,6 +15,7 @@ from tables import table
 
 
 RECORDS = Path(__file__).parents[1] / "docs" / "records"
+COSTS = RECORDS / "costs.json"
 KEPT = (".png", ".csv")
 """Files that are kept of a reproduction: its figures and tables."""
 
@@ -24,7 +25,7 @@ _VERDICTS = {True: "holds", False: "does not hold", None: "not decided at this s
 
 def pages(records: Path = RECORDS) -> dict[str, str]:
     """The pages: address and Markdown."""
-    recorded = [_read(path) for path in sorted(records.glob("*.json"))]
+    recorded = _recorded(records)
     by_study = {
         name: [record for record in recorded if record["study"] == name]
         for name in STUDIES
@@ -36,10 +37,21 @@ def pages(records: Path = RECORDS) -> dict[str, str]:
     }
 
 
-def _read(path: Path) -> dict[str, Any]:
-    beside = sorted(path.with_suffix("").glob("*"))
-    name = path.stem.partition(".")[0]
-    return json.loads(path.read_text()) | {"name": name, "beside": beside}
+def _recorded(records: Path) -> list[dict[str, Any]]:
+    """All records, one of each reproduction and scale."""
+    found = []
+    for path in sorted(records.glob("*.*.json")):
+        beside = sorted(path.with_suffix("").glob("*"))
+        name = path.stem.partition(".")[0]
+        content = json.loads(path.read_text())
+        found.append(content | {"name": name, "beside": beside})
+    return found
+
+
+@functools.cache
+def costs() -> dict[str, dict[str, Any]]:
+    """What the published size of each reproduction costs (`benchmarks/costs.py`)."""
+    return json.loads(COSTS.read_text())
 
 
 def _overview(by_study: dict[str, list[dict[str, Any]]]) -> str:
@@ -47,9 +59,11 @@ def _overview(by_study: dict[str, list[dict[str, Any]]]) -> str:
     for name, records in by_study.items():
         claims = [claim for record in records for claim in record["claims"]]
         held = [sum(c["holds"] is verdict for c in claims) for verdict in _VERDICTS]
-        count = f"{len({r['name'] for r in records})} of {len(_reproductions(name))}"
-        rows.append([f"[{name}]({name}.md)", count, *map(str, held)])
-    heads = ["study", "reproductions recorded", *_VERDICTS.values()]
+        counts = [len({r["name"] for r in records}), len(_at_paper(records))]
+        told = [f"{count} of {len(_reproductions(name))}" for count in counts]
+        rows.append([f"[{name}]({name}.md)", *told, *map(str, held)])
+    heads = ["study", "reproductions recorded", "at the published size"]
+    heads += _VERDICTS.values()
     return "\n\n".join(
         [
             "# Results",
@@ -58,8 +72,60 @@ def _overview(by_study: dict[str, list[dict[str, Any]]]) -> str:
             "`overparam reproduce NAME` measures one again. What is measured beside "
             "the claims stands in the notes of a study.",
             table(heads, rows),
+            *_all_costs(by_study),
         ]
     )
+
+
+def _all_costs(by_study: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """What each published size costs, and at which scales it is recorded."""
+    rows = []
+    for study, records in by_study.items():
+        for name in _reproductions(study):
+            scales = [f"`{r['scale']}`" for r in records if r["name"] == name]
+            cost = costs()[name]
+            told = [f"{cost['processor_hours']:,g}", f"{cost['runs']:,}"]
+            told += [duration(cost["dearest_run_seconds"]), cost["measured"]]
+            recorded = ", ".join(scales) or "—"
+            rows.append([f"[`{name}`]({study}.md)", recorded, *told])
+    heads = ["reproduction", "recorded at", "processor hours at the published size"]
+    heads += ["runs", "dearest measured", "measured on"]
+    return [
+        "## What the published sizes cost",
+        "What is recorded at `laptop` alone is smaller than what was published, for "
+        "what the published size (`--scale paper`) costs on the two cores that all "
+        "records are made on. Hours are of the processor: two cores do at most two in "
+        "an hour. They are drawn out from parts of some runs, on a machine that other "
+        "work shared, and right within a factor of about two. Figures, tables and "
+        "claims come on top. `python benchmarks/costs.py` measures them again. On a "
+        "[cluster](../how-to/clusters.md) whatever is missing is run by",
+        _on_cluster("NAME"),
+        table(heads, rows),
+    ]
+
+
+def _not_run(name: str) -> str:
+    """Why there is no record of the published size, and what makes it."""
+    cost = costs()[name]
+    return (
+        f"The published size is not recorded. Its {counted(cost['runs'], 'run')} cost "
+        f"{_hours(name)} (measured on {cost['measured']}). On a cluster it is made by"
+        f"\n\n{_on_cluster(name)}"
+    )
+
+
+def _on_cluster(name: str) -> str:
+    command = f"overparam reproduce {name} --scale paper --cluster slurm"
+    return f"```bash\n{command}\n```"
+
+
+def _hours(name: str) -> str:
+    """What the published size of a reproduction costs, in words."""
+    return f"about {costs()[name]['processor_hours']:,g} processor hours"
+
+
+def _at_paper(records: list[dict[str, Any]]) -> set[str]:
+    return {record["name"] for record in records if record["scale"] == "paper"}
 
 
 @functools.cache
@@ -87,8 +153,7 @@ def with_verdicts(page: str, records: Path = RECORDS) -> str:
 
 def _verdicts(study: str, records: Path) -> str:
     """Each claim of a study with its verdict and the command that decides it again."""
-    found = [_read(path) for path in sorted(records.glob("*.json"))]
-    found = [record for record in found if record["study"] == study]
+    found = [record for record in _recorded(records) if record["study"] == study]
     rows = []
     for record in found:
         scale = "" if record["scale"] == "laptop" else f" --scale {record['scale']}"
@@ -96,7 +161,8 @@ def _verdicts(study: str, records: Path) -> str:
     heads = ["claim", "published", "measured here", "verdict", "reproduction"]
     told = [table(heads, rows)] if rows else []
     if missing := _missing(study, found):
-        told += ["Not recorded:", "\n".join(f"- `{name}`" for name in missing)]
+        rows = [f"- `{name}`, {_hours(name)} at the published size" for name in missing]
+        told += ["Not recorded:", "\n".join(rows)]
     return "\n\n".join(told)
 
 
@@ -122,11 +188,9 @@ def _page(study: str, records: list[dict[str, Any]]) -> str:
     for name in dict.fromkeys(record["name"] for record in records):
         parts += _section([record for record in records if record["name"] == name])
     if missing := _missing(study, records):
-        rows = [
-            [f"`overparam reproduce {name}`", REPRODUCTIONS[name].title]
-            for name in missing
-        ]
-        parts += ["## Not recorded", table(["command", "what it shows"], rows)]
+        parts.append("## Not recorded")
+        for name in missing:
+            parts += [f"### {REPRODUCTIONS[name].title}", _not_run(name)]
     return "\n\n".join(parts)
 
 
@@ -140,6 +204,8 @@ def _section(records: list[dict[str, Any]]) -> list[str]:
     """A reproduction: its claims, scales side by side, and what is shown."""
     title, source = records[0]["title"], records[0]["source"]
     parts = [f"## {title}", f"Source: {source}.", _side_by_side(records)]
+    if not _at_paper(records):
+        parts.append(_not_run(records[0]["name"]))
     for record in records:
         parts += [
             f"`overparam reproduce {record['name']} --scale {record['scale']}`",

@@ -21,6 +21,7 @@ import results
 import sources
 from overparam.cli.main import VERBS
 from overparam.cli.options import flags
+from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.store.files import write_sealed
 from overparam.studies.registry import STUDIES, study
 from tables import table
@@ -188,8 +189,31 @@ def test_what_a_run_says_is_no_element_of_a_page(tmp_path):
     assert page.count("&lt;script") == 5
 
 
+def test_what_is_not_recorded_at_the_published_size_has_a_cost():
+    """If not: `python benchmarks/costs.py NAME`, then `python website/record.py`."""
+    records = results.RECORDS.glob("*.paper.json")
+    at_paper = {path.name.partition(".")[0] for path in records}
+    assert set(results.costs()) <= set(REPRODUCTIONS)
+    assert at_paper | set(results.costs()) == set(REPRODUCTIONS)
+    for name, cost in results.costs().items():
+        grid = REPRODUCTIONS[name].reproduction().grid("paper")
+        assert cost["runs"] == len(grid), f"the grid of {name} has changed"
+        hours = 3600 * cost["processor_hours"]
+        assert cost["dearest_run_seconds"] <= 1.05 * hours
+
+
+def test_pages_say_what_the_published_size_costs():
+    found = results.pages()
+    for name in REPRODUCTIONS:
+        page = found[f"results/{REPRODUCTIONS[name].reproduction().study}.md"]
+        recorded = (results.RECORDS / f"{name}.paper.json").exists()
+        command = f"overparam reproduce {name} --scale paper --cluster slurm\n"
+        assert (command in page) != recorded, name
+        assert f"| [`{name}`](" in found["results/index.md"]
+
+
 def test_no_two_claims_of_a_record_are_told_alike():
-    for path in record.RECORDS.glob("*.json"):
+    for path in record.RECORDS.glob("*.*.json"):
         told = [claim["sentence"] for claim in json.loads(path.read_text())["claims"]]
         assert len(set(told)) == len(told), path.name
 
