@@ -50,7 +50,7 @@ def _recorded(records: Path) -> list[dict[str, Any]]:
 
 @functools.cache
 def costs() -> dict[str, dict[str, Any]]:
-    """What the published size of each reproduction costs (`benchmarks/costs.py`)."""
+    """What the published size of each reproduction costs (`website/costs.py`)."""
     return json.loads(COSTS.read_text())
 
 
@@ -97,7 +97,7 @@ def _all_costs(by_study: dict[str, list[dict[str, Any]]]) -> list[str]:
         "records are made on. Hours are of the processor: two cores do at most two in "
         "an hour. They are drawn out from parts of some runs, on a machine that other "
         "work shared, and right within a factor of about two. Figures, tables and "
-        "claims come on top. `python benchmarks/costs.py` measures them again. On a "
+        "claims come on top. `python website/costs.py` measures them again. On a "
         "[cluster](../how-to/clusters.md) whatever is missing is run by",
         _on_cluster("NAME"),
         table(heads, rows),

@@ -190,7 +190,7 @@ def test_what_a_run_says_is_no_element_of_a_page(tmp_path):
 
 
 def test_what_is_not_recorded_at_the_published_size_has_a_cost():
-    """If not: `python benchmarks/costs.py NAME`, then `python website/record.py`."""
+    """If not: `python website/costs.py NAME`, then `python website/record.py`."""
     records = results.RECORDS.glob("*.paper.json")
     at_paper = {path.name.partition(".")[0] for path in records}
     assert set(results.costs()) <= set(REPRODUCTIONS)

@@ -1,11 +1,11 @@
 """What the published size of each reproduction costs, from parts of some of its runs.
 
-    python benchmarks/costs.py [NAME ...] [--most 6]
+    python website/costs.py [NAME ...] [--most 6]
 
 Runs that differ in their seed, or in a rate, penalty, level or the like, are taken to
 cost the same. Of the others some are measured, evenly spaced from the smallest to the
 largest, and each stands for its neighbours. A long run is drawn out in a straight line
-from two parts of it, so that compilation is nearly left out.
+from two parts of it, each compiled before it is timed.
 Writes `docs/records/costs.json`, which the pages of the results show.
 """
 
@@ -37,7 +37,7 @@ TABLE = Path(__file__).parent.parent / "docs" / "records" / "costs.json"
 LONG_ENOUGH = 0.7
 """Processor seconds from which a part tells what a step costs."""
 TOO_LONG = 5.0
-"""Processor seconds from which a part is not done again without compilation."""
+"""Processor seconds from which a whole run is not done again without compilation."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class Length:
 
 
 def planted(config: Any) -> Length:
+    """Its epochs, none of which ends it."""
     shortened = {"stop_below": 0.0}
     return Length(config.epochs, 1, lambda epochs: shortened | {"epochs": epochs})
 
@@ -65,6 +66,7 @@ def features(config: Any) -> Length:
 
 
 def images(config: Any) -> Length:
+    """The images that its epochs take."""
     short = {"keep": "", "epochs": 1, "final_epochs": 0}
     return Length(
         50_000 * (config.epochs + config.final_epochs),
@@ -74,6 +76,7 @@ def images(config: Any) -> Length:
 
 
 def steps(config: Any) -> Length | None:
+    """The steps of a training, with as many records in proportion."""
     if getattr(config, "method", "training") != "training":
         return None  # A programme or a search is solved as a whole.
 
@@ -113,9 +116,12 @@ class Setting:
         return math.prod(v for v in told.values() if type(v) is int and v > 0)
 
     def seconds(self, changes: Mapping[str, Any]) -> float:
-        """Of the processor, for a run with these fields changed; compiled, if short."""
+        """Of the processor, for a run with these fields changed.
+
+        A part is done twice, for its compilation would be drawn out with its steps.
+        """
         found = []
-        while len(found) < 2 and not (found and found[-1] > TOO_LONG):
+        while len(found) < 2 and (changes or not found or found[0] < TOO_LONG):
             with tempfile.TemporaryDirectory() as runs:
                 start = time.process_time()
                 fields = {**self.fields, **changes}
@@ -194,6 +200,7 @@ def _told(parts: list[int], of_grid: list[Setting]) -> str:
 
 
 def main() -> None:
+    """Measure what is named, or all, and add it to the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", default=list(REPRODUCTIONS))
     parser.add_argument("--most", type=int, default=6, help="settings to measure")
