@@ -15,14 +15,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import single_values
 from .catalogue import ACTIVATIONS, STUDIES
 from .checks import MOST, nearest, ranges, written
 from .errors import ConfigError
+from .single_values import boolean, choice, number, whole_number
 from .spellings import first_spellings
 
 
 _NOT_OF_THE_KIND = (ValueError, TypeError, ArithmeticError)
+_SINGLE = {bool: boolean, int: whole_number, float: number}
 _MOST_LISTED = 40
 
 
@@ -183,11 +184,19 @@ def _fitting(config: type, name: str, value: Any) -> Any:
     """A value as its field holds it."""
     if value is _fitting_defaults(config).get(name, dataclasses.MISSING):
         return value
-    kind = _kinds(config)[name]
+    return of_kind(value, _kinds(config)[name], name)
+
+
+def of_kind(value: Any, kind: Any, name: str) -> Any:
+    """A value from Python, where text is no number, as a field of a kind holds it.
+
+    Raises:
+        ConfigError: If it is of another kind.
+    """
     fitting = converted(_plain(value), kind, name=name)
     if isinstance(value, str) and not isinstance(fitting, str):
-        message = f"`{name}` must be {described(kind)}, got text: {written(value)}."
-        raise ConfigError(message)
+        told = f"got text: {written(value)}"
+        raise ConfigError(f"`{name}` must be {described(kind)}, {told}.")
     return fitting
 
 
@@ -285,36 +294,30 @@ def _convert(value: Any, kind: Any) -> Any:
     says_none = isinstance(value, str) and value.lower() == "none"
     if _takes_none(kind) and (value is None or says_none):
         return None
-    alternatives = _alternatives(kind)
-    for alternative in alternatives[:-1]:
+    *others, last = _alternatives(kind)
+    for alternative in others:
         try:
             return _convert_one(value, alternative)
         except _NOT_OF_THE_KIND:
             continue
-    return _convert_one(value, alternatives[-1])
+    return _convert_one(value, last)
 
 
 def _convert_one(value: Any, kind: Any) -> Any:
     origin = typing.get_origin(kind)
     if origin is typing.Literal:
-        return single_values.choice(value, typing.get_args(kind))
+        return choice(value, typing.get_args(kind))
     if origin in (tuple, list):
-        arguments = typing.get_args(kind)
-        item_kinds = [a for a in arguments if a is not Ellipsis]
+        item_kinds = [a for a in typing.get_args(kind) if a is not Ellipsis]
         items = _items(value) if isinstance(value, str) else value
         if not isinstance(items, list | tuple):
             raise TypeError
         if len(item_kinds) > 1 and len(items) != len(item_kinds):
             raise ValueError
         kinds = item_kinds if len(item_kinds) > 1 else item_kinds * len(items)
-        converted_items = [_convert(v, k) for v, k in zip(items, kinds, strict=True)]
-        return typing.get_origin(kind)(converted_items)
-    if kind is bool:
-        return single_values.boolean(value)
-    if kind is int:
-        return single_values.whole_number(value)
-    if kind is float:
-        return single_values.number(value)
+        return origin(_convert(v, k) for v, k in zip(items, kinds, strict=True))
+    if kind in _SINGLE:
+        return _SINGLE[kind](value)
     if kind is Path and isinstance(value, os.PathLike):
         value = os.fspath(value)
     if not isinstance(value, str):
@@ -360,11 +363,13 @@ def _takes_none(kind: Any) -> bool:
 def _suggestion(value: Any, kind: Any, name: str) -> str:
     if is_tuple(kind):
         kind = typing.get_args(kind)[0]
+        if not choices_of(kind):
+            return ""
         several = value if isinstance(value, tuple | list) else [value]
-        texts = [each for each in several if isinstance(each, str)]
-        items = [item.strip() for each in texts for item in each.strip("()").split(",")]
-        hints = [_suggestion(item, kind, name) for item in items]
-        return next(filter(None, hints), "") if choices_of(kind) else ""
+        texts = [each.strip("()") for each in several if isinstance(each, str)]
+        items = ",".join(texts).split(",")
+        hints = [_suggestion(item.strip(), kind, name) for item in items]
+        return next(filter(None, hints), "")
     whole = isinstance(value, int) and not isinstance(value, bool)
     if isinstance(value, str):
         whole = value.isascii() and value.lstrip("+-").isdecimal()

@@ -260,7 +260,7 @@ def tiny():
     ("line", "code", "sentence"),
     [
         ("report runs --by widht", 2, "There is no config field 'widht'"),
-        ("table runs --study plantde", 0, "of 'plantde', did you mean `planted`?"),
+        ("table runs --study plantde", 2, "'plantde', did you mean `planted`?"),
         ("watch runs --once --best nothing", 0, "No finished run has a finite `nothin"),
     ],
 )

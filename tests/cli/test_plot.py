@@ -7,6 +7,7 @@ import pytest
 import overparam as op
 from overparam.cli.main import run_command
 from overparam.cli.verbs.plot import Plotting
+from overparam.errors import ConfigError
 from overparam.report.differences import unlike
 from overparam.running.drawing import draw_records
 from overparam.store import RunRecord, gather, open_run
@@ -93,6 +94,71 @@ def test_runs_are_chosen_by_their_fields(runs, plot, tmp_path, capsys):
             capsys.readouterr()
             assert run_command([verb, folder, "--where", wrong]) == 2
             assert sentence in capsys.readouterr().err
+
+
+def test_a_value_that_nothing_can_have_is_refused(runs, tmp_path, capsys):
+    """It would silently choose no run; one that a run could have chooses none."""
+    small = {"input_dim": 2, "n_outputs": 1, "teacher_width": 1, "width": 2}
+    small |= {"samples_per_epoch": 10, "epochs": 1, "runs": runs, "progress": False}
+    op.run("planted", **small)
+    store(runs, width=10)
+    stored = op.open(runs)
+    for wrong, sentence in (
+        ({"study": "plantd"}, r"no study 'plantd', did you mean `planted`"),
+        ({"width": "a"}, r"`width` must be a whole number, got 'a'"),
+        ({"width": "2"}, r"`width` must be a whole number, got text: '2'"),
+        ({"width": (2, 10)}, r"`width` must be a whole number"),
+        ({"width": [2, True]}, r"`width` must be a whole number, got True"),
+        ({"status": "finishd"}, r"`status` must be one of .*mean finished"),
+        ({"id": "3f2a"}, r"`id` must be 12 hexadecimal digits"),
+        ({"risk": "low"}, r"`risk` must be a number or none, got 'low'"),
+    ):
+        with pytest.raises(ConfigError, match=sentence):
+            stored.where(**wrong)
+    with pytest.raises(ConfigError, match=r"`optimiser` must be .*mean adam"):
+        stored.where(study="planted").where(optimiser="admm")
+    for absent in (
+        {"study": "lazy"},
+        {"optimiser": "admm"},  # For all that is known the toy takes it.
+        {"status": "diverged"},
+        {"width": 11},
+        {"n_train": 5},
+    ):
+        assert not stored.where(**absent)
+    assert len(stored.where(width=range(11))) == 2
+    for options, sentence in (
+        (["--where", "study=plantd"], "no study 'plantd', did you mean `planted`"),
+        (["--study", "planted", "--where", "optimiser=admm"], "did you mean adam?"),
+        (["--where", "n_train=5"], "None of the 2 runs has n_train=5."),
+        (["--study", "plantd"], "no study 'plantd', did you mean `planted`"),
+        (["--study", "toys"], "no study 'toys', did you mean `toy`"),
+    ):
+        verbs = ["table", "report", *["plot"] * ("--study" in options)]
+        for verb in verbs:
+            capsys.readouterr()
+            assert run_command([verb, str(runs), *options]) == 2
+            assert sentence in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="no study 'plantd'"):
+        op.table(runs, study="plantd")
+    assert run_command(["table", str(runs), "--study", "lazy"]) == 0
+
+
+def test_data_are_chosen_by_every_spelling_of_their_names(runs, capsys):
+    for name in ("cifar-10", "cifar-100", "mine@0123456789ab"):
+        store(runs, dataset=name)
+    stored = op.open(runs)
+    for asked, name in (
+        ("cifar10", "cifar-10"),
+        ("cifar-10", "cifar-10"),
+        ("mine", "mine@0123456789ab"),
+        ("mine@0123456789ab", "mine@0123456789ab"),
+    ):
+        (found,) = stored.where(dataset=asked)
+        assert found.config["dataset"] == name
+    assert not stored.where(dataset=[None, "digits"])
+    capsys.readouterr()
+    assert run_command(["table", str(runs), "--where", "dataset=cifar_100"]) == 2
+    assert "did you mean `dataset=cifar-100`?" in capsys.readouterr().err
 
 
 def test_what_cannot_be_read_is_named_where_no_run_is_found(runs, capsys, tmp_path):

@@ -14,7 +14,7 @@ import pytest
 from browser import browser, found
 
 from overparam.cli.main import run_command
-from overparam.errors import StoreError
+from overparam.errors import ConfigError, StoreError
 from overparam.plots import panels, save
 from overparam.report.differences import spreads
 from overparam.report.material import About, collect
@@ -325,7 +325,9 @@ def test_unfinished_runs_are_named(runs):
 
 
 def test_a_folder_without_finished_runs_is_one_sentence(tmp_path):
-    with pytest.raises(StoreError, match="holds no finished run of 'toy'"):
+    with pytest.raises(StoreError, match="holds no finished run of 'lazy'"):
+        collect(tmp_path, about=lambda name: About(), study="lazy")
+    with pytest.raises(ConfigError, match="no study 'toy'"):
         collect(tmp_path, about=lambda name: About(), study="toy")
 
 

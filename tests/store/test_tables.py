@@ -170,7 +170,7 @@ def test_runs_without_a_table_are_those_of_the_table(tmp_path):
     (paths[0] / "summary.json").write_text("{}")
     (paths[1] / "config.json").unlink()
     paths[2].rename(tmp_path / "other" / paths[2].name)
-    for study in (None, "toy", "other", "none"):
+    for study in (None, "toy", "other", "lazy"):
         gathered = gather(tmp_path, study=study)
         runs, unreadable = gather_runs(tmp_path, study=study)
         assert (runs, unreadable) == ([*gathered.runs], [*gathered.unreadable])

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..checks import nearest
 from ..errors import StoreError
 from . import packed
 from .files import is_temporary, stat_of
@@ -138,10 +137,8 @@ def no_run(root: Path | str, study: str | None, *, wanted: str) -> str:
     if study is None:
         return f"`{root}` holds no {wanted}."
     names = sorted({path.parent.name for path in look(root).runs} - {study})
-    near = nearest(study, names)
-    hint = f", did you mean `{near}`?" if near else "."
     told = f" It has runs of: {', '.join(names)}." if names else ""
-    return f"`{root}` holds no {wanted} of {study!r}{hint}{told}"
+    return f"`{root}` holds no {wanted} of {study!r}.{told}"
 
 
 def stored_names(root: Path | str, study: str) -> set[str]:

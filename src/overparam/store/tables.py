@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..catalogue import IMPORTED, STUDIES
 from ..errors import ConfigError, StoreError
+from ..field_values import unknown
 from ..memory import uncollected
 from .files import check_ending, write_file
 from .find import Unreadable, latest, look
@@ -52,6 +54,7 @@ def gather(
         attempts: Of a folder: the latest stored attempt at each run, or all.
 
     Raises:
+        ConfigError: If there is no such study, in the folder or anywhere.
         StoreError: If the folder does not exist.
 
     Example:
@@ -89,6 +92,7 @@ def gather_runs(
     """The runs that `gather` has in its frame, without one, and what it leaves out.
 
     Raises:
+        ConfigError: If there is no such study, in the folder or anywhere.
         StoreError: If the folder does not exist.
     """
     unreadable: list[Unreadable] = []
@@ -134,6 +138,7 @@ def table(
         metrics: One row per run with its summary, or one row per record.
 
     Raises:
+        ConfigError: If there is no such study, in the folder or anywhere.
         StoreError: If the folder does not exist.
 
     Example:
@@ -204,6 +209,9 @@ def _folders(
     if not isinstance(runs, Path | str):
         return [Path(path) for path in runs], []
     looked = look(runs, study)
+    if not looked.runs and study not in (None, IMPORTED) and study not in STUDIES:
+        names = sorted({path.parent.name for path in look(runs).runs} - {*STUDIES})
+        raise ConfigError(unknown(study, [*STUDIES, *names], what="study"))
     paths = looked.runs if attempts == "all" else latest(looked.runs)
     return paths, looked.foreign
 
