@@ -16,8 +16,8 @@ from tables import table
 
 RECORDS = Path(__file__).parents[1] / "docs" / "records"
 COSTS = RECORDS / "costs.json"
-KEPT = (".png", ".csv")
-"""Files that are kept of a reproduction: its figures and tables."""
+KEPT = (".png", ".gif", ".csv")
+"""Files that are kept of a reproduction: its figures, animations and tables."""
 
 _MOST_ROWS = 24
 _VERDICTS = {True: "holds", False: "does not hold", None: "not decided at this scale"}
@@ -241,7 +241,7 @@ def _shown(file: Path, title: str) -> str:
     """A figure, or a table behind its name, whole only as a file."""
     address = f"../records/{file.parent.name}/{file.name}"
     name = file.stem.replace("_", " ")
-    if file.suffix == ".png":
+    if file.suffix in (".png", ".gif"):
         return f"![{title}: {name}]({address})"
     with file.open(newline="") as opened:
         heads, *rows = csv.reader(opened)

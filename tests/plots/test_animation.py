@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from overparam.errors import ConfigError
-from overparam.plots import animate, panels
+from overparam.plots import Animation, panels
 
 
 def moving(path, n_frames=4):
@@ -16,7 +16,8 @@ def moving(path, n_frames=4):
         axes[0, 0].clear()
         axes[0, 0].plot([0, frame], [0, 1])
 
-    return animate(figure, draw, path, n_frames=n_frames, frames_per_second=5)
+    frames = Animation(figure=figure, draw=draw, n_frames=n_frames, frames_per_second=5)
+    return frames.save(path)
 
 
 def test_a_gif_has_every_frame_at_the_asked_speed(tmp_path):

@@ -1,5 +1,6 @@
 """The page: in files and, where there is one, in a real browser."""
 
+import base64
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from browser import browser, found
 
 from overparam.cli.main import run_command
 from overparam.errors import ConfigError, StoreError
-from overparam.plots import panels, save
+from overparam.plots import Animation, panels, save
 from overparam.report.differences import spreads
 from overparam.report.material import About, collect
 from overparam.report.page import page
@@ -239,6 +240,22 @@ def test_a_figure_of_the_name_of_its_answer_has_it_once(runs):
     html = made(runs)
     assert "<figcaption>balance</figcaption>" in html
     assert "<figcaption>balance: other</figcaption>" in html
+
+
+def test_animations_move_in_the_page(runs):
+    figure, axes = panels()
+    (line,) = axes[0, 0].plot([0.0, 1.0])
+    moving = Animation(
+        figure=figure, draw=lambda i: line.set_ydata([0.0, float(i)]), n_frames=2
+    )
+    path = runs / "reproductions" / "toy-moving" / "smoke" / "claims.json"
+    keep_answer(path, {"runs": []}, {}, {}, {"dots": moving})
+    html = made(runs)
+    (found,) = re.findall(r'<img src="data:image/gif;base64,([^"]+)"', html)
+    content = (path.parent / "dots.gif").read_bytes()
+    assert base64.b64decode(found) == content
+    (path.parent / "dots.gif").write_bytes(content[:-1])
+    assert "is not as it was written" in made(runs)
 
 
 def test_tables_and_figures_are_those_that_were_written(runs):

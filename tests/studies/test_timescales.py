@@ -293,7 +293,9 @@ def test_every_reproduction_runs_at_smoke_scale(name, tmp_path, capsys):
     runs = str(tmp_path)
     assert run_command(["reproduce", name, "--scale", "smoke", "--runs", runs]) == 0
     assert "not decided at this scale" in capsys.readouterr().out
-    assert list((tmp_path / "reproductions" / name / "smoke").glob("*.png"))
+    folder = tmp_path / "reproductions" / name / "smoke"
+    assert list(folder.glob("*.png"))
+    assert bool(list(folder.glob("*.gif"))) == name.endswith("-animation")
 
 
 def test_what_cannot_be_trained_is_refused_before_its_limits(monkeypatch):

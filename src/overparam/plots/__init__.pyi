@@ -1,4 +1,4 @@
-from .animation import animate as animate
+from .animation import Animation as Animation
 from .curves import draw as draw
 from .figure import COLOURS as COLOURS
 from .figure import band as band

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,53 +17,56 @@ from ..errors import ConfigError
 from ..store.files import check_ending, write_file
 
 
-def animate(
-    figure: Figure,
-    draw: Callable[[int], None],
-    path: Path,
-    *,
-    n_frames: int,
-    frames_per_second: int = 10,
-) -> Path:
-    """Draw `n_frames` frames of `figure` and write them to a `.gif` or `.mp4` file.
-
-    Args:
-        figure: The figure that `draw` changes.
-        draw: Brings the figure to a frame.
-        path: File to write; its suffix is the format.
-        n_frames: Number of frames.
-        frames_per_second: Speed.
-
-    Raises:
-        ConfigError: If the suffix is neither, or MP4 is asked for without ffmpeg.
+@dataclass(frozen=True, kw_only=True)
+class Animation:
+    """Frames of one figure, drawn one after the other when they are asked for.
 
     Example:
         ```python
         figure, axes = op.plots.panels()
         (line,) = axes[0, 0].plot(x[:, 0])
         draw = lambda frame: line.set_ydata(x[:, frame])
-        op.plots.animate(figure, draw, Path("columns.gif"), n_frames=2)
+        moving = op.plots.Animation(figure=figure, draw=draw, n_frames=2)
+        moving.save(Path("columns.gif"))
         ```
     """
-    check_ending(path, (".gif", ".mp4"), what="An animation")
-    if path.suffix == ".mp4" and shutil.which("ffmpeg") is None:
-        raise ConfigError("An .mp4 needs the program ffmpeg; write a .gif instead.")
-    canvas = FigureCanvasAgg(figure)
-    images = []
-    for frame in range(n_frames):
-        draw(frame)
-        canvas.draw()
-        images.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())
-    encode = _gif if path.suffix == ".gif" else _mp4
-    write_file(path, encode(images, frames_per_second))
-    return path
+
+    figure: Figure
+    """The figure that `draw` changes."""
+    draw: Callable[[int], object]
+    """Brings the figure to a frame, counted from 0."""
+    n_frames: int
+    frames_per_second: int = 10
+
+    def save(self, path: Path) -> Path:
+        """Write all frames to a `.gif` or `.mp4` file; the suffix is the format.
+
+        Raises:
+            ConfigError: If the suffix is neither, or MP4 is asked for without ffmpeg.
+            StoreError: If the disk refuses.
+        """
+        check_ending(path, (".gif", ".mp4"), what="An animation")
+        if path.suffix == ".mp4" and shutil.which("ffmpeg") is None:
+            raise ConfigError("An .mp4 needs the program ffmpeg; write a .gif instead.")
+        canvas = FigureCanvasAgg(self.figure)
+        images = []
+        for frame in range(self.n_frames):
+            self.draw(frame)
+            canvas.draw()
+            images.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())
+        encode = _gif if path.suffix == ".gif" else _mp4
+        write_file(path, encode(images, self.frames_per_second))
+        return path
 
 
 def _gif(images: list[np.ndarray], frames_per_second: int) -> bytes:
     content = io.BytesIO()
-    # One palette for all frames, so that colours do not flicker.
-    palette = Image.fromarray(images[-1]).quantize(64)
-    frames = [Image.fromarray(image).quantize(palette=palette) for image in images]
+    # One palette for all frames, without dots between its colours: nothing flickers.
+    palette = Image.fromarray(images[-1]).quantize(128)
+    frames = [
+        Image.fromarray(image).quantize(palette=palette, dither=Image.Dither.NONE)
+        for image in images
+    ]
     frames[0].save(
         content,
         format="GIF",

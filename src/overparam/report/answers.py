@@ -77,8 +77,12 @@ def answers(root: Path) -> tuple[list[Answer], list[Unreadable]]:
             reason = f"`{path}` is damaged: start its command again to write it anew."
             left_out.append(Unreadable(folder, reason))
         figures, tables = (
-            _as_written(folder.glob(ending), facts, left_out)
-            for ending in ("*.svg", "*.csv")
+            _as_written(
+                [each for ending in endings for each in folder.glob(ending)],
+                facts,
+                left_out,
+            )
+            for endings in (("*.svg", "*.gif"), ("*.csv",))
         )
         found.append(
             Answer(

@@ -1,5 +1,6 @@
 """The figures of a page: each with its caption, and all of them within a size."""
 
+import base64
 from pathlib import Path
 
 from ..errors import StoreError
@@ -30,18 +31,25 @@ class Gallery:
         name = path.stem.replace("_", " ")
         caption = title if name == title else f"{title}: {name}"
         try:
-            return self._placed(read_file(path), caption, str(path))
+            content = read_file(path)
+            if path.suffix == ".gif":
+                data = f"data:image/gif;base64,{base64.b64encode(content).decode()}"
+                return self._placed(tag("img", src=data, alt=caption), caption, path)
+            return self._drawing(content, caption, path)
         except StoreError as error:
             self.left_out.append(Unreadable(path, f"`{path}`: {error}"))
             return Markup("")
 
     def drawn(self, svg: bytes, caption: str) -> Markup:
         """A figure that is in no file."""
-        return self._placed(svg, caption, "`overparam plot` draws it")
+        return self._drawing(svg, caption, "`overparam plot` draws it")
 
-    def _placed(self, svg: bytes, caption: str, elsewhere: str) -> Markup:
+    def _drawing(self, svg: bytes, caption: str, elsewhere: str | Path) -> Markup:
         self._number += 1
         drawing = inline(svg, prefix=f"f{self._number}-", label=caption)
+        return self._placed(drawing, caption, elsewhere)
+
+    def _placed(self, drawing: Markup, caption: str, elsewhere: str | Path) -> Markup:
         if len(drawing) > self._room:
             told = f"Left out for the size of this page: {caption} ({elsewhere})."
             return tag("p", told, class_="under")

@@ -110,6 +110,14 @@ REPRODUCTIONS: Catalogue[Listed] = Catalogue(
             "Particles on the torus against the ultra-fast diffusion (ours)",
             "overparam.reproductions.timescales.torus_limit:REPRODUCTION",
         ),
+        "timescales-circle-animation": Listed(
+            "The features on the circle move beside their diffusion (animation)",
+            "overparam.reproductions.timescales.animation:CIRCLE",
+        ),
+        "timescales-torus-animation": Listed(
+            "The features on the torus move, as places and density (animation)",
+            "overparam.reproductions.timescales.animation:TORUS",
+        ),
         "recovery-programs": Listed(
             "Gated against exact programme: two transitions (ours)",
             "overparam.reproductions.recovery.programs:REPRODUCTION",

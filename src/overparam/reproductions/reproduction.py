@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import polars as pl
     from matplotlib.figure import Figure
 
+    from ..plots.animation import Animation
     from ..store.read import StoredRun
 
 
@@ -83,3 +84,5 @@ class Reproduction:
     """Tables by file name, without suffix."""
     claims: Callable[[Results], Sequence[Claim]]
     """What holds and what does not."""
+    animations: "Callable[[Results], Mapping[str, Animation]]" = lambda results: {}
+    """Animations by file name, without suffix."""

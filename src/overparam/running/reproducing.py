@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
     from matplotlib.figure import Figure
 
+    from ..plots.animation import Animation
     from ..reproductions.reproduction import Claim, Reproduction, Scale
     from ..store.tables import Gathered, Rows
 
@@ -32,6 +33,8 @@ class Reproduced:
     """What holds and what does not."""
     tables: "Mapping[str, pl.DataFrame]"
     figures: "Mapping[str, Figure]"
+    animations: "Mapping[str, Animation]"
+    """Stored as `.gif`; `save` writes `.mp4`, too."""
     runs: Sequence[StoredRun]
     """The stored runs that it was made from."""
     folder: Path
@@ -95,6 +98,7 @@ def answer(
             scale=scale,
             tables=wanted.tables(results),
             figures=wanted.figures(results),
+            animations=wanted.animations(results),
             claims=wanted.claims(results),
             runs=runs.runs,
             folder=root / "reproductions" / name / scale,
@@ -123,4 +127,6 @@ def _store(reproduced: Reproduced) -> None:
         "runs": [run.reference for run in reproduced.runs],
         "claims": reproduced.claims,
     }
-    keep_answer(path, content, reproduced.tables, reproduced.figures)
+    keep_answer(
+        path, content, reproduced.tables, reproduced.figures, reproduced.animations
+    )

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from ...data.sources.circle import uniform_angles
 from ...errors import ConfigError
 from ...networks.view import two_layer_view
-from ...plots.animation import animate
+from ...plots.animation import Animation
 from ...plots.figure import COLOURS, panels, shared_legend
 from ...training.plan import Progress, silent
 from ..contract import Flow
@@ -126,10 +126,10 @@ class Snapshots:
         points = kept_points(self.subject, index)
         bandwidth = bandwidth or (TORUS_WIDTH if self.on_torus else CIRCLE_WIDTH)
         if self.on_torus:
-            _map(axes, torus_density(points, bandwidth=bandwidth))
+            draw_map(axes, torus_density(points, bandwidth=bandwidth))
             axes.plot(*points.T, ".", color=COLOURS[1], markersize=2)
         else:
-            self._curves(axes, index, _angles(points), bandwidth)
+            self._curves(axes, index, angles_of(points), bandwidth)
         time = "" if self.times is None else f", time {self.times[index]:.2f}"
         axes.set_title(f"step {self.steps[index]}{time}")
 
@@ -138,15 +138,15 @@ class Snapshots:
         flow = self.flows[0]
         assert flow.densities is not None
         side = math.isqrt(len(flow.places))
-        _map(axes, flow.densities[index].reshape(side, side))
+        draw_map(axes, flow.densities[index].reshape(side, side))
         axes.set_title(f"{flow.name} diffusion")
 
     def transport(self, indices: Sequence[int]) -> dict[str, list[float]]:
         """2-Wasserstein distances to the teacher and to limits that have densities."""
-        distance, place = circle_w2, _angles
+        distance, place = circle_w2, angles_of
         if self.on_torus:
             distance, place = torus_wasserstein, np.asarray
-        teacher = place(self._teacher_points())
+        teacher = place(self.teacher_points())
         particles = [place(kept_points(self.subject, index)) for index in indices]
         found = {"teacher_w2": [distance(p, teacher) for p in particles]}
         for flow in self.flows:
@@ -161,7 +161,8 @@ class Snapshots:
                 ]
         return found
 
-    def _teacher_points(self) -> np.ndarray:
+    def teacher_points(self) -> np.ndarray:
+        """Features of the teacher, a row each."""
         return np.asarray(two_layer_view(self.teacher.network).weights.T, float)
 
     def _curves(
@@ -179,7 +180,7 @@ class Snapshots:
                 curve = smooth(np.asarray(flow.places[index], float))
                 axes.plot(GRID, curve, color=colour, label=f"{flow.name}, smoothed")
         if self.teacher.density is None:
-            teacher = smooth(_angles(self._teacher_points()))
+            teacher = smooth(angles_of(self.teacher_points()))
         else:
             teacher = self.teacher.density(GRID)
         axes.plot(GRID, teacher, "--", color="0.3", lw=1, label="teacher")
@@ -187,11 +188,13 @@ class Snapshots:
         axes.set_xlabel("angle")
 
 
-def _angles(points: np.ndarray) -> np.ndarray:
+def angles_of(points: np.ndarray) -> np.ndarray:
+    """Angles of points of the plane."""
     return np.arctan2(points[:, 1], points[:, 0])
 
 
-def _map(axes: Axes, density: np.ndarray) -> None:
+def draw_map(axes: Axes, density: np.ndarray) -> None:
+    """A density on cells of the torus."""
     axes.imshow(density.T, origin="lower", extent=(-2, 2, -2, 2), cmap="Blues")
     axes.grid(False)
 
@@ -211,10 +214,9 @@ def _animate(
         if not snapshots.on_torus:
             axes[0, 0].legend(loc="upper left")
 
-    animate(
-        figure,
-        draw,
-        options.animation,
+    Animation(
+        figure=figure,
+        draw=draw,
         n_frames=len(snapshots.steps),
         frames_per_second=options.frames_per_second or FRAMES_PER_SECOND,
-    )
+    ).save(options.animation)

@@ -94,6 +94,8 @@ def main(argv: Sequence[str]) -> int:
         tell(f"table: {folder / name}.csv")
     for name in reproduced.figures:
         tell(f"figure: {folder / name}.png, .svg")
+    for name in reproduced.animations:
+        tell(f"animation: {folder / name}.gif")
     if reproducing.json:
         about = {"title": wanted.title, "source": wanted.source}
         print_json(about | {"claims": reproduced.claims})
