@@ -10,6 +10,7 @@ from ...plots.figure import panels, shared_legend
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .curves import (
     BIASED,
+    SEEDS_OF_ORDERS,
     caption,
     configs,
     draw,
@@ -36,7 +37,9 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
         config | {"width": width}
         for centre in (1.0, 0.0)
         for width in WIDTHS[scale]
-        for config in configs(scale, {"width": width, "centre": centre})
+        for config in configs(
+            scale, {"width": width, "centre": centre}, seeds=SEEDS_OF_ORDERS[scale]
+        )
     ]
 
 
