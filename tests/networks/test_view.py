@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+import overparam as op
 from overparam.errors import ConfigError
 from overparam.networks import (
     MLP,
@@ -181,3 +182,23 @@ def test_networks_of_a_batch_ask_for_samples(name):
 def test_points_are_no_plain_network():
     with pytest.raises(ConfigError, match="inner product"):
         two_layer_view(NETWORKS["radial laplace"]).plain()
+
+
+def test_a_module_of_ones_own_says_what_a_view_would_need(key):
+    """Its features may be those of a skip network; only their weights could tell."""
+
+    class Foreign(eqx.Module):
+        first: jax.Array
+        readout: jax.Array
+
+        def features(self, x):
+            return jnp.concatenate([jax.nn.relu(x @ self.first), x], axis=1)
+
+    first, readout = (jax.random.normal(key, shape) for shape in ((3, 5), (8, 1)))
+    foreign = op.wrap(Foreign(first, readout))
+    with pytest.raises(ConfigError, match=r"weights to a `TwoLayer`.*skip=True"):
+        op.networks.two_layer_view(foreign)
+    # The remedy is the same function.
+    view = op.networks.two_layer_view(op.TwoLayer(first, readout, skip=True))
+    x = jax.random.normal(key, (7, 3))
+    assert_allclose(view(x), foreign(x), rtol=1e-5, atol=1e-6)

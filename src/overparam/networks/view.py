@@ -12,7 +12,7 @@ from ..errors import ConfigError
 from .activations import activation, traits
 from .biased import Biased
 from .deep import MLP, has_output_bias
-from .network import Network
+from .network import Network, Wrapped
 from .product import product
 from .radial import RadialFeatures
 from .skip_neuron import SkipNeuron
@@ -199,6 +199,13 @@ def two_layer_view(
             parts["skip"] = linear * network.readout[weights.shape[1] :]
         case RadialFeatures(weights=weights, kernel=kernel, length=length):
             parts |= {"activation": kernel, "length": length}
+        case Wrapped():
+            raise _none(
+                network,
+                "a module of one's own does not tell how its features are made; give "
+                "its weights to a `TwoLayer` network, with `skip=True` if the last "
+                "features are the inputs",
+            )
         case MLP(layers=layers):
             raise _none(network, f"it has {len(layers)} hidden layers")
         case _:
