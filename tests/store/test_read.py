@@ -142,3 +142,19 @@ def test_parts_are_read_when_asked_for(tmp_path):
     run = read_run(store(tmp_path, outcome=record(metrics={"a": [1, 2]})))
     assert run.metrics is run.metrics
     assert run.metrics["a"].to_list() == [1, 2]
+
+
+def test_a_run_that_was_moved_is_no_damaged_one(tmp_path):
+    path = store(tmp_path)
+    run, whole = read_run(path), read_run(path)
+    _ = whole.metrics
+    path.rename(tmp_path / "elsewhere")
+    for look in (lambda: run.metrics, lambda: run.summary, run.check_files):
+        with pytest.raises(StoreError, match="not there any more") as caught:
+            look()
+        assert "--force" not in str(caught.value)
+    assert whole.metrics.height
+    (tmp_path / "elsewhere").rename(path)
+    (path / "summary.json").unlink()
+    with pytest.raises(StoreError, match=r"`summary.json` is missing; .*--force"):
+        _ = read_run(path).summary

@@ -142,7 +142,7 @@ def read_file(
     for look in (_on_disk, _in_archive, _on_disk):
         content = look(path, expected, most) if content is None else content
     if content is None:
-        raise damaged(path, "is missing")
+        raise _missing(path)
     if expected is not None and stamp_of(content) != expected:
         raise damaged(path, "differs from what was written")
     return content
@@ -230,7 +230,7 @@ def check_size(path: Path, expected: Stamp) -> None:
     except OSError as error:
         raise damaged(path, f"cannot be found ({error.strerror})") from None
     if found is None:
-        raise damaged(path, "is missing")
+        raise _missing(path)
     _check_length(path, found[0], expected)
 
 
@@ -322,6 +322,16 @@ def _check_length(
         raise damaged(path, f"has {n_bytes} bytes instead of {expected.bytes}")
     if expected is None and n_bytes > most:
         raise damaged(path, f"has {n_bytes} bytes, more than {most}")
+
+
+def _missing(path: Path | str) -> StoreError:
+    """What to raise for a file that is not there, perhaps with the whole run."""
+    folder = os.path.dirname(path)
+    if os.path.isdir(folder) or packed.holds(folder):
+        return damaged(path, "is missing")
+    return StoreError(
+        f"The run `{folder}` is not there any more: open it where it was moved to."
+    )
 
 
 def damaged(path: Path | str, what: str) -> StoreError:
