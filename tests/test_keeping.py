@@ -2,6 +2,7 @@
 
 import pytest
 
+from overparam.catalogue import STUDIES
 from overparam.errors import ConfigError
 from overparam.keeping import moments, recorded
 
@@ -47,3 +48,9 @@ def test_a_moment_outside_the_run_is_refused():
 def test_more_than_a_run_keeps_is_refused_at_once(keep):
     with pytest.raises(ConfigError, match="more than 100000"):
         moments(keep, 10**9)
+
+
+@pytest.mark.parametrize("name", list(STUDIES))
+def test_a_number_is_refused_with_the_forms(name):
+    with pytest.raises(ConfigError, match=r"must be text, got 3 .*`every 5`.*as `11`"):
+        STUDIES[name].config_class()(keep=3)

@@ -18,6 +18,7 @@ from typing import Any
 from .catalogue import ACTIVATIONS, STUDIES
 from .checks import MOST, nearest, ranges, written
 from .errors import ConfigError
+from .keeping import FORMS as KEPT
 from .single_values import boolean, choice, number, whole_number
 from .spellings import first_spellings
 
@@ -94,10 +95,9 @@ def converted(value: Any, kind: Any, *, name: str) -> Any:
 
 def _with_own(kind: Any, name: str, value: Any) -> Any:
     """The choices of an activation, with those of one's own where they are needed."""
-    if name != "activation" or typing.get_origin(kind) is not typing.Literal:
-        return kind
-    listed = typing.get_args(kind)
-    if value in listed or not isinstance(value, str):
+    listed, is_choice = typing.get_args(kind), typing.get_origin(kind) is typing.Literal
+    is_other = isinstance(value, str) and value not in listed
+    if not (name == "activation" and is_choice and is_other):
         return kind
     return typing.Literal[(*listed, *ACTIVATIONS.brought())]
 
@@ -155,8 +155,7 @@ def typed(config: Any) -> None:
             __post_init__ = op.typed
         ```
     """
-    # Each field is looked at alone. That is no reading of it: who watches a config
-    # (`watched.py`) asks which fields it joins.
+    # Each is looked at alone, which is no reading: `watched.py` asks what is joined.
     value_of = partial(object.__getattribute__, config)
     for name in _kinds(type(config)):
         value = value_of(name)
@@ -361,9 +360,10 @@ def _takes_none(kind: Any) -> bool:
 
 
 def _suggestion(value: Any, kind: Any, name: str) -> str:
+    if name == "keep" and kind is str:
+        return f" (as text: {KEPT})"
     if is_tuple(kind):
-        kind = typing.get_args(kind)[0]
-        if not choices_of(kind):
+        if not choices_of(kind := typing.get_args(kind)[0]):
             return ""
         several = value if isinstance(value, tuple | list) else [value]
         texts = [each.strip("()") for each in several if isinstance(each, str)]

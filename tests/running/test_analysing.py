@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import polars as pl
 import pytest
 from jaxtyping import Array, Float
 
@@ -19,6 +20,8 @@ from overparam.data import Batch, Dataset, Split
 from overparam.data.files.official import Normalisation
 from overparam.errors import ConfigError
 from overparam.networks import Network
+from overparam.running.analysing import as_subject, refusals
+from overparam.store import RunRecord, open_run
 
 
 SMALL = {"input_dim": 6, "n_outputs": 2, "teacher_width": 2, "width": 4, "epochs": 2}
@@ -290,6 +293,28 @@ def test_findings_say_what_they_are_in_a_line(run):
         assert name in html
     empty = dataclasses.replace(findings, figures={}, notes=["Read <this>."])
     assert "Read &lt;this&gt;." in empty._repr_html_()
+
+
+def test_what_applies_is_readable_where_it_is_printed(run):
+    told = str(run.analyse()).splitlines()
+    names = [line.split()[0] for line in told[2:]]
+    assert names == list(ANALYSES)
+    for line, refused in zip(
+        told[2:], refusals([as_subject(run)]).values(), strict=True
+    ):
+        assert line.split()[1] == ("no" if refused else "yes")
+        assert line.endswith(refused or "?")
+    many = op.Findings(tables={"norms": pl.DataFrame({"norm": np.arange(30) / 8})})
+    assert str(many).endswith("  2.375\n  ... and 10 more rows")
+
+
+def test_without_a_network_no_data_are_asked_for(tmp_path):
+    with open_run(tmp_path, "toy", {"width": 3}, {}) as toy:
+        toy.write(RunRecord(status="finished", metrics={"step": [1]}))
+    (run,) = op.open(tmp_path)
+    assert "--dataset" not in str(run.analyse())
+    with pytest.raises(ConfigError, match="holds no network"):
+        run.analyse("resample", progress=False)
 
 
 def test_pruned_runs_are_told_apart_by_the_fields_in_which_they_differ(run):

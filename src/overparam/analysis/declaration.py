@@ -9,6 +9,7 @@ from ..checks import written
 from ..errors import ConfigError, OverparamError
 from ..field_values import check_kinds
 from ..last_resort import last_words
+from ..progress import counted
 
 
 if TYPE_CHECKING:
@@ -42,10 +43,22 @@ class Findings:
     """Networks that it made, by name; they are stored as runs of their own."""
 
     def __repr__(self) -> str:
+        from ..report.notebook import MOST_ROWS
         from ..report.values import shown
 
         tables, figures = ", ".join(self.tables), ", ".join(self.figures)
         lines = [f"  {name}: {shown(value)}" for name, value in self.summary.items()]
+        if self.tables and not self.summary:
+            # It is all there is to read; of others it would hide the summary.
+            (first, *_) = self.tables.values()
+            rows = [first.columns, *first.head(MOST_ROWS).rows()]
+            texts = [[shown(value) for value in row] for row in rows]
+            widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+            for row in texts:
+                cells = map(str.ljust, row, widths)
+                lines.append(("  " + "  ".join(cells)).rstrip())
+            if (more := first.height - MOST_ROWS) > 0:
+                lines.append(f"  ... and {counted(more, 'more row')}")
         lines += [f"  note: {note}" for note in self.notes]
         kept = f"tables: {tables}; figures: {figures or 'none'}"
         return "\n".join([f"Findings({kept})", *lines])

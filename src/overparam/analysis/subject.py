@@ -298,6 +298,7 @@ class Subject:
     @cached_property
     def _data(self) -> TrainTest:
         if self.contract.data is None:
+            _ = self.weights  # Without these, data of others are no remedy.
             told = f"The run {self.run.id} names no data set: give `--dataset`"
             if isinstance(self.run, Unstored):
                 told = "A network alone has no data: give `data=`, or `dataset=`"
