@@ -1,5 +1,6 @@
 """Strict numerics for every test; real data sets for those that ask for them."""
 
+import functools
 import gc
 import os
 import signal
@@ -15,6 +16,7 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", "")
 import hypothesis
 import jax
 import pytest
+from jax._src.interpreters import mlir
 
 from overparam.by_name import load
 from overparam.catalogue import KINDS
@@ -32,6 +34,10 @@ gc.set_threshold(50_000, 20, 50)
 
 # No test cuts the power, and waiting for the disk is most of the time of storing a run.
 os.fsync = lambda _: None
+
+# JAX makes a context of MLIR for every program, which takes more than half of the time
+# of a small one, be it compiled already; ours share one.
+mlir.make_ir_context = functools.cache(mlir.make_ir_context)
 
 # The first example compiles, and other work shares the cores. With a `SEED` the tests
 # look for new examples; without, a failure is of the change that is tested.
@@ -69,6 +75,7 @@ def few_programs():
     search them took a tenth of the time of the tests.
     """
     yield
+    mlir.make_ir_context.cache_clear()  # It keeps the constants of its programs.
     maps = Path("/proc/self/maps")
     if maps.exists() and maps.read_bytes().count(b"\n") > 25_000:
         gc.unfreeze()
