@@ -44,7 +44,7 @@ import stat
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -93,7 +93,15 @@ def verify(file: str | Path) -> Verified:
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise ValueError("it is no regular file")
         with open(file, "rb") as opened, np.errstate(all="ignore"):
-            _check_size(opened)
+            # Few bytes can stand for many.
+            if zipfile.is_zipfile(opened):
+                with zipfile.ZipFile(opened) as archive:
+                    n_bytes = sum(member.file_size for member in archive.infolist())
+                if _COPIES * n_bytes > memory():
+                    raise ValueError(
+                        f"it unpacks to {n_bytes} bytes, too many for the memory"
+                    )
+            opened.seek(0)
             stored = np.load(opened, allow_pickle=False)
             if isinstance(stored, np.ndarray):
                 raise ValueError("it is a single array")
@@ -112,16 +120,6 @@ def verify(file: str | Path) -> Verified:
         if "pickle" in why:
             why = "it is no archive of NumPy"
         raise DataError(f"`{file}` is no proof that can be read: {why}.") from error
-
-
-def _check_size(file: BinaryIO) -> None:
-    """Refuse what unpacks to more than the memory: few bytes can stand for many."""
-    if zipfile.is_zipfile(file):
-        with zipfile.ZipFile(file) as archive:
-            n_bytes = sum(member.file_size for member in archive.infolist())
-        if _COPIES * n_bytes > memory():
-            raise ValueError(f"it unpacks to {n_bytes} bytes, too many for the memory")
-    file.seek(0)
 
 
 def _verified(stored: Mapping[str, np.ndarray]) -> Verified:

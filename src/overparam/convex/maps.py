@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from scipy.linalg import block_diag
 
 from ..errors import ConfigError
 from ..networks.gated import GatedTwoLayer
 from ..networks.network import Network
 from ..networks.two_layer import TwoLayer
-from .programs.groups import PerGroup, Weights
+from .programs.groups import Weights
 from .programs.patterns import Patterns, patterns_of
 from .programs.program import Program
 from .solvers.neurons import UnitNeurons
@@ -57,8 +57,12 @@ def network_of(program: Program, z: Weights) -> TwoLayer | GatedTwoLayer:
     """The balanced network of any weights of a programme."""
     first = program.n_skip
     neurons, sizes = program.groups.neurons(z)[first:], program.group_norms(z)
-    kept = _lasting(sizes[first:], _NEGLIGIBLE * sizes.sum())
-    roots = np.sqrt(sizes[first:][kept])
+    negligible, sizes = _NEGLIGIBLE * sizes.sum(), sizes[first:]
+    # All but the smallest, as many as have at most a negligible sum.
+    order = np.argsort(sizes)
+    kept = np.empty(len(sizes), bool)
+    kept[order] = np.cumsum(sizes[order]) > negligible
+    roots = np.sqrt(sizes[kept])
     signs = np.ones(len(neurons))
     if program.exact:
         signs[len(neurons) // 2 :] = -1
@@ -107,14 +111,6 @@ def side_by_side(
     }
     readout = jnp.concatenate([jnp.asarray(hidden), jnp.asarray(linear)])
     return dataclasses.replace(first, readout=readout, **parts)
-
-
-def _lasting(sizes: PerGroup, negligible: float) -> Bool[np.ndarray, " groups"]:
-    """All but the smallest, as many as have at most a negligible sum."""
-    order = np.argsort(sizes)
-    kept = np.empty(len(sizes), bool)
-    kept[order] = np.cumsum(sizes[order]) > negligible
-    return kept
 
 
 def predict(

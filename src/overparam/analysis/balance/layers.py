@@ -87,7 +87,25 @@ def balanced(network: Network, *, mu: float = 0.5, nu: float = 0.5) -> Network:
     """
     check_finite(network)
     _, squares, biases = _chain(network)
-    factors = _best_factors(squares, biases, mu / nu)
+    alive = _alive(squares, biases)
+    # Squared, of every hidden layer; 0 for units that carry nothing.
+    factors = [unit.astype(float) for unit in alive]
+    for _ in range(_MOST_SWEEPS):
+        change = 0.0
+        for i, unit in enumerate(alive):
+            before = factors[i - 1] if i else np.ones(len(squares[0]))
+            into = before @ squares[i] + biases[i]
+            if i + 1 < len(alive):
+                out = squares[i + 1] @ _divided(1.0, factors[i + 1])
+            else:
+                out = mu / nu * squares[-1].sum(axis=1)
+            # The minimum over t of into / t + out t.
+            best = np.where(unit, np.sqrt(_divided(into, np.where(unit, out, 0))), 0)
+            ratios = _divided(best, factors[i])[unit]
+            change = max(change, np.abs(np.log(ratios)).max(initial=0))
+            factors[i] = best
+        if change <= _TOLERANCE:
+            break
     return _rescaled(network, factors)
 
 
@@ -117,31 +135,6 @@ def _chain(network: Network) -> tuple[list[str], list[Sizes], list[np.ndarray]]:
     own = [np.asarray(b, np.float64) ** 2 for b in biases]
     zeros = [np.zeros(part.shape[1]) for part in squares[:-1]]
     return [f"{field}.{i}" for i in range(len(hidden))], squares, own or zeros
-
-
-def _best_factors(
-    squares: Sequence[Sizes], biases: Sequence[np.ndarray], ratio: float
-) -> list[np.ndarray]:
-    """Squared factors of every hidden layer; 0 for units that carry nothing."""
-    alive = _alive(squares, biases)
-    factors = [unit.astype(float) for unit in alive]
-    for _ in range(_MOST_SWEEPS):
-        change = 0.0
-        for i, unit in enumerate(alive):
-            before = factors[i - 1] if i else np.ones(len(squares[0]))
-            into = before @ squares[i] + biases[i]
-            if i + 1 < len(alive):
-                out = squares[i + 1] @ _divided(1.0, factors[i + 1])
-            else:
-                out = ratio * squares[-1].sum(axis=1)
-            # The minimum over t of into / t + out t.
-            best = np.where(unit, np.sqrt(_divided(into, np.where(unit, out, 0))), 0)
-            ratios = _divided(best, factors[i])[unit]
-            change = max(change, np.abs(np.log(ratios)).max(initial=0))
-            factors[i] = best
-        if change <= _TOLERANCE:
-            break
-    return factors
 
 
 def _divided(above: np.ndarray | float, below: np.ndarray) -> np.ndarray:

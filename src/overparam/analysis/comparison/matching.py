@@ -82,14 +82,31 @@ def match_neurons(
     check_finite(teacher)
     check_finite(student)
     views = two_layer_view(teacher), two_layer_view(student)
-    _check(*views)
+    dimensions = [view.weights.shape[0] for view in views]
+    if dimensions[0] != dimensions[1]:
+        raise ConfigError(
+            "Student and teacher must share the input dimension, "
+            f"got {dimensions[1]} and {dimensions[0]}."
+        )
+    if (views[0].length is None) != (views[1].length is None):
+        raise ConfigError(
+            "Student and teacher must both have radial neurons or neither, got "
+            f"{views[1].activation} and {views[0].activation}."
+        )
     biased = any(view.bias is not None for view in views)
     planted, found = (_directions(view, biased) for view in views)
     cosines = planted.T @ found
     if traits(views[0].activation).odd:
         cosines = np.abs(cosines)
     cosines = _with_linear(cosines, *views)
-    masses, surplus_masses = (_masses(view) for view in views)
+    # Of the hidden neurons, then of the linear ones.
+    masses, surplus_masses = (
+        np.append(
+            neuron_masses(view),
+            float(view.scale) * np.linalg.norm(_linear(view), axis=0),
+        )
+        for view in views
+    )
     cover = cosines.max(axis=1, initial=-1)
     lost = np.flatnonzero(cover < threshold)
     surplus = cosines.max(axis=0, initial=-1) < threshold
@@ -116,12 +133,6 @@ def neuron_masses(network: Network | TwoLayerView) -> Float[np.ndarray, " width"
         weights = _weights(view, view.bias is not None and view.trained_bias)
         norms = norms * np.linalg.norm(weights, axis=0)
     return float(view.scale) * norms
-
-
-def _masses(view: TwoLayerView) -> Float[np.ndarray, " n_neurons"]:
-    """Masses of the hidden neurons, then those of the linear ones."""
-    linear = float(view.scale) * np.linalg.norm(_linear(view), axis=0)
-    return np.concatenate([neuron_masses(view), linear])
 
 
 def _weights(view: TwoLayerView, biased: bool) -> Float[np.ndarray, "_ width"]:
@@ -161,17 +172,3 @@ def _with_linear(
     if planted.shape == found.shape:
         whole[n:, m:] = np.diag(np.sum(planted * found, axis=0))
     return whole
-
-
-def _check(teacher: TwoLayerView, student: TwoLayerView) -> None:
-    dimensions = student.weights.shape[0], teacher.weights.shape[0]
-    if dimensions[0] != dimensions[1]:
-        raise ConfigError(
-            "Student and teacher must share the input dimension, "
-            f"got {dimensions[0]} and {dimensions[1]}."
-        )
-    if (teacher.length is None) != (student.length is None):
-        raise ConfigError(
-            "Student and teacher must both have radial neurons or neither, got "
-            f"{student.activation} and {teacher.activation}."
-        )

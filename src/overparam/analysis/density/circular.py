@@ -95,7 +95,10 @@ def _best_shift(x: np.ndarray, p: np.ndarray, y: np.ndarray, q: np.ndarray) -> f
     at_low, at_high = at, _quantile(x, p, q - high)
     low_rises, high_rises = rises(at_low), rises(at_high)
     left, at = np.arange(len(q)), at.copy()
-    while (middle := _middle(low, high)) is not None:
+    while True:
+        middle = (low + high) / 2
+        if high - low <= 1e-15 or middle in (low, high):  # It cannot be halved.
+            return middle
         some = _quantile(x, p, q - middle)
         if (some == at_low).all():
             up = low_rises
@@ -113,13 +116,6 @@ def _best_shift(x: np.ndarray, p: np.ndarray, y: np.ndarray, q: np.ndarray) -> f
             at[left] = at_low
             left, q = left[moving], q[moving]
             at_low, at_high = at_low[moving], at_high[moving]
-    return (low + high) / 2
-
-
-def _middle(low: float, high: float) -> float | None:
-    """The middle of an interval that can still be halved."""
-    middle = (low + high) / 2
-    return None if high - low <= 1e-15 or middle in (low, high) else middle
 
 
 def _cost(

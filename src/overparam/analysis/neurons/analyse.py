@@ -65,11 +65,21 @@ def analyse(
     wanted = options.epochs or np.linspace(kept[0], kept[-1], PANELS)
     nearest = [int(kept[np.argmin(np.abs(kept - epoch))]) for epoch in wanted]
     figures = {"neurons": _figure(course, list(dict.fromkeys(nearest)), caption)}
-    tables = {"neurons": _neurons(course)}
+    last = course.last
+    tables = {
+        "neurons": pl.DataFrame(
+            {
+                "neuron": np.arange(len(course.masses)),
+                "mass": course.masses,
+                "largest_cosine": last.cover,
+                "matched_student": last.assignment,
+                "lost": last.cover < course.threshold,
+            }
+        )
+    }
     if len(matchings) > 1:
         tables["along"] = _along(course)
         figures["along"] = _lines(course, caption)
-    last = course.last
     summary = {
         "lost teacher neurons": len(last.lost),
         "their mass": float(last.lost_masses.sum()),
@@ -88,20 +98,6 @@ def check(subject: Subject, options: NeuronsOptions) -> None:
     del options
     two_layer_view(subject.teacher().network)
     subject.neurons()
-
-
-def _neurons(course: _Course) -> pl.DataFrame:
-    """The last student: one row per teacher neuron."""
-    last = course.last
-    return pl.DataFrame(
-        {
-            "neuron": np.arange(len(course.masses)),
-            "mass": course.masses,
-            "largest_cosine": last.cover,
-            "matched_student": last.assignment,
-            "lost": last.cover < course.threshold,
-        }
-    )
 
 
 def _along(course: _Course) -> pl.DataFrame:

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float64, Int, Shaped
+from jaxtyping import Array, Float, Float64, Shaped
 from numpy import ndarray
 
 from ...errors import ConfigError
@@ -68,8 +68,11 @@ def scores_after_pruning(
     """
     if part == "filter" and _features_suffice(network, curves):
         ((name, curve),) = curves.items()
-        removed = [curve.removed(counts.get(name, 0)) for counts in levels]
-        return _average(network, _readouts(network, removed), data, loss)
+        keep = np.ones((len(levels), network.readout.shape[0], 1), bool)
+        for level, counts in enumerate(levels):
+            keep[level, curve.removed(counts.get(name, 0))] = False
+        readouts = jnp.asarray(np.asarray(network.readout)[None] * keep)
+        return _average(network, readouts, data, loss)
     every = []
     for counts in levels:
         pruned = masked(network, curves, counts, part=part)
@@ -96,15 +99,6 @@ def _features_suffice(network: Network, curves: Mapping[str, PruningCurve]) -> b
         return len(curves) == 1 and (*curves, READOUT) == chain(network)
     except ConfigError:
         return False
-
-
-def _readouts(
-    network: Network, removed: Sequence[Int[ndarray, " _"]]
-) -> Float[Array, "levels width n_outputs"]:
-    keep = np.ones((len(removed), network.readout.shape[0], 1), bool)
-    for level, neurons in enumerate(removed):
-        keep[level, neurons] = False
-    return jnp.asarray(np.asarray(network.readout)[None] * keep)
 
 
 def _average(

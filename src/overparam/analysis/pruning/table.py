@@ -10,7 +10,7 @@ from ...networks.network import Network
 from ...objectives.labels import is_classes
 from ...objectives.losses import Loss, cross_entropy
 from .accuracy import scores_after_pruning
-from .curves import PruningCurve, counts_for_error, counts_for_ratio
+from .curves import counts_for_error, counts_for_ratio
 from .networks import masked, pruning_curves, pruning_ratios
 from .options import PruneOptions
 
@@ -50,7 +50,12 @@ def pruning_rows(
     options = options or PruneOptions()
     part = options.part
     curves = pruning_curves(network, part=part, layers=options.patterns)
-    levels = _levels(curves, options)
+    metric, scope = options.metric, options.scope
+    levels = [
+        counts_for_error(curves, eps, metric=metric, scope=scope)
+        for eps in options.errors
+    ]
+    levels += [counts_for_ratio(curves, ratio, scope=scope) for ratio in options.ratios]
     names = [(0.0, eps) for eps in options.errors]
     names += [(1.0, ratio) for ratio in options.ratios]
     rows = []
@@ -82,16 +87,6 @@ def pruning_rows(
         for row, counts in zip(rows, levels, strict=True):
             row["risk"] = risk(masked(network, curves, counts, part=part))
     return rows
-
-
-def _levels(
-    curves: Mapping[str, PruningCurve], options: PruneOptions
-) -> list[dict[str, int]]:
-    metric, scope = options.metric, options.scope
-    return [
-        counts_for_error(curves, eps, metric=metric, scope=scope)
-        for eps in options.errors
-    ] + [counts_for_ratio(curves, ratio, scope=scope) for ratio in options.ratios]
 
 
 def summary_of(rows: Sequence[Row]) -> dict[str, Any]:

@@ -45,7 +45,12 @@ def analyse(
     (subject,) = subjects
     network, data = _neurons(subject, options)
     _checked(network, data, options)
-    options, told = _comparable(network, options)
+    told = []
+    if options.random and not _has_first_layer(network):
+        told = [
+            "There are no random features to compare with: they have no first layer."
+        ]
+        options = dataclasses.replace(options, random=())
     x = data.train.x
     drawn = ("`n_features`", max(options.n_features))
     rows = ("`n_fit`", min(options.n_fit, len(x)))
@@ -60,9 +65,10 @@ def analyse(
     errors = sampling_errors(network, x[:N_ERROR_INPUTS], options)
     notes += _unseen(errors)
     tables, figures = {}, {"error": error_figure(errors)}
-    splits = _splits(data, options)
     networks: dict[str, Network] = {}
-    if splits is not None:
+    if data.n_classes is not None and data.test is not None:
+        fit = fit_sample(Sample(*data.train), options.n_fit)
+        splits = Splits(fit, Sample(*data.test))
         found = efficiency(network, splits, options, progress)
         frame = found.frame
         if options.keep_networks:
@@ -138,16 +144,6 @@ def _neurons(subject: Subject, options: ResampleOptions) -> tuple[Shallow, Train
         scale=found.scale,
     )
     return last, TrainTest(*parts, n_classes=data.n_classes)
-
-
-def _comparable(
-    network: Shallow, options: ResampleOptions
-) -> tuple[ResampleOptions, list[str]]:
-    """Options without random first layers for neurons that are not of one."""
-    if not options.random or _has_first_layer(network):
-        return options, []
-    note = "There are no random features to compare with: they have no first layer."
-    return dataclasses.replace(options, random=()), [note]
 
 
 def _has_first_layer(network: Shallow) -> bool:
@@ -261,10 +257,3 @@ def error_figure(errors: pl.DataFrame) -> Figure:
     axes[0, 0].set_ylabel("relative mean squared error")
     axes[0, 0].legend()
     return figure
-
-
-def _splits(data: TrainTest, options: ResampleOptions) -> Splits | None:
-    if data.n_classes is None or data.test is None:
-        return None
-    fit = fit_sample(Sample(*data.train), options.n_fit)
-    return Splits(fit, Sample(*data.test))

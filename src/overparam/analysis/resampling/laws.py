@@ -78,7 +78,19 @@ def sampling_law(
             f"None of the {len(found.std)} neurons varies on the data: there is none "
             "to draw."
         )
-    strengths = _strengths(source, kind, found, data)
+    norms = readout_norms(source)
+    if kind == "uniform":
+        strengths = np.ones_like(norms)
+    elif kind == "leverage":
+        strengths = leverage_scores(source, data)
+    else:
+        strengths = {
+            "norm": norms,
+            "importance": found.std * norms,
+            "squared": (found.std * norms) ** 2,
+            "norm-product": norms * weight_norms(source),
+            "raw-importance": found.raw_std * norms,
+        }[kind]
     return custom_law(np.where(found.std > 0, strengths, 0.0))
 
 
@@ -109,26 +121,6 @@ def effective_share(strengths: Float[np.ndarray, " width"]) -> float:
     if squares == 0:
         return 0.0
     return float(np.sum(strengths)) ** 2 / (len(strengths) * squares)
-
-
-def _strengths(
-    network: Shallow,
-    kind: LawName,
-    moments: FeatureMoments,
-    data: Float[Array, "n input_dim"],
-) -> Float[np.ndarray, " width"]:
-    norms = readout_norms(network)
-    if kind == "uniform":
-        return np.ones_like(norms)
-    if kind == "leverage":
-        return leverage_scores(network, data)
-    return {
-        "norm": norms,
-        "importance": moments.std * norms,
-        "squared": (moments.std * norms) ** 2,
-        "norm-product": norms * weight_norms(network),
-        "raw-importance": moments.raw_std * norms,
-    }[kind]
 
 
 def leverage_scores(

@@ -107,20 +107,17 @@ def refit(
     for sample in (train, test):
         check_labels(sample.y, n_classes, n_samples=len(sample.x))
     stop = settings or NewtonSettings()
-    rows = [
-        _refit(*_padded(network, drawn), train, test, (n_classes, penalty, stop))
-        for drawn in draws
-    ]
+    rows = []
+    for drawn in draws:
+        # Padded to `k` neurons, so that all draws share one compiled program.
+        filler = np.full(drawn.n_duplicates, drawn.indices[0])
+        indices = np.concatenate([drawn.indices, filler])
+        kept = np.arange(drawn.k) < len(drawn.indices)
+        zeros = jnp.zeros((drawn.k, n_classes), network.readout.dtype)
+        mask = jnp.asarray(kept[None, :], network.readout.dtype)
+        padded = select_neurons(network, indices, readout=zeros)
+        rows.append(_refit(padded, mask, train, test, (n_classes, penalty, stop)))
     return Refitted.of(network, draws[0].indices, rows)
-
-
-def _padded(network: Shallow, drawn: Draw) -> tuple[Shallow, Float[Array, "1 k"]]:
-    filler = np.full(drawn.n_duplicates, drawn.indices[0])
-    indices = np.concatenate([drawn.indices, filler])
-    kept = np.arange(drawn.k) < len(drawn.indices)
-    zeros = jnp.zeros((drawn.k, network.readout.shape[1]), network.readout.dtype)
-    mask = jnp.asarray(kept[None, :], network.readout.dtype)
-    return select_neurons(network, indices, readout=zeros), mask
 
 
 @eqx.filter_jit

@@ -185,7 +185,8 @@ class _Pricing:
         before = self.best.n_nodes
 
         def told(search: Search) -> None:
-            self._count(before + search.n_nodes, search.n_open)
+            n_nodes, n_open = before + search.n_nodes, search.n_open
+            self.best = dataclasses.replace(self.best, n_nodes=n_nodes, n_open=n_open)
             self._learn(dual, search.upper)
             self.watch(self.best)
 
@@ -197,7 +198,12 @@ class _Pricing:
             """Whether a neuron that lowers the objective was found on the way."""
             search.run(self._limits(before), told)
             told(search)
-            return search.best > target and self._priced(neurons, search)
+            if not search.best > target:
+                return False
+            met, sign = self.best.objective, np.array([float(search.sign)])
+            larger = neurons.with_more(search.direction[None], sign)
+            self._meet(corrected(larger, self.x, self.y, self.penalty))
+            return self.best.objective < met * (1 - _STALLED)
 
         more = run()
         if search.violated and not more:
@@ -214,13 +220,6 @@ class _Pricing:
             seconds=max(0.0, self._left()),
             nodes=None if nodes is None else max(0, nodes - before),
         )
-
-    def _priced(self, neurons: UnitNeurons, search: Search) -> bool:
-        """Whether the direction of a search is a neuron that lowers the objective."""
-        met, sign = self.best.objective, np.array([float(search.sign)])
-        neurons = neurons.with_more(search.direction[None], sign)
-        self._meet(corrected(neurons, self.x, self.y, self.penalty))
-        return self.best.objective < met * (1 - _STALLED)
 
     def _learn_undivided(self) -> None:
         """The best bound without a search, or what the time leaves of it."""
@@ -299,9 +298,6 @@ class _Pricing:
             )
         proven = bool(self.best.gap <= self.gap)
         self.best = dataclasses.replace(self.best, proven=proven)
-
-    def _count(self, n_nodes: int, n_open: int) -> None:
-        self.best = dataclasses.replace(self.best, n_nodes=n_nodes, n_open=n_open)
 
 
 @functools.cache

@@ -99,7 +99,14 @@ def cells(rows: Rows, *, thin: float = THIN) -> Points:
         middle = (boundaries + following)[following - boundaries > floor] / 2
         half = np.stack([np.cos(middle), np.sin(middle)], axis=1)
         return np.concatenate([half, -half])
-    return _deepest(_inserted(rows, thin), rows, floor)
+    points = _inserted(rows, thin)
+    values = points @ rows.T
+    margins = np.abs(values).min(axis=1)
+    # Of the points in every cell the one farthest from all planes is taken; the cells
+    # come in the order of their first points.
+    order = np.argsort(-margins, kind="stable")
+    order = order[: np.count_nonzero(margins > floor)]
+    return points[np.sort(order[first_of_each(values[order] >= 0)])]
 
 
 def _inserted(rows: Rows, thin: float) -> Points:
@@ -127,18 +134,6 @@ def _inserted(rows: Rows, thin: float) -> Points:
         points += [inside + step, inside - step]
     found = np.concatenate(points)
     return found / np.linalg.norm(found, axis=1, keepdims=True)
-
-
-def _deepest(points: Points, rows: Rows, floor: float) -> Points:
-    """Of the points in every cell the one farthest from all planes, if above `floor`.
-
-    The cells come in the order of their first points.
-    """
-    values = points @ rows.T
-    margins = np.abs(values).min(axis=1)
-    order = np.argsort(-margins, kind="stable")
-    order = order[: np.count_nonzero(margins > floor)]
-    return points[np.sort(order[first_of_each(values[order] >= 0)])]
 
 
 def first_of_each(masks: Bool[np.ndarray, "k n"]) -> np.ndarray:

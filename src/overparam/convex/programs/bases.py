@@ -90,9 +90,11 @@ def _basis(
     if rows is not None:
         transform, inverse = rows @ transform, inverse @ rows.T
     kept = np.arange(size) < rank
-    # A rank that depends on the sizes of samples is not known: nothing is promised.
-    if rank < min(inner.shape) and rank < _row_free_rank(inner):
-        return _Basis(transform, inverse, kept, np.inf)
+    if rank < min(inner.shape):
+        alike = inner / line_sizes(inner, axis=1)[:, None]
+        # A rank that depends on the sizes of samples is not known: nothing is promised.
+        if rank < _rank(_factored(alike)[1], inner.shape):
+            return _Basis(transform, inverse, kept, np.inf)
     used = transform[:, :rank]
     outputs = block @ used
     apart = (
@@ -125,11 +127,6 @@ def _factored(
 def _rank(singular: Float[np.ndarray, " least"], shape: tuple[int, ...]) -> int:
     cut = max(shape) * np.finfo(float).eps * singular.max(initial=0)
     return int(np.count_nonzero(singular > cut))
-
-
-def _row_free_rank(block: Float[np.ndarray, "some d"]) -> int:
-    """The rank, which the sizes of the rows do not change."""
-    return _rank(_factored(block / line_sizes(block, axis=1)[:, None])[1], block.shape)
 
 
 def _row_space(inputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "d rank"] | None:

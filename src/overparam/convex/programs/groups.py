@@ -190,9 +190,14 @@ class MaskedGroups(Groups):
         n, d = self.x.shape
         schur = np.zeros((n, n))
         # Samples outside of a pattern have zeros in its block: on average half of the
-        # rows and a quarter of the product are left.
-        for members, rows in _supports(self.masks):
-            half = factors[members].reshape(-1, d) @ self.x[rows].T
+        # rows and a quarter of the product are left. Groups with equal supports, as a
+        # pattern's u and v, share one product.
+        members: dict[bytes, list[int]] = {}
+        for g, mask in enumerate(self.masks != 0):
+            members.setdefault(np.packbits(mask).tobytes(), []).append(g)
+        for some in members.values():
+            rows = np.flatnonzero(self.masks[some[0]])
+            half = factors[np.asarray(some)].reshape(-1, d) @ self.x[rows].T
             schur[np.ix_(rows, rows)] += half.T @ half
         return schur
 
@@ -371,15 +376,3 @@ class BasisGroups(Groups):
     @cached_property
     def _rows(self) -> Float[np.ndarray, "groups n d"]:
         return self.x @ self.transforms
-
-
-def _supports(
-    masks: PerSample,
-) -> list[tuple[Int[np.ndarray, " members"], Int[np.ndarray, " rows"]]]:
-    """Groups with equal supports (a pattern's u and v), and the rows they act on."""
-    members: dict[bytes, list[int]] = {}
-    for g, mask in enumerate(masks != 0):
-        members.setdefault(np.packbits(mask).tobytes(), []).append(g)
-    return [
-        (np.asarray(some), np.flatnonzero(masks[some[0]])) for some in members.values()
-    ]

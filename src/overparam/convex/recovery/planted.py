@@ -68,18 +68,10 @@ def plant(program: Program, directions: Float[np.ndarray, "k d"]) -> PlantedWeig
                     "the programme lacks the pattern of a planted neuron; include it "
                     "among the patterns."
                 )
-            weights[g] += _unit_block(program, g, direction, hidden)
+            if program.network == "plain":
+                weights[g] += direction
+            else:
+                active = np.maximum(hidden, 0)
+                # The columns of the block are orthonormal, so its adjoint inverts it.
+                weights[g] += groups.adjoint(active / np.linalg.norm(active))[g]
     return PlantedWeights(weights, norms(weights) > 0)
-
-
-def _unit_block(
-    program: Program,
-    g: int,
-    direction: Float[np.ndarray, " d"],
-    hidden: Float[np.ndarray, " n"],
-) -> Float[np.ndarray, " d"]:
-    if program.network == "plain":
-        return direction
-    active = np.maximum(hidden, 0)
-    # The columns of the block are orthonormal, so its adjoint inverts it.
-    return program.groups.adjoint(active / np.linalg.norm(active))[g]

@@ -64,10 +64,14 @@ def generate_columns(
     solutions = [solve(program, **options)]
     while len(solutions) < rounds and solutions[-1].status != "max_iterations":
         found = violating_directions(solutions[-1], rng=rng)
-        larger = _with_patterns(solutions[-1].program, found, added)
-        if larger is None:
+        last = solutions[-1].program
+        x, old = last.groups.x, last.patterns
+        new = patterns_of(x, found)
+        kept = [i for i, mask in enumerate(new.masks) if old.index(mask) is None]
+        larger = with_directions(old, x, new.gates[kept[:added]])
+        if len(larger.masks) <= len(old.masks):
             break
-        solutions.append(solve(larger, **options))
+        solutions.append(solve(over_patterns(last, larger), **options))
     return Generated(
         solutions[-1],
         [solution.primal for solution in solutions],
@@ -156,16 +160,3 @@ def _best_on_cells(
     grams += shift[:, None, None] * np.eye(d)
     fits = np.linalg.solve(grams, pulled[:, :, None])[:, :, 0]
     return fits, np.sqrt(np.maximum(np.sum(fits * pulled, axis=1), 0))
-
-
-def _with_patterns(
-    program: Program, directions: Float[np.ndarray, "found d"], added: int
-) -> Program | None:
-    """The programme with the patterns of new directions, `None` if none is new."""
-    x, old = program.groups.x, program.patterns
-    new = patterns_of(x, directions)
-    kept = [i for i, mask in enumerate(new.masks) if old.index(mask) is None][:added]
-    larger = with_directions(old, x, new.gates[kept])
-    if len(larger.masks) <= len(old.masks):
-        return None
-    return over_patterns(program, larger)

@@ -82,10 +82,14 @@ def iterate(
     smallest, age, iteration = relative_gap(best.upper, best.lower), 0, 0
     while iteration < max_iterations and smallest > tolerance and age < _PATIENCE:
         iteration += 1
-        following = _guarded_step(method, state)
-        if following is None:
+        try:
+            with np.errstate(all="ignore"):
+                following = method.step(state)
+                if following is None:
+                    break
+                state, candidate = following, method.certify(following)
+        except np.linalg.LinAlgError:  # The numbers break down.
             break
-        state, candidate = following
         if np.isnan(candidate.upper) or not np.isfinite(candidate.lower):
             break
         best = best.merge(candidate)
@@ -93,20 +97,6 @@ def iterate(
         age = 0 if gap < _PROGRESS * smallest or np.isinf(gap) else age + 1
         smallest = min(gap, smallest)
     return Iterated(best, iteration)
-
-
-def _guarded_step(
-    method: Method[State], state: State
-) -> tuple[State, Candidate] | None:
-    """The next iterate with its bounds, `None` where the numbers break down."""
-    try:
-        with np.errstate(all="ignore"):
-            following = method.step(state)
-            if following is None:
-                return None
-            return following, method.certify(following)
-    except np.linalg.LinAlgError:
-        return None
 
 
 def newton_solver(

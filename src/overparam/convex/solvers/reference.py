@@ -53,7 +53,13 @@ def solve_reference(
 
 def _solve(cp: Any, program: Program, solver: str, tolerance: float) -> Solution:
     z = cp.Variable((program.groups.n_groups, program.groups.dimension))
-    predictions = _predictions(cp, program, z)
+    groups = program.groups
+    if isinstance(groups, BasisGroups):
+        flat = groups.blocks.reshape(len(program.y), -1)
+        predictions = flat @ cp.vec(z, order="C")
+    else:
+        assert isinstance(groups, MaskedGroups)
+        predictions = cp.sum(cp.multiply(groups.masks.T, groups.x @ z.T), axis=1)
     penalised = z
     if program.penalised is not None:
         penalised = cp.multiply(program.penalised, z)
@@ -83,15 +89,6 @@ def _solve(cp: Any, program: Program, solver: str, tolerance: float) -> Solution
     return assess(
         program, z.value, dual, cone_dual, tolerance=tolerance, iterations=iterations
     )
-
-
-def _predictions(cp: Any, program: Program, z: Any) -> Any:
-    groups = program.groups
-    if isinstance(groups, BasisGroups):
-        flat = groups.blocks.reshape(len(program.y), -1)
-        return flat @ cp.vec(z, order="C")
-    assert isinstance(groups, MaskedGroups)
-    return cp.sum(cp.multiply(groups.masks.T, groups.x @ z.T), axis=1)
 
 
 def _cones(cp: Any, program: Program, z: Any) -> list[Any]:
