@@ -7,6 +7,7 @@ import pytest
 
 from overparam.convex import Patterns, convex_program, patterns_of, solve, with_bias
 from overparam.convex.solvers.bounds import scaled_dual
+from overparam.convex.solvers.solution import assess
 from overparam.errors import ConfigError, DataError
 
 from ..problems import Problem, legacy_problem
@@ -340,3 +341,24 @@ def test_programmes_beyond_the_memory_are_refused(rng, monkeypatch):
     monkeypatch.setattr("os.sysconf", lambda name: 10)
     with pytest.raises(ConfigError, match="lower n_patterns or use method=admm"):
         solve(program)
+
+
+@pytest.mark.parametrize("relaxation", RELAXATIONS)
+def test_weights_that_miss_the_labels_have_no_gap_of_zero(rng, relaxation):
+    """They pay less than the optimum, however good the multiplier is."""
+    problem = Problem(rng, 12, 4)
+    best = solve(problem.program(relaxation=relaxation))
+    for share in (1e-6, 8e-6):
+        # A share of the labels is missed: the value is below the optimum by it.
+        short = assess(
+            best.program,
+            (1 - share) * best.weights,
+            best.dual,
+            best.cone_dual,
+            tolerance=1e-7,
+            iterations=0,
+        )
+        assert short.primal < best.lower
+        # The share to first order; `best` itself is known to the accuracy asked for.
+        assert short.gap == pytest.approx(share, abs=1e-6 + share**2, rel=0.1)
+        assert short.status == "inaccurate"

@@ -166,9 +166,9 @@ class _Certifier:
 
     def better(self, old: Solution, new: Solution) -> Solution:
         """The better primal with the better dual point of two solutions."""
-        primal = new if new.primal <= old.primal else old
+        primal = new if new.upper <= old.upper else old
         dual = new if new.lower >= old.lower else old
-        if relative_gap(primal.primal, dual.lower) > new.gap:
+        if relative_gap(primal.upper, dual.lower) > new.gap:
             return new
         return self._assess(primal.weights, dual.dual, dual.cone_dual, new.iterations)
 

@@ -164,6 +164,7 @@ def infeasible(program: Program, certificate: np.ndarray) -> Solution:
         lower=np.inf,
         equality_residual=1.0,
         cone_violation=0.0,
+        margin=0.0,
         iterations=0,
         status="infeasible",
     )

@@ -41,6 +41,8 @@ class Solution:
             of the optimal value and never above `primal`.
         equality_residual: $\|f - y\| / \|y\|$ of a minimum-norm programme, else 0.
         cone_violation: Most negative cone row, as a nonnegative number.
+        margin: What rounding and labels that are not quite fitted hide of `primal`: to
+            first order the cost of fitting them.
         iterations: Number of iterations.
         status: `optimal` (gap within the tolerance, rounding included), `non-unique`
             (optimal, one of many), `inaccurate` (gap below 1e-5), `infeasible` (`dual`
@@ -55,13 +57,23 @@ class Solution:
     lower: float
     equality_residual: float
     cone_violation: float
+    margin: float
     iterations: int
     status: Status
 
     @property
     def gap(self) -> float:
-        """Certified relative distance of `primal` to the optimal value."""
-        return relative_gap(self.primal, self.lower)
+        """Certified relative distance of `upper` to the optimal value."""
+        return relative_gap(self.upper, self.lower)
+
+    @property
+    def upper(self) -> float:
+        """`primal` with its `margin`.
+
+        Weights that miss a label may pay less than the optimum, and would else be the
+        better for it, with a gap of zero.
+        """
+        return self.primal + self.margin
 
     @property
     def solved(self) -> bool:
@@ -109,10 +121,7 @@ def assess(
     primal, residual, margin = network_value(program, weights, feasible.dual)
     # A smaller lower bound is one, too: it never exceeds the value of a point at hand.
     lower = min(feasible.value, primal)
-    gap = relative_gap(primal + margin, lower)
-    converged = gap <= tolerance and residual <= RESIDUAL
-    usable = gap <= INACCURATE and residual <= INACCURATE
-    return Solution(
+    found = Solution(
         program=program,
         weights=weights,
         dual=feasible.dual,
@@ -121,9 +130,14 @@ def assess(
         lower=lower,
         equality_residual=residual,
         cone_violation=float(program.violation(weights).max(initial=0)),
+        margin=margin,
         iterations=iterations,
-        status="optimal" if converged else "inaccurate" if usable else "max_iterations",
+        status="max_iterations",
     )
+    if found.gap <= tolerance and residual <= RESIDUAL:
+        return found.with_status("optimal")
+    usable = found.gap <= INACCURATE and residual <= INACCURATE
+    return found.with_status("inaccurate") if usable else found
 
 
 def network_value(
