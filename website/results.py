@@ -43,9 +43,33 @@ def _recorded(records: Path) -> list[dict[str, Any]]:
     for path in sorted(records.glob("*.*.json")):
         beside = sorted(path.with_suffix("").glob("*"))
         name = path.stem.partition(".")[0]
-        content = json.loads(path.read_text())
-        found.append(content | {"name": name, "beside": beside})
+        found.append(_read(path) | {"name": name, "beside": beside})
     return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A record, of the form in which `website/record.py` writes it."""
+    try:
+        content = json.loads(path.read_text())
+        told = [content["made"][name] for name in ("version", "date", "machine")]
+        told += [content[name] for name in ("title", "source", "study", "scale")]
+        for claim in content["claims"]:
+            told += [claim[name] for name in ("sentence", "published", "measured")]
+            _ = _VERDICTS[claim["holds"]]
+        whole = all(isinstance(each, str) for each in told)
+        whole = whole and type(content["made"]["runs"]) is int
+    except (OSError, ValueError, LookupError, TypeError):
+        whole, content = False, {}
+    if not whole:
+        raise _damaged(path)
+    return content
+
+
+def _damaged(path: Path) -> SystemExit:
+    return SystemExit(
+        f"The record `{path}` is damaged: give it back from git, or measure it again "
+        "(`python website/record.py RUNS`)."
+    )
 
 
 @functools.cache
@@ -202,14 +226,14 @@ def _beside(study: str) -> str:
 
 def _section(records: list[dict[str, Any]]) -> list[str]:
     """A reproduction: its claims, scales side by side, and what is shown."""
-    title, source = records[0]["title"], records[0]["source"]
+    title, source = (_as_text(records[0][name]) for name in ("title", "source"))
     parts = [f"## {title}", f"Source: {source}.", _side_by_side(records)]
     if not _at_paper(records):
         parts.append(_not_run(records[0]["name"]))
     for record in records:
         parts += [
             f"`overparam reproduce {record['name']} --scale {record['scale']}`",
-            *(_shown(file, record["title"]) for file in record["beside"]),
+            *(_shown(file, title) for file in record["beside"]),
             _made(record),
         ]
     return parts
@@ -231,10 +255,9 @@ def _made(record: dict[str, Any]) -> str:
     made = record["made"]
     commit = f" at {made['commit']}" if "commit" in made else ""
     cost = f", {duration(made['seconds'])} in all" if "seconds" in made else ""
-    return (
-        f"Scale `{record['scale']}`, {counted(made['runs'], 'run')}{cost}, "
-        f"overparam {made['version']}{commit}, {made['date']}, {made['machine']}."
-    )
+    told = f"{made['version']}{commit}, {made['date']}, {made['machine']}"
+    runs = counted(made["runs"], "run")
+    return f"Scale `{record['scale']}`, {runs}{cost}, overparam {_as_text(told)}."
 
 
 def _shown(file: Path, title: str) -> str:
@@ -243,8 +266,11 @@ def _shown(file: Path, title: str) -> str:
     name = file.stem.replace("_", " ")
     if file.suffix in (".png", ".gif"):
         return f"![{title}: {name}]({address})"
-    with file.open(newline="") as opened:
-        heads, *rows = csv.reader(opened)
+    try:
+        with file.open(newline="") as opened:
+            heads, *rows = csv.reader(opened)
+    except (OSError, ValueError, csv.Error):
+        raise _damaged(file) from None
     told = f"{len(rows)} rows" if len(rows) <= _MOST_ROWS else f"first of {len(rows)}"
     cells = [[_rounded(cell) for cell in row] for row in rows[:_MOST_ROWS]]
     lines = table([_as_text(head.replace("_", " ")) for head in heads], cells)
@@ -263,5 +289,6 @@ def _rounded(cell: str) -> str:
 
 
 def _as_text(told: str) -> str:
-    """What a run says, in which no element of a page begins."""
-    return told.replace("<", "&lt;")
+    """What a run says, in which neither an element nor an entity of a page begins."""
+    # Markdown writes the attributes, and escapes the quotes of these.
+    return told.replace("&", "&amp;").replace("<", "&lt;")

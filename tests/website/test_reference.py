@@ -175,18 +175,48 @@ def test_claims_of_two_scales_stand_side_by_side(tmp_path):
     assert "| only here | 1 | — | — | 4 | **does not hold** |" in page
 
 
-def test_what_a_run_says_is_no_element_of_a_page(tmp_path):
-    evil = "<script>1</script>"
-    claim = {"sentence": evil, "published": evil, "measured": evil, "holds": True}
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[:-9],
+        lambda text: text.replace('"holds"', '"held"'),
+        lambda text: text.replace("true", "3"),
+        lambda text: text.replace('"made"', '"born"'),
+        lambda text: text.replace('"Width"', "7"),
+        lambda text: "[]",
+    ],
+)
+def test_a_damaged_record_is_one_sentence(tmp_path, damage):
+    claim = {"sentence": "a", "published": "b", "measured": "c", "holds": True}
     made = {"runs": 2, "version": "1", "date": "2026-01-01", "machine": "Linux"}
     facts = {"title": "Width", "source": "ours", "study": "planted", "scale": "laptop"}
+    whole = json.dumps(facts | {"made": made, "claims": [claim]})
+    path = tmp_path / "planted-width.laptop.json"
+    path.write_text(whole)
+    assert "## Width" in results.pages(tmp_path)["results/planted.md"]
+    path.write_text(damage(whole))
+    with pytest.raises(SystemExit, match=f"^The record `{path}` is damaged: .*\\.$"):
+        results.pages(tmp_path)
+    path.write_text(whole)
+    path.with_suffix("").mkdir()
+    (path.with_suffix("") / "empty.csv").touch()
+    with pytest.raises(SystemExit, match=r"empty\.csv` is damaged"):
+        results.pages(tmp_path)
+
+
+def test_what_a_run_says_is_no_element_of_a_page(tmp_path):
+    evil = "<script>1 & &lt; 2</script>"
+    claim = {"sentence": evil, "published": evil, "measured": evil, "holds": True}
+    made = {"runs": 2, "version": "1", "date": "2026-01-01", "machine": "Linux"}
+    made["machine"] = evil
+    facts = {"title": evil, "source": evil, "study": "planted", "scale": "laptop"}
     path = tmp_path / "planted-width.laptop.json"
     path.write_text(json.dumps(facts | {"made": made, "claims": [claim]}))
     path.with_suffix("").mkdir()
     (path.with_suffix("") / "told.csv").write_text(f"{evil},b\n1,{evil}\n")
     page = results.pages(tmp_path)["results/planted.md"]
     assert "<script" not in page
-    assert page.count("&lt;script") == 5
+    assert page.count("&lt;script>1 &amp; &amp;lt; 2") == 8
 
 
 def test_what_is_not_recorded_at_the_published_size_has_a_cost():
