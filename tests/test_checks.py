@@ -5,6 +5,7 @@ import math
 import pytest
 
 from overparam.checks import MOST, at_least, counts, in_range, one_of, positive
+from overparam.cli.main import run_command
 from overparam.data import lattice_inputs
 from overparam.errors import ConfigError
 from overparam.training import Plan
@@ -46,3 +47,25 @@ def test_whole_numbers_end_where_64_bits_end():
     with pytest.raises(ConfigError, match=r"`seed` must be at most 2\^63 - 1, got 9"):
         at_least(0, seed=MOST + 1)
     at_least(0, none=None)
+
+
+@pytest.mark.parametrize(
+    ("line", "flag"),
+    [
+        ("run planted --lr 0.1", "--learning-rate"),
+        ("run planted --bs 3", "--batch-size"),
+        ("run planted --num-epochs 3", "--epochs"),
+        ("run lazy --n_epochs 3", "--n-steps"),
+        ("run heavy-tails --wd 0.1", "--weight-decay"),
+        ("run recovery --wd 0.1", "--penalty"),
+        ("sweep planted lr=0.1,1", "learning_rate"),
+    ],
+)
+def test_what_others_call_a_field_is_known(line, flag, capsys):
+    assert run_command(line.split()) == 2
+    assert f"did you mean `{flag}`?" in capsys.readouterr().err
+
+
+def test_words_are_shown_as_words(capsys):
+    assert run_command(["list", "analyses", "foo"]) == 2
+    assert "got 'analyses', 'foo'." in capsys.readouterr().err

@@ -92,6 +92,8 @@ def in_range(low: float, high: float, **values: float | None) -> None:
 
 def written(value: object) -> str:
     """A value as a sentence shows it: whole numbers of many digits by their number."""
+    if isinstance(value, list) and value and all(isinstance(v, str) for v in value):
+        return ", ".join(map(written, value))  # Words of a command line.
     if isinstance(value, int) and value.bit_length() > 128:
         return (
             f"a number of {math.floor(value.bit_length() * math.log10(2)) + 1} digits"
@@ -131,6 +133,18 @@ def one_of(choices: Iterable[str], **values: str) -> None:
             )
 
 
+_MEANT = {
+    **dict.fromkeys(("lr", "eta", "step_size"), ("learning_rate", "time_step")),
+    **dict.fromkeys(("bs", "minibatch"), ("batch_size",)),
+    **dict.fromkeys(("wd", "weight_decay"), ("weight_decay", "penalty")),
+    **dict.fromkeys(("n_epochs", "num_epochs", "n_epoch"), ("epochs", "n_steps")),
+    **dict.fromkeys(("n_iter", "num_iter", "iters"), ("n_steps", "epochs")),
+    **dict.fromkeys(("hidden", "num_hidden", "m"), ("width",)),
+    **dict.fromkeys(("rng", "random_state"), ("seed",)),
+}
+"""What others call what is called so here; the first that there is."""
+
+
 def nearest(name: object, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """The name that is meant, if one is near; capitals say nothing.
 
@@ -138,6 +152,10 @@ def nearest(name: object, names: Iterable[str], *, cutoff: float = 0.6) -> str |
     """
     by_letters = {each.lower(): each for each in names}
     letters = str(name).lower()
+    for meant in _MEANT.get(letters.replace("-", "_"), ()):
+        for each in (meant, meant.replace("_", "-")):
+            if each in by_letters:
+                return by_letters[each]
     near = difflib.get_close_matches(letters, by_letters, n=1, cutoff=cutoff)
     return by_letters[near[0]] if near else None
 

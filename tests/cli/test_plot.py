@@ -1,8 +1,11 @@
 """`overparam plot`: a median is over seeds only, and every other wish is answered."""
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
+from matplotlib.figure import Figure
 
 import overparam as op
 from overparam.cli.main import run_command
@@ -11,6 +14,7 @@ from overparam.errors import ConfigError
 from overparam.report.differences import unlike
 from overparam.running.drawing import draw_records
 from overparam.store import RunRecord, gather, open_run
+from overparam.store.files import FIGURES, figure_name
 
 
 def store(root, *, n_records=4, loss=None, **config):
@@ -396,6 +400,25 @@ def test_no_file_has_the_ending_of_another_format(words, runs, tmp_path, capsys)
     assert said.count("\n") == 1
     assert words[-1] in said
     assert not list(tmp_path.glob("x*"))
+
+
+def test_a_name_is_refused_before_anything_is_read(tmp_path, capsys):
+    """There are no runs to read."""
+    for line, sentence in (
+        ("report nowhere --out x.pdf", "ends in .html or .htm, got `x.pdf`"),
+        ("report nowhere --title=", "`--title` is empty"),
+        ("table nowhere --out x.xlsx", "got `x.xlsx`"),
+        ("plot nowhere --study toy --out x.pdf", "got `x.pdf`: name it `x`"),
+    ):
+        assert run_command(line.split()) == 2
+        assert sentence in capsys.readouterr().err
+
+
+def test_no_format_of_matplotlib_is_taken_for_a_part_of_a_name():
+    for ending in Figure().canvas.get_supported_filetypes():
+        if f".{ending}" not in FIGURES:
+            with pytest.raises(ConfigError, match="and convert"):
+                figure_name(Path(f"x.{ending}"))
 
 
 @pytest.mark.parametrize("name", ["x", "x.svg", "x.0.5", "x.loss-over-step"])

@@ -15,8 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import LogFormatterSciNotation, MaxNLocator, NullLocator
 
-from ..errors import ConfigError
-from ..store.files import check_names_file, write_file
+from ..store.files import figure_name, write_file
 from .readings import readings
 from .styles import CAPTION_LINE, dressed
 
@@ -274,14 +273,7 @@ def save(figure: Figure, path: Path) -> list[Path]:
         op.plots.save(figure, Path("empty"))  # empty.png and empty.svg
         ```
     """
-    check_names_file(path)
-    if path.suffix in (".png", ".svg"):
-        path = path.with_suffix("")
-    elif path.suffix[1:].lower() in figure.canvas.get_supported_filetypes():
-        raise ConfigError(
-            f"A figure is written as .png and as .svg, got `{path}`: name it "
-            f"`{path.with_suffix('')}`, and convert the .svg."
-        )
+    path = figure_name(path)
     written = []
     for suffix in ("png", "svg"):
         target = path.with_name(f"{path.name}.{suffix}")

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from ..store.files import check_ending, write_file
+from ..store.files import PAGES, check_ending, write_file
 from . import sections
 from .figures import Gallery
 from .markup import escaped, tag
@@ -34,7 +34,7 @@ def write_page(
         ConfigError: If the name of the file has not the ending of a page.
         StoreError: If the file cannot be written.
     """
-    check_ending(out, (".html", ".htm"), what="A report")
+    check_ending(out, PAGES, what="A report")
     content = page(material, by=by, title=title).encode(errors="backslashreplace")
     write_file(out, content)
     return len(content)

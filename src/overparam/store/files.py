@@ -107,6 +107,32 @@ def check_names_file(path: Path) -> None:
         raise ConfigError(f"`{path}` is a folder; name a file in it.")
 
 
+TABLES = (".csv", ".parquet", ".json")
+PAGES = (".html", ".htm")
+FIGURES = (".png", ".svg")
+"""How the names of what is written end."""
+
+_OTHER_FIGURES = (
+    *(".avif", ".eps", ".gif", ".jpeg", ".jpg", ".pdf", ".pgf", ".ps", ".raw"),
+    *(".rgba", ".svgz", ".tif", ".tiff", ".webp"),
+)
+
+
+def figure_name(path: Path) -> Path:
+    """The name of a figure without an ending, which may be one of `FIGURES`.
+
+    Raises:
+        ConfigError: If the path is that of a folder, or promises another format.
+    """
+    check_names_file(path)
+    if path.suffix.lower() in _OTHER_FIGURES:
+        raise ConfigError(
+            f"A figure is written as .png and as .svg, got `{path}`: name it "
+            f"`{path.with_suffix('')}`, and convert the .svg."
+        )
+    return path.with_suffix("") if path.suffix in FIGURES else path
+
+
 def check_ending(path: Path, endings: Iterable[str], *, what: str) -> None:
     """Refuse a name that promises another format than the one that is written.
 

@@ -11,7 +11,7 @@ from ..catalogue import IMPORTED, STUDIES
 from ..errors import ConfigError, StoreError
 from ..field_values import unknown
 from ..memory import uncollected
-from .files import check_ending, write_file
+from .files import TABLES, check_ending, write_file
 from .find import Unreadable, latest, look
 from .json_values import encodable
 from .read import StoredRun, read_run
@@ -169,8 +169,8 @@ def write_table(frame: "pl.DataFrame", path: Path | str) -> None:
         ```
     """
     path = Path(path)
-    writers = {".csv": _csv, ".parquet": _parquet, ".json": _json}
-    check_ending(path, writers, what="A table")
+    check_ending(path, TABLES, what="A table")
+    writers = dict(zip(TABLES, (_csv, _parquet, _json), strict=True))
     write_file(path, writers[path.suffix](frame))
 
 

@@ -74,6 +74,8 @@ def sampling_law(
     source = shallow(network)
     found = feature_moments(source, data) if moments is None else moments
     if not (found.std > 0).any():
+        if not len(found.std):
+            raise ConfigError("The network has no neurons: there is none to draw.")
         raise ConfigError(
             f"None of the {len(found.std)} neurons varies on the data: there is none "
             "to draw."

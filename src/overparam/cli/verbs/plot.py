@@ -7,6 +7,7 @@ from typing import Any
 
 from ...errors import ConfigError
 from ...plots.styles import drawn_for
+from ...store.files import figure_name
 from ...store.find import no_run
 from ..arguments import Drawing, OfRuns, parse_all
 from ..show import tell, tell_unverified
@@ -44,6 +45,10 @@ class Plotting(OfRuns):
     """Logarithmic vertical axis."""
     out: Path | None = None
     """File name without suffix (STUDY-Y-over-X-by-BY); .png and .svg are written."""
+
+    def __post_init__(self) -> None:
+        if self.out is not None:
+            figure_name(self.out)
 
     @property
     def target(self) -> Path:

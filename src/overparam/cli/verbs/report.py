@@ -12,6 +12,7 @@ from ...field_values import unknown
 from ...memory import uncollected
 from ...progress import counted
 from ...spellings import spelled
+from ...store.files import PAGES, check_ending
 from ...studies.registry import STUDIES, defaults
 from ..arguments import OfRuns, parse
 from ..show import tell
@@ -44,6 +45,14 @@ class Reporting(OfRuns):
     """Title of the page (the studies, and the days of their runs)."""
     out: Path | None = None
     """The file to write (report.html, or report-STUDY.html of one study)."""
+
+    def __post_init__(self) -> None:
+        if self.title is not None and not self.title.strip():
+            raise ConfigError(
+                "`--title` is empty: leave it out for the studies and their days."
+            )
+        if self.out is not None:
+            check_ending(self.out, PAGES, what="A report")
 
 
 def forms() -> dict[str, list[type[Any]]]:

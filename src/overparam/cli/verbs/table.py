@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ...memory import uncollected
 from ...progress import counted
+from ...store.files import TABLES, check_ending
 from ...store.find import no_run
 from ..arguments import OfRuns, parse
 from ..show import fits, print_json, print_table, tell, tell_unverified
@@ -36,6 +37,10 @@ class Tabulating(OfRuns):
     """Write to this file (.csv, .parquet or .json) instead of printing."""
     json: bool = False
     """Print as JSON."""
+
+    def __post_init__(self) -> None:
+        if self.out is not None:
+            check_ending(self.out, TABLES, what="A table")
 
 
 def forms() -> dict[str, list[type[Any]]]:
