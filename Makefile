@@ -22,10 +22,10 @@ demo: $(VENV)/installed
 # skip and say why.
 test: $(VENV)/installed-test
 	PYTHON=$(abspath $(BIN))/python bash .ci/data $(abspath $(DATA))
-	OVERPARAM_DATA=$(abspath $(DATA)) $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	OVERPARAM_DATA=$(abspath $(DATA)) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 test-fast: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow"
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
 # Random configs, command lines and damaged stores; `SEED=1 TRIES=0.1 make fuzz`.
 fuzz: $(VENV)/installed-test

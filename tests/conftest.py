@@ -4,6 +4,7 @@ import functools
 import gc
 import os
 import signal
+import time
 from pathlib import Path
 
 
@@ -51,14 +52,6 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup` a file stays together, unless its tests say not."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-
-
 @pytest.fixture(autouse=True)
 def precision():
     """The command line sets JAX's float64 flag and cache; give every test ours."""
@@ -66,20 +59,38 @@ def precision():
     jax.config.update("jax_enable_x64", True)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def few_programs():
-    """Compiled programs are given up in time, and not searched for garbage before.
+def give_up_programs() -> None:
+    """Forget compiled programs where there are many.
 
     Each holds pieces of memory, of which Linux gives a process 65,530; XLA crashes
-    where it gets no more. With all that lives on they are millions of objects, and to
-    search them took a tenth of the time of the tests.
+    where it gets no more.
     """
-    yield
-    mlir.make_ir_context.cache_clear()  # It keeps the constants of its programs.
     maps = Path("/proc/self/maps")
     if maps.exists() and maps.read_bytes().count(b"\n") > 25_000:
         gc.unfreeze()
         jax.clear_caches()
+        gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def few_programs_in_a_file():
+    """Counting them takes as long as a small test; only others compile many."""
+    start = time.monotonic()
+    yield
+    if time.monotonic() - start > 1:
+        give_up_programs()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_programs():
+    """Compiled programs are given up in time, and not searched for garbage before.
+
+    With all that lives on they are millions of objects, and to search them took a tenth
+    of the time of the tests.
+    """
+    yield
+    mlir.make_ir_context.cache_clear()  # It keeps the constants of its programs.
+    give_up_programs()
     gc.collect()
     gc.freeze()
 

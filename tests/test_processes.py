@@ -258,3 +258,15 @@ def test_a_thread_leaves_the_handlers_of_the_process():
 
     with ThreadPoolExecutor(1) as threads:
         assert threads.submit(handler).result() is signal.default_int_handler
+
+
+@pytest.mark.parametrize("_", range(9))
+def test_the_tests_of_a_file_run_in_one_process(_, tmp_path_factory):
+    """Several would make its fixtures and compile its programs several times."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # That of all workers.
+    with (folder / "processes").open("a+") as seen:
+        seen.write(f"{os.getpid()}\n")
+        seen.seek(0)
+        assert set(seen.read().split()) == {str(os.getpid())}

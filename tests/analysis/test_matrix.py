@@ -15,13 +15,7 @@ COLUMNS = PAGE.with_name("columns.md")
 CELLS = documented(PAGE.read_text())
 
 
-# A study is compiled once, and the studies by several processes.
-GROUPS = {name: pytest.mark.xdist_group(study) for name, (study, _) in VARIANTS.items()}
-
-
-@pytest.mark.parametrize(
-    "variant", [pytest.param(name, marks=group) for name, group in GROUPS.items()]
-)
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_cells_are_as_documented(variant, tmp_path, real_data):
     if VARIANTS[variant][0] == "images":
         real_data("cifar-10")

@@ -26,7 +26,6 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("examples")
 
 
-@pytest.mark.xdist_group("examples")
 @pytest.mark.parametrize("path", sorted(exported()))
 def test_an_exported_name_has_an_example_that_runs(path, folder, monkeypatch):
     import jax
