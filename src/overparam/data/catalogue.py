@@ -44,7 +44,8 @@ def load_data(name: str, *, folder: str | Path | None = None) -> Dataset:
     Returns:
         Training and test part: images uint8 `(n, height, width, channels)`, series
         float32 `(n, length)`; classes int32 `(n,)`. Data of one's own are as they were
-        given, targets that are numbers `(n, n_outputs)`.
+        given, targets that are numbers `(n, n_outputs)`. Images and their classes
+        are read-only: all who load them share them.
 
     Raises:
         ConfigError: There is no data set of that name.

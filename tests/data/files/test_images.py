@@ -1,4 +1,5 @@
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,37 @@ def test_official_files_are_read_as_written(
 
 
 LAST = "t10k-labels-idx1-ubyte"
+
+
+def test_what_was_read_is_read_again_only_after_a_change(
+    small_mnist, publish, home, tmp_path: Path
+) -> None:
+    publish(small_mnist.official)
+    folder = small_mnist.write(tmp_path)
+    fresh = load_data("mnist", folder=folder)
+    # Files so new may change within a tick of the clock of their system.
+    assert load_data("mnist", folder=folder) is not fresh
+    for file in folder.iterdir():
+        os.utime(file, (0, 0))
+    kept = load_data("mnist", folder=folder)
+    assert load_data("mnist", folder=folder) is kept
+    assert_holds(kept, small_mnist)
+    with pytest.raises(ValueError, match="read-only"):
+        kept.train.x[0] = 0
+    before = (folder / LAST).stat()
+    (folder / LAST).write_bytes(bytes(18))
+    with pytest.raises(DataError, match=LAST):
+        load_data("mnist", folder=folder)
+    # Nor does one pass for the old one that was given its time.
+    os.utime(folder / LAST, (0, 0))
+    while (folder / LAST).stat().st_ctime_ns == before.st_ctime_ns:
+        os.utime(folder / LAST, (0, 0))
+    with pytest.raises(DataError, match=LAST):
+        load_data("mnist", folder=folder)
+
+
+def test_digits_are_read_once():
+    assert load_data("digits") is load_data("digits")
 
 
 @pytest.mark.parametrize(

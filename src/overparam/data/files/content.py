@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import hashlib
 import lzma
+import os
 import struct
 import tarfile
 import zipfile
@@ -43,6 +44,12 @@ class Found:
 
     def __str__(self) -> str:
         return f"{self.path}/{self.member}" if self.member else str(self.path)
+
+    @property
+    def state(self) -> tuple[int, int, int]:
+        """When it was last modified, in nanoseconds, and what else tells a change."""
+        state = os.stat(self.path)
+        return state.st_mtime_ns, state.st_ctime_ns, state.st_size
 
     def read(self) -> bytes:
         """The decompressed bytes.

@@ -2,8 +2,6 @@
 
 import functools
 import hashlib
-import os
-from pathlib import Path
 
 from ...errors import DataError
 from .content import DamageError, Found
@@ -47,19 +45,14 @@ def fingerprint_at_hand(name: str) -> dict[str, str] | None:
 
 def _digests(name: str, place: Place) -> dict[str, str]:
     return {
-        f"{name}/{content.name}": _digest(found, *_state(found.path))
+        f"{name}/{content.name}": _digest(found, found.state)
         for content, found in place.files()
         if content.digest is None
     }
 
 
-def _state(path: Path) -> tuple[int, int]:
-    state = os.stat(path)
-    return state.st_mtime_ns, state.st_size
-
-
 @functools.lru_cache(maxsize=64)
-def _digest(found: Found, modified: int, n_bytes: int) -> str:
+def _digest(found: Found, state: tuple[int, ...]) -> str:
     """Computed once for all runs of a grid, as long as the file stays as it is."""
-    del modified, n_bytes
+    del state
     return hashlib.sha256(found.read()).hexdigest()

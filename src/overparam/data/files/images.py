@@ -1,5 +1,8 @@
 """Image data sets from their official files: MNIST's layout, CIFAR's, and `digits`."""
 
+import functools
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -14,6 +17,7 @@ from .cifar import Records, parse_cifar
 from .content import DamageError, read_checked
 from .download import obtain
 from .idx import parse_idx
+from .locate import Place
 from .official import DIGITS, Official
 
 
@@ -23,9 +27,13 @@ def load_idx(official: Official, folder: str | Path | None = None) -> Dataset:
     Raises:
         DataError: A file is missing, truncated, altered or of another shape.
     """
+    return _as_last_read(_read_idx, official, obtain(official, folder))
+
+
+def _read_idx(official: Official, place: Place) -> Dataset:
     height, width, _ = official.shape
     parts = []
-    files = iter(obtain(official, folder).files())
+    files = iter(place.files())
     for n, images, labels in zip(
         (official.n_train, official.n_test), files, files, strict=True
     ):
@@ -42,7 +50,11 @@ def load_cifar(official: Official, folder: str | Path | None = None) -> Dataset:
     Raises:
         DataError: A file is missing, truncated, altered or of another shape.
     """
-    files = obtain(official, folder).files()
+    return _as_last_read(_read_cifar, official, obtain(official, folder))
+
+
+def _read_cifar(official: Official, place: Place) -> Dataset:
+    files = place.files()
     parse = partial(_cifar_records, official)
     # Digests and copies let go of the interpreter, so that all cores work.
     with ThreadPoolExecutor(n_threads()) as threads:
@@ -51,6 +63,7 @@ def load_cifar(official: Official, folder: str | Path | None = None) -> Dataset:
     return _dataset(official, _split(train), _split([test]))
 
 
+@functools.cache
 def load_digits() -> Dataset:
     """scikit-learn's `digits`: 1797 images `(n, 8, 8, 1)`, pixels 0, ..., 16.
 
@@ -65,6 +78,27 @@ def load_digits() -> Dataset:
     )
     is_test = whole.rank_in_class() % 5 == 4
     return _dataset(DIGITS, whole.where(~is_test), whole.where(is_test))
+
+
+_SETTLED = 2.0
+"""Seconds after which no clock of a file system takes another change for the last."""
+
+Read = Callable[[Official, Place], Dataset]
+
+
+def _as_last_read(read: Read, official: Official, place: Place) -> Dataset:
+    """A data set, read again only if it is another one or its files have changed."""
+    states = tuple(found.state for _, found in place.files())
+    if time.time() - max(modified for modified, *_ in states) / 1e9 < _SETTLED:
+        return read(official, place)
+    return _read_once(read, official, place, states)
+
+
+@functools.lru_cache(maxsize=1)
+def _read_once(read: Read, official: Official, place: Place, states: tuple) -> Dataset:
+    """One is kept: the largest has 184 MB, which most runs and analyses share."""
+    del states
+    return read(official, place)
 
 
 def _idx_labels(official: Official, n: int, raw: bytes) -> Int32[np.ndarray, " n"]:
@@ -97,6 +131,8 @@ def _split(records: list[Records]) -> Split:
 
 
 def _dataset(official: Official, train: Split, test: Split) -> Dataset:
+    for part in (train, test):
+        part.x.flags.writeable = part.y.flags.writeable = False  # Many may share it.
     return Dataset(
         name=official.name,
         train=train,
