@@ -12,6 +12,8 @@ export OMP_NUM_THREADS := 1
 test test-fast docs: export JAX_COMPILATION_CACHE_DIR := $(CURDIR)/.cache/compiled
 test test-fast docs: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0
 test test-fast docs: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES := -1
+# They start many processes, each of which would else compile the package for itself.
+test test-fast docs: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test test-fast fuzz lint docs wheel bench clean
 
