@@ -83,6 +83,11 @@ def test_the_gap_of_a_row_is_that_of_the_network():
 @pytest.mark.parametrize("proof", CASES)
 def test_how_near_the_network_is_stands_in_a_sentence(proof):
     found = found_of(**CASES[proof][0])
+    if any("vacuous" in note for note in found.notes):
+        # No percentage is printed that only tells how poor the bound is.
+        (told,) = [n for n in found.notes if "the bound does not tell" in n]
+        assert f"{100 * found.summary['relative gap to the bound']:.3g}" not in told
+        return
     (told,) = [n for n in found.notes if n.startswith("The balanced network is")]
     rows = found.tables["certificate"].to_dicts()
     reached = found.summary["objective of the balanced network"]
@@ -97,10 +102,20 @@ def test_how_near_the_network_is_stands_in_a_sentence(proof):
 
 
 def test_a_network_that_is_the_best_found_is_at_most_so_far():
-    (told,) = _distance(SimpleNamespace(gap=0.01, objective=2.0, best_known=2.0))
+    known = {"tier": "bounded", "lower": 1.0}
+    near = SimpleNamespace(gap=0.01, objective=1.01, best_known=1.01, **known)
+    (told,) = _distance(near)
     assert told.startswith("The balanced network is at most 1 % above the optimum")
-    (told,) = _distance(SimpleNamespace(gap=93.9, objective=8.0, best_known=1.0))
-    assert "700 to 9,390 % above" in told
+    far = SimpleNamespace(gap=93.9, objective=94.9, best_known=1.5, **known)
+    (told,) = _distance(far)
+    assert "6,227 to 9,390 % above" in told
+    poor = SimpleNamespace(gap=93.9, objective=94.9, best_known=47.45, **known)
+    (told,) = _distance(poor)
+    assert "at least 100 % above" in told
+    assert told.endswith("the bound does not tell.")
+    best = SimpleNamespace(gap=93.9, objective=94.9, best_known=94.9, **known)
+    (told,) = _distance(best)
+    assert "%" not in told
     nothing = SimpleNamespace(gap=math.inf, objective=2.0, best_known=0.0)
     assert _distance(nothing) == []
 
@@ -112,8 +127,10 @@ def test_a_bound_that_tells_nothing_says_so():
 
 
 def test_a_search_asks_for_more_of_what_ended_it():
-    (note,) = [n for n in found_of(40, 5, nodes=1).notes if "vacuous" in n]
-    assert "more `--nodes`" in note
+    for n_outputs in (1, 2):
+        found = found_of(40, 5, n_outputs, nodes=2)
+        (note,) = [n for n in found.notes if "vacuous" in n]
+        assert "more `--nodes`" in note
 
 
 def test_no_node_is_open_before_there_is_one():

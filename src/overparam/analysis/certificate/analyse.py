@@ -130,6 +130,13 @@ def _distance(found: NetworkCertificate) -> list[str]:
     if not 0 < most < math.inf:
         return []
     least = found.objective / found.best_known - 1
+    if _tells_nothing(found):
+        if least <= LEAST_SHARE:
+            return ["How far the network is from the optimum, the bound does not tell."]
+        return [
+            f"The balanced network is at least {_percent(least)} % above the optimum "
+            "over networks of any width; how far it is, the bound does not tell."
+        ]
     told = "at most" if least <= LEAST_SHARE * most else f"{_percent(least)} to"
     return [
         f"The balanced network is {told} {_percent(most)} % above the optimum over "
@@ -142,17 +149,23 @@ def _percent(share: float) -> str:
     return f"{percent:.3g}" if percent < 1000 else f"{percent:,.0f}"
 
 
+def _tells_nothing(found: NetworkCertificate) -> bool:
+    """Whether the bound is too far from the best network to judge any by it."""
+    far = relative_gap(found.best_known, found.lower)
+    return found.tier != "certified" and far > VACUOUS
+
+
 def _vacuous(
     found: NetworkCertificate, problem: CertifiedProblem, options: CertificateOptions
 ) -> list[str]:
     """That a bound says nothing of the network, and why it is so far away."""
-    far = relative_gap(found.best_known, found.lower)
-    if found.tier == "certified" or far <= VACUOUS:
+    if not _tells_nothing(found):
         return []
     # A search without a bound of its own leaves that of the eigenvalue.
     if found.proof != "eigenvalue" or found.found is not None:
         n_nodes = 0 if found.found is None else found.found.n_nodes
         ended = options.nodes is not None and n_nodes >= options.nodes
+        ended = ended or found.out_of_nodes
         why = f"give the search more `--{'nodes' if ended else 'seconds'}`"
     elif not searchable(problem.x):
         why = (
@@ -232,10 +245,10 @@ class Bounds:
         """The bound, against time where it was searched, below the objectives."""
         from ...plots.figure import panels
 
-        figure, axes = panels(
-            caption=f"Relative gap {found.gap:.2g} of the network to the lower bound "
-            f"({found.tier}, {PROOFS[found.proof]})."
-        )
+        told = f"Relative gap {found.gap:.2g} of the network to the lower bound"
+        if _tells_nothing(found):
+            told = "The lower bound is too far away to judge the network by it"
+        figure, axes = panels(caption=f"{told} ({found.tier}, {PROOFS[found.proof]}).")
         axes = axes[0, 0]
         if found.found is not None and self.times:
             lower = [*self.lower, found.lower]

@@ -84,6 +84,7 @@ class NetworkCertificate(eqx.Module):
         n_patterns: Number of patterns whose programme was solved; 0 where it would
             be too large, or a search did without.
         found: What the search found, which holds its multiplier; `None` without one.
+        out_of_nodes: Whether one of the searches of several outputs ended by its nodes.
     """
 
     objective: float
@@ -94,6 +95,7 @@ class NetworkCertificate(eqx.Module):
     best_known: float
     n_patterns: int
     found: GlobalOptimum | None = None
+    out_of_nodes: bool = False
 
     @property
     def gap(self) -> float:

@@ -93,8 +93,9 @@ def certify_outputs(
         for dual in (y, residual)
     )
     proof: Proof = "eigenvalue"
+    out_of_nodes = False
     if search is not None and np.any(y) and searchable(x):
-        found, sum_of_bounds = _one_by_one(
+        found, sum_of_bounds, out_of_nodes = _one_by_one(
             x, y, penalty, network.skip, gap, search, watch
         )
         estimate = min(estimate, found)
@@ -109,6 +110,7 @@ def certify_outputs(
         estimate=estimate + constant,
         best_known=best_known + constant,
         n_patterns=0,
+        out_of_nodes=out_of_nodes,
     )
 
 
@@ -120,17 +122,21 @@ def _one_by_one(
     gap: float,
     limits: SearchLimits,
     watch: Watch,
-) -> tuple[float, float]:
-    """The objective of a network of one output per neuron; the sum of the bounds."""
+) -> tuple[float, float, bool]:
+    """The objective of a network of one output per neuron; the sum of the bounds.
+
+    And whether a search ended by its nodes.
+    """
     _, sizes, basis = np.linalg.svd(y, full_matrices=False)
     kept = sizes > _FLAT * sizes.max(initial=0)
     weights, lower = sizes / np.linalg.norm(sizes), 0.0
     directions = basis[kept]
     spread = y - y @ directions.T @ directions
     objective = 0.5 * float(np.sum(spread**2))
-    interrupted = False
+    interrupted = out_of_nodes = False
+    nodes = None if limits.nodes is None else limits.nodes // len(directions)
     for direction, weight in zip(directions, weights[kept], strict=True):
-        seconds, nodes = limits.seconds / len(directions), limits.nodes
+        seconds = limits.seconds / len(directions)
         found = solve_global(
             x,
             y @ direction,
@@ -140,16 +146,18 @@ def _one_by_one(
             limits=replace(
                 limits,
                 seconds=0.0 if interrupted else seconds,
-                nodes=None if nodes is None else nodes // len(directions),
+                nodes=nodes,
             ),
             watch=watch,
         )
         interrupted |= found.interrupted
+        if nodes is not None and not found.proven:
+            out_of_nodes |= found.n_nodes >= nodes
         lower += found.lower
         paid = float(found.neurons.sizes.sum())
         objective += found.objective + (1 - weight) * penalty * paid
     # The basis is orthonormal up to rounding.
-    return float(objective), float(lower) * (1 - ROUNDING)
+    return float(objective), float(lower) * (1 - ROUNDING), out_of_nodes
 
 
 def loose_lower_bound(
