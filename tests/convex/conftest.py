@@ -1,12 +1,12 @@
 """Random problems, others for every test and every `SEED`."""
 
-import os
-
 import numpy as np
 import pytest
+
+from ..seeds import SEED
 
 
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     name = request.node.nodeid.encode()
-    return np.random.default_rng([int(os.environ.get("SEED", "0")), *name])
+    return np.random.default_rng([SEED, *name])

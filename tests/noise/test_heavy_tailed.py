@@ -5,7 +5,6 @@ standard error of the law, |z| <= 5 (false alarm 6e-7).
 """
 
 import math
-import os
 
 import jax
 import jax.numpy as jnp
@@ -21,8 +20,9 @@ from overparam.networks import mlp
 from overparam.noise import HeavyTailNoise, add_noise, heavy_tail_noise
 from overparam.noise.heavy_tailed import unit_shape
 
+from ..seeds import SEED
 
-SEED = int(os.environ.get("SEED", "0"))
+
 ALPHAS = [1.5, 1.75, 1.9, 2.0]
 KINDS = ["shared", "entrywise", "isotropic"]
 

@@ -5,7 +5,6 @@ Every statistical test is a z-test with the standard error of the law itself and
 """
 
 import math
-import os
 
 import jax
 import jax.numpy as jnp
@@ -22,8 +21,9 @@ from overparam.noise import (
 )
 from overparam.noise.stable import Words, log_positive_from_words, symmetric_from_words
 
+from ..seeds import SEED
 
-SEED = int(os.environ.get("SEED", "0"))
+
 N = 4_000_000
 ALPHAS = [0.6, 1.0, 1.5, 1.75, 1.9, 1.999, 2.0]
 

@@ -116,11 +116,9 @@ class TangentKernel(Kernel):
             raise ConfigError("The gradient is that of one set of inputs: leave `Y`.")
         wide, x = self.network, np.atleast_2d(X)
         found = wide_kernels(wide, x, None if Y is None else np.atleast_2d(Y))
-        try:
-            found.require_digits()
-        except ConfigError as error:
+        if found.doubt is not None:
             # A search of variances goes on.
-            warnings.warn(str(error), stacklevel=2)
+            warnings.warn(found.doubt, stacklevel=2)
         kernel = found.tangent if self.kind == "tangent" else found.covariance
         if not eval_gradient:
             return kernel

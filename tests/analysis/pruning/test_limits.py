@@ -1,7 +1,6 @@
 """Pure noise: pruning ratios against chi-square limits and SciPy's stable laws."""
 
 import math
-import os
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +17,9 @@ from overparam.analysis.pruning.networks import squared_sizes
 from overparam.networks import mlp
 from overparam.noise import HeavyTailNoise, add_noise
 
+from ...seeds import SEED
 
-SEED = int(os.environ.get("SEED", "0"))
+
 EPS = 0.1
 
 

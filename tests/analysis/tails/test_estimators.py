@@ -1,7 +1,6 @@
 """Tail indices on samples whose index is known, drawn by SciPy."""
 
 import math
-import os
 
 import numpy as np
 import pytest
@@ -23,8 +22,8 @@ from overparam.analysis.tails.estimators import (
 )
 from overparam.errors import ConfigError
 
+from ...seeds import SEED
 
-SEED = int(os.environ.get("SEED", "0"))
 
 # Mean and standard deviation of 40 repeats of 5000 values, measured with other code
 # (section 5.5 of the study's document); columns are alpha = 1.5, 1.75, 1.9.

@@ -122,7 +122,8 @@ def wide_tangent(
         ConfigError: As `wide_kernels`, or if digits are missing.
     """
     kernels = wide_kernels(wide, x, others)
-    kernels.require_digits()
+    if kernels.doubt is not None:
+        raise ConfigError(kernels.doubt)
     return kernels.tangent
 
 

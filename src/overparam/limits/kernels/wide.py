@@ -134,19 +134,17 @@ class WideKernels:
     """The same over the largest such integral: of variables that are large for a
     series, no digit of an integral may be known."""
 
-    def require_digits(self) -> None:
-        """Refuse kernels of which too few digits are known.
-
-        Raises:
-            ConfigError: If the relative error is above `LEAST_DIGITS`.
-        """
-        if self.relative_error > LEAST_DIGITS:
-            raise ConfigError(
-                "The inputs are so large for this activation that the integrals of its "
-                f"kernel may be wrong by {self.relative_error:.2g} of their size: "
-                "standardise or divide the inputs, or take relu, leaky-relu or erf, "
-                "which have closed forms."
-            )
+    @property
+    def doubt(self) -> str | None:
+        """A sentence where too few digits are known, fewer than `LEAST_DIGITS`."""
+        if self.relative_error <= LEAST_DIGITS:
+            return None
+        return (
+            "The inputs are so large for this activation that the integrals of its "
+            f"kernel may be wrong by {self.relative_error:.2g} of their size: "
+            "standardise or divide the inputs, or take relu, leaky-relu or erf, "
+            "which have closed forms."
+        )
 
 
 def wide_mlp(
