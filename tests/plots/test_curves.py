@@ -5,9 +5,11 @@ import warnings
 from xml.etree import ElementTree
 
 import boxes
+import numpy as np
 import polars as pl
 import pytest
 
+from overparam.analysis.tails.analyse import _figure as tails_figure
 from overparam.plots import draw, panels, rendered
 from overparam.plots.curves import lettering
 
@@ -65,6 +67,28 @@ def test_a_text_of_a_run_is_drawn_as_its_letters(text, alike):
     assert label in told["series"].values()
     assert told["y"]["label"] in drawn
     assert boxes.faults(figure) == []
+
+
+@pytest.mark.parametrize("text", ODD.values(), ids=list(ODD))
+def test_a_figure_of_anyone_s_is_written_whatever_its_texts_say(text):
+    """An analysis of one's own letters its figure itself."""
+    figure, axes = panels(caption=f"a caption with {text}"[:90])
+    axes[0, 0].set_title(text[:90])
+    axes[0, 0].plot([1, 2], label=f"{text[:90]}\nof two lines, $x^2$")
+    axes[0, 0].set_xlabel("a formula: $x^2$")
+    assert rendered(figure, "png")
+    ElementTree.fromstring(rendered(figure, "svg"))
+    assert axes[0, 0].xaxis.label.get_parse_math()
+
+
+def test_layers_of_a_file_are_drawn_as_their_letters():
+    names = {"c$x_$.weight": 140, "a$^b": 150, "x" * 300: 160}
+    rng = np.random.default_rng(0)
+    samples = {name: rng.standard_normal(size) for name, size in names.items()}
+    figure = tails_figure(samples, "tails")
+    assert rendered(figure, "svg")
+    texts = [t.get_text() for t in figure.axes[0].get_legend().get_texts()]
+    assert texts == [*map(lettering, names), "Gaussian"]
 
 
 def test_a_long_text_keeps_both_ends_and_a_short_one_all():

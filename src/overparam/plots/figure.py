@@ -11,11 +11,14 @@ from typing import Any, Literal
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
 from matplotlib.ticker import LogFormatterSciNotation, MaxNLocator, NullLocator
 
 from ..store.files import figure_name, write_file
+from ..store.json_values import printable
 from .readings import readings
 from .styles import CAPTION_LINE, dressed
 
@@ -282,6 +285,21 @@ def save(figure: Figure, path: Path) -> list[Path]:
     return written
 
 
+def _as_letters(text: Text) -> None:
+    """Draw a text that is no formula as its letters: a run or a file may say anything.
+
+    Matplotlib would refuse the whole figure.
+    """
+    lines = [printable(line) for line in text.get_text().split("\n")]
+    if (told := "\n".join(lines)) != text.get_text():
+        text.set_text(told)
+    try:
+        for formula in filter(is_math_text, lines):
+            MathTextParser("path").parse(formula)
+    except ValueError:
+        text.set_parse_math(False)
+
+
 def rendered(figure: Figure, suffix: Literal["png", "svg"]) -> bytes:
     r"""The content of an image file; an SVG says what its points mean.
 
@@ -293,6 +311,8 @@ def rendered(figure: Figure, suffix: Literal["png", "svg"]) -> bytes:
     """
     content = io.BytesIO()
     _readable_ticks(figure)
+    for text in figure.findobj(Text):
+        _as_letters(text)
     with (
         mpl.rc_context(_STYLE),
         dressed(figure) as (style, scale),

@@ -252,3 +252,9 @@ def test_neurons_that_are_constant_on_the_data_are_told_from_a_zero_readout(x):
     for one in (x[:1], jnp.ones_like(x)):
         with pytest.raises(ConfigError, match="neurons varies on the data"):
             sampling_law(with_moments(network, one), "importance", data=one)
+
+
+def test_a_network_without_neurons_says_so(x):
+    bare = TwoLayer(weights=jnp.zeros((4, 0)), readout=jnp.zeros((0, 3)))
+    with pytest.raises(ConfigError, match="has no neurons"):
+        sampling_law(bare, "norm", data=x)

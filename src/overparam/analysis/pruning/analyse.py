@@ -14,6 +14,7 @@ from ...networks.files.named import NamedWeights, as_network
 from ...networks.layers import inputs_first
 from ...networks.network import Network
 from ...objectives.losses import half_squared_error
+from ...plots.curves import lettering
 from ...plots.figure import COLOURS, panels
 from ...report.differences import spreads
 from ...report.values import shown
@@ -193,4 +194,4 @@ def _label(subject: Subject, varying: Sequence[str]) -> str:
     """The run and the first fields in which it differs from the others."""
     config = subject.run.config
     told = [f"{name} {shown(config[name])}" for name in varying[:MOST_TOLD]]
-    return ": ".join([subject.name, ", ".join(told)] if told else [subject.name])
+    return lettering(": ".join([subject.name, *([", ".join(told)] if told else [])]))

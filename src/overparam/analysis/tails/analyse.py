@@ -14,6 +14,7 @@ from ...errors import ConfigError
 from ...keys import seed_key
 from ...networks.layers import is_readout
 from ...objectives.batch_loss import BatchLoss
+from ...plots.curves import lettering
 from ...plots.figure import COLOURS, legend, panels
 from ...training.plan import Progress, silent
 from ..declaration import Findings
@@ -239,7 +240,7 @@ def _neurons(name: str, shape: tuple[int, ...]) -> ndarray:
 def _figure(samples: Mapping[str, ndarray], caption: str) -> Figure:
     figure, axes = panels(1, 3, width=3.9, height=3.4, caption=caption)
     for index, (name, sample) in enumerate(samples.items()):
-        style = {"color": COLOURS[index % len(COLOURS)], "label": name}
+        style = {"color": COLOURS[index % len(COLOURS)], "label": lettering(name)}
         _draw(axes, sample, style)
     first = next(iter(samples.values()))
     control = np.random.default_rng(0).standard_normal(first.size)
