@@ -110,18 +110,16 @@ def read(
     for option in known:
         if option.required and option not in given:
             called = option.flags[0] if option.flags else option.name.upper()
-            remedy = _example(option.owner) or f"`{prog} --help` has all options"
+            remedy = f"`{prog} --help` has all options"
+            # In the first example of the documentation nothing required is missing.
+            about = option.owner.__doc__ or ""
+            if found := re.search(r"^ *Examples:\n *(.*)$", about, re.MULTILINE):
+                remedy = f"for example `{found[1]}`"
             raise ConfigError(f"`{prog}` needs `{called}`: {remedy}.")
     presets = [preset, *[()] * (len(kinds) - 1)]
     return [
         _instance(kind, given, own) for kind, own in zip(kinds, presets, strict=True)
     ]
-
-
-def _example(owner: type[Any]) -> str | None:
-    """The first example of its documentation, in which nothing required is missing."""
-    found = re.search(r"^ *Examples:\n *(.*)$", owner.__doc__ or "", re.MULTILINE)
-    return found and f"for example `{found[1]}`"
 
 
 def _instance(kind: type[Any], given: dict[Option, Any], preset: Preset) -> Any:

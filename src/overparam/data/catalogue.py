@@ -124,7 +124,12 @@ def _entry(official: Official, folder: str | Path | None) -> DataSetEntry:
         status = "absent"
     else:
         status = "incomplete" if place.missing else "found"
-    n_train, n_test = _sizes(official, place)
+    n_train, n_test = official.n_train, official.n_test
+    if place is not None and not place.missing:
+        # Of the files found only .npy files may have others than the official.
+        labels = [each for each in place.files() if each[0].name in NPY_LABELS]
+        if labels:
+            n_train, n_test = (n_labels(official, *each) for each in labels)
     return DataSetEntry(
         name=official.name,
         title=official.title,
@@ -137,17 +142,6 @@ def _entry(official: Official, folder: str | Path | None) -> DataSetEntry:
         citation=official.citation,
         missing=place.missing if place else (),
     )
-
-
-def _sizes(official: Official, place: Place | None) -> tuple[int | None, int | None]:
-    """Those of the files found: only .npy files may have others than the official."""
-    if place is None or place.missing:
-        return official.n_train, official.n_test
-    labels = [each for each in place.files() if each[0].name in NPY_LABELS]
-    if not labels:
-        return official.n_train, official.n_test
-    train, test = (n_labels(official, *each) for each in labels)
-    return train, test
 
 
 def fetch(

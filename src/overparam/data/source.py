@@ -116,22 +116,19 @@ class Table(eqx.Module):
         if batch_size == self.x.shape[0]:
             whole = jnp.arange(batch_size, dtype=jnp.int32)
             return jnp.broadcast_to(whole, (n_steps, batch_size))
+
+        def order(epoch: Int[Array, ""]) -> Int[Array, " used"]:
+            key_of_epoch = jax.random.fold_in(key, epoch)
+            samples = jnp.arange(self.x.shape[0], dtype=jnp.int32)
+            return jax.random.permutation(key_of_epoch, samples)[
+                : per_epoch * batch_size
+            ]
+
         first = step // per_epoch
         n_orders = (n_steps - 1) // per_epoch + 2
         epochs = first + jnp.arange(n_orders, dtype=first.dtype)
-        orders = jax.lax.map(lambda epoch: self._order(key, epoch, batch_size), epochs)
-        batches = orders.reshape(-1, batch_size)
+        batches = jax.lax.map(order, epochs).reshape(-1, batch_size)
         return jax.lax.dynamic_slice_in_dim(batches, step % per_epoch, n_steps)
 
     def batch(self, drawn: Int[Array, " batch"]) -> Batch:
         return Batch(self.x[drawn], self.y[drawn])
-
-    def _order(
-        self, key: PRNGKeyArray, epoch: Int[Array, ""], batch_size: int
-    ) -> Int[Array, " used"]:
-        n_samples = self.x.shape[0]
-        used = self.steps_per_epoch(batch_size) * batch_size
-        order = jax.random.permutation(
-            jax.random.fold_in(key, epoch), jnp.arange(n_samples, dtype=jnp.int32)
-        )
-        return order[:used]

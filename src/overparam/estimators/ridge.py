@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ..readouts.penalty_path import RidgePath, ridge_path
+from ..readouts.penalty_path import ridge_path
 from .inputs import check_squares
 
 
@@ -67,19 +67,11 @@ def fit_ridge(
     best = 0
     if penalty is None:
         free = total - int(intercept)
-        best = int(np.argmin(_cross_validation(path, len(F), free)))
+        # The path counts every row as a sample, and knows no intercept; here samples
+        # count by their weights, and the intercept too.
+        left = free - path.degrees_of_freedom
+        counted = (len(F) - path.degrees_of_freedom) / np.where(left > 0, left, np.nan)
+        scores = path.cross_validation * counted**2
+        best = int(np.argmin(np.where(np.isfinite(scores), scores, np.inf)))
     readout = path.readouts[best]
     return RidgeFit(readout, mean - centre @ readout, float(path.penalties[best]))
-
-
-def _cross_validation(
-    path: RidgePath, n_samples: int, free: float
-) -> Float[np.ndarray, " n"]:
-    """The scores of a path, where samples count by their weights and the intercept too.
-
-    The path counts every row as a sample, and knows no intercept.
-    """
-    left = free - path.degrees_of_freedom
-    counted = (n_samples - path.degrees_of_freedom) / np.where(left > 0, left, np.nan)
-    scores = path.cross_validation * counted**2
-    return np.where(np.isfinite(scores), scores, np.inf)

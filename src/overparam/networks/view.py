@@ -181,8 +181,15 @@ def two_layer_view(
         network = at_rest(network, x)
     if isinstance(network, StandardisedTwoLayer):
         return _standardised(network)
-    if isinstance(network, Biased):
-        return _biased(two_layer_view(network.inner))
+    if isinstance(network, Biased):  # Its last input is one.
+        inner = two_layer_view(network.inner)
+        return dataclasses.replace(
+            inner,
+            weights=inner.weights[:-1],
+            bias=inner.weights[-1],
+            skip=None if inner.skip is None else inner.skip[:-1],
+            output_bias=None if inner.skip is None else inner.skip[-1],
+        )
     name = getattr(network, "activation", "relu")
     parts: dict[str, Any] = {"activation": name, "scale": network.scale}
     match network:
@@ -213,18 +220,6 @@ def two_layer_view(
     readout, width = network.readout, weights.shape[1]
     parts.setdefault("readout", readout if len(readout) == width else readout[:width])
     return TwoLayerView(weights=weights, **parts)
-
-
-def _biased(view: TwoLayerView) -> TwoLayerView:
-    """The view of a network whose last input is one."""
-    skip = view.skip
-    return dataclasses.replace(
-        view,
-        weights=view.weights[:-1],
-        bias=view.weights[-1],
-        skip=None if skip is None else skip[:-1],
-        output_bias=None if skip is None else skip[-1],
-    )
 
 
 def at_rest(network: Network, x: Array | np.ndarray | None) -> Network:

@@ -142,8 +142,10 @@ def ridge_path(
         means = np.where(np.ptp(wanted, axis=0) > 0, means, wanted[0])
     solve = _dual if stored and matrix.shape[1] > matrix.shape[0] else _primal
     path = _with_diagnostics(matrix, wanted - means, penalties, solve)
-    if isinstance(matrix, Centred):
-        return _uncentred(path, np.asarray(matrix.shift, np.float64), means)
+    if isinstance(matrix, Centred):  # For what features and targets were before.
+        shift = np.asarray(matrix.shift, np.float64)
+        intercepts = path.intercepts + means - shift @ path.readouts
+        return dataclasses.replace(path, intercepts=intercepts, centre=shift)
     return path
 
 
@@ -349,11 +351,3 @@ def _check_residual(residual: float, penalty: float, dtype: jnp.dtype) -> None:
             f"(relative residual {residual:.2g}); raise `ridge`, centre and scale the "
             "features, or give them in float64."
         )
-
-
-def _uncentred(
-    path: RidgePath, shift: Float[np.ndarray, " width"], means: np.ndarray
-) -> RidgePath:
-    """The path of centred features and targets, for what they were before."""
-    intercepts = path.intercepts + means - shift @ path.readouts
-    return dataclasses.replace(path, intercepts=intercepts, centre=shift)

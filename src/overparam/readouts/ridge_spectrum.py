@@ -76,7 +76,11 @@ def _projections(
     n_samples, width = matrix.shape
     if width >= n_samples:
         triangle = np.zeros((0, n_samples))
-        for block in _columns(matrix):
+        for start in range(0, width, _ROWS):
+            part = slice(start, start + _ROWS)
+            block = np.vstack([rows[:, part] for _, rows in float64_rows(matrix)])
+            if isinstance(matrix, Centred):
+                block = block - block.mean(axis=0)
             triangle = _triangle(triangle, block.T)
         # Rows of an orthonormal basis, of what is orthogonal to ones where centred.
         basis = scipy.linalg.helmert(n_samples, full=rank == n_samples)
@@ -110,10 +114,3 @@ def float64_rows(matrix: FeatureMatrix) -> Iterator[tuple[int, np.ndarray]]:
     for start in range(0, matrix.shape[0], _ROWS):
         size = min(_ROWS, matrix.shape[0] - start)
         yield start, np.asarray(base.rows(jnp.int32(start), size), np.float64) - shift
-
-
-def _columns(matrix: FeatureMatrix) -> Iterator[np.ndarray]:
-    for start in range(0, matrix.shape[1], _ROWS):
-        part = slice(start, start + _ROWS)
-        block = np.vstack([rows[:, part] for _, rows in float64_rows(matrix)])
-        yield block - block.mean(axis=0) if isinstance(matrix, Centred) else block

@@ -73,7 +73,15 @@ def inline(content: bytes, *, prefix: str, label: str) -> Markup:
     Raises:
         StoreError: If it is no SVG, or one that defines or nests without bounds.
     """
-    root = _parsed(content)
+    try:
+        text = content.decode()
+        if "<!ENTITY" in text:  # A name for a text can multiply it.
+            raise StoreError("A figure defines entities: draw it again.")
+        root = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError) as error:
+        raise StoreError(f"A figure is damaged ({error}): draw it again.") from error
+    if root.tag != f"{{{_SVG}}}svg":
+        raise StoreError("A figure is no SVG: draw it again.")
     description = _description(root)
     # What may be copied: shapes, as copies of copies would be drawn for ever.
     ids = Counter(element.get("id") for element in root.iter())
@@ -100,19 +108,6 @@ def inline(content: bytes, *, prefix: str, label: str) -> Markup:
     ElementTree.register_namespace("", _SVG)
     ElementTree.register_namespace("xlink", _LINK[1:].partition("}")[0])
     return Markup(ElementTree.tostring(root, encoding="unicode"))
-
-
-def _parsed(content: bytes) -> ElementTree.Element:
-    try:
-        text = content.decode()
-        if "<!ENTITY" in text:  # A name for a text can multiply it.
-            raise StoreError("A figure defines entities: draw it again.")
-        root = ElementTree.fromstring(text)
-    except (ElementTree.ParseError, ValueError) as error:
-        raise StoreError(f"A figure is damaged ({error}): draw it again.") from error
-    if root.tag != f"{{{_SVG}}}svg":
-        raise StoreError("A figure is no SVG: draw it again.")
-    return root
 
 
 def _description(root: ElementTree.Element) -> str | None:

@@ -47,8 +47,14 @@ def analyse_runs(
         ConfigError: If the runs are too few or too many, or the analysis refuses them.
     """
     findings = analyse_subjects(name, subjects_of(stored), options, progress)
-    tables = {**findings.tables, **_published(name, findings, stored)}
-    return replace(findings, tables=tables)
+    studies = {run.study for run in stored}
+    entry = STUDIES.get(studies.pop()) if len(studies) == 1 else None
+    if entry is None or name not in entry.published_tables:
+        return findings
+    (first, *_) = findings.tables.values()
+    # The table that a published script writes of such runs.
+    reference = load(entry.published_tables[name])(stored, first)
+    return replace(findings, tables={**findings.tables, "reference": reference})
 
 
 def subjects_of(stored: Sequence[StoredRun]) -> "list[Subject]":
@@ -232,15 +238,3 @@ def other_data(stored: Sequence[StoredRun]) -> list[str]:
             except StoreError as error:
                 notes.append(str(error))
     return notes
-
-
-def _published(
-    name: str, findings: Findings, stored: Sequence[StoredRun]
-) -> Mapping[str, Any]:
-    """The table that a published script writes of such runs, if there is one."""
-    studies = {run.study for run in stored}
-    entry = STUDIES.get(studies.pop()) if len(studies) == 1 else None
-    if entry is None or name not in entry.published_tables:
-        return {}
-    (first, *_) = findings.tables.values()
-    return {"reference": load(entry.published_tables[name])(stored, first)}

@@ -148,8 +148,13 @@ def _together(
     stop_requested: Callable[[], int | None],
 ) -> None:
     with contextlib.ExitStack() as stack:
-        entered = [(config, _enter(stack, root, name, config)) for config in configs]
-        mine = [(config, folder) for config, folder in entered if folder is not None]
+        mine = []
+        for config in configs:
+            # Another process may have it.
+            with contextlib.suppress(RunLockedError):
+                folder = stack.enter_context(_opened(root, name, config))
+                if not folder.finished:
+                    mine.append((config, folder))
         if len(mine) < 2:
             return
         from ..studies.study import Context
@@ -168,17 +173,6 @@ def _together(
         seconds = (time.perf_counter() - start) / len(mine)
         for (_, folder), record in zip(mine, records, strict=True):
             folder.write(dataclasses.replace(record, seconds=seconds))
-
-
-def _enter(
-    stack: contextlib.ExitStack, root: Path, name: str, config: Any
-) -> RunDirectory | None:
-    """The run of a config, unless it is finished or another process has it."""
-    try:
-        folder = stack.enter_context(_opened(root, name, config))
-    except RunLockedError:
-        return None
-    return None if folder.finished else folder
 
 
 def _opened(

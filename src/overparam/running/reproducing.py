@@ -103,7 +103,18 @@ def answer(
             runs=runs.runs,
             folder=root / "reproductions" / name / scale,
         )
-    _store(reproduced)
+    content = {
+        "title": wanted.title,
+        "source": wanted.source,
+        "study": wanted.study,
+        "scale": scale,
+        "runs": [run.reference for run in reproduced.runs],
+        "claims": reproduced.claims,
+    }
+    path = reproduced.folder / "claims.json"
+    keep_answer(
+        path, content, reproduced.tables, reproduced.figures, reproduced.animations
+    )
     return reproduced
 
 
@@ -115,18 +126,3 @@ def _whole(paths: Sequence[Path], rows: "Rows") -> "Gathered":
     for unreadable in gathered.unreadable:
         raise StoreError(unreadable.reason)
     return gathered
-
-
-def _store(reproduced: Reproduced) -> None:
-    wanted, path = reproduced.reproduction, reproduced.folder / "claims.json"
-    content = {
-        "title": wanted.title,
-        "source": wanted.source,
-        "study": wanted.study,
-        "scale": reproduced.scale,
-        "runs": [run.reference for run in reproduced.runs],
-        "claims": reproduced.claims,
-    }
-    keep_answer(
-        path, content, reproduced.tables, reproduced.figures, reproduced.animations
-    )

@@ -182,12 +182,8 @@ def has(folder: Path, *names: str) -> bool:
     Raises:
         StoreError: If the folder cannot be looked into.
     """
-    return any(_is_there(folder, name) for name in names)
-
-
-def _is_there(folder: Path, name: str) -> bool:
     try:
-        return stat_of(f"{folder}/{name}") is not None
+        return any(stat_of(f"{folder}/{name}") is not None for name in names)
     except OSError as error:
         raise _closed(folder, error) from None
 

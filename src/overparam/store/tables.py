@@ -64,6 +64,8 @@ def gather(
         gathered.frame, gathered.unreadable
         ```
     """
+    import polars as pl
+
     unreadable: list[Unreadable] = []
     found: list[StoredRun] = []
     tables: list[pl.DataFrame] = []
@@ -79,7 +81,10 @@ def gather(
         found.append(run)
     recorded = {name for table in tables for name in table.columns}
     # One by one, as very many rows would take as much memory as their runs.
-    frame = _frame(_row(run, recorded) for run in found)
+    columns = columns_of(_row(run, recorded) for run in found)
+    # By name: in a list a series without one would be given one.
+    series = {n: pl.Series(_uniform(v), strict=False) for n, v in columns.items()}
+    frame = pl.DataFrame(series)
     if metrics == "records":
         frame = _with_records(frame, tables)
     return Gathered(frame, tuple(found), tuple(unreadable))
@@ -237,18 +242,6 @@ def prefixed(
 ) -> dict[str, Any]:
     """Values by name; what has the name of another column gets `prefix` before it."""
     return {f"{prefix}.{n}" if n in taken else n: v for n, v in values.items()}
-
-
-def _frame(rows: Iterable[Mapping[str, Any]]) -> "pl.DataFrame":
-    import polars as pl
-
-    # By name: in a list a series without one would be given one.
-    return pl.DataFrame(
-        {
-            name: pl.Series(_uniform(values), strict=False)
-            for name, values in columns_of(rows).items()
-        }
-    )
 
 
 def columns_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:

@@ -65,7 +65,15 @@ class Translation:
                 f"{name}={'true' if value is True else value}"
                 for name, value in fields.items()
             ]
-            texts = [t for t in texts if any(usual[k] != v for k, v in _only(t, kind))]
+            texts = [
+                text
+                for text in texts
+                if any(
+                    usual[name] != value
+                    for setting in grid([text], kind)
+                    for name, value in setting.items()
+                )
+            ]
             settings = grid(texts, kind)
             for setting in (settings[0], settings[-1]):
                 kind(**setting)  # Refuses what the study does not do.
@@ -82,10 +90,6 @@ class Translation:
         if self.program.verb == "analyse":
             return analysis(self.program.subject[-1]).options
         return study(self.study).config_class()
-
-
-def _only(text: str, kind: type[Any]) -> list[tuple[str, Any]]:
-    return [pair for setting in grid([text], kind) for pair in setting.items()]
 
 
 def _values(kind: type[Any], fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -92,23 +92,18 @@ def sweep(
         record_sweep(unique.values())
         n_workers = min(n_jobs, len(missing))
         if workers is None:
-            if n_workers > 1 or n_threads is not None:
-                _check_importable(work)
+            spawns = n_workers > 1 or n_threads is not None
+            if spawns and getattr(work, "__module__", None) == "__main__":
+                name = getattr(work, "__qualname__", work)
+                raise ConfigError(
+                    f"`work` is `{name}` of a script, which worker processes do not "
+                    "import: move it to a module, or use `n_jobs=1`."
+                )
             workers = local_workers(n_workers, n_threads=n_threads, prepare=prepare)
         run.drive(workers, report, stop_requested)
     return SweepResult(
         state=run.state(), statuses=run.statuses, failures=tuple(run.failures)
     )
-
-
-def _check_importable(work: Work) -> None:
-    """Processes import modules, and never the script of their caller."""
-    if getattr(work, "__module__", None) == "__main__":
-        name = getattr(work, "__qualname__", work)
-        raise ConfigError(
-            f"`work` is `{name}` of a script, which worker processes do not import: "
-            "move it to a module, or use `n_jobs=1`."
-        )
 
 
 @dataclass
@@ -234,18 +229,17 @@ class _Sweep:
                     self.statuses[outcome.status] += 1
             elif isinstance(error, Interrupted):
                 self._once_more(place, f"It was stopped {_TRIES} times.")
+            elif not place.worker.revive(error):
+                raise OverparamError(
+                    f"The executor is lost ({type(error).__name__}): start the same "
+                    "command again when it is back; finished runs are kept."
+                ) from error
             else:
-                self._died(place, error)
+                place.shape = None
+                self._once_more(
+                    place, f"Its process died {_TRIES} times: {brief(error)}."
+                )
         return places
-
-    def _died(self, place: _Place, error: BaseException) -> None:
-        if not place.worker.revive(error):
-            raise OverparamError(
-                f"The executor is lost ({type(error).__name__}): start the same "
-                "command again when it is back; finished runs are kept."
-            ) from error
-        place.shape = None
-        self._once_more(place, f"Its process died {_TRIES} times: {brief(error)}.")
 
     def _once_more(self, place: _Place, sentence: str) -> None:
         assert place.job is not None

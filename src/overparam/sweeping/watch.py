@@ -12,7 +12,7 @@ from ..store.files import stat_of
 from ..store.find import has, is_folder, look
 from ..store.read import read_run
 from ..store.run import FAILED, attempts, run_status
-from .record import SweepRecord, latest_sweep
+from .record import latest_sweep
 
 
 @dataclass(frozen=True)
@@ -87,11 +87,21 @@ def glance(root: Path | str, *, best: str | None = None) -> Glance:
     found = ((path, _status(path)) for path in runs)
     statuses = closed | {path: status for path, status in found if status}
     done = [path for path, status in statuses.items() if _answer(status)]
+    rate, least = 0.0, None
+    if sweep is not None:
+        ends = (stat_of(path / "status.json") for path in done)
+        n_new = sum(end is not None and end[1] >= sweep.started for end in ends)
+        elapsed = time.time() - sweep.started
+        rate = n_new / elapsed if elapsed > 0 else 0.0
+    if best is not None:
+        values = ((_value(path, best), path) for path in done)
+        finite = [(value, path) for value, path in values if value is not None]
+        least = Best(*min(finite)) if finite else None
     return Glance(
         statuses=Counter(statuses.values()),
         total=len(runs) + len(closed),
-        rate=_rate(done, sweep),
-        best=None if best is None else _best(done, best),
+        rate=rate,
+        best=least,
     )
 
 
@@ -106,21 +116,6 @@ def _status(path: Path) -> str | None:
 
 def _answer(status: str) -> bool:
     return status not in (FAILED, "running", "unfinished", "unreadable")
-
-
-def _rate(done: list[Path], sweep: SweepRecord | None) -> float:
-    if sweep is None:
-        return 0.0
-    ends = (stat_of(path / "status.json") for path in done)
-    n_new = sum(end is not None and end[1] >= sweep.started for end in ends)
-    elapsed = time.time() - sweep.started
-    return n_new / elapsed if elapsed > 0 else 0.0
-
-
-def _best(done: list[Path], name: str) -> Best | None:
-    values = ((_value(path, name), path) for path in done)
-    finite = [(value, path) for value, path in values if value is not None]
-    return Best(*min(finite)) if finite else None
 
 
 def _value(path: Path, name: str) -> float | None:

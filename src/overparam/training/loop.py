@@ -151,7 +151,10 @@ class _Part:
         return cls(step, [{} for _ in runs])
 
     def add(self, moved: list[Record], seconds: float) -> None:
-        self.sums = list(map(_added, self.sums, moved))
+        self.sums = [
+            {name: sums.get(name, 0.0) + value for name, value in more.items()}
+            for sums, more in zip(self.sums, moved, strict=True)
+        ]
         self.n_pieces, self.seconds = self.n_pieces + 1, seconds
 
 
@@ -384,7 +387,3 @@ def _member(training: Training, shares_stream: bool) -> Member:
 def _numbers(info: Any) -> Record:
     fields = dataclasses.fields(info)
     return {field.name: float(getattr(info, field.name)) for field in fields}
-
-
-def _added(one: Record, other: Record) -> Record:
-    return {name: one.get(name, 0.0) + value for name, value in other.items()}

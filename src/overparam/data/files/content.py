@@ -115,11 +115,18 @@ def check_digest(raw: bytes, content: Content) -> None:
         return
     algorithm, _, expected = content.digest.partition(":")
     got = hashlib.new(algorithm, raw, usedforsecurity=False).hexdigest()
-    if got != expected:
-        raise DamageError(
-            f"is {_owner(f'{algorithm}:{got}')}: the {_WRITTEN[algorithm]} of its "
-            f"content is {got}, expected {expected}"
-        )
+    if got == expected:
+        return
+    what = "not the official file"
+    # MNIST and Fashion-MNIST share their file names.
+    for official in OFFICIAL.values():
+        if any(each.digest == f"{algorithm}:{got}" for each in official.contents):
+            what = f"the file of {official.title} instead"
+            break
+    raise DamageError(
+        f"is {what}: the {_WRITTEN[algorithm]} of its content is {got}, expected "
+        f"{expected}"
+    )
 
 
 def check_content(raw: bytes, content: Content) -> None:
@@ -129,14 +136,6 @@ def check_content(raw: bytes, content: Content) -> None:
 
 
 _WRITTEN = {"sha256": "SHA-256", "md5": "MD5"}
-
-
-def _owner(digest: str) -> str:
-    """Whose file has this digest: MNIST and Fashion-MNIST share their file names."""
-    for official in OFFICIAL.values():
-        if any(content.digest == digest for content in official.contents):
-            return f"the file of {official.title} instead"
-    return "not the official file"
 
 
 def read_checked(

@@ -3,7 +3,6 @@
 Reference: Dau et al., The UCR time series classification archive (2018).
 """
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -58,16 +57,23 @@ def load_ecg5000(
     place = obtain(official, folder)
     is_npy = place.contents[0].name.endswith(".npy")
     train, test = (_from_npy if is_npy else _from_text)(official, place)
-    if split == "shuffled":
-        train, test = _shuffled(train, test, seed)
-    dataset = Dataset(
+    if split == "shuffled":  # Both parts pooled, permuted, and cut again.
+        x = np.concatenate([train.x, test.x])
+        y = np.concatenate([train.y, test.y])
+        train, test = Split(x, y).shuffled(seed).hold_out(len(test))
+    n_classes = official.n_classes
+    if labels == "normal-vs-rest":
+        n_classes = 2
+        train, test = (
+            Split(part.x, (part.y > 0).astype(np.int32)) for part in (train, test)
+        )
+    return Dataset(
         name=official.name,
         train=train,
         test=test,
-        n_classes=official.n_classes,
+        n_classes=n_classes,
         normalisation=official.normalisation,
     )
-    return _normal_vs_rest(dataset) if labels == "normal-vs-rest" else dataset
 
 
 def parse_series(raw: bytes, *, n: int, length: int, n_classes: int) -> Split:
@@ -155,20 +161,3 @@ def _labels(y: np.ndarray, n_classes: int, *, first: int = 0) -> np.ndarray:
         got = f"got {other[0]}" if other.size else f"they have {y.ndim} axes"
         raise DamageError(f"must hold a row of labels from {first} to {last}, {got}")
     return y.astype(np.int32) - first
-
-
-def _shuffled(train: Split, test: Split, seed: int) -> tuple[Split, Split]:
-    """Both parts pooled, permuted, and cut again."""
-    x = np.concatenate([train.x, test.x])
-    y = np.concatenate([train.y, test.y])
-    pooled = Split(x, y).shuffled(seed)
-    return pooled.hold_out(len(test))
-
-
-def _normal_vs_rest(dataset: Dataset) -> Dataset:
-    def binary(part: Split) -> Split:
-        return Split(part.x, (part.y > 0).astype(np.int32))
-
-    return replace(
-        dataset, train=binary(dataset.train), test=binary(dataset.test), n_classes=2
-    )

@@ -1,9 +1,8 @@
 """Pictures: folders of class folders of PNG files."""
 
-import contextlib
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,16 +70,11 @@ def pictures(folders: Sequence[Path], size: int | None) -> list[Part]:
 
 def _inside(folder: Path) -> list[Path]:
     """What a folder holds in the order of names, but for hidden files."""
-    with naming(str(folder), DataError), _listed():
-        return sorted(p for p in folder.iterdir() if not p.name.startswith("."))
-
-
-@contextlib.contextmanager
-def _listed() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DamageError(f"cannot be listed ({error.strerror})") from error
+    with naming(str(folder), DataError):
+        try:
+            return sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+        except OSError as error:
+            raise DamageError(f"cannot be listed ({error.strerror})") from error
 
 
 def _files(folder: Path) -> list[tuple[Path, str]]:

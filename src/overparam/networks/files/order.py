@@ -75,7 +75,13 @@ def _places(groups: Sequence[LayerState]) -> dict[str, tuple[Any, ...]] | None:
     stem, or has the number of its layer, or all are counted together.
     """
     layers = [group for group in groups if not group.is_norm]
-    counted = _counted(layers)
+    counted = {layer.name: _count(layer) for layer in layers}
+    # Keras has `dense` before `dense_1`.
+    numbered = {stem for stem, _ in counted.values()}
+    for layer in layers:
+        stem, numbers = counted[layer.name]
+        if layer.is_kernel and f"{stem}_#" in numbered:
+            counted[layer.name] = f"{stem}_#", (*numbers, 0)
     stems = [
         {counted[g.name][0] for g in layers if g.weights.ndim == ndim}
         for ndim in (4, 2)
@@ -99,19 +105,6 @@ def _places(groups: Sequence[LayerState]) -> dict[str, tuple[Any, ...]] | None:
         found[group.name] = part, numbers, group.is_norm
     distinct = len({*found.values()}) == len(found)
     return found if distinct and all(found.values()) else None
-
-
-def _counted(
-    layers: Sequence[LayerState],
-) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Stems and numbers of layers by name: Keras has `dense` before `dense_1`."""
-    found = {layer.name: _count(layer) for layer in layers}
-    stems = {stem for stem, _ in found.values()}
-    for layer in layers:
-        stem, numbers = found[layer.name]
-        if layer.is_kernel and f"{stem}_#" in stems:
-            found[layer.name] = f"{stem}_#", (*numbers, 0)
-    return found
 
 
 def _count(layer: LayerState) -> tuple[str, tuple[int, ...]]:

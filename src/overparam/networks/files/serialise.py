@@ -141,8 +141,15 @@ def _value(described: Any, declared: Any, path: str, arrays: dict[str, Any]) -> 
             raise _wrong(path, "one of " + ", ".join(map(repr, arguments)), described)
         return described
     if origin in (tuple, list):
-        several = arguments if origin is tuple else (*arguments, ...)
-        return origin(_several(described, several, path, arrays))
+        if not isinstance(described, tuple | list):
+            raise _wrong(path, "a list", described)
+        kinds = arguments
+        if origin is list or arguments[-1] is Ellipsis:
+            kinds = arguments[:1] * len(described)
+        if len(described) != len(kinds):
+            raise _wrong(path, f"a list of {len(kinds)}", described)
+        pairs = enumerate(zip(described, kinds, strict=True))
+        return origin(_value(d, t, _join(path, str(i)), arrays) for i, (d, t) in pairs)
     if is_array(declared):
         return _array(described, declared, path, arrays)
     if issubclass(declared, eqx.Module):
@@ -240,19 +247,6 @@ def _class_of(described: Any) -> type[Any]:
         f"The stored network is of the unknown class {_told(name)} and cannot be "
         "rebuilt; its weights can be read from `network.safetensors`."
     )
-
-
-def _several(
-    described: Any, declared: tuple[Any, ...], path: str, arrays: dict[str, Any]
-) -> tuple[Any, ...]:
-    if not isinstance(described, tuple | list):
-        raise _wrong(path, "a list", described)
-    if declared[-1] is Ellipsis:
-        declared = declared[:1] * len(described)
-    if len(described) != len(declared):
-        raise _wrong(path, f"a list of {len(declared)}", described)
-    pairs = enumerate(zip(described, declared, strict=True))
-    return tuple(_value(d, t, _join(path, str(i)), arrays) for i, (d, t) in pairs)
 
 
 def _array(
