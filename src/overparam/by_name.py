@@ -129,9 +129,21 @@ class Catalogue(Mapping[str, T]):
         """
         if name in self.built_in or name not in self:
             return None
-        if name not in self._own:
-            self._own[name] = self._loaded(name)
-        return self._own[name]
+        if name in self._own:
+            return self._own[name]
+        point = self._points[name]
+        if name not in self._broken:
+            try:
+                value = load(self._adopt)(name, point.load())
+                origin = plugins.origin_of(point.module, point.dist)
+                own = Own(value, point.value, origin, registered=False)
+                return self._own.setdefault(name, own)
+            except (Exception, SystemExit) as error:
+                self._broken[name] = plugins.why(error)
+        raise ConfigError(
+            f"The {self.kind} `{name}` of {_package(point)} cannot be loaded: "
+            f"{self._broken[name]}."
+        )
 
     def origin(self, name: str) -> plugins.Origin | None:
         """Whose code it is; `None` of what is built in.
@@ -192,20 +204,6 @@ class Catalogue(Mapping[str, T]):
             else:
                 found[point.name] = point
         return found
-
-    def _loaded(self, name: str) -> Own[T]:
-        point = self._points[name]
-        if name not in self._broken:
-            try:
-                value = load(self._adopt)(name, point.load())
-                origin = plugins.origin_of(point.module, point.dist)
-                return Own(value, point.value, origin, registered=False)
-            except (Exception, SystemExit) as error:
-                self._broken[name] = plugins.why(error)
-        raise ConfigError(
-            f"The {self.kind} `{name}` of {_package(point)} cannot be loaded: "
-            f"{self._broken[name]}."
-        )
 
     def _usable(self, name: str) -> bool:
         try:

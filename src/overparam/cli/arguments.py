@@ -90,28 +90,23 @@ def _print_help(kinds: Sequence[type[Any]], prog: str, description: str) -> NoRe
         for n, k, h in zip(names, kinds, about, strict=True)
     ]
     whole = dataclasses.make_dataclass("Options", fields, frozen=True, kw_only=True)
+    # A line for every paragraph, as Tyro would break it where a line of the source
+    # begins with a backquote; examples keep their lines.
+    paragraphs = [
+        part if "\n  " in part else " ".join(part.split())
+        for part in inspect.cleandoc(description).split("\n\n")
+    ]
     written = tyro.constructors.ConstructorRegistry()
     written.primitive_rule(_as_written)
     with _room_for_help(), written, contextlib.redirect_stdout(Folding(sys.stdout)):
         tyro.cli(
             whole,
             prog=prog,
-            description=_paragraphs(description),
+            description="\n\n".join(paragraphs),
             args=["--help"],
             config=(tyro.conf.OmitArgPrefixes,),
         )
     raise SystemExit(0)
-
-
-def _paragraphs(text: str) -> str:
-    """A docstring with a line for every paragraph; examples keep theirs.
-
-    Tyro would break a paragraph where a line of the source begins with a backquote.
-    """
-    return "\n\n".join(
-        part if "\n  " in part else " ".join(part.split())
-        for part in inspect.cleandoc(text).split("\n\n")
-    )
 
 
 def _as_written(

@@ -8,11 +8,11 @@ from ..checks import one_of
 from ..errors import DataError
 from .dataset import Dataset
 from .files import download
-from .files.content import Found, read_checked
+from .files.content import read_checked
 from .files.ecg import NPY_LABELS, load_ecg5000, n_labels
 from .files.images import load_cifar, load_digits, load_idx
 from .files.locate import Place, locate, search
-from .files.official import OFFICIAL, Content, Official
+from .files.official import OFFICIAL, Official
 from .files.progress import Progress
 from .own.description import described, is_kept, own_names
 from .own.kept import load_kept
@@ -228,21 +228,16 @@ def _verify(official: Official, folder: str | Path | None) -> list[FileCheck]:
     place = locate(official, folder) or next(search(official, folder), None)
     if place is None:
         place = Place(Path(), official.contents, (None,) * len(official.contents))
-    return [
-        _check(official, content, found)
-        for content, found in zip(place.contents, place.found, strict=True)
-    ]
-
-
-def _check(official: Official, content: Content, found: Found | None) -> FileCheck:
-    if found is None:
-        message = (
-            f"`{content.name}` is missing; `overparam data fetch {official.name}`."
-        )
-        return FileCheck(official.name, content.name, "missing", message)
-    try:
-        read_checked(official, content, found, len)
-    except DataError as error:
-        return FileCheck(official.name, content.name, "damaged", str(error))
-    status = "ok" if content.digest else "unpublished"
-    return FileCheck(official.name, content.name, status)
+    checks = []
+    for content, found in zip(place.contents, place.found, strict=True):
+        status, message = "ok" if content.digest else "unpublished", ""
+        if found is None:
+            status, remedy = "missing", f"`overparam data fetch {official.name}`"
+            message = f"`{content.name}` is missing; {remedy}."
+        else:
+            try:
+                read_checked(official, content, found, len)
+            except DataError as error:
+                status, message = "damaged", str(error)
+        checks.append(FileCheck(official.name, content.name, status, message))
+    return checks

@@ -121,7 +121,9 @@ def _facts(path: Path) -> dict[str, Any]:
     claims, runs = facts.get("claims", []), facts.get("runs", [])
     if not isinstance(claims, list) or not all(map(_is_claim, claims)):
         raise damaged(path, "holds no claims")
-    if not isinstance(runs, list) or not all(map(_is_reference, runs)):
+    if not isinstance(runs, list) or not all(
+        isinstance(run, dict) and type(run.get("run")) is str for run in runs
+    ):
         raise damaged(path, "names no runs")
     if type(facts.get("files", {})) is not dict:
         raise damaged(path, "has no stamps of the files")
@@ -136,10 +138,6 @@ def _is_claim(value: Any) -> bool:
         and all(type(value.get(n)) is str for n in _CLAIM)
         and any(value.get("holds") is verdict for verdict in (True, False, None))
     )
-
-
-def _is_reference(value: Any) -> bool:
-    return isinstance(value, dict) and type(value.get("run")) is str
 
 
 def _detail(facts: Mapping[str, Any]) -> str | None:

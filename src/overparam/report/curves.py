@@ -55,8 +55,15 @@ def record_figures(study: StudyRuns, by: str | None = None) -> Iterator[Drawn]:
         by: Config field whose values get a colour each; by default, and where it is
             called as an axis, the one with the most values that are told apart.
     """
-    usable = by in study.fields and by not in _TAKEN
-    by = by if usable else _colour_field(study)
+    if by not in study.fields or by in _TAKEN:
+        varying = {
+            spread.name: len(spread.values)
+            for spread in study.config
+            if 2 <= len(spread.values) <= _MOST_COLOURS
+            and "seed" not in spread.name
+            and spread.name not in _TAKEN
+        }
+        by = max(varying, key=lambda name: varying[name]) if varying else None
     tables = [
         (run, table) for run in study.shown if (table := _records(run)) is not None
     ]
@@ -76,18 +83,6 @@ def record_figures(study: StudyRuns, by: str | None = None) -> Iterator[Drawn]:
     told = (f for f in frames if f.height > 0 and f.to_series(-1).n_unique() > 1)
     for frame in itertools.islice(told, _MOST_FIGURES):
         yield _draw(frame, x, frame.columns[-1], by, alike=alike)
-
-
-def _colour_field(study: StudyRuns) -> str | None:
-    """The config field with the most values, if they can have a colour each."""
-    varying = {
-        spread.name: len(spread.values)
-        for spread in study.config
-        if 2 <= len(spread.values) <= _MOST_COLOURS
-        and "seed" not in spread.name
-        and spread.name not in _TAKEN
-    }
-    return max(varying, key=lambda name: varying[name]) if varying else None
 
 
 def _records(run: StoredRun) -> "pl.DataFrame | None":

@@ -1,7 +1,7 @@
 """What a report is made of: stored runs, and the answers kept beside them."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,14 @@ def collect(
     if not studies:
         raise StoreError(no_run(root, study, wanted="finished run"))
     found, damaged = answers(root)
+    left_out = [*unreadable]
+    for run in (run for each in studies for run in each.shown):
+        # A damaged one has a row in the report and no curve.
+        if run.error is None:
+            try:
+                _ = run.metrics
+            except StoreError as error:
+                left_out.append(Unreadable(run.path, str(error)))
     return Material(
         root=root,
         studies=studies,
@@ -111,18 +119,8 @@ def collect(
             if (study is None and choose is None)
             or any(_is_of(answer, each) for each in studies)
         ],
-        left_out=[*unreadable, *_without_records(studies), *damaged],
+        left_out=[*left_out, *damaged],
     )
-
-
-def _without_records(studies: Sequence[StudyRuns]) -> Iterator[Unreadable]:
-    """The runs that have a row in the report and, being damaged, no curve."""
-    for run in (run for study in studies for run in study.shown):
-        if run.error is None:
-            try:
-                _ = run.metrics
-            except StoreError as error:
-                yield Unreadable(run.path, str(error))
 
 
 def _is_of(answer: Answer, study: StudyRuns) -> bool:

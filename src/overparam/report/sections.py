@@ -99,27 +99,20 @@ def answer_section(answer: Answer, gallery: Gallery, number: int) -> Markup:
     if answer.kind == "analyses":
         under = [f"analysis of {answer.detail}"]
     figures = [gallery.stored(path, title) for path in answer.figures]
+    found = [
+        tag("tr", tag("th", name, scope="row"), cell(value))
+        for name, value in answer.summary.items()
+    ]
     return tag(
         "section",
         tag("h3", title, id=f"answer-{number}"),
         tag("p", " · ".join([*under, *([source] if source else [])]), class_="under"),
-        _said(answer),
+        _scroll("What was found", tag("tbody", *found)) if found else "",
         *(tag("p", note) for note in answer.notes),
         tag("div", *figures, class_="figures"),
         _claims(answer) if answer.claims else "",
         *(_csv_table(path) for path in answer.tables),
     )
-
-
-def _said(answer: Answer) -> Markup:
-    """What an analysis found, in scalars."""
-    if not answer.summary:
-        return Markup("")
-    rows = [
-        tag("tr", tag("th", name, scope="row"), cell(value))
-        for name, value in answer.summary.items()
-    ]
-    return _scroll("What was found", tag("tbody", *rows))
 
 
 def _claims(answer: Answer) -> Markup:
@@ -192,28 +185,24 @@ def study_section(study: StudyRuns, gallery: Gallery, by: str | None) -> Markup:
         "give commands and environment: choose others by --where, or see all by "
         "`overparam table`."
     )
+    head = tag("tr", tag("th", "field", scope="col"), tag("th", "values", scope="col"))
+    rows = [
+        tag("tr", tag("th", s.name.replace("_", " "), scope="row"), _values(s, n_runs))
+        for s in config
+        if s.varies
+    ]
+    caption = f"What differs between the runs of {study.name}"
+    differing = _scroll(caption, tag("thead", head), tag("tbody", *rows))
     return tag(
         "section",
         tag("h3", study.name, id=f"study-{study.name}"),
         tag("p", study.about.question, class_="under") if study.about.question else "",
         tag("p", part) if len(study.shown) < n_runs else "",
         tag("div", *figures, class_="figures"),
-        _differing(study.name, [s for s in config if s.varies], n_runs),
+        differing if rows else "",
         _shared(study.name, [s for s in config if not s.varies], study.about.defaults),
         runs_table(study),
     )
-
-
-def _differing(name: str, fields: Sequence[Spread], n_runs: int) -> Markup:
-    if not fields:
-        return Markup("")
-    head = tag("tr", tag("th", "field", scope="col"), tag("th", "values", scope="col"))
-    rows = [
-        tag("tr", tag("th", f.name.replace("_", " "), scope="row"), _values(f, n_runs))
-        for f in fields
-    ]
-    caption = f"What differs between the runs of {name}"
-    return _scroll(caption, tag("thead", head), tag("tbody", *rows))
 
 
 def _values(spread: Spread, n_runs: int) -> Markup:

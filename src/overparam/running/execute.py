@@ -57,7 +57,11 @@ def execute(
             return Executed(stored.path, stored.status, fresh=False)
         start = time.perf_counter()
         try:
-            data = _data(config)
+            data, data_set = {}, _data_set(config)
+            if data_set is not None:  # Its files are downloaded where that is needed.
+                from ..data.files.fingerprint import fingerprint
+
+                data = fingerprint(data_set)
             owner = json.dumps([folder.path.name, data], sort_keys=True)
             make = run or registry.study(name).function("run")
             record = _record(
@@ -191,16 +195,6 @@ def data_at_hand(config: Any) -> Mapping[str, str] | None:
     from ..data.files.fingerprint import fingerprint_at_hand
 
     return fingerprint_at_hand(name)
-
-
-def _data(config: Any) -> Mapping[str, str]:
-    """The same, with the files downloaded where that is needed."""
-    name = _data_set(config)
-    if name is None:
-        return {}
-    from ..data.files.fingerprint import fingerprint
-
-    return fingerprint(name)
 
 
 def _data_set(config: Any) -> str | None:

@@ -113,7 +113,22 @@ def unpack(
         found = archive(root)
         if found is None:
             raise StoreError(f"There is no archive of runs in `{root}`.")
-        _check_place(root, found)
+        # What would not fit or be written elsewhere is refused before all writing.
+        needed, free = found.check(), shutil.disk_usage(root).free
+        if needed > free:
+            message = f"`{found.path}` unpacks to {needed} bytes, the disk has {free}"
+            raise StoreError(f"{message}: make room.")
+        for study, run in found.runs():
+            read_run(root / study / run).check_files(contents=True)
+            for path in (root / study, root / study / run):
+                if os.path.islink(path):
+                    raise StoreError(f"`{path}` is a link: put a folder in its place.")
+            for name in found.files(study, run):
+                if not _is_inside(name):
+                    raise StoreError(
+                        f"`{found.path}` holds {written(name)} in the run "
+                        f"{study}/{run}, which no run has: nothing of it was unpacked."
+                    )
         n_moved, runs = 0, sorted(found.runs())
         for done, (study, name) in enumerate(runs, 1):
             n_moved += _restore(root / study / name, found)
@@ -288,25 +303,6 @@ def _is_packed(run: Path, folder: Path) -> bool:
         )
     except StoreError:
         return False
-
-
-def _check_place(root: Path, found: PackedRuns) -> None:
-    """Refuse what would not fit or be written elsewhere, before anything is written."""
-    needed, free = found.check(), shutil.disk_usage(root).free
-    if needed > free:
-        message = f"`{found.path}` unpacks to {needed} bytes, the disk has {free}"
-        raise StoreError(f"{message}: make room.")
-    for study, run in found.runs():
-        read_run(root / study / run).check_files(contents=True)
-        for path in (root / study, root / study / run):
-            if os.path.islink(path):
-                raise StoreError(f"`{path}` is a link: put a folder in its place.")
-        for name in found.files(study, run):
-            if not _is_inside(name):
-                raise StoreError(
-                    f"`{found.path}` holds {written(name)} in the run {study}/{run}, "
-                    "which no run has: nothing of it was unpacked."
-                )
 
 
 def _is_inside(name: str) -> bool:

@@ -93,7 +93,13 @@ def read_status(folder: Path) -> Status:
     if not all(type(digest) is str for digest in found["data"].values()):
         raise damaged(path, "has a `data` of another type")
     found["files"] = stamps
-    found["plugins"] = tuple(_origin(path, value) for value in found["plugins"])
+    names = {"name", "version", "sha256"}
+    if not all(type(v) is dict and v.keys() == names for v in found["plugins"]):
+        raise damaged(path, "has a `plugins` of another type")
+    found["plugins"] = tuple(
+        Origin(**{name: entry(path, value, name, str) for name in value})
+        for value in found["plugins"]
+    )
     status = Status(**found)
     if said["schema"] == 1:
         return replace(status, study=None, hashed=None)
@@ -156,12 +162,6 @@ def texts(path: Path | str, content: Mapping[str, Any], name: str) -> tuple[str,
     if not all(type(item) is str for item in found):
         raise damaged(path, f"has a `{name}` of another type")
     return tuple(found)
-
-
-def _origin(path: Path | str, value: Any) -> Origin:
-    if not isinstance(value, dict) or value.keys() != {"name", "version", "sha256"}:
-        raise damaged(path, "has a `plugins` of another type")
-    return Origin(**{name: entry(path, value, name, str) for name in value})
 
 
 def stamp_in(path: Path | str, value: Any) -> Stamp:

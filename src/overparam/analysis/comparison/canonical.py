@@ -81,26 +81,7 @@ def canonical(network: TwoLayer, *, tolerance: float = 1e-6) -> TwoLayer:
     """
     positive(tolerance=tolerance)
     dtype = network.readout.dtype
-    measure = _merged(sphere_measure(network), tolerance)
-    epsilon = float(jnp.finfo(dtype).eps)
-    sizes = np.linalg.norm(measure.masses, axis=1)
-    # What is left when masses cancel is rounding of the largest of them.
-    alive = sizes > 10 * epsilon * sizes.max(initial=0)
-    measure = SphereMeasure(atoms=measure.atoms[alive], masses=measure.masses[alive])
-    # Adding 0 turns -0 into 0, which sorts alike.
-    rounded = np.round(measure.atoms / tolerance) + 0.0
-    order = np.lexsort(rounded.T[::-1])
-    largest = float(np.abs(measure.masses).max(initial=0))
-    if largest > float(jnp.finfo(dtype).max):
-        raise ConfigError(f"A merged neuron of mass {largest:.3g} overflows {dtype}.")
-    return TwoLayer(
-        weights=jnp.asarray(measure.atoms[order].T, dtype),
-        readout=jnp.asarray(measure.masses[order], dtype),
-        activation=network.activation,
-    )
-
-
-def _merged(measure: SphereMeasure, tolerance: float) -> SphereMeasure:
+    measure = sphere_measure(network)
     # Chords: cosines of small angles round to 1.
     near = squared_distances(measure.atoms, measure.atoms) < tolerance**2
     n_groups, labels = connected_components(near)
@@ -109,6 +90,22 @@ def _merged(measure: SphereMeasure, tolerance: float) -> SphereMeasure:
     # Weighted by size, so that a tiny neuron does not turn a large one; the floor, of
     # which a square is above 0, gives a group of zero masses a direction.
     shares = np.maximum(sizes / (sizes.max(initial=0) or 1), _LEAST_SHARE)
-    directions = members @ (shares * measure.atoms)
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    return SphereMeasure(atoms=directions, masses=members @ measure.masses)
+    atoms = members @ (shares * measure.atoms)
+    atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
+    masses = members @ measure.masses
+    epsilon = float(jnp.finfo(dtype).eps)
+    sizes = np.linalg.norm(masses, axis=1)
+    # What is left when masses cancel is rounding of the largest of them.
+    alive = sizes > 10 * epsilon * sizes.max(initial=0)
+    atoms, masses = atoms[alive], masses[alive]
+    # Adding 0 turns -0 into 0, which sorts alike.
+    rounded = np.round(atoms / tolerance) + 0.0
+    order = np.lexsort(rounded.T[::-1])
+    largest = float(np.abs(masses).max(initial=0))
+    if largest > float(jnp.finfo(dtype).max):
+        raise ConfigError(f"A merged neuron of mass {largest:.3g} overflows {dtype}.")
+    return TwoLayer(
+        weights=jnp.asarray(atoms[order].T, dtype),
+        readout=jnp.asarray(masses[order], dtype),
+        activation=network.activation,
+    )

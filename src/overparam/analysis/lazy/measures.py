@@ -93,15 +93,12 @@ def active(
     The feature that is 1 for an output bias is no neuron.
     """
     found = preactivations(network, x)
-    values = [network.features(x)[:, : _width(network)]] if found is None else found
-    return np.asarray(jnp.concatenate(values, axis=1) > 0)
-
-
-def _width(network: Network) -> int | None:
-    """Number of features that a convolution computes; `None` for all of the others."""
-    match network:
-        case VGG(kernels=kernels) | NormalisedVGG(kernels=kernels):
-            return kernels[-1].shape[-1]
-        case ResNet(blocks=blocks):
-            return blocks[-1].kernels[-1].shape[-1]
-    return None
+    if found is None:
+        features = network.features(x)
+        match network:
+            case VGG(kernels=kernels) | NormalisedVGG(kernels=kernels):
+                features = features[:, : kernels[-1].shape[-1]]
+            case ResNet(blocks=blocks):
+                features = features[:, : blocks[-1].kernels[-1].shape[-1]]
+        found = [features]
+    return np.asarray(jnp.concatenate(found, axis=1) > 0)

@@ -51,7 +51,11 @@ def basis_groups(
             "float64 does not hold the weights that normalise it; rescale it."
         )
     inputs = x / columns
-    rows = _row_space(inputs)
+    # An orthonormal basis of the rows, none if they span all directions.
+    right, singular, scale = _factored(inputs / line_sizes(inputs, axis=1)[:, None])
+    rank, rows = max(1, _rank(singular, inputs.shape)), None
+    if rank < inputs.shape[1]:
+        rows = np.linalg.qr(scale[:, None] * right[:, :rank])[0]
     bases = [_basis(inputs[mask > 0], rows) for mask in masks]
     transforms = np.stack([basis.transform for basis in bases]) / columns[:, None]
     inverses = np.stack([basis.inverse for basis in bases]) * columns
@@ -127,13 +131,3 @@ def _factored(
 def _rank(singular: Float[np.ndarray, " least"], shape: tuple[int, ...]) -> int:
     cut = max(shape) * np.finfo(float).eps * singular.max(initial=0)
     return int(np.count_nonzero(singular > cut))
-
-
-def _row_space(inputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "d rank"] | None:
-    """An orthonormal basis of the rows, `None` if they span all directions."""
-    right, singular, scale = _factored(inputs / line_sizes(inputs, axis=1)[:, None])
-    rank = max(1, _rank(singular, inputs.shape))
-    if rank == inputs.shape[1]:
-        return None
-    basis = np.linalg.qr(scale[:, None] * right[:, :rank])[0]
-    return basis

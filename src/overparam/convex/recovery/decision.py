@@ -6,7 +6,6 @@ import equinox as eqx
 import numpy as np
 
 from ...errors import ConfigError
-from ..programs.program import Program
 from ..solvers.solution import Solution, assess
 from .isometry import STRICT, Isometry, neural_isometry
 from .planted import PlantedWeights
@@ -66,11 +65,15 @@ def decide_recovery(solution: Solution, planted: PlantedWeights) -> Decision:
     if program.penalty is not None:
         raise ConfigError("recovery is decided for fit=minimum-norm, got penalised.")
     missing = float(np.linalg.norm(program.y - program.groups.apply(planted.weights)))
-    fitted = missing <= _FITTED * np.linalg.norm(program.y)
-    if not (fitted or missing <= _rounding(program, planted)):
-        # Nothing here speaks about labels that the planted model does not have.
-        distance = planted.distance(solution.weights)
-        return Decision("undecided", (distance, distance))
+    if not missing <= _FITTED * np.linalg.norm(program.y):
+        # What rounding alone makes of the labels: all of those that no sample sees.
+        seen = program.groups.select(np.flatnonzero(planted.groups)).spectral_norms()
+        lengths = np.linalg.norm(planted.weights[planted.groups], axis=1)
+        rounding = np.finfo(float).eps * len(program.y) * float(seen @ lengths)
+        if not missing <= rounding:
+            # Nothing here speaks about labels that the planted model does not have.
+            distance = planted.distance(solution.weights)
+            return Decision("undecided", (distance, distance))
     if solution.primal + _shortfall(solution) < planted.value * (1 - STRICT):
         return Decision("proven-not", distance_range(solution, planted))
     certificates = [
@@ -90,13 +93,6 @@ def decide_recovery(solution: Solution, planted: PlantedWeights) -> Decision:
             return Decision("non-unique", others)
     distance = planted.distance(solution.weights)
     return Decision("undecided", (distance, distance))
-
-
-def _rounding(program: Program, planted: PlantedWeights) -> float:
-    """What rounding alone makes of the labels: all of those that no sample sees."""
-    seen = program.groups.select(np.flatnonzero(planted.groups)).spectral_norms()
-    lengths = np.linalg.norm(planted.weights[planted.groups], axis=1)
-    return np.finfo(float).eps * len(program.y) * float(seen @ lengths)
 
 
 def _shortfall(solution: Solution) -> float:

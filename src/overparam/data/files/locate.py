@@ -3,6 +3,7 @@
 import os
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,16 +114,9 @@ def _zip_members(official: Official, folder: Path) -> dict[str, Found]:
     for archive in official.archives:
         path = folder / archive.name
         if path.suffix == ".zip" and os.path.isfile(path):
-            members |= {Path(name).name: Found(path, name) for name in _names(path)}
+            with suppress(OSError, *UNPACKING), zipfile.ZipFile(path) as opened:
+                members |= {Path(n).name: Found(path, n) for n in opened.namelist()}
             if not members:  # Unreadable: who reads the contents will learn why.
                 names = [content.name for content in archive.contents]
                 members = {name: Found(path, name) for name in names}
     return members
-
-
-def _names(path: Path) -> list[str]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.namelist()
-    except (OSError, *UNPACKING):
-        return []

@@ -115,20 +115,16 @@ def _last(network: ResNet | VGG) -> tuple[str, int]:
 
 def _names(network: ResNet | VGG) -> list[tuple[str, str]]:
     """Pairs of our name and that of PyTorch, for every array."""
-    if isinstance(network, VGG):
-        return list(_vgg_names(network))
-    return list(_resnet_names(network))
-
-
-def _vgg_names(network: VGG) -> Iterator[tuple[str, str]]:
-    position = 0
+    if isinstance(network, ResNet):
+        return list(_resnet_names(network))
+    found, position = [], 0
     for index in range(len(network.kernels)):
-        yield f"kernels.{index}", f"features.{position}.weight"
+        found.append((f"kernels.{index}", f"features.{position}.weight"))
         if network.biases:
-            yield f"biases.{index}", f"features.{position}.bias"
+            found.append((f"biases.{index}", f"features.{position}.bias"))
         # A convolution is followed by its ReLU and perhaps by a maximum.
         position += 3 if index in network.pooled else 2
-    yield "readout", "classifier.0.weight"
+    return [*found, ("readout", "classifier.0.weight")]
 
 
 def _resnet_names(network: ResNet) -> Iterator[tuple[str, str]]:

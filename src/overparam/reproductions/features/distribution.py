@@ -67,10 +67,21 @@ def figures(results: Results) -> Mapping[str, Figure]:
 
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:
     """All pairs of seeds, other widths, the control, and the curve over epochs."""
+    base = _seeds(results)[:2]
+    frames = [_distances(*base, None, results.scale)]
+    widths = [pl.lit(base[0].config["width"])]
+    for width in WIDTHS[results.scale]:
+        pair = _runs(results, readout_penalty=DEFAULT_PENALTY, width=width)
+        frames.append(_distances(pair[0], pair[1], None, results.scale))
+        widths.append(pl.lit(width))
+    named = (
+        frame.with_columns(width.alias("width"))
+        for frame, width in zip(frames, widths, strict=True)
+    )
     return {
         "pairs": _pairs(results),
         "control": _control(results),
-        "widths": _widths(results),
+        "widths": pl.concat(named, how="vertical_relaxed"),
         "epochs": _along_training(results),
     }
 
@@ -175,23 +186,6 @@ def _control(results: Results) -> pl.DataFrame:
     base = _seeds(results)[0]
     (strong,) = _runs(results, readout_penalty=CONCENTRATING_PENALTY)
     return _distances(base, strong, None, results.scale)
-
-
-def _widths(results: Results) -> pl.DataFrame:
-    base = _seeds(results)[:2]
-    frames = [_distances(*base, None, results.scale)]
-    widths = [pl.lit(base[0].config["width"])]
-    for width in WIDTHS[results.scale]:
-        pair = _runs(results, readout_penalty=DEFAULT_PENALTY, width=width)
-        frames.append(_distances(pair[0], pair[1], None, results.scale))
-        widths.append(pl.lit(width))
-    return pl.concat(
-        (
-            frame.with_columns(width.alias("width"))
-            for frame, width in zip(frames, widths, strict=True)
-        ),
-        how="vertical_relaxed",
-    )
 
 
 def _along_training(results: Results) -> pl.DataFrame:

@@ -10,7 +10,6 @@ import optax
 from jaxtyping import Array, Float
 
 from ...data.catalogue import load_data
-from ...data.dataset import Dataset, Split
 from ...data.parts import check_classes, classes_of, hold_out, take
 from ...data.source import Batch, Table
 from ...data.train_test import TrainTest, batch_of
@@ -64,7 +63,25 @@ class Problem:
         dataset = (
             dataset.standardised() if config.standardise_inputs else dataset.scaled()
         )
-        train, validation = _split(config, dataset)
+        rule = config.subsets
+        train, validation = hold_out(
+            dataset.train,
+            config.held_out(len(dataset.train)),
+            rule=rule,
+            what="training and validation",
+        )
+        if config.n_train is not None:
+            if config.n_train > len(train):
+                raise ConfigError(
+                    f"`n_train` must be at most {len(train)}, the images of "
+                    f"{config.dataset} that do not validate; got {config.n_train}."
+                )
+            train = take(train, config.n_train, rule=rule, what="training")
+        if config.takes_steps and config.batch_size > len(train):
+            raise ConfigError(
+                f"`batch_size` must be at most {len(train)}, the training samples "
+                f"that do not validate; got {config.batch_size}."
+            )
         test = dataset.test
         check_classes(test, what="test")
         if config.shuffle_test_labels:
@@ -235,27 +252,6 @@ def frozen(network: Network, x: Float[Array, "n input_dim"]) -> Network:
     if isinstance(network, StandardisedTwoLayer):
         return with_moments(network, x)
     return network
-
-
-def _split(config: Features, dataset: Dataset) -> tuple[Split, Split]:
-    n_validation = config.held_out(len(dataset.train))
-    rule = config.subsets
-    train, validation = hold_out(
-        dataset.train, n_validation, rule=rule, what="training and validation"
-    )
-    if config.n_train is not None:
-        if config.n_train > len(train):
-            raise ConfigError(
-                f"`n_train` must be at most {len(train)}, the images of "
-                f"{config.dataset} that do not validate; got {config.n_train}."
-            )
-        train = take(train, config.n_train, rule=rule, what="training")
-    if config.takes_steps and config.batch_size > len(train):
-        raise ConfigError(
-            f"`batch_size` must be at most {len(train)}, the training samples "
-            f"that do not validate; got {config.batch_size}."
-        )
-    return train, validation
 
 
 def _dynamics(problem: Problem, network: Network) -> Descent | StochasticVarPro:

@@ -20,10 +20,6 @@ def _penalties(text: str) -> Mapping[str, Any]:
     return {"feature_penalty": feature, "readout_penalty": readout}
 
 
-def _drawn(text: str) -> Mapping[str, Any]:
-    return {"n_features": (_width(text)["width"],)}
-
-
 def _epoch(text: str) -> Mapping[str, Any]:
     name = PurePosixPath(text).name
     return {} if name == "init" else {"epoch": int(name.removeprefix("epoch")) + 1}
@@ -104,7 +100,11 @@ _DRAW = PublishedProgram(
     picked_by=(_LOAD,),
     fields={"sampling": ("squared",), "n_fit": 55_000, "readout": ("adam",)},
     flags=(
-        Flag(names=("--num_hidden",), default="1000,10", reads=_drawn),
+        Flag(
+            names=("--num_hidden",),
+            default="1000,10",
+            reads=lambda text: {"n_features": (_width(text)["width"],)},
+        ),
         Flag(
             names=(_LOAD,),
             reads=_epoch,

@@ -1,6 +1,5 @@
 """The runs of the study `features`."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -38,9 +37,11 @@ def run(config: Features, context: Context) -> Outcome:
         records += [{"phase": 1.0} | record for record in fitted.records]
         network, status, facts = fitted.network, fitted.status, fitted.facts
         kept = {**kept, **fitted.kept}
+    columns = replace(trajectory, records=records).columns()
+    steps = columns.get("step", np.zeros(len(records)))
     return Outcome(
         status=status,
-        metrics=_columns(records, problem.steps_per_epoch),
+        metrics={"epoch": steps / problem.steps_per_epoch} | columns,
         summary=_summary(records, status, facts)
         | {
             "loss_kind": problem.loss,
@@ -98,16 +99,6 @@ def describe(config: Features) -> dict[str, Any]:
         "penalty of the sum of squares of the first layer": coefficients["weights"],
         "penalty of the sum of squares of the readout": coefficients["readout"],
     }
-
-
-def _columns(records: Sequence[Record], per_epoch: int) -> dict[str, np.ndarray]:
-    names = dict.fromkeys(name for record in records for name in record)
-    columns = {
-        name: np.array([record.get(name, math.nan) for record in records])
-        for name in names
-    }
-    steps = columns.get("step", np.zeros(len(records)))
-    return {"epoch": steps / per_epoch} | columns
 
 
 def _summary(

@@ -52,7 +52,21 @@ class Limits:
         index = int(np.argmin(np.abs(self.times - time)))
         found = {}
         if self.ultra_fast is not None:
-            found["ultra_fast_distance"] = self._to_density(points, index)
+            density = self.ultra_fast.densities[index]
+            if isinstance(self.grid, CircleGrid):
+                distance = circle_energy(
+                    _angles(points), self.grid.angles, second_weights=density
+                )
+            else:
+                assert self.grid is not None
+                distance = torus_energy(
+                    points,
+                    self.grid.points,
+                    second_weights=density,
+                    second_self=float(grid_self_terms(density[None])[0]),
+                    chordal=True,
+                )
+            found["ultra_fast_distance"] = distance
             found["ultra_fast_energy"] = float(self.ultra_fast.energies[index])
         if self.projected is not None and index < len(self.projected.times):
             found["projected_distance"] = circle_energy(
@@ -72,22 +86,6 @@ class Limits:
             f"The cells see a teacher of mass {mass:.3g} instead of 1: they are too "
             "wide for its modes, and the limit is wrong; raise `cells`."
         ]
-
-    def _to_density(self, points: Float[np.ndarray, "width 2"], index: int) -> float:
-        assert self.ultra_fast is not None
-        density = self.ultra_fast.densities[index]
-        if isinstance(self.grid, CircleGrid):
-            return circle_energy(
-                _angles(points), self.grid.angles, second_weights=density
-            )
-        assert self.grid is not None
-        return torus_energy(
-            points,
-            self.grid.points,
-            second_weights=density,
-            second_self=float(grid_self_terms(density[None])[0]),
-            chordal=True,
-        )
 
     def arrays(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         """What is stored: both limits at the snapshots, in single precision."""

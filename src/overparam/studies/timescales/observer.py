@@ -42,34 +42,30 @@ class Observer:
         """Risk with the network's own optimal readout, readout and distances."""
         found = _projected_record(self.problem.dynamics, network, self.problem.batch)
         points = np.asarray(network.weights.T, np.float64)  # pyright: ignore
-        time = step * self.problem.config.time_step
+        teacher, time = self.problem.teacher, step * self.problem.config.time_step
+        if self.problem.config.problem == "torus":
+            if self._self_term is None:
+                self._self_term = torus_self_term(teacher)
+            distance = torus_energy(points, teacher, second_self=self._self_term)
+            distances = {"teacher_distance": distance}
+        else:
+            if self._target is None:
+                self._target = np.arctan2(teacher[:, 1], teacher[:, 0])
+            angles, target = np.arctan2(points[:, 1], points[:, 0]), self._target
+            distances = {
+                "teacher_distance": circle_energy(angles, target),
+                "teacher_w1": circle_w1(angles, target),
+                "teacher_w2": circle_w2(angles, target),
+                "floor": uniform_floor(len(angles)),
+            }
         projected = {name: float(value) for name, value in found.items()}
-        return projected | {"time": time} | self._distances(points, time)
+        limits = self.limits.distances(points, time)
+        return projected | {"time": time} | distances | limits
 
     def until(self, records: Sequence[Record]) -> Status | None:
         """Stop when the risk has blown up."""
         blown_up = records[-1]["risk"] > BLOWN_UP * max(records[0]["risk"], 1.0)
         return "diverged" if blown_up else None
-
-    def _distances(self, points: np.ndarray, time: float) -> dict[str, float]:
-        teacher = self.problem.teacher
-        if self.problem.config.problem == "torus":
-            if self._self_term is None:
-                self._self_term = torus_self_term(teacher)
-            return {
-                "teacher_distance": torus_energy(
-                    points, teacher, second_self=self._self_term
-                )
-            } | self.limits.distances(points, time)
-        if self._target is None:
-            self._target = np.arctan2(teacher[:, 1], teacher[:, 0])
-        angles, target = np.arctan2(points[:, 1], points[:, 0]), self._target
-        return {
-            "teacher_distance": circle_energy(angles, target),
-            "teacher_w1": circle_w1(angles, target),
-            "teacher_w2": circle_w2(angles, target),
-            "floor": uniform_floor(len(angles)),
-        } | self.limits.distances(points, time)
 
 
 @eqx.filter_jit

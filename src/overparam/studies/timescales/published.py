@@ -11,14 +11,10 @@ _PENALTIES = ("1e-1", "1e-2", "1e-3", "1e-4")
 _FLOAT32 = "The published code computes in float32, as does `--precision float32`."
 
 
-def _gamma(text: str) -> Mapping[str, Any]:
-    return {"gamma": "inf" if float(text) < 0 else text}
-
-
 _GAMMA = Flag(
     names=("--gamma",),
     default="100",
-    reads=_gamma,
+    reads=lambda text: {"gamma": "inf" if float(text) < 0 else text},
     differs={"-1": "A negative one stands for point masses, on the torus."},
 )
 _STEP = Flag(names=("--time_scale",), ours="time_step", default=str(2**-10))
