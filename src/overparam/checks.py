@@ -21,6 +21,10 @@ MOST_REPETITIONS = 1_000_000
 """The most resamples or permutations of a statistic, or steps within one step: more
 would add no digit."""
 
+MOST_LAYERS = 1000
+"""The most layers of a network: each is compiled on its own, and more would compile for
+hours."""
+
 MOST = 2**63 - 1
 """The largest whole number a config takes: the largest that 64 bits hold."""
 

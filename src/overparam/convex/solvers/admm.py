@@ -131,23 +131,7 @@ def _solve(
         if best.gap <= tolerance or not np.isfinite(float(state.primal_residual)):
             break
         if iteration <= _FROZEN_AFTER:
-            dual_residual = max(float(state.dual_residual), 1e-30)
-            ratio, factor = float(state.primal_residual) / dual_residual, 1.0
-            if ratio > _UNBALANCED:
-                factor = 2.0
-            elif ratio < 1 / _UNBALANCED:
-                factor = 0.5
-            # The multipliers are in units of the step size.
-            state = eqx.tree_at(
-                lambda s: (s.copy_duals, s.row_duals, s.dual),
-                state,
-                (
-                    state.copy_duals / factor,
-                    state.row_duals / factor,
-                    state.dual / factor,
-                ),
-            )
-            step_size = step_size * factor
+            state, step_size = _rebalanced(state, step_size)
     return best
 
 
@@ -285,3 +269,17 @@ def _shrink(
     sizes = jnp.sqrt(jnp.sum(z**2, axis=1))
     kept = jnp.where(sizes > amounts, 1 - amounts / jnp.where(sizes > 0, sizes, 1), 0)
     return kept[:, None] * z
+
+
+def _rebalanced(
+    state: AdmmState, step_size: Float[Array, ""]
+) -> tuple[AdmmState, Float[Array, ""]]:
+    """Double or halve the step size where one residual is far above the other."""
+    ratio = float(state.primal_residual) / max(float(state.dual_residual), 1e-30)
+    factor = 2.0 if ratio > _UNBALANCED else 0.5 if ratio < 1 / _UNBALANCED else 1.0
+    scaled = eqx.tree_at(
+        lambda s: (s.copy_duals, s.row_duals, s.dual),
+        state,
+        (state.copy_duals / factor, state.row_duals / factor, state.dual / factor),
+    )
+    return scaled, step_size * factor

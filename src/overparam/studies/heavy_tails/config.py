@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from ...checks import (
+    MOST_LAYERS,
     Count,
     Finite,
     Natural,
@@ -22,9 +23,6 @@ from ...keeping import recorded
 from ...noise.ranges import check_exponent, check_kind, check_level
 from ...spellings import first_stored, takes_first_spellings
 
-
-MOST_LAYERS = 1000
-"""Every layer is compiled on its own; more would compile for hours."""
 
 NOISE_FIELDS = (
     "alpha",

@@ -23,15 +23,11 @@ INDICES = {"tail_block": block_index, "tail_characteristic": characteristic_inde
 
 def fit(network: Network, data: Data, config: HeavyTails) -> Record:
     """Loss and accuracy on both parts, in data order and without randomness."""
-    loss = LOSSES[config.loss]
-    train_loss, train_accuracy = scores(network, data.train, loss=loss)
-    test_loss, test_accuracy = scores(network, data.test, loss=loss)
-    return {
-        "train_loss": train_loss,
-        "train_accuracy": train_accuracy,
-        "test_loss": test_loss,
-        "test_accuracy": test_accuracy,
-    }
+    record: Record = {}
+    for name, part in data.parts.items():
+        loss, accuracy = scores(network, part, loss=LOSSES[config.loss])
+        record |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
+    return record
 
 
 def layers(network: Network) -> Record:

@@ -4,7 +4,15 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from ...checks import Count, Natural, NonNegative, Positive, in_range, written
+from ...checks import (
+    MOST_LAYERS,
+    Count,
+    Natural,
+    NonNegative,
+    Positive,
+    in_range,
+    written,
+)
 from ...data.files.official import OFFICIAL
 from ...data.own.reference import check_classes, check_samples, reference, sizes_of
 from ...errors import ConfigError
@@ -13,9 +21,6 @@ from ...keeping import recorded
 
 
 _N_TRAIN = 500
-
-MOST_LAYERS = 1000
-"""Every layer is compiled on its own; more would compile for hours."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ from ...networks.two_layer import TwoLayer
 from ...objectives.losses import half_squared_error
 from ...objectives.objective import Objective
 from ...training.plan import Plan, Record, Training, below
-from ..planted_teacher import planted_teacher
+from ..planted_teacher import planted_teacher, stored_teacher, teacher_seed
 from .config import Lazy
 
 
@@ -62,8 +62,7 @@ class Problem:
         if config.dataset != "planted":
             return Problem(config, _from_files(config), None)
         check_memory(*_arrays(config, config.input_dim, config.n_outputs))
-        seed = config.seed if config.teacher_seed is None else config.teacher_seed
-        planted = planted_teacher(config)
+        seed, planted = teacher_seed(config), planted_teacher(config)
         parts = []
         for purpose, n in (("data", config.n_train), ("test data", config.n_test)):
             drawn = PlantedStream(planted).draw(
@@ -335,16 +334,7 @@ def teacher(config: Lazy, stored: Mapping[str, np.ndarray]) -> Teacher:
     """
     if config.dataset != "planted":
         raise ConfigError("The data of the run are none of a planted teacher.")
-    names = ("teacher.weights", "teacher.readout")
-    if set(names) <= set(stored):
-        weights, readout = (jnp.asarray(stored[name]) for name in names)
-        planted = TwoLayer(
-            weights=weights, readout=readout, activation=config.activation
-        )
-        return Teacher(network=planted)
-    drawn = Problem.of(config).teacher
-    assert drawn is not None  # The data are planted.
-    return Teacher(network=drawn)
+    return Teacher(network=stored_teacher(config, stored))
 
 
 def objective(config: Lazy) -> Objective:

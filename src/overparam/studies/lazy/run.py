@@ -14,6 +14,7 @@ from ...objectives.losses import half_squared_error
 from ...readouts.penalty_path import ridge_path
 from ...training.plan import Trajectory
 from ...training.single import train
+from ..planted_teacher import teacher_arrays
 from ..study import Context, Outcome
 from .config import Lazy
 from .problem import Problem
@@ -34,8 +35,7 @@ def run(config: Lazy, context: Context) -> Outcome:
         notes.append("The network diverged: lower `learning_rate`.")
     arrays = {f"outputs.{name}": value for name, value in outputs.items()}
     if problem.teacher is not None:
-        arrays["teacher.weights"] = np.asarray(problem.teacher.weights)
-        arrays["teacher.readout"] = np.asarray(problem.teacher.readout)
+        arrays |= teacher_arrays(problem.teacher)
     return Outcome(
         status=trajectory.status,
         metrics=trajectory.columns(),

@@ -1,7 +1,7 @@
 """Teacher, student and samples of a run of planted, and how the student moves."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -35,7 +35,7 @@ from ...objectives.objective import Objective
 from ...objectives.penalties import L2Penalty, PathNorm
 from ...objectives.power_penalties import L2
 from ...training.plan import MOST_STEPS, Plan, Record, Training, below
-from ..planted_teacher import planted_teacher
+from ..planted_teacher import planted_teacher, stored_teacher
 from .config import Planted
 
 
@@ -194,30 +194,17 @@ class BalancedForL2(eqx.Module):
 
 def data(config: Planted, stored: Mapping[str, np.ndarray]) -> TrainTest:
     """Fresh samples of the stream."""
-    planted = teacher(config, stored)
-    assert isinstance(planted.network, TwoLayer)
-    mixing = None
-    if planted.covariance is not None:
-        mixing = jnp.asarray(np.sqrt(planted.covariance), config.precision)
-    stream = PlantedStream(planted.network, config.label_noise or None, mixing)
+    problem = replace(Problem.of(config), teacher=stored_teacher(config, stored))
     key = purpose_key(config.seed, "samples of an analysis")
-    drawn = stream.draw(key, jnp.zeros((), jnp.int32), 2, N_SAMPLES)
+    drawn = problem.stream().draw(key, jnp.zeros((), jnp.int32), 2, N_SAMPLES)
     train, test = (Batch(drawn.x[part], drawn.y[part]) for part in range(2))
     return TrainTest(train, test)
 
 
 def teacher(config: Planted, stored: Mapping[str, np.ndarray]) -> Teacher:
     """The teacher that the run stored, or that of its config."""
-    names = ("teacher.weights", "teacher.readout")
-    if set(names) <= set(stored):
-        weights, readout = (jnp.asarray(stored[name]) for name in names)
-        network = TwoLayer(
-            weights=weights, readout=readout, activation=config.activation
-        )
-    else:
-        network = Problem.of(config).teacher
     covariance = decaying_covariance(config.input_dim, config.input_decay)
-    return Teacher(network=network, covariance=covariance)
+    return Teacher(network=stored_teacher(config, stored), covariance=covariance)
 
 
 def objective(config: Planted) -> Objective:

@@ -11,6 +11,7 @@ from ...keys import purpose_key
 from ...training.loop import train_together
 from ...training.plan import Trajectory
 from ...training.single import train
+from ..planted_teacher import teacher_arrays
 from ..study import Context, Outcome
 from .config import Planted
 from .problem import Problem
@@ -72,10 +73,7 @@ def _outcome(problem: Problem, trajectory: Trajectory) -> Outcome:
         status=trajectory.status,
         metrics={"epoch": epochs, "learning_rate": rates} | columns,
         summary=_summary(trajectory, problem),
-        arrays={
-            "teacher.weights": np.asarray(problem.teacher.weights),
-            "teacher.readout": np.asarray(problem.teacher.readout),
-        },
+        arrays=teacher_arrays(problem.teacher),
         network=trajectory.network,
         kept=trajectory.kept,
         notes=notes,
