@@ -116,20 +116,18 @@ def read(
             if found := re.search(r"^ *Examples:\n *(.*)$", about, re.MULTILINE):
                 remedy = f"for example `{found[1]}`"
             raise ConfigError(f"`{prog}` needs `{called}`: {remedy}.")
-    presets = [preset, *[()] * (len(kinds) - 1)]
-    return [
-        _instance(kind, given, own) for kind, own in zip(kinds, presets, strict=True)
-    ]
-
-
-def _instance(kind: type[Any], given: dict[Option, Any], preset: Preset) -> Any:
-    values = {o.name: value for o, value in given.items() if o.owner is kind}
-    values = as_spelled(values, first_spellings(kind))
-    values = defaults_of(preset, values) | values
-    default = getattr(kind, "default", None)
-    return (
-        kind(**values) if default is None else dataclasses.replace(default(), **values)
-    )
+    instances = []
+    for kind, own in zip(kinds, [preset, *[()] * (len(kinds) - 1)], strict=True):
+        values = {o.name: value for o, value in given.items() if o.owner is kind}
+        values = as_spelled(values, first_spellings(kind))
+        values = defaults_of(own, values) | values
+        default = getattr(kind, "default", None)
+        instances.append(
+            kind(**values)
+            if default is None
+            else dataclasses.replace(default(), **values)
+        )
+    return instances
 
 
 def _option(owner: type[Any], field: dataclasses.Field[Any], hint: Any) -> Option:

@@ -110,22 +110,18 @@ def analyse_subjects(
             f"analyse RUN {name}`, where RUN is the folder of a run or the beginning "
             "of its id."
         )
-    with precision(*(subject.run.config for subject in subjects)):
-        return entry.analyse()(_told_apart(subjects), options, progress)
-
-
-def _told_apart(subjects: "Sequence[Subject]") -> "list[Subject]":
-    """The subjects, those of one name numbered: ids of two folders may be equal."""
     shared = Counter(subject.name for subject in subjects)
-    number: Counter[str] = Counter()
-    told = []
+    numbers: Counter[str] = Counter()
+    told_apart = []
     for subject in subjects:
-        name = subject.name
-        if shared[name] > 1:
-            number[name] += 1
-            subject = replace(subject, called=f"{name} ({number[name]})")
-        told.append(subject)
-    return told
+        called = subject.name
+        # Ids of two folders may be equal.
+        if shared[called] > 1:
+            numbers[called] += 1
+            subject = replace(subject, called=f"{called} ({numbers[called]})")
+        told_apart.append(subject)
+    with precision(*(subject.run.config for subject in subjects)):
+        return entry.analyse()(told_apart, options, progress)
 
 
 def keep_findings(

@@ -126,22 +126,20 @@ def _table(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _axes(table: Mapping[str, Any], config: type) -> dict[str, list[Any]]:
     """The values that a table lists, by field."""
-    listed = {name: _listed(value, config, name) for name, value in table.items()}
+    listed = {}
+    for name, value in table.items():
+        kind = field_kind(config, name)
+        if isinstance(value, str):
+            listed[name] = values_of(value, kind, name=name)
+            continue
+        several = isinstance(value, list)
+        if several and is_tuple(kind):
+            several = any(isinstance(item, list) for item in value)
+        values = value if several else [value]
+        if not values:
+            raise ConfigError(f"`{name}` has no value; give a list such as [1, 2].")
+        listed[name] = [converted(item, kind, name=name) for item in values]
     return by_field(listed, config)
-
-
-def _listed(value: Any, config: type, name: str) -> list[Any]:
-    """A TOML value as the list of values that it stands for."""
-    kind = field_kind(config, name)
-    if isinstance(value, str):
-        return values_of(value, kind, name=name)
-    several = isinstance(value, list)
-    if several and is_tuple(kind):
-        several = any(isinstance(item, list) for item in value)
-    values = value if several else [value]
-    if not values:
-        raise ConfigError(f"`{name}` has no value; give a list such as [1, 2].")
-    return [converted(item, kind, name=name) for item in values]
 
 
 def _zipped(case: Mapping[str, Any], config: type) -> Iterator[dict[str, Any]]:

@@ -22,7 +22,7 @@ from ..shallow import FeatureMoments, Shallow, feature_moments
 from .draws import Draw, corrected, draw, error_shares, predicted_error
 from .laws import sampling_law
 from .options import ResampleOptions
-from .refit import Refitted, Sample, refit
+from .refit import Sample, refit
 from .steps import refit_by_steps
 
 
@@ -60,8 +60,16 @@ def efficiency(
     for done, k in enumerate(options.n_features):
         progress(done, len(options.n_features))
         for way in _ways(network, moments, splits, options, k):
+            given = way.source, way.draws, splits.fit, splits.test
             for readout in options.readout:
-                found = _fitted(way, splits, options, readout)
+                if readout == "logistic":
+                    settings = NewtonSettings(tolerance=options.tolerance)
+                    found = refit(*given, penalty=options.ridge, settings=settings)
+                else:
+                    keys = [jax.random.fold_in(key, 1) for key in way.keys]
+                    found = refit_by_steps(
+                        *given, options, optimiser=readout, keys=keys
+                    )
                 if way.source is network:
                     networks[f"{way.name} {k} {readout}"] = found.first
                 rows += [
@@ -79,18 +87,6 @@ def efficiency(
     number = pl.int_range(pl.len()).over("features", "k", "readout").alias("draw")
     frame = pl.DataFrame(rows, infer_schema_length=None).with_columns(number)
     return Efficiency(frame, networks)
-
-
-def _fitted(
-    way: "_Way", splits: Splits, options: ResampleOptions, readout: str
-) -> Refitted:
-    """The readouts of all draws, solved or by steps."""
-    given = way.source, way.draws, splits.fit, splits.test
-    if readout == "logistic":
-        settings = NewtonSettings(tolerance=options.tolerance)
-        return refit(*given, penalty=options.ridge, settings=settings)
-    keys = [jax.random.fold_in(key, 1) for key in way.keys]
-    return refit_by_steps(*given, options, optimiser=readout, keys=keys)
 
 
 def summarise(frame: pl.DataFrame) -> pl.DataFrame:

@@ -73,22 +73,18 @@ def main(argv: Sequence[str]) -> int:
     elif tabulating.json:
         print_json(frame.to_dicts())
     else:
-        _print(frame)
+        columns = _printed(frame)
+        rows = frame.select(columns).rows()
+        if "study" not in columns or fits(columns, rows):
+            print_table(columns, rows)
+            return 0
+        # A terminal has no room for all columns, but for those of each study.
+        for number, part in enumerate(frame.partition_by("study", maintain_order=True)):
+            print("\n" * bool(number) + part["study"][0])
+            of_study = part.drop("study")
+            columns = _printed(of_study[[s.name for s in of_study if s.count()]])
+            print_table(columns, of_study.select(columns).rows())
     return 0
-
-
-def _print(frame: "pl.DataFrame") -> None:
-    """One table, or one of each study where a terminal has no room for all columns."""
-    columns = _printed(frame)
-    rows = frame.select(columns).rows()
-    if "study" not in columns or fits(columns, rows):
-        print_table(columns, rows)
-        return
-    for number, part in enumerate(frame.partition_by("study", maintain_order=True)):
-        print("\n" * bool(number) + part["study"][0])
-        of_study = part.drop("study")
-        columns = _printed(of_study[[s.name for s in of_study if s.count()]])
-        print_table(columns, of_study.select(columns).rows())
 
 
 def _printed(frame: "pl.DataFrame") -> list[str]:

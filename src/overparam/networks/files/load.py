@@ -172,23 +172,18 @@ def _taken(
             "1, and 2 where a stage of a residual network begins."
         )
     if pools is None and convolved:
-        numbers = _pooled(line)
+        found, number = [], -1
+        for layer in line:
+            number += isinstance(layer, Convolution)
+            if isinstance(layer, Pool):
+                found.append(str(number))
+        numbers = ",".join(found) or "none"
         notes.append(
             "After which convolutions a 2 x 2 maximum is taken was read from the "
             f"numbers in the names, here {numbers}; after the last one it is assumed "
             "where there are others, and `pools` says otherwise."
         )
     return notes
-
-
-def _pooled(line: Line) -> str:
-    """The numbers of the convolutions of a line that a maximum follows, as text."""
-    found, number = [], -1
-    for layer in line:
-        number += isinstance(layer, Convolution)
-        if isinstance(layer, Pool):
-            found.append(str(number))
-    return ",".join(found) or "none"
 
 
 def _loaded(

@@ -53,16 +53,6 @@ def run(config: HeavyTails, context: Context) -> Outcome:
     )
 
 
-def _accumulated(problem: Problem) -> float:
-    """The scale of the sum of all noises, without a number per step if they agree."""
-    config = problem.config
-    if config.decay_exponent:
-        steps = ("`n_steps`", config.n_steps)
-        check_memory(Need("the noise scale of every step", [steps], 8, 4))
-        return problem.accumulated(config.n_steps - 1)
-    return float(problem.scales(1)[0]) * (config.n_steps - 1) ** (1 / config.alpha)
-
-
 def describe(config: HeavyTails) -> dict[str, Any]:
     """Facts that are known before training."""
     problem = Problem.of(config)
@@ -71,14 +61,21 @@ def describe(config: HeavyTails) -> dict[str, Any]:
     if config.network != "mlp":
         entries = float(jnp.std(first))
     problem.plan()  # Refuses what could not be trained.
+    first_scale, n_noises = float(problem.scales(1)[0]), config.n_steps - 1
+    # Without a number per step if they agree.
+    accumulated = first_scale * n_noises ** (1 / config.alpha)
+    if config.decay_exponent:
+        steps = ("`n_steps`", config.n_steps)
+        check_memory(Need("the noise scale of every step", [steps], 8, 4))
+        accumulated = problem.accumulated(n_noises)
     return {
         "hidden layers": ", ".join(hidden_layers(problem.network)),
         "training and test samples": (
             problem.data.train.x.shape[0],
             problem.data.test.x.shape[0],
         ),
-        "noise scale of the first step": float(problem.scales(1)[0]),
-        "scale accumulated by n_steps": _accumulated(problem),
+        "noise scale of the first step": first_scale,
+        "scale accumulated by n_steps": accumulated,
         "standard deviation of initial entries": entries,
         "pruning ratio of the initial network": summary_of(
             pruning_rows(problem.network, {})
