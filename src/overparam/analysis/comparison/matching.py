@@ -82,17 +82,7 @@ def match_neurons(
     check_finite(teacher)
     check_finite(student)
     views = two_layer_view(teacher), two_layer_view(student)
-    dimensions = [view.weights.shape[0] for view in views]
-    if dimensions[0] != dimensions[1]:
-        raise ConfigError(
-            "Student and teacher must share the input dimension, "
-            f"got {dimensions[1]} and {dimensions[0]}."
-        )
-    if (views[0].length is None) != (views[1].length is None):
-        raise ConfigError(
-            "Student and teacher must both have radial neurons or neither, got "
-            f"{views[1].activation} and {views[0].activation}."
-        )
+    _check(*views)
     biased = any(view.bias is not None for view in views)
     planted, found = (_directions(view, biased) for view in views)
     cosines = planted.T @ found
@@ -172,3 +162,17 @@ def _with_linear(
     if planted.shape == found.shape:
         whole[n:, m:] = np.diag(np.sum(planted * found, axis=0))
     return whole
+
+
+def _check(teacher: TwoLayerView, student: TwoLayerView) -> None:
+    dimensions = student.weights.shape[0], teacher.weights.shape[0]
+    if dimensions[0] != dimensions[1]:
+        raise ConfigError(
+            "Student and teacher must share the input dimension, "
+            f"got {dimensions[0]} and {dimensions[1]}."
+        )
+    if (teacher.length is None) != (student.length is None):
+        raise ConfigError(
+            "Student and teacher must both have radial neurons or neither, got "
+            f"{student.activation} and {teacher.activation}."
+        )
