@@ -88,6 +88,8 @@ def as_spelled(
         ConfigError: If both spellings of one are there, with different values.
     """
     today = {first.name: name for name, first in firsts.items()}
+    if today.keys().isdisjoint(fields):
+        return {**fields}
     found: dict[str, Any] = {}
     for given, value in fields.items():
         name = today.get(given, given)

@@ -11,7 +11,7 @@ import pytest
 
 from overparam.analysis.tails.analyse import _figure as tails_figure
 from overparam.plots import draw, panels, rendered
-from overparam.plots.curves import lettering
+from overparam.plots.curves import aligned, lettering
 
 
 DESCRIPTION = ".//{http://purl.org/dc/elements/1.1/}description"
@@ -97,3 +97,20 @@ def test_a_long_text_keeps_both_ends_and_a_short_one_all():
     assert told.startswith("first")
     assert told.endswith("last")
     assert len(told) == 60
+
+
+def test_each_run_is_a_curve_on_the_places_of_all():
+    rng = np.random.default_rng(0)
+    rows = [
+        {"path": f"run {run}", "x": float(x), "y": rng.normal()}
+        for run in rng.integers(0, 7, 200)
+        for x in [rng.integers(0, 20)]
+    ]
+    records = pl.DataFrame([*rows, {"path": "none", "x": 3.0, "y": None}])
+    grid, curves = aligned(records, x="x", y="y")
+    runs = list(dict.fromkeys(row["path"] for row in rows))
+    # Of records of one place the last one counts.
+    told = [{r["x"]: r["y"] for r in rows if r["path"] == run} for run in runs]
+    expected = [[curve.get(x, np.nan) for x in grid] for curve in [*told, {}]]
+    assert sorted({row["x"] for row in rows}) == list(grid)
+    np.testing.assert_array_equal(curves, expected)

@@ -8,6 +8,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -17,11 +18,12 @@ from browser import browser, found
 from overparam.cli.main import run_command
 from overparam.errors import ConfigError, StoreError
 from overparam.plots import Animation, panels, save
+from overparam.report.curves import _long
 from overparam.report.differences import spreads
 from overparam.report.material import About, collect
 from overparam.report.page import page
 from overparam.running.keeping import keep_answer
-from overparam.store import RunRecord, open_run
+from overparam.store import RunRecord, StoredRun, open_run
 
 
 DEFAULTS = {"width": 10, "rate": 0.1, "label": "plain", "seed": 0}
@@ -365,6 +367,28 @@ def test_runs_that_differ_in_seeds_get_a_median(tmp_path):
     for seed in range(3):
         store(tmp_path, seed=seed)
     assert "median and 10-90 % band over seeds, 3 runs" in made(tmp_path)
+
+
+def test_some_records_of_each_run_are_drawn_the_last_one_among_them(monkeypatch):
+    monkeypatch.setattr("overparam.report.curves._MOST_PLACES", 5)
+    ends = [1, 3, 5, 6, 11, 12]
+    tables = [
+        pl.DataFrame({"step": range(1, n + 1), "loss": [float(n)] * n}) for n in ends
+    ]
+    tables[1] = tables[1].cast({"step": pl.Float64}).drop("loss")
+    tables[2] = tables[2].with_columns(loss=pl.lit(1e300))
+    runs = [StoredRun(Path(f"toy/{n}")) for n in ends]
+    drawn = _long([*zip(runs, tables, strict=True)], ends, "step", ["loss"], "width")
+    # Every second of 6, every third of 11 and 12, counted from the end.
+    steps = [[1], [1, 2, 3], [1, 2, 3, 4, 5], [2, 4, 6], [2, 5, 8, 11], [3, 6, 9, 12]]
+    losses = [1.0, None, None, 6.0, 11.0, 12.0]
+    expected = {
+        "step": [float(step) for each in steps for step in each],
+        "loss": [loss for loss, each in zip(losses, steps, strict=True) for _ in each],
+        "path": [f"toy/{n}" for n, each in zip(ends, steps, strict=True) for _ in each],
+        "width": [n for n, each in zip(ends, steps, strict=True) for _ in each],
+    }
+    assert drawn.to_dict(as_series=False) == expected
 
 
 def test_runs_of_different_length_get_no_median(tmp_path):

@@ -280,6 +280,41 @@ def test_a_size_that_is_wrong_leaves_out_its_run_alone(root, n_bytes):
     assert name.endswith(".2")
 
 
+def shadowed(path):
+    """A folder has the name of a packed run, and a file of it, which is damaged."""
+    path.mkdir()
+    (path / "config.json").write_text("{}")
+
+
+def linked(path):
+    """A link that leads nowhere has the name of a packed run."""
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "DELETE FROM file WHERE run LIKE '%.2' AND name = 'summary.json'",
+        "DELETE FROM file WHERE study = 'other' AND name = 'config.json'",
+        "UPDATE file SET content = CAST('{}' AS BLOB) WHERE name = 'config.json'",
+        "UPDATE file SET content = CAST('{' AS BLOB), bytes = 1 WHERE run LIKE '%.2'",
+        "UPDATE file SET bytes = bytes + 1 WHERE study = 'other'",
+        shadowed,
+        linked,
+    ],
+)
+def test_runs_that_are_read_together_are_what_they_are_one_by_one(root, harm):
+    if isinstance(harm, str):
+        changed(root, harm)
+    else:
+        pack(root)
+        harm(next(path for path in find_runs(root) if not path.exists()))
+    together, single = gather(root, attempts="all"), gather(find_runs(root))
+    assert together.frame.equals(single.frame)
+    assert together.runs == single.runs
+    assert together.unreadable == single.unreadable
+
+
 @pytest.mark.parametrize("n_bytes", [-(2**70), 2**63, 10**30])
 def test_a_stamp_of_a_size_that_no_archive_knows_is_not_that_of_a_file(root, n_bytes):
     pack(root)

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import json
 
@@ -158,3 +159,16 @@ def test_a_run_that_was_moved_is_no_damaged_one(tmp_path):
     (path / "summary.json").unlink()
     with pytest.raises(StoreError, match=r"`summary.json` is missing; .*--force"):
         _ = read_run(path).summary
+
+
+@pytest.mark.parametrize("n_records", [999, 1000, 1001])
+def test_all_records_are_read_unless_they_are_too_many(
+    tmp_path, monkeypatch, n_records
+):
+    metrics = {"a": range(n_records), "b": range(n_records)}
+    path = store(tmp_path, outcome=record(metrics=metrics))
+    assert read_run(path).metrics["b"].to_list() == list(range(n_records))
+    monkeypatch.setattr("overparam.store.read._MOST_VALUES", 1999)
+    refused = pytest.raises(StoreError, match=f"unpacks to {n_records} rows")
+    with refused if n_records >= 1000 else contextlib.nullcontext():
+        _ = read_run(path).metrics

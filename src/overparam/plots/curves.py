@@ -151,17 +151,14 @@ def check_columns(
             )
 
 
-def aligned(
-    records: pl.DataFrame, *, x: str, y: str
-) -> tuple[np.ndarray, list[np.ndarray]]:
+def aligned(records: pl.DataFrame, *, x: str, y: str) -> tuple[np.ndarray, np.ndarray]:
     """All values of `x`, and one curve of `y` per run with NaN where it has none."""
     grid = np.sort(records[x].unique().to_numpy())
-    stacked = []
-    for _, run in records.group_by("path", maintain_order=True):
-        curve = np.full(len(grid), np.nan)
-        positions = np.searchsorted(grid, run[x].to_numpy())
-        curve[positions] = run[y].cast(pl.Float64).to_numpy()
-        stacked.append(curve)
+    runs = records.select(pl.col("path").unique(maintain_order=True))
+    owners = records.join(runs.with_row_index("run"), on="path", maintain_order="left")
+    stacked = np.full((runs.height, len(grid)), np.nan)
+    places = np.searchsorted(grid, records[x].to_numpy())
+    stacked[owners["run"], places] = records[y].cast(pl.Float64).to_numpy()
     return grid, stacked
 
 

@@ -105,20 +105,19 @@ def _long(
     import polars as pl
 
     most = max(2, min(_MOST_PLACES, _MOST_POINTS // len(tables)))
-    parts = []
-    for (run, table), colour in zip(tables, colours, strict=True):
-        every = math.ceil(table.height / most)
-        there = [name for name in (x, *wanted) if name in table.columns]
-        # Counted from the end, so that the last record is always there.
-        part = table.select(there).reverse().gather_every(every).reverse()
-        named = {"path": encodable(str(run.path))}
-        named |= {} if by is None else {by: colour}
-        numbers = pl.col(there).cast(pl.Float64, strict=False)
-        told = {name: pl.lit(value) for name, value in named.items()}
-        parts.append(part.select(numbers, **told))
+    heights = [table.height for _, table in tables]
+    # Counted from the end, so that the last record is always there.
+    kept = [range(n)[:: -math.ceil(n / most)][::-1] for n in heights]
+    ends = itertools.accumulate(heights, initial=0)
+    rows = [end + row for end, taken in zip(ends, kept, strict=False) for row in taken]
+    joined = pl.concat([table for _, table in tables], how="diagonal_relaxed")
+    named = {"path": [encodable(str(run.path)) for run, _ in tables]}
+    named |= {} if by is None else {by: colours}
+    owners = pl.DataFrame(named)[np.repeat(np.arange(len(tables)), [*map(len, kept)])]
+    columns = pl.col(x, *wanted).cast(pl.Float64, strict=False)
     values = pl.col(x, *wanted)
     shown = pl.when(drawable(x, *wanted)).then(values)
-    return pl.concat(parts, how="diagonal").with_columns(shown)
+    return joined[rows].select(columns).with_columns(shown).hstack(owners)
 
 
 def _colours(runs: Sequence[StoredRun], by: str | None) -> list[Any]:

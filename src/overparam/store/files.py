@@ -164,10 +164,10 @@ def read_file(
     Raises:
         StoreError: If the file is missing, unreadable or not as it was written.
     """
-    content = None
-    for look in (_on_disk, _in_archive, _on_disk):
-        content = look(path, expected, most) if content is None else content
-    if content is None:
+    # Written out, as a loop takes longer, and this is called for very many files.
+    if (content := _on_disk(path, expected, most)) is None:
+        content = _in_archive(path, expected, most)
+    if content is None and (content := _on_disk(path, expected, most)) is None:
         raise _missing(path)
     if expected is not None and stamp_of(content) != expected:
         raise damaged(path, "differs from what was written")
@@ -260,14 +260,24 @@ def check_size(path: Path, expected: Stamp) -> None:
     _check_length(path, found[0], expected)
 
 
-def read_json(path: Path | str, *, expected: Stamp | None = None) -> dict[str, Any]:
+def read_json(
+    path: Path | str, *, expected: Stamp | None = None, ahead: bytes | None = None
+) -> dict[str, Any]:
     """A stored JSON object.
+
+    Args:
+        path: The file.
+        expected: Its stamp.
+        ahead: What it holds, if that was read together with other files.
 
     Raises:
         StoreError: If the file is missing, no JSON, or of a newer schema.
     """
+    # Of what is not as it was written, the file itself tells why.
+    if ahead is None or (expected is not None and stamp_of(ahead) != expected):
+        ahead = read_file(path, expected=expected)
     try:
-        value = parsed(read_file(path, expected=expected))
+        value = parsed(ahead)
         schema = value["schema"]
     except (ValueError, KeyError, TypeError):
         raise damaged(path, "is not valid") from None
@@ -287,13 +297,17 @@ def write_sealed(path: Path, value: Any) -> None:
     write_json(path, content | {"digest": _digest(content)})
 
 
-def read_sealed(path: Path | str) -> dict[str, Any]:
+def read_sealed(path: Path | str, *, ahead: bytes | None = None) -> dict[str, Any]:
     """A JSON object as `write_sealed` wrote it; one of schema 1 has no digest.
+
+    Args:
+        path: The file.
+        ahead: What it holds, if that was read together with other files.
 
     Raises:
         StoreError: If it was changed, or for what `read_json` refuses.
     """
-    content = read_json(path)
+    content = read_json(path, ahead=ahead)
     said = {n: v for n, v in content.items() if n not in ("schema", "digest")}
     if content["schema"] > 1 and content.get("digest") != _digest(said):
         raise damaged(path, "differs from what was written")

@@ -9,10 +9,12 @@ An archive may be anybody's. Its tables are compared with ours, and what is read
 is verified by the run's own stamps, as it is on disk.
 """
 
+import contextlib
+import itertools
 import os
 import stat
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,6 +56,10 @@ class Entry(NamedTuple):
 
 
 _ENTRY = "bytes, modified, rowid"
+
+_DESCRIPTIONS = ("config.json", "status.json", "summary.json")
+_MOST_AHEAD = 2**16
+"""Bytes of a description; a larger one is read by itself."""
 
 
 def _checked(entry: Entry) -> Entry:
@@ -155,6 +161,27 @@ class PackedRuns:
             found = self._rows.execute(query, given).fetchone()
             return found and _checked(Entry(*found))
 
+    def descriptions(
+        self, study: str, run: str
+    ) -> Iterator[tuple[str, str, str, bytes]]:
+        """Study, run, name and content of what describes runs, from this one on.
+
+        In the order of their names, up to the first damage: what is not told here is
+        to be read by itself.
+        """
+        import sqlite3
+
+        query = (
+            "SELECT study, run, name, bytes, content FROM file "
+            "WHERE (study, run) >= (?, ?) AND name IN (?, ?, ?) AND bytes <= ? "
+            "ORDER BY study, run"
+        )
+        with contextlib.suppress(sqlite3.Error):
+            wanted = (study, run, *_DESCRIPTIONS, _MOST_AHEAD)
+            for *file, n_bytes, content in self._rows.execute(query, wanted):
+                if type(content) is bytes and len(content) == n_bytes:
+                    yield *file, content
+
     def content(self, entry: Entry) -> bytes:
         """What a file holds."""
         query = "SELECT content FROM file WHERE rowid = ?"
@@ -244,6 +271,43 @@ def runs_of(root: Path | str) -> set[tuple[str, str]]:
     """Study and folder name of each run that is packed in a folder of runs."""
     found = archive(root)
     return found.runs() if found else set()
+
+
+def read_ahead(
+    root: Path | str, runs: Iterable[Path]
+) -> Iterator[tuple[Path, dict[str, bytes]]]:
+    """Runs, each with what describes it if that is packed: read in one pass for all.
+
+    Args:
+        root: Folder of all runs.
+        runs: Folders of runs, in the order of their names.
+    """
+    runs = iter(runs)
+    found, first = archive(root), next(runs, None)
+    if first is None:
+        return
+    packed = found.descriptions(*first.parts[-2:]) if found else iter(())
+    groups = itertools.groupby(packed, lambda file: file[:2])
+    key, files = next(groups, (None, ()))
+    for run in itertools.chain([first], runs):
+        here = run.parts[-2:]
+        while key is not None and key < here:
+            key, files = next(groups, (None, ()))
+        ahead = {}
+        if key == here and _is_absent(run):
+            ahead = {name: content for _, _, name, content in files}
+        yield run, ahead
+
+
+def _is_absent(run: Path) -> bool:
+    """Whether there is no such folder, nor one that is shut away."""
+    try:
+        os.stat(run)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def attempts_of(first: Path) -> set[str]:

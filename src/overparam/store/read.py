@@ -4,7 +4,7 @@ import contextlib
 import functools
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +15,7 @@ from .files import Stamp, check_size, read_file, read_json, stamp_of
 from .find import Unreadable, attempt_of, has, is_folder, latest, look, no_run_name
 from .identity import is_run_name
 from .named import Named
+from .status import NAME as STATUS
 from .status import Status, entry, read_config, read_status
 
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 _MOST_VALUES = 10**8
 """In the records of a run: 0.8 GB of numbers."""
+
+_FEW_RECORDS = 1000
+"""More are counted before they are read."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class StoredRun:
 
     path: Path
     """Folder of the run."""
+    _ahead: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+    """Contents of its files that were read together with those of other runs."""
 
     @property
     def id(self) -> str:
@@ -50,11 +56,12 @@ class StoredRun:
 
     @functools.cached_property
     def _status(self) -> Status:
-        return read_status(self.path)
+        return read_status(self.path, ahead=self._ahead.pop(STATUS, None))
 
     @functools.cached_property
     def _config(self) -> tuple[str, dict[str, Any]]:
-        study, config = read_config(self.path, self._status)
+        ahead = self._ahead.pop("config.json", None)
+        study, config = read_config(self.path, self._status, ahead=ahead)
         firsts = spellings_of_study(study)
         config = as_spelled(config, firsts, stored=True)
         return study, Named(self.path, "config.json", config, firsts)
@@ -149,10 +156,12 @@ class StoredRun:
         with _readable(self.path / "metrics.parquet"):
             # A few bytes can stand for any number of equal values.
             stored = pl.scan_parquet(io.BytesIO(content))
-            n_rows = stored.select(pl.len()).collect().item()
-            if n_rows * len(stored.collect_schema()) > _MOST_VALUES:
-                raise ValueError(f"it unpacks to {n_rows} rows")
-            records = stored.collect()
+            records = stored.head(_FEW_RECORDS).collect()
+            if records.height == _FEW_RECORDS:
+                n_rows = stored.select(pl.len()).collect().item()
+                if n_rows * records.width > _MOST_VALUES:
+                    raise ValueError(f"it unpacks to {n_rows} rows")
+                records = stored.collect()
             for name, kind in records.schema.items():
                 if not (kind.is_numeric() or kind == pl.Boolean):
                     raise ValueError(f"its column `{name}` holds no numbers: {kind}")
@@ -252,7 +261,8 @@ class StoredRun:
         return self._status.files[name]
 
     def _json(self, name: str) -> dict[str, Any]:
-        return read_json(f"{self.path}/{name}", expected=self._stamp(name))
+        ahead = self._ahead.pop(name, None)
+        return read_json(f"{self.path}/{name}", expected=self._stamp(name), ahead=ahead)
 
 
 def _under(prefix: str, arrays: "Mapping[str, np.ndarray]") -> "dict[str, np.ndarray]":
@@ -350,7 +360,15 @@ def read_run(path: Path | str) -> StoredRun:
     Example:
         `op.read_run(op.run("planted", **small).stored.path).summary`
     """
-    run = StoredRun(Path(path))
+    return checked(StoredRun(Path(path)))
+
+
+def checked(run: StoredRun) -> StoredRun:
+    """The run, if it is a stored one that can be believed.
+
+    Raises:
+        StoreError: For what `read_run` refuses.
+    """
     try:
         _ = run.study, run.status
     except StoreError:

@@ -35,8 +35,6 @@ _KINDS = {
     "plugins": [list],
 }
 
-_STAMP = {"bytes", "sha256"}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
@@ -76,14 +74,14 @@ def write_status(folder: Path, status: Status) -> None:
     write_sealed(folder / NAME, plain(status) | {"run": folder.name})
 
 
-def read_status(folder: Path) -> Status:
+def read_status(folder: Path, *, ahead: bytes | None = None) -> Status:
     """What `status.json` says, if it is as it was written and of this very run.
 
     Raises:
         StoreError: If it is not, or is missing, unreadable or of a newer schema.
     """
     path = f"{folder}/{NAME}"
-    said = read_sealed(path)
+    said = read_sealed(path, ahead=ahead)
     content = {**_ABSENT, **said}
     found: dict[str, Any]
     found = {name: entry(path, content, name, *kind) for name, kind in _KINDS.items()}
@@ -114,14 +112,16 @@ def read_status(folder: Path) -> Status:
     return status
 
 
-def read_config(folder: Path, status: Status) -> tuple[str, dict[str, Any]]:
+def read_config(
+    folder: Path, status: Status, *, ahead: bytes | None = None
+) -> tuple[str, dict[str, Any]]:
     """Study and config of a run, compared with what its status says of them.
 
     Raises:
         StoreError: If they differ, or `config.json` is missing or unreadable.
     """
     path = f"{folder}/config.json"
-    content = read_json(path, expected=status.files.get("config.json"))
+    content = read_json(path, expected=status.files.get("config.json"), ahead=ahead)
     study = entry(path, content, "study", str)
     config = entry(path, content, "config", dict)
     if status.hashed is None:
@@ -170,8 +170,8 @@ def stamp_in(path: Path | str, value: Any) -> Stamp:
     Raises:
         StoreError: If it is none.
     """
-    if isinstance(value, dict) and value.keys() == _STAMP:
-        n_bytes, sha256 = value["bytes"], value["sha256"]
+    if isinstance(value, dict) and len(value) == 2:
+        n_bytes, sha256 = value.get("bytes"), value.get("sha256")
         if type(n_bytes) is int and type(sha256) is str:
             return Stamp(n_bytes, sha256)
     raise damaged(path, "has no stamps of the files")

@@ -14,7 +14,8 @@ from ..memory import uncollected
 from .files import TABLES, check_ending, write_file
 from .find import Unreadable, latest, look
 from .json_values import encodable
-from .read import StoredRun, read_run
+from .packed import read_ahead
+from .read import StoredRun, checked
 
 
 if TYPE_CHECKING:
@@ -114,9 +115,10 @@ def _readable(
     listed = not isinstance(runs, Path | str)
     paths, foreign = _folders(runs, study, attempts)
     unreadable += foreign
-    for path in paths:
+    described = ((path, {}) for path in paths) if listed else read_ahead(runs, paths)
+    for path, ahead in described:
         try:
-            run = read_run(path)
+            run = checked(StoredRun(path, ahead))
             if not listed and run.study != (folder := path.parts[-2]):
                 where = f"lies among those of {folder!r}"
                 raise StoreError(f"The run `{path}` of {run.study!r} {where}: move it.")

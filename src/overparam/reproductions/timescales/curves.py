@@ -81,8 +81,7 @@ def draw(
         for style, half in halves:
             if half.height == 0:
                 continue
-            grid, stacked = aligned(half, x=x, y=y)
-            curves = np.vstack(stacked)
+            grid, curves = aligned(half, x=x, y=y)
             colour = COLOURS[index % len(COLOURS)]
             label = f"{SYMBOLS.get(by, by)} = {shown(value)}" if style == "-" else None
             middle = np.nanmedian(curves, axis=0)
