@@ -40,7 +40,9 @@ class Observer:
 
     def observe(self, step: int, network: Network) -> Record:
         """Risk with the network's own optimal readout, readout and distances."""
-        found = _projected_record(self.problem.dynamics, network, self.problem.batch)
+        # A program of its own, which is compiled already: the start was made by it.
+        own = self.problem.project(network)
+        found = _record(self.problem.dynamics, own, network, self.problem.batch)
         points = np.asarray(network.weights.T, np.float64)  # pyright: ignore
         teacher, time = self.problem.teacher, step * self.problem.config.time_step
         if self.problem.config.problem == "torus":
@@ -69,11 +71,10 @@ class Observer:
 
 
 @eqx.filter_jit
-def _projected_record(
-    dynamics: VarPro | TwoTimescale, network: Network, batch: Any
+def _record(
+    dynamics: VarPro | TwoTimescale, own: Network, network: Network, batch: Any
 ) -> dict[str, jax.Array]:
-    """Risk, its terms from the residuals, and how far the readout lags behind."""
-    own = dynamics.project(network, batch)
+    """Risk of the projected network, its terms, and how far the readout lags behind."""
     penalty, centre = dynamics.ridge.like(own.readout)
     problem = dynamics.problem(network, batch)
     if isinstance(problem, CircleProblem):
