@@ -145,7 +145,7 @@ def claims(results: Results) -> Sequence[Claim]:
         measured=f"ratio {ratios[0]:.3g} (lattice data)",
         holds=min(ratios) >= 2 if results.scale != "smoke" else None,
     )
-    return [biased, projected, control]
+    return [*biased, projected, control]
 
 
 REPRODUCTION = Reproduction(

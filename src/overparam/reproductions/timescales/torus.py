@@ -127,15 +127,13 @@ def claims(results: Results) -> Sequence[Claim]:
         by_width = _ends(results, centre, [(w, 1e-3) for w in widths])
         by_penalty = _ends(results, centre, [(widths[-1], p) for p in penalties])
         groups = dict(zip(map(str, widths), by_width, strict=True))
-        found.append(
-            falls(results, f"{name}: {sentence} width", PUBLISHED[centre], groups)
-        )
+        found += falls(results, f"{name}: {sentence} width", PUBLISHED[centre], groups)
         pairs.append([*by_width, *by_penalty[:-1]])  # The last is the widest again.
     costs = dict(zip((f"{p:g}" for p in penalties), by_penalty, strict=True))
     return [
         *found,
-        falls(results, f"biased: {sentence} the penalty", "not read off", costs),
-        unbiased_closer(results, *pairs, published="in the figures"),
+        *falls(results, f"biased: {sentence} the penalty", "not read off", costs),
+        *unbiased_closer(results, *pairs, published="in the figures"),
     ]
 
 

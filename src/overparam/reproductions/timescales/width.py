@@ -89,18 +89,17 @@ def claims(results: Results) -> Sequence[Claim]:
         ]
         for centre in (1.0, 0.0)
     }
-    found = [
-        falls(
+    found: list[Claim] = []
+    for centre, name in ((1.0, "unbiased"), (0.0, "biased")):
+        found += falls(
             results,
             f"{name}: the last distance to the teacher falls with width",
             f"{PUBLISHED[centre]} (step 32000)",
             dict(zip(map(str, widths), ends[centre], strict=True)),
         )
-        for centre, name in ((1.0, "unbiased"), (0.0, "biased"))
-    ]
     return [
         *found,
-        unbiased_closer(results, ends[1.0], ends[0.0], published="at every width"),
+        *unbiased_closer(results, ends[1.0], ends[0.0], published="at every width"),
     ]
 
 
