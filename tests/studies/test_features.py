@@ -301,6 +301,17 @@ def test_every_reproduction_runs_at_smoke_scale(name, tmp_path, capsys):
     assert suffixes == {".png", ".svg", ".csv", ".json"}
 
 
+def test_the_last_epoch_names_the_trained_network_though_only_others_were_kept(
+    tmp_path,
+):
+    fields = {"train": "readout", "readout": "adam", "keep": "1,"}
+    config = dataclasses.replace(SMALL, **fields)
+    subject = as_subject(read_run(execute("features", config, tmp_path).path))
+    assert list(subject.moments) == [0, 1]
+    assert subject.at(2) is subject.network
+    assert not np.array_equal(subject.at(1).readout, subject.network.readout)
+
+
 def test_sources_of_another_kind_are_refused_in_a_sentence(tmp_path):
     subject = as_subject(read_run(execute("features", SMALL, tmp_path).path))
     x = subject.data().train.x

@@ -252,8 +252,7 @@ class Subject:
         """Moments with a network, in order; `None` is that of the trained one."""
         step = self.last_step
         last = max(self.moments, default=0) if step is None else self.moment(step)
-        found = {moment: moment for moment in sorted(self.moments) if moment < last}
-        return {**found, last: None}
+        return {m: m for m in sorted(self.moments) if m < last} | {last: None}
 
     @cached_property
     def _steps_per_moment(self) -> float:
@@ -268,12 +267,13 @@ class Subject:
         return (at[first] - at[0]) / (epochs[first] - epochs[0])
 
     def at(self, moment: int | None) -> Network:
-        """The network of a kept moment; `None` is the trained one.
+        """The network of a kept moment; `None`, or the last moment, is the trained one.
 
         Raises:
             StoreError: If it was not kept.
         """
-        if moment is None:
+        last = self.last_step
+        if moment is None or (last is not None and moment == self.moment(last)):
             return self.network
         if moment not in self.moments:
             listed = ", ".join(map(str, self.moments)) or "none"

@@ -71,8 +71,6 @@ class PublishedCommand:
 
     line: str
     """As it was published."""
-    fields: Fields = field(default_factory=dict)
-    """What it means by what it was run on, in our fields."""
     says: str = ""
     """What one must know of it besides what its program says."""
 

@@ -132,9 +132,7 @@ def row(name: str, key: str) -> Translation:
     program, published = known[key]
     found = _translated(name, program, _arguments(published.line)[1])
     more = (published.says,) if published.says else ()
-    return dataclasses.replace(
-        found, given={**found.given, **published.fields}, says=(*more, *found.says)
-    )
+    return dataclasses.replace(found, says=(*more, *found.says))
 
 
 def translate(line: str) -> list[Translation]:

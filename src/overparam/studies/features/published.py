@@ -143,11 +143,9 @@ def _row(  # The notes differ in these only.
     return PublishedCommand(line=line.rstrip(), says=says)
 
 
-def _ten(folder: str, source: str, says: str = "", **fields: Any) -> PublishedCommand:
-    line = _row(10, "0.0,0.0", "lst", 100, f"{_LOAD} mnist-10000{folder}").line
-    says = f"RUN is the run of {source}. {says}".rstrip()
-    # After 100 epochs the network is the final one, which needs no name.
-    return PublishedCommand(line=line, says=says, fields=fields or {"epoch": None})
+def _ten(folder: str, source: str, says: str = "") -> PublishedCommand:
+    told = f"RUN is the run of {source}. {says}".rstrip()
+    return _row(10, "0.0,0.0", "lst", 100, f"{_LOAD} mnist-10000{folder}", told)
 
 
 PROGRAMS = (
@@ -191,14 +189,13 @@ PROGRAMS = (
             "10": _ten("-w1/epoch99", "row 9"),
             "12": _ten("-w10/epoch99", "row 11"),
             "13": _ten("-w10-fix/epoch99", "row 17"),
-            "18": _ten("-w10-fix/epoch20", "row 17", epoch=21),
-            "20": _ten("-wz1-fix/epoch3", "row 14", epoch=4),
-            "21": _ten("-w0-lst-fix/epoch99", "row 15", epoch=100),
+            "18": _ten("-w10-fix/epoch20", "row 17"),
+            "20": _ten("-wz1-fix/epoch3", "row 14"),
+            "21": _ten("-w0-lst-fix/epoch99", "row 15"),
             "23": _ten(
                 "-f-lst-fix/epoch99",
                 "row 22 with `--first-all 4`",
                 "No listed command writes this folder.",
-                epoch=100,
             ),
         },
     ),
