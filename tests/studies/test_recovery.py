@@ -23,6 +23,7 @@ from overparam.reproductions.recovery.proven import distances
 from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.store import read_run, run_id
 from overparam.studies.recovery.config import Recovery
+from overparam.studies.recovery.measure import measure
 from overparam.studies.recovery.problem import Problem
 from overparam.studies.recovery.run import describe, run
 from overparam.studies.registry import defaults
@@ -283,6 +284,41 @@ def test_training_stores_the_norm_of_the_test_error():
     np.testing.assert_allclose(
         outcome.summary["test_norm"], np.linalg.norm(outputs - y), rtol=1e-10
     )
+
+
+@pytest.mark.parametrize("network", ["plain", "normalised"])
+def test_the_distance_of_a_network_is_that_of_its_weights_in_the_programme(network):
+    fields = {"n_samples": 20, "input_dim": 4, "n_planted": 2, "network": network}
+    problem = Problem.of(Recovery(**fields, **TRAINED))
+    program = problem.program()
+    planted = problem.planted(program)
+    # Neurons of every pattern of the programme, with outputs of both signs.
+    rng = np.random.default_rng(0)
+    gates, readout = program.patterns.gates.T, rng.normal(size=len(planted.groups))
+    if network == "plain":
+        weights = gates.T * readout[:, None]
+    else:
+        outputs = np.maximum(problem.x @ gates, 0) * readout
+        weights = np.array(
+            [program.groups.adjoint(each)[g] for g, each in enumerate(outputs.T)]
+        )
+    neurons = TwoLayer(
+        weights=jnp.asarray(gates), readout=jnp.asarray(readout)[:, None]
+    )
+    # Rounding in double precision: the columns of a group are orthonormal.
+    found = measure(problem, neurons)["distance"]
+    assert_allclose(found, planted.distance(weights), rtol=1e-9)
+    # The planted network itself, and one whose patterns differ on a sample or two.
+    scales = np.ones(2)
+    if network == "normalised":
+        hidden = np.maximum(problem.x @ problem.directions.T, 0)
+        scales = 1 / np.linalg.norm(hidden, axis=0)
+    exact = TwoLayer(
+        weights=jnp.asarray(problem.directions.T), readout=jnp.asarray(scales)[:, None]
+    )
+    assert measure(problem, exact)["distance"] < 1e-12
+    moved = replace(exact, weights=exact.weights + 1e-3 * rng.normal(size=(4, 2)))
+    assert measure(problem, moved)["distance"] < 1e-2
 
 
 @pytest.mark.parametrize("network", ["plain", "normalised"])

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -109,6 +110,7 @@ class Problem:
         inputs = _design(self.config, "test", self.config.n_test or len(self.x))
         return inputs, self.target(inputs)
 
+    @cached_property
     def patterns(self) -> Patterns:
         """The patterns of the programme: planted ReLU neurons and all-ones included."""
         config = self.config
@@ -163,7 +165,7 @@ class Problem:
         return convex_program(
             self.x,
             self.y,
-            patterns=self.patterns(),
+            patterns=self.patterns,
             network=config.network,
             relaxation=config.program,
             penalty=config.beta,

@@ -118,7 +118,7 @@ def _optimality(problem: Problem, trained: TwoLayer) -> dict[str, Any]:
         problem.x,
         problem.y,
         penalty=problem.config.beta,
-        patterns=problem.patterns(),
+        patterns=problem.patterns,
         normalised=problem.config.network == "normalised",
     )
     return {
