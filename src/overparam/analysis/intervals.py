@@ -52,9 +52,10 @@ def median_interval(values: Values, *, level: float = 0.95) -> Interval:
 
     The interval between order statistics k and n + 1 - k covers the median with
     probability at least `level`; below six values no such interval exists at 95 % and
-    the whole range is given.
+    the whole range is given. As only their order counts, values may be infinite: those
+    of runs that diverged.
     """
-    ordered = np.sort(_checked(values))
+    ordered = np.sort(_checked(values, infinite=True))
     n = len(ordered)
     # The largest k with P(Binomial(n, 1/2) < k) <= (1 - level)/2.
     k = int(stats.binom.ppf((1 - level) / 2, n, 0.5))
@@ -155,10 +156,10 @@ def sign_test(differences: Values) -> float:
     return float(stats.binomtest(positive, positive + negative).pvalue)
 
 
-def _checked(values: Values) -> Float[np.ndarray, " n"]:
+def _checked(values: Values, *, infinite: bool = False) -> Float[np.ndarray, " n"]:
     array = np.asarray(values, np.float64)
-    if array.ndim != 1 or not len(array) or not np.isfinite(array).all():
-        raise ConfigError(
-            f"`values` must be finite numbers, at least one, got {values!r}."
-        )
+    wrong = np.isnan(array) if infinite else ~np.isfinite(array)
+    if array.ndim != 1 or not len(array) or wrong.any():
+        kind = "numbers" if infinite else "finite numbers"
+        raise ConfigError(f"`values` must be {kind}, at least one, got {values!r}.")
     return array

@@ -3,11 +3,13 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 from jaxtyping import Float64
 from numpy import ndarray
 
 from ...analysis.intervals import mean_interval, sign_test
+from ...progress import counted
 from ..reproduction import Claim, Results
 
 
@@ -105,11 +107,16 @@ def sign_claim(
 
     Where the test is significant it holds if more than half of the pairs do, and does
     not otherwise. A test that is not significant decides nothing, nor do fewer than ten
-    pairs.
+    pairs. A pair with a run that diverged has no difference, and is counted apart.
     """
+    found, lost = found[~np.isnan(found)], int(np.isnan(found).sum())
+    apart = f", {counted(lost, 'pair')} diverged" if lost else ""
     if not len(found):
         return Claim(
-            sentence=sentence, published=published, measured="no pairs", holds=None
+            sentence=sentence,
+            published=published,
+            measured=f"no pairs{apart}",
+            holds=None,
         )
     positive, p = int((found > -margin).sum()), sign_test(found + margin)
     agreeing = f"{positive} of {len(found)} pairs"
@@ -119,7 +126,8 @@ def sign_claim(
     return Claim(
         sentence=sentence,
         published=published,
-        measured=f"{agreeing}, p = {p:.2g}, mean difference {mean_interval(found)}",
+        measured=f"{agreeing}, p = {p:.2g}, mean difference {mean_interval(found)}"
+        + apart,
         holds=2 * positive > len(found) if decided else None,
     )
 

@@ -1,6 +1,7 @@
 """Part (c) of the exercise: four learning rates, width 120, batch 10, 20 epochs."""
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -113,7 +114,7 @@ def _order(results: Results) -> Claim:
     last = int(results.runs["epochs"].max()) - 1  # pyright: ignore[reportArgumentType]
     columns = [_losses(results, rate, last) for rate in RATES]
     ordered = sum(
-        all(a > b for a, b in itertools.pairwise(losses))
+        math.isfinite(losses[0]) and all(a > b for a, b in itertools.pairwise(losses))
         for losses in zip(*columns, strict=True)
     )
     return Claim(
@@ -125,8 +126,11 @@ def _order(results: Results) -> Claim:
 
 
 def _losses(results: Results, rate: float, epoch: int) -> list[float]:
-    rows = at_epoch(results, epoch).filter(pl.col("learning_rate") == rate)
-    return rows.sort("seed")["loss"].to_list()
+    """By seed; infinite of a run that diverged before."""
+    runs = results.runs.filter(pl.col("learning_rate") == rate).select("path", "seed")
+    reached = at_epoch(results, epoch).select("path", "loss")
+    losses = runs.join(reached, on="path", how="left").sort("seed")["loss"]
+    return losses.cast(pl.Float64).fill_null(math.inf).fill_nan(math.inf).to_list()
 
 
 def _range(values: Sequence[float]) -> str:

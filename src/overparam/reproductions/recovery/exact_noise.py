@@ -75,12 +75,13 @@ def claims(results: Results) -> Sequence[Claim]:
     pairs = one.join(other, on=cell, suffix="_penalised")
     away = (pairs["distance_high"] - pairs["distance_high_penalised"]).abs()
     far = int((away > CLOSE).sum())
+    rate = wilson(far, len(pairs)) if len(pairs) else "not known"
     limit = Claim(
         sentence=f"the published penalty ends within {CLOSE:g} of the minimum norm",
         published="a proxy of it",
         measured=f"not in {far} of {len(pairs)} trials with one optimum, rate "
-        f"{wilson(far, len(pairs))}; largest difference {away.max() or 0.0:.2g}",
-        holds=not far if results.scale != "smoke" else None,
+        f"{rate}; largest difference {away.max() or 0.0:.2g}",
+        holds=not far if len(pairs) and results.scale != "smoke" else None,
     )
     return [
         *(

@@ -154,8 +154,8 @@ def noise_claim(results: Results, trials: pl.DataFrame, *, prefix: str = "") -> 
     far = trials.filter(pl.col("n_samples") / pl.col("input_dim") >= 4)
     parts, quotients = [], []
     for noise in NOISES[1:]:
-        values = far.filter(pl.col("noise") == noise)["distance_high"]
-        found = median_interval((values / noise).to_list())
+        values = distances(far.filter(pl.col("noise") == noise)) / noise
+        found = median_interval(values.to_list())
         quotients.append(found.estimate)
         parts.append(f"{noise:g}: {found}")
     return Claim(
@@ -164,6 +164,23 @@ def noise_claim(results: Results, trials: pl.DataFrame, *, prefix: str = "") -> 
         measured="median distance / noise at " + ", ".join(parts),
         holds=max(quotients) <= 4 if results.scale != "smoke" else None,
     )
+
+
+def implied(recovered: pl.Series) -> bool | None:
+    """Whether all of some trials recovered.
+
+    One that did not is a counter-example, one that is not decided leaves it open, as
+    does having none.
+    """
+    if not recovered.all():
+        return False
+    return True if len(recovered) and recovered.null_count() == 0 else None
+
+
+def distances(trials: pl.DataFrame) -> pl.Series:
+    """The largest distance of each trial; one that diverged is infinitely far."""
+    known = trials["distance_high"].cast(pl.Float64)
+    return known.fill_null(np.inf).fill_nan(np.inf)
 
 
 def ratio_curve(axes: Axes, cells: pl.DataFrame, *, label: str, colour: str) -> None:

@@ -12,6 +12,7 @@ from ..reproduction import Claim, Reproduction, Results, Scale
 from .figures import (
     caption,
     fitted_half,
+    implied,
     phase_diagram,
     phase_grid,
     rates,
@@ -90,7 +91,7 @@ def claims(results: Results) -> Sequence[Claim]:
     # The condition implies recovery; recovery excludes an all-ones pattern.
     runs = results.runs
     condition = runs.filter(pl.col("condition_holds"))
-    broken = condition.filter(~pl.col("recovered").fill_null(False))
+    broken = condition.filter(~pl.col("recovered"))
     both = runs.filter(
         pl.col("recovered").fill_null(False) & pl.col("all_ones_pattern_exists")
     )
@@ -101,7 +102,7 @@ def claims(results: Results) -> Sequence[Claim]:
             f"{len(broken)} of {len(condition)} trials with NIC not recovered; "
             f"{len(both)} recovered with an all-ones pattern"
         ),
-        holds=not len(broken) and not len(both),
+        holds=not len(both) and implied(condition["recovered"]),
     )
     undecided = results.runs.filter(pl.col("verdict") == "undecided")
     decisions = Claim(

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ...plots.figure import COLOURS, legend, panels
 from ..reproduction import Claim, Reproduction, Results, Scale
-from .figures import fitted_half, rates, ratio_curve, stacked, wendel_curve
+from .figures import fitted_half, implied, rates, ratio_curve, stacked, wendel_curve
 
 
 PROGRAMS = ("gated", "exact")
@@ -80,10 +80,8 @@ def claims(results: Results) -> Sequence[Claim]:
         runs.filter(pl.col("program") == p).select(*cell, "recovered") for p in PROGRAMS
     ]
     both = sides[0].join(sides[1], on=cell, suffix="_exact")
-    gated_only = both.filter(
-        pl.col("recovered").fill_null(False)
-        & ~pl.col("recovered_exact").fill_null(False)
-    )
+    exact = both.filter(pl.col("recovered"))["recovered_exact"]
+    gated_only = int((~exact).sum())
     undecided = runs.filter(pl.col("verdict") == "undecided")
     return [
         Claim(
@@ -95,8 +93,8 @@ def claims(results: Results) -> Sequence[Claim]:
         Claim(
             sentence="what the gated programme recovers, the exact one does",
             published="theorem (a relaxation)",
-            measured=f"{len(gated_only)} of {len(both)} trials against it",
-            holds=not len(gated_only),
+            measured=f"{gated_only} of {len(both)} trials against it",
+            holds=implied(exact),
         ),
         Claim(
             sentence="every trial is decided by a certificate",

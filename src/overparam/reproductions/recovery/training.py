@@ -10,6 +10,7 @@ from ...analysis.intervals import median_interval
 from ...plots.curves import curves
 from ...plots.figure import panels
 from ..reproduction import Claim, Reproduction, Results, Scale
+from .figures import distances
 
 
 SHAPES: Mapping[Scale, tuple[int, int, int, int]] = {
@@ -72,23 +73,23 @@ def tables(results: Results) -> Mapping[str, pl.DataFrame]:
 def claims(results: Results) -> Sequence[Claim]:
     """The published training does not recover, penalised long training does."""
     decided = results.scale != "smoke"
-    distances = {
-        legacy: results.runs.filter(pl.col("legacy") == legacy)["distance_high"]
+    found = {
+        legacy: distances(results.runs.filter(pl.col("legacy") == legacy))
         for legacy in (False, True)
     }
-    shown = {k: median_interval(v.to_list()) for k, v in distances.items()}
+    shown = {k: median_interval(v.to_list()) for k, v in found.items()}
     return [
         Claim(
             sentence=f"penalised training: every distance below {RECOVERED:g}",
             published="recovery",
             measured=f"distance {shown[False]}",
-            holds=bool((distances[False] < RECOVERED).all()) if decided else None,
+            holds=bool((found[False] < RECOVERED).all()) if decided else None,
         ),
         Claim(
             sentence="training as the published code does it: no distance below 0.5",
             published="recovery (the paper); none (our reading of the code)",
             measured=f"distance {shown[True]}",
-            holds=bool((distances[True] > 0.5).all()) if decided else None,
+            holds=bool((found[True] > 0.5).all()) if decided else None,
         ),
     ]
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ...analysis.intervals import wilson
 from ..reproduction import Claim, Reproduction, Results, Scale
-from .figures import NOISES, noise_claim, noise_diagrams, noise_table
+from .figures import NOISES, distances, noise_claim, noise_diagrams, noise_table
 from .training import RECOVERED
 
 
@@ -95,8 +95,8 @@ def claims(results: Results) -> Sequence[Claim]:
 
 
 def _recovered(trials: pl.DataFrame) -> pl.Series:
-    """Whether each trial ends at the planted weights; one that diverged does not."""
-    return (trials["distance_high"] < RECOVERED).fill_null(value=False)
+    """Whether each trial ends at the planted weights."""
+    return distances(trials) < RECOVERED
 
 
 def _rate(found: pl.Series) -> str:

@@ -110,30 +110,36 @@ def draw_floor(axes: Axes, records: pl.DataFrame) -> None:
 
 
 def final(results: Results, column: str, **chosen: Any) -> list[float]:
-    """A summary of the runs with these fields, in the order of their seeds."""
+    """A summary of the runs with these fields by seed; NaN where a run diverged."""
     rows = results.runs
     for name, value in chosen.items():
         rows = rows.filter(pl.col(name) == value)
-    return [float(v) for v in rows.sort("seed")[column].to_list() if v is not None]
+    return rows.sort("seed")[column].cast(pl.Float64).fill_null(np.nan).to_list()
 
 
 def at_time(results: Results, column: str, time: float, **chosen: Any) -> list[float]:
-    """A column at the record nearest to a physical time, in the order of seeds."""
+    """A column at the record nearest to a physical time, in the order of seeds.
+
+    It is NaN of a run that diverged before.
+    """
     rows = results.records
     for name, value in chosen.items():
         rows = rows.filter(pl.col(name) == value)
     found = []
     for _, run in rows.sort("seed").group_by("path", maintain_order=True):
+        last = run["time"].max()
+        ended = run["status"][0] == "diverged" and (last is None or last < time)
         run = run.filter(pl.col(column).is_finite())
         nearest = (run["time"] - time).abs().arg_min()
-        if nearest is not None:
-            found.append(float(run[column][nearest]))
+        found.append(
+            np.nan if ended or nearest is None else float(run[column][nearest])
+        )
     return found
 
 
 def interval(values: Sequence[float]) -> Interval:
-    """The median and its interval over seeds."""
-    return median_interval(values)
+    """The median and its interval over seeds; a run that diverged is infinitely far."""
+    return median_interval(np.nan_to_num(values, nan=np.inf, posinf=np.inf))
 
 
 def listed(groups: Mapping[str, Sequence[float]]) -> str:
