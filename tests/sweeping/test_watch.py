@@ -1,6 +1,7 @@
 import errno
 import os
 import shutil
+import time
 
 import pytest
 from work_for_tests import DEFAULTS, jobs, work
@@ -36,6 +37,25 @@ def test_running_and_cut_off_runs_are_told_apart(tmp_path):
     assert look.statuses == {"running": 1, "unfinished": 1}
     assert look.total == 2
     assert look.seconds_left is None
+
+
+def test_a_sweep_that_was_cut_off_keeps_its_rate_and_tells_no_time_left(
+    tmp_path, monkeypatch
+):
+    todo = jobs(tmp_path, ["finish"] * 3)
+    sweep(todo, work=work)
+    shutil.rmtree(tmp_path / "toy" / todo[0].id)  # As if it had not come to it.
+    first, now = glance(tmp_path), time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 3600)
+    later = glance(tmp_path)
+    assert (first.done, first.left, first.running) == (2, 1, 0)
+    assert first.rate > 0
+    assert later == first
+    assert later.seconds_left is None
+    with open_run(tmp_path, "toy", todo[0].config, DEFAULTS):
+        look = glance(tmp_path)
+    assert look.running == 1
+    assert look.seconds_left == pytest.approx(1800, rel=0.1)  # 2 runs in an hour
 
 
 def test_the_best_run_has_the_lowest_finite_value(tmp_path):

@@ -32,7 +32,7 @@ class Glance:
     total: int
     """Runs of the sweep, begun or not; without a sweep, runs begun."""
     rate: float
-    """Runs finished per second since the sweep was started; 0 without one."""
+    """Runs finished per second of the sweep, while anything ran; 0 without one."""
     best: Best | None
     """The best finished run, if a summary was named."""
 
@@ -58,8 +58,9 @@ class Glance:
 
     @property
     def seconds_left(self) -> float | None:
-        """Time left at this rate; `None` as long as nothing was finished."""
-        return self.left / self.rate if self.rate > 0 else None
+        """Time left at this rate; `None` if none was finished yet, or nothing runs."""
+        known = self.rate > 0 and (self.running > 0 or self.left <= 0)
+        return self.left / self.rate if known else None
 
     @property
     def left(self) -> int:
@@ -89,10 +90,12 @@ def glance(root: Path | str, *, best: str | None = None) -> Glance:
     done = [path for path, status in statuses.items() if _answer(status)]
     rate, least = 0.0, None
     if sweep is not None:
-        ends = (stat_of(path / "status.json") for path in done)
-        n_new = sum(end is not None and end[1] >= sweep.started for end in ends)
-        elapsed = time.time() - sweep.started
-        rate = n_new / elapsed if elapsed > 0 else 0.0
+        looks = (stat_of(path / "status.json") for path in done)
+        ends = [end[1] for end in looks if end is not None and end[1] >= sweep.started]
+        # A sweep that was cut off took no time since.
+        running = "running" in statuses.values()
+        elapsed = (time.time() if running else max(ends, default=0)) - sweep.started
+        rate = len(ends) / elapsed if elapsed > 0 else 0.0
     if best is not None:
         values = ((_value(path, best), path) for path in done)
         finite = [(value, path) for value, path in values if value is not None]

@@ -18,7 +18,8 @@ class Watching(OfRuns):
     """Watch the runs of a folder: done, running, failed, rate, time left, best so far.
 
     The runs are those of the sweep last started on the folder; without one, all.
-    Reads small files only, and ends when nothing is left to do.
+    Reads small files only, and ends when nothing is left to do. While nothing runs it
+    waits: the command of the sweep, typed again, does what is missing.
 
     Examples:
       overparam watch runs
@@ -53,14 +54,17 @@ def main(argv: Sequence[str]) -> int:
     if watching.json:
         print_json(seen)
         return 0
-    live = sys.stdout.isatty()
+    live, told = sys.stdout.isatty(), None
     while True:
-        # On a terminal the line renews itself; elsewhere each look is a line.
-        print(f"\r\033[K{_line(seen)}" if live else _line(seen), end="", flush=True)
+        # On a terminal the line renews itself; elsewhere each change is a line.
+        if live:
+            print(f"\r\033[K{_line(seen)}", end="", flush=True)
+        elif (line := _line(seen)) != told:
+            print(told := line, flush=True)
         if watching.once or seen.left <= 0:
-            print()
+            if live:
+                print()
             return 0
-        print("" if live else "\n", end="")
         time.sleep(watching.every)
         seen = glance(watching.runs, best=watching.best)
 
