@@ -139,7 +139,7 @@ def _not_run(name: str) -> str:
 
 
 def _on_cluster(name: str) -> str:
-    command = f"overparam reproduce {name} --scale paper --cluster slurm"
+    command = f"overparam reproduce {name} --scale paper --cluster slurm --jobs 50"
     return f"```bash\n{command}\n```"
 
 

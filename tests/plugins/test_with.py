@@ -13,20 +13,24 @@ import numpy as np
 import pytest
 
 from overparam import plugins
-from overparam.catalogue import ACTIVATIONS, STUDIES
+from overparam.catalogue import ACTIVATIONS, ANALYSES, STUDIES
 from overparam.cli.main import run_command
+from overparam.reproductions.registry import REPRODUCTIONS
+from overparam.store import read_run
 
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "extend.md"
-STUDY = re.search(r"^```py\n(.*?)^```", PAGE.read_text(), re.S | re.M)[1]
-"""The file that the page shows."""
+ANALYSIS, REPRODUCTION, STUDY = re.findall(
+    r"^```py\n(.*?)^```", PAGE.read_text(), re.S | re.M
+)
+"""The files that the page shows."""
 SQUARE = STUDY + 'op.register("square", activation=lambda z: z**2)\n'
 
 
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch):
     """What a test loads is no longer there after it."""
-    for catalogue in (STUDIES, ACTIVATIONS):
+    for catalogue in (STUDIES, ACTIVATIONS, ANALYSES, REPRODUCTIONS):
         monkeypatch.setattr(catalogue, "_own", {})
     monkeypatch.setattr(plugins, "FILES", {})
     modules = dict(sys.modules)
@@ -60,6 +64,26 @@ def test_a_study_of_a_file_is_listed_and_runs(file, tmp_path, capsys):
     assert str(file) not in "".join(
         path.read_text() for path in run.glob("*.json") if path.stem != "environment"
     )
+
+
+def test_the_page_has_an_analysis_and_a_reproduction_that_work(tmp_path, capsys):
+    (tmp_path / "largest.py").write_text(ANALYSIS)
+    (tmp_path / "wider.py").write_text(REPRODUCTION)
+    runs, root = ["--runs", str(tmp_path / "runs")], tmp_path / "runs"
+    wider = ["reproduce", "wider", "--scale=smoke", f"--with={tmp_path / 'wider.py'}"]
+    assert run_command([*wider, *runs]) == 0
+    folder = root / "reproductions" / "wider" / "smoke"
+    names = {"claims.json", "medians.csv", "readouts.gif", "risk.png", "risk.svg"}
+    assert {path.name for path in folder.iterdir()} == names
+    (claim,) = json.loads((folder / "claims.json").read_text())["claims"]
+    assert claim["holds"] is None
+    run = next((root / "planted").iterdir())
+    capsys.readouterr()
+    largest = ["analyse", str(run), "largest", f"--with={tmp_path / 'largest.py'}"]
+    assert run_command([*largest, "--top=2", "--json", *runs]) == 0
+    found = json.loads(capsys.readouterr().out)
+    arrays, _ = read_run(run).network
+    assert found["summary"]["largest"] == pytest.approx(np.abs(arrays["readout"]).max())
 
 
 def test_files_that_the_environment_names_are_loaded_once_and_in_order(tmp_path):

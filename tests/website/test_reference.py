@@ -237,7 +237,7 @@ def test_pages_say_what_the_published_size_costs():
     for name in REPRODUCTIONS:
         page = found[f"results/{REPRODUCTIONS[name].reproduction().study}.md"]
         recorded = (results.RECORDS / f"{name}.paper.json").exists()
-        command = f"overparam reproduce {name} --scale paper --cluster slurm\n"
+        command = f"reproduce {name} --scale paper --cluster slurm --jobs 50\n"
         assert (command in page) != recorded, name
         assert f"| [`{name}`](" in found["results/index.md"]
 
