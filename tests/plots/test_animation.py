@@ -43,3 +43,16 @@ def test_an_mp4_is_written_where_ffmpeg_is_or_the_sentence_says_so(tmp_path):
 def test_other_formats_are_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"ends in \.gif or \.mp4"):
         moving(tmp_path / "move.avi")
+
+
+@pytest.mark.parametrize("n_frames", [0, -1, 2.5])
+def test_an_animation_has_a_whole_number_of_frames(n_frames, tmp_path):
+    with pytest.raises(ConfigError, match="`n_frames` must be"):
+        moving(tmp_path / "move.gif", n_frames)
+
+
+def test_frames_that_no_memory_holds_are_not_drawn(tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"most of it for the frames .* lower n_frames"
+    ):
+        moving(tmp_path / "move.gif", 10**9)

@@ -132,3 +132,8 @@ def test_reads_are_those_of_checks_and_leave_no_trace():
     assert dataclasses.asdict(odd) == vars(odd) == vars(Odd(width=1, seed=5))
     assert repr(odd) == repr(Odd(width=1, seed=5))
     assert reads_of(watched(Odd)(width=2)) >= {"width", "seed", "sign"}
+
+
+def test_a_field_that_a_study_lacks_is_refused_with_the_nearest(tmp_path):
+    with pytest.raises(ConfigError, match=r"'widht', did you mean `width`\?"):
+        jobs_of("planted", [{"widht": 3}], tmp_path)

@@ -12,6 +12,7 @@ import pytest
 from overparam.cli.main import run_command
 from overparam.cli.options import read
 from overparam.cli.verbs.run import parse_run
+from overparam.errors import ConfigError
 from overparam.reproductions.features.notes import ROWS, fields_of
 from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.store import run_id
@@ -256,3 +257,17 @@ def test_a_condition_sees_the_defaults_before_it():
     preset = (({}, {"a": 1}), ({"a": 1}, {"b": 2}))
     assert defaults_of(preset, {}) == {"a": 1, "b": 2}
     assert defaults_of(preset, {"a": 3}) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("run_experiment([60], epochs=200, epochs=3)", "is given `epochs` twice"),
+        ("run_experiment([60], rs=[120])", "twice"),
+        ("run_experiment(*[60])", "without `*`"),
+        ("run_experiment(**{'epochs': 3})", "without `*`"),
+    ],
+)
+def test_a_call_that_python_refuses_or_hides_is_refused(line, said):
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        translate(line)

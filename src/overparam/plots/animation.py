@@ -13,7 +13,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ..checks import counts
 from ..errors import ConfigError
+from ..memory import Need, check_memory
 from ..store.files import check_ending, write_file
 
 
@@ -38,17 +40,27 @@ class Animation:
     n_frames: int
     frames_per_second: int = 10
 
+    def __post_init__(self) -> None:
+        counts(n_frames=self.n_frames, frames_per_second=self.frames_per_second)
+
     def save(self, path: Path) -> Path:
         """Write all frames to a `.gif` or `.mp4` file; the suffix is the format.
 
         Raises:
-            ConfigError: If the suffix is neither, or MP4 is asked for without ffmpeg.
+            ConfigError: If the suffix is neither, MP4 is asked for without ffmpeg, or
+                the memory cannot hold the frames.
             StoreError: If the disk refuses.
         """
         check_ending(path, (".gif", ".mp4"), what="An animation")
         if path.suffix == ".mp4" and shutil.which("ffmpeg") is None:
             raise ConfigError("An .mp4 needs the program ffmpeg; write a .gif instead.")
         canvas = FigureCanvasAgg(self.figure)
+        sizes = zip(("width", "height"), canvas.get_width_height(), strict=True)
+        area = [(f"{name} in pixels", size) for name, size in sizes]
+        check_memory(
+            Need("a drawn frame", area, itemsize=4),
+            Need("the frames", [*area, ("n_frames", self.n_frames)], itemsize=3),
+        )
         images = []
         for frame in range(self.n_frames):
             self.draw(frame)

@@ -4,6 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
+from ..checks import written
+from ..errors import ConfigError
+
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,6 +41,21 @@ class Claim:
     """The measured number with its interval."""
     holds: bool | None
     """`None` where this scale cannot decide."""
+
+    def __post_init__(self) -> None:
+        for name in ("sentence", "published", "measured"):
+            value = getattr(self, name)
+            if not isinstance(value, str):
+                raise ConfigError(
+                    f"`{name}` of a claim must be text, got {written(value)}."
+                )
+        if not isinstance(self.holds, bool | np.bool_ | None):
+            raise ConfigError(
+                f"`holds` of the claim {written(self.sentence)} must be True, False or "
+                f"None, got {written(self.holds)}."
+            )
+        if self.holds is not None:  # What arrays say is no `bool`.
+            object.__setattr__(self, "holds", bool(self.holds))
 
 
 @dataclass(frozen=True)

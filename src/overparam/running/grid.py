@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..field_values import field_names, fits
+from ..field_values import field_name, field_names, fits
 from ..plugins import Origin
 from ..processes import begin_worker
 from ..progress import Reporter, duration
@@ -91,6 +91,8 @@ class _Grid:
 
     def _checked(self, fields: Mapping[str, Any]) -> _Alike:
         """Make a config, which checks all of it, and note which fields that joined."""
+        for name in fields:
+            field_name(self._kind, name)  # Refuses one that there is not.
         config = watched(self._kind)(**fields)
         data, reads = data_at_hand(config), {*reads_of(config)}
         values = {name: getattr(config, name) for name in field_names(self._kind)}

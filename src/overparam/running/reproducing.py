@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import StoreError
+from ..checks import written
+from ..errors import ConfigError, StoreError
 from ..report import notebook
 from ..store.read import StoredRun
 from ..store.run import attempts
@@ -85,9 +86,10 @@ def answer(
         root: Folder of all runs; the answer lies in its `reproductions`.
 
     Raises:
+        ConfigError: If what the reproduction gives is of another kind than it declares.
         StoreError: If a run is damaged; the answer that was stored stays as it was.
     """
-    from ..reproductions.reproduction import Results
+    from ..reproductions.reproduction import Claim, Results
 
     paths = list(dict.fromkeys(attempts(job.path)[-1] for job in jobs))
     runs, records = _whole(paths, "summary"), _whole(paths, "records").frame
@@ -103,6 +105,11 @@ def answer(
             runs=runs.runs,
             folder=root / "reproductions" / name / scale,
         )
+    for claim in reproduced.claims:
+        if not isinstance(claim, Claim):
+            raise ConfigError(
+                f"The claims of `{name}` must be `Claim`s, got {written(claim)}."
+            )
     content = {
         "title": wanted.title,
         "source": wanted.source,

@@ -215,6 +215,9 @@ def _of_call(line: str) -> Sequence[Argument]:
         raise ConfigError(f"{written(line)} is no call of a function.")
     named = [(keyword.arg, keyword.value) for keyword in called.keywords]
     every = [*((None, value) for value in called.args), *named]
+    packed = any(isinstance(value, ast.Starred) for value in called.args)
+    if packed or any(keyword.arg is None for keyword in called.keywords):
+        raise ConfigError(f"Write the arguments of {written(line)} out, without `*`.")
     return [(name, _text(value)) for name, value in every]
 
 
@@ -264,6 +267,10 @@ def _given(
                     f"`{program.name}` takes no argument {written(text)}."
                 )
             flag = places.pop(0) if name is None else _flag(program, name)
+            if any(flag is other for other, _, _ in found):
+                raise ConfigError(
+                    f"`{program.name}` is given `{flag.names[0]}` twice; leave one out."
+                )
             found.append((flag, flag.names[0], text))
             continue
         if not argument.startswith("-"):
