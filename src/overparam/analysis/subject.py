@@ -272,8 +272,10 @@ class Subject:
         Raises:
             StoreError: If it was not kept.
         """
+        if moment is None:
+            return self.network
         last = self.last_step
-        if moment is None or (last is not None and moment == self.moment(last)):
+        if last is not None and moment == self.moment(last):
             return self.network
         if moment not in self.moments:
             listed = ", ".join(map(str, self.moments)) or "none"
