@@ -272,10 +272,8 @@ class Subject:
         Raises:
             StoreError: If it was not kept.
         """
-        if moment is None:
-            return self.network
-        last = self.last_step
-        if last is not None and moment == self.moment(last):
+        last = None if moment is None else self.last_step
+        if moment is None or (last is not None and moment == self.moment(last)):
             return self.network
         if moment not in self.moments:
             listed = ", ".join(map(str, self.moments)) or "none"

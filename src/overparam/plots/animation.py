@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -17,6 +18,7 @@ from ..checks import counts
 from ..errors import ConfigError
 from ..memory import Need, check_memory
 from ..store.files import check_ending, write_file
+from .figure import STYLE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +65,8 @@ class Animation:
         )
         images = []
         for frame in range(self.n_frames):
-            self.draw(frame)
+            with mpl.rc_context(STYLE):  # Axes that `draw` clears start anew.
+                self.draw(frame)
             canvas.draw()
             images.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())
         encode = _gif if path.suffix == ".gif" else _mp4

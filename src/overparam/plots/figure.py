@@ -60,7 +60,7 @@ _SIZES = re.compile(rb'(width|height)="([0-9.]+)pt"')
 _LETTERS_PER_INCH = 16
 _LETTERS_OF_A_KEY = 8  # Of the line beside a label of a legend, with its margins.
 
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -112,7 +112,7 @@ def panels(
     """
     lines = textwrap.wrap(caption, int(_LETTERS_PER_INCH * width * n_columns))
     below = CAPTION_LINE * (len(lines) + 1)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = ShownFigure(
             figsize=(width * n_columns, height * n_rows + below),
             layout="constrained",
@@ -314,7 +314,7 @@ def rendered(figure: Figure, suffix: Literal["png", "svg"]) -> bytes:
     for text in figure.findobj(Text):
         _as_letters(text)
     with (
-        mpl.rc_context(_STYLE),
+        mpl.rc_context(STYLE),
         dressed(figure) as (style, scale),
         warnings.catch_warnings(),
     ):

@@ -114,7 +114,7 @@ def _on_circle(axes: Sequence[Axes], snapshots: Snapshots, index: int) -> None:
         (f"{flow.name} diffusion", flow.places, flow.densities[index]),
         (f"student, smoothed ({ANIMATION_WIDTH:g})", GRID, smoothed),
     ]
-    for panel, colour, (name, x, y) in zip(axes, COLOURS, curves, strict=False):
+    for panel, colour, (name, x, y) in zip(axes, COLOURS[1::-1], curves, strict=True):
         panel.plot(GRID, teacher, "--", color="0.3", lw=1, label="teacher")
         panel.plot(x, y, color=colour)
         panel.set_ylim(0, 1.15 * float(teacher.max()))
