@@ -7,6 +7,7 @@ import re
 import textwrap
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from overparam.progress import counted, duration
 from overparam.reproductions.registry import REPRODUCTIONS
@@ -53,12 +54,15 @@ def _read(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text())
         told = [content["made"][name] for name in ("version", "date", "machine")]
         told += [content[name] for name in ("title", "source", "study", "scale")]
+        told.append(content["made"].get("commit", ""))
+        whole = isinstance(content["claims"], list)
         for claim in content["claims"]:
             told += [claim[name] for name in ("sentence", "published", "measured")]
-            _ = _VERDICTS[claim["holds"]]
-        whole = all(isinstance(each, str) for each in told)
-        whole = whole and type(content["made"]["runs"]) is int
-    except (OSError, ValueError, LookupError, TypeError):
+            whole = whole and any(claim["holds"] is verdict for verdict in _VERDICTS)
+        whole = whole and all(isinstance(each, str) for each in told)
+        counted_of = (content["made"]["runs"], content["made"].get("seconds", 0))
+        whole = whole and all(type(each) is int for each in counted_of)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         whole, content = False, {}
     if not whole:
         raise _damaged(path)
@@ -262,8 +266,8 @@ def _made(record: dict[str, Any]) -> str:
 
 def _shown(file: Path, title: str) -> str:
     """A figure, or a table behind its name, whole only as a file."""
-    address = f"../records/{file.parent.name}/{file.name}"
-    name = file.stem.replace("_", " ")
+    address = quote(f"../records/{file.parent.name}/{file.name}")
+    name = _as_text(file.stem.replace("_", " "))
     if file.suffix in (".png", ".gif"):
         return f"![{title}: {name}]({address})"
     try:

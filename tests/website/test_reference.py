@@ -181,6 +181,10 @@ def test_claims_of_two_scales_stand_side_by_side(tmp_path):
         lambda text: text[:-9],
         lambda text: text.replace('"holds"', '"held"'),
         lambda text: text.replace("true", "3"),
+        lambda text: text.replace("true", "1"),
+        lambda text: text.replace('"runs": 2', '"runs": 2, "seconds": "3"'),
+        lambda text: text.replace('"runs": 2', '"runs": 2, "commit": 3'),
+        lambda text: text[: text.index("[")] + "{}}",
         lambda text: text.replace('"made"', '"born"'),
         lambda text: text.replace('"Width"', "7"),
         lambda text: "[]",
@@ -202,6 +206,10 @@ def test_a_damaged_record_is_one_sentence(tmp_path, damage):
     (path.with_suffix("") / "empty.csv").touch()
     with pytest.raises(SystemExit, match=r"empty\.csv` is damaged"):
         results.pages(tmp_path)
+    (path.with_suffix("") / "empty.csv").rename(path.with_suffix("") / "<b> (1).gif")
+    page = results.pages(tmp_path)["results/planted.md"]
+    file = "../records/planted-width.laptop/%3Cb%3E%20%281%29.gif"
+    assert f"![Width: &lt;b> (1)]({file})" in page
 
 
 def test_what_a_run_says_is_no_element_of_a_page(tmp_path):
