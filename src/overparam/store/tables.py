@@ -177,8 +177,8 @@ def write_table(frame: "pl.DataFrame", path: Path | str) -> None:
     """
     path = Path(path)
     check_ending(path, TABLES, what="A table")
-    writers = dict(zip(TABLES, (_csv, _parquet, _json), strict=True))
-    write_file(path, writers[path.suffix](frame))
+    write = (_csv, _parquet, _json)[TABLES.index(path.suffix)]
+    write_file(path, write(frame))
 
 
 def to_pandas(frame: "pl.DataFrame") -> "pd.DataFrame":
