@@ -65,9 +65,10 @@ class Animation:
         )
         images = []
         for frame in range(self.n_frames):
-            with mpl.rc_context(STYLE):  # Axes that `draw` clears start anew.
+            # Axes that `draw` clears start anew, their ticks only when they are drawn.
+            with mpl.rc_context(STYLE):
                 self.draw(frame)
-            canvas.draw()
+                canvas.draw()
             images.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())
         encode = _gif if path.suffix == ".gif" else _mp4
         write_file(path, encode(images, self.frames_per_second))

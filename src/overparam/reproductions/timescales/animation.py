@@ -128,7 +128,7 @@ def _on_torus(axes: Sequence[Axes], snapshots: Snapshots, index: int) -> None:
     axes[0].plot(*snapshots.teacher_points().T, ".", color="0.8", ms=2, label="teacher")
     axes[0].plot(*points.T, ".", color=COLOURS[0], ms=3, label="student")
     axes[0].set(xlim=(-2, 2), ylim=(-2, 2), aspect="equal")
-    axes[0].legend(loc="upper left")
+    axes[0].legend(loc="upper left", frameon=True, framealpha=0.9)
     draw_map(axes[1], torus_density(points, bandwidth=ANIMATION_WIDTH))
     for panel, name in zip(axes, ("features", "density"), strict=True):
         panel.set_title(f"{name}, {_time(snapshots, index)}")
