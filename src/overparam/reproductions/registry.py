@@ -146,6 +146,10 @@ REPRODUCTIONS: Catalogue[Listed] = Catalogue(
             "Gradient training over n and d, under noise (Wang et al., Figure 8)",
             "overparam.reproductions.recovery.training_phase:REPRODUCTION",
         ),
+        "recovery-normalised-training": Listed(
+            "Gradient training of normalised networks (Wang et al., ncvx_train_normal)",
+            "overparam.reproductions.recovery.training:NORMALISED",
+        ),
         "lazy-width": Listed(
             "Change of kernel and weights against width (Lee et al.)",
             "overparam.reproductions.lazy.width:REPRODUCTION",
