@@ -89,7 +89,10 @@ def steps(config: Any) -> Length | None:
             short |= {"evaluate_every": min(config.evaluate_every, n_steps)}
         return short
 
-    return Length(config.n_steps, 16, shortened)
+    told = hasattr(config, "records") or hasattr(config, "evaluate_every")
+    # Else a part has as many records as the whole, and a shorter one one a step.
+    least = 16 if told else max(16, config.n_steps // config.record_every)
+    return Length(config.n_steps, least, shortened)
 
 
 LENGTHS = {"planted": planted, "features": features, "images": images}
