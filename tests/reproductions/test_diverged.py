@@ -105,7 +105,7 @@ def test_no_ratio_is_made_with_a_run_that_diverged():
 def test_a_training_that_diverged_is_far_from_what_was_planted():
     rows = [
         {"legacy": legacy, "noise": 0.1, "n_samples": 40, "input_dim": 5}
-        | {"distance_high": distance}
+        | {"network": "skip", "n_planted": 1, "distance_high": distance}
         for legacy in (False, True)
         for distance in (1e-3, None)
     ]
