@@ -78,7 +78,8 @@ class Animation:
 def _gif(images: list[np.ndarray], frames_per_second: int) -> bytes:
     content = io.BytesIO()
     # One palette for all frames, without dots between its colours: nothing flickers.
-    palette = Image.fromarray(images[-1]).quantize(128)
+    last = Image.fromarray(images[-1])
+    palette = last.quantize(128, method=Image.Quantize.MAXCOVERAGE)  # White stays so.
     frames = [
         Image.fromarray(image).quantize(palette=palette, dither=Image.Dither.NONE)
         for image in images
