@@ -27,7 +27,6 @@ def test_a_gif_has_every_frame_at_the_asked_speed(tmp_path):
         first = image.convert("RGB").tobytes()
         image.seek(3)
         assert image.convert("RGB").tobytes() != first
-        assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_an_mp4_is_written_where_ffmpeg_is_or_the_sentence_says_so(tmp_path):

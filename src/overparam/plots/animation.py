@@ -78,8 +78,9 @@ class Animation:
 def _gif(images: list[np.ndarray], frames_per_second: int) -> bytes:
     content = io.BytesIO()
     # One palette for all frames, without dots between its colours: nothing flickers.
+    # Of the ways to choose it this one is nearest to the colours of figures.
     last = Image.fromarray(images[-1])
-    palette = last.quantize(128, method=Image.Quantize.MAXCOVERAGE)  # White stays so.
+    palette = last.quantize(128, method=Image.Quantize.MAXCOVERAGE)
     frames = [
         Image.fromarray(image).quantize(palette=palette, dither=Image.Dither.NONE)
         for image in images
