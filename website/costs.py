@@ -3,9 +3,9 @@
     python website/costs.py [NAME ...] [--most 6]
 
 Runs that differ in their seed, or in a rate, penalty, level or the like, are taken to
-cost the same. Of the others some are measured, evenly spaced from the smallest to the
-largest, and each stands for its neighbours. A long run is drawn out in a straight line
-from two parts of it, each compiled before it is timed.
+cost the same. Of the others some are measured, of each method and data evenly spaced
+from the smallest to the largest, and each stands for its neighbours. A long run is
+drawn out in a straight line from two parts of it, each compiled before it is timed.
 Writes `docs/records/costs.json`, which the pages of the results show.
 """
 
@@ -113,6 +113,13 @@ class Setting:
         return study(self.study).config_class()(**self.fields)
 
     @property
+    def kind(self) -> str:
+        """All that is no number: methods and data, which cost what they cost."""
+        told = {n: v for n, v in self.fields.items() if not isinstance(v, int | float)}
+        flags = {n: v for n, v in self.fields.items() if isinstance(v, bool)}
+        return json.dumps(told | flags, sort_keys=True)
+
+    @property
     def size(self) -> int:
         """The product of its whole numbers: what costs more comes later."""
         told = vars(self.config()) | {"seed": 1}
@@ -168,18 +175,26 @@ def settings(name: str) -> list[Setting]:
 
 
 def cost(name: str, most: int) -> dict[str, Any]:
-    """The entry of a reproduction, from that many settings at most."""
+    """The entry of a reproduction, from about that many settings."""
     of_grid = settings(name)
-    n_measured = min(len(of_grid), most)
-    edges = [round(i * len(of_grid) / n_measured) for i in range(n_measured + 1)]
+    by_kind: dict[str, list[Setting]] = {}
+    for setting in of_grid:
+        by_kind.setdefault(setting.kind, []).append(setting)
     total, dearest, parts = 0.0, 0.0, []
-    for low, high in itertools.pairwise(edges):
-        setting = of_grid[(low + high) // 2]
-        seconds, part = setting.measured()
-        total += seconds * sum(each.n_runs for each in of_grid[low:high])
-        dearest = max(dearest, seconds)
-        parts.append(part)
-        print(f"  {seconds:8.2f} s from {part or 'all'}: {setting.fields}", flush=True)
+    for alike in by_kind.values():
+        # Each kind is measured, the larger ones in more places.
+        n_measured = math.ceil(most * len(alike) / len(of_grid))
+        n_measured = min(n_measured, len(alike))
+        edges = [round(i * len(alike) / n_measured) for i in range(n_measured + 1)]
+        for low, high in itertools.pairwise(edges):
+            setting = alike[(low + high) // 2]
+            seconds, part = setting.measured()
+            total += seconds * sum(each.n_runs for each in alike[low:high])
+            dearest = max(dearest, seconds)
+            parts.append(part)
+            print(
+                f"  {seconds:8.2f} s from {part or 'all'}: {setting.fields}", flush=True
+            )
     return {
         "processor_hours": float(f"{total / 3600:.2g}"),
         "runs": sum(setting.n_runs for setting in of_grid),
