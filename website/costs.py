@@ -115,9 +115,8 @@ class Setting:
     @property
     def kind(self) -> str:
         """All that is no number: methods and data, which cost what they cost."""
-        told = {n: v for n, v in self.fields.items() if not isinstance(v, int | float)}
-        flags = {n: v for n, v in self.fields.items() if isinstance(v, bool)}
-        return json.dumps(told | flags, sort_keys=True)
+        told = {n: v for n, v in self.fields.items() if type(v) not in (int, float)}
+        return json.dumps(told, sort_keys=True)
 
     @property
     def size(self) -> int:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from ...data.sources.circle import uniform_angles
+from ...data.sources.circle import angles_of, uniform_angles
 from ...errors import ConfigError
 from ...networks.view import two_layer_view
 from ...plots.animation import Animation
@@ -41,24 +42,9 @@ def analyse(
     """
     check(subjects[0], options)
     snapshots = Snapshots(subjects[0])
-    steps = snapshots.steps
-    indices = [int(np.argmin(np.abs(steps - step))) for step in options.steps]
-    indices = list(dict.fromkeys(indices))
-    n_rows = 2 if snapshots.on_torus and snapshots.flows else 1
-    caption = subjects[0].title
-    n_blocks = math.ceil(len(indices) / MOST_PER_ROW)
-    per_row = math.ceil(len(indices) / n_blocks)
-    figure, axes = panels(n_rows * n_blocks, per_row, width=3, caption=caption)
-    blocks = axes.reshape(n_blocks, n_rows, per_row)
-    places = blocks.swapaxes(1, 2).reshape(-1, n_rows)
-    for (first, *below), index in zip(places, indices, strict=False):
-        snapshots.draw(first, index, bandwidth=options.bandwidth)
-        for panel in below:
-            snapshots.draw_torus_limit(panel, index)
-    for empty in places[len(indices) :].ravel():
-        empty.set_axis_off()
-    if not snapshots.on_torus:
-        shared_legend(figure, axes[0, 0])
+    steps, caption = snapshots.steps, subjects[0].title
+    indices = snapshots.nearest(options.steps)
+    figure = snapshots.stills(indices, bandwidth=options.bandwidth, caption=caption)
     notes = nearest_note("steps", options.steps, steps.tolist())
     if options.animation is not None:
         _animate(snapshots, options, caption, progress)
@@ -120,6 +106,31 @@ class Snapshots:
         if "time" in records.columns:
             times = dict(records.select("step", "time").rows())
             self.times = np.array([times[float(step)] for step in self.steps])
+
+    def nearest(self, steps: Sequence[float]) -> list[int]:
+        """Indices of the snapshots nearest to steps, each once."""
+        near = [int(np.argmin(np.abs(self.steps - step))) for step in steps]
+        return list(dict.fromkeys(near))
+
+    def stills(
+        self, indices: Sequence[int], *, bandwidth: float | None, caption: str
+    ) -> Figure:
+        """Some snapshots beside each other; on the torus with their limit below."""
+        n_rows = 2 if self.on_torus and self.flows else 1
+        n_blocks = math.ceil(len(indices) / MOST_PER_ROW)
+        per_row = math.ceil(len(indices) / n_blocks)
+        figure, axes = panels(n_rows * n_blocks, per_row, width=3, caption=caption)
+        blocks = axes.reshape(n_blocks, n_rows, per_row)
+        places = blocks.swapaxes(1, 2).reshape(-1, n_rows)
+        for (first, *below), index in zip(places, indices, strict=False):
+            self.draw(first, index, bandwidth=bandwidth)
+            for panel in below:
+                self.draw_torus_limit(panel, index)
+        for empty in places[len(indices) :].ravel():
+            empty.set_axis_off()
+        if not self.on_torus:
+            shared_legend(figure, axes[0, 0])
+        return figure
 
     def draw(self, axes: Axes, index: int, *, bandwidth: float | None) -> None:
         """One snapshot: curves on the circle, a map on the torus."""
@@ -186,11 +197,6 @@ class Snapshots:
         axes.plot(GRID, teacher, "--", color="0.3", lw=1, label="teacher")
         axes.set_ylim(0, 1.15 * float(teacher.max()))
         axes.set_xlabel("angle")
-
-
-def angles_of(points: np.ndarray) -> np.ndarray:
-    """Angles of points of the plane."""
-    return np.arctan2(points[:, 1], points[:, 0])
 
 
 def draw_map(axes: Axes, density: np.ndarray) -> None:

@@ -23,6 +23,11 @@ GOLDEN = 0.6180339887498949
 Angles = Float[np.ndarray, " n"]
 
 
+def angles_of(points: Float[np.ndarray, "n 2"]) -> Angles:
+    """Angles of points of the plane."""
+    return np.arctan2(points[:, 1], points[:, 0])
+
+
 @dataclass(frozen=True)
 class CircleTeacher:
     r"""The two-mode distribution of the teacher's features on the circle.

@@ -14,7 +14,7 @@ import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from ...data.sources.circle import CircleTeacher
+from ...data.sources.circle import CircleTeacher, angles_of
 from ...errors import DataError
 
 
@@ -67,7 +67,7 @@ class SampledMoments(CircleMoments):
         dtype: DTypeLike = "float64",
     ) -> None:
         inputs, targets = check_samples(inputs, targets)
-        angles = np.arctan2(inputs[:, 1], inputs[:, 0])
+        angles = angles_of(inputs)
         order = np.argsort(angles, kind="stable")
         inputs, targets = inputs[order], targets[order]
         rows = np.concatenate(

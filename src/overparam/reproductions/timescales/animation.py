@@ -1,6 +1,5 @@
 """The features as they move: on the circle beside their diffusion, and on the torus."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,14 +12,14 @@ from ...analysis.density.analyse import (
     ANIMATION_WIDTH,
     GRID,
     Snapshots,
-    angles_of,
     draw_map,
     kept_points,
 )
 from ...analysis.density.energy import circle_energy
 from ...analysis.resampling.smoothing import circle_density, torus_density
+from ...data.sources.circle import angles_of
 from ...plots.animation import Animation
-from ...plots.figure import COLOURS, panels, shared_legend
+from ...plots.figure import COLOURS, panels
 from ...studies.contract import as_subject
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .curves import at_time, configs
@@ -64,27 +63,14 @@ def _caption(results: Results) -> str:
     )
 
 
-def _indices(snapshots: Snapshots) -> list[int]:
-    """The snapshots nearest to the times of the stills."""
-    assert snapshots.times is not None
-    near = [int(np.argmin(np.abs(snapshots.times - time))) for time in TIMES]
-    return list(dict.fromkeys(near))
-
-
 def figures(results: Results) -> Mapping[str, Figure]:
     """Stills of the animation."""
     (run,) = results.stored
     snapshots = Snapshots(as_subject(run))
-    chosen = _indices(snapshots)
-    n_rows, per_row = math.ceil(len(chosen) / 3), min(len(chosen), 3)
-    figure, axes = panels(n_rows, per_row, width=3, caption=_caption(results))
-    for panel, index in zip(axes.ravel(), chosen, strict=False):
-        snapshots.draw(panel, index, bandwidth=ANIMATION_WIDTH)
-    for empty in axes.ravel()[len(chosen) :]:
-        empty.set_axis_off()
-    if not snapshots.on_torus:
-        shared_legend(figure, axes[0, 0])
-    return {f"{run.config['problem']}-stills": figure}
+    chosen = snapshots.nearest([time / run.config["time_step"] for time in TIMES])
+    caption = _caption(results)
+    stills = snapshots.stills(chosen, bandwidth=ANIMATION_WIDTH, caption=caption)
+    return {f"{run.config['problem']}-stills": stills}
 
 
 def animations(results: Results) -> Mapping[str, Animation]:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ...analysis.density.energy import circle_energy, grid_self_terms, torus_energy
-from ...data.sources.circle import CircleTeacher
+from ...data.sources.circle import CircleTeacher, angles_of
 from ...data.sources.torus import teacher_density
 from ...limits.diffusion import DiffusionPath, ultra_fast
 from ...limits.diffusion_projected import ProjectedPath, projected
@@ -55,7 +55,7 @@ class Limits:
             density = self.ultra_fast.densities[index]
             if isinstance(self.grid, CircleGrid):
                 distance = circle_energy(
-                    _angles(points), self.grid.angles, second_weights=density
+                    angles_of(points), self.grid.angles, second_weights=density
                 )
             else:
                 assert self.grid is not None
@@ -70,7 +70,7 @@ class Limits:
             found["ultra_fast_energy"] = float(self.ultra_fast.energies[index])
         if self.projected is not None and index < len(self.projected.times):
             found["projected_distance"] = circle_energy(
-                _angles(points), self.projected.angles[index]
+                angles_of(points), self.projected.angles[index]
             )
             found["projected_energy"] = float(self.projected.energies[index])
         return found
@@ -103,10 +103,6 @@ class Limits:
             particles = self.projected.angles[inside]
             found["limit.projected"] = particles.astype(np.float32)
         return found
-
-
-def _angles(points: Float[np.ndarray, "width 2"]) -> Float[np.ndarray, " width"]:
-    return np.arctan2(points[:, 1], points[:, 0])
 
 
 def _grid(problem: str, gamma: float, cells: int) -> CircleGrid | TorusGrid:

@@ -16,6 +16,7 @@ from ...analysis.density.energy import (
     torus_self_term,
     uniform_floor,
 )
+from ...data.sources.circle import angles_of
 from ...dynamics.two_timescale import TwoTimescale
 from ...dynamics.varpro import VarPro
 from ...networks.network import Network
@@ -52,8 +53,8 @@ class Observer:
             distances = {"teacher_distance": distance}
         else:
             if self._target is None:
-                self._target = np.arctan2(teacher[:, 1], teacher[:, 0])
-            angles, target = np.arctan2(points[:, 1], points[:, 0]), self._target
+                self._target = angles_of(teacher)
+            angles, target = angles_of(points), self._target
             distances = {
                 "teacher_distance": circle_energy(angles, target),
                 "teacher_w1": circle_w1(angles, target),
