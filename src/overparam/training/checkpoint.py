@@ -67,10 +67,10 @@ class Checkpointer:
             header: What else it needs, as JSON.
             before: States of the same structure to which a divergence would go back,
                 where they are others.
-            kept: What lies beside the states, one of each training.
+            kept: What is to lie beside the states, one of each training.
         """
         stamps = [
-            {step: dataclasses.asdict(stamp) for step, stamp in each.stamps.items()}
+            {step: dataclasses.asdict(stamp) for step, stamp in each.store().items()}
             for each in kept
         ]
         about = {"owner": self.owner, "kept": stamps, "header": header}

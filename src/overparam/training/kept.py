@@ -14,7 +14,7 @@ from ..store.files import Stamp, read_file, write_file
 class Kept:
     """Networks by step.
 
-    They also lie beside the checkpoint, each a file that is whole or absent: the
+    With a checkpoint they also lie beside it, each a file that is whole or absent: the
     checkpoint holds the last state alone. It also holds the stamps of these files, and
     a resumed run believes those and no others.
     """
@@ -27,20 +27,25 @@ class Kept:
             like: Makes a network of the same structure, into which files are read.
         """
         self.networks: dict[int, Network] = {}
-        self.stamps: dict[int, Stamp] = {}
+        self._stamps: dict[int, Stamp] = {}
         self._folder, self._like = folder, like
 
     def keep(self, step: int, network: Network) -> None:
-        """Keep the network of a step, in the place of the one it had.
+        """Keep the network of a step, in the place of the one it had."""
+        self.networks[step] = network
+        self._stamps.pop(step, None)
+
+    def store(self) -> dict[int, Stamp]:
+        """Write the networks that lie in no file yet; the stamps of all of them.
 
         Raises:
-            StoreError: If it cannot be written.
+            StoreError: If one cannot be written.
         """
-        self.networks[step] = network
-        if self._folder is not None:
+        for step in self.networks.keys() - self._stamps.keys():
             content = io.BytesIO()
-            eqx.tree_serialise_leaves(content, network)
-            self.stamps[step] = write_file(self._file(step), content.getvalue())
+            eqx.tree_serialise_leaves(content, self.networks[step])
+            self._stamps[step] = write_file(self._file(step), content.getvalue())
+        return dict(self._stamps)
 
     def restore(self, stamps: Mapping[int, Stamp]) -> None:
         """Find again what an interrupted run has kept.
@@ -61,7 +66,7 @@ class Kept:
             for step, content in contents.items()
         }
         self.networks |= found
-        self.stamps |= stamps
+        self._stamps |= stamps
 
     def _file(self, step: int) -> Path:
         assert self._folder is not None

@@ -80,10 +80,13 @@ def _quantile(x: np.ndarray, levels: np.ndarray, q: np.ndarray) -> np.ndarray:
 def _best_shift(x: np.ndarray, p: np.ndarray, y: np.ndarray, q: np.ndarray) -> float:
     """Where the derivative of the cost changes its sign, by bisection.
 
-    With the shift every quantile goes down by jumps. One that is the same at both ends
-    is the same between them, so that soon few are looked for; and where all of these
-    are as at one end, so is the sign.
+    The derivative is a sum over the jumps of either measure's quantiles: those of the
+    measure of fewer points are taken. With the shift every quantile goes down by jumps.
+    One that is the same at both ends is the same between them, so that soon few are
+    looked for; and where all of these are as at one end, so is the sign.
     """
+    if len(q) > len(p):
+        return -_best_shift(y, q, x, p)
     after = np.append(y[1:], y[0] + _TURN)
 
     def rises(at: np.ndarray) -> bool:
@@ -122,7 +125,8 @@ def _cost(
     x: np.ndarray, p: np.ndarray, y: np.ndarray, q: np.ndarray, shift: float
 ) -> Float[np.ndarray, ""]:
     moved = q - shift
-    levels = np.sort(np.concatenate([p, moved - np.floor(moved), [0.0, 1.0]]))
+    levels = np.concatenate([p, moved - np.floor(moved), [0.0, 1.0]])
+    levels = np.sort(levels, kind="stable")  # It merges: both parts are in order.
     middles, lengths = (levels[1:] + levels[:-1]) / 2, np.diff(levels)
     gaps = _quantile(x, p, middles) - _quantile(y, q, middles + shift)
     return np.sum(lengths * gaps**2)

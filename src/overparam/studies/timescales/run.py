@@ -1,5 +1,6 @@
 """The runs of the study `timescales`."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -25,14 +26,17 @@ MOST_RISES = 0.01
 
 def run(config: Timescales, context: Context) -> Outcome:
     """Train the features and compare them with the teacher and the limits."""
-    problem = Problem.of(config)
-    plan = problem.plan()  # Refuses what could not be trained.
-    check_readout(config, problem.start)
-    if isinstance(problem.dynamics, TwoTimescale):
-        check_ratio(problem)
     steps = record_steps(config)
-    # The limits come first: a fault in them must not cost a training.
-    limits = Limits.of(config, steps)
+    # NumPy solves the limits while XLA compiles what makes the start. They come before
+    # the training: a fault in them must not cost one.
+    with ThreadPoolExecutor(1) as beside:
+        solved = beside.submit(Limits.of, config, steps)
+        problem = Problem.of(config)
+        plan = problem.plan()  # Refuses what could not be trained.
+        check_readout(config, problem.start)
+        if isinstance(problem.dynamics, TwoTimescale):
+            check_ratio(problem)
+        limits = solved.result()
     observer = Observer(problem=problem, limits=limits)
     training = replace(
         problem.training(), observe=observer.observe, until=observer.until
