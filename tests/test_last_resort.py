@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import sys
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from overparam.cli import main
 from overparam.cli.main import run_command
+from overparam.plugins import load_file
 
 
 def failing(monkeypatch, error):
@@ -38,12 +40,26 @@ def test_an_unforeseen_error_is_a_sentence_that_names_its_traceback(
     assert "in fail\n" in Path(path).read_text()
 
 
+def test_where_a_file_of_ones_own_failed_its_innermost_line_is_named(
+    monkeypatch, capsys, tmp_path
+):
+    file = tmp_path / "mine_that_fails.py"
+    file.write_text("def outer():\n    inner()\n\ndef inner():\n    {}['a']\n")
+    load_file(file)
+    outer = sys.modules["overparam_with_mine_that_fails"].outer
+    monkeypatch.setattr(main, "_run", lambda argv: outer())
+    assert run_command([]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"overparam: `{file}` failed in line 5 (KeyError: 'a'); ")
+    assert "report" not in error
+
+
 def test_where_no_file_can_be_written_the_traceback_is_printed(monkeypatch, capsys):
     monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
     failing(monkeypatch, KeyError("no such thing"))
     assert run_command([]) == 1
     error = capsys.readouterr().err
-    assert "its traceback follows" in error
+    assert "its traceback, which follows." in error
     assert "Traceback (most recent call last)" in error
 
 

@@ -44,6 +44,8 @@ def _recorded(records: Path) -> list[dict[str, Any]]:
     for path in sorted(records.glob("*.*.json")):
         beside = sorted(path.with_suffix("").glob("*"))
         name = path.stem.partition(".")[0]
+        if name not in REPRODUCTIONS:
+            raise SystemExit(f"The record `{path}` is of no reproduction of ours.")
         found.append(_read(path) | {"name": name, "beside": beside})
     return found
 

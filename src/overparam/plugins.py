@@ -13,14 +13,11 @@ from pathlib import Path
 from types import ModuleType
 
 from .errors import ConfigError
-from .last_resort import brief
+from .last_resort import PREFIX, brief
 
 
 ENVIRONMENT = "OVERPARAM_WITH"
 """Names the files that are loaded like those of `--with`, as a PATH names folders."""
-
-PREFIX = "overparam_with_"
-"""Before the name of a file: the name of its module, which is that of no other."""
 
 FILES: dict[str, str] = {}
 """The files that this process has loaded, each with the digest of its content."""

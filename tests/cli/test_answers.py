@@ -209,7 +209,12 @@ def test_a_reproduction_refuses_a_damaged_run_and_keeps_its_claims(
     monkeypatch.setattr(
         "overparam.cli.verbs.reproduce.reproduction", lambda name: tiny()
     )
-    assert run_command(REPRODUCTION) == 0
+    for missing in (2, 0):
+        assert run_command([*REPRODUCTION, "--dry-run"]) == 0
+        told = capsys.readouterr().err
+        assert told.startswith(f"2 runs, {missing} of them not stored yet;")
+        assert run_command(REPRODUCTION) == 0
+        capsys.readouterr()
     folder = tmp_path / "reproductions" / "planted-livni" / "smoke"
     before = contents(folder)
     assert "claims.json" in before

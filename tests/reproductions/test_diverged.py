@@ -7,9 +7,11 @@ import polars as pl
 import pytest
 
 from overparam.analysis.intervals import median_interval
+from overparam.analysis.phase import success_rates
 from overparam.reproductions.heavy_tails.arms import sign_claim
+from overparam.reproductions.lazy import width as width_of_lazy
 from overparam.reproductions.planted import learning_rate, livni
-from overparam.reproductions.recovery import figures, training
+from overparam.reproductions.recovery import figures, proven, training
 from overparam.reproductions.reproduction import Results
 from overparam.reproductions.timescales import curves
 
@@ -55,6 +57,49 @@ def test_a_run_that_ended_before_a_time_has_no_value_there():
     told = results([], rows)
     assert np.array_equal(curves.at_time(told, "risk", 5.0), [np.nan, 5.9], True)
     assert curves.at_time(told, "risk", 1.0) == [2.0, 1.0]
+
+
+def test_cells_in_which_no_trial_is_decided_have_no_rate():
+    columns = {"n_samples": [20, 20, 40], "input_dim": 5, "seed": [0, 1, 0]}
+    trials = pl.DataFrame(columns | {"recovered": [None, None, True]})
+    some, none = (success_rates(t, "recovered") for t in (trials, trials[:2]))
+    assert some["n_samples"].to_list() == [40]
+    assert none.is_empty()
+    assert none.schema == some.schema
+    assert figures.pooled_rates(none).is_empty()
+
+
+def test_a_search_that_told_no_bound_leaves_all_distances_open():
+    problem = {"n_samples": 20, "input_dim": 3, "penalty": 0.1, "seed": 0}
+    problem |= {"width": 20, "optimiser": "adam", "patterns": "sampled"}
+    rows = [
+        problem | {"method": method, "lower_bound": None, "primal": None} | told
+        for method, told in (
+            ("global", {"objective": None, "primal": 1.0}),
+            ("training", {"objective": 2.0}),
+        )
+    ]
+    frame = pl.DataFrame(rows, infer_schema_length=None)
+    frame = frame.with_columns(pl.col("lower_bound").cast(pl.Float64))
+    found = proven.distances(frame)
+    assert found["farthest"].to_list() == [math.inf, math.inf]
+    assert found["nearest"].to_list() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("exponents", "holds"),
+    [((-0.6, -0.7, -0.65), True), ((-0.2, -0.3, -0.1), False), ((-2, 2, 0.1), None)],
+)
+def test_a_slope_whose_interval_reaches_everything_decides_nothing(exponents, holds):
+    rows = [
+        {"dataset": "digits", "classes": "", "width": width, "seed": seed}
+        | dict.fromkeys(width_of_lazy.MEASURES, width**exponent)
+        for width in (64, 256)
+        for seed, exponent in enumerate(exponents)
+    ]
+    assert {claim.holds for claim in width_of_lazy.claims(results(rows))} == {holds}
+    lost = [row | dict.fromkeys(width_of_lazy.MEASURES) for row in rows]
+    assert {c.holds for c in width_of_lazy.claims(results(lost))} == {None}
 
 
 def test_pairs_with_a_run_that_diverged_are_counted_apart():

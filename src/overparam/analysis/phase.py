@@ -37,7 +37,8 @@ def success_rates(trials: pl.DataFrame, outcome: str) -> pl.DataFrame:
         outcome: Name of the boolean column.
 
     Returns:
-        Columns `n_samples, input_dim, trials, undecided, rate, low, high`, sorted.
+        Columns `n_samples, input_dim, trials, undecided, rate, low, high`, sorted; no
+        row of a cell in which nothing is decided.
     """
     if outcome not in trials.columns:
         raise ConfigError(f"There is no column `{outcome}` to take rates of.")
@@ -46,20 +47,13 @@ def success_rates(trials: pl.DataFrame, outcome: str) -> pl.DataFrame:
         pl.col(outcome).count().alias("trials"),
         pl.col(outcome).is_null().sum().alias("undecided"),
     )
-    rows = []
-    for cell in cells.sort("input_dim", "n_samples").iter_rows(named=True):
-        if not cell["trials"]:
-            continue
-        rate = wilson(cell["successes"], cell["trials"])
-        rows.append(
-            {
-                **{name: cell[name] for name in (*CELL, "trials", "undecided")},
-                "rate": rate.estimate,
-                "low": rate.low,
-                "high": rate.high,
-            }
-        )
-    return pl.DataFrame(rows, infer_schema_length=None)
+    cells = cells.filter(pl.col("trials") > 0).sort("input_dim", "n_samples")
+    rates = [wilson(*row) for row in cells.select("successes", "trials").iter_rows()]
+    ends = {
+        name: pl.Series([getattr(rate, end) for rate in rates], dtype=pl.Float64)
+        for name, end in (("rate", "estimate"), ("low", "low"), ("high", "high"))
+    }
+    return cells.drop("successes").with_columns(**ends)
 
 
 def half_line(

@@ -44,6 +44,8 @@ class Reproduced:
     def __repr__(self) -> str:
         holding = sum(claim.holds is True for claim in self.claims)
         told = f"{holding} of {len(self.claims)} claims hold"
+        if undecided := sum(claim.holds is None for claim in self.claims):
+            told += f", {undecided} not decided"
         return f"Reproduced({self.reproduction.title!r}, {self.scale}, {told})"
 
     @property

@@ -346,7 +346,10 @@ def _readable(path: Path) -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # A panic in Rust is no `Exception`.
-        message = f"`{path}` is damaged ({error}): run it again with --force."
+        message = (
+            f"`{path}` is damaged ({error}): run it again with --force, or delete the "
+            "folder."
+        )
         raise StoreError(message) from error
 
 

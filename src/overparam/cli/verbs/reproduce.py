@@ -15,7 +15,7 @@ from ...reproductions.registry import REPRODUCTIONS, reproduction
 from ...running.grid import jobs_of, run_jobs
 from ...running.reproducing import answer
 from ..arguments import Drawing, Storage, parse_all
-from ..failures import print_failures
+from ..failures import print_failures, tell_missing
 from ..show import print_json, print_table, tell, tell_unverified
 
 
@@ -39,6 +39,8 @@ class Reproducing:
     """Number of processes (1), or of runs at a time on a cluster (all it has)."""
     cluster: str | None = None
     """Run on a cluster instead: dask:ADDRESS, dask:SCHEDULER_FILE.json or slurm."""
+    dry_run: bool = False
+    """Only print how many runs there are and how many are missing."""
     list: bool = False
     """List the reproductions."""
     json: bool = False
@@ -72,6 +74,9 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigError("Name a reproduction; `overparam reproduce --list` has all.")
     wanted = reproduction(reproducing.name)
     jobs = jobs_of(wanted.study, wanted.grid(reproducing.scale), storage.runs)
+    if reproducing.dry_run:
+        tell_missing(jobs, wanted.study, storage.runs)
+        return 0
     keep_compiled()
     with Reporter(reproducing.name, unit="run") as reporter, STOP.listening() as stop:
         result = run_jobs(

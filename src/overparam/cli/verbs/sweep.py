@@ -15,12 +15,11 @@ from ...processes import STOP, keep_compiled
 from ...progress import Reporter, counted, duration
 from ...running.grid import jobs_of, run_jobs
 from ...spellings import first_spellings
-from ...store.find import stored_names
 from ...studies.registry import STUDIES, study
 from ...sweeping.grid import grid
 from ...sweeping.plan import plan_from_toml
 from ..arguments import Storage, parse_all
-from ..failures import print_failures
+from ..failures import print_failures, tell_missing
 from ..options import flags
 from ..show import print_json, tell
 
@@ -83,12 +82,7 @@ def main(argv: Sequence[str]) -> int:
     name, settings = _settings(sweeping.what)
     jobs = jobs_of(name, settings, storage.runs)
     if sweeping.dry_run:
-        stored = stored_names(storage.runs, name)
-        missing = sum(job.id not in stored for job in jobs)
-        tell(
-            f"{counted(len(jobs), 'run')}, {missing} of them not stored yet; whether "
-            "the stored ones are whole is seen when they are read."
-        )
+        tell_missing(jobs, name, storage.runs)
         return 0
     keep_compiled()
     with Reporter(name, unit="run") as reporter, STOP.listening() as stop:

@@ -244,8 +244,8 @@ def _slight_loss(results: Results, arm: Arm, clean: Arm) -> Claim:
     return sign_claim(
         differences(results, arm, clean, "test_accuracy"),
         margin=SLIGHT,
-        sentence=f"C2: {arm.label} costs at most {SLIGHT:.0%} points of test accuracy "
-        f"(depth {arm.depth})",
+        sentence=f"C2: {arm.label} costs at most {100 * SLIGHT:g} percentage points of "
+        f"test accuracy (depth {arm.depth})",
         published="accuracy falls only slightly",
     )
 

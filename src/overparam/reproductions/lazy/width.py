@@ -110,13 +110,14 @@ def claims(results: Results) -> Sequence[Claim]:
     for name, runs in _runs(results).items():
         for column, (title, published) in MEASURES.items():
             slope = interval(slopes(runs, x="width", y=column))
+            # The interval lies above -1/2, or it reaches that and is below a constant.
+            falls = False if slope.low > -0.5 else slope.high < 0 or None
             found.append(
                 Claim(
                     sentence=f"{name}: {title} falls like m^-1/2 or faster",
                     published=published,
                     measured=f"slope {slope}",
-                    # The interval reaches -1/2, or lies below it.
-                    holds=slope.low <= -0.5 if results.scale != "smoke" else None,
+                    holds=falls if results.scale != "smoke" else None,
                 )
             )
     return found

@@ -118,7 +118,8 @@ def distances(runs: pl.DataFrame) -> pl.DataFrame:
             objective="reached",
             bound="bound",
             nearest=pl.col("reached") / pl.col("best") - 1,
-            farthest=pl.col("reached") / pl.col("bound") - 1,
+            # Nothing is known of a problem whose search told no bound.
+            farthest=(pl.col("reached") / pl.col("bound") - 1).fill_null(np.inf),
         )
         .sort(*problem, "how", "width")
     )
