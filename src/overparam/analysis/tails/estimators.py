@@ -7,6 +7,7 @@ them depends on the unit of `x`. A sample that shows to be none that an estimato
 assumes is refused by it with a `ConfigError`.
 """
 
+import functools
 import math
 import operator
 from collections.abc import Callable, Mapping
@@ -108,11 +109,15 @@ def mcculloch_index(x: Sample) -> float:
     """
     values = _in_range(check_sample(x))
     _check_no_atom(values, "mcculloch")
-    q25, q75 = _quantiles(values, 0.25, 0.75)
-    q05, q95 = _quantiles(values, 0.05, 0.95)
+    q25, q75, q05, q95 = _quantiles(values, 0.25, 0.75, 0.05, 0.95)
     ratio = np.log((q95 - q05) / (q75 - q25))
-    table = PchipInterpolator(np.log(QUANTILE_RATIOS[::-1]), RATIO_INDICES[::-1])
+    table = _index_of_ratio()
     return float(table(np.clip(ratio, *table.x[[0, -1]])))
+
+
+@functools.cache
+def _index_of_ratio() -> PchipInterpolator:
+    return PchipInterpolator(np.log(QUANTILE_RATIOS[::-1]), RATIO_INDICES[::-1])
 
 
 def log_moment_index(x: Sample) -> float:
@@ -283,14 +288,16 @@ def _in_range(values: Float64[ndarray, " n"]) -> Float64[ndarray, " n"]:
     return values if abs(exponent) < _SAFE else np.ldexp(values, -exponent)
 
 
-def _quantiles(x: Float64[ndarray, " n"], low: float, high: float) -> tuple:
-    found = np.quantile(x, [low, high])
-    if found[0] == found[1]:
-        raise ConfigError(
-            f"A tail index needs a sample whose quantiles differ, got {found[0]:g} for "
-            f"those of {low} and {high}."
-        )
-    return tuple(found)
+def _quantiles(x: Float64[ndarray, " n"], *levels: float) -> Float64[ndarray, " m"]:
+    """Quantiles of pairs of levels, which differ within each pair."""
+    found = np.quantile(x, levels)
+    for pair in range(0, len(levels), 2):
+        if found[pair] == found[pair + 1]:
+            raise ConfigError(
+                "A tail index needs a sample whose quantiles differ, got "
+                f"{found[pair]:g} for those of {levels[pair]} and {levels[pair + 1]}."
+            )
+    return found
 
 
 def _symmetric_logs(x: Float64[ndarray, " n"], name: str) -> Sample:
