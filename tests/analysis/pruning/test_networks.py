@@ -1,5 +1,7 @@
 """Masked and smaller networks, and what counts as removed."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -18,7 +20,10 @@ from overparam.analysis.pruning.networks import (
     without,
 )
 from overparam.errors import ConfigError
-from overparam.networks import Network, TwoLayer, mlp, vgg11
+from overparam.networks import Network, TwoLayer, mlp, resnet, vgg11
+from overparam.networks.convolutional.batch_norm import batch_norm
+from overparam.networks.convolutional.vgg import NormalisedVGG
+from overparam.networks.layers import parameters
 
 
 class SmallVGG(Network):
@@ -280,3 +285,77 @@ def test_removed_neurons_of_a_class_of_one_s_own_are_counted(key):
     assert pruning_ratios(network, curves, {"first": 2}).removed == pytest.approx(2 / 8)
     other = Own(jnp.ones((5, 8)), jnp.ones((32, 3)))
     assert pruning_ratios(other, pruning_curves(other), {"first": 2}).removed is None
+
+
+def n_parameters(network):
+    return sum(leaf.size for leaf in parameters(network).values())
+
+
+def of_units(norm, kept):
+    return jax.tree.map(lambda leaf: leaf[kept], norm)
+
+
+def test_filters_of_a_vgg_are_removed_with_their_normalisation(key):
+    plain = vgg11(4, multiplier=1 / 16, key=key)
+    norms, moments = zip(
+        *(batch_norm(k.shape[-1], "float32") for k in plain.kernels), strict=True
+    )
+    network = NormalisedVGG(plain.kernels, norms, plain.readout, moments)
+    curves = pruning_curves(network)
+    counts = counts_for_ratio(curves, 0.4)
+    kept = [np.arange(network.kernels[0].shape[-1])] + [
+        np.delete(np.arange(len(c)), c.removed(counts[n])) for n, c in curves.items()
+    ]
+    *kernels, readout = keep_units([*network.kernels, network.readout], kept)
+    norms, moments = (
+        tuple(of_units(*pair) for pair in zip(parts, kept, strict=True))
+        for parts in (norms, moments)
+    )
+    smaller = NormalisedVGG(tuple(kernels), norms, readout, moments)
+    found = pruning_ratios(network, curves, counts).removed
+    expected = 1 - n_parameters(smaller) / n_parameters(network)
+    assert found == pytest.approx(expected, abs=1e-14)
+    # Fresh normalisations take 0 to 0, so that nothing is lost with a zeroed filter.
+    x = jax.random.normal(jax.random.key(1), (2, 32, 32, 3), "float32")
+    masks = masked(network, curves, counts)
+    np.testing.assert_allclose(smaller(x), masks(x), rtol=1e-4, atol=1e-5)
+
+
+def test_filters_within_the_blocks_of_a_residual_network_are_removed(key):
+    network = resnet(8, n_outputs=4, multiplier=0.25, key=key)
+    within = [f"blocks.{i}.kernels.0" for i in range(len(network.blocks))]
+    curves = {n: c for n, c in pruning_curves(network).items() if n in within}
+    counts = counts_for_ratio(curves, 0.5)
+    blocks, statistics, used = [], list(network.statistics), 1
+    for name, block in zip(within, network.blocks, strict=True):
+        kept = np.delete(
+            np.arange(len(curves[name])), curves[name].removed(counts[name])
+        )
+        statistics[used] = of_units(statistics[used], kept)
+        used += 2 + (block.shortcut is not None)
+        blocks.append(
+            dataclasses.replace(
+                block,
+                kernels=tuple(keep_units(block.kernels, [kept])),
+                norms=(of_units(block.norms[0], kept), block.norms[1]),
+            )
+        )
+    smaller = dataclasses.replace(
+        network, blocks=tuple(blocks), statistics=tuple(statistics)
+    )
+    found = pruning_ratios(network, curves, counts).removed
+    expected = 1 - n_parameters(smaller) / n_parameters(network)
+    assert found == pytest.approx(expected, abs=1e-14)
+    x = jax.random.normal(jax.random.key(1), (2, 8, 8, 3), "float32")
+    masks = masked(network, curves, counts)
+    np.testing.assert_allclose(smaller(x), masks(x), rtol=1e-4, atol=1e-5)
+
+
+def test_a_filter_that_is_added_to_the_inputs_of_a_block_leaves_its_channel(key):
+    """Its weights, gain and shift are gone; what reads the channel stays."""
+    network = resnet(8, n_outputs=4, multiplier=0.25, key=key)
+    curves = pruning_curves(network)
+    kernel = network.blocks[0].kernels[1]
+    ratio = pruning_ratios(network, curves, {"blocks.0.kernels.1": 2}).removed
+    gone = 2 * (kernel.size // kernel.shape[-1] + 2)
+    assert ratio == pytest.approx(gone / n_parameters(network), abs=1e-14)

@@ -16,7 +16,8 @@ from ...checks import one_of
 from ...errors import ConfigError
 from ...networks.activations import traits
 from ...networks.biased import Biased
-from ...networks.convolutional.vgg import VGG
+from ...networks.convolutional.resnet import ResNet
+from ...networks.convolutional.vgg import VGG, NormalisedVGG
 from ...networks.deep import MLP
 from ...networks.files.named import NamedWeights
 from ...networks.layers import (
@@ -52,7 +53,7 @@ class PruningRatios:
     """As the published code counts: an unpruned first convolution counts as gone."""
     removed: float | None
     """Parameters gone after physical removal, the readout counted; `None` where parts
-    are no neurons of one chain."""
+    are no neurons, or nothing says which layers they feed."""
     columns: Mapping[str, float]
     """Removed fraction of the parts of every layer."""
 
@@ -289,23 +290,52 @@ def _removed_ratio(
     counts: Mapping[str, int],
     part: Part,
 ) -> float | None:
-    stages = _stages_of_units(network)
-    if part != "filter" or not stages:
+    chains = _chains_of_units(network)
+    if part != "filter" or not chains:
         return None
-    left, lost, counted = 0, 0, 0
-    for names in stages:
-        for name in names:
-            *window, rows, columns = shapes[name]
-            units = columns - counts.get(name, 0)
-            biases = name.replace(name.partition(".")[0], "biases")
-            inputs = math.prod(window) * (rows - lost)
-            has_biases = not is_readout(name) and biases in shapes
-            left += (inputs + has_biases) * units
-            counted += math.prod(shapes[name]) + has_biases * columns
-        lost = sum(counts.get(name, 0) for name in names)
+    left, counted = 0, 0
+    for stages in chains:
+        lost = 0
+        for names in stages:
+            for name in names:
+                *window, rows, columns = shapes[name]
+                units = columns - counts.get(name, 0)
+                own = len(_own_vectors(name) & shapes.keys())
+                left += (math.prod(window) * (rows - lost) + own) * units
+                counted += math.prod(shapes[name]) + own * columns
+            lost = sum(counts.get(name, 0) for name in names)
     total = sum(math.prod(shape) for shape in shapes.values())
     # What belongs to no neuron stays.
     return 1 - (left + total - counted) / total
+
+
+def _own_vectors(name: str) -> set[str]:
+    """Names that vectors of one entry per unit of a layer may have."""
+    if is_readout(name):
+        return set()
+    norms = {f"{name}_norm", name.replace("kernel", "norm")}
+    vectors = {f"{norm}.{part}" for norm in norms for part in ("gain", "shift")}
+    return {name.replace(name.partition(".")[0], "biases")} | vectors
+
+
+def _chains_of_units(
+    network: Network | NamedWeights,
+) -> list[list[tuple[str, ...]]]:
+    """The chains of neurons that a network consists of; none where that is not known.
+
+    In a residual network only the filters between two convolutions of a block feed one
+    layer alone: what is added to the inputs of a block keeps its channels, and a filter
+    that is taken out there takes its own parameters with it.
+    """
+    if not isinstance(network, ResNet):
+        stages = _stages_of_units(network)
+        return [stages] if stages else []
+    chains = [[("stem",)], [(READOUT,)]]
+    for index, block in enumerate(network.blocks):
+        chains.append([(f"blocks.{index}.kernels.{i}",) for i in range(2)])
+        if block.shortcut is not None:
+            chains.append([(f"blocks.{index}.shortcut.kernel",)])
+    return chains
 
 
 def _stages_of_units(network: Network | NamedWeights) -> list[tuple[str, ...]]:
@@ -315,7 +345,7 @@ def _stages_of_units(network: Network | NamedWeights) -> list[tuple[str, ...]]:
     zeroed neuron still gives is a constant, for which no parameters are needed but
     those of an output bias, which are not counted.
     """
-    if isinstance(network, VGG):
+    if isinstance(network, VGG | NormalisedVGG):
         return [*((f"kernels.{i}",) for i in range(len(network.kernels))), (READOUT,)]
     if isinstance(network, MLP):
         return [*((f"layers.{i}",) for i in range(len(network.layers))), (READOUT,)]
