@@ -12,6 +12,7 @@ import typing
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 from .errors import ConfigError
@@ -66,6 +67,13 @@ def counts(**values: int) -> None:
             message = f"`{name}` must be a whole number, got {written(value)}."
             raise ConfigError(message)
     at_least(1, **values)
+
+
+def path_of(value: object, *, name: str) -> Path:
+    """A value that is a path, or the text of one, as a path."""
+    if not isinstance(value, str | Path):
+        raise ConfigError(f"`{name}` must be a path, got {written(value)}.")
+    return Path(value)
 
 
 def finite(**values: float | None) -> None:

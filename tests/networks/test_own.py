@@ -2,6 +2,8 @@
 
 import functools
 import json
+import math
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -187,8 +189,23 @@ def test_what_lacks_features_or_a_readout_is_not_wrapped(key):
     with pytest.raises(ConfigError, match="with a method `features`, got a Linear"):
         op.wrap(eqx.nn.Linear(2, 3, key=key))
     broken = eqx.tree_at(lambda m: m.readout, Foreign(2, 3, key), jnp.ones(3))
-    with pytest.raises(ConfigError, match=r"`readout` of the Foreign must be a matrix"):
+    with pytest.raises(ConfigError, match=r"`readout` of the Foreign must be a real"):
         op.wrap(broken)
+
+
+@pytest.mark.parametrize("scale", ["1", None, 1j, math.nan, math.inf, [1], np.ones(2)])
+def test_a_scale_that_is_no_number_is_not_wrapped(scale):
+    class Scaled(eqx.Module):
+        readout: jax.Array
+        scale: Any
+
+        def features(self, x):
+            return x
+
+    with pytest.raises(ConfigError, match=r"`scale`.* must be a"):
+        op.wrap(Scaled(jnp.ones((3, 1)), scale))
+    with pytest.raises(ConfigError, match="must be a real matrix"):
+        op.wrap(Scaled(jnp.ones((3, 1), complex), 1.0))
 
 
 class Holder(op.Network):

@@ -177,6 +177,19 @@ def test_a_network_of_whole_numbers_is_a_sentence():
         op.analyse(network, progress=False)
 
 
+@pytest.mark.parametrize("name", [None, *ANALYSES])
+@pytest.mark.parametrize(
+    ("shape", "dtype", "sentence"),
+    [((), "complex64", "of the type complex64"), ((2,), "float32", "several networks")],
+)
+def test_weights_that_are_no_real_matrices_are_a_sentence(name, shape, dtype, sentence):
+    network = op.TwoLayer(
+        weights=jnp.ones((*shape, 6, 3), dtype), readout=jnp.ones((*shape, 3, 1), dtype)
+    )
+    with pytest.raises(ConfigError, match=sentence):
+        op.analyse([network] * (2 if name == "compare" else 1), name, progress=False)
+
+
 @pytest.mark.parametrize(
     ("name", "options", "sentence"),
     [

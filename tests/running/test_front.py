@@ -178,6 +178,21 @@ def test_objects_say_what_they_are_in_a_line(run, runs):
         (lambda: op.reproduce("planted-widht"), "`planted-width`"),
         (lambda: op.reproduce("planted-width", scale="huge"), "`scale` must be one of"),
         (lambda: op.open("nowhere"), "no folder of runs at `nowhere`"),
+        (lambda: op.open(3), "`runs` must be a path, got 3"),
+        (lambda: op.run("planted", runs=["runs"]), "`runs` must be a path"),
+        (lambda: op.sweep("planted", runs=b"runs"), "`runs` must be a path"),
+        (lambda: op.reproduce("planted-width", runs=0), "`runs` must be a path"),
+        (lambda: op.read_run(None), "`path` must be a path, got None"),
+        (lambda: op.table(3), "`runs` must be a path, got 3"),
+        (lambda: op.load_network(3), "a file, several, or a PyTorch module, got 3"),
+        (lambda: op.load_network([3]), "`source` must be a path, got 3"),
+        (lambda: op.import_network("a.npz", runs=3), "`runs` must be a path"),
+        (lambda: op.load_data(3), "has a name, or a path, got 3"),
+        (lambda: op.sweep("planted", jobs=1.5), "`jobs` must be a whole number"),
+        (lambda: op.sweep("planted", threads=1.5), "`threads` must be a whole"),
+        (lambda: op.reproduce("planted-width", jobs=1.5), "`jobs` must be a whole"),
+        (lambda: op.sweep("planted", cluster=3), "`--cluster` must be"),
+        (lambda: op.sweep("planted", width=b"34"), "`width` must be a whole number"),
     ],
 )
 def test_what_is_wrong_is_a_sentence(tmp_path, monkeypatch, call, sentence):
@@ -311,6 +326,16 @@ def test_a_script_without_a_guard_sweeps_on_two_processes(tmp_path):
 def test_what_is_no_name_is_one_sentence(verb, name):
     with pytest.raises(ConfigError, match=r"There is no (study|reproduction)"):
         getattr(op, verb)(name)
+
+
+@pytest.mark.parametrize("name", [3, None, ["risk"], {"risk"}, np.arange(2)])
+def test_what_names_no_column_or_step_is_one_sentence(run, name):
+    with pytest.raises(ConfigError, match="A column has a name, got"):
+        run.plot(name)
+    with pytest.raises(ConfigError, match="A column has a name, got"):
+        Runs([run]).plot("risk", by=[name])
+    with pytest.raises(StoreError, match="kept no network of step"):
+        run.kept(name)
 
 
 def test_an_interrupt_reaches_the_run_of_a_sweep(tmp_path, monkeypatch):

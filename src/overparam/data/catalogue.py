@@ -27,7 +27,7 @@ _LOADERS = {
 }
 
 
-def load_data(name: str, *, folder: str | Path | None = None) -> Dataset:
+def load_data(name: str | Path, *, folder: str | Path | None = None) -> Dataset:
     """A data set by name, with the checksums of its files verified.
 
     Official files are looked for in `folder` (or the folder that OVERPARAM_DATA
@@ -57,7 +57,7 @@ def load_data(name: str, *, folder: str | Path | None = None) -> Dataset:
         digits.train.x.shape, digits.n_classes
         ```
     """
-    name = reference(name)
+    name = reference(str(name) if isinstance(name, Path) else name)
     if is_own(name):
         return load_kept(*name.split("@"))
     official = OFFICIAL[name]

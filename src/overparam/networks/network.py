@@ -8,6 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..checks import finite
 from ..errors import ConfigError
 from .product import product
 
@@ -106,13 +107,17 @@ def wrap(module: eqx.Module) -> Network:
         )
     readout: Any = getattr(module, "readout", None)
     scale = getattr(module, "scale", 1.0)
-    if not eqx.is_inexact_array(readout) or readout.ndim != 2:
+    is_real = eqx.is_inexact_array(readout) and not jnp.iscomplexobj(readout)
+    if not is_real or readout.ndim != 2:
         raise ConfigError(
-            f"`readout` of the {kind} must be a matrix of shape (width, n_outputs), "
-            f"got {getattr(readout, 'shape', readout)!r}."
+            f"`readout` of the {kind} must be a real matrix of shape (width, "
+            f"n_outputs), got {getattr(readout, 'shape', readout)!r}."
         )
-    if not (isinstance(scale, int | float) or jnp.ndim(scale) == 0):
+    is_scalar = eqx.is_array_like(scale) and jnp.ndim(scale) == 0
+    if not is_scalar or jnp.iscomplexobj(scale):
         raise ConfigError(f"`scale` of the {kind} must be a number, got {scale!r}.")
+    if isinstance(scale, int | float):
+        finite(scale=scale)
     bare = eqx.tree_at(lambda each: each.readout, module, None)
     parts: dict[str, Any] = {"module": bare, "readout": jnp.asarray(readout)}
     return Wrapped(**parts)

@@ -190,6 +190,17 @@ def as_subject(
                 f"The {type(network).__name__} has no weights of a floating type: give "
                 "them as float32 or float64."
             )
+        if complex_ := sorted(each for each in dtypes if each.startswith("complex")):
+            raise ConfigError(
+                f"The {type(network).__name__} has weights of the type {complex_[0]}: "
+                "give real ones."
+            )
+        if isinstance(network, Network) and network.readout.ndim != 2:
+            raise ConfigError(
+                f"The readout of the {type(network).__name__} has the shape "
+                f"{network.readout.shape}, as of several networks in one: give them "
+                "one by one, in a list."
+            )
         precision = {"precision": max(dtypes)}
         if start is not None:
             if not isinstance(start, Network | NamedWeights):

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..checks import written
 from ..errors import ConfigError
 from ..plots.curves import LARGEST, check_columns, curves, draw, drawable, lettering
 from ..plots.figure import chosen_ticks, panels
@@ -42,6 +43,9 @@ def draw_records(
         ConfigError: If a column is missing or holds nothing to draw, or runs of one
             colour differ in more than their seeds.
     """
+    for name in (x, y, *by):
+        if not isinstance(name, str):
+            raise ConfigError(f"A column has a name, got {written(name)}.")
     records = gathered.frame
     studies = {run.study for run in gathered.runs}
     x, y, *by = (spelled(name, records.columns, studies) for name in (x, y, *by))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..analysis.catalogue import analysis
 from ..analysis.declaration import Findings
-from ..checks import at_least
+from ..checks import counts, path_of
 from ..errors import ConfigError, OverparamError
 from ..field_values import field_name, field_value
 from ..networks.files.named import NamedWeights
@@ -131,7 +131,7 @@ def sweep(
         assert len(runs) == 2
         ```
     """
-    at_least(1, jobs=jobs, threads=threads)
+    _check_given(jobs=jobs, threads=threads)
     with noting_interrupts() as stop:
         given = {name: alternatives(value) for name, value in values.items()}
         axes = by_field(given, study_called(study).config_class())
@@ -288,7 +288,7 @@ def reproduce(
     if scale not in SCALES:
         listed = ", ".join(SCALES)
         raise ConfigError(f"`scale` must be one of {listed}, got {scale!r}.")
-    at_least(1, jobs=jobs)
+    _check_given(jobs=jobs)
     reporting = Reporter(name, unit="run", shown=progress)
     with noting_interrupts() as stop, reporting as reporter:
         made = jobs_of(wanted.study, wanted.grid(scale), root)
@@ -301,7 +301,11 @@ def reproduce(
 
 
 def _root(runs: Path | str | None) -> Path:
-    return runs_folder() if runs is None else Path(runs)
+    return runs_folder() if runs is None else path_of(runs, name="runs")
+
+
+def _check_given(**numbers: int | None) -> None:
+    counts(**{name: n for name, n in numbers.items() if n is not None})
 
 
 def named_options(kind: type[Any], options: Mapping[str, Any]) -> dict[str, Any]:

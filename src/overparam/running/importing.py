@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..catalogue import IMPORTED
+from ..checks import path_of
 from ..errors import ConfigError
 from ..store.encode import tensors
 from ..store.find import runs_folder
@@ -103,7 +104,7 @@ def import_network(
     from .front import named_options
     from .runs import Run
 
-    root = runs_folder() if runs is None else Path(runs)
+    root = runs_folder() if runs is None else path_of(runs, name="runs")
     single = isinstance(files, str | Path)
     importing = Importing(**named_options(Importing, options))
     done = import_files([files] if single else files, importing, root, force=force)

@@ -216,8 +216,8 @@ class Runs(Sequence[Run]):
         gathered = gather(self._paths(), metrics="records")
         if gathered.frame.is_empty():
             raise ConfigError(f"There is nothing to draw in {self!r}.")
-        by = [by] if isinstance(by, str) else list(by)
-        return draw_records(gathered, x=x, y=y, by=by, log_x=log_x, log_y=log_y)[0]
+        columns: list[Any] = list(by) if isinstance(by, list | tuple) else [by]
+        return draw_records(gathered, x=x, y=y, by=columns, log_x=log_x, log_y=log_y)[0]
 
     def analyse(self, name: str | None = None, /, **options: Any) -> "Findings":
         """Look at the networks; the options are those of `overparam.analyse`."""
@@ -242,6 +242,7 @@ class Runs(Sequence[Run]):
 
 def alternatives(value: Any) -> list[Any]:
     """The values that are meant: a list or a range holds several, a tuple is one."""
-    one = isinstance(value, str | tuple | Mapping) or not isinstance(value, Iterable)
+    one = isinstance(value, str | bytes | tuple | Mapping)
+    one = one or not isinstance(value, Iterable)
     one = one or getattr(value, "shape", None) == ()  # A number as an array.
     return [value] if one else list(value)

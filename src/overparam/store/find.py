@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..checks import path_of
 from ..errors import StoreError
 from . import packed
 from .files import is_temporary, stat_of
@@ -87,7 +88,7 @@ def look(root: Path | str, study: str | None = None) -> Looked:
         StoreError: If there is no such folder, it cannot be read, or it is one inside
             a folder of runs.
     """
-    root = Path(root)
+    root = path_of(root, name="runs")
     if not os.path.isdir(root):
         raise StoreError(
             f"There is no folder of runs at `{root}`: go to the folder that has it, or "

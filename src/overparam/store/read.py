@@ -3,11 +3,12 @@
 import contextlib
 import functools
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..checks import path_of
 from ..errors import StoreError
 from ..plugins import Origin
 from ..spellings import as_spelled, spellings_of_study
@@ -193,7 +194,7 @@ class StoredRun:
         Raises:
             StoreError: If it was not kept.
         """
-        if step not in self._kept:
+        if not isinstance(step, Hashable) or step not in self._kept:
             told = ", ".join(map(str, self.kept_steps[:10])) or "none"
             if len(self.kept_steps) > 10:
                 told += f", ... up to {self.kept_steps[-1]}"
@@ -363,7 +364,7 @@ def read_run(path: Path | str) -> StoredRun:
     Example:
         `op.read_run(op.run("planted", **small).stored.path).summary`
     """
-    return checked(StoredRun(Path(path)))
+    return checked(StoredRun(path_of(path, name="path")))
 
 
 def checked(run: StoredRun) -> StoredRun:

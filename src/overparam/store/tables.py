@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..catalogue import IMPORTED, STUDIES
+from ..checks import path_of
 from ..errors import ConfigError, StoreError
 from ..field_values import unknown
 from ..memory import uncollected
@@ -213,8 +214,8 @@ def to_pandas(frame: "pl.DataFrame") -> "pd.DataFrame":
 def _folders(
     runs: Path | str | Iterable[Path | str], study: str | None, attempts: str
 ) -> tuple[Sequence[Path], Sequence[Unreadable]]:
-    if not isinstance(runs, Path | str):
-        return [Path(path) for path in runs], []
+    if isinstance(runs, Iterable) and not isinstance(runs, Path | str):
+        return [path_of(path, name="runs") for path in runs], []
     looked = look(runs, study)
     if not looked.runs and study not in (None, IMPORTED) and study not in STUDIES:
         names = sorted({path.parent.name for path in look(runs).runs} - {*STUDIES})

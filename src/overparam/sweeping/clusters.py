@@ -53,7 +53,7 @@ def cluster_workers(
         cluster = cluster_workers("dask:tcp://localhost:8786")  # `with` connects
         ```
     """
-    kind, _, address = text.partition(":")
+    kind, _, address = str(text).partition(":")
     if kind == "dask" and address:
         with _quiet(), _connected(address) as client:
             yield _places(client, n_jobs, prepare)

@@ -1,5 +1,6 @@
 """The certified problem is the one that was trained, in other units."""
 
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,8 +39,10 @@ def objective(**parts):
 
 @pytest.mark.parametrize("sums", [False, True])
 @pytest.mark.parametrize("c_readout", [0.3, 0.02])
-def test_the_penalty_is_what_the_best_rescaling_pays(sums, c_readout):
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_penalty_is_what_the_best_rescaling_pays(sums, c_readout, sign):
     neuron = view(np.random.default_rng(0))
+    neuron = dataclasses.replace(neuron, scale=sign * neuron.scale)
     trained = objective(
         sums=sums, factor=3.0, penalties={"weights": 0.3, "readout": c_readout}
     )
@@ -49,7 +52,7 @@ def test_the_penalty_is_what_the_best_rescaling_pays(sums, c_readout):
     # Half the squared error has the factor 3 / n; that of the problem is 1.
     n_samples = 7
     expected = least * (1 if sums else n_samples) / 3.0
-    found = own_penalty(trained, neuron, n_samples) * w * neuron.scale * u
+    found = own_penalty(trained, neuron, n_samples) * w * abs(neuron.scale) * u
     # The grid of factors has steps of 5e-5, whose square is the error.
     assert found == pytest.approx(expected, rel=1e-8)
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overparam.analysis import match_neurons
+from overparam.analysis.comparison.matching import neuron_masses
 from overparam.errors import ConfigError
 from overparam.networks import LinearReadout, RadialFeatures, TwoLayer
 from overparam.networks.view import TwoLayerView
@@ -82,6 +83,20 @@ def test_lost_neurons_and_surplus_are_weighed_by_mass():
     # The second student neuron, norm 1 times 5 sqrt 2 times the output scale.
     assert matching.surplus_mass == pytest.approx(2.5 * np.sqrt(2))
     assert np.all(matching.cosines[:, 2] == 0)
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_the_sign_of_an_output_scale_changes_no_mass(skip):
+    rng = np.random.default_rng(3)
+    teacher = _network(rng, 3)
+    weights, readout = rng.normal(size=(6, 4)), rng.normal(size=(10 if skip else 4, 3))
+    one, other = (
+        TwoLayer(jnp.asarray(weights), jnp.asarray(sign * readout), scale=s, skip=skip)
+        for sign, s in ((1, 0.5), (-1, -0.5))
+    )
+    matchings = [match_neurons(teacher, network) for network in (one, other)]
+    assert matchings[0].surplus_mass == matchings[1].surplus_mass > 0
+    np.testing.assert_array_equal(neuron_masses(one), neuron_masses(other))
 
 
 def test_a_looser_threshold_loses_fewer(key):

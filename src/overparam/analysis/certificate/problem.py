@@ -168,7 +168,7 @@ def own_penalty(objective: Objective, view: TwoLayerView, n_samples: int) -> flo
     # Equal coefficients without rounding.
     both = weights if weights == readout else math.sqrt(weights * readout)
     samples = 1 if objective.sums else n_samples
-    return 2 * both * samples / (objective.factor * view.scale)
+    return 2 * both * samples / (objective.factor * abs(view.scale))
 
 
 def _samples(

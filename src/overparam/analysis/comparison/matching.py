@@ -93,7 +93,7 @@ def match_neurons(
     masses, surplus_masses = (
         np.append(
             neuron_masses(view),
-            float(view.scale) * np.linalg.norm(_linear(view), axis=0),
+            abs(float(view.scale)) * np.linalg.norm(_linear(view), axis=0),
         )
         for view in views
     )
@@ -111,7 +111,7 @@ def match_neurons(
 
 
 def neuron_masses(network: Network | TwoLayerView) -> Float[np.ndarray, " width"]:
-    r"""$\|u_j\| \|v_j\|$ of every neuron, times the output scale.
+    r"""$\|u_j\| \|v_j\|$ of every neuron, times the size of the output scale.
 
     A hidden bias belongs to the input weights, a fixed threshold does not; a radial
     neuron has no size but that of its output weights.
@@ -122,7 +122,7 @@ def neuron_masses(network: Network | TwoLayerView) -> Float[np.ndarray, " width"
     if view.length is None:
         weights = _weights(view, view.bias is not None and view.trained_bias)
         norms = norms * np.linalg.norm(weights, axis=0)
-    return float(view.scale) * norms
+    return abs(float(view.scale)) * norms
 
 
 def _weights(view: TwoLayerView, biased: bool) -> Float[np.ndarray, "_ width"]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ...checks import one_of
+from ...checks import one_of, written
 from ...errors import ConfigError
 from ..files.official import OFFICIAL, Official
 
@@ -35,6 +35,8 @@ def reference(text: str, *, built_in: Sequence[str] = tuple(OFFICIAL)) -> str:
         ConfigError: There are no data of that name.
         DataError: A file cannot be read or used.
     """
+    if not isinstance(text, str):
+        raise ConfigError(f"A data set has a name, or a path, got {written(text)}.")
     if text in built_in or OWN.fullmatch(text):
         return text
     from .description import described, own_names

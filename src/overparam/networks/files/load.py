@@ -4,12 +4,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import jax
 import jax.numpy as jnp
 
-from ...checks import one_of
+from ...checks import one_of, path_of, written
 from ...errors import ConfigError
 from ..activations import ACTIVATIONS
 from ..network import Network
@@ -107,11 +107,16 @@ def read_network(
     one_of(CONVENTIONS, convention=convention)
     if isinstance(source, str | Path):
         source = [source]
-    if not isinstance(source, Sequence):
-        arrays, line = of_module(source)
+    if hasattr(source, "state_dict") and not isinstance(source, type):
+        arrays, line = of_module(cast("torch.nn.Module", source))
         arrays = floating(arrays, Path(f"{type(source).__name__}.pt"))
         return _loaded(arrays, line, [], "", turned=2)
-    paths = [Path(each) for each in source]
+    if not isinstance(source, Sequence):
+        raise ConfigError(
+            "`source` must be a file, several, or a PyTorch module, got "
+            f"{written(source)}."
+        )
+    paths = [path_of(each, name="source") for each in source]
     if not paths:
         raise ConfigError("Name a file of weights.")
     contents = [read_bytes(path) for path in paths]
