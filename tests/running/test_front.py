@@ -112,6 +112,8 @@ def test_frames_become_pandas_without_pyarrow(run, runs):
     assert list(frame.columns) == run.frame.columns
     np.testing.assert_array_equal(frame["risk"], run.frame["risk"])
     table = op.to_pandas(runs.table)
+    with pytest.raises(ConfigError, match="must be a frame of Polars, got 3"):
+        op.to_pandas(3)  # pyright: ignore[reportArgumentType]
     assert isinstance(table, pd.DataFrame)
     assert list(table["width"]) == [4, 4, 5, 5]
     assert table["width"].dtype.kind == "i"

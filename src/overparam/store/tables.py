@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..catalogue import IMPORTED, STUDIES
-from ..checks import path_of
+from ..checks import path_of, written
 from ..errors import ConfigError, StoreError
 from ..field_values import unknown
 from ..memory import uncollected
@@ -188,7 +188,7 @@ def to_pandas(frame: "pl.DataFrame") -> "pd.DataFrame":
     Numbers stay what they are; a column of numbers that lacks some has NaN there.
 
     Raises:
-        ConfigError: If pandas is not installed.
+        ConfigError: If it is no such frame, or pandas is not installed.
 
     Example:
         ```python
@@ -196,6 +196,10 @@ def to_pandas(frame: "pl.DataFrame") -> "pd.DataFrame":
         op.to_pandas(run.frame)["risk"]
         ```
     """
+    import polars as pl
+
+    if not isinstance(frame, pl.DataFrame):
+        raise ConfigError(f"`frame` must be a frame of Polars, got {written(frame)}.")
     try:
         import pandas as pd
     except ImportError:
