@@ -3,6 +3,7 @@ from . import checks as checks
 from . import convex as convex
 from . import data as data
 from . import dynamics as dynamics
+from . import errors as errors
 from . import estimators as estimators
 from . import limits as limits
 from . import networks as networks

@@ -84,6 +84,8 @@ def test_the_page_has_an_analysis_and_a_reproduction_that_work(tmp_path, capsys)
     found = json.loads(capsys.readouterr().out)
     arrays, _ = read_run(run).network
     assert found["summary"]["largest"] == pytest.approx(np.abs(arrays["readout"]).max())
+    assert run_command([*largest, "--top=200", *runs]) == 2
+    assert "has fewer than 200 weights" in capsys.readouterr().err
 
 
 def test_files_that_the_environment_names_are_loaded_once_and_in_order(tmp_path):

@@ -196,8 +196,9 @@ def test_weights_that_are_no_real_matrices_are_a_sentence(name, shape, dtype, se
         ("prun", {}, "`prune`"),
         ("prune", {"rati": 3}, "`ratios`"),
         ("prune", {"ratios": (2.0,)}, "`ratios` must lie"),
-        ("compare", {}, "takes at least 2 stored runs, got 1"),
-        ("neurons", {}, "has no planted teacher"),
+        ("compare", {}, "takes at least 2 runs, got 1.* analyse RUN RUN compare`"),
+        ("neurons", {}, "A network alone has no planted teacher"),
+        ("density", {}, "A network alone has no planted teacher"),
     ],
 )
 def test_what_cannot_be_is_a_sentence(name, options, sentence):
@@ -222,7 +223,7 @@ def test_what_is_neither_run_nor_network_is_a_sentence(given, sentence):
 
 
 def test_one_run_too_many_is_a_sentence(network):
-    with pytest.raises(ConfigError, match="`tails` takes 1 stored run, got 2"):
+    with pytest.raises(ConfigError, match="`tails` takes 1 run, got 2"):
         op.analyse([network, network], "tails", progress=False)
 
 

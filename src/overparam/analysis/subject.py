@@ -100,6 +100,8 @@ class Subject:
     @property
     def title(self) -> str:
         """Which run it is, for captions."""
+        if isinstance(self.run, Unstored):
+            return f"{self.name} in memory"
         return f"run {self.name} of {self.run.study}"
 
     @cached_property
@@ -125,10 +127,9 @@ class Subject:
 
     def matrices(self) -> dict[str, Float[np.ndarray, "rows columns"]]:
         """Every weight matrix by name, a convolution as fan-in times filters."""
-        found = inputs_first(self.weights)
         return {
             name: np.asarray(leaf).reshape(-1, leaf.shape[-1])
-            for name, leaf in found.items()
+            for name, leaf in inputs_first(self.weights).items()
             if leaf.ndim >= 2
         }
 
@@ -329,7 +330,9 @@ class Subject:
 
     def _given(self, give: Callable[[], Found] | None, what: str) -> Found:
         if give is None:
-            raise ConfigError(f"A run of this kind has no {what}.")
+            stored = isinstance(self.run, StoredRun)
+            kind = "run of this kind" if stored else "network alone"
+            raise ConfigError(f"A {kind} has no {what}.")
         # What is drawn in float64 needs JAX's flag; float32 may be drawn under either.
         wide = self.run.config.get("precision") == "float64"
         with jax.enable_x64(True) if wide else contextlib.nullcontext():
@@ -350,8 +353,7 @@ def settled_data(dataset: str) -> str:
     Raises:
         ConfigError: If there are no such data.
     """
-    dataset = CIFAR.get(dataset, dataset)
-    return reference(dataset, built_in=(*OFFICIAL, GAUSSIAN))
+    return reference(CIFAR.get(dataset, dataset), built_in=(*OFFICIAL, GAUSSIAN))
 
 
 def networks_of(
@@ -378,11 +380,9 @@ def networks_of(
 
 def nearest_note(what: str, asked: Sequence[float], kept: Sequence[float]) -> list[str]:
     """Which moments of a run were asked for and are not stored, in a sentence."""
-    absent = [str(moment) for moment in asked if moment not in kept]
-    if not absent:
-        return []
-    listed = ", ".join(absent)
-    return [f"The run kept no network of the {what} {listed}: the nearest are shown."]
+    listed = ", ".join(str(moment) for moment in asked if moment not in kept)
+    told = f"The run kept no network of the {what} {listed}: the nearest are shown."
+    return [told] if listed else []
 
 
 def input_dim(network: Network) -> int:

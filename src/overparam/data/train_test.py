@@ -88,7 +88,8 @@ def check_given(data: Any) -> None:
     if not isinstance(data, Dataset | TrainTest):
         raise ConfigError(
             "`data` must be a `Dataset` or a `TrainTest`, got "
-            f"{type(data).__name__}: `overparam.dataset(x, y)` makes one of arrays."
+            f"{type(data).__name__}: `overparam.dataset(x, y)` makes one of arrays, "
+            "`overparam.load_data(NAME)` reads one."
         )
     if not len(data.train.x):
         raise ConfigError("`data` has no training sample; give some.")

@@ -211,7 +211,7 @@ def two_layer_view(
                 network,
                 "a module of one's own does not tell how its features are made; give "
                 "its weights to a `TwoLayer` network, with `skip=True` if the last "
-                "features are the inputs",
+                "features are the inputs, or to a `networks.MLP`, which has biases",
             )
         case MLP(layers=layers):
             raise _none(network, f"it has {len(layers)} hidden layers")

@@ -105,10 +105,11 @@ def analyse_subjects(
             least = entry.least_subjects
             wanted = str(most) if least == most else f"{least} to {most}"
         runs = "run" if wanted in ("1", "at least 1") else "runs"
+        named = "RUN " * entry.least_subjects
         raise ConfigError(
-            f"`{name}` takes {wanted} stored {runs}, got {number}: write `overparam "
-            f"analyse RUN {name}`, where RUN is the folder of a run or the beginning "
-            "of its id."
+            f"`{name}` takes {wanted} {runs}, got {number}: write `overparam analyse "
+            f"{named}{name}`, where RUN is the folder of a run or the beginning of its "
+            "id; in Python networks may be among them, in a list."
         )
     shared = Counter(subject.name for subject in subjects)
     numbers: Counter[str] = Counter()
@@ -121,6 +122,8 @@ def analyse_subjects(
             subject = replace(subject, called=f"{called} ({numbers[called]})")
         told_apart.append(subject)
     with precision(*(subject.run.config for subject in subjects)):
+        for subject in told_apart:
+            entry.check()(subject, options)
         return entry.analyse()(told_apart, options, progress)
 
 
@@ -180,7 +183,8 @@ def as_subject(
     elif not isinstance(network, Network | NamedWeights):
         raise ConfigError(
             "What is analysed must be a run, a network, or several in a list, got a "
-            f"{type(network).__name__}: `overparam.open(FOLDER)` gives stored runs."
+            f"{type(network).__name__}: `overparam.open(FOLDER)` gives stored runs, "
+            "`overparam.wrap(MODULE)` a network of an equinox module."
         )
     else:
         # Its weights would be rounded in a narrower precision.

@@ -96,5 +96,5 @@ def test_what_has_no_features_in_the_plane_is_a_sentence(root):
     with pytest.raises(ConfigError, match="features have 3 entries: they are no point"):
         three.analyse("density", progress=False)
     network = op.two_layer(2, 4, 1, scaling="ntk", key=jax.random.key(0))
-    with pytest.raises(ConfigError, match="kept no networks along its way"):
+    with pytest.raises(ConfigError, match="has no planted teacher"):
         op.analyse(network, "density", progress=False)

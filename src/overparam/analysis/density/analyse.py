@@ -40,7 +40,6 @@ def analyse(
     Raises:
         ConfigError: If the run kept no features of the plane, or has no teacher.
     """
-    check(subjects[0], options)
     snapshots = Snapshots(subjects[0])
     steps, caption = snapshots.steps, subjects[0].title
     indices = snapshots.nearest(options.steps)
@@ -67,9 +66,9 @@ def analyse(
 def check(subject: Subject, options: DensityOptions) -> None:
     """Refuse a run without kept features that are points of the plane."""
     del options
+    subject.teacher()
     if not len(kept_steps(subject.run)):
         raise ConfigError("The run kept no networks along its way.")
-    subject.teacher()
     dim = subject.neurons().weights.shape[0]
     if dim != 2:
         raise ConfigError(

@@ -53,7 +53,6 @@ def analyse(
         ConfigError: If the run has no data with targets, or kept no start.
     """
     subject = subjects[0]
-    check(subject, options)
     data = subject.data(options.dataset)
     batch = in_type_of(
         subject.network, subject.samples(options.n_samples, options.dataset)
