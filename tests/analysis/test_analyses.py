@@ -27,6 +27,7 @@ from overparam.networks import (
     to_arrays,
 )
 from overparam.running import Run
+from overparam.running.analysing import analyse_subjects
 from overparam.store import RunRecord, StoredRun, open_run, read_run
 from overparam.studies import registry
 from overparam.studies.contract import as_subject
@@ -127,7 +128,8 @@ def stored(root, network, study="planted", kept=None, **changes) -> StoredRun:
 def analysed(name, runs, **options) -> Findings:
     entry = ANALYSES[name]
     chosen = entry.options(**OPTIONS.get(name, {}) | options)
-    return entry.analyse()([as_subject(run) for run in runs], chosen)
+    subjects = [as_subject(run) for run in runs]
+    return analyse_subjects(name, subjects, chosen, lambda *_, **__: None)
 
 
 @pytest.mark.parametrize("kind", NETWORKS)

