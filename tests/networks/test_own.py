@@ -186,7 +186,7 @@ def test_matrices_have_a_column_for_each_neuron():
 
 
 def test_what_lacks_features_or_a_readout_is_not_wrapped(key):
-    with pytest.raises(ConfigError, match="with a method `features`, got a Linear"):
+    with pytest.raises(ConfigError, match="and a matrix `readout`, got a Linear"):
         op.wrap(eqx.nn.Linear(2, 3, key=key))
     broken = eqx.tree_at(lambda m: m.readout, Foreign(2, 3, key), jnp.ones(3))
     with pytest.raises(ConfigError, match=r"`readout` of the Foreign must be a real"):

@@ -102,8 +102,8 @@ def wrap(module: eqx.Module) -> Network:
         getattr(module, "features", None)
     ):
         raise ConfigError(
-            f"What is wrapped must be an equinox module with a method `features`, got "
-            f"a {kind}."
+            "What is wrapped must be an equinox module with a method `features` and a "
+            f"matrix `readout`, got a {kind}: write a module that has both."
         )
     readout: Any = getattr(module, "readout", None)
     scale = getattr(module, "scale", 1.0)
