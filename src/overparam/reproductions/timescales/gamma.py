@@ -8,7 +8,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from ...data.sources.circle import CircleTeacher, uniform_angles
-from ...plots.figure import COLOURS, panels, shared_legend
+from ...plots.figure import COLOURS, legend, panels, shared_legend
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .curves import (
     at_time,
@@ -55,6 +55,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
         axes[0, 0].semilogy(theta, values, color=colour, label=label)
     axes[0, 0].set_xlabel("angle")
     axes[0, 0].set_ylabel("density of the teacher's features")
+    legend(axes[0, 0])
     text = (
         f"{caption(results)}; M = {WIDTH[results.scale]}, penalty {PENALTY:g}; "
         "dotted: energy of the diffusion, dashed: twice its gap; dotted on the right: "
@@ -79,7 +80,6 @@ def figures(results: Results) -> Mapping[str, Figure]:
     panel.set_ylim(LEAST_RISK, 10)
     draw_floor(axes[0, 2], results.records)
     shared_legend(figure, axes[0, 1])
-    axes[0, 0].legend()
     return {"gamma-densities": densities, "gamma": figure}
 
 
