@@ -97,11 +97,12 @@ def test_the_gap_does_not_depend_on_units(rng, inputs, labels):
 @pytest.mark.parametrize("d", [1, 2, 3, 8])
 def test_a_violation_by_rounding_leaves_the_bound_of_the_multiplier(rng, d, skip):
     # Of residuals of the size of the penalty rounding takes a few units in 1e-16 / 1e-9
-    # for every sample: the violation, and the gap, is that part of the penalty.
+    # for every sample, times the condition of the draw: the violation, and the gap, is
+    # that part of the penalty (1e-2 in the worst of these). A lost bound has gap 1.
     for _ in range(5):
         x, y = rng.standard_normal((10, d)), rng.standard_normal(10)
         found = solve_global(x, y, penalty=1e-9, skip=skip, gap=1e-4)
-        assert found.gap < 1e-2
+        assert found.gap < 1e-1
 
 
 def test_limits_leave_a_valid_bound(rng):

@@ -83,6 +83,9 @@ def better_multipliers(
         used = sizes > 0
         least_norm(outputs @ outputs.T, outputs @ y - penalty, sizes, used)
         outputs, sizes = outputs[sizes > 0], sizes[sizes > 0]
+        # Of nearly equal neurons rounding may leave sizes that cost more than none do.
+        if not penalty * float(sizes.sum()) <= 0.5 * float(y @ y):
+            return
         residual = y - sizes @ outputs
         upper = 0.5 * float(residual @ residual) + penalty * float(sizes.sum())
 
