@@ -295,6 +295,17 @@ def of_units(norm, kept):
     return jax.tree.map(lambda leaf: leaf[kept], norm)
 
 
+def assert_is_pruned(smaller, network, curves, counts, *, pixels):
+    """A network is another one without its pruned filters, and counted as that."""
+    found = pruning_ratios(network, curves, counts).removed
+    expected = 1 - n_parameters(smaller) / n_parameters(network)
+    assert found == pytest.approx(expected, abs=1e-14)
+    # Fresh normalisations take 0 to 0, so that nothing is lost with a zeroed filter.
+    x = jax.random.normal(jax.random.key(1), (2, pixels, pixels, 3), "float32")
+    masks = masked(network, curves, counts)
+    np.testing.assert_allclose(smaller(x), masks(x), rtol=1e-4, atol=1e-5)
+
+
 def test_filters_of_a_vgg_are_removed_with_their_normalisation(key):
     plain = vgg11(4, multiplier=1 / 16, key=key)
     norms, moments = zip(
@@ -312,13 +323,7 @@ def test_filters_of_a_vgg_are_removed_with_their_normalisation(key):
         for parts in (norms, moments)
     )
     smaller = NormalisedVGG(tuple(kernels), norms, readout, moments)
-    found = pruning_ratios(network, curves, counts).removed
-    expected = 1 - n_parameters(smaller) / n_parameters(network)
-    assert found == pytest.approx(expected, abs=1e-14)
-    # Fresh normalisations take 0 to 0, so that nothing is lost with a zeroed filter.
-    x = jax.random.normal(jax.random.key(1), (2, 32, 32, 3), "float32")
-    masks = masked(network, curves, counts)
-    np.testing.assert_allclose(smaller(x), masks(x), rtol=1e-4, atol=1e-5)
+    assert_is_pruned(smaller, network, curves, counts, pixels=32)
 
 
 def test_filters_within_the_blocks_of_a_residual_network_are_removed(key):
@@ -343,12 +348,7 @@ def test_filters_within_the_blocks_of_a_residual_network_are_removed(key):
     smaller = dataclasses.replace(
         network, blocks=tuple(blocks), statistics=tuple(statistics)
     )
-    found = pruning_ratios(network, curves, counts).removed
-    expected = 1 - n_parameters(smaller) / n_parameters(network)
-    assert found == pytest.approx(expected, abs=1e-14)
-    x = jax.random.normal(jax.random.key(1), (2, 8, 8, 3), "float32")
-    masks = masked(network, curves, counts)
-    np.testing.assert_allclose(smaller(x), masks(x), rtol=1e-4, atol=1e-5)
+    assert_is_pruned(smaller, network, curves, counts, pixels=8)
 
 
 def test_a_filter_that_is_added_to_the_inputs_of_a_block_leaves_its_channel(key):

@@ -102,7 +102,7 @@ def test_a_violation_by_rounding_leaves_the_bound_of_the_multiplier(rng, d, skip
     for _ in range(5):
         x, y = rng.standard_normal((10, d)), rng.standard_normal(10)
         found = solve_global(x, y, penalty=1e-9, skip=skip, gap=1e-4)
-        assert found.gap < 1e-1
+        assert found.gap < 2e-2
 
 
 def test_limits_leave_a_valid_bound(rng):
