@@ -21,7 +21,7 @@ from overparam.data import (
 )
 from overparam.data.sources.augment import RESNET_NORMALISATION, ImageSource
 from overparam.data.sources.mixture import direction
-from overparam.drawing import arpack_start
+from overparam.drawing import arpack_start, uniform, uniform_each
 from overparam.networks import mlp, random_features
 from overparam.noise import isotropic_stable, symmetric_stable
 from overparam.studies.recovery.config import Recovery
@@ -136,3 +136,16 @@ def test_arpack_gives_the_same_again_where_it_draws_another_start():
         found.append(eigsh(matrix, k=2, **options)[1])
     assert np.array_equal(found[0], found[1])
     assert np.array_equal(found[0], found[2])
+
+
+def test_several_shapes_are_drawn_as_each_alone():
+    keys = jax.random.split(jax.random.key(0), 3)
+    shapes, bounds = [(3, 3, 4, 5), (7,), (2, 3)], [0.5, 1 / 3, 2.0]
+    together = jax.jit(
+        lambda k: uniform_each(list(k), shapes, "float64", bounds=bounds)
+    )
+    for drawn, key, shape, bound in zip(
+        together(keys), keys, shapes, bounds, strict=True
+    ):
+        alone = uniform(key, shape, "float64", bound=bound)
+        np.testing.assert_array_equal(drawn, alone)

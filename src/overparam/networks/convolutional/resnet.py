@@ -9,7 +9,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ...checks import counts, in_range
-from ...drawing import uniform
+from ...drawing import uniform_each
 from ...errors import ConfigError
 from ..deep import check_chain, with_one
 from ..sizes import check_sizes, multiplied
@@ -188,49 +188,46 @@ def _draw(
 ) -> ResNet:
     channels, *widths, n_outputs = sizes
     key_stem, key_readout, key_blocks = jax.random.split(key, 3)
-    stem_norm, stem_moments = batch_norm(widths[0], dtype)
-    blocks, statistics = [], [stem_moments]
-    before = widths[0]
+    keys, shapes, before = [key_stem], [(3, 3, channels, widths[0])], widths[0]
+    strides = []
     for stage, width in enumerate(widths):
         for index in range(blocks_per_stage):
-            block_key = jax.random.fold_in(key_blocks, len(blocks))
-            stride = 2 if stage > 0 and index == 0 else 1
-            block, moments = _block(before, width, stride, dtype, block_key)
-            blocks.append(block)
-            statistics.extend(moments)
+            own = jax.random.fold_in(key_blocks, len(strides))
+            keys.extend(jax.random.split(own, 3))
+            shapes += [(3, 3, before, width), (3, 3, width, width)]
+            shapes.append((1, 1, before, width))  # Of the shortcut, if it projects.
+            strides.append(2 if stage > 0 and index == 0 else 1)
             before = width
+    keys, shapes = [*keys, key_readout], [*shapes, (widths[-1], n_outputs)]
+    bounds = [1 / math.sqrt(math.prod(shape[:-1])) for shape in shapes]
+    stem, *kernels, readout = uniform_each(keys, shapes, dtype, bounds=bounds)
+    stem_norm, stem_moments = batch_norm(widths[0], dtype)
+    blocks, statistics = [], [stem_moments]
+    triples = zip(kernels[::3], kernels[1::3], kernels[2::3], strict=True)
+    for triple, stride in zip(triples, strides, strict=True):
+        block, moments = _block(*triple, stride)
+        blocks.append(block)
+        statistics.extend(moments)
     return ResNet(
-        stem=_uniform((3, 3, channels, widths[0]), dtype, key_stem),
+        stem=stem,
         stem_norm=stem_norm,
         blocks=tuple(blocks),
-        readout=_uniform((widths[-1], n_outputs), dtype, key_readout),
+        readout=readout,
         statistics=tuple(statistics),
         scale=1 / widths[-1],
     )
 
 
 def _block(
-    before: int, width: int, stride: int, dtype: str, key: PRNGKeyArray
+    first: Array, second: Array, across: Array, stride: int
 ) -> tuple[Block, list[Moments]]:
-    first, second, third = jax.random.split(key, 3)
-    pairs = [batch_norm(width, dtype) for _ in range(3)]
+    before, width = first.shape[2:]
+    pairs = [batch_norm(width, first.dtype) for _ in range(3)]
     projects = stride != 1 or before != width
-    shortcut = None
-    if projects:
-        kernel = _uniform((1, 1, before, width), dtype, third)
-        shortcut = Shortcut(kernel, pairs[2][0])
     block = Block(
-        kernels=(
-            _uniform((3, 3, before, width), dtype, first),
-            _uniform((3, 3, width, width), dtype, second),
-        ),
+        kernels=(first, second),
         norms=(pairs[0][0], pairs[1][0]),
-        shortcut=shortcut,
+        shortcut=Shortcut(across, pairs[2][0]) if projects else None,
         stride=stride,
     )
     return block, [moments for _, moments in pairs[: 3 if projects else 2]]
-
-
-def _uniform(shape: tuple[int, ...], dtype: str, key: PRNGKeyArray) -> Array:
-    bound = 1 / math.sqrt(math.prod(shape[:-1]))
-    return uniform(key, shape, dtype, bound=bound)
