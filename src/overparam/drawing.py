@@ -46,10 +46,10 @@ def uniform_each(
     """
     sizes = [math.prod(shape) for shape in shapes]
     drawn = jax.vmap(
-        lambda key, bound: uniform(key, (max(sizes),), dtype, bound=bound)
+        lambda key, bound: uniform(key, (max(sizes),), "float32", bound=bound)
     )(jnp.stack(keys), np.array(bounds, "float32"))
     return [
-        row[:size].reshape(shape)
+        row[:size].reshape(shape).astype(dtype)
         for row, size, shape in zip(drawn, sizes, shapes, strict=True)
     ]
 

@@ -116,29 +116,25 @@ def refit(
         zeros = jnp.zeros((drawn.k, n_classes), network.readout.dtype)
         mask = jnp.asarray(kept[None, :], network.readout.dtype)
         padded = select_neurons(network, indices, readout=zeros)
-        rows.append(_refit(padded, mask, train, test, (n_classes, penalty, stop)))
+        # Outside of the program, which networks of one size then share, too.
+        found = [Sample(padded.features(x) * mask, y) for x, y in (train, test)]
+        rows.append(_refit(*found, (n_classes, penalty, stop)))
     return Refitted.of(network, draws[0].indices, rows)
 
 
 @eqx.filter_jit
 def _refit(
-    network: Shallow,
-    mask: Float[Array, "1 k"],
-    train: Sample,
-    test: Sample,
-    problem: tuple[int, float, NewtonSettings],
+    train: Sample, test: Sample, problem: tuple[int, float, NewtonSettings]
 ) -> tuple[Array, Array, Array, Array, Array]:
     n_classes, penalty, settings = problem
-    features = StoredFeatures(network.features(train.x) * mask)
+    features = StoredFeatures(train.x)
     fit = logistic_readout(
         features, train.y, n_classes=n_classes, penalty=penalty, settings=settings
     )
-    scores = features.times(fit.readout)
-    test_scores = (network.features(test.x) * mask) @ fit.readout
     return (
         fit.readout,
-        accuracy(scores, train.y),
-        accuracy(test_scores, test.y),
+        accuracy(features.times(fit.readout), train.y),
+        accuracy(test.x @ fit.readout, test.y),
         fit.objective,
         fit.relative_gradient,
     )
