@@ -117,8 +117,10 @@ def refit(
         mask = jnp.asarray(kept[None, :], network.readout.dtype)
         padded = select_neurons(network, indices, readout=zeros)
         # Outside of the program, which networks of one size then share, too.
-        found = [Sample(padded.features(x) * mask, y) for x, y in (train, test)]
-        rows.append(_refit(*found, (n_classes, penalty, stop)))
+        fitted, scored = (
+            Sample(padded.features(x) * mask, y) for x, y in (train, test)
+        )
+        rows.append(_refit(fitted, scored, (n_classes, penalty, stop)))
     return Refitted.of(network, draws[0].indices, rows)
 
 
