@@ -60,13 +60,13 @@ def seeds(**values: int | None) -> None:
             )
 
 
-def counts(**values: int) -> None:
-    """Every value is a whole number from 1 to 2^63 - 1, and no boolean."""
+def counts(least: int = 1, /, **values: int) -> None:
+    """Every value is a whole number from `least` to 2^63 - 1, and no boolean."""
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, numbers.Integral):
             message = f"`{name}` must be a whole number, got {written(value)}."
             raise ConfigError(message)
-    at_least(1, **values)
+    at_least(least, **values)
 
 
 def path_of(value: object, *, name: str) -> Path:

@@ -7,7 +7,24 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from .checks import seeds
+from .checks import seeds, written
+from .errors import ConfigError
+
+
+def check_key(key: object, *, name: str) -> None:
+    """Refuse what is no single random key.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    dtype, shape = getattr(key, "dtype", None), getattr(key, "shape", None)
+    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
+    # Keys were arrays of words once, and still may be.
+    if not (shape == () if typed else dtype == jnp.uint32 and len(shape or ()) == 1):
+        raise ConfigError(
+            f"`{name}` must be a random key, such as `jax.random.key(0)`, got "
+            f"{written(key)}."
+        )
 
 
 def seed_key(seed: int) -> PRNGKeyArray:

@@ -264,3 +264,13 @@ def test_a_single_neuron_is_no_population_before_any_work():
     ((_, applies, why),) = listed.filter(pl.col("analysis") == "compare").rows()
     assert applies == "no"
     assert why == "A distance needs at least 2 neurons on each side, got 1."
+
+
+def test_equal_masses_are_no_axis_of_rounding(tmp_path):
+    small = {"width": 8, "n_samples": 16, "teacher_width": 5, "n_steps": 2}
+    rare = {"records": 2, "keep": "2", "limits": ()}
+    run = op.run("timescales", runs=tmp_path, progress=False, **small, **rare)
+    figure = op.analyse(run, "neurons", progress=False).figures["neurons"]
+    low, high = figure.axes[0].get_xlim()
+    assert low == 0
+    assert high == pytest.approx(2 / 5, rel=1e-6)

@@ -135,7 +135,7 @@ def test_a_bad_value_is_one_sentence_and_code_2(runs, capsys, option, value, sen
         (["compare"], 2, "needs `ONE`: for example `overparam compare 3f2a 9b1c`."),
         (["new", "study"], 2, "for example `overparam new study my-study`."),
         (["analyse", "balance"], 2, "takes at least 1 run, got 0: write"),
-        (["run", "nonsense"], 2, "There is no study 'nonsense'"),
+        (["run", "nonsense"], 2, "of your own is there once `--with` loads its file"),
         (["run", "--force"], 2, "Name a study first"),
         (["reproduce"], 2, "Name a reproduction"),
         (["reproduce", "nonsense"], 2, "There is no reproduction 'nonsense'"),

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from overparam import two_layer
 from overparam.data import Batch
-from overparam.dynamics import Descent, StepDecay
+from overparam.dynamics import Descent, StepDecay, StochasticVarPro
 from overparam.errors import ConfigError
 from overparam.objectives import (
     BatchLoss,
@@ -141,3 +141,48 @@ def test_settings_in_a_mapping_still_count():
     with pytest.warns(DeprecationWarning, match="by keyword"):
         descent = Descent(LOSS, settings={"learning_rate": 0.1})
     assert float(descent.settings["learning_rate"]) == 0.1
+
+
+@pytest.mark.parametrize(
+    ("optimiser", "settings", "sentence"),
+    [
+        (optax.sgd, {"learning_rate": -0.1}, "`learning_rate` must be at least 0"),
+        (
+            optax.sgd,
+            {"learning_rate": float("nan")},
+            "`learning_rate` must be finite and",
+        ),
+        (optax.sgd, {"learning_rate": "0.1"}, "`learning_rate` must be a number"),
+        (optax.sgd, {}, "not those of `sgd`: missing.*'learning_rate'"),
+        (optax.adam, {"learning_rate": 0.1, "b": 0.9}, "not those of `adam`.*'b'"),
+        ("adam", {"learning_rate": 0.1}, r"factory such as `optax\.adam`.*'adam'"),
+        (optax.adam(0.1), {}, r"a factory such as `optax\.adam`"),
+    ],
+)
+def test_settings_that_are_none_of_the_optimiser_are_refused(
+    optimiser, settings, sentence
+):
+    with pytest.raises(ConfigError, match=sentence):
+        Descent(LOSS, optimiser, **settings)
+    with pytest.raises(ConfigError, match=sentence):
+        StochasticVarPro(0.1, optimiser=optimiser, **settings)
+
+
+@pytest.mark.parametrize(
+    ("parts", "sentence"),
+    [
+        ({"objective": None}, "`objective` must be the name of a loss.*got None"),
+        ({"penalty": 0.1}, "`penalty` must be a function"),
+        ({"rates": {"readout": -1.0}}, "`rates` must be at least 0, got -1"),
+        ({"trained": "readout"}, r"`trained` must be a tuple.*\('readout',\)"),
+    ],
+)
+def test_parts_that_are_none_are_refused(parts, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        Descent(**{"objective": LOSS, "learning_rate": 0.1} | parts)
+
+
+def test_rates_of_no_part_of_the_network_are_refused(network):
+    descent = Descent(LOSS, learning_rate=0.1, rates={"reedout": 2.0})
+    with pytest.raises(ConfigError, match="no part `reedout`"):
+        descent.init(network, key=KEY)

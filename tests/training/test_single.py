@@ -68,6 +68,45 @@ def test_what_is_no_training_is_a_sentence(parts, key):
         op.train(*parts, **LENGTHS | {"batch_size": 0}, key=key)
 
 
+def test_data_of_other_shapes_are_a_sentence(parts, key):
+    network, _, dynamics = parts
+    for x in (np.ones((8, 4)), np.ones((8, 3, 1, 1)), np.ones(8)):
+        data = op.Table(np.float32(x), np.ones((8, 1), np.float32))
+        with pytest.raises(ConfigError, match=r"takes other inputs than those of sha"):
+            op.train(network, data, dynamics, **LENGTHS, key=key)
+    numbers = op.Table(np.ones((8, 3), np.float32), np.ones((8, 1), np.float32))
+    for loss in ("cross-entropy", "hinge"):
+        rule = op.Descent(loss, learning_rate=0.1)
+        with pytest.raises(ConfigError, match=r"takes classes.*float32 of shape \(4, "):
+            op.train(network, numbers, rule, **LENGTHS, key=key)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"key": 0}, "`key` must be a random key"),
+        ({"data_key": 3}, "`data_key` must be a random key"),
+        ({"n_steps": 2.5}, r"`n_steps` must be a whole number, got 2\.5"),
+        ({"keep_steps": "5"}, "`keep_steps` must be a number, got '5'"),
+        ({"observe": 3}, "`observe` must be a function, got 3"),
+        ({"observe": lambda step, network: None}, "a mapping of columns, got None"),
+        ({"until": 3}, "`until` must be a function, got 3"),
+        ({"until": op.training.below("lss", 1.0)}, "'lss', did you mean `loss`"),
+    ],
+)
+def test_a_setting_that_is_none_is_a_sentence(parts, key, settings, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        op.train(*parts, **LENGTHS | {"key": key} | settings)
+
+
+def test_a_source_or_a_rule_that_is_none_is_a_sentence(parts, key):
+    network, source, dynamics = parts
+    with pytest.raises(ConfigError, match=r"`source` must have the .*, got a tuple"):
+        op.train(network, (np.ones(3), np.ones(3)), dynamics, **LENGTHS, key=key)
+    with pytest.raises(ConfigError, match="`dynamics` must have the methods init, st"):
+        op.train(network, source, optax.sgd(0.1), **LENGTHS, key=key)
+
+
 def test_reprs_hold_no_arrays(parts, key):
     history = op.train(*parts, **LENGTHS, key=key, progress=False)
     shown = [*parts, history]

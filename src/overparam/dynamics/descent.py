@@ -1,5 +1,6 @@
 """Gradient descent by any optax optimiser, on all parts of a network or on some."""
 
+import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -12,6 +13,7 @@ import optax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
+from ..checks import at_least, written
 from ..data.source import Batch
 from ..errors import ConfigError
 from ..networks.layers import field_name, trained_parts, weights_of
@@ -60,6 +62,10 @@ class Descent(eqx.Module):
         state = rule.init(network, key=key)
         state, info = rule.step(state, op.Batch(x, y), key=key)
         ```
+
+    Raises:
+        ConfigError: If a setting is not one of the optimiser's, a step size is
+            negative, or a part cannot be called.
     """
 
     objective: BatchObjective
@@ -89,9 +95,25 @@ class Descent(eqx.Module):
                 stacklevel=2,
             )
             settings |= settings.pop("settings")
+        if not callable(objective):
+            raise ConfigError(
+                "`objective` must be the name of a loss, or a function of a network "
+                f"and a batch, got {written(objective)}."
+            )
+        if penalty is not None and not callable(penalty):
+            raise ConfigError(
+                "`penalty` must be a function of a network, such as `L2Penalty`, got "
+                f"{written(penalty)}."
+            )
+        if isinstance(trained, str):
+            raise ConfigError(
+                f"`trained` must be a tuple of names: write ({trained!r},)."
+            )
+        for rate in rates.values():
+            at_least(0, rates=rate)
         self.objective = objective
         self.optimiser = optimiser
-        self.settings = as_leaves(settings)
+        self.settings = settings_of(optimiser, settings)
         self.penalty = penalty
         self.rates = {k: _as_leaf(float(v)) for k, v in rates.items()}
         self.trained = trained
@@ -103,6 +125,12 @@ class Descent(eqx.Module):
                 f"{type(network).__name__} has running statistics, which only the "
                 f"objective BatchLoss can move; got {type(self.objective).__name__}."
             )
+        for name in self.rates:
+            if not hasattr(weights_of(network), name):
+                raise ConfigError(
+                    f"{type(network).__name__} has no part `{name}`, which `rates` "
+                    "names."
+                )
         moving, _ = eqx.partition(network, trained_parts(network, self.trained))
         transformation = self._transformation(network.readout.dtype)
         return DescentState(network, transformation.init(moving))
@@ -169,6 +197,32 @@ def transformation(
         dict(settings),
     )
     return optimiser(**cast)
+
+
+def settings_of(optimiser: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of an optimiser as leaves.
+
+    Raises:
+        ConfigError: If it is no factory of optimisers, takes other settings, or the
+            step size is no number, or negative.
+    """
+    if not callable(optimiser):
+        raise ConfigError(
+            "`optimiser` must be a factory such as `optax.adam`, its arguments given "
+            f"by keyword, got {written(optimiser)}."
+        )
+    try:
+        inspect.signature(optimiser).bind(**settings)
+    except TypeError as error:
+        name = getattr(optimiser, "__name__", type(optimiser).__name__)
+        raise ConfigError(
+            f"The settings are not those of `{name}`: {error}. Give its arguments by "
+            "keyword, such as `learning_rate=0.1`."
+        ) from None
+    rate = settings.get("learning_rate")
+    if isinstance(rate, int | float | str):
+        at_least(0, learning_rate=rate)  # pyright: ignore[reportArgumentType]
+    return as_leaves(settings)
 
 
 def as_leaves(settings: Mapping[str, Any]) -> dict[str, Any]:

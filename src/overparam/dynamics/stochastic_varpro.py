@@ -15,7 +15,7 @@ from ..networks.stateful import train_features, with_statistics
 from ..objectives.class_loss import check_class_penalty
 from ..objectives.labels import one_hot
 from ..readouts.rules import ReadoutRule, Running, SeenBatch
-from .descent import Optimiser, as_leaves, transformation
+from .descent import Optimiser, settings_of, transformation
 from .dynamics import Info, State
 from .projection import as_leaf, with_readout
 
@@ -80,7 +80,7 @@ class StochasticVarPro(eqx.Module):
         self.penalty = as_leaf(penalty)
         self.rule = Running() if rule is None else rule
         self.optimiser = optimiser
-        self.settings = as_leaves(settings)
+        self.settings = settings_of(optimiser, settings)
 
     def init(self, network: Network, *, key: PRNGKeyArray) -> StochasticState:
         del key

@@ -74,11 +74,15 @@ def parameters(tree: PyTree) -> dict[str, Array]:
 def inputs_first(tree: PyTree) -> dict[str, Array]:
     """The same arrays, each with the axis of its outputs last, after that of inputs.
 
-    Equinox has them the other way round in its own layers.
+    Equinox has them the other way round in its own layers, and biases of convolutions
+    with an axis for every one of the image: here they are vectors.
     """
     turned = outputs_first(tree)
-    found = parameters(tree)
-    return {n: turn(leaf) if n in turned else leaf for n, leaf in found.items()}
+    biases = {f"{name.removesuffix('weight')}bias" for name in turned}
+    return {
+        name: turn(leaf) if name in turned else leaf.ravel() if name in biases else leaf
+        for name, leaf in parameters(tree).items()
+    }
 
 
 def outputs_first(tree: PyTree) -> frozenset[str]:
@@ -186,7 +190,7 @@ def hidden_layers(tree: PyTree, *, patterns: Sequence[str] = ()) -> tuple[str, .
     Raises:
         ConfigError: If a pattern matches no parameter.
     """
-    found = parameters(tree)
+    found = inputs_first(tree)
     if not patterns:
         hidden = [
             n for n, leaf in found.items() if leaf.ndim >= 2 and not is_readout(n)

@@ -78,6 +78,19 @@ def is_classes(targets: Array | np.ndarray) -> bool:
     return targets.ndim == 1 and jnp.issubdtype(targets.dtype, jnp.integer)
 
 
+def check_classes(targets: Array | np.ndarray) -> None:
+    """Refuse numbers where a loss takes classes; values are not looked at.
+
+    Raises:
+        ConfigError: If the targets are none.
+    """
+    if not is_classes(targets):
+        raise ConfigError(
+            "This loss takes classes, a vector of whole numbers, got targets of "
+            f"{targets.dtype} of shape {targets.shape}: a squared error takes those."
+        )
+
+
 def wanted_outputs(
     targets: Array, outputs: Float[Array, "batch n_outputs"]
 ) -> Float[Array, "batch n_outputs"]:

@@ -11,7 +11,7 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from ..checks import one_of
-from .labels import of_classes, wanted_outputs
+from .labels import check_classes, of_classes, wanted_outputs
 
 
 Loss = Callable[[Array, Array], Float[Array, ""]]
@@ -59,6 +59,7 @@ def cross_entropy(
         assert jnp.isclose(op.objectives.cross_entropy(equal, labels), jnp.log(2))
         ```
     """
+    check_classes(targets)
     with jax.numpy_dtype_promotion("standard"):
         losses: Any = optax.softmax_cross_entropy_with_integer_labels(outputs, targets)
     return jnp.mean(of_classes(losses, targets, outputs.shape[1]))
@@ -77,6 +78,7 @@ def hinge(
         assert op.objectives.hinge(far, labels) == 0
         ```
     """
+    check_classes(targets)
     is_target = jax.nn.one_hot(targets, outputs.shape[1], dtype=bool)
     own = jnp.sum(jnp.where(is_target, outputs, 0), axis=1)
     best_other = jnp.max(jnp.where(is_target, -jnp.inf, outputs), axis=1)

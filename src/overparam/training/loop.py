@@ -3,14 +3,16 @@
 import dataclasses
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
+from ..checks import written
 from ..dynamics.dynamics import State
 from ..errors import ConfigError, Interrupted, StoreError
 from ..memory import Need, check_memory
@@ -83,7 +85,13 @@ def train_together(
                 "The network is of float64, of which JAX makes float32 here: train it "
                 "inside `with jax.enable_x64(True):`."
             )
-    return _Loop(trainings, plan, watch or Watch()).run()
+    try:
+        return _Loop(trainings, plan, watch or Watch()).run()
+    except (TypeError, ValueError):
+        # As JAX says of shapes that do not fit each other.
+        for training in trainings:
+            _check_inputs(training, plan)
+        raise
 
 
 @dataclass
@@ -121,6 +129,10 @@ class _Run:
     def _observe(self, record: Record, *, seconds: float) -> None:
         step, network = round(record["step"]), self.member.state.network
         observed = self.training.observe(step, network)
+        if not isinstance(observed, Mapping):
+            raise ConfigError(
+                f"`observe` must give a mapping of columns, got {written(observed)}."
+            )
         self.records.append(record | observed | {"seconds": seconds})
         told = self.training.until(self.records)
         self.status = told if has_finite_losses(observed) else "diverged"
@@ -338,6 +350,20 @@ class _Loop:
             run.records = header["records"][index]
             run.status = header["statuses"][index]
         return True
+
+
+def _check_inputs(training: Training, plan: Plan) -> None:
+    """Refuse data whose inputs the network does not take."""
+    source, key = training.source, _data_key(training)
+    drawn = source.draw(key, jnp.int32(0), 1, plan.batch_size)
+    x = source.batch(jax.tree.map(lambda leaf: leaf[0], drawn)).x
+    try:
+        eqx.filter_eval_shape(training.network, x)
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"The network takes other inputs than those of shape {x.shape[1:]} that "
+            "the data have."
+        ) from None
 
 
 def _check_kept(runs: Sequence[_Run], plan: Plan) -> None:

@@ -12,7 +12,9 @@ from ..checks import at_least, counts, written
 from ..data.source import Source
 from ..dynamics.dynamics import Dynamics
 from ..errors import ConfigError
-from ..networks.network import Network
+from ..field_values import unknown
+from ..keys import check_key
+from ..networks.network import Network, check_network
 from .checkpoint import Checkpointer
 
 
@@ -56,7 +58,7 @@ class Plan:
                 "A training has at most 2^31 - 1 steps, got "
                 f"{written(self.n_steps)}; lower the number of steps or epochs."
             )
-        at_least(0, n_steps=self.n_steps)
+        counts(0, n_steps=self.n_steps)
         counts(batch_size=self.batch_size, record_every=self.record_every)
 
 
@@ -93,12 +95,35 @@ class Training:
     """What is kept of a network: itself, or what it is outside training."""
 
     def __post_init__(self) -> None:
+        check_network(self.network)
+        for name, methods, such_as in _PARTS:
+            part = getattr(self, name)
+            if not all(callable(getattr(part, each, None)) for each in methods):
+                raise ConfigError(
+                    f"`{name}` must have the methods {', '.join(methods)}, as a "
+                    f"`{such_as}` has, got a {type(part).__name__}."
+                )
+        for name in ("observe", "until"):
+            if not callable(function := getattr(self, name)):
+                raise ConfigError(
+                    f"`{name}` must be a function, got {written(function)}."
+                )
+        check_key(self.key, name="key")
+        if self.data_key is not None:
+            check_key(self.data_key, name="data_key")
         if not isinstance(self.keep_steps, Collection):
             raise ConfigError(
                 f"`keep_steps` must be a collection of steps, got {self.keep_steps!r}: "
                 f"write ({self.keep_steps!r},)."
             )
+        for step in self.keep_steps:
+            at_least(0, keep_steps=step)
 
+
+_PARTS = (
+    ("source", ("steps_per_draw", "draw", "batch"), "Table"),
+    ("dynamics", ("init", "step"), "Descent"),
+)
 
 LOSS_WORDS = frozenset({"loss", "risk", "objective"})
 """Words that name a loss in a column, as in `train_loss` or `risk_data`."""
@@ -245,6 +270,8 @@ def below(name: str, threshold: float) -> Callable[[Sequence[Record]], Status | 
     """
 
     def until(records: Sequence[Record]) -> Status | None:
+        if name not in records[-1]:
+            raise ConfigError(unknown(name, records[-1], what="column of the records"))
         return "converged" if records[-1][name] <= threshold else None
 
     return until

@@ -1,6 +1,9 @@
 """Lines are called by what differs between their runs."""
 
+import pytest
+
 import overparam as op
+from overparam.errors import ConfigError
 from overparam.plots.curves import told_apart
 
 
@@ -35,3 +38,12 @@ def test_equal_configs_and_those_of_many_differences_have_no_labels():
         "seed 0, width 3",
         "seed 1, width 4",
     ]
+
+
+def test_a_network_without_neurons_is_refused_and_listed(key):
+    none = op.two_layer(3, 4, 1, key=key)
+    none = op.TwoLayer(none.weights[:, :0], none.readout[:0])
+    with pytest.raises(ConfigError, match="no neurons: there is none to balance"):
+        op.analyse(none, "balance", progress=False)
+    listed = op.analyse(none).tables["analyses"].rows_by_key("analysis")
+    assert listed["balance"][0][0] == "no"

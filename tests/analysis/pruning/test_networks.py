@@ -1,6 +1,7 @@
 """Masked and smaller networks, and what counts as removed."""
 
 import dataclasses
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import overparam as op
 from overparam import two_layer
 from overparam.analysis import counts_for_ratio, pruning_curves
 from overparam.analysis.pruning.curves import counts_for_error
@@ -359,3 +361,68 @@ def test_a_filter_that_is_added_to_the_inputs_of_a_block_leaves_its_channel(key)
     ratio = pruning_ratios(network, curves, {"blocks.0.kernels.1": 2}).removed
     gone = 2 * (kernel.size // kernel.shape[-1] + 2)
     assert ratio == pytest.approx(gone / n_parameters(network), abs=1e-14)
+
+
+class OneLayer(eqx.Module):
+    """A layer of equinox, its biases, and a readout."""
+
+    layer: eqx.Module
+    readout: jax.Array
+
+    def features(self, x):
+        hidden = jax.nn.relu(jax.vmap(self.layer)(x))
+        return hidden.reshape(*hidden.shape[:2], -1).mean(axis=2)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kind", [eqx.nn.Linear, partial(eqx.nn.Conv2d, kernel_size=3)])
+def test_neurons_of_a_layer_of_equinox_are_removed_with_their_biases(kind, bias, key):
+    network = op.wrap(OneLayer(kind(2, 8, use_bias=bias, key=key), jnp.ones((8, 3))))
+    curves = pruning_curves(network)
+    assert list(curves) == ["module.layer.weight"]
+    counts = counts_for_ratio(curves, 0.5)
+    before, after = (
+        sum(
+            leaf.size
+            for leaf in jax.tree.leaves(
+                OneLayer(kind(2, n, use_bias=bias, key=key), jnp.ones((n, 3)))
+            )
+            if eqx.is_inexact_array(leaf)
+        )
+        for n in (8, 4)
+    )
+    found = pruning_ratios(network, curves, counts).removed
+    assert found == pytest.approx(1 - after / before)
+    [zeroed] = np.unique(
+        np.count_nonzero(masked(network, curves, counts).module.layer.weight) / 4
+    )
+    assert zeroed == network.module.layer.weight[0].size
+
+
+def test_biases_of_a_convolution_of_equinox_are_vectors(key):
+    layer = eqx.nn.Conv2d(2, 8, 3, key=key)
+    network = op.wrap(OneLayer(layer, jnp.ones((8, 3))))
+    curves = pruning_curves(network, layers=["*.bias"])
+    smaller = masked(network, curves, {"module.layer.bias": 3})
+    kept = np.abs(np.ravel(layer.bias)) >= np.sort(np.abs(np.ravel(layer.bias)))[3]
+    np.testing.assert_array_equal(
+        np.ravel(smaller.module.layer.bias), np.where(kept, np.ravel(layer.bias), 0)
+    )
+    tails = op.analyse(network, "tails", progress=False, n_resamples=3).tables["tails"]
+    assert tails["layer"].unique().to_list() == ["module.layer.weight"]
+
+
+def test_what_cannot_be_counted_is_said(key):
+    found = op.analyse(two_layer(3, 8, 2, key=key), "prune", progress=False)
+    assert not any("parameters_removed" in note for note in found.notes)
+
+    class Two(OneLayer):
+        other: eqx.Module
+
+    layers = [eqx.nn.Linear(2, 8, key=key), eqx.nn.Linear(2, 8, key=key)]
+    network = op.wrap(Two(layers[0], jnp.ones((8, 3)), layers[1]))
+    found = op.analyse(network, "prune", progress=False)
+    assert found.tables["pruning"]["parameters_removed"].is_nan().all()
+    assert any("not a number: nothing says which lay" in note for note in found.notes)
+    found = op.analyse(network, "prune", part="entry", progress=False)
+    assert any("parts of the kind entry are no neurons" in n for n in found.notes)

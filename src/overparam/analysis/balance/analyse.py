@@ -11,6 +11,7 @@ from ...errors import ConfigError
 from ...networks.convolutional.vgg import VGG
 from ...networks.deep import MLP
 from ...networks.network import Network
+from ...networks.two_layer import TwoLayer
 from ...objectives.norms import path_norm
 from ...objectives.power_penalties import PowerPenalty, minimal_penalty
 from ...plots.curves import told_apart
@@ -81,13 +82,20 @@ def check(subject: Subject, options: BalanceOptions) -> None:
     if _is_deep(subject.network):
         hidden_layers_of(subject.network)
     else:
-        homogeneous_neurons(subject.network, "balance")
+        _neurons(subject.network)
 
 
 def _is_deep(network: Network) -> bool:
     return isinstance(network, VGG) or (
         isinstance(network, MLP) and len(network.layers) > 1
     )
+
+
+def _neurons(network: Network) -> TwoLayer:
+    neurons = homogeneous_neurons(network, "balance")
+    if not len(neurons.readout):
+        raise ConfigError("The network has no neurons: there is none to balance.")
+    return neurons
 
 
 def _penalty(options: BalanceOptions) -> PowerPenalty:
@@ -97,7 +105,7 @@ def _penalty(options: BalanceOptions) -> PowerPenalty:
 def _balance(network: Network, options: BalanceOptions) -> _Balance:
     if _is_deep(network):
         return _deep_balance(network, options)
-    neurons, penalty = homogeneous_neurons(network, "balance"), _penalty(options)
+    neurons, penalty = _neurons(network), _penalty(options)
     residual = balance_residual(neurons, penalty)
     frame = {
         "neuron": np.arange(neurons.readout.shape[0]),

@@ -135,8 +135,12 @@ def _figure(course: _Course, epochs: Sequence[int], caption: str) -> Figure:
         panel.set_xlabel("mass of a teacher neuron")
         panel.set_title(f"after {epoch} {course.unit}s")
     lowest = min(float(course.gaps(epoch).min()) for epoch in epochs)
+    largest = float(course.masses.max())
     for panel in axes[0]:
         panel.set_ylim(lowest / 2, 3)
+        if np.ptp(course.masses) < 0.01 * largest:
+            # Of equal masses the rounding would fill the axis.
+            panel.set_xlim(0, 2 * largest)
     axes[0, 0].set_ylabel("1 - largest cosine with the student")
     legend(axes[0, 0])
     return figure

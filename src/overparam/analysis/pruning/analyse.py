@@ -94,7 +94,13 @@ def _rows(subject: Subject, options: PruneOptions, notes: list[str]) -> list[Row
                 f"Scores of {subject.title} are on other data than its own: the exact "
                 "risk under its planted teacher is left out."
             )
-    return pruning_rows(network, parts, options, loss=loss, risk=exact)
+    rows = pruning_rows(network, parts, options, loss=loss, risk=exact)
+    if any(math.isnan(row["parameters_removed"]) for row in rows):
+        why = "nothing says which layers its neurons feed"
+        if options.part != "filter":
+            why = f"parts of the kind {options.part} are no neurons"
+        notes.append(f"`parameters_removed` of {subject.title} is not a number: {why}.")
+    return rows
 
 
 def _labelled(

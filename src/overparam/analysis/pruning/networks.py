@@ -28,7 +28,6 @@ from ...networks.layers import (
     outputs_first,
     parameters,
     path_name,
-    turn,
     turn_back,
 )
 from ...networks.network import Network
@@ -166,15 +165,14 @@ def masked(
         part: The part of the curves.
     """
 
-    turned = outputs_first(network)
+    turned, found = outputs_first(network), inputs_first(network)
 
     def prune(path: tuple, leaf: Array) -> Array:
         name = path_name(path)
         if not counts.get(name):
             return leaf
-        if name in turned:
-            return turn_back(without(turn(leaf), curves[name], counts[name], part=part))
-        return without(leaf, curves[name], counts[name], part=part)
+        pruned = without(found[name], curves[name], counts[name], part=part)
+        return turn_back(pruned) if name in turned else pruned.reshape(leaf.shape)
 
     return jax.tree_util.tree_map_with_path(prune, network)
 
@@ -315,6 +313,9 @@ def _own_vectors(name: str) -> set[str]:
         return set()
     norms = {f"{name}_norm", name.replace("kernel", "norm")}
     vectors = {f"{norm}.{part}" for norm in norms for part in ("gain", "shift")}
+    node, _, leaf = name.rpartition(".")
+    if leaf == "weight":  # Of a layer of equinox.
+        vectors.add(f"{node}.bias")
     return {name.replace(name.partition(".")[0], "biases")} | vectors
 
 
@@ -360,17 +361,20 @@ def _stages_of_units(network: Network | NamedWeights) -> list[tuple[str, ...]]:
 
 
 def _one_layer(found: Mapping[str, Array]) -> list[tuple[str, ...]]:
-    """The stages where one hidden array and the readout are all there is.
+    """The stages where one hidden array, its own vectors and the readout are all.
 
     With more arrays nothing says which of them follow each other.
     """
     readouts = [name for name in found if is_readout(name)]
-    hidden = [name for name in found if not is_readout(name)]
+    hidden = [name for name, leaf in found.items() if leaf.ndim > 1]
+    hidden = [name for name in hidden if name not in readouts]
     if len(readouts) != 1 or len(hidden) != 1:
         return []
     before, after = found[hidden[0]], found[readouts[0]]
-    matrices = before.ndim > 1 and after.ndim == 2
-    fits = matrices and after.shape[0] == before.shape[-1]
+    vectors = found.keys() - {hidden[0], readouts[0]}
+    of_units = all(found[name].size == before.shape[-1] for name in vectors)
+    own = vectors <= _own_vectors(hidden[0]) and of_units
+    fits = own and after.ndim == 2 and after.shape[0] == before.shape[-1]
     return [(hidden[0],), (readouts[0],)] if fits else []
 
 
