@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from ..checks import at_least, counts, written
+from ..checks import counts, finite, written
 from ..data.source import Source
 from ..dynamics.dynamics import Dynamics
 from ..errors import ConfigError
@@ -117,7 +117,7 @@ class Training:
                 f"write ({self.keep_steps!r},)."
             )
         for step in self.keep_steps:
-            at_least(0, keep_steps=step)
+            finite(keep_steps=step)
 
 
 _PARTS = (
