@@ -56,6 +56,12 @@ class Catalogue(Mapping[str, T]):
     warning. To look something up loads that alone.
     """
 
+    remedy = (
+        " One of your own is there once `--with` loads its file, or "
+        "`overparam.register` is called."
+    )
+    """What to say beside the names that there are of one that is not among them."""
+
     def __init__(
         self,
         kind: str,

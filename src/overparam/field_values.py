@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .by_name import Catalogue
 from .catalogue import ACTIVATIONS, STUDIES
 from .checks import MOST, nearest, ranges, written
 from .errors import ConfigError
@@ -251,20 +250,14 @@ def _value_word(kind: Any) -> str:
 
 def unknown(name: object, names: Iterable[str], *, what: str) -> str:
     """One sentence about a name that does not exist, with the nearest that does."""
-    may_be_own, names = isinstance(names, Catalogue), list(names)
+    remedy, names = getattr(names, "remedy", ""), list(names)
     near = nearest(name, names)
     hint = f", did you mean `{near}`?" if near else "."
     told = f"There is no {what} {written(name)}{hint}"
     # Beside the nearest one, a screen full of others would only hide it.
     if near and len(names) > _MOST_LISTED:
         return told
-    told = f"{told} Valid are: {', '.join(names)}."
-    if near or not may_be_own:
-        return told
-    return (
-        f"{told} One of your own is there once `--with` loads its file, or "
-        "`overparam.register` is called."
-    )
+    return f"{told} Valid are: {', '.join(names)}.{'' if near else remedy}"
 
 
 @functools.cache

@@ -17,6 +17,7 @@ from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree
 
 from ..data.source import Source
 from ..dynamics.dynamics import Dynamics, Info, State
+from ..errors import ConfigError
 from ..networks.network import Network
 from ..networks.product import is_small
 from .compilation import compiler_options
@@ -151,6 +152,23 @@ def step_work(member: Member, stream: Stream, batch_size: int) -> float:
 
     jitted: Any = eqx.filter_jit(step)
     return jitted.lower(member, stream).lowered.cost_analysis()["flops"]
+
+
+def check_inputs(network: Network, stream: Stream, batch_size: int) -> None:
+    """Refuse a stream whose inputs a network does not take.
+
+    Raises:
+        ConfigError: If it does not.
+    """
+    drawn = _draw(stream, jnp.int32(0), Extent(1, 1, batch_size))
+    x = stream.source.batch(jax.tree.map(lambda leaf: leaf[0], drawn)).x
+    try:
+        eqx.filter_eval_shape(network, x)
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"The network takes other inputs than those of shape {x.shape[1:]} that "
+            "the data have."
+        ) from None
 
 
 def n_weights(member: Member) -> int:

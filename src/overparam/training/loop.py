@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
@@ -22,6 +21,7 @@ from .chunk import (
     Shared,
     Stream,
     advance,
+    check_inputs,
     group,
     n_weights,
     signature,
@@ -87,10 +87,10 @@ def train_together(
             )
     try:
         return _Loop(trainings, plan, watch or Watch()).run()
-    except (TypeError, ValueError):
-        # As JAX says of shapes that do not fit each other.
-        for training in trainings:
-            _check_inputs(training, plan)
+    except (TypeError, ValueError):  # As JAX says of shapes that do not fit.
+        for each in trainings:
+            stream = Stream(each.source, _data_key(each))
+            check_inputs(each.network, stream, plan.batch_size)
         raise
 
 
@@ -130,9 +130,8 @@ class _Run:
         step, network = round(record["step"]), self.member.state.network
         observed = self.training.observe(step, network)
         if not isinstance(observed, Mapping):
-            raise ConfigError(
-                f"`observe` must give a mapping of columns, got {written(observed)}."
-            )
+            told = f"`observe` must give a mapping of columns, got {written(observed)}."
+            raise ConfigError(told)
         self.records.append(record | observed | {"seconds": seconds})
         told = self.training.until(self.records)
         self.status = told if has_finite_losses(observed) else "diverged"
@@ -350,20 +349,6 @@ class _Loop:
             run.records = header["records"][index]
             run.status = header["statuses"][index]
         return True
-
-
-def _check_inputs(training: Training, plan: Plan) -> None:
-    """Refuse data whose inputs the network does not take."""
-    source, key = training.source, _data_key(training)
-    drawn = source.draw(key, jnp.int32(0), 1, plan.batch_size)
-    x = source.batch(jax.tree.map(lambda leaf: leaf[0], drawn)).x
-    try:
-        eqx.filter_eval_shape(training.network, x)
-    except (TypeError, ValueError):
-        raise ConfigError(
-            f"The network takes other inputs than those of shape {x.shape[1:]} that "
-            "the data have."
-        ) from None
 
 
 def _check_kept(runs: Sequence[_Run], plan: Plan) -> None:
