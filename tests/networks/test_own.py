@@ -185,6 +185,14 @@ def test_matrices_have_a_column_for_each_neuron():
     assert_allclose(found["module.first.weight"].T, made("foreign").module.first.weight)
 
 
+def test_matrices_of_a_network_without_neurons_have_no_columns():
+    found = as_subject(op.TwoLayer(jnp.ones((3, 0)), jnp.ones((0, 2)))).matrices()
+    assert {name: m.shape for name, m in found.items()} == {
+        "weights": (3, 0),
+        "readout": (0, 2),
+    }
+
+
 def test_what_lacks_features_or_a_readout_is_not_wrapped(key):
     with pytest.raises(ConfigError, match="and a matrix `readout`, got a Linear"):
         op.wrap(eqx.nn.Linear(2, 3, key=key))

@@ -128,7 +128,7 @@ class Subject:
     def matrices(self) -> dict[str, Float[np.ndarray, "rows columns"]]:
         """Every weight matrix by name, a convolution as fan-in times filters."""
         return {
-            name: np.asarray(leaf).reshape(-1, leaf.shape[-1])
+            name: np.asarray(leaf).reshape(np.prod(leaf.shape[:-1]), leaf.shape[-1])
             for name, leaf in inputs_first(self.weights).items()
             if leaf.ndim >= 2
         }

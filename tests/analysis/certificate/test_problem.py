@@ -90,6 +90,15 @@ def test_a_penalty_of_a_mean_and_that_of_the_sum_are_told_with_their_factor(sums
     assert f"a {kind} over samples, with the penalty `l2` (times 0.25)" in trained
 
 
+def test_a_training_without_penalty_is_told_without_a_factor():
+    network = TwoLayer(jnp.ones((2, 4)), jnp.ones((4, 1)))
+    nothing = {"weights": 0.0, "readout": 0.0}
+    trained = objective(penalties=nothing, penalty="none")
+    subject = run_of(network, jnp.ones((6, 2)), jnp.ones((6, 1)), trained)
+    named = problem_of(subject, subject.neurons(), CertificateOptions(penalty=1.0))
+    assert any(note.endswith("with the penalty `none`.") for note in named.notes)
+
+
 def run_of(network, x, y, trained):
     """A run with this network, these samples and this objective."""
     run: Any = SimpleNamespace(

@@ -131,7 +131,7 @@ def _trained_on(objective: Objective) -> str:
     told = ", ".join(f"{n} {c:.4g}" for n, c in objective.penalties.items())
     if len(coefficients) == 1:
         (told,) = coefficients
-    times = f" (times {told})" if told else ""
+    times = f" (times {told})" if told and objective.penalty != "none" else ""
     kind = "sum" if objective.sums else "mean"
     return (
         f"the {objective.name} loss, a {kind} over samples, with the penalty "
