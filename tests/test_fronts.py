@@ -1,18 +1,23 @@
 """The fronts of the rooms: what they export, how late, and who imports from them."""
 
 import ast
+import contextlib
+import dataclasses
 import importlib
+import inspect
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
+import numpy as np
 import pytest
 
-import overparam
+import overparam as op
 
 
-SOURCE = Path(overparam.__file__).parent
+SOURCE = Path(op.__file__).parent
 ROOT = Path(__file__).parents[1]
 FRONTS = sorted(SOURCE.rglob("__init__.pyi"))
 PACKAGES = {
@@ -47,6 +52,57 @@ def test_every_exported_name_is_there_and_no_submodule_takes_its_place(front):
 @pytest.mark.parametrize("front", FRONTS[1:], ids=package)
 def test_a_room_exports_few_enough_names_to_read(front):
     assert 5 <= len(exported(front)) <= 20
+
+
+def hinted(thing: Any) -> set[type]:
+    """The classes of ours in the hints of a class, and of what calls give back."""
+    known = []
+    if inspect.isclass(thing):
+        public = [m for n, m in inspect.getmembers(thing) if not n.startswith("_")]
+        calls = [m.fget if isinstance(m, property) else m for m in public]
+        calls = [*filter(inspect.isfunction, calls), thing]
+    else:
+        calls = [inspect.unwrap(thing)] if callable(thing) else []
+    for call in calls:
+        # Some hints name what is imported for checkers alone.
+        with contextlib.suppress(NameError):
+            hints = get_type_hints(call)
+            known += hints.values() if call is thing else [hints.get("return")]
+    found = {hint for hint in known if inspect.isclass(hint)}
+    while known := [part for hint in known for part in get_args(hint)]:
+        found |= {hint for hint in known if inspect.isclass(hint)}
+    return {kind for kind in found if kind.__module__.startswith("overparam")}
+
+
+def filled(kind: type, numbers: np.ndarray) -> Any:
+    """An object whose fields are numbers, if its class tells of fields that are."""
+    told = "".join(str(h) for h in getattr(kind, "__annotations__", {}).values())
+    if not re.search("rray|Float|Int|Bool|Batch", told):
+        return None
+    if issubclass(kind, tuple):
+        return kind(*[numbers] * len(kind._fields))
+    if not dataclasses.is_dataclass(kind) or inspect.isabstract(kind):
+        return None
+    made = object.__new__(kind)
+    for field in dataclasses.fields(kind):
+        object.__setattr__(made, field.name, numbers)
+    return made
+
+
+def test_what_fronts_give_shows_arrays_by_their_shapes():
+    kinds, new = set(), set()
+    for front in FRONTS:
+        module = importlib.import_module(package(front))
+        for thing in (getattr(module, name) for name in exported(front)):
+            new |= hinted(thing) | ({thing} if inspect.isclass(thing) else set())
+    while new := new - kinds:
+        kinds |= new
+        new = set().union(*map(hinted, new))
+    kinds.remove(op.Objective)  # It holds functions of arrays, and no arrays.
+    made = [filled(kind, np.full((300, 3), 1 / 3)) for kind in kinds]
+    shown = {type(thing): repr(thing) for thing in made if thing is not None}
+    assert {op.Batch, op.TrainTest, op.convex.Program} < {*shown}
+    assert sorted(k.__name__ for k, text in shown.items() if "0.33" in text) == []
 
 
 def test_fronts_import_nothing_before_it_is_used():

@@ -1,6 +1,7 @@
 """Checks of single values, used by configs and constructors: one sentence per mistake.
 
-Only the standard library is imported here, so that the command line stays fast.
+Beside them stands how values are shown, in sentences and at a prompt. Only the standard
+library is imported here, so that the command line stays fast.
 """
 
 import dataclasses
@@ -9,14 +10,16 @@ import functools
 import math
 import numbers
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from .errors import ConfigError
 
+
+Kind = TypeVar("Kind")
 
 MOST_REPETITIONS = 1_000_000
 """The most resamples or permutations of a statistic, or steps within one step: more
@@ -116,6 +119,33 @@ def written(value: object) -> str:
 def shortened(text: str) -> str:
     """The beginning of a long text, and how long it is."""
     return text if len(text) <= 80 else f"{text[:40]}... ({len(text)} characters)"
+
+
+def arrays_by_shape(kind: type[Kind]) -> type[Kind]:
+    """Decorate a dataclass or a named tuple: it shows types and shapes of its arrays.
+
+    Their numbers would fill the screen of whoever looks at what a call gave back.
+    """
+
+    def shown(self: Kind) -> str:
+        names: Iterable[str] = kind.__annotations__
+        if dataclasses.is_dataclass(kind):
+            names = [field.name for field in dataclasses.fields(kind) if field.repr]
+        parts = (f"{name}={_brief(getattr(self, name))}" for name in names)
+        return f"{kind.__name__}({', '.join(parts)})"
+
+    kind.__repr__ = shown
+    return kind
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{k!r}: {_brief(v)}' for k, v in value.items())}}}"
+    if shape := getattr(value, "shape", None):
+        dtype = f"{value.dtype}" if hasattr(value, "dtype") else type(value).__name__
+        return f"{dtype}[{','.join(map(str, shape))}]"
+    # A network writes a field on each line.
+    return shortened(" ".join(repr(value).split()))
 
 
 def _given(values: dict[str, float | None]) -> Iterator[tuple[str, float]]:

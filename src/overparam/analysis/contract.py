@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ..checks import arrays_by_shape
 from ..data.train_test import TrainTest
 from ..errors import ConfigError
 from ..limits import population
@@ -15,6 +16,7 @@ from ..networks.view import two_layer_view
 from ..training.plan import Plan, Training
 
 
+@arrays_by_shape
 @dataclass(frozen=True, kw_only=True)
 class Teacher:
     """What was planted.

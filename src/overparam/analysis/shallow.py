@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ..checks import arrays_by_shape
 from ..errors import ConfigError
 from ..networks.moments import block_moments, column_moments
 from ..networks.network import Network
@@ -27,6 +28,7 @@ _PER_NEURON = ("mean", "std", "bias")
 _BLOCK_ROWS = 4096
 
 
+@arrays_by_shape
 @dataclass(frozen=True, kw_only=True)
 class FeatureMoments:
     """Moments over a data set of every feature as it enters the readout."""

@@ -6,11 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from ..checks import at_least
+from ..checks import arrays_by_shape, at_least
 from ..data.sources.planted import PlantedStream
 from ..limits.population import PlateauLevels, plateau_levels, signal_power
 
 
+@arrays_by_shape
 @dataclass(frozen=True, kw_only=True)
 class TeacherReport:
     r"""Exact second moment and plateaus of the labels, and samples to check them."""

@@ -7,9 +7,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PRNGKeyArray
 
+from ..checks import arrays_by_shape
 from ..errors import ConfigError
 
 
+@arrays_by_shape
 class Batch(NamedTuple):
     """Inputs and targets of one step; both lead with the batch.
 

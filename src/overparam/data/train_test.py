@@ -6,12 +6,14 @@ from typing import Any
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from ..checks import arrays_by_shape
 from ..errors import ConfigError
 from .dataset import Dataset, Split
 from .parts import hold_out
 from .source import Batch
 
 
+@arrays_by_shape
 @dataclass(frozen=True, eq=False)
 class TrainTest:
     """Training and test part, inputs as the network takes them.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ..checks import in_range
+from ..checks import arrays_by_shape, in_range
 from ..errors import ConfigError, SolverError
 from .finite_volumes import Field, Grid
 
@@ -30,6 +30,7 @@ _FINEST = 1e-12
 """Finest tolerance: rounding hides errors of a step that are smaller."""
 
 
+@arrays_by_shape
 @dataclass(frozen=True)
 class DiffusionPath:
     """A solution at the wanted times."""

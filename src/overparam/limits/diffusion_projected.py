@@ -18,7 +18,7 @@ from jaxtyping import Complex, Float
 from scipy.integrate import RK23
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from ..checks import at_least
+from ..checks import arrays_by_shape, at_least
 from ..data.sources.circle import uniform_angles
 from ..errors import ConfigError, SolverError
 from .diffusion import check_times
@@ -39,6 +39,7 @@ Fourier = Callable[[Float[np.ndarray, " k"]], Complex[np.ndarray, " k"]]
 Angles = Float[np.ndarray, " particles"]
 
 
+@arrays_by_shape
 @dataclass(frozen=True)
 class ProjectedPath:
     """A solution at the wanted times."""

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..checks import at_least
+from ..checks import arrays_by_shape, at_least
 from ..data.source import Batch
 from ..errors import ConfigError
 from ..networks.network import Network
@@ -40,6 +40,7 @@ class PlateauLevels:
     """$L_2$, the risk of the best affine map."""
 
 
+@arrays_by_shape
 @dataclass(frozen=True, kw_only=True)
 class RiskGradient:
     """Gradient of the population risk in the weights of the student."""

@@ -14,7 +14,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ..checks import at_least, positive
+from ..checks import arrays_by_shape, at_least, positive
 from ..errors import ConfigError
 from .ridge import ridge_readout, solve_positive
 
@@ -38,6 +38,7 @@ class SeenBatch(NamedTuple):
         )
 
 
+@arrays_by_shape
 class Chosen(NamedTuple):
     """The readout that moves the features, the one that is kept, and the memory."""
 

@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..checks import arrays_by_shape
+
 
 if TYPE_CHECKING:
     import numpy as np
 
 
+@arrays_by_shape
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
     """What is stored of a run.

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from ..checks import one_of, written
+from ..checks import arrays_by_shape, one_of, written
 from ..errors import ConfigError
 from ..networks.files.named import NamedWeights
 from ..networks.network import Network
@@ -51,6 +51,7 @@ class Context:
         )
 
 
+@arrays_by_shape
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What a run gives. Divergence is a status, not an exception.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from ..checks import counts, finite, written
+from ..checks import arrays_by_shape, counts, finite, written
 from ..data.source import Source
 from ..dynamics.dynamics import Dynamics
 from ..errors import ConfigError
@@ -62,6 +62,7 @@ class Plan:
         counts(batch_size=self.batch_size, record_every=self.record_every)
 
 
+@arrays_by_shape
 @dataclass(frozen=True, kw_only=True)
 class Training:
     """One training: what is trained, on what, how, and what is looked at.

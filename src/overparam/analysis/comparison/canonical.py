@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.sparse.csgraph import connected_components
 
-from ...checks import positive
+from ...checks import arrays_by_shape, positive
 from ...errors import ConfigError
 from ...networks.finite import check_finite
 from ...networks.two_layer import TwoLayer, check_homogeneous
@@ -21,6 +21,7 @@ from .distances import squared_distances
 _LEAST_SHARE = 1e-100
 
 
+@arrays_by_shape
 @dataclass(frozen=True, kw_only=True)
 class SphereMeasure:
     """A sum of vector masses at points of the unit sphere, in float64."""

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
 
-from ...checks import at_least
+from ...checks import arrays_by_shape, at_least
 from ...errors import ConfigError
 from .populations import Points, Population
 
@@ -31,6 +31,7 @@ _BLOCK_ENTRIES = 2**20
 Shares = Float[np.ndarray, "n columns"]
 
 
+@arrays_by_shape
 @dataclass(frozen=True)
 class Pooled:
     """The kernel matrix of two populations together, with a zero diagonal."""

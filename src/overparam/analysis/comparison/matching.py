@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
-from ...checks import in_range
+from ...checks import arrays_by_shape, in_range
 from ...errors import ConfigError
 from ...networks.activations import traits
 from ...networks.finite import check_finite
@@ -19,6 +19,7 @@ FOUND = 0.99
 """Cosine from which a neuron counts as found (a choice of the study `planted`)."""
 
 
+@arrays_by_shape
 @dataclass(frozen=True, kw_only=True)
 class Matching:
     """Student neurons against teacher neurons, by the angle of their input weights."""

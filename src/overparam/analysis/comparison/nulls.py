@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
+from ...checks import arrays_by_shape
 from ...errors import ConfigError
 from ..intervals import Interval
 from .distances import Pooled
@@ -20,6 +21,7 @@ _COLUMNS = 256
 _ROUNDING = 1e-9
 
 
+@arrays_by_shape
 @dataclass(frozen=True, kw_only=True)
 class PermutationTest:
     """An observed statistic and its values under random relabelling.

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ...checks import one_of
+from ...checks import arrays_by_shape, one_of
 from ...errors import ConfigError
 from ...networks.activations import traits
 from ...networks.network import Network
@@ -40,6 +40,7 @@ def check_several(n_neurons: int) -> None:
         )
 
 
+@arrays_by_shape
 @dataclass(frozen=True, kw_only=True)
 class Population:
     """The neurons of one network."""

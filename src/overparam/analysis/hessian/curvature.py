@@ -15,7 +15,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from ...checks import at_least
+from ...checks import arrays_by_shape, at_least
 from ...errors import ConfigError, SolverError
 from ...limits.lanczos import largest_eigenvalues, most_vectors
 from ...memory import Need, check_memory
@@ -30,6 +30,7 @@ Vector = Float[np.ndarray, " n_weights"]
 _DENSE = 400
 
 
+@arrays_by_shape
 @dataclass(frozen=True, kw_only=True)
 class Curvatures:
     """The lower end of the spectrum of the Hessian of a risk."""

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Float64, Shaped
 from numpy import ndarray
 
+from ...checks import arrays_by_shape
 from ...errors import ConfigError
 from ...networks.layers import READOUT
 from ...networks.network import Network
@@ -27,6 +28,7 @@ IMAGE_BLOCK = 500
 """The same for images, whose hidden layers are many times larger."""
 
 
+@arrays_by_shape
 @dataclass(frozen=True, kw_only=True)
 class Scores:
     """Mean loss and accuracy of each level; NaN of targets that are no classes."""

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float64, Int
 from numpy import ndarray
 
-from ...checks import in_range, one_of
+from ...checks import arrays_by_shape, in_range, one_of
 from ...errors import ConfigError
 
 
@@ -29,6 +29,7 @@ COUNT_SLACK = 1e-9
 """Slack of a fraction times a count before it is rounded down."""
 
 
+@arrays_by_shape
 @dataclass(frozen=True)
 class PruningCurve:
     """The parts of one layer in the order of removal, smallest first.

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from ...checks import one_of, positive
+from ...checks import arrays_by_shape, one_of, positive
 from ...errors import ConfigError
 from ...networks.view import TwoLayerView
 from ..shallow import Shallow, feature_moments, readout_norms, select_neurons, shallow
@@ -22,6 +22,7 @@ Method = Literal["with-replacement", "without-replacement", "systematic", "top-k
 METHODS: tuple[Method, ...] = get_args(Method)
 
 
+@arrays_by_shape
 @dataclass(frozen=True, kw_only=True)
 class Draw:
     """Neurons drawn from a network; each comes once, with its multiplicity."""

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ...checks import positive
+from ...checks import arrays_by_shape, positive
 from ...data.dataset import Split
 from ...data.parts import take
 from ...networks.view import TwoLayerView
@@ -21,6 +21,7 @@ from ..shallow import Shallow, select_neurons
 from .draws import Draw
 
 
+@arrays_by_shape
 class Sample(NamedTuple):
     """Inputs with their classes."""
 
@@ -37,6 +38,7 @@ def fit_sample(sample: Sample, n: int) -> Sample:
     return Sample(sample.x[chosen], sample.y[chosen])
 
 
+@arrays_by_shape
 @dataclass(frozen=True)
 class Refitted:
     """What the fitted readouts of several draws reach; one entry per draw."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ...checks import positive
+from ...checks import arrays_by_shape, positive
 from ..programs.program import check_data
 from ..solvers.bounds import relative_gap
 from ..solvers.compiled import control_c
@@ -47,6 +47,7 @@ _STALLED = 1e-12
 _REACHED = 1e-9
 
 
+@arrays_by_shape
 @dataclass(frozen=True, eq=False)
 class GlobalOptimum:
     """A network and a proven lower bound of the optimum.

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.optimize import linprog
 
-from ...checks import counts, one_of
+from ...checks import arrays_by_shape, counts, one_of
 from ...errors import ConfigError
 from .arrangement import (
     THIN,
@@ -33,6 +33,7 @@ _DEEP = 1e3
 _SPREAD = 1e3
 
 
+@arrays_by_shape
 @dataclass(frozen=True, eq=False)
 class Patterns:
     """Distinct activation patterns with a direction that produces each.

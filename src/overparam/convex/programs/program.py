@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ...checks import one_of, positive
+from ...checks import arrays_by_shape, one_of, positive
 from ...errors import ConfigError, DataError
 from .bases import basis_groups, line_sizes
 from .cones import norms
@@ -38,6 +38,7 @@ Fit = Literal["minimum-norm", "penalised"]
 _LARGEST = 2.0**500
 
 
+@arrays_by_shape
 @dataclass(frozen=True, eq=False)
 class Program:
     r"""A group lasso over activation patterns.

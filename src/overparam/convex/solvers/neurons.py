@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from ...checks import arrays_by_shape
 from ..programs.arrangement import unit_rows
 from .ascent import ascend, signed_rows
 from .compiled import least_norm
@@ -35,6 +36,7 @@ _MOST_STARTS, _LEAST_STARTS = 200, 20
 _FEW_STARTS = 8
 
 
+@arrays_by_shape
 @dataclass(frozen=True, eq=False)
 class UnitNeurons:
     """Neurons with their coefficients: a network of the problem.

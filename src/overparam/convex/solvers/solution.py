@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from ...checks import arrays_by_shape
 from ..programs.cones import norms
 from ..programs.groups import PerSample, Weights
 from ..programs.program import Program
@@ -24,6 +25,7 @@ RESIDUAL = 1e-9
 """The equality is restored to rounding; more than this is a failed restoration."""
 
 
+@arrays_by_shape
 @dataclass(frozen=True, eq=False)
 class Solution:
     r"""A primal and a dual point of a programme, with the gap between their values.

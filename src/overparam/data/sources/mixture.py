@@ -8,11 +8,12 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ...checks import counts, positive
+from ...checks import arrays_by_shape, counts, positive
 from ...drawing import fair_coins, normal
 from ..source import Batch
 
 
+@arrays_by_shape
 class Parts(NamedTuple):
     """Training and test samples."""
 

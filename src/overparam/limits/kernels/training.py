@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ...checks import at_least, in_range, positive, seeds
+from ...checks import arrays_by_shape, at_least, in_range, positive, seeds
 from ...errors import ConfigError
 from ...memory import Need, check_memory
 
@@ -26,6 +26,7 @@ Kernel = Float[np.ndarray, "n k"] | Float[np.ndarray, "n k n_outputs n_outputs"]
 Outputs = Float[np.ndarray, "n n_outputs"]
 
 
+@arrays_by_shape
 @dataclass(frozen=True, eq=False, kw_only=True)
 class KernelFit:
     """A training on a kernel up to some time.

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ...checks import at_least, counts
+from ...checks import arrays_by_shape, at_least, counts
 from ...errors import ConfigError
 from ...memory import Need, check_memory
 from ...networks.activations import Activation
@@ -119,6 +119,7 @@ class WideMLP(eqx.Module):
         return found
 
 
+@arrays_by_shape
 @dataclass(frozen=True, kw_only=True)
 class WideKernels:
     """Kernels of a wide network between two sets of inputs, for each of its outputs."""
