@@ -128,7 +128,7 @@ def arrays_by_shape(kind: type[Kind]) -> type[Kind]:
     """
 
     def shown(self: Kind) -> str:
-        names: Iterable[str] = kind.__annotations__
+        names: Iterable[str] = getattr(kind, "_fields", ())
         if dataclasses.is_dataclass(kind):
             names = [field.name for field in dataclasses.fields(kind) if field.repr]
         parts = (f"{name}={_brief(getattr(self, name))}" for name in names)
