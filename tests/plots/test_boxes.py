@@ -147,3 +147,18 @@ def test_ten_ways_of_drawing_have_ten_colours_and_markers():
     lines = axes[0, 0].lines
     assert len({line.get_color() for line in lines}) == 10
     assert len({line.get_marker() for line in lines}) == 10
+
+
+@pytest.mark.parametrize("style", ["screen", "paper"])
+def test_long_titles_and_labels_are_broken_while_a_figure_is_drawn(style):
+    figure, axes = panels(2, 4, width=3.2, height=2.4)
+    title = "n = 200, d = 3, penalty 0.01, noise 0.1 and ten seeds"
+    label = "distance to the optimum, at most"
+    for panel in axes.flat:
+        panel.set(title=title, ylabel=label, xlabel="width")
+    with drawn_for(style), dressed(figure):
+        assert boxes.faults(figure) == []
+        broken = axes[0, 0].get_title().split("\n")
+        assert len(broken) > 1
+        assert " ".join(broken) == title
+    assert axes[0, 0].get_title() == title

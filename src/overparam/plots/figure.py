@@ -313,26 +313,24 @@ def rendered(figure: Figure, suffix: Literal["png", "svg"]) -> bytes:
     _readable_ticks(figure)
     for text in figure.findobj(Text):
         _as_letters(text)
-    with (
-        mpl.rc_context(STYLE),
-        dressed(figure) as (style, scale),
-        warnings.catch_warnings(),
-    ):
+    told = readings(figure)
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
         # That a place for it takes a second is nothing that a reader can mend.
         warnings.filterwarnings("ignore", "Creating legend")
         # Nor letters that the font lacks: an SVG has them, a PNG shows their boxes.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        # Dates would make equal figures differ.
-        metadata: dict[str, str | None] = {"Software": None}
-        options: dict[str, Any] = {"pil_kwargs": {"dpi": (style.dpi, style.dpi)}}
-        if suffix == "svg":
-            metadata, options = {"Date": None, "Description": readings(figure)}, {}
-        caption = getattr(figure, "caption", None)
-        if caption is not None and not style.captioned:
-            name = "Title" if suffix == "svg" else "Description"
-            metadata[name] = " ".join(caption.get_text().split())
-        options |= {"dpi": style.dpi * scale, "metadata": metadata}
-        figure.savefig(content, format=suffix, **options)
+        with dressed(figure) as (style, scale):
+            # Dates would make equal figures differ.
+            metadata: dict[str, str | None] = {"Software": None}
+            options: dict[str, Any] = {"pil_kwargs": {"dpi": (style.dpi, style.dpi)}}
+            if suffix == "svg":
+                metadata, options = {"Date": None, "Description": told}, {}
+            caption = getattr(figure, "caption", None)
+            if caption is not None and not style.captioned:
+                name = "Title" if suffix == "svg" else "Description"
+                metadata[name] = " ".join(caption.get_text().split())
+            options |= {"dpi": style.dpi * scale, "metadata": metadata}
+            figure.savefig(content, format=suffix, **options)
     if suffix == "png":
         return content.getvalue()
     return _SIZES.sub(

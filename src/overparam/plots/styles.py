@@ -1,6 +1,8 @@
 """Figures for a screen, for a paper or for slides: one drawing in several sizes."""
 
 import contextlib
+import math
+import textwrap
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -16,6 +18,9 @@ StyleName = Literal["screen", "paper", "slides"]
 
 CAPTION_LINE = 0.15
 """Inches that a line of a caption takes."""
+_MOST, _BROKEN = 0.92, 0.75
+"""Of a panel's share of the figure: a text that is longer is broken, into lines of the
+second length at most, for ticks and labels stand on one side of it."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +89,44 @@ def dressed(figure: "Figure") -> Iterator[tuple[Style, float]]:
         width = style.widths[several] / scale
     try:
         figure.set_size_inches(width, height)
-        yield style, scale
+        with _broken_lines(figure):
+            yield style, scale
     finally:
         figure.set_size_inches(before)
         if caption is not None:
             caption.set(visible=True, in_layout=True)
+
+
+@contextlib.contextmanager
+def _broken_lines(figure: "Figure") -> Iterator[None]:
+    """Titles and labels longer than their panel in several lines; afterwards in one."""
+    before = []
+    for axes in figure.axes:
+        place = axes.get_subplotspec()
+        if place is None:
+            continue
+        grid = place.get_gridspec()
+        width = figure.bbox.width * len(place.colspan) / grid.ncols
+        height = figure.bbox.height * len(place.rowspan) / grid.nrows
+        texts = (
+            (axes.title, width),
+            (axes.xaxis.label, width),
+            (axes.yaxis.label, height),
+        )
+        for text, room in texts:
+            told, extent = text.get_text(), text.get_window_extent()
+            needed = max(extent.width, extent.height) / room
+            # A line that is broken within a formula would be none.
+            if needed <= _MOST or "$" in told or "\n" in told:
+                continue
+            n_lines = math.ceil(needed / _BROKEN)
+            before.append((text, told))
+            widths = range(len(told) // n_lines + 1, len(told))
+            broken = (textwrap.wrap(told, w, break_long_words=False) for w in widths)
+            even = next((each for each in broken if len(each) <= n_lines), [told])
+            text.set_text("\n".join(even))
+    try:
+        yield
+    finally:
+        for text, told in before:
+            text.set_text(told)
