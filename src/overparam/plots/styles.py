@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import re
 import textwrap
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -21,6 +22,8 @@ CAPTION_LINE = 0.15
 _MOST, _BROKEN = 0.92, 0.75
 """Of a panel's share of the figure: a text that is longer is broken, into lines of the
 second length at most, for ticks and labels stand on one side of it."""
+_WITHIN = re.compile(r" (?=[=\d])|(?<==) ")
+"""Where no line ends: within `n = 20` and `penalty 0.1`."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +125,10 @@ def _broken_lines(figure: "Figure") -> Iterator[None]:
             n_lines = math.ceil(needed / _BROKEN)
             before.append((text, told))
             widths = range(len(told) // n_lines + 1, len(told))
-            broken = (textwrap.wrap(told, w, break_long_words=False) for w in widths)
-            even = next((each for each in broken if len(each) <= n_lines), [told])
-            text.set_text("\n".join(even))
+            kept = _WITHIN.sub("\xa0", told)
+            broken = (textwrap.wrap(kept, w, break_long_words=False) for w in widths)
+            even = next((each for each in broken if len(each) <= n_lines), [kept])
+            text.set_text("\n".join(even).replace("\xa0", " "))
     try:
         yield
     finally:
