@@ -87,6 +87,8 @@ def train_together(
             )
     try:
         return _Loop(trainings, plan, watch or Watch()).run()
+    except ConfigError:
+        raise
     except (TypeError, ValueError):  # As JAX says of shapes that do not fit.
         for each in trainings:
             stream = Stream(each.source, _data_key(each))
