@@ -207,9 +207,21 @@ def test_draws_without_replacement_are_at_most_the_neurons_that_vary(tmp_path):
     asked = {"n_features": (1, 3), "sampling": ("uniform",)}
     with pytest.raises(ConfigError, match=r"1 of the 30 neurons vary.*got 3"):
         analysed("resample", runs, method="without-replacement", **asked)
-    notes = analysed("resample", runs, method="systematic", **asked).notes
-    assert any("no top-k of 3" in note for note in notes)
+    asked |= {"method": "systematic"}
+    notes = analysed("resample", runs, **asked).notes
     assert any("draws with replacement" in note for note in notes)
+    x, y = np.random.default_rng(0).normal(size=(40, 6)), np.arange(40) % 2
+    data = op.dataset(x, y, test=(x, y), name="halves")
+    found = op.analyse(NETWORKS["dead but one"], "resample", data=data, **asked)
+    assert any("no top-k of 3" in note for note in found.notes)
+
+
+def test_without_classes_nothing_is_said_of_fitted_readouts():
+    network = op.two_layer(4, 9, 1, key=jax.random.key(0))
+    asked = {"dataset": "gaussian", "progress": False}
+    notes = op.analyse(network, "resample", **asked).notes
+    assert [note for note in notes if "no readout is fitted" in note]
+    assert not [note for note in notes if "top-k" in note or "solved" in note]
 
 
 def test_networks_that_are_one_have_no_distance(tmp_path):

@@ -258,3 +258,30 @@ def test_a_network_without_neurons_says_so(x):
     bare = TwoLayer(weights=jnp.zeros((4, 0)), readout=jnp.zeros((0, 3)))
     with pytest.raises(ConfigError, match="has no neurons"):
         sampling_law(bare, "norm", data=x)
+
+
+def test_a_neuron_within_rounding_is_no_loss_where_it_is_not_drawn():
+    """Weight decay leaves neurons whose squares are none in single precision."""
+    rng = np.random.default_rng(3)
+    x = jnp.asarray(rng.standard_normal((60, 4)), "float32")
+    weights, readout = rng.standard_normal((4, 6)), rng.standard_normal((6, 1))
+
+    def error(weights, readout):
+        parts = jnp.asarray(weights, "float32"), jnp.asarray(readout, "float32")
+        network = TwoLayer(*parts, activation="relu")
+        law = sampling_law(network, "uniform", data=x)
+        return predicted_error(network, law, 10, data=x)
+
+    vanished = np.c_[weights, 1e-30 * weights[:, :1]], np.r_[readout, [[1e-15]]]
+    np.testing.assert_allclose(error(*vanished), error(weights, readout), rtol=1e-5)
+
+
+def test_a_constant_neuron_that_counts_is_an_infinite_loss():
+    rng = np.random.default_rng(3)
+    x = jnp.asarray(np.c_[rng.standard_normal((60, 3)), np.ones(60)])
+    weights = rng.standard_normal((4, 6))
+    weights[:, 0] = [0, 0, 0, 1]
+    network = TwoLayer(jnp.asarray(weights), jnp.ones((6, 1)), activation="relu")
+    law = sampling_law(network, "uniform", data=x)
+    assert law[0] == 0
+    assert predicted_error(network, law, 10, data=x) == np.inf

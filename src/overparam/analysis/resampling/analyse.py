@@ -66,9 +66,10 @@ def analyse(
     notes += _unseen(errors)
     tables, figures = {}, {"error": error_figure(errors)}
     networks: dict[str, Network] = {}
-    if data.n_classes is not None and data.test is not None:
+    scored = _scored(data)
+    if scored is not None:
         fit = fit_sample(Sample(*data.train), options.n_fit)
-        splits = Splits(fit, Sample(*data.test))
+        splits = Splits(fit, Sample(*scored))
         found = efficiency(network, splits, options, progress)
         frame = found.frame
         if options.keep_networks:
@@ -99,7 +100,7 @@ def _checked(network: Shallow, data: TrainTest, options: ResampleOptions) -> Non
             "`keep_networks` needs neurons of a first layer: those of a deeper network "
             "are no network of its inputs."
         )
-    if data.n_classes is None or data.test is None:
+    if _scored(data) is None:
         raise ConfigError(
             "`keep_networks` needs data with classes: without, no readout is fitted."
         )
@@ -150,6 +151,11 @@ def _has_first_layer(network: Shallow) -> bool:
     return network.activation in ACTIVATIONS and network.activation != "linear"
 
 
+def _scored(data: TrainTest) -> Batch | None:
+    """The samples that score fitted readouts; without classes none is fitted."""
+    return None if data.n_classes is None else data.test
+
+
 def _notes(
     width: int, varying: int, data: TrainTest, options: ResampleOptions
 ) -> list[str]:
@@ -162,16 +168,19 @@ def _notes(
             f"`n_features` can be at most that, got {listed}."
         )
     n_fit = len(data.train.x)
+    fitted = _scored(data) is not None
+    missing = "classes" if data.n_classes is None else "test samples"
     told = {
         f"{width - varying} constant features were kept out of the draws.": (
             varying < width
         ),
-        f"There is no top-k of {listed} features: {varying} vary.": bool(too_many),
-        "Without labels only the error of the corrected readout is given.": (
-            data.n_classes is None
+        f"There is no top-k of {listed} features: {varying} vary.": (
+            fitted and bool(too_many)
         ),
+        f"Without {missing} no readout is fitted: the error is that of the corrected "
+        "one.": not fitted,
         f"The readout is solved on the {n_fit} training samples there are.": (
-            n_fit < options.n_fit
+            fitted and n_fit < options.n_fit
         ),
         "The error without refit is that of draws with replacement.": (
             options.method != "with-replacement"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
@@ -137,13 +138,15 @@ def error_shares(
 ) -> Float[np.ndarray, " width"]:
     r"""What each neuron adds to $k E\|\hat f_k\|^2$: $s^2 \|u_j\|^2 E\phi_j^2 / p_j$.
 
-    It is infinite for a neuron that is never drawn.
+    It is infinite for a neuron that is never drawn, unless its output is within the
+    rounding of theirs together: it is no loss.
     """
     source = shallow(network)
     needed = float(source.scale) ** 2 * readout_norms(source) ** 2
     needed = needed * feature_moments(source, data).rms ** 2
     law = custom_law(law)
-    never = np.where(needed > 0, np.inf, 0.0)
+    rounding = float(jnp.finfo(source.readout.dtype).eps)
+    never = np.where(needed > rounding**2 * needed.sum(), np.inf, 0.0)
     return np.divide(needed, law, out=never, where=law > 0)
 
 
