@@ -308,6 +308,16 @@ def test_errors_that_are_near_each_other_are_drawn_whole():
     assert reach > 1.02 * found.tables["errors"]["value"].max()
 
 
+def test_errors_that_are_far_apart_are_all_told_apart():
+    signs = np.sign(np.random.default_rng(1).normal(size=(3, 80)))
+    network = op.networks.TwoLayer(jnp.asarray(signs, "f"), jnp.ones((80, 1), "f"))
+    start = jax.tree.map(lambda array: 1.5 * array, network)
+    y = np.asarray(network(X.astype(np.float32)))[:, 0] + 1
+    data = op.dataset(X, y, test=(X, y), name="far")
+    found = op.analyse(network, "lazy", data=data, start=start, progress=False)
+    assert found.figures["lazy"].axes[1].get_xscale() == "log"
+
+
 @pytest.mark.parametrize("keep", ["", "every 1"])
 def test_no_line_runs_through_the_legend(keep, tmp_path):
     done = run(tmp_path, "lazy", width=100, n_train=100, n_steps=200, keep=keep)

@@ -203,7 +203,8 @@ def _named(names: Sequence[str], frames: Sequence[pl.DataFrame]) -> pl.DataFrame
 def _figure(
     names: Sequence[str], labels: Sequence[str], neurons: Sequence[pl.DataFrame]
 ) -> Figure:
-    figure, axes = panels(width=4.5, height=4.2, caption=f"runs {', '.join(names)}")
+    caption = f"{'run' if len(names) == 1 else 'runs'} {', '.join(names)}"
+    figure, axes = panels(width=4.5, height=4.2, caption=caption)
     most = 0.0
     for index, (label, frame) in enumerate(zip(labels, neurons, strict=True)):
         inputs, outputs = (

@@ -143,8 +143,9 @@ def check(subject: Subject, options: LazyOptions) -> None:
         )
     if 0 not in subject.run.kept_steps:
         raise ConfigError(
-            "The run kept no start to compare its network with: it trained none; of a "
-            "file `import` keeps one that `--start` names."
+            "The run kept no start to compare its network with: a training keeps one "
+            "(`--force` makes an older run again), and of a file `import` keeps that "
+            "which `--start` names."
         )
     if subject.run.status == "diverged" and not subject.last_step:
         raise ConfigError(
@@ -154,6 +155,9 @@ def check(subject: Subject, options: LazyOptions) -> None:
     check_start(subject.start(), subject.network)
     subject.samples(1, options.dataset)
 
+
+_FAR_APART, _ROUNDED = 30.0, 1e8
+"""Factors between errors that a linear axis shows as one, and that rounding makes."""
 
 _NO_VERDICT = (
     "A kernel change of 0 and a distance of 0 to the linearised network are the lazy "
@@ -227,9 +231,10 @@ def _errors(
     if wide is not None:
         outputs["infinite width"] = jnp.asarray(wide)
         n_samples = len(data.train.x)
+        taken = "all" if n_samples <= options.n_wide else f"{options.n_wide} of the"
         notes.append(
-            f"Infinite width is kernel regression on {min(options.n_wide, n_samples)} "
-            f"of the {n_samples} training samples, trained for ever."
+            f"Infinite width is kernel regression on {taken} {n_samples} training "
+            "samples, trained for ever."
         )
     return pl.DataFrame(
         {
@@ -284,11 +289,17 @@ def _figure(table: pl.DataFrame, errors: pl.DataFrame, caption: str) -> Figure:
     along.set_ylim(low, high + 0.4 * (high - low))  # Room for the legend.
     legend(along, loc="upper left")
     names = errors["predictor"].to_list()
-    bars.update_datalim([(0, 0)])  # The margin is one of all that is seen.
-    bars.plot(errors["value"], range(len(names)), "o", color=COLOURS[0])
+    values = errors["value"].to_numpy()
+    least, most = values.min(), values.max()
+    if _FAR_APART * least < most < _ROUNDED * least:
+        bars.set_xscale("log")
+    else:
+        bars.update_datalim([(0, 0)])  # The margin is one of all that is seen.
+    bars.plot(values, range(len(names)), "o", color=COLOURS[0], clip_on=False)
     bars.set_yticks(range(len(names)), names)
     bars.set_ylim(len(names) - 0.5, -0.5)
-    bars.set_xlim(left=0)
-    bars.locator_params(axis="x", nbins=5)
+    if bars.get_xscale() == "linear":
+        bars.set_xlim(left=0)
+        bars.locator_params(axis="x", nbins=5)
     bars.set_xlabel(errors["measure"][0])
     return figure

@@ -8,7 +8,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from ...networks.view import two_layer_view
-from ...plots.figure import COLOURS, legend, panels
+from ...plots.figure import COLOURS, legend, panels, whole_ticks
 from ...training.plan import Progress, silent
 from ..comparison.matching import Matching, match_neurons
 from ..declaration import Findings
@@ -18,6 +18,9 @@ from .options import NeuronsOptions
 
 PANELS = 4
 """Epochs that are drawn when none are asked for."""
+
+FEW_LINES = 60
+"""Teacher neurons whose lines a figure tells apart."""
 
 
 @dataclass(frozen=True)
@@ -152,21 +155,24 @@ def _lines(course: _Course, caption: str) -> Figure:
     epochs = list(course.matchings)
     gaps = np.array([course.gaps(epoch) for epoch in epochs])
     lost = course.last.cover < course.threshold
+    many = len(lost) > FEW_LINES
     for chosen, colour, label in ((~lost, 0, "found"), (lost, 1, "lost")):
         for index, neuron in enumerate(np.flatnonzero(chosen)):
             axes[0, 0].plot(
                 epochs,
                 gaps[:, neuron],
                 # Between two kept networks nothing was measured.
-                marker=".",
+                marker=None if many else ".",
                 markersize=4,
                 color=COLOURS[colour],
-                linewidth=0.7 if label == "found" else 1.6,
+                alpha=0.4 if many else 1.0,
+                linewidth=0.7 if many or label == "found" else 1.6,
                 label=f"{label} at the end" if index == 0 else None,
             )
     axes[0, 0].axhline(1 - course.threshold, color="0.5", linestyle=":")
     axes[0, 0].set_yscale("log")
     axes[0, 0].set_xlabel(f"{course.unit}s trained")
     axes[0, 0].set_ylabel("1 - largest cosine of a teacher neuron")
+    whole_ticks(axes[0, 0])
     legend(axes[0, 0])
     return figure
