@@ -113,7 +113,9 @@ def written(value: object) -> str:
         return (
             f"a number of {math.floor(value.bit_length() * math.log10(2)) + 1} digits"
         )
-    return repr(shortened(value)) if isinstance(value, str) else shortened(str(value))
+    if isinstance(value, str):
+        return repr(shortened(value))
+    return shortened(" ".join(str(value).split()))  # Arrays and modules have lines.
 
 
 def shortened(text: str) -> str:

@@ -93,7 +93,7 @@ def test_a_damaged_run_of_many_is_left_out_with_a_word(runs, capsys):
     told = capsys.readouterr().err
     assert "`status.json` is not valid" in told
     assert ".hidden` is no run" in told
-    assert "1 of these runs are unverified" in told
+    assert "1 of these runs is unverified" in told
 
 
 def test_a_name_that_is_not_utf_8_or_has_control_characters_is_escaped(runs, capfd):
@@ -287,7 +287,7 @@ def test_a_name_that_nothing_has_is_said(runs, capsys, line, code, sentence):
 def test_what_is_made_of_unverified_runs_says_so(runs, capsys, line):
     names = {name: the(runs, name).name for name in ("planted", "recovery")}
     assert run_command(line.format(**names).split()) == 0
-    assert "of these runs are unverified" in capsys.readouterr().err
+    assert "unverified: in schema 1" in capsys.readouterr().err
 
 
 def test_an_export_without_the_damaged_runs_says_so_with_its_code(runs, capsys):

@@ -128,8 +128,8 @@ def tell_unverified(runs: Iterable[StoredRun]) -> None:
     number = sum(not run.verified for run in runs)
     if number:
         tell(
-            f"{number} of these runs are unverified: they are of schema 1, in which a "
-            "change of config or status leaves no trace."
+            f"{number} of these runs {'is' if number == 1 else 'are'} unverified: "
+            "in schema 1 a change of config or status leaves no trace."
         )
 
 

@@ -103,7 +103,8 @@ def wrap(module: eqx.Module) -> Network:
     ):
         raise ConfigError(
             "What is wrapped must be an equinox module with a method `features` and a "
-            f"matrix `readout`, got a {kind}: write a module that has both."
+            f"matrix `readout`, got a {kind}: write a module that has both, or give a "
+            "file of its weights to `load_network`."
         )
     readout: Any = getattr(module, "readout", None)
     scale = getattr(module, "scale", 1.0)

@@ -185,7 +185,8 @@ def as_subject(
         raise ConfigError(
             "What is analysed must be a run, a network, or several in a list, got a "
             f"{type(network).__name__}: `overparam.open(FOLDER)` gives stored runs, "
-            "`overparam.wrap(MODULE)` a network of an equinox module."
+            "`overparam.load_network(FILE)` a network of weights, "
+            "`overparam.wrap(MODULE)` one of an equinox module with features."
         )
     else:
         # Its weights would be rounded in a narrower precision.

@@ -114,7 +114,8 @@ def read_network(
     if not isinstance(source, Sequence):
         raise ConfigError(
             "`source` must be a file, several, or a PyTorch module, got "
-            f"{written(source)}."
+            f"{written(source)}: `numpy.savez(FILE, *weights_and_biases)` makes a file "
+            "of arrays."
         )
     paths = [path_of(each, name="source") for each in source]
     if not paths:
