@@ -76,15 +76,13 @@ def train_together(
     """
     if not trainings:
         raise ConfigError("`trainings` must hold at least one training, got none.")
-    for training in trainings:
-        wide = jax.tree.map(
-            lambda leaf: getattr(leaf, "dtype", None) == "f8", training.network
+    leaves = jax.tree.leaves([training.network for training in trainings])
+    wide = any(getattr(leaf, "dtype", None) == "f8" for leaf in leaves)
+    if wide and jnp.zeros(0).dtype != jnp.float64:
+        raise ConfigError(
+            "The network is of float64, of which JAX makes float32 here: train it "
+            "inside `with jax.enable_x64(True):`."
         )
-        if any(jax.tree.leaves(wide)) and jnp.zeros(0).dtype != jnp.float64:
-            raise ConfigError(
-                "The network is of float64, of which JAX makes float32 here: train it "
-                "inside `with jax.enable_x64(True):`."
-            )
     try:
         return _Loop(trainings, plan, watch or Watch()).run()
     except ConfigError:
