@@ -97,12 +97,17 @@ def test_the_gap_does_not_depend_on_units(rng, inputs, labels):
 @pytest.mark.parametrize("d", [1, 2, 3, 8])
 def test_a_violation_by_rounding_leaves_the_bound_of_the_multiplier(rng, d, skip):
     # Of residuals of the size of the penalty rounding takes a few units in 1e-16 / 1e-9
-    # for every sample, times the condition of the draw: the violation, and the gap, is
-    # that part of the penalty (1e-2 in the worst of these). A lost bound has gap 1.
+    # for every sample, times the condition of the neurons. The violation, and the gap,
+    # is that part of the penalty: about 1e-3 in these draws, and 1e-2 in one, where it
+    # differs by processor. So one of five may have twice that. A lost bound has gap 1.
+    gaps = []
     for _ in range(5):
         x, y = rng.standard_normal((10, d)), rng.standard_normal(10)
         found = solve_global(x, y, penalty=1e-9, skip=skip, gap=1e-4)
-        assert found.gap < 2e-2
+        gaps.append(found.gap)
+    *others, worst = sorted(gaps)
+    assert max(others) < 1e-2
+    assert worst < 2e-2
 
 
 def test_limits_leave_a_valid_bound(rng):
