@@ -35,6 +35,24 @@ def test_an_interval_that_is_partly_there_decides_nothing(low, high, lies):
     assert Interval(estimate=0.5, low=low, high=high).lies(above=0, below=1) is lies
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "within"),
+    [(0, 1, True), (0.2, 0.9, True), (1.1, 2, False), (-0.1, 0.5, None)],
+)
+def test_a_band_has_its_ends(low, high, within):
+    assert Interval(estimate=0.5, low=low, high=high).within(0, 1) is within
+    assert Interval(estimate=0.5, low=np.nan, high=np.nan).within(0, 1) is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "below"),
+    [(-2, -1, True), (-1, 0, None), (0.5, 2, None), (1, 2, False), (2, 3, False)],
+)
+def test_intervals_that_overlap_are_in_no_order(low, high, below):
+    other = Interval(estimate=0.5, low=0, high=1)
+    assert Interval(estimate=0.5, low=low, high=high).is_below(other) is below
+
+
 def test_wilson_solves_its_quadratic():
     found = wilson(7, 20)
     z = stats.norm.ppf(0.975)

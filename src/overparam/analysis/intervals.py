@@ -31,6 +31,18 @@ class Interval:
             return True
         return False if self.high <= above or self.low >= below else None
 
+    def within(self, low: float, high: float) -> bool | None:
+        """Whether it lies in a band, ends included; partly there, it is open."""
+        if low <= self.low and self.high <= high:
+            return True
+        return False if self.high < low or self.low > high else None
+
+    def is_below(self, other: "Interval") -> bool | None:
+        """Whether it lies below another; where they overlap, it is open."""
+        if self.high < other.low:
+            return True
+        return False if self.low >= other.high else None
+
 
 def wilson(successes: int, trials: int, *, level: float = 0.95) -> Interval:
     """Wilson's score interval of a success rate (Wilson 1927).

@@ -1,6 +1,6 @@
 """What a reproduction declares: its grid, its figures, its tables, its claims."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -56,6 +56,12 @@ class Claim:
             )
         if self.holds is not None:  # What arrays say is no `bool`.
             object.__setattr__(self, "holds", bool(self.holds))
+
+
+def every(verdicts: Iterable[bool | None]) -> bool | None:
+    """Whether all of it holds: one part that does not decides it, else an open one."""
+    told = {None if verdict is None else bool(verdict) for verdict in verdicts}
+    return False if False in told else None if None in told else True
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from ...analysis.intervals import mean_interval
+from ...analysis.intervals import Interval, mean_interval
 from ...analysis.resampling.options import ResampleOptions
 from ...plots.figure import COLOURS, panels, shared_legend
 from ...store.read import StoredRun
@@ -221,7 +221,7 @@ def claims(results: Results) -> Sequence[Claim]:
                 if ten.band:
                     low, high = ten.band
                     aim = f"mean in [{100 * low:g}, {100 * high:g}] %"
-                    inside = low <= entry["test"] <= high
+                    inside = _interval(entry).within(low, high)
                 name = f"row {ten.number}, ten neurons of row {row.numbers}"
                 epoch = _epoch(row, ten, results.scale)
                 name += "" if epoch is None else f", epoch {epoch}"
@@ -229,6 +229,12 @@ def claims(results: Results) -> Sequence[Claim]:
     if results.scale == "smoke":
         return [replace(claim, holds=None) for claim in found]
     return found
+
+
+def _interval(entry: Mapping[str, Any]) -> Interval:
+    """Of the mean over draws."""
+    test, half = entry["test"], entry["half_width"]
+    return Interval(estimate=test, low=test - half, high=test + half)
 
 
 def _claim(

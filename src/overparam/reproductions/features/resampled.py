@@ -15,7 +15,7 @@ from ...analysis.resampling.efficiency import summarise
 from ...analysis.resampling.options import ResampleOptions
 from ...plots.figure import panels, shared_legend
 from ...store.read import StoredRun
-from ..reproduction import Claim, Reproduction, Results, Scale
+from ..reproduction import Claim, Reproduction, Results, Scale, every
 from .sources import (
     CONCENTRATING_PENALTY,
     DEFAULT_PENALTY,
@@ -159,12 +159,12 @@ def _band(
     source, way = drawn
     values = _accuracies(results, source, way, 10)
     low, high = band
+    mean = mean_interval(values, within=(0, 1))
     return Claim(
         sentence=f"10 neurons, {source}, {way}: mean in [{low:g}, {high:g}]",
         published=printed,
-        measured=f"{mean_interval(values, within=(0, 1))}, "
-        f"sd {values.std(ddof=1):.3f}, {len(values)} draws",
-        holds=low <= float(values.mean()) <= high,
+        measured=f"{mean}, sd {values.std(ddof=1):.3f}, {len(values)} draws",
+        holds=mean.within(low, high),
     )
 
 
@@ -176,7 +176,7 @@ def _gain(results: Results, source: str, least: float) -> Claim:
         sentence=f"10 uniform draws, {source} minus initial: at least {least:g}",
         published="ours",
         measured=f"{gain}, {len(learned)} paired draws",
-        holds=gain.estimate >= least and gain.low > 0,
+        holds=gain.within(least, 1),
     )
 
 
@@ -188,8 +188,7 @@ def _beats_random(results: Results) -> Claim:
     numbers = sorted(_frame(results)["k"].unique().to_list())
     gaps = {k: _gap(results, source, k) for k in numbers}
     text = ", ".join(f"k = {k}: {gap}" for k, gap in gaps.items())
-    told = {gap.lies(above=0) for gap in gaps.values()}
-    holds = False if False in told else None if None in told else True
+    holds = every(gap.lies(above=0) for gap in gaps.values())
     return Claim(
         sentence="features trained with the concentrating penalty beat random ones "
         "(best law) at every k",

@@ -106,8 +106,9 @@ def sign_claim(
     """The claim that paired differences exceed `-margin`, by a sign test.
 
     Where the test is significant it holds if more than half of the pairs do, and does
-    not otherwise. A test that is not significant decides nothing, nor do fewer than ten
-    pairs. A pair with a run that diverged has no difference, and is counted apart.
+    not if more of them fall below than above. A test that is not significant decides
+    nothing, nor do fewer than ten pairs, nor a half that are equal. A pair with a run
+    that diverged has no difference, and is counted apart.
     """
     found, lost = found[~np.isnan(found)], int(np.isnan(found).sum())
     apart = f", {counted(lost, 'pair')} diverged" if lost else ""
@@ -118,17 +119,20 @@ def sign_claim(
             measured=f"no pairs{apart}",
             holds=None,
         )
-    positive, p = int((found > -margin).sum()), sign_test(found + margin)
+    signs = np.sign(found + margin)
+    positive, p = int((signs > 0).sum()), sign_test(signs)
     agreeing = f"{positive} of {len(found)} pairs"
     if margin:
         agreeing += f" above {-margin:g}"
-    decided = len(found) >= MIN_PAIRS and p < SIGNIFICANT
+    holds = None
+    if len(found) >= MIN_PAIRS and p < SIGNIFICANT:
+        holds = False if signs.sum() < 0 else 2 * positive > len(found) or None
     return Claim(
         sentence=sentence,
         published=published,
         measured=f"{agreeing}, p = {p:.2g}, mean difference {mean_interval(found)}"
         + apart,
-        holds=2 * positive > len(found) if decided else None,
+        holds=holds,
     )
 
 

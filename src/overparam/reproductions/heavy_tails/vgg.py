@@ -152,13 +152,15 @@ def _more(results: Results, first: str, second: str, sentence: str) -> Claim:
     pairs = _of(results.runs, first).join(
         _of(results.runs, second), on="seed", suffix="_second"
     )
-    found = (pairs["pruning_ratio"] - pairs["pruning_ratio_second"]).to_numpy()
-    interval = mean_interval(found)
+    # A pair with a run that diverged has no difference.
+    both = pairs["pruning_ratio"] - pairs["pruning_ratio_second"]
+    found = both.drop_nulls().to_numpy()
+    interval = mean_interval(found) if len(found) else None
     return Claim(
         sentence=sentence,
         published="noise raises it" if second == CLEAN else "ours",
-        measured=f"difference {interval}, {len(found)} seed(s)",
-        holds=interval.lies(above=0) if len(found) > 2 else None,
+        measured=f"difference {interval or 'not known'}, {len(found)} seed(s)",
+        holds=interval.lies(above=0) if interval and len(found) > 2 else None,
     )
 
 

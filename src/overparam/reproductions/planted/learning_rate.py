@@ -105,7 +105,7 @@ def claims(results: Results) -> Sequence[Claim]:
         sentence=f"epoch 19, rate 0.1: the median in [{low:g}, {high:g}]",
         published=f"{PRINTED_LAST[1e-1]:.4g}",
         measured=f"{median}, {counted(len(values), 'seed')}",
-        holds=low <= median.estimate <= high,
+        holds=median.within(low, high),
     )
     return [*found, first, best]
 

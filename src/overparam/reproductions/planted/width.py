@@ -152,7 +152,7 @@ def claims(results: Results) -> Sequence[Claim]:
         sentence="at r = r0 the success rate lies in [0.25, 0.8]",
         published="all four widths pass (one seed each)",
         measured=str(rate),
-        holds=0.25 <= rate.estimate <= 0.8,
+        holds=rate.within(0.25, 0.8),
     )
     wide = results.runs.filter(pl.col("width") >= 1.25 * pl.col("teacher_width"))
     n_failed = int(wide[PASS].is_null().sum())
@@ -200,7 +200,7 @@ def _median_in(results: Results, width: int, band: tuple[int, int]) -> Claim:
         sentence=f"r = {width}: median first passage in {list(band)}",
         published=printed,
         measured=str(median),
-        holds=None if len(passed) < 6 else band[0] <= median.estimate <= band[1],
+        holds=None if len(passed) < 6 else median.within(*band),
     )
 
 

@@ -177,6 +177,15 @@ def implied(recovered: pl.Series) -> bool | None:
     return True if len(recovered) and recovered.null_count() == 0 else None
 
 
+def share_of(recovered: pl.Series) -> Interval:
+    """The share of these trials that recovered; any of those not decided may have."""
+    sure, unknown = int(recovered.sum()), recovered.null_count()
+    known, n = len(recovered) - unknown, len(recovered)
+    if not known:
+        return Interval(estimate=np.nan, low=0.0, high=1.0)
+    return Interval(estimate=sure / known, low=sure / n, high=(sure + unknown) / n)
+
+
 def distances(trials: pl.DataFrame) -> pl.Series:
     """The largest distance of each trial; one that diverged is infinitely far."""
     known = trials["distance_high"].cast(pl.Float64)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
@@ -18,6 +17,7 @@ from .figures import (
     phase_diagram,
     phase_grid,
     rates,
+    share_of,
     stacked,
 )
 
@@ -80,17 +80,16 @@ def design_claims(results: Results) -> Sequence[Claim]:
     for design in DESIGNS:
         above = results.runs.filter((pl.col("design") == design) & (ratio >= 4))
         known = above["recovered"].drop_nulls()
-        rate = float(np.mean(known.to_numpy())) if len(known) else float("nan")
+        share = share_of(above["recovered"])
         counts = f"{len(known)} trials"
         if open_ones := len(above) - len(known):
             counts += f", {open_ones} more not decided"
-        verdict = rate >= 0.9 if len(known) else None
         found.append(
             Claim(
                 sentence=f"{design}: recovered for n >= 4d",
                 published="with high probability",
-                measured=f"rate {rate:.3g} over {counts}",
-                holds=verdict if results.scale != "smoke" else None,
+                measured=f"rate {share.estimate:.3g} over {counts}",
+                holds=share.within(0.9, 1) if results.scale != "smoke" else None,
             )
         )
     return found

@@ -1,5 +1,6 @@
 """Figures 5, 9, 10 and 22 to 32 of Wang et al.: normalised ReLU neurons."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from ...plots.figure import panels, shared_legend
-from ..reproduction import Claim, Reproduction, Results, Scale
+from ..reproduction import Claim, Reproduction, Results, Scale, every
 from .figures import caption, fitted_half, implied, phase_diagram, phase_grid, rates
 
 
@@ -66,7 +67,8 @@ def claims(results: Results) -> Sequence[Claim]:
         f"k = {k}: {half if half else 'not fitted'}"
         for k, half in zip(NEURONS, halves, strict=True)
     )
-    order = [half.estimate for half in halves if half]
+    pairs = itertools.pairwise(half for half in halves if half)
+    order = every(fewer.is_below(more) for fewer, more in pairs)
     condition = results.runs.filter(pl.col("condition_holds"))
     broken = condition.filter(~pl.col("recovered"))
     first = halves[0]
@@ -75,13 +77,13 @@ def claims(results: Results) -> Sequence[Claim]:
             sentence="one normalised neuron: the 50 % line is near n = 2d",
             published="around n = 2d",
             measured=f"n/d = {shown}",
-            holds=1.5 <= first.estimate <= 2.5 if first and decided else None,
+            holds=first.within(1.5, 2.5) if first and decided else None,
         ),
         Claim(
             sentence="more planted neurons need more samples",
             published="k neurons need more",
             measured=f"n/d = {shown}",
-            holds=order == sorted(order) if len(order) == 3 and decided else None,
+            holds=order if all(halves) and decided else None,
         ),
         Claim(
             sentence="NNIC-k implies recovery",

@@ -74,7 +74,7 @@ def claims(results: Results) -> Sequence[Claim]:
     )
     earlier = None
     if decided and halves[0] and halves[1]:
-        earlier = halves[1].high < halves[0].low
+        earlier = halves[1].is_below(halves[0])
     cell = ["n_samples", "input_dim", "seed"]
     sides = [
         runs.filter(pl.col("program") == p).select(*cell, "recovered") for p in PROGRAMS

@@ -1,0 +1,176 @@
+"""Claims that the measured numbers leave open: none of them holds, or does not."""
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+
+from overparam.analysis.intervals import Interval
+from overparam.reproductions.heavy_tails.arms import sign_claim
+from overparam.reproductions.images import varpro
+from overparam.reproductions.planted import livni, width
+from overparam.reproductions.recovery import noise, normalised, phase, programs, proven
+from overparam.reproductions.reproduction import Results, every
+
+
+def results(rows, records=(), scale="laptop"):
+    found = (pl.DataFrame(each, infer_schema_length=None) for each in (rows, records))
+    return Results(scale, *found, stored=[])
+
+
+def test_every_part_must_hold():
+    assert every([True, np.True_]) is True
+    assert every([True, None, False]) is False
+    assert every([True, None]) is None
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "equal", "holds"),
+    [(7, 0, 5, True), (6, 0, 7, None), (0, 6, 7, False), (9, 1, 0, True)],
+)
+def test_pairs_that_are_equal_speak_for_neither(above, below, equal, holds):
+    found = np.array([1.0] * above + [-1.0] * below + [0.0] * equal)
+    assert sign_claim(found, sentence="", published="").holds is holds
+    away = sign_claim(found + 0.5, sentence="", published="", margin=-0.5)
+    assert away.holds is holds
+
+
+@pytest.mark.parametrize(
+    ("objectives", "holds"),
+    [
+        ((1.0, 2.0, 1.0, 0.5), True),
+        ((4.0, 3.0, 2.0, 1.0), False),
+        ((None, None, None, None), None),
+        ((4.0, None, 2.0, 1.0), None),
+        ((1.0, 2.0, None, None), True),
+    ],
+)
+def test_that_there_is_no_order_is_not_shown_by_runs_that_diverged(objectives, holds):
+    rows = [
+        {"train": "all", "readout_rate": 60 / width, "teacher_width": 60}
+        | {"width": width, "seed": 0, "objective": value}
+        for width, value in zip(livni.WIDTHS, objectives, strict=True)
+    ]
+    found = livni._order(results(rows), "readout step x r0/r", wanted=False)
+    assert found.holds is holds
+
+
+@pytest.mark.parametrize(
+    ("epochs", "holds"),
+    [(range(50, 60), True), (range(100, 110), False), (range(40, 60), None)],
+)
+def test_a_median_is_in_a_band_with_its_interval(epochs, holds):
+    rows = [{"width": 120, width.PASS: epoch} for epoch in epochs]
+    found = width._median_in(results(rows), 120, (48, 60))
+    assert found.holds is holds
+
+
+def intervals(monkeypatch, module, *ends):
+    """Fitted lines with these ends, in the order in which they are asked for."""
+    left = [Interval(estimate=sum(e) / 2, low=e[0], high=e[1]) for e in ends]
+    monkeypatch.setattr(module, "fitted_half", lambda trials: left.pop(0))
+
+
+TRIAL = {"n_samples": 40, "input_dim": 5, "seed": 0, "recovered": True}
+TRIAL |= {"verdict": "recovered", "condition_holds": True, "planted": "gaussian"}
+TRIAL |= {"all_ones_pattern_exists": False, "program": "exact", "n_planted": 1}
+
+
+@pytest.mark.parametrize(
+    ("ends", "holds"),
+    [((1.9, 2.1), True), ((2.1, 2.2), False), ((-math.inf, math.inf), None)],
+)
+def test_a_line_of_which_little_is_known_is_none(monkeypatch, ends, holds):
+    intervals(monkeypatch, phase, ends)
+    assert phase.claims(results([TRIAL]))[0].holds is holds
+
+
+@pytest.mark.parametrize(
+    ("gated", "exact", "holds"),
+    [((2, 3), (1, 1.5), True), ((2, 3), (4, 5), False), ((2, 3), (1, 2.5), None)],
+)
+def test_transitions_that_overlap_are_in_no_order(monkeypatch, gated, exact, holds):
+    intervals(monkeypatch, programs, gated, exact)
+    assert programs.claims(results([TRIAL]))[0].holds is holds
+    intervals(monkeypatch, normalised, exact, gated, (9, 10))
+    assert normalised.claims(results([TRIAL]))[1].holds is holds
+
+
+@pytest.mark.parametrize(
+    ("recovered", "holds"),
+    [
+        ([True] * 19 + [None], True),
+        ([True] * 17 + [None] * 3, None),
+        ([True] * 2 + [None] * 18, None),
+        ([True] * 17 + [False] * 3, False),
+    ],
+)
+def test_trials_that_are_not_decided_may_have_recovered_or_not(recovered, holds):
+    rows = [
+        TRIAL | {"design": design, "recovered": each}
+        for design in noise.DESIGNS
+        for each in recovered
+    ]
+    assert {c.holds for c in noise.design_claims(results(rows))} == {holds}
+
+
+def problem(seed, *, bound):
+    """A proof, programmes, and trainings of which the widest diverge under SGD."""
+    one = {"n_samples": 20, "input_dim": 3, "penalty": 0.1 / 20, "seed": seed}
+    one |= {"width": 20, "optimiser": "adam", "patterns": "sampled", "primal": None}
+    yield one | {"method": "global", "lower_bound": bound, "objective": 1.0}
+    for patterns in ("sampled", "column-generation"):
+        program = {"method": "interior-point", "patterns": patterns}
+        yield one | program | {"lower_bound": None, "objective": 1.005}
+    for optimiser in proven.TRAININGS:
+        for share in proven.WIDTHS:
+            lost = optimiser == "sgd" and share == proven.WIDTHS[-1]
+            training = {"method": "training", "optimiser": optimiser}
+            training |= {"width": int(share * 20), "lower_bound": None}
+            training |= {"objective": None if lost else 2 - 0.1 * share}
+            yield one | training
+
+
+def verdicts(bound):
+    rows = [row for seed in range(20) for row in problem(seed, bound=bound)]
+    frame = pl.DataFrame(rows, infer_schema_length=None)
+    frame = frame.with_columns(pl.col("lower_bound").cast(pl.Float64))
+    told = Results("laptop", frame, pl.DataFrame(), stored=[])
+    return proven.claims(told)
+
+
+def test_what_was_not_proven_is_not_missed():
+    _, always, sometimes, adam, *_ = verdicts(bound=0.9999)
+    assert (always.holds, sometimes.holds, adam.holds) == (True, False, False)
+    proof, always, sometimes, adam, *_ = verdicts(bound=None)
+    assert proof.holds is False
+    assert (always.holds, sometimes.holds) == (None, None)
+    assert adam.holds is False  # It is far from the best network that is known.
+
+
+def test_a_wide_training_that_diverged_is_no_nearer():
+    *_, adam, sgd, _ = verdicts(bound=0.9999)
+    assert (adam.holds, sgd.holds) == (True, False)
+    assert sgd.measured.startswith("0 of 20 pairs")
+
+
+def test_methods_of_which_a_run_diverged():
+    rows = [
+        {"batch_size": batch, "seed": seed, "readout": "gram", "readout_average": 0.5}
+        | {"dynamics": "varpro", "shampoo": "torch-optimizer", **method}
+        | {"test_accuracy_mean": None if lost else 0.1 * index + batch / 1e4}
+        | {
+            "test_accuracy_full_mean": None if lost else 0.9,
+            "path": f"{index} {batch} {seed}",
+        }
+        for index, method in enumerate(varpro.METHODS.values())
+        for batch in (64, 1024)
+        for seed in range(3)
+        for lost in [(index, batch, seed) == (1, 64, 0)]
+    ]
+    records = [row | {"epoch": 95, "test_accuracy": 0.5} for row in rows]
+    above, exact, rises, *_, spread = varpro.claims(results(rows, records, "paper"))
+    assert (above.holds, exact.holds, rises.holds) == (None, None, True)
+    assert "diverged" in above.measured
+    assert spread.holds is None
