@@ -13,6 +13,7 @@ from overparam.cli.main import run_command
 from overparam.cli.options import read
 from overparam.cli.verbs.run import parse_run
 from overparam.errors import ConfigError
+from overparam.reproductions.features import notes
 from overparam.reproductions.features.notes import ROWS, fields_of
 from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.store import run_id
@@ -99,6 +100,18 @@ def test_the_notes_are_those_of_the_reproduction(published):
         assert config == Features(**fields)
 
 
+def test_the_notes_draw_from_the_published_epochs():
+    """The folders of the notes count from 0, our epochs from 1."""
+    drawn = [(each, ten) for each in ROWS for ten in each.draws if ten.epoch]
+    assert len(drawn) == 4
+    for source, ten in drawn:
+        assert row("features", ten.number).given["epoch"] == ten.epoch
+        assert notes._epoch(source, ten, "paper") == ten.epoch
+    # Of 20 epochs the nearest one before it that is kept, or the end.
+    laptop = [notes._epoch(source, ten, "laptop") for source, ten in drawn]
+    assert laptop == [None, 3, None, None]
+
+
 PASTED = {
     "cd VarPro_ReLU_1d && python Experiment.py --seed 0 --epochs 32000 --lmbda 1e-3 "
     "--student_width 1024": "overparam run timescales --width 1024 --centre 0.0 "
@@ -125,6 +138,10 @@ PASTED = {
         "overparam analyse RUN resample --n-features 10 --sampling squared --n-fit "
         "55000 --readout adam --epochs 1000 --epoch 4 --seed 1234"
     ),
+    "mnist_train.py --num_hidden 10,10 --load w/mnist-1000/init --decay 0.95": (
+        "overparam analyse RUN resample --n-features 10 --sampling squared --n-fit "
+        "55000 --readout adam --epochs 1000 --epoch 0 --seed 1234"
+    ),
     "python CIFAR10_Shampoo.py -bs 64 -e 100": "overparam run images --dynamics "
     "shampoo --readout running --penalty 0.01 --time-step 0.001 --shampoo "
     "torch-optimizer --batch-size 64 --epochs 100 --final-epochs 10 --train-per-class "
@@ -139,6 +156,8 @@ PASTED = {
     "python VarPro_ReLU_1d/Experiment.py --regularization 'biased' --epochs 9 "
     "--lmbda 1e-2 --student_width 32": "overparam run timescales --width 32 "
     "--penalty 0.01 --centre 0.0 --n-steps 9",
+    "Experiment.py --TwoTS --reg biased --epochs 9 --student_width 32": "overparam run "
+    "timescales --width 32 --centre 0.0 --dynamics two-timescale --n-steps 9",
     "VarPro_convolution_2d/Experiment.py -r unbiased --epochs 9 --student_width 32": (
         "overparam run timescales --problem torus --width 32 --n-steps 9"
     ),
@@ -165,6 +184,28 @@ def test_a_file_of_several_folders_is_all_of_them(capsys):
     assert "drops `--lambda` unseen" in told.err
 
 
+def test_a_file_of_several_folders_is_those_that_take_the_line():
+    found = translate("python Experiment.py --epochs 9 --student_width 8 --gamma -1")
+    assert [each.program.name.partition("/")[0] for each in found] == [
+        "VarPro_convolution_2d",
+        "VarPro_convolution_2d_unbiased",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "missing"),
+    [
+        ("run_experiment([60], [1e-3])", ["batch_sizes"]),
+        ("train_single_layer_net(r=60)", ["ds", "init_lr"]),
+        ("make_diffusion.py", ["--epochs"]),
+        ("VarPro_ReLU_1d/Experiment.py --student_width 8 --epochs 9", ["--lmbda"]),
+    ],
+)
+def test_what_the_published_program_needs_is_told(line, missing):
+    needed = [says for says in translated(line).says if "needs" in says]
+    assert [says.split("`")[1] for says in needed] == missing
+
+
 def test_what_differs_is_told(capsys):
     line = "python main.py --iterations 500 --path x --dataset ecg5000"
     assert run_command(["translate", *line.split()]) == 0
@@ -186,6 +227,9 @@ def test_what_differs_is_told(capsys):
         ("python main.py --width wide", "`width` must be a whole number"),
         ("python main.py --dataset imagenet", "`--dataset` must be one of mnist"),
         ("python main.py --iterations 1e5", "`--iterations` cannot be '1e5'"),
+        ("python main.py --inf=1", "`--iterate_noise_filter` of `main.py` takes no"),
+        ("mnist_train.py --load_weight_dir a", "`--load_weight_dir` cannot be 'a'"),
+        ("train_single_layer_net(f(9), 60, 0.1)", "`ds` must be a name, got 'f(9)'"),
         ("python main.py 7", "'7' has no place in `main.py`"),
         ("python analyze.py -c both", "`--pruning_criterion` cannot be 'both'"),
         ("python maim.py", "did you mean `main.py`?"),

@@ -58,6 +58,8 @@ class Flag:
             return {self.ours: self.values.get(text, text)} if self.ours else {}
         try:
             return self.reads(text)
+        except ConfigError:  # It says more.
+            raise
         except (ValueError, ArithmeticError, LookupError):
             message = f"`{self.names[0]}` cannot be {written(text)}; "
             raise ConfigError(

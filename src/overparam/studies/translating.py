@@ -24,6 +24,9 @@ _CALL = re.compile(r"\s*(\w+)\s*\(")
 _SHELL = {"&&", "||", ";", "|", "&", ">", ">>", "<", "(", ")", "for", "do", "done"}
 _NOT_PARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
 
+Argument = str | tuple[str | None, str]
+"""A word of a command line, or an argument of a call with its name, if it has one."""
+
 
 @dataclass(frozen=True)
 class Translation:
@@ -157,10 +160,30 @@ def translate(line: str) -> list[Translation]:
     if not named:
         known = dict.fromkeys(p.name for e in STUDIES.values() for p in e.published)
         raise ConfigError(unknown(name, known, what="published program"))
+    picked = [entry for entry in named if _is_picked(entry[1], words)]
+    found: list[Translation] = []
+    refused: list[ConfigError] = []
+    for own, program in picked or [each for each in named if not each[1].picked_by]:
+        try:
+            made = _translated(own, program, words)
+            _ = made.command  # Refuses what the study does not do.
+            found.append(made)
+        except ConfigError as error:
+            refused.append(error)
+    # Of programs of one name, those are meant that take what is given.
+    if not found:
+        raise refused[0]
+    return found
+
+
+def _is_picked(program: PublishedProgram, words: Sequence[Argument]) -> bool:
+    """Whether a flag that tells it from others of its name is given, maybe cut."""
     flags = {word.partition("=")[0] for word in words if isinstance(word, str)}
-    picked = [entry for entry in named if flags.intersection(entry[1].picked_by)]
-    plain = [entry for entry in named if not entry[1].picked_by]
-    return [_translated(own, program, words) for own, program in picked or plain]
+    return any(
+        program.picked_by and set(flag.names) & set(program.picked_by)
+        for spelled in flags
+        if (flag := _named(program, spelled))
+    )
 
 
 def _is_called(name: str, program: PublishedProgram) -> bool:
@@ -168,10 +191,6 @@ def _is_called(name: str, program: PublishedProgram) -> bool:
     one, other = PurePosixPath(name).parts, PurePosixPath(program.name).parts
     shared = min(len(one), len(other))
     return one[-shared:] == other[-shared:]
-
-
-Argument = str | tuple[str | None, str]
-"""A word of a command line, or an argument of a call with its name, if it has one."""
 
 
 def _arguments(line: str) -> tuple[str, Sequence[Argument]]:
@@ -277,6 +296,8 @@ def _given(
             raise ConfigError(f"{written(argument)} has no place in `{program.name}`.")
         spelled, equals, text = argument.partition("=")
         flag = _flag(program, spelled)
+        if flag.words == "none" and equals:
+            raise ConfigError(f"`{flag.names[0]}` of `{program.name}` takes no value.")
         if flag.words == "none":
             text = ""
         elif not equals:
@@ -300,13 +321,19 @@ def _words(program: PublishedProgram, flag: Flag, rest: list[Argument]) -> str:
     return " ".join(words)
 
 
-def _flag(program: PublishedProgram, spelled: str) -> Flag:
+def _named(program: PublishedProgram, spelled: str) -> Flag | None:
     """The flag of that name, or the one that begins so, as argparse has it."""
     by_name = {name: flag for flag in program.flags for name in flag.names}
-    if spelled in by_name:
-        return by_name[spelled]
     begun = [name for name in by_name if name.startswith(spelled)]
-    if len(begun) == 1 and spelled.startswith("--"):
+    if spelled not in by_name and len(begun) == 1 and spelled.startswith("--"):
         return by_name[begun[0]]
+    return by_name.get(spelled)
+
+
+def _flag(program: PublishedProgram, spelled: str) -> Flag:
+    flag = _named(program, spelled)
+    if flag is not None:
+        return flag
+    by_name = [name for each in program.flags for name in each.names]
     what = f"{'argument' if '()' in program.name else 'flag'} of `{program.name}`"
     raise ConfigError(unknown(spelled, by_name, what=what))

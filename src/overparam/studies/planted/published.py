@@ -1,6 +1,21 @@
 """The functions of the exercise behind the study `planted`, and its calls."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from ...checks import written
+from ...errors import ConfigError
 from ..published import Flag, PublishedCommand, PublishedProgram
+
+
+def _data(text: str) -> Mapping[str, Any]:
+    """A name says nothing of the data; what is built in its place is not read."""
+    if not text.isidentifier():
+        raise ConfigError(
+            f"`ds` must be a name, got {written(text)}; give our command the data by "
+            "`--input-dim`, `--n-outputs`, `--teacher-width` and `--teacher-seed`."
+        )
+    return {}
 
 
 _SEED = Flag(
@@ -17,10 +32,10 @@ PROGRAMS = (
         name="SynthPlantedDataset()",
         verb="describe",
         flags=(
-            Flag(names=("N",), ours="samples_per_epoch"),
-            Flag(names=("D",), ours="input_dim"),
-            Flag(names=("n",), ours="n_outputs"),
-            Flag(names=("r0",), ours="teacher_width"),
+            Flag(names=("N",), ours="samples_per_epoch", needed=True),
+            Flag(names=("D",), ours="input_dim", needed=True),
+            Flag(names=("n",), ours="n_outputs", needed=True),
+            Flag(names=("r0",), ours="teacher_width", needed=True),
             Flag(names=("seed",), ours="teacher_seed", default="2019"),
         ),
         says=(_LISTING,),
@@ -29,9 +44,14 @@ PROGRAMS = (
     PublishedProgram(
         name="train_single_layer_net()",
         flags=(
-            Flag(names=("ds",), says="The teacher has the seed 2019 of the listing."),
-            Flag(names=("r",), ours="width"),
-            Flag(names=("init_lr",), ours="learning_rate"),
+            Flag(
+                names=("ds",),
+                reads=_data,
+                needed=True,
+                says="The teacher has the seed 2019 of the listing, and our sizes.",
+            ),
+            Flag(names=("r",), ours="width", needed=True),
+            Flag(names=("init_lr",), ours="learning_rate", needed=True),
             Flag(names=("batch_size",), ours="batch_size", default="100"),
             Flag(names=("epochs",), ours="epochs", default="100"),
             Flag(names=("init_scale",), ours="init_scale", default="0.1"),
@@ -44,9 +64,9 @@ PROGRAMS = (
         name="run_experiment()",
         verb="sweep",
         flags=(
-            Flag(names=("rs",), ours="width"),
-            Flag(names=("init_lrs",), ours="learning_rate"),
-            Flag(names=("batch_sizes",), ours="batch_size"),
+            Flag(names=("rs",), ours="width", needed=True),
+            Flag(names=("init_lrs",), ours="learning_rate", needed=True),
+            Flag(names=("batch_sizes",), ours="batch_size", needed=True),
             Flag(names=("epochs",), ours="epochs", default="500"),
             Flag(names=("init_scale",), ours="init_scale", default="0.1"),
         ),

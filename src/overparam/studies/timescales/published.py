@@ -23,7 +23,7 @@ _STEPS = Flag(names=("--epochs",), ours="n_steps", needed=True)
 _FLAGS = (
     Flag(names=("--student_width",), ours="width", needed=True),
     _STEPS,
-    Flag(names=("--lmbda",), ours="penalty"),
+    Flag(names=("--lmbda",), ours="penalty", needed=True),
     Flag(
         names=("--lambda",),
         ours="penalty",
