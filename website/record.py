@@ -15,9 +15,11 @@ from typing import Any
 
 from PIL import Image
 
+from overparam.errors import StoreError
 from overparam.plots.styles import STYLES
 from overparam.store import read_run
-from overparam.store.files import read_sealed
+from overparam.store.files import read_file, read_sealed
+from overparam.store.status import stamp_in
 from results import KEPT, RECORDS, with_verdicts
 
 
@@ -29,9 +31,11 @@ def record(runs: Path, records: Path = RECORDS) -> list[Path]:
     records.mkdir(exist_ok=True)
     written = []
     for path in sorted(runs.glob("reproductions/*/*/claims.json")):
-        facts = read_sealed(path)
-        made = _made([read_run(runs / each["run"]) for each in facts.pop("runs")])
-        beside_it = [each for each in path.parent.iterdir() if each.suffix in KEPT]
+        try:
+            facts, made, beside_it = _answer(path, runs)
+        except StoreError as error:
+            told = f"{error} Reproduce it again; stored runs are found."
+            raise SystemExit(told) from None
         for each in beside_it:
             _check_style(each)
         kept = {name: facts[name] for name in ("title", "source", "study", "scale")}
@@ -45,6 +49,26 @@ def record(runs: Path, records: Path = RECORDS) -> list[Path]:
             shutil.copy(each, beside)
         written.append(target)
     return written
+
+
+def _answer(
+    path: Path, runs: Path
+) -> tuple[dict[str, Any], dict[str, Any], list[Path]]:
+    """The facts of an answer, what its runs say, and the files that are kept of it.
+
+    Raises:
+        StoreError: If a file is not the one that the facts are of, as those of an
+            answer that was stopped while it was written, or a run is another by now.
+    """
+    facts = read_sealed(path)
+    found = [read_run(runs / each["run"]) for each in facts["runs"]]
+    for run, each in zip(found, facts["runs"], strict=True):
+        if run.reference != each:
+            raise StoreError(f"The run `{run.path}` is not the one of `{path}`.")
+    kept = [path.parent / name for name in facts["files"] if Path(name).suffix in KEPT]
+    for each in kept:
+        read_file(each, expected=stamp_in(path, facts["files"][each.name]))
+    return facts, _made(found), kept
 
 
 def _check_style(file: Path) -> None:

@@ -1,7 +1,11 @@
+import dataclasses
+from types import SimpleNamespace
+
 import numpy as np
 import polars as pl
 import pytest
 
+from overparam.analysis.pruning.table import COLUMNS
 from overparam.reproductions.heavy_tails import pruning, theorem, width
 from overparam.reproductions.heavy_tails.arms import (
     Arm,
@@ -118,3 +122,36 @@ def test_the_limit_law_of_gaussian_columns_is_that_of_drawn_columns():
     for level in (0.1, 0.5, 0.9):
         found = np.quantile(drawn, level)
         assert found == pytest.approx(np.quantile(limit, level), rel=0.05)
+
+
+def stored(path, status, seed):
+    """A run whose network and pruning table are there, whatever its status."""
+    rng = np.random.default_rng(seed)
+    table = np.zeros((12, len(COLUMNS)))
+    table[1:, COLUMNS.index("by_ratio")] = 1
+    return SimpleNamespace(
+        path=path,
+        status=status,
+        network=({"weights": rng.normal(size=(3, 20))}, {}),
+        arrays={"pruning": table},
+    )
+
+
+@pytest.mark.parametrize("reproduction", [theorem, pruning])
+def test_the_last_network_of_a_run_that_diverged_is_no_result(reproduction):
+    rows, runs = [], []
+    for index, config in enumerate(reproduction.grid("smoke")):
+        fields = dataclasses.asdict(HeavyTails(**config))
+        # Of each arm the first seed is lost.
+        status = "finished" if fields["seed"] else "diverged"
+        runs.append(stored(f"run-{index}", status, index))
+        measured = dict.fromkeys(
+            ("pruning_ratio", "test_accuracy", "test_accuracy_pruned"),
+            0.5 if fields["seed"] else None,
+        )
+        rows.append(fields | measured | {"path": runs[-1].path, "steps": 2})
+    frame = pl.DataFrame(rows, infer_schema_length=None)
+    told = Results("smoke", frame, pl.DataFrame(), stored=runs)  # type: ignore[arg-type]
+    for claim in reproduction.claims(told):
+        assert " of 1 pairs" in claim.measured
+        assert claim.measured.endswith("1 pair diverged")

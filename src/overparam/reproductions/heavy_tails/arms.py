@@ -9,7 +9,9 @@ from jaxtyping import Float64
 from numpy import ndarray
 
 from ...analysis.intervals import mean_interval, sign_test
+from ...analysis.pruning.table import COLUMNS
 from ...progress import counted
+from ...store.read import StoredRun
 from ..reproduction import Claim, Results
 
 
@@ -60,6 +62,16 @@ class Arm:
     def values(self, results: Results, column: str) -> Float64[ndarray, " seeds"]:
         """One column of the runs, by seed."""
         return self.runs(results)[column].cast(pl.Float64).to_numpy()
+
+
+def by_ratio(run: StoredRun) -> Float64[ndarray, "fractions columns"]:
+    """The pruning table of a run, rows by removed fraction only; NaN if it diverged.
+
+    What a run that diverged stores is of its last network.
+    """
+    table = np.asarray(run.arrays["pruning"], np.float64)
+    table = table[table[:, COLUMNS.index("by_ratio")] == 1]
+    return np.full_like(table, np.nan) if run.status == "diverged" else table
 
 
 def matched_sigma(scale: float, *, alpha: float, duration: float) -> float:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from ...analysis.pruning.table import COLUMNS
 from ...plots.figure import COLOURS, legend, panels
 from ..reproduction import Claim, Reproduction, Results, Scale
-from .arms import Arm, caption, differences, higher, sign_claim
+from .arms import Arm, by_ratio, caption, differences, higher, sign_claim
 
 
 KINDS = ("shared", "entrywise", "isotropic")
@@ -127,6 +127,9 @@ def _accuracy_against_fraction(axes: Axes, results: Results) -> None:
                 for table in _by_ratio(results, arm)
             ]
         )
+        curves = curves[np.isfinite(curves).all(axis=1)]
+        if not len(curves):
+            continue
         fractions = np.linspace(0, 1, curves.shape[1])
         dash, colour = "--" if arm.alpha == 2 else "-", COLOUR_OF[arm.noise]
         axes.plot(fractions, curves.mean(axis=0), dash, color=colour, label=arm.label)
@@ -156,9 +159,8 @@ def _shown(results: Results) -> list[Arm]:
 def _by_ratio(results: Results, arm: Arm) -> list[np.ndarray]:
     """The stored pruning tables of an arm's runs, rows by removed fraction only."""
     paths = set(arm.runs(results)["path"])
-    tables = [run.arrays["pruning"] for run in results.stored if str(run.path) in paths]
     # Stored runs come in the order of the grid: by seed within an arm.
-    return [table[table[:, COLUMNS.index("by_ratio")] == 1] for table in tables]
+    return [by_ratio(run) for run in results.stored if str(run.path) in paths]
 
 
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:

@@ -103,9 +103,10 @@ def _error_against_kept(axes: Axes, results: Results) -> None:
     kept = np.linspace(0.01, 0.99, 99)
     for index, alpha in enumerate(ALPHAS):
         curves = _curves(results, WIDTHS[results.scale][-1], alpha)
-        errors = [finite_variance_error(kept, curve=curve) for curve in curves]
+        errors = [finite_variance_error(kept, curve=curve) for curve in curves if curve]
         label = Arm(noise="shared", alpha=alpha, width=0).label
-        band(axes, kept, errors, label=label, colour=COLOURS[index])
+        if errors:
+            band(axes, kept, errors, label=label, colour=COLOURS[index])
     limit = finite_variance_error(kept, curve=gaussian_limit())
     axes.plot(kept, limit, ":", color="0.4", label="limit G of Gaussian noise")
     axes.set_xlabel("fraction kappa of neurons kept")
@@ -115,19 +116,25 @@ def _error_against_kept(axes: Axes, results: Results) -> None:
 
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:
     """Median error of keeping a tenth, per width and index."""
-    rows = [
-        {
-            "alpha": alpha,
-            "width": width,
-            "steps": int(_runs(results, width, alpha)["steps"].max()),  # pyright: ignore
-            "error_median": float(np.median(_errors(results, width, alpha, KEPT))),
-            "error_low": float(np.min(_errors(results, width, alpha, KEPT))),
-            "error_high": float(np.max(_errors(results, width, alpha, KEPT))),
-            "limit_of_finite_variance": _limit(KEPT),
-        }
-        for alpha in ALPHAS
-        for width in WIDTHS[results.scale]
-    ]
+    rows = []
+    for alpha, width in itertools.product(ALPHAS, WIDTHS[results.scale]):
+        errors = _errors(results, width, alpha, KEPT)
+        # At 0, 1/2 and 1 quantiles are the least, the median and the largest.
+        found = errors[np.isfinite(errors)]
+        quantiles = (
+            np.quantile(found, (0, 0.5, 1)).tolist() if len(found) else [None] * 3
+        )
+        rows.append(
+            {
+                "alpha": alpha,
+                "width": width,
+                "steps": int(_runs(results, width, alpha)["steps"].max()),  # pyright: ignore
+                "error_median": quantiles[1],
+                "error_low": quantiles[0],
+                "error_high": quantiles[2],
+                "limit_of_finite_variance": _limit(KEPT),
+            }
+        )
     return {"theorem": pl.DataFrame(rows, infer_schema_length=None)}
 
 
@@ -166,11 +173,16 @@ def _runs(results: Results, width: int, alpha: float) -> pl.DataFrame:
     return results.runs.filter(wanted).sort("seed")
 
 
-def _curves(results: Results, width: int, alpha: float) -> list[PruningCurve]:
+def _curves(results: Results, width: int, alpha: float) -> list[PruningCurve | None]:
+    """By seed; a run that diverged stores its last network, and has no curve."""
     by_path = {str(run.path): run for run in results.stored}
     curves = []
     for path in _runs(results, width, alpha)["path"]:
-        stored = by_path[path].network
+        run = by_path[path]
+        if run.status == "diverged":
+            curves.append(None)
+            continue
+        stored = run.network
         assert stored is not None
         curves.append(PruningCurve(squared_sizes(stored[0]["weights"])))
     return curves
@@ -180,7 +192,8 @@ def _errors(
     results: Results, width: int, alpha: float, kept: float
 ) -> Float64[ndarray, " seeds"]:
     curves = _curves(results, width, alpha)
-    return np.array([float(finite_variance_error(kept, curve=c)) for c in curves])
+    errors = [finite_variance_error(kept, curve=c) if c else np.nan for c in curves]
+    return np.array([float(error) for error in errors])
 
 
 def gaussian_limit() -> PruningCurve:

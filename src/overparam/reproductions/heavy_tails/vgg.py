@@ -12,7 +12,7 @@ from ...analysis.pruning.table import COLUMNS
 from ...plots.curves import curves
 from ...plots.figure import COLOURS, panels, shared_legend
 from ..reproduction import Claim, Reproduction, Results, Scale
-from .arms import matched_sigma
+from .arms import by_ratio, matched_sigma
 
 
 # Kernels start Gaussian with standard deviation sqrt(2 / (9 filters)), about 0.03 in
@@ -103,18 +103,17 @@ def figures(results: Results) -> Mapping[str, Figure]:
     axes[0, 0].set_ylabel("test accuracy")
     for index, name in enumerate(sorted(ARMS)):
         paths = set(_of(results.runs, name)["path"])
-        pruned = [
-            run.arrays["pruning"] for run in results.stored if str(run.path) in paths
-        ]
-        accuracy = np.mean(
+        curves = np.array(
             [
-                table[table[:, COLUMNS.index("by_ratio")] == 1][
-                    :, COLUMNS.index("test_accuracy")
-                ]
-                for table in pruned
-            ],
-            axis=0,
+                by_ratio(run)[:, COLUMNS.index("test_accuracy")]
+                for run in results.stored
+                if str(run.path) in paths
+            ]
         )
+        curves = curves[np.isfinite(curves).all(axis=1)]
+        if not len(curves):
+            continue
+        accuracy = curves.mean(axis=0)
         fractions = np.linspace(0, 1, len(accuracy))
         axes[0, 1].plot(fractions, accuracy, color=COLOURS[index], label=name)
     axes[0, 1].set_xlabel("fraction of filters removed in each layer")
