@@ -103,17 +103,17 @@ def figures(results: Results) -> Mapping[str, Figure]:
     axes[0, 0].set_ylabel("test accuracy")
     for index, name in enumerate(sorted(ARMS)):
         paths = set(_of(results.runs, name)["path"])
-        curves = np.array(
+        accuracies = np.array(
             [
                 by_ratio(run)[:, COLUMNS.index("test_accuracy")]
                 for run in results.stored
                 if str(run.path) in paths
             ]
         )
-        curves = curves[np.isfinite(curves).all(axis=1)]
-        if not len(curves):
+        accuracies = accuracies[np.isfinite(accuracies).all(axis=1)]
+        if not len(accuracies):
             continue
-        accuracy = curves.mean(axis=0)
+        accuracy = accuracies.mean(axis=0)
         fractions = np.linspace(0, 1, len(accuracy))
         axes[0, 1].plot(fractions, accuracy, color=COLOURS[index], label=name)
     axes[0, 1].set_xlabel("fraction of filters removed in each layer")
