@@ -9,14 +9,16 @@ import pytest
 from overparam.analysis.intervals import Interval
 from overparam.reproductions.heavy_tails.arms import sign_claim
 from overparam.reproductions.images import varpro
+from overparam.reproductions.lazy import scale
 from overparam.reproductions.planted import livni, width
 from overparam.reproductions.recovery import noise, normalised, phase, programs, proven
 from overparam.reproductions.reproduction import Results, every
+from overparam.running.reproducing import _typed
 
 
-def results(rows, records=(), scale="laptop"):
+def results(rows, records=(), size="laptop"):
     found = (pl.DataFrame(each, infer_schema_length=None) for each in (rows, records))
-    return Results(scale, *found, stored=[])
+    return Results(size, *found, stored=[])
 
 
 def test_every_part_must_hold():
@@ -70,6 +72,33 @@ def intervals(monkeypatch, module, *ends):
     """Fitted lines with these ends, in the order in which they are asked for."""
     left = [Interval(estimate=sum(e) / 2, low=e[0], high=e[1]) for e in ends]
     monkeypatch.setattr(module, "fitted_half", lambda trials: left.pop(0))
+
+
+@pytest.mark.parametrize(
+    ("risks", "holds"),
+    [((1.0, 1.0), True), ((3.0, 1.0), False), ((None, 1.0), None), ((None,), None)],
+)
+def test_scales_of_which_a_run_diverged(risks, holds):
+    ends = min(scale.FACTORS["laptop"]), max(scale.FACTORS["laptop"])
+    rows = [
+        {"scale": factor, "seed": seed, "distance_to_linear": 0.01}
+        | {"risk": risk if factor < 1 else 2.0, "kernel_change": 1 / factor}
+        for factor in ends
+        for seed, risk in enumerate(risks)
+    ]
+    told = results(rows)
+    told.runs.replace_column(
+        told.runs.columns.index("risk"), told.runs["risk"].cast(pl.Float64)
+    )
+    better, moves, _ = scale.claims(told)
+    assert better.holds is holds
+    assert moves.holds is True
+
+
+def test_a_measure_that_no_run_has_is_a_column_of_numbers():
+    frame = _typed(pl.DataFrame({"loss": [None, None], "seed": [0, 1]}))
+    assert frame.schema == {"loss": pl.Float64, "seed": pl.Int64}
+    assert frame.select(pl.col("loss").log())["loss"].to_list() == [None, None]
 
 
 TRIAL = {"n_samples": 40, "input_dim": 5, "seed": 0, "recovered": True}

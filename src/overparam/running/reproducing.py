@@ -94,8 +94,9 @@ def answer(
     from ..reproductions.reproduction import Claim, Results
 
     paths = list(dict.fromkeys(attempts(job.path)[-1] for job in jobs))
-    runs, records = _whole(paths, "summary"), _whole(paths, "records").frame
-    results = Results(scale=scale, runs=runs.frame, records=records, stored=runs.runs)
+    runs, records = _whole(paths, "summary"), _whole(paths, "records")
+    frame, of_steps = _typed(runs.frame), _typed(records.frame)
+    results = Results(scale=scale, runs=frame, records=of_steps, stored=runs.runs)
     with precision(*(run.config for run in runs.runs)):
         reproduced = Reproduced(
             reproduction=wanted,
@@ -135,3 +136,10 @@ def _whole(paths: Sequence[Path], rows: "Rows") -> "Gathered":
     for unreadable in gathered.unreadable:
         raise StoreError(unreadable.reason)
     return gathered
+
+
+def _typed(frame: "pl.DataFrame") -> "pl.DataFrame":
+    """A measure that no run has, as all of them diverged, is a column of numbers."""
+    import polars as pl
+
+    return frame.with_columns(pl.col(pl.Null).cast(pl.Float64))
