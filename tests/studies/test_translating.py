@@ -66,6 +66,23 @@ def test_a_pasted_row_is_its_row(name, key):
     assert named.command in pasted
 
 
+def test_what_one_must_know_of_a_row_is_told_wherever_it_is_named():
+    """Of a pasted line, of a row that is run, and of one that is no single run."""
+    line = rows("features")["22"][1].line
+    assert any("`--first-all 4`" in says for says in translate(line)[0].says)
+    with pytest.raises(ConfigError, match=r"`overparam analyse .*`\. RUN is .* row 17"):
+        parse_run("run", ["features", "--as-published", "18"])
+
+
+def test_a_run_of_a_row_tells_what_differs(capsys, tmp_path):
+    small = ["--dataset", "digits", "--width", "8", "--epochs", "5"]
+    small += ["--runs", str(tmp_path)]
+    assert run_command(["run", "features", "--as-published", "25", *small]) == 0
+    told = capsys.readouterr().err
+    for sentence in row("features", "25").says:
+        assert f"note: {sentence}" in told
+
+
 def test_names_of_rows_are_unique():
     for name in STUDIES:
         keys = [key for p in STUDIES[name].published for key in p.rows]

@@ -38,6 +38,8 @@ class Translation:
     """Our fields as the command gives them."""
     says: tuple[str, ...]
     """What differs in meaning."""
+    besides: tuple[str, ...] = ()
+    """What one must know of the published command, the first of `says`."""
 
     @property
     def preset(self) -> Preset:
@@ -47,7 +49,8 @@ class Translation:
             ConfigError: If it is none of one run.
         """
         if self.program.verb not in ("run", "describe"):
-            raise ConfigError(f"That is no single run here but `{self.command}`.")
+            told = [f"That is no single run here but `{self.command}`.", *self.besides]
+            raise ConfigError(" ".join(told))
         return _typed(self._kind, self.program.preset(self.given))
 
     @property
@@ -134,8 +137,7 @@ def row(name: str, key: str) -> Translation:
         raise ConfigError(unknown(key, known, what=what))
     program, published = known[key]
     found = _translated(name, program, _arguments(published.line)[1])
-    more = (published.says,) if published.says else ()
-    return dataclasses.replace(found, says=(*more, *found.says))
+    return _of_rows(found, [published])
 
 
 def translate(line: str) -> list[Translation]:
@@ -167,13 +169,20 @@ def translate(line: str) -> list[Translation]:
         try:
             made = _translated(own, program, words)
             _ = made.command  # Refuses what the study does not do.
-            found.append(made)
+            same = [r for r in program.rows.values() if _arguments(r.line)[1] == words]
+            found.append(_of_rows(made, same))
         except ConfigError as error:
             refused.append(error)
     # Of programs of one name, those are meant that take what is given.
     if not found:
         raise refused[0]
     return found
+
+
+def _of_rows(found: Translation, same: Sequence[PublishedCommand]) -> Translation:
+    """With what one must know of the published commands that it is."""
+    besides = tuple(published.says for published in same if published.says)
+    return dataclasses.replace(found, says=(*besides, *found.says), besides=besides)
 
 
 def _is_picked(program: PublishedProgram, words: Sequence[Argument]) -> bool:

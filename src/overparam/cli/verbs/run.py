@@ -66,7 +66,10 @@ def main(argv: Sequence[str]) -> int:
             )
         )
         return 0 if argv else 2
-    name, (config, running, storage, *_) = parse_run("run", argv)
+    name, (config, running, storage, *published) = parse_run("run", argv)
+    for key in (key for each in published for key in each.as_published):
+        for sentence in row(name, key).says:
+            tell(f"note: {sentence}")
     keep_compiled()
     clock = CompileClock()
     clock.listen()

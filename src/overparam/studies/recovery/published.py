@@ -73,7 +73,7 @@ def _program(
     )
     sigma = Flag(names=("--sigma",), ours="noise", default="0")
     if not noisy:
-        sigma = Flag(names=("--sigma",), says="`--sigma` has no effect in this script.")
+        sigma = Flag(names=("--sigma",), says="It has no effect in this script.")
     planted = Flag(names=("--neu",), ours="n_planted", default=neurons)
     return PublishedProgram(
         name=name,
@@ -153,7 +153,10 @@ PROGRAMS = (
         neurons="2",
         trials="50",
         noisy=False,
-        says=("Published cells have max(2 n, 50) gates each; here all have as many.",),
+        says=(
+            "Published cells have max(2 n, 50) gates each; here all have those of the "
+            "largest n.",
+        ),
     ),
     PublishedProgram(
         name="plt_phase.py",
