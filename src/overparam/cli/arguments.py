@@ -1,15 +1,20 @@
 """Dataclasses from the command line, with one way to report a bad value."""
 
 import contextlib
+import copy
 import dataclasses
+import functools
 import inspect
 import os
 import re
 import sys
+import typing
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, NoReturn, TypeVar
 
+import docstring_parser
 import tyro
 
 from ..errors import ConfigError
@@ -83,13 +88,8 @@ def parse_all(
 def _print_help(kinds: Sequence[type[Any]], prog: str, description: str) -> NoReturn:
     # A name becomes the title `NAME options`, a docstring the line below it. What the
     # whole is about stands above already.
-    names = [re.sub("(?<=.)Options$", "", kind.__name__).lower() for kind in kinds]
-    about = ["" if kind.__doc__ == description else None for kind in kinds]
-    fields = [
-        (n, Annotated[k, tyro.conf.OmitArgPrefixes, tyro.conf.arg(help=h)], _default(k))
-        for n, k, h in zip(names, kinds, about, strict=True)
-    ]
-    whole = dataclasses.make_dataclass("Options", fields, frozen=True, kw_only=True)
+    shown = [_shown(kind, "" if kind.__doc__ == description else None) for kind in kinds]
+    whole = dataclasses.make_dataclass("Options", shown, frozen=True, kw_only=True)
     # A line for every paragraph, as Tyro would break it where a line of the source
     # begins with a backquote; examples keep their lines.
     paragraphs = [
@@ -107,6 +107,34 @@ def _print_help(kinds: Sequence[type[Any]], prog: str, description: str) -> NoRe
             config=(tyro.conf.OmitArgPrefixes,),
         )
     raise SystemExit(0)
+
+
+def _shown(kind: type[Any], about: str | None) -> tuple[str, Any, Any]:
+    """A group of options as a field, each text of which is one line.
+
+    Tyro would break them where a line of the source is indented.
+    """
+    texts = {
+        each.arg_name: " ".join((each.description or "").split())
+        for owner in reversed(kind.__mro__[:-1])
+        for each in docstring_parser.parse_from_object(owner).params
+    }
+    hints = typing.get_type_hints(kind, include_extras=True)
+    required = any(option.required for option in options([kind]))
+    usual = None if required else getattr(kind, "default", kind)()
+    fields = []
+    for field in map(copy.copy, dataclasses.fields(kind)):
+        field.metadata = MappingProxyType({"help": texts.get(field.name, "")})
+        if usual is not None:
+            field.default = dataclasses.MISSING
+            field.default_factory = functools.partial(getattr, usual, field.name)
+        fields.append((field.name, hints[field.name], field))
+    shown = dataclasses.make_dataclass(kind.__name__, fields, kw_only=True)
+    shown.__doc__ = kind.__doc__
+    name = re.sub("(?<=.)Options$", "", kind.__name__).lower()
+    marks = tyro.conf.OmitArgPrefixes, tyro.conf.arg(help=about)
+    whole = dataclasses.field() if required else dataclasses.field(default_factory=shown)
+    return name, Annotated[shown, *marks], whole
 
 
 def _as_written(
@@ -144,12 +172,6 @@ def _room_for_help() -> Iterator[None]:
         del os.environ["COLUMNS"]
         if before is not None:
             os.environ["COLUMNS"] = before
-
-
-def _default(kind: type[Any]) -> Any:
-    if any(option.required for option in options([kind])):
-        return dataclasses.field()
-    return dataclasses.field(default_factory=getattr(kind, "default", kind))
 
 
 def take_name(argv: Sequence[str], *, what: str, choices: Collection[str]) -> str:

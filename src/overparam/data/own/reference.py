@@ -49,7 +49,13 @@ def reference(text: str, *, built_in: Sequence[str] = tuple(OFFICIAL)) -> str:
 
     if DATASETS.own(text) is not None:
         return kept_as(text)
-    one_of([*built_in, *own_names(), *DATASETS.brought()], dataset=text)
+    try:
+        one_of([*built_in, *own_names(), *DATASETS.brought()], dataset=text)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{error} Add one of your own with `overparam data add NAME FILE`, or give "
+            "the path of its file."
+        ) from None
     return described(text).reference
 
 
