@@ -140,6 +140,9 @@ COMMANDS = {
     "format": (["import", "net.h5"], "of no known format"),
     "activation": (["import", "net.safetensors", "--activation", "rleu"], "relu"),
     "data": (["import", "net.safetensors", "--dataset", "mnits"], "mnist"),
+    "add": (["import", "net.safetensors", "--dataset", "prices"], "data add NAME"),
+    "inputs": (["import", "net.safetensors", "--dataset", "mnist"], "shape (784,)"),
+    "other start": (["import", "net.safetensors", "--start", "s.npz"], "no start of"),
     "pools": (["import", "net.safetensors", "--pools", "a,b"], "`pools` must be"),
     "order": (["import", "net.safetensors", "--order", "a"], "name every layer once"),
     "penalty": (["import", "net.safetensors", "--penalty", "-1"], "at least 0"),
@@ -152,12 +155,14 @@ COMMANDS = {
 @pytest.mark.parametrize("name", COMMANDS)
 def test_bad_input_is_one_sentence(name, file, tmp_path, capsys):
     (tmp_path / "net.h5").write_bytes(b"0")
+    np.savez("s.npz", **state((64, 13, 10)))
     (tmp_path / "runs").mkdir()
     words, expected = COMMANDS[name]
     assert run_command(words) != 0
     told = capsys.readouterr().err
     assert told.count("\n") == 1
     assert expected in told
+    assert not list((tmp_path / "runs").iterdir())
 
 
 def test_import_and_export_from_the_command_line(file, capsys):

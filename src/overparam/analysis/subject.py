@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-import equinox as eqx
 import jax
 import numpy as np
 import polars as pl
@@ -30,7 +29,7 @@ from ..networks.files.named import NamedWeights, as_network
 from ..networks.files.serialise import weights_from_arrays
 from ..networks.finite import check_finite
 from ..networks.layers import inputs_first
-from ..networks.network import Network
+from ..networks.network import Network, output_shape
 from ..networks.view import TwoLayerView, at_rest, depends_on_batch, two_layer_view
 from ..store.read import StoredRun
 from ..store.status import no_network
@@ -313,17 +312,11 @@ class Subject:
             ConfigError: If they are not.
         """
         x, y = data.train
-        try:
-            found = eqx.filter_eval_shape(self.network, x[:1])
-        except (ConfigError, TypeError, ValueError):
-            raise ConfigError(
-                f"The network takes other inputs than those of shape {x.shape[1:]} "
-                "that the data have."
-            ) from None
+        found = output_shape(self.network, x[:1])
         wanted = y.shape[1:] if data.n_classes is None else (data.n_classes,)
-        if y.size and found.shape[1:] != wanted:
+        if y.size and found[1:] != wanted:
             raise ConfigError(
-                f"The network gives outputs of shape {found.shape[1:]}, the data have "
+                f"The network gives outputs of shape {found[1:]}, the data have "
                 f"targets of shape {wanted}."
             )
         return data

@@ -88,7 +88,9 @@ def parse_all(
 def _print_help(kinds: Sequence[type[Any]], prog: str, description: str) -> NoReturn:
     # A name becomes the title `NAME options`, a docstring the line below it. What the
     # whole is about stands above already.
-    shown = [_shown(kind, "" if kind.__doc__ == description else None) for kind in kinds]
+    shown = [
+        _shown(kind, "" if kind.__doc__ == description else None) for kind in kinds
+    ]
     whole = dataclasses.make_dataclass("Options", shown, frozen=True, kw_only=True)
     # A line for every paragraph, as Tyro would break it where a line of the source
     # begins with a backquote; examples keep their lines.
@@ -133,7 +135,9 @@ def _shown(kind: type[Any], about: str | None) -> tuple[str, Any, Any]:
     shown.__doc__ = kind.__doc__
     name = re.sub("(?<=.)Options$", "", kind.__name__).lower()
     marks = tyro.conf.OmitArgPrefixes, tyro.conf.arg(help=about)
-    whole = dataclasses.field() if required else dataclasses.field(default_factory=shown)
+    whole = (
+        dataclasses.field() if required else dataclasses.field(default_factory=shown)
+    )
     return name, Annotated[shown, *marks], whole
 
 

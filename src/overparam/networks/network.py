@@ -144,3 +144,19 @@ def unwrapped(network: eqx.Module) -> eqx.Module:
         network.readout,
         is_leaf=lambda leaf: leaf is None,
     )
+
+
+def output_shape(network: Network, x: Any, *, of: str = "the data have") -> Any:
+    """The shape of the outputs at inputs, of which only shape and type are looked at.
+
+    Raises:
+        ConfigError: If the network takes other inputs than these, which are `of`
+            something.
+    """
+    try:
+        return eqx.filter_eval_shape(network, x).shape
+    except (ConfigError, TypeError, ValueError):
+        raise ConfigError(
+            f"The network takes other inputs than those of shape {x.shape[1:]} that "
+            f"{of}."
+        ) from None

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..catalogue import IMPORTED
 from ..checks import path_of
+from ..data.own.reference import shape_of
 from ..errors import ConfigError
 from ..store.encode import tensors
 from ..store.find import runs_folder
@@ -20,6 +22,7 @@ from .execute import Executed, execute
 if TYPE_CHECKING:
     from ..analysis.subject import Subject
     from ..networks.files.load import Loaded
+    from ..networks.files.named import NamedWeights
     from ..networks.network import Network
     from .runs import Run
 
@@ -115,11 +118,13 @@ def import_files(
     files: Sequence[Path | str], importing: Importing, root: Path, *, force: bool
 ) -> Executed:
     """The same with options that are held."""
-    from ..networks.layers import parameters
+    from ..networks.layers import check_start, parameters
     from ..studies.imported.run import run_of
 
     loaded = importing.read(files)
     start = None if importing.start is None else importing.read([importing.start])
+    if start is not None:
+        check_start(start.weights, loaded.weights)
     weights = [array for array in parameters(loaded.weights).values() if array.ndim > 1]
     wide = any(array.dtype == "float64" for array in weights)
     config = Imported(
@@ -137,9 +142,23 @@ def import_files(
         form="images" if weights[0].ndim == 4 else "vectors",
         precision="float64" if wide else "float32",
     )
+    _check_inputs(loaded.weights, config)
     shown = ", ".join(Path(file).name for file in files)
     run = run_of(loaded, start, shown)
     return execute(IMPORTED, config, root, force=force, run=run)
+
+
+def _check_inputs(weights: "Network | NamedWeights", config: Imported) -> None:
+    """A network takes the inputs of the data that it is said to be of."""
+    import jax
+
+    from ..networks.network import Network, output_shape
+
+    shape = None if config.dataset is None else shape_of(config.dataset)
+    if shape is not None and isinstance(weights, Network):
+        each = shape if config.form == "images" else (math.prod(shape),)
+        x = jax.ShapeDtypeStruct((1, *each), config.precision)
+        output_shape(weights, x, of=f"`{config.dataset}` has")
 
 
 def keep_networks(

@@ -17,8 +17,7 @@ from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree
 
 from ..data.source import Source
 from ..dynamics.dynamics import Dynamics, Info, State
-from ..errors import ConfigError
-from ..networks.network import Network
+from ..networks.network import Network, output_shape
 from ..networks.product import is_small
 from .compilation import compiler_options
 
@@ -162,13 +161,7 @@ def check_inputs(network: Network, stream: Stream, batch_size: int) -> None:
     """
     drawn = _draw(stream, jnp.int32(0), Extent(1, 1, batch_size))
     x = stream.source.batch(jax.tree.map(lambda leaf: leaf[0], drawn)).x
-    try:
-        eqx.filter_eval_shape(network, x)
-    except (TypeError, ValueError):
-        raise ConfigError(
-            f"The network takes other inputs than those of shape {x.shape[1:]} that "
-            "the data have."
-        ) from None
+    output_shape(network, x)
 
 
 def n_weights(member: Member) -> int:

@@ -65,6 +65,12 @@ def sizes_of(text: str) -> tuple[int, int] | None:
     return None if about is None else (about.n_train, math.prod(about.shape))
 
 
+def shape_of(text: str) -> tuple[int, ...] | None:
+    """Shape of one input; `None` of what is not at hand."""
+    about = _about(text)
+    return None if about is None else about.shape
+
+
 def held_notes(text: str | None) -> list[str]:
     """What is to be said of data on which a network was trained elsewhere."""
     about = None if text is None else _about(text)

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from ...errors import ConfigError
 from ...networks.finite import check_finite
 from ...networks.layers import trained_parts
-from ...networks.network import Network, check_network
+from ...networks.network import Network, check_network, output_shape
 from ...networks.view import depends_on_batch
 from .layered import Term, is_layered, layer_terms
 from .linearised import derivative
@@ -57,14 +57,8 @@ class Derivatives:
         if not len(x) or not np.isfinite(x).all():
             what = "hold finite inputs" if len(x) else "hold inputs"
             raise ConfigError(f"`{name}` must {what}, got the shape {x.shape}.")
-        try:
-            found = eqx.filter_eval_shape(network, jnp.asarray(x[:1]))
-        except (ConfigError, TypeError, ValueError):
-            raise ConfigError(
-                f"The network takes other inputs than those of shape {x.shape[1:]} "
-                f"that `{name}` has."
-            ) from None
-        return cls(x, moving, fixed, trained, found.shape[1])
+        found = output_shape(network, jnp.asarray(x[:1]), of=f"`{name}` has")
+        return cls(x, moving, fixed, trained, found[1])
 
     @property
     def network(self) -> Network:
