@@ -7,6 +7,7 @@ import pkgutil
 import re
 import textwrap
 
+import polars as pl
 import pytest
 
 import api
@@ -22,7 +23,8 @@ import sources
 from overparam.cli.main import VERBS
 from overparam.cli.options import flags
 from overparam.reproductions.registry import REPRODUCTIONS
-from overparam.store.files import write_sealed
+from overparam.running.keeping import keep_answer
+from overparam.store import read_run
 from overparam.studies.registry import STUDIES, study
 from tables import table
 
@@ -117,8 +119,6 @@ def test_claims_are_recorded_and_shown(tmp_path):
     small = {"input_dim": 4, "teacher_width": 2, "samples_per_epoch": 20}
     op.run("planted", runs=tmp_path, width=3, epochs=1, progress=False, **small)
     (run,) = tmp_path.glob("planted/*")
-    folder = tmp_path / "reproductions" / "planted-width" / "smoke"
-    folder.mkdir(parents=True)
     claim = {
         "sentence": "A | B",
         "published": "1",
@@ -130,17 +130,24 @@ def test_claims_are_recorded_and_shown(tmp_path):
         "source": "ours",
         "study": "planted",
         "scale": "smoke",
-        "runs": [{"run": f"planted/{run.name}"}],
+        "runs": [read_run(run).reference],
         "claims": [claim],
     }
-    write_sealed(folder / "claims.json", facts)
+    path = tmp_path / "reproductions" / "planted-width" / "smoke" / "claims.json"
+    row = {"width": [3], "risk": [0.123456], "told": ["a | b"]}
     figure, _ = op.plots.panels(caption="Of one seed.")
-    op.plots.save(figure, folder / "curve")
+    answer = facts, {"by_width": pl.DataFrame(row)}, {"curve": figure}
+    keep_answer(path, *answer)
     with pytest.raises(SystemExit, match=r"curve.png.*--style paper"):
         record.record(tmp_path, tmp_path / "records")
     with op.plots.drawn_for("paper"):
-        op.plots.save(figure, folder / "curve")
-    (folder / "by_width.csv").write_text("width,risk,told\n3,0.123456,a | b\n")
+        keep_answer(path, *answer)
+    table = path.with_name("by_width.csv")
+    whole = table.read_bytes()
+    table.write_bytes(whole[:-3])
+    with pytest.raises(SystemExit, match=r"by_width.csv.*Reproduce it again"):
+        record.record(tmp_path, tmp_path / "records")
+    table.write_bytes(whole)
     (written,) = record.record(tmp_path, tmp_path / "records")
     assert json.loads(written.read_text())["claims"] == [claim]
     page = results.pages(tmp_path / "records")["results/planted.md"]
