@@ -53,10 +53,11 @@ def test_a_run_that_ended_before_a_time_has_no_value_there():
         facts = {"path": path, "status": status, "seed": len(path)}
         return [facts | {"time": t, "risk": 1 + t} for t in times]
 
-    rows = records("a", "diverged", [0.0, 1.0]) + records("bb", "finished", [0.0, 4.9])
+    rows = records("a", "diverged", [0.0, 1.0]) + records("bb", "finished", [0.0, 4.99])
     told = results([], rows)
-    assert np.array_equal(curves.at_time(told, "risk", 5.0), [np.nan, 5.9], True)
-    assert curves.at_time(told, "risk", 1.0) == [2.0, 1.0]
+    assert np.array_equal(curves.at_time(told, "risk", 5.0), [np.nan, 5.99], True)
+    assert curves.at_time(told, "risk", 1.0) == [2.0]
+    assert curves.at_time(told, "risk", 0.0) == [1.0, 1.0]
 
 
 def test_cells_in_which_no_trial_is_decided_have_no_rate():

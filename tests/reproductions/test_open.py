@@ -13,6 +13,7 @@ from overparam.reproductions.lazy import scale
 from overparam.reproductions.planted import livni, width
 from overparam.reproductions.recovery import noise, normalised, phase, programs, proven
 from overparam.reproductions.reproduction import Results, every
+from overparam.reproductions.timescales import curves
 from overparam.running.reproducing import _typed
 
 
@@ -99,6 +100,36 @@ def test_a_measure_that_no_run_has_is_a_column_of_numbers():
     frame = _typed(pl.DataFrame({"loss": [None, None], "seed": [0, 1]}))
     assert frame.schema == {"loss": pl.Float64, "seed": pl.Int64}
     assert frame.select(pl.col("loss").log())["loss"].to_list() == [None, None]
+
+
+def short(end):
+    """Records of a run up to a time, whose risk is the time itself."""
+    facts = {"path": "a", "status": "finished", "seed": 0}
+    return [facts | {"time": t, "risk": t} for t in np.linspace(0, end, 9).tolist()]
+
+
+@pytest.mark.parametrize("end", [0.04, 0.4, 4.9])
+def test_of_a_time_that_no_run_reached_nothing_is_told(end):
+    told = results([], short(end))
+    assert curves.at_time(told, "risk", 5.0) == []
+    assert curves.recorded_times(told, [0.0, end, 5.0]) == [0.0, end]
+    assert curves.late_rate(told, "risk", (0.5 * end, 5.0)) == []
+    assert curves.one_at(told, "risk", 5.0) is None
+    assert "not reached" in curves.listed({"a": curves.at_time(told, "risk", 5.0)})
+
+
+@pytest.mark.parametrize(
+    ("values", "holds"),
+    [([3.0, 2.0, 1.0], True), ([1.0, 2.0], False), ([3.0, None], None), ([None], None)],
+)
+def test_an_order_of_values_one_of_which_is_missing_is_open(values, holds):
+    assert curves.falling(values) is holds
+
+
+@pytest.mark.parametrize(("time", "found"), [(0.5, 0.5), (0.501, 0.5), (0.52, None)])
+def test_a_value_is_of_the_time_at_which_it_was_measured(time, found):
+    told = results([], short(4.0))
+    assert curves.one_at(told, "risk", time) == found
 
 
 TRIAL = {"n_samples": 40, "input_dim": 5, "seed": 0, "recovered": True}

@@ -22,7 +22,7 @@ from ...plots.animation import Animation
 from ...plots.figure import COLOURS, panels
 from ...studies.contract import as_subject
 from ..reproduction import Claim, Reproduction, Results, Scale
-from .curves import at_time, configs
+from .curves import configs, falling, one_at, recorded_times, told
 
 
 PUBLISHED = "seen in the animation"
@@ -126,13 +126,13 @@ def _time(snapshots: Snapshots, index: int) -> str:
 
 
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:
-    """Risk and energy distances at the times of the stills."""
+    """Risk and energy distances at the records of the stills."""
     (run,) = results.stored
     columns = ["risk", "teacher_distance", "ultra_fast_distance"]
     there = [name for name in columns if name in results.records.columns]
     rows = [
-        {"time": time} | {name: at_time(results, name, time)[0] for name in there}
-        for time in TIMES
+        {"time": time} | {name: one_at(results, name, time) for name in there}
+        for time in recorded_times(results, TIMES)
     ]
     return {str(run.config["problem"]): pl.DataFrame(rows, infer_schema_length=None)}
 
@@ -141,16 +141,17 @@ def claims(results: Results) -> Sequence[Claim]:
     """The student comes to the teacher, and on the circle follows the diffusion."""
     (run,) = results.stored
     decided, snapshots = results.scale != "smoke", Snapshots(as_subject(run))
-    distances = [at_time(results, "teacher_distance", time)[0] for time in TIMES]
+    times = recorded_times(results, TIMES)
+    distances = [one_at(results, "teacher_distance", time) for time in times]
+    reached = [f"t = {t:.3g}: {told(d)}" for t, d in zip(times, distances, strict=True)]
+    reached += [f"t = {t:g}: {told(None)}" for t in TIMES[len(times) :]]
+    nearer = falling([*distances, *[None] * (len(TIMES) - len(times))])
     found = [
         Claim(
             sentence="the student's features come nearer to the teacher's throughout",
             published=PUBLISHED,
-            measured="; ".join(
-                f"t = {time:g}: {distance:.3g}"
-                for time, distance in zip(TIMES, distances, strict=True)
-            ),
-            holds=bool(np.all(np.diff(distances) < 0)) if decided else None,
+            measured="; ".join(reached),
+            holds=nearer if decided else None,
         )
     ]
     if not snapshots.on_torus:

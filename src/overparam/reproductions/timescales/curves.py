@@ -39,6 +39,9 @@ SEEDS: Mapping[Scale, int] = {"smoke": 2, "laptop": 3, "paper": 6}
 SEEDS_OF_ORDERS: Mapping[Scale, int] = {**SEEDS, "paper": 10}
 """Where an order by width or by penalty is decided."""
 
+AT = 0.01
+"""How far the time of a record may be, relatively, from the one it is told for."""
+
 BIASED = pl.col("centre") == 0
 """The runs whose penalty pulls readouts to zero."""
 
@@ -119,22 +122,47 @@ def final(results: Results, column: str, **chosen: Any) -> list[float]:
 
 
 def at_time(results: Results, column: str, time: float, **chosen: Any) -> list[float]:
-    """A column at the record nearest to a physical time, in the order of seeds.
+    """A column at a physical time, in the order of seeds.
 
-    It is NaN of a run that diverged before.
+    It is NaN of a run that diverged before. Runs that end before, or have no record
+    of it, have no value.
     """
     rows = results.records
     for name, value in chosen.items():
         rows = rows.filter(pl.col(name) == value)
     found = []
     for _, run in rows.sort("seed").group_by("path", maintain_order=True):
-        ended = run["status"][0] == "diverged" and not (run["time"] >= time).any()
-        run = run.filter(pl.col(column).is_finite())
-        nearest = (run["time"] - time).abs().arg_min()
-        found.append(
-            np.nan if ended or nearest is None else float(run[column][nearest])
-        )
+        if run["status"][0] == "diverged" and not (run["time"] >= time).any():
+            found.append(np.nan)
+            continue
+        there = run.filter(pl.col(column).is_finite())
+        away = (there["time"] - time).abs().to_numpy()
+        if len(away) and away.min() <= AT * time:
+            found.append(float(there[column][int(away.argmin())]))
     return found
+
+
+def one_at(results: Results, column: str, time: float, **chosen: Any) -> float | None:
+    """A column of a single run at a physical time, if it has a record of that."""
+    return next(iter(at_time(results, column, time, **chosen)), None)
+
+
+def recorded_times(results: Results, times: Sequence[float]) -> list[float]:
+    """Times of the records nearest to these, as far as the runs reach."""
+    there = results.records["time"].unique().sort().to_numpy()
+    reached = [time for time in times if time <= there[-1]]
+    return [float(there[np.abs(there - time).argmin()]) for time in reached]
+
+
+def told(value: float | None) -> str:
+    """A value at a time, if there is one."""
+    return "not reached" if value is None else f"{value:.3g}"
+
+
+def falling(values: Sequence[float | None]) -> bool | None:
+    """Whether each value is below the one before it; one that is missing is open."""
+    known = [value for value in values if value is not None]
+    return bool(np.all(np.diff(known) < 0)) if len(known) == len(values) else None
 
 
 def interval(values: Sequence[float]) -> Interval:
@@ -144,7 +172,10 @@ def interval(values: Sequence[float]) -> Interval:
 
 def listed(groups: Mapping[str, Sequence[float]]) -> str:
     """Medians with their intervals, one per group."""
-    parts = (f"{name}: {interval(values)}" for name, values in groups.items())
+    parts = (
+        f"{name}: {interval(values) if values else told(None)}"
+        for name, values in groups.items()
+    )
     return "; ".join(parts)
 
 
@@ -231,14 +262,17 @@ def _of_both(
 def late_rate(
     results: Results, column: str, window: tuple[float, float], **chosen: Any
 ) -> list[float]:
-    """Minus the slope of the logarithm of a column over a window of time, per seed."""
+    """Minus the slope of the logarithm of a column over a window of time, per seed.
+
+    Runs that end before the window does have none.
+    """
     rows = results.records
     for name, value in chosen.items():
         rows = rows.filter(pl.col(name) == value)
     rates = []
     for _, run in rows.sort("seed").group_by("path", maintain_order=True):
         inside = run.filter(pl.col("time").is_between(*window))
-        if inside.height >= 3:
+        if inside.height >= 3 and (run["time"] >= window[1]).any():
             slope = np.polyfit(inside["time"], np.log(inside[column].to_numpy()), 1)[0]
             rates.append(-float(slope))
     return rates

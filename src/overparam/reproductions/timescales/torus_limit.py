@@ -17,7 +17,7 @@ from ...analysis.density.energy import torus_energy
 from ...analysis.subject import Subject
 from ...plots.figure import panels
 from ..reproduction import Claim, Reproduction, Results, Scale
-from .curves import TINY, at_time, configs, draw
+from .curves import TINY, configs, draw, falling, one_at, recorded_times, told
 
 
 WIDTHS = {"smoke": (8, 16), "laptop": (64, 128, 256), "paper": (64, 128, 256, 1024)}
@@ -100,13 +100,13 @@ def _control(results: Results) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:
-    """Distances to the diffusion at five times."""
-    times = (0.0, 0.1, 0.25, EARLY, 1.0)
+    """Distances to the diffusion at the records nearest to five times."""
+    times = recorded_times(results, (0.0, 0.1, 0.25, EARLY, 1.0))
     pairs = results.runs.select("width", "penalty").unique().sort("width", "penalty")
     rows = [
         {"width": width, "penalty": penalty}
         | {
-            f"t={t:g}": _distance(results, t, width=width, penalty=penalty)
+            f"t={t:.3g}": _distance(results, t, width=width, penalty=penalty)
             for t in times
         }
         for width, penalty in pairs.rows()
@@ -127,35 +127,32 @@ def claims(results: Results) -> Sequence[Claim]:
         (f"width grows (penalty {LEAST:g})", by_width),
         (f"penalty vanishes (M = {most})", by_penalty),
     ):
-        falls = bool(np.all(np.diff(list(values.values())) < 0))
         sentence = f"at time {EARLY} particles approach the diffusion as the {what}"
-        measured = "; ".join(f"{name}: {value:.3g}" for name, value in values.items())
+        measured = "; ".join(f"{name}: {told(value)}" for name, value in values.items())
         found.append(
             Claim(
                 sentence=sentence,
                 published=OURS,
                 measured=measured,
-                holds=falls if decided else None,
+                holds=falling([*values.values()]) if decided else None,
             )
         )
     start, end = (_distance(results, time, width=most) for time in (0.0, 1.0))
-    stays = Claim(
+    stays = None if start is None or end is None else end <= start
+    kept = Claim(
         sentence=f"M = {most}, penalty {LEAST:g}: at time 1 particles are no further "
         "from the diffusion than at the start",
         published=OURS,
-        measured=f"{end:.3g} against {start:.3g}",
-        holds=end <= start if decided else None,
+        measured=f"{told(end)} against {told(start)}",
+        holds=stays if decided else None,
     )
-    return [*found, stays]
+    return [*found, kept]
 
 
 def _distance(
     results: Results, time: float, *, width: int, penalty: float = LEAST
-) -> float:
-    (value,) = at_time(
-        results, "ultra_fast_distance", time, width=width, penalty=penalty
-    )
-    return value
+) -> float | None:
+    return one_at(results, "ultra_fast_distance", time, width=width, penalty=penalty)
 
 
 REPRODUCTION = Reproduction(

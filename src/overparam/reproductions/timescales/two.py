@@ -98,7 +98,8 @@ def claims(results: Results) -> Sequence[Claim]:
                 for name in ("varpro", "two-timescale")
             )
             gaps += [abs(b / a - 1) for a, b in zip(one, two, strict=True)]
-    medians = [float(np.median(values)) for values in groups.values()]
+    medians = [float(np.median(values)) for values in groups.values() if values]
+    reached = len(medians) == len(groups)
     return [
         Claim(
             sentence=f"at time {TIME:g} the relative gap of the distance to the "
@@ -106,7 +107,7 @@ def claims(results: Results) -> Sequence[Claim]:
             published="equal at 1e-1 and 1e-2, lags at 1e-3",
             measured=listed(groups),
             holds=bool(np.all(np.diff(medians) > 0))
-            if results.scale != "smoke"
+            if reached and results.scale != "smoke"
             else None,
         )
     ]
