@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from overparam.analysis.intervals import Interval
+from overparam.reproductions import told as telling
 from overparam.reproductions.heavy_tails.arms import sign_claim
 from overparam.reproductions.images import varpro
 from overparam.reproductions.lazy import scale
@@ -60,13 +61,21 @@ def test_that_there_is_no_order_is_not_shown_by_runs_that_diverged(objectives, h
 
 
 @pytest.mark.parametrize(
-    ("epochs", "holds"),
-    [(range(50, 60), True), (range(100, 110), False), (range(40, 60), None)],
+    ("epochs", "holds", "below"),
+    [
+        (range(50, 60), True, True),
+        (range(100, 110), False, False),
+        (range(40, 60), None, True),
+        (range(50, 70), None, None),
+        ([], False, False),
+        ([50, 51], None, None),
+    ],
 )
-def test_a_median_is_in_a_band_with_its_interval(epochs, holds):
-    rows = [{"width": 120, width.PASS: epoch} for epoch in epochs]
-    found = width._median_in(results(rows), 120, (48, 60))
-    assert found.holds is holds
+def test_a_median_is_in_a_band_with_its_interval(epochs, holds, below):
+    columns = {"width": 120, width.PASS: pl.Series(epochs, dtype=pl.Int64)}
+    told = results(columns)
+    assert width._median_in(told, 120, 48, 60, "ours").holds is holds
+    assert width._median_in(told, 120, None, 60, "ours").holds is below
 
 
 def intervals(monkeypatch, module, *ends):
@@ -130,6 +139,13 @@ def test_an_order_of_values_one_of_which_is_missing_is_open(values, holds):
 def test_a_value_is_of_the_time_at_which_it_was_measured(time, found):
     told = results([], short(4.0))
     assert curves.one_at(told, "risk", time) == found
+
+
+def test_what_has_no_interval_says_why():
+    assert telling.rate(3, 3, "seed").startswith("3 of 3 seeds, rate 1 [0.43")
+    assert telling.rate(0, 0, "trial") == "0 of 0 trials"
+    assert telling.mean([0.5, 0.5]) == "0.5 [0.5, 0.5]"
+    assert telling.mean([0.5]) == f"0.5 {telling.ONE_RUN}"
 
 
 TRIAL = {"n_samples": 40, "input_dim": 5, "seed": 0, "recovered": True}

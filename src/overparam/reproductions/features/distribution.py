@@ -16,6 +16,7 @@ from ...keeping import moments
 from ...plots.figure import COLOURS, panels, shared_legend
 from ...store.read import StoredRun
 from ...studies.contract import as_subject
+from .. import told
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .sources import CONCENTRATING_PENALTY, DEFAULT_PENALTY, SEEDS, caption, source
 
@@ -108,8 +109,7 @@ def _same(pair: pl.DataFrame, space: str, decided: bool) -> Claim:
         sentence=f"seeds 1234 and 5555 are not told apart ({space}): p >= .01 and "
         f"effect at most {RESOLUTION:g} of the distance travelled",
         published="left open",
-        measured=f"p = {row['p_upper']:.3f}, M2 = {row['mmd']:.2e} "
-        f"[{row['low']:.1e}, {row['high']:.1e}], "
+        measured=f"p = {row['p_upper']:.3f}, M2 = {_distance(row)}, "
         + ("no ratio" if rho is None else f"ratio {rho:.1e}"),
         holds=holds if decided else None,
     )
@@ -121,7 +121,7 @@ def _repulsion(pair: pl.DataFrame, decided: bool) -> Claim:
         sentence="as functions, neurons of two networks are closer than independent "
         "samples of one law: neurons of one network repel each other",
         published="ours",
-        measured=f"M2 = {row['mmd']:.2e}, {row['mmd'] / row['null_std']:.1f} null "
+        measured=f"M2 = {_distance(row)}, {row['mmd'] / row['null_std']:.1f} null "
         f"standard deviations, lower p = {row['p_lower']:.3f}",
         holds=row["p_lower"] <= 0.01 if decided else None,
     )
@@ -130,7 +130,7 @@ def _repulsion(pair: pl.DataFrame, decided: bool) -> Claim:
 def _control_claim(control: pl.DataFrame, decided: bool) -> Claim:
     rows = [_row(control, space) for space in SPACES]
     text = ", ".join(
-        f"{r['representation']} {r['mmd']:.1e} (p {r['p_upper']:.3f})" for r in rows
+        f"{r['representation']} {_distance(r)} (p {r['p_upper']:.3f})" for r in rows
     )
     return Claim(
         sentence="a network trained with the concentrating penalty differs in every "
@@ -149,9 +149,14 @@ def _rank(pairs: pl.DataFrame, decided: bool) -> Claim:
         sentence="the pair (1234, 5555) is not the most distant of all pairs of seeds "
         "(preactivation)",
         published="ours",
-        measured=f"rank {rank} of {len(values)} from above",
+        measured=f"rank {rank} of {len(values)} from above "
+        + told.without_interval("a rank"),
         holds=rank > 1 if decided and len(values) > 1 else None,
     )
+
+
+def _distance(row: Mapping[str, Any]) -> str:
+    return f"{row['mmd']:.2e} [{row['low']:.1e}, {row['high']:.1e}]"
 
 
 def _row(frame: pl.DataFrame, space: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from ...plots.figure import COLOURS, chosen_ticks, legend, panels
+from .. import told
 from ..reproduction import Claim, Reproduction, Results, Scale, every
 from .values import caption, drawn_over_seeds, interval, pairs, ratio
 
@@ -98,13 +99,14 @@ def claims(results: Results) -> Sequence[Claim]:
         Claim(
             sentence=f"scale {small:g} generalises better than scale {large:g}",
             published="lazy training has the larger test loss",
-            measured=f"{better} of {len(risks)} seeds; ratio of risks {quotient}",
+            measured=f"{told.rate(better, len(risks), 'seed')}; ratio of risks "
+            f"{quotient}",
             holds=_in_every(runs, risks) if decided else None,
         ),
         Claim(
             sentence="the kernel of the largest scale moves less",
             published="weights move by 1/scale",
-            measured=f"{less} of {len(changes)} seeds",
+            measured=told.rate(less, len(changes), "seed"),
             holds=_in_every(runs, changes) if decided else None,
         ),
         Claim(

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from ...analysis.intervals import ratio_interval
 from ...plots.figure import panels, shared_legend
+from .. import told
 from ..reproduction import Claim, Reproduction, Results, Scale, every
 from .figures import caption, risk_curves
 
@@ -131,7 +132,7 @@ def _order(results: Results, name: str, *, wanted: bool) -> Claim:
     return Claim(
         sentence=sentence,
         published=published,
-        measured=f"in {ordered} of {len(orders)} seeds",
+        measured=f"in {told.rate(ordered, len(orders), 'seed')}",
         holds=None if results.scale == "smoke" else holds,
     )
 

@@ -7,6 +7,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from ...plots.figure import panels, shared_legend
+from .. import told
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .figures import (
     NOISES,
@@ -81,14 +82,14 @@ def design_claims(results: Results) -> Sequence[Claim]:
         above = results.runs.filter((pl.col("design") == design) & (ratio >= 4))
         known = above["recovered"].drop_nulls()
         share = share_of(above["recovered"])
-        counts = f"{len(known)} trials"
+        counts = told.rate(int(known.sum()), len(known), "trial")
         if open_ones := len(above) - len(known):
             counts += f", {open_ones} more not decided"
         found.append(
             Claim(
                 sentence=f"{design}: recovered for n >= 4d",
                 published="with high probability",
-                measured=f"rate {share.estimate:.3g} over {counts}",
+                measured=counts,
                 holds=share.within(0.9, 1) if results.scale != "smoke" else None,
             )
         )

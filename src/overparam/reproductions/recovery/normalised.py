@@ -8,6 +8,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from ...plots.figure import panels, shared_legend
+from .. import told
 from ..reproduction import Claim, Reproduction, Results, Scale, every
 from .figures import caption, fitted_half, implied, phase_diagram, phase_grid, rates
 
@@ -88,7 +89,7 @@ def claims(results: Results) -> Sequence[Claim]:
         Claim(
             sentence="NNIC-k implies recovery",
             published="theorem",
-            measured=f"{len(broken)} of {len(condition)} trials against it",
+            measured=f"against it {told.rate(len(broken), len(condition), 'trial')}",
             holds=implied(condition["recovered"]),
         ),
     ]

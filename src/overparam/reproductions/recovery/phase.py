@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from ...analysis.intervals import Interval, wilson
 from ...plots.figure import COLOURS, legend, panels, shared_legend
+from .. import told
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .figures import (
     caption,
@@ -100,8 +101,9 @@ def claims(results: Results) -> Sequence[Claim]:
         sentence="NIC implies recovery, which excludes an all-ones pattern (gated)",
         published="theorem",
         measured=(
-            f"{len(broken)} of {len(condition)} trials with NIC not recovered; "
-            f"{len(both)} recovered with an all-ones pattern"
+            "not recovered with NIC "
+            f"{told.rate(len(broken), len(condition), 'trial')}; {len(both)} recovered "
+            "with an all-ones pattern"
         ),
         holds=not len(both) and implied(condition["recovered"]),
     )
@@ -109,7 +111,7 @@ def claims(results: Results) -> Sequence[Claim]:
     decisions = Claim(
         sentence="every trial is decided by a certificate",
         published="ours",
-        measured=f"{len(undecided)} of {len(results.runs)} undecided",
+        measured=f"undecided {told.rate(len(undecided), len(results.runs), 'trial')}",
         holds=not len(undecided),
     )
     return [*found, implication, decisions]

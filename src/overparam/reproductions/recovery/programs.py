@@ -7,6 +7,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from ...plots.figure import COLOURS, legend, panels
+from .. import told
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .figures import fitted_half, implied, rates, ratio_curve, stacked, wendel_curve
 
@@ -93,13 +94,13 @@ def claims(results: Results) -> Sequence[Claim]:
         Claim(
             sentence="what the gated programme recovers, the exact one does",
             published="theorem (a relaxation)",
-            measured=f"{gated_only} of {len(both)} trials against it",
+            measured=f"against it {told.rate(gated_only, len(both), 'trial')}",
             holds=implied(exact),
         ),
         Claim(
             sentence="every trial is decided by a certificate",
             published="ours",
-            measured=f"{len(undecided)} of {len(runs)} undecided",
+            measured=f"undecided {told.rate(len(undecided), len(runs), 'trial')}",
             holds=not len(undecided),
         ),
     ]

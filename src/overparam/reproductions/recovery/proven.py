@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from ...analysis.intervals import Interval, median_interval, sign_test, wilson
 from ...plots.figure import COLOURS, panels, shared_legend
 from ...progress import counted
+from .. import told
 from ..reproduction import Claim, Reproduction, Results, Scale
 
 
@@ -213,7 +214,8 @@ def claims(results: Results) -> Sequence[Claim]:
     proof = Claim(
         sentence=f"every optimum is proven to a relative gap of {_GAP:g}",
         published="ours",
-        measured=f"{proven} of {len(proofs)}, widest gap {widest:.2g}",
+        measured=f"{told.rate(proven, len(proofs), 'problem')}, widest gap "
+        f"{widest:.2g}",
         holds=_if_decided(proven == len(proofs), results.scale),
     )
     return [
@@ -273,7 +275,7 @@ def _wider_is_nearer(found: pl.DataFrame, how: str, scale: Scale) -> Claim:
     return Claim(
         sentence=f"{how}: networks of width {WIDTHS[-1]:g} n end nearer than n/2",
         published="ours",
-        measured=f"{nearer} of {len(gains)} pairs, sign test p = {p:.2g}",
+        measured=f"{told.rate(nearer, len(gains), 'pair')}, sign test p = {p:.2g}",
         holds=None if p > 0.05 else _if_decided(gains.sum() > 0, scale),
     )
 

@@ -21,8 +21,9 @@ from ...data.sources.circle import angles_of
 from ...plots.animation import Animation
 from ...plots.figure import COLOURS, panels
 from ...studies.contract import as_subject
+from .. import told
 from ..reproduction import Claim, Reproduction, Results, Scale
-from .curves import configs, falling, one_at, recorded_times, told
+from .curves import configs, falling, one_at, reached, recorded_times
 
 
 PUBLISHED = "seen in the animation"
@@ -143,15 +144,15 @@ def claims(results: Results) -> Sequence[Claim]:
     decided, snapshots = results.scale != "smoke", Snapshots(as_subject(run))
     times = recorded_times(results, TIMES)
     distances = [one_at(results, "teacher_distance", time) for time in times]
-    reached = [f"t = {t:.3g}: {told(d)}" for t, d in zip(times, distances, strict=True)]
-    reached += [f"t = {t:g}: {told(None)}" for t in TIMES[len(times) :]]
-    nearer = falling([*distances, *[None] * (len(TIMES) - len(times))])
+    times += TIMES[len(times) :]
+    distances += [None] * (len(TIMES) - len(distances))
+    each = [f"t = {t:.3g}: {reached(d)}" for t, d in zip(times, distances, strict=True)]
     found = [
         Claim(
             sentence="the student's features come nearer to the teacher's throughout",
             published=PUBLISHED,
-            measured="; ".join(reached),
-            holds=nearer if decided else None,
+            measured=f"{'; '.join(each)} {told.ONE_RUN}",
+            holds=falling(distances) if decided else None,
         )
     ]
     if not snapshots.on_torus:
@@ -179,7 +180,8 @@ def _follows(snapshots: Snapshots, *, decided: bool) -> Claim:
         sentence="in every frame the student is nearer to the diffusion than its start",
         published=PUBLISHED,
         measured=f"{nearer} of {len(ratios)} frames; distance to the diffusion over "
-        f"that of the start: median {np.median(ratios):.3g}, most {max(ratios):.3g}",
+        f"that of the start: median {np.median(ratios):.3g}, most {max(ratios):.3g} "
+        + told.ONE_RUN,
         holds=nearer == len(ratios) if decided else None,
     )
 

@@ -9,10 +9,11 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from ...analysis.intervals import Interval, median_interval, wilson
+from ...analysis.intervals import Interval, median_interval
 from ...plots.curves import aligned, shown
 from ...plots.figure import COLOURS
 from ...progress import counted
+from .. import told
 from ..reproduction import Claim, Results, Scale
 
 
@@ -154,7 +155,7 @@ def recorded_times(results: Results, times: Sequence[float]) -> list[float]:
     return [float(there[np.abs(there - time).argmin()]) for time in reached]
 
 
-def told(value: float | None) -> str:
+def reached(value: float | None) -> str:
     """A value at a time, if there is one."""
     return "not reached" if value is None else f"{value:.3g}"
 
@@ -173,7 +174,7 @@ def interval(values: Sequence[float]) -> Interval:
 def listed(groups: Mapping[str, Sequence[float]]) -> str:
     """Medians with their intervals, one per group."""
     parts = (
-        f"{name}: {interval(values) if values else told(None)}"
+        f"{name}: {interval(values) if values else reached(None)}"
         for name, values in groups.items()
     )
     return "; ".join(parts)
@@ -199,8 +200,7 @@ def falls(
         published,
         (listed(groups), all(a > b for a, b in itertools.pairwise(medians))),
         (
-            f"{good} of {seeds} seeds, rate {wilson(good, seeds)}; from one to the "
-            f"next in {steps}",
+            f"{told.rate(good, seeds, 'seed')}; from one to the next in {steps}",
             good == seeds,
         ),
     )
@@ -230,8 +230,8 @@ def unbiased_closer(
             all(median.estimate < 1 for median in medians),
         ),
         (
-            f"{closer.sum()} of {closer.size} pairs of equal data; rate of seeds with "
-            f"no exception {wilson(int(seeds.sum()), seeds.size)}",
+            f"{closer.sum()} of {closer.size} pairs of equal data; without exception "
+            f"{told.rate(int(seeds.sum()), seeds.size, 'seed')}",
             bool(closer.all()),
         ),
     )

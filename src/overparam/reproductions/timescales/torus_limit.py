@@ -16,8 +16,9 @@ from ...analysis.density.analyse import kept_points, kept_steps
 from ...analysis.density.energy import torus_energy
 from ...analysis.subject import Subject
 from ...plots.figure import panels
+from .. import told
 from ..reproduction import Claim, Reproduction, Results, Scale
-from .curves import TINY, configs, draw, falling, one_at, recorded_times, told
+from .curves import TINY, configs, draw, falling, one_at, reached, recorded_times
 
 
 WIDTHS = {"smoke": (8, 16), "laptop": (64, 128, 256), "paper": (64, 128, 256, 1024)}
@@ -128,12 +129,12 @@ def claims(results: Results) -> Sequence[Claim]:
         (f"penalty vanishes (M = {most})", by_penalty),
     ):
         sentence = f"at time {EARLY} particles approach the diffusion as the {what}"
-        measured = "; ".join(f"{name}: {told(value)}" for name, value in values.items())
+        each = [f"{name}: {reached(value)}" for name, value in values.items()]
         found.append(
             Claim(
                 sentence=sentence,
                 published=OURS,
-                measured=measured,
+                measured=f"{'; '.join(each)} {told.NOT_RANDOM}",
                 holds=falling([*values.values()]) if decided else None,
             )
         )
@@ -143,7 +144,7 @@ def claims(results: Results) -> Sequence[Claim]:
         sentence=f"M = {most}, penalty {LEAST:g}: at time 1 particles are no further "
         "from the diffusion than at the start",
         published=OURS,
-        measured=f"{told(end)} against {told(start)}",
+        measured=f"{reached(end)} against {reached(start)} {told.NOT_RANDOM}",
         holds=stays if decided else None,
     )
     return [*found, kept]
