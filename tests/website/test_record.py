@@ -1,6 +1,7 @@
 """What is recorded of an answer: all of it as it was written, or nothing."""
 
 import json
+import re
 
 import polars as pl
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import overparam as op
 from overparam.running.keeping import keep_answer
 from record import record
+from results import RECORDS
 
 
 @pytest.fixture
@@ -56,3 +58,14 @@ def test_what_is_not_the_answer_as_it_was_written_is_not_recorded(runs, tmp_path
     with pytest.raises(SystemExit, match="Reproduce it again"):
         record(runs, records)
     assert not list(records.iterdir())
+
+
+def test_every_recorded_number_has_its_interval_or_says_why_it_has_none():
+    claims = [
+        (path.stem, claim["measured"])
+        for path in RECORDS.glob("*.*.json")
+        for claim in json.loads(path.read_text())["claims"]
+    ]
+    told = re.compile(r"\[\S+, \S+\]|\(no interval: .+\)")
+    assert [claim for claim in claims if not told.search(claim[1])] == []
+    assert len(claims) > 200

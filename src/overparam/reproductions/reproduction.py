@@ -38,7 +38,7 @@ class Claim:
     published: str
     """The published number or statement, and "ours" where the claim is our own."""
     measured: str
-    """The measured number with its interval."""
+    """The measured number with its interval, or why it has none."""
     holds: bool | None
     """`None` where this scale cannot decide."""
 
