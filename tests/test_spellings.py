@@ -150,7 +150,9 @@ def test_two_values_of_one_field_are_a_sentence():
 
 def test_a_published_default_gives_way_to_the_first_spelling():
     published = published_defaults("heavy-tails")
-    given = read(["--max-steps", "7"], [HeavyTails], prog="", preset=published)
+    given = read(
+        ["--max-steps", "7"], [HeavyTails], prog="", preset=lambda _: published
+    )
     assert given[0].n_steps == 7
 
 

@@ -11,12 +11,14 @@ import pytest
 
 from overparam.cli.main import run_command
 from overparam.cli.options import read
+from overparam.cli.verbs import sweep
 from overparam.cli.verbs.run import parse_run
 from overparam.errors import ConfigError
 from overparam.reproductions.features import notes
 from overparam.reproductions.features.notes import ROWS, fields_of
 from overparam.reproductions.registry import REPRODUCTIONS
 from overparam.store import run_id
+from overparam.store.identity import option_words
 from overparam.studies.features.config import Features
 from overparam.studies.presets import defaults_of
 from overparam.studies.registry import STUDIES, defaults, study
@@ -91,7 +93,8 @@ def test_names_of_rows_are_unique():
 
 def test_a_row_is_a_preset_that_flags_override():
     for name, key in SINGLE:
-        config = parse_run("run", [name, "--as-published", key])[1][0]
+        verb = rows(name)[key][0].verb
+        config = parse_run(verb, [name, "--as-published", key])[1][0]
         assert [config] == settings_of(row(name, key).command)
     config = parse_run("run", ["features", "--as-published=25", "--epochs", "9"])[1][0]
     assert (config.epochs, config.first_all, config.width) == (9, 4, 1000)
@@ -275,13 +278,81 @@ def test_what_cannot_be_translated_is_one_sentence(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_row_that_is_no_single_run_says_what_it_is(capsys):
-    assert run_command(["run", "planted", "--as-published", "c"]) == 2
-    assert "`overparam sweep planted" in capsys.readouterr().err
+OFFERED = [(v, n, k) for v in ("run", "describe", "sweep") for n, k in EVERY]
+
+
+@pytest.mark.parametrize(("verb", "name", "key"), OFFERED)
+def test_a_row_is_done_by_every_verb_that_offers_it(verb, name, key, capsys):
+    line = [name, "--as-published", key]
+    if key not in rows(name, verb):
+        line += ["--dry-run"] if verb == "sweep" else []
+        assert run_command([verb, *line]) == 2
+        told = capsys.readouterr().err
+        command = re.search("`(overparam .*?)`", told)
+        assert command is not None
+        assert settings_of(command[1]) == settings_of(row(name, key).command)
+    elif verb == "sweep":
+        kind = study(name).config_class()
+        made = [kind(**each) for each in sweep._settings([name], key)[1]]
+        assert made == settings_of(row(name, key).command)
+    else:
+        parse_run(verb, line)
+
+
+@pytest.mark.parametrize(
+    ("line", "changes"),
+    [
+        ("recovery --as-published rec-rate-skip", {"n_samples": 20}),
+        ("recovery --as-published rec-rate-skip", {"penalty": 0.5, "fit": "penalised"}),
+        ("planted --as-published c", {"width": 3, "keep": "1,2"}),
+        ("planted --as-published a", {"width": 3}),
+        ("features --as-published 18", {"epochs": 7, "seed": 5}),
+    ],
+)
+def test_a_refused_row_is_told_with_what_was_changed(line, changes):
+    name, *rest = line.split()
+    words = option_words(changes, {})
+    with pytest.raises(ConfigError, match="no single run here but") as refused:
+        parse_run("run", [name, *rest, *words, "--runs", "my runs"])
+    command = re.search("`(overparam .*?)`", str(refused.value))
+    assert command is not None
+    words = shlex.split(command[1])
+    assert words[-2:] == ["--runs", "my runs"]
+    for made in settings_of(shlex.join(words[:-2])):
+        assert changes.items() <= dataclasses.asdict(made).items()
+
+
+def test_what_a_row_has_no_place_for_is_told():
+    line = ["features", "--as-published", "18", "--width", "9", "--force"]
+    with pytest.raises(ConfigError, match="That leaves out `width`, `force`"):
+        parse_run("run", line)
+
+
+def test_a_sweep_goes_over_the_settings_of_a_row():
+    """The same grid as by hand, with the values given in the place of the row's own."""
+    _, own = sweep._settings(["features", "seed=0,1", "epochs=9"], "25")
+    made = [Features(**fields) for fields in own]
+    one = parse_run("run", ["features", "--as-published", "25", "--epochs", "9"])[1][0]
+    assert made == [dataclasses.replace(one, seed=seed) for seed in (0, 1)]
+    # What `depends` settles is asked of each run: no first epochs where all train.
+    _, own = sweep._settings(["features", "train=all,readout"], "25")
+    assert [fields["first_all"] for fields in own] == [0, 4]
+    _, own = sweep._settings(["recovery", "n_samples=20", "dimension=5"], "minnrm-skip")
+    assert {(f["n_samples"], f["input_dim"]) for f in own} == {(20, 5)}
+    assert len(own) == 5
+
+
+def test_a_row_that_there_is_not_is_told_with_those_that_there_are(capsys):
     assert run_command(["run", "features", "--as-published", "99"]) == 2
-    assert "published command of `features`" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "published command of `features`" in told
+    assert " 18," not in told  # An analysis, which `run` does not do.
     assert run_command(["run", "recovery", "--as-published"]) == 2
-    assert "one of rec-rate-skip" in capsys.readouterr().err
+    assert "`overparam list --published recovery`" in capsys.readouterr().err
+    assert run_command(["sweep", "lazy", "--as-published", "a"]) == 2
+    assert "`lazy` has no published commands" in capsys.readouterr().err
+    assert run_command(["sweep", "grid.toml", "--as-published", "a"]) == 2
+    assert "stands alone" in capsys.readouterr().err
     assert run_command(["run", "features", "--as-published", "2", "3"]) == 2
     assert "takes one published command" in capsys.readouterr().err
 
@@ -291,7 +362,24 @@ def test_the_list_holds_every_row(capsys):
     listed = json.loads(capsys.readouterr().out)
     assert [(each["study"], each["row"]) for each in listed] == EVERY
     assert run_command(["list", "--published"]) == 0
-    assert "overparam sweep recovery n_samples=10..400..10" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert [tuple(line.split()[:2]) for line in lines[2:]] == EVERY
+
+
+def test_the_list_is_of_a_study_or_of_a_row_whole(capsys):
+    assert run_command(["list", "planted", "--published", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [each["row"] for each in listed] == list(rows("planted"))
+    assert run_command(["list", "--published", "features", "18"]) == 0
+    told = capsys.readouterr()
+    assert row("features", "18").command in told.out
+    assert "note: RUN is the run of row 17." in told.err
+    assert run_command(["list", "--published", "plantd"]) == 2
+    assert "did you mean `planted`?" in capsys.readouterr().err
+    assert run_command(["list", "--published", "planted", "a", "c"]) == 2
+    assert "got also 'c'" in capsys.readouterr().err
+    assert run_command(["list", "planted"]) == 2
+    assert "`overparam list planted --published`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", [n for n in STUDIES if STUDIES[n].published])

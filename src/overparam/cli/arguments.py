@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import typing
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -23,7 +23,7 @@ from ..plots.styles import StyleName
 from ..store.find import runs_folder
 from ..studies.presets import Preset
 from .folding import Folding, columns, folded
-from .options import options, read
+from .options import Given, options, read
 
 
 T = TypeVar("T")
@@ -70,11 +70,11 @@ def parse_all(
     *,
     prog: str,
     description: str,
-    preset: Preset = (),
+    preset: Callable[[Given], Preset] = lambda given: (),
 ) -> list[Any]:
     """Parse `argv` into several dataclasses whose options stand side by side.
 
-    A preset holds other defaults of the first of them.
+    A preset holds other defaults of the first of them, by what the line gives.
 
     Raises:
         ConfigError: The line is not valid; the API says the same sentence of a value.

@@ -6,7 +6,7 @@ Values are read by the rules of a sweep's grid, so that both say the same senten
 import dataclasses
 import re
 import typing
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,12 +82,16 @@ def flags(kinds: Iterable[type[Any]]) -> list[str]:
     return [flag for option in options(kinds) for flag in option.flags]
 
 
+Given = Sequence[Mapping[str, Any]]
+"""What a line gives of each of several dataclasses."""
+
+
 def read(
     argv: Sequence[str],
     kinds: Iterable[type[Any]],
     *,
     prog: str,
-    preset: Preset = (),
+    preset: Callable[[Given], Preset] = lambda given: (),
 ) -> list[Any]:
     """Instances of the dataclasses; what `argv` does not give has its default.
 
@@ -95,7 +99,8 @@ def read(
         argv: The line.
         kinds: The dataclasses.
         prog: The command, in sentences.
-        preset: Defaults of the first dataclass to take in the place of its own.
+        preset: Defaults of the first dataclass to take in the place of its own, by what
+            the line gives.
 
     Raises:
         ConfigError: An option or a value is not valid or missing.
@@ -116,10 +121,16 @@ def read(
             if found := re.search(r"^ *Examples:\n *(.*)$", about, re.MULTILINE):
                 remedy = f"for example `{found[1]}`"
             raise ConfigError(f"`{prog}` needs `{called}`: {remedy}.")
+    every = [
+        as_spelled(
+            {o.name: value for o, value in given.items() if o.owner is kind},
+            first_spellings(kind),
+        )
+        for kind in kinds
+    ]
+    presets = [preset(every), *[()] * (len(kinds) - 1)]
     instances = []
-    for kind, own in zip(kinds, [preset, *[()] * (len(kinds) - 1)], strict=True):
-        values = {o.name: value for o, value in given.items() if o.owner is kind}
-        values = as_spelled(values, first_spellings(kind))
+    for kind, own, values in zip(kinds, presets, every, strict=True):
         values = defaults_of(own, values) | values
         default = getattr(kind, "default", None)
         instances.append(

@@ -14,13 +14,19 @@ from ..checks import written
 from ..errors import ConfigError
 from ..field_values import field_value, unknown
 from ..store.identity import option_words
-from ..sweeping.grid import grid
+from ..sweeping.grid import grid, text_of
 from .presets import Preset, defaults_of
-from .published import Flag, PublishedCommand, PublishedProgram
+from .published import Fields, Flag, PublishedCommand, PublishedProgram
 from .registry import STUDIES, defaults, study
 
 
 _CALL = re.compile(r"\s*(\w+)\s*\(")
+_TAKEN_BY: Mapping[str, tuple[str, ...]] = {
+    "run": ("run", "describe", "sweep"),
+    "describe": ("describe",),
+    "sweep": ("sweep",),
+}
+"""Our verbs that take the row of a program, by what the program does."""
 _SHELL = {"&&", "||", ";", "|", "&", ">", ">>", "<", "(", ")", "for", "do", "done"}
 _NOT_PARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
 
@@ -41,17 +47,14 @@ class Translation:
     besides: tuple[str, ...] = ()
     """What one must know of the published command, the first of `says`."""
 
+    def is_taken_by(self, verb: str) -> bool:
+        """Whether a verb of ours takes its settings as they are."""
+        return verb in _TAKEN_BY.get(self.program.verb, ())
+
     @property
     def preset(self) -> Preset:
-        """Its fields as defaults of a config.
-
-        Raises:
-            ConfigError: If it is none of one run.
-        """
-        if self.program.verb not in ("run", "describe"):
-            told = [f"That is no single run here but `{self.command}`.", *self.besides]
-            raise ConfigError(" ".join(told))
-        return _typed(self._kind, self.program.preset(self.given))
+        """Its fields as defaults of a config."""
+        return _typed(self.kind, self.program.preset(self.given))
 
     @property
     def command(self) -> str:
@@ -60,42 +63,75 @@ class Translation:
         Raises:
             ConfigError: If our config refuses what is asked.
         """
+        return self.changed({})
+
+    def changed(self, changes: Fields) -> str:
+        """Our command line with other values of some fields.
+
+        Raises:
+            ConfigError: If our config refuses what is asked.
+        """
         program = self.program
-        fields = defaults_of(program.preset(self.given), {})
+        if program.verb == "sweep":
+            changes = {name: text_of(value) for name, value in changes.items()}
+        fields = self._fields(changes)
         if program.verb == "reproduce":
             words = list(program.subject)
         elif program.verb == "sweep":
-            kind = self._kind
-            usual = defaults(kind)
-            texts = [
-                f"{name}={'true' if value is True else value}"
-                for name, value in fields.items()
-            ]
-            texts = [
+            usual = defaults(self.kind)
+            told = [
                 text
-                for text in texts
+                for text in _axes(fields)
                 if any(
                     usual[name] != value
-                    for setting in grid([text], kind)
+                    for setting in grid([text], self.kind)
                     for name, value in setting.items()
                 )
             ]
-            settings = grid(texts, kind)
+            settings = grid(told, self.kind)
             for setting in (settings[0], settings[-1]):
-                kind(**setting)  # Refuses what the study does not do.
-            words = [self.study, *texts]
+                self.kind(**setting)  # Refuses what the study does not do.
+            words = [self.study, *told]
         else:
-            kind = self._kind
-            config = kind(**_values(kind, fields))
-            options = option_words(dataclasses.asdict(config), defaults(kind))
+            config = self.kind(**_values(self.kind, fields))
+            options = option_words(dataclasses.asdict(config), defaults(self.kind))
             words = [*(program.subject or [self.study]), *options]
         return shlex.join(["overparam", program.verb, *words])
 
+    def settings(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """Its grid, or that of its settings, with other values of some fields.
+
+        Args:
+            texts: Each `key=v1,v2` or the like, as of a sweep.
+
+        Raises:
+            ConfigError: If a text is malformed, or names an unknown field or value.
+        """
+        if self.program.verb != "sweep":
+            given = grid(texts, self.kind)
+            return [defaults_of(self.preset, each) | each for each in given]
+        named = grid(texts, self.kind)[0]  # By the names that fields have today.
+        own = {n: v for n, v in self._fields(named).items() if n not in named}
+        return grid([*_axes(own), *texts], self.kind)
+
+    def _fields(self, changes: Fields) -> dict[str, Any]:
+        preset = self.program.preset(self.given)
+        return defaults_of(preset, changes) | dict(changes)
+
     @property
-    def _kind(self) -> type[Any]:
+    def kind(self) -> type[Any]:
+        """The config that its fields are of."""
         if self.program.verb == "analyse":
             return analysis(self.program.subject[-1]).options
         return study(self.study).config_class()
+
+
+def _axes(fields: Fields) -> list[str]:
+    """Fields as the axes of a sweep."""
+    return [
+        f"{name}={value if isinstance(value, str) else text_of(value)}"
+        for name, value in fields.items()
+    ]
 
 
 def _values(kind: type[Any], fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,25 +152,35 @@ def published_defaults(name: str) -> Preset:
     return _typed(entry.config_class(), preset)
 
 
-def rows(name: str) -> dict[str, tuple[PublishedProgram, PublishedCommand]]:
-    """The published commands of a study by name."""
+def rows(
+    name: str, verb: str | None = None
+) -> dict[str, tuple[PublishedProgram, PublishedCommand]]:
+    """The published commands of a study by name; those that a verb of ours takes."""
     return {
         key: (program, row)
         for program in STUDIES[name].published
         for key, row in program.rows.items()
+        if verb is None or verb in _TAKEN_BY.get(program.verb, ())
     }
 
 
-def row(name: str, key: str) -> Translation:
+def row(name: str, key: str, verb: str | None = None) -> Translation:
     """A published command of a study.
+
+    Args:
+        name: Of the study.
+        key: Of the row.
+        verb: Ours, whose rows are listed if there is none of that name.
 
     Raises:
         ConfigError: If there is none of that name.
     """
     known = rows(name)
+    if not known:
+        raise ConfigError(f"`{name}` has no published commands, got {written(key)}.")
     if key not in known:
         what = f"published command of `{name}`"
-        raise ConfigError(unknown(key, known, what=what))
+        raise ConfigError(unknown(key, rows(name, verb) or known, what=what))
     program, published = known[key]
     found = _translated(name, program, _arguments(published.line)[1])
     return _of_rows(found, [published])

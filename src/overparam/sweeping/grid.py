@@ -90,10 +90,22 @@ def values_of(text: str, kind: Any, *, name: str) -> list[Any]:
         )
     values: list[Any] = []
     for part in parts:
+        if kind is str and is_bracketed(part) and "," in part:
+            part = part[1:-1]  # One value with commas, as of `keep`.
         spread = ".." in part and is_number(kind)
         items = _range(part, name) if spread else [part]
         values += [converted(item, kind, name=name) for item in items]
     return values
+
+
+def text_of(value: Any) -> str:
+    """One value as the text of an axis stands for it."""
+    if isinstance(value, tuple | list):
+        return f"({','.join(map(text_of, value))})"
+    if isinstance(value, str):
+        return f"({value})" if "," in value else value
+    is_word = value is None or isinstance(value, bool)
+    return str(value).lower() if is_word else str(value)
 
 
 def product(axes: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:

@@ -1,20 +1,26 @@
 """`overparam run STUDY`: one run, stored."""
 
-import itertools
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 from ...errors import ConfigError
+from ...field_values import field_names
 from ...processes import STOP, keep_compiled
 from ...progress import Reporter, duration
 from ...running.execute import Executed, execute
+from ...store.identity import option_words
 from ...store.read import read_run
 from ...studies.presets import Preset
+from ...studies.published import Fields
 from ...studies.registry import STUDIES, study
-from ...studies.translating import published_defaults, row, rows
+from ...studies.translating import Translation, published_defaults, row, rows
 from ..arguments import Storage, overview, parse_all, take_name
 from ..compile_clock import CompileClock
+from ..options import Given, options
 from ..show import print_json, print_values, tell, tell_unverified
 
 
@@ -34,7 +40,8 @@ class Published:
 
     as_published: tuple[str, ...] = ()
     """Take the defaults of the published program; with the name of a published
-    command, those of that command. `overparam list --published` lists them."""
+    command, those of that command. `overparam list --published` tells which there are,
+    and which of them are a sweep or an analysis here."""
 
     def __post_init__(self) -> None:
         if len(self.as_published) > 1:
@@ -67,9 +74,7 @@ def main(argv: Sequence[str]) -> int:
         )
         return 0 if argv else 2
     name, (config, running, storage, *published) = parse_run("run", argv)
-    for key in (key for each in published for key in each.as_published):
-        for sentence in row(name, key).says:
-            tell(f"note: {sentence}")
+    tell_of_rows(name, [key for each in published for key in each.as_published])
     keep_compiled()
     clock = CompileClock()
     clock.listen()
@@ -92,32 +97,86 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def tell_of_rows(name: str, keys: Sequence[str]) -> None:
+    """Tell what differs in the meaning of published commands."""
+    for key in keys:
+        for sentence in row(name, key).says:
+            tell(f"note: {sentence}")
+
+
 def parse_run(verb: str, argv: Sequence[str]) -> tuple[str, list[Any]]:
     """The study that a command line names, and its options as `forms` has them."""
     name = take_name(argv, what="study", choices=STUDIES)
     kinds = _form(name)
     prog, description = f"overparam {verb} {name}", kinds[0].__doc__ or ""
+    preset = partial(_preset, verb, name)
     return name, parse_all(
-        kinds, argv[1:], prog=prog, description=description, preset=_preset(name, argv)
+        kinds, argv[1:], prog=prog, description=description, preset=preset
     )
 
 
-def _preset(name: str, argv: Sequence[str]) -> Preset:
+def _preset(verb: str, name: str, given: Given) -> Preset:
     """The defaults that a line asks for; those of a row are refused if it has none."""
-    if not study(name).published:
+    fields, running, storage, *published = given
+    if not (published and "as_published" in published[0]):
         return ()
-    preset: Preset = ()
-    for word, after in itertools.zip_longest(argv, argv[1:], fillvalue="-"):
-        flag, _, key = word.partition("=")
-        if flag.replace("_", "-") != "--as-published":
-            continue
-        key = key or ("" if after.startswith("-") else after)
-        preset = row(name, key).preset if key else published_defaults(name)
+    keys = published[0]["as_published"]
+    if not keys:
+        preset = published_defaults(name)
         if not preset:
             raise ConfigError(
-                f"Name a published command of `{name}`: one of {', '.join(rows(name))}."
+                f"Name a published command of `{name}`: {_rows(verb, name)}."
             )
-    return preset
+        return preset
+    return taken_row(verb, name, keys[0], fields, {**running, **storage}).preset
+
+
+def _rows(verb: str, name: str) -> str:
+    """The rows of a study that a verb takes, or where all of them are told."""
+    taken = rows(name, verb)
+    if taken:
+        return f"one of {', '.join(taken)}"
+    return f"`overparam list --published {name}` has them, with the verb of each"
+
+
+def taken_row(
+    verb: str,
+    name: str,
+    key: str,
+    fields: Fields,
+    others: Fields | None = None,
+    *,
+    lost: Sequence[str] = (),
+) -> Translation:
+    """A published command that a verb takes.
+
+    Args:
+        verb: Ours.
+        name: Of the study.
+        key: Of the row.
+        fields: Of the study, as the line gives them.
+        others: What else the line gives, by the names of the options.
+        lost: What the line gives that no other command takes as it is.
+
+    Raises:
+        ConfigError: If there is none of that name, or if it is of another verb; the
+            sentence has the command of that verb, with what the line gives.
+    """
+    found = row(name, key, verb)
+    if found.is_taken_by(verb):
+        return found
+    others, known = others or {}, field_names(found.kind)
+    changes = {n: value for n, value in fields.items() if n in known}
+    forms = import_module(f".{found.program.verb}", __package__).forms()
+    form = forms[(name, *found.program.subject)[-1]]
+    usual = {option.name for option in options(form)}
+    rest = {n: value for n, value in others.items() if n in usual}
+    command = f"{found.changed(changes)} {shlex.join(option_words(rest, {}))}".rstrip()
+    lost = [*lost, *(n for n in (*fields, *others) if n not in {*changes, *rest})]
+    is_none = "grid" if verb == "sweep" else "single run"
+    told = [f"That is no {is_none} here but `{command}`."]
+    told += [f"That leaves out `{'`, `'.join(lost)}`."] * bool(lost)
+    raise ConfigError(" ".join([*told, *found.besides]))
 
 
 def print_run(executed: Executed, *, as_json: bool) -> None:

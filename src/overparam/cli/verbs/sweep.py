@@ -22,6 +22,7 @@ from ..arguments import Storage, parse_all
 from ..failures import print_failures, tell_missing
 from ..options import flags
 from ..show import print_json, tell
+from .run import taken_row, tell_of_rows
 
 
 MOST_THREADS = 1024
@@ -37,10 +38,14 @@ class Sweeping:
     Examples:
       overparam sweep planted width=60,120,240 seed=0..9 --jobs 2
       overparam sweep grid.toml --jobs 2
+      overparam sweep features --as-published 25 seed=0..4
     """
 
     what: tyro.conf.Positional[tuple[str, ...]] = ()
     """A study and `key=v1,v2` or `key=0..9` for each field, or a TOML file."""
+    as_published: str | None = None
+    """Begin with the grid, or the settings, of a published command, in which what is
+    given takes the place of its own. `overparam list --published` has them."""
     jobs: int | None = None
     """Number of processes (1), or of runs at a time on a cluster (all it has)."""
     threads: int | None = None
@@ -79,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
         prog="overparam sweep",
         description=Sweeping.__doc__ or "",
     )
-    name, settings = _settings(sweeping.what)
+    name, settings = _settings(sweeping.what, sweeping.as_published)
     jobs = jobs_of(name, settings, storage.runs)
     if sweeping.dry_run:
         tell_missing(jobs, name, storage.runs)
@@ -122,13 +127,24 @@ def _check_written_as_values(argv: Sequence[str]) -> None:
             )
 
 
-def _settings(words: Sequence[str]) -> tuple[str, list[Mapping[str, Any]]]:
+def _settings(
+    words: Sequence[str], key: str | None
+) -> tuple[str, list[Mapping[str, Any]]]:
     if not words:
         raise ConfigError("Name a study and its values, or a TOML file.")
     first, rest = words[0], words[1:]
     if first not in STUDIES and Path(first).suffix == ".toml":
-        if rest:
-            raise ConfigError(f"A TOML file stands alone, got also {rest[0]!r}.")
+        also = [*rest, *([] if key is None else ["--as-published"])]
+        if also:
+            raise ConfigError(f"A TOML file stands alone, got also {also[0]!r}.")
         plan = plan_from_toml(first, lambda name: study(name).config_class())
         return plan.study, list(plan.settings)
-    return first, list(grid(rest, study(first).config_class()))
+    kind = study(first).config_class()
+    if key is None:
+        return first, list(grid(rest, kind))
+    given = grid(rest, kind)
+    of_one = given[0] if len(given) == 1 else {}
+    lost = [name for name in given[0] if name not in of_one]
+    found = taken_row("sweep", first, key, of_one, lost=lost)
+    tell_of_rows(first, [key])
+    return first, list(found.settings(rest))
