@@ -67,5 +67,5 @@ def test_what_others_call_a_field_is_known(line, flag, capsys):
 
 
 def test_words_are_shown_as_words(capsys):
-    assert run_command(["list", "analyses", "foo"]) == 2
-    assert "got 'analyses', 'foo'." in capsys.readouterr().err
+    assert run_command(["run", "timescales", "--limits", "projected", "foo"]) == 2
+    assert "got 'projected', 'foo'." in capsys.readouterr().err

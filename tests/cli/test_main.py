@@ -138,6 +138,16 @@ def test_a_bad_value_is_one_sentence_and_code_2(runs, capsys, option, value, sen
         (["run", "nonsense"], 2, "of your own is there once `--with` loads its file"),
         (["run", "--force"], 2, "Name a study first"),
         (["reproduce"], 2, "Name a reproduction"),
+        (
+            ["reproduce", "recovery-phase", "--n-samples=3"],
+            2,
+            "`overparam sweep recovery n_samples=3`",
+        ),
+        (
+            ["reproduce", "--width", "3", "planted-width"],
+            2,
+            "which `--scale` chooses; others are `overparam sweep planted width=",
+        ),
         (["reproduce", "nonsense"], 2, "There is no reproduction 'nonsense'"),
         (["sweep"], 2, "Name a study and its values"),
         (["sweep", "planted", "wdith=3"], 2, "wdith"),

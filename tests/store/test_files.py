@@ -92,6 +92,8 @@ def test_a_file_that_a_system_gives_in_pieces_is_read_whole(tmp_path, monkeypatc
         (errno.EROFS, "read-only"),
         (errno.EACCES, "permission denied"),
         (errno.EIO, "disk is healthy"),
+        (errno.ENOENT, r"\(No such file or directory\): choose another folder"),
+        (errno.EMFILE, r"\(Too many open files\): mend that"),
     ],
 )
 @pytest.mark.parametrize("step", ["open", "fsync", "replace"])

@@ -82,6 +82,24 @@ def flags(kinds: Iterable[type[Any]]) -> list[str]:
     return [flag for option in options(kinds) for flag in option.flags]
 
 
+def field_among(
+    argv: Sequence[str], config: type[Any], kinds: Iterable[type[Any]]
+) -> tuple[str, str] | None:
+    """The first flag of a line that is a field of a config and none of the dataclasses.
+
+    With what a sweep over its values is.
+    """
+    fields = [each.name for each in options([config])]
+    fields += [first.name for first in first_spellings(config).values()]
+    taken = flags(kinds)
+    for word in argv:
+        flag, _, value = word.partition("=")
+        name = flag.removeprefix("--").replace("-", "_")
+        if flag.startswith("--") and name in fields and flag not in taken:
+            return flag, f"{name}={value or 'VALUE,...'}"
+    return None
+
+
 Given = Sequence[Mapping[str, Any]]
 """What a line gives of each of several dataclasses."""
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -338,6 +338,15 @@ def writing(path: Path) -> Iterator[None]:
         raise StoreError(_sentence(path, error)) from error
 
 
+_REMEDIES: Mapping[int | None, str] = {
+    # There are no folders of ours in `/proc`, and none below one that was removed.
+    errno.ENOENT: "choose another folder",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "choose another folder",
+    errno.EIO: "see whether the disk is healthy",
+}
+
+
 def _sentence(path: Path, error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
@@ -351,7 +360,10 @@ def _sentence(path: Path, error: OSError) -> str:
     elif error.errno in (errno.ENOTDIR, errno.EEXIST):
         why, remedy = "a file is where a folder should be", "choose another folder"
     else:
-        why, remedy = error.strerror or str(error), "see whether the disk is healthy"
+        why, remedy = (
+            error.strerror or str(error),
+            _REMEDIES.get(error.errno, "mend that and start the same command again"),
+        )
     return f"`{path}` cannot be written ({why}): {remedy}."
 
 

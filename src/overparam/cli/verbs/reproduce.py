@@ -14,8 +14,10 @@ from ...progress import Reporter, counted, duration
 from ...reproductions.registry import REPRODUCTIONS, reproduction
 from ...running.grid import jobs_of, run_jobs
 from ...running.reproducing import answer
+from ...studies.registry import study
 from ..arguments import Drawing, Storage, parse_all
 from ..failures import print_failures, tell_missing
+from ..options import field_among
 from ..show import print_json, print_table, tell, tell_unverified
 
 
@@ -58,8 +60,22 @@ def forms() -> dict[str, list[type[Any]]]:
     return dict.fromkeys(("", *REPRODUCTIONS), _FORM)
 
 
+def _check_is_no_field(argv: Sequence[str]) -> None:
+    """The runs of a reproduction are those of its grid: others are a sweep."""
+    for name in (word for word in argv if word in REPRODUCTIONS):
+        study_of = reproduction(name).study
+        found = field_among(argv, study(study_of).config_class(), _FORM)
+        if found is not None:
+            flag, axis = found
+            raise ConfigError(
+                f"`{flag}` has the values of the grid of `{name}`, which `--scale` "
+                f"chooses; others are `overparam sweep {study_of} {axis}`."
+            )
+
+
 def main(argv: Sequence[str]) -> int:
     """Reproduce a figure."""
+    _check_is_no_field(argv)
     reproducing, drawing, storage = parse_all(
         _FORM,
         argv,

@@ -10,17 +10,15 @@ import tyro
 
 from ...checks import at_least, in_range
 from ...errors import ConfigError
-from ...field_values import field_names
 from ...processes import STOP, keep_compiled
 from ...progress import Reporter, counted, duration
 from ...running.grid import jobs_of, run_jobs
-from ...spellings import first_spellings
 from ...studies.registry import STUDIES, study
 from ...sweeping.grid import grid
 from ...sweeping.plan import plan_from_toml
 from ..arguments import Storage, parse_all
 from ..failures import print_failures, tell_missing
-from ..options import flags
+from ..options import field_among
 from ..show import print_json, tell
 from .run import taken_row, tell_of_rows
 
@@ -114,17 +112,12 @@ def _check_written_as_values(argv: Sequence[str]) -> None:
     """A field is no option here: a sweep takes several values of it."""
     if not argv or argv[0] not in STUDIES:
         return
-    kind = study(argv[0]).config_class()
-    firsts = first_spellings(kind).values()
-    fields = {*field_names(kind), *(first.name for first in firsts)}
-    for word in argv[1:]:
-        flag, _, value = word.partition("=")
-        name = flag.removeprefix("--").replace("-", "_")
-        if flag.startswith("--") and name in fields and flag not in flags(_FORM):
-            raise ConfigError(
-                "A sweep takes the values of a field as "
-                f"`{name}={value or 'VALUE,...'}`, got `{flag}`."
-            )
+    found = field_among(argv[1:], study(argv[0]).config_class(), _FORM)
+    if found is not None:
+        flag, axis = found
+        raise ConfigError(
+            f"A sweep takes the values of a field as `{axis}`, got `{flag}`."
+        )
 
 
 def _settings(

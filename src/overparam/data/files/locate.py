@@ -83,8 +83,12 @@ def given_folders(folder: str | Path | None = None) -> list[Path]:
         return []
     path = Path(given).expanduser()
     if not os.path.isdir(path):
-        whose = "" if folder else f" that {VARIABLE} names"
-        raise DataError(f"The data folder `{path}`{whose} does not exist; create it.")
+        whose, other = "", "name the one that has the files"
+        if not folder:
+            whose, other = f" that {VARIABLE} names", f"set {VARIABLE} to another"
+        raise DataError(
+            f"The data folder `{path}`{whose} does not exist: create it, or {other}."
+        )
     return [path]
 
 
