@@ -371,6 +371,11 @@ def networks_of(
     return kept, found, notes
 
 
+def titles(subjects: Sequence[Subject]) -> str:
+    """Which runs a figure is of, for its caption."""
+    return ", ".join(subject.title for subject in subjects)
+
+
 def nearest_note(what: str, asked: Sequence[float], kept: Sequence[float]) -> list[str]:
     """Which moments of a run were asked for and are not stored, in a sentence."""
     listed = ", ".join(str(moment) for moment in asked if moment not in kept)

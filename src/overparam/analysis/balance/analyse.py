@@ -18,7 +18,7 @@ from ...plots.curves import told_apart
 from ...plots.figure import COLOURS, legend, logarithmic, panels, whole_ticks
 from ...training.plan import Progress, silent
 from ..declaration import Findings
-from ..subject import Subject, networks_of
+from ..subject import Subject, networks_of, titles
 from .layers import balanced, deep_penalty, hidden_layers_of
 from .measures import (
     balance_residual,
@@ -61,11 +61,12 @@ def analyse(
     frames = [each.neurons for each in found]
     tables = {"neurons": _named(names, frames)}
     labels = told_apart([subject.run.config for subject in subjects]) or names
-    figures = {"neurons": _figure(names, labels, frames)}
+    caption = titles(subjects)
+    figures = {"neurons": _figure(labels, frames, caption)}
     courses = [_along(subject, options) for subject in subjects]
     if all(course is not None for course in courses):
         tables["along"] = _named(names, [c for c in courses if c is not None])
-        figures["along"] = _lines(labels, tables["along"])
+        figures["along"] = _lines(labels, tables["along"], caption)
     summary = found[0].summary
     if len(names) > 1:
         summary = {
@@ -201,9 +202,8 @@ def _named(names: Sequence[str], frames: Sequence[pl.DataFrame]) -> pl.DataFrame
 
 
 def _figure(
-    names: Sequence[str], labels: Sequence[str], neurons: Sequence[pl.DataFrame]
+    labels: Sequence[str], neurons: Sequence[pl.DataFrame], caption: str
 ) -> Figure:
-    caption = f"{'run' if len(names) == 1 else 'runs'} {', '.join(names)}"
     figure, axes = panels(width=4.5, height=4.2, caption=caption)
     most = 0.0
     for index, (label, frame) in enumerate(zip(labels, neurons, strict=True)):
@@ -217,14 +217,15 @@ def _figure(
     axes[0, 0].set_xlabel("norm of the input weights of a neuron")
     axes[0, 0].set_ylabel("norm of its output weights")
     axes[0, 0].set_title("On the dotted line a neuron is balanced for L2")
-    if len(names) > 1:
+    if len(neurons) > 1:
         legend(axes[0, 0])
     return figure
 
 
-def _lines(labels: Sequence[str], along: pl.DataFrame) -> Figure:
+def _lines(labels: Sequence[str], along: pl.DataFrame, caption: str) -> Figure:
     """Penalty and what balancing would save, along the training."""
-    figure, axes = panels(1, 2, width=4.2, caption="dotted: the least over rescalings")
+    caption += "; dotted: the least over rescalings"
+    figure, axes = panels(1, 2, width=4.2, caption=caption)
     several = "run" in along.columns
     runs = along.partition_by("run", maintain_order=True) if several else [along]
     units = [unit for unit in ("epoch", "step") if unit in along.columns]

@@ -17,7 +17,7 @@ from ...plots.figure import COLOURS, panels
 from ...training.plan import Progress, silent
 from ..declaration import Findings
 from ..shallow import shallow_at_rest
-from ..subject import Subject
+from ..subject import Subject, titles
 from .distances import pooled
 from .nulls import PermutationTest, generator, permutation_test
 from .options import CompareOptions
@@ -80,7 +80,7 @@ def analyse(
             "halves": pl.DataFrame(floor, infer_schema_length=None),
             "alignment": aligned,
         },
-        figures={"null": _null_figure(networks[:2], view)},
+        figures={"null": _null_figure(networks[:2], view, titles(subjects[:2]))},
         notes=[*told, *_notes(table, rows, len(x), options)],
     )
 
@@ -140,9 +140,9 @@ def _with_ratio(
     }
 
 
-def _null_figure(networks: Sequence[Any], view: View) -> Figure:
+def _null_figure(networks: Sequence[Any], view: View, caption: str) -> Figure:
     spaces = view.options.representations
-    caption = f"{view.options.n_permutations} relabellings; line: observed"
+    caption += f"; {view.options.n_permutations} relabellings; line: observed"
     figure, axes = panels(1, len(spaces), width=2.8, height=2.6, caption=caption)
     for axis, space in zip(axes[0], spaces, strict=True):
         pair = populations(networks, space, inputs=view.inputs, probes=view.probes)

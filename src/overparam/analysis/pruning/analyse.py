@@ -21,7 +21,7 @@ from ...report.values import shown
 from ...training.plan import Progress, silent
 from ..declaration import Findings
 from ..risk import loss_on
-from ..subject import Subject, networks_of
+from ..subject import Subject, networks_of, titles
 from .curves import PruningCurve, counts_for_error
 from .limits import gaussian_column_ratio
 from .networks import pruning_curves, pruning_ratios
@@ -131,7 +131,7 @@ def _figure(
     found = {name for each in rows for row in each for name in row}
     names = ("test_accuracy", "risk", "test_loss", "train_accuracy", "train_loss")
     score = next((name for name in names if name in found), None)
-    caption = f"part: {options.part}, scope: {options.scope}"
+    caption = f"{titles(subjects)}; part: {options.part}, scope: {options.scope}"
     figure, axes = panels(1, 2 if score else 1, width=4.4, height=3.6, caption=caption)
     for index, subject in enumerate(subjects):
         colour = COLOURS[index % len(COLOURS)]

@@ -64,7 +64,7 @@ def analyse(
     notes = [*told, *_notes(len(moments.std), varying, data, options)]
     errors = sampling_errors(network, x[:N_ERROR_INPUTS], options)
     notes += _unseen(errors)
-    tables, figures = {}, {"error": error_figure(errors)}
+    tables, figures = {}, {"error": error_figure(errors, subject.title)}
     networks: dict[str, Network] = {}
     scored = _scored(data)
     if scored is not None:
@@ -77,7 +77,7 @@ def analyse(
         table = summarise(frame)
         tables |= {"accuracy": table, "draws": frame}
         caption = (
-            f"run {subject.run.id}, width {network.weights.shape[1]}; "
+            f"{subject.title}, width {network.weights.shape[1]}; "
             f"{_readouts(options)} on {len(splits.fit.y)} samples, ridge "
             f"{options.ridge:g}; mean and 95 % interval over {options.n_draws} draws"
         )
@@ -252,9 +252,10 @@ def draw_accuracy(axis: Axes, table: pl.DataFrame, ways: Iterable[str]) -> None:
     axis.set_ylabel("test accuracy")
 
 
-def error_figure(errors: pl.DataFrame) -> Figure:
+def error_figure(errors: pl.DataFrame, caption: str) -> Figure:
     """Predicted (lines) and Monte Carlo (dots) error of the corrected readout."""
-    figure, axes = panels(width=6, height=4, caption="importance-corrected, no refit")
+    caption += "; importance-corrected, no refit; lines: predicted, dots: drawn"
+    figure, axes = panels(width=6, height=4, caption=caption)
     for index, kind in enumerate(errors["sampling"].unique(maintain_order=True)):
         part = errors.filter(pl.col("sampling") == kind)
         colour = COLOURS[index % len(COLOURS)]

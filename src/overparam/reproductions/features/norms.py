@@ -55,6 +55,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
             axis.axvline(1, color="0.4", lw=0.8)
             axis.set_title(trained(penalty, epoch).replace(", ", ",\n"))
             axis.set_xlabel("norm / mean norm")
+        axes[row, 0].set_ylabel("density of neurons")
     return {"norms": figure}
 
 

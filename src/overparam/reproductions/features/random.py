@@ -58,7 +58,8 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
 
 def figures(results: Results) -> Mapping[str, Figure]:
     """Accuracy against width on a log axis, with the printed numbers as crosses."""
-    text = caption(results, f"ridge {RIDGE:g}; crosses: printed")
+    printed = {} if results.scale == "smoke" else PRINTED
+    text = caption(results, f"ridge {RIDGE:g}" + "; crosses: printed" * bool(printed))
     figure, axes = panels(1, 2, width=4.6, height=3.8, caption=text)
     frame = _means(results)
     for axis, split in zip(axes[0], ("train", "test"), strict=True):
@@ -67,10 +68,9 @@ def figures(results: Results) -> Mapping[str, Figure]:
             colour = COLOURS[index]
             x, y = part["width"].to_list(), part[f"{split}_accuracy"].to_list()
             axis.plot(x, y, marker=".", color=colour, label=name)
-        if results.scale != "smoke":
-            for (_, width), printed in PRINTED.items():
-                value = float(printed.split("/")[split == "test"]) / 100
-                axis.plot(width, value, "kx", zorder=5)
+        for (_, width), pair in printed.items():
+            value = float(pair.split("/")[split == "test"]) / 100
+            axis.plot(width, value, "kx", zorder=5)
         axis.set_xscale("log")
         axis.set_xlabel("width m")
         axis.set_ylabel(f"{split} accuracy")

@@ -143,11 +143,13 @@ def _before_and_after(axes: Axes, results: Results) -> None:
         before = arm.values(results, "test_accuracy")
         after = arm.values(results, "test_accuracy_pruned")
         marker = "x" if arm.alpha == 2 else "."
-        axes.plot(before, after, marker, color=COLOUR_OF[arm.noise], markersize=4)
+        look = {"color": COLOUR_OF[arm.noise], "markersize": 4, "label": arm.label}
+        axes.plot(before, after, marker, **look)
     low, high = axes.get_xlim()
-    axes.plot([low, high], [low, high], ":", color="0.5")
+    axes.plot([low, high], [low, high], ":", color="0.5", label="nothing lost")
     axes.set_xlabel("test accuracy")
     axes.set_ylabel("test accuracy after pruning")
+    legend(axes)
 
 
 def _shown(results: Results) -> list[Arm]:

@@ -54,10 +54,10 @@ def figures(results: Results) -> Mapping[str, Figure]:
     figure, axes = panels(width=6, height=4, caption=caption(results))
     risk_curves(axes[0, 0], results.records, by="learning_rate")
     if results.scale != "smoke":
+        axes[0, 0].set_title("crosses: printed values")
         for epoch, printed in ((0, PRINTED_FIRST), (19, PRINTED_LAST)):
             values = list(printed.values())
             axes[0, 0].plot([epoch] * 4, values, "kx", markersize=5, zorder=5)
-    axes[0, 0].set_title("Learning rate test (crosses: printed values)")
     return {"learning_rate": figure}
 
 

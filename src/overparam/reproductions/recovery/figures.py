@@ -32,6 +32,8 @@ ERRORS = {
     "test_norm": "test distance",
 }
 """What is drawn under noise; the published test distance is no average over samples."""
+SHOWN = {"rate": "share of trials", **{n: f"mean {e}" for n, e in ERRORS.items()}}
+"""What the colours of a diagram mean, by its column."""
 _BIN = 0.1
 
 
@@ -70,12 +72,15 @@ def phase_diagram(
     if len(dimensions) < 2 or len(samples) < 2:
         for dimension, row in zip(dimensions, grid, strict=True):
             axes.plot(samples, row, "o-", label=f"d = {dimension}")
+        axes.set_ylabel(SHOWN[value])
+        top = max(top, float(np.nanmax(grid)))
+        axes.set_ylim(-0.05 * top, 1.05 * top)
         return
     levels = MaxNLocator(10).tick_values(0, top)
     shown = axes.contourf(
         samples, dimensions, np.clip(grid, 0, levels[-1]), levels=levels, cmap="viridis"
     )
-    axes.figure.colorbar(shown, ax=axes, ticks=levels[::2])
+    axes.figure.colorbar(shown, ax=axes, ticks=levels[::2], label=SHOWN[value])
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     lines = [(2.0, "w-", "n = 2d"), (4.0, "w--", "n = 4d")]
     if half is not None:
@@ -200,6 +205,7 @@ def ratio_curve(axes: Axes, cells: pl.DataFrame, *, label: str, colour: str) -> 
     axes.errorbar(
         x, y, [below, above], fmt="o", ms=3, lw=0.8, color=colour, label=label
     )
+    axes.set_ylim(-0.05, 1.05)
 
 
 def pooled_rates(cells: pl.DataFrame) -> pl.DataFrame:

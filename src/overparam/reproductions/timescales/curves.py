@@ -75,9 +75,14 @@ def draw(
     y: str,
     by: str,
     dashed: pl.Expr | None = None,
-    x: str = "time",
+    early: bool = False,
 ) -> None:
-    """`y` against time: a colour per value of `by`, dashed where `dashed` is true."""
+    """`y` against time: a colour per value of `by`, dashed where `dashed` is true.
+
+    Times are on a logarithmic axis where it is about the `early` ones.
+    """
+    if early:
+        records = records.filter(pl.col("time") > 0)
     for index, value in enumerate(records[by].unique().sort().to_list()):
         part = records.filter((pl.col(by) == value) & pl.col(y).is_finite())
         halves = [("-", part)]
@@ -86,7 +91,7 @@ def draw(
         for style, half in halves:
             if half.height == 0:
                 continue
-            grid, curves = aligned(half, x=x, y=y)
+            grid, curves = aligned(half, x="time", y=y)
             colour = COLOURS[index % len(COLOURS)]
             label = f"{SYMBOLS.get(by, by)} = {shown(value)}" if style == "-" else None
             middle = np.nanmedian(curves, axis=0)
@@ -96,22 +101,24 @@ def draw(
                 axes.fill_between(grid, low, high, color=colour, alpha=0.15, lw=0)
     axes.set_xlabel("time (time step x steps)")
     axes.set_ylabel(DISTANCES.get(y, y.replace("_", " ")))
-
-
-def log_time(axes: Axes) -> None:
-    """Times on a logarithmic axis, with labels that do not meet."""
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    if early:  # With labels that do not meet.
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def draw_floor(axes: Axes, records: pl.DataFrame) -> None:
-    """The energy distance below which no finite set comes to a density."""
-    floors = records["floor"].drop_nulls().unique().sort().to_list()
-    for index, floor in enumerate(floors):
-        label = "least of M points" if index == 0 else None
-        axes.axhline(floor, color="0.6", lw=0.8, ls=":", label=label)
+    """The energy distance below which no finite set comes to a density, by width.
+
+    Several have the colours of the widths.
+    """
+    floors = records.drop_nulls("floor").unique(["width", "floor"]).sort("width")
+    widths = records["width"].unique().sort().to_list()
+    for width, floor in floors.select("width", "floor").rows():
+        colour = COLOURS[widths.index(width)] if len(widths) > 1 else "0.4"
+        label = "least of M points" if width == widths[0] else None
+        axes.axhline(floor, color=colour, lw=1, ls=":", label=label)
 
 
 def final(results: Results, column: str, **chosen: Any) -> list[float]:

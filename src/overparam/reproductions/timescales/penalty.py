@@ -23,7 +23,6 @@ from .curves import (
     falling,
     falls,
     final,
-    log_time,
     one_at,
     reached,
 )
@@ -69,25 +68,26 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
 
 def figures(results: Results) -> Mapping[str, Figure]:
     """Distance to the teacher; distances to both limits on lattice data."""
-    text = f"{caption(results)}; M = {WIDTH[results.scale]}; dashed: biased"
+    text = f"{caption(results)}; dashed: biased; dotted: least of M points"
     figure, axes = panels(1, 3, caption=text)
     lattice = pl.col("data") == "lattice"
+    sampled = results.records.filter(~lattice)
     draw(
         axes[0, 0],
-        results.records.filter(~lattice),
+        sampled,
         y="teacher_distance",
         by="penalty",
         dashed=BIASED,
+        early=True,
     )
-    axes[0, 0].set_title("sampled data")
-    even = results.records.filter(lattice & (pl.col("time") > 0))
+    axes[0, 0].set_title(f"sampled data, M = {sampled['width'][0]}")
+    even = results.records.filter(lattice)
     for panel, column in ((1, "ultra_fast_distance"), (2, "projected_distance")):
-        draw(axes[0, panel], even, y=column, by="penalty")
-        log_time(axes[0, panel])
-        axes[0, panel].set_title("lattice data, unbiased")
-    for axis in axes[0]:
+        draw(axes[0, panel], even, y=column, by="penalty", early=True)
+        axes[0, panel].set_title(f"lattice data, M = {even['width'][0]}, unbiased")
+    for axis, part in zip(axes[0], (sampled, even, even), strict=True):
         axis.set_yscale("log")
-        draw_floor(axis, results.records)
+        draw_floor(axis, part)
     axes[0, 2].sharey(axes[0, 1])
     shared_legend(figure, axes[0, 1])
     return {"penalty-distance": figure}

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ...plots.figure import panels, shared_legend
 from ..reproduction import Claim, Reproduction, Results, Scale
-from .curves import at_time, caption, configs, draw, draw_floor, listed, log_time
+from .curves import at_time, caption, configs, draw, draw_floor, listed
 
 
 PENALTIES = {
@@ -60,11 +60,10 @@ def figures(results: Results) -> Mapping[str, Figure]:
     for row, penalty in enumerate(penalties):
         part = results.records.filter(pl.col("penalty") == penalty)
         for panel, column in enumerate(COLUMNS):
-            shown = part if panel == 1 else part.filter(pl.col("time") > 0)
-            draw(axes[row, panel], shown, y=column, by="width", dashed=TWO)
+            chosen = {"y": column, "by": "width", "dashed": TWO}
+            draw(axes[row, panel], part, **chosen, early=True)
             axes[row, panel].set_yscale("log")
             if panel == 2:
-                log_time(axes[row, panel])
                 draw_floor(axes[row, panel], part)
         ratio = penalty / float(part["time_step"][0])
         axes[row, 0].set_title(f"λ = {penalty:g}; dashed: ratio {ratio:.3g}")

@@ -17,7 +17,6 @@ from .curves import (
     draw_floor,
     falls,
     final,
-    log_time,
     unbiased_closer,
 )
 
@@ -48,20 +47,18 @@ def figures(results: Results) -> Mapping[str, Figure]:
     records, text = results.records, caption(results) + "; penalty 1e-3"
     risk, axes = panels(1, 2, caption=text)
     for panel, centre, name in ((0, 0.0, "biased"), (1, 1.0, "unbiased")):
-        part = records.filter((pl.col("centre") == centre) & (pl.col("time") > 0))
-        draw(axes[0, panel], part, y="risk", by="width")
+        part = records.filter(pl.col("centre") == centre)
+        draw(axes[0, panel], part, y="risk", by="width", early=True)
         axes[0, panel].set_yscale("log")
         axes[0, panel].set_title(name)
-    log_time(axes[0, 0])
     shared_legend(risk, axes[0, 0])
-    distance, axes = panels(1, 3, caption=text + "; dashed: biased")
+    text += "; dashed: biased; dotted: least of M points"
+    distance, axes = panels(1, 3, caption=text)
     columns = ("teacher_distance", "ultra_fast_distance", "projected_distance")
     for panel, column in enumerate(columns):
-        part = records if panel == 0 else records.filter(pl.col("time") > 0)
-        draw(axes[0, panel], part, y=column, by="width", dashed=BIASED)
+        chosen = {"y": column, "by": "width", "dashed": BIASED}
+        draw(axes[0, panel], records, **chosen, early=True)
         axes[0, panel].set_yscale("log")
-        if panel:
-            log_time(axes[0, panel])
         draw_floor(axes[0, panel], records)
     shared_legend(distance, axes[0, 0])
     return {"width-risk": risk, "width-distance": distance}
