@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from overparam.plots.figure import panels
+from overparam.plots import panels
 from overparam.reproductions.features import notes
 from overparam.reproductions.planted import learning_rate
 from overparam.reproductions.recovery.figures import phase_diagram, ratio_curve
