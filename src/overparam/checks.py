@@ -181,7 +181,10 @@ _MEANT = {
     **dict.fromkeys(("lr", "eta", "step_size"), ("learning_rate", "time_step")),
     **dict.fromkeys(("bs", "minibatch"), ("batch_size",)),
     **dict.fromkeys(("wd", "weight_decay"), ("weight_decay", "penalty")),
-    **dict.fromkeys(("n_epochs", "num_epochs", "n_epoch"), ("epochs", "n_steps")),
+    **dict.fromkeys(
+        ("epochs", "n_epochs", "num_epochs", "n_epoch"),
+        ("epochs", "n_steps", "num_epoches"),
+    ),
     **dict.fromkeys(("n_iter", "num_iter", "iters"), ("n_steps", "epochs")),
     **dict.fromkeys(("hidden", "num_hidden", "m"), ("width",)),
     **dict.fromkeys(("rng", "random_state"), ("seed",)),
@@ -190,12 +193,12 @@ _MEANT = {
 
 
 def nearest(name: object, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """The name that is meant, if one is near; capitals say nothing.
+    """The name that is meant, if one is near; capitals and first hyphens say nothing.
 
     The cutoff is one of difflib's ratio.
     """
-    by_letters = {each.lower(): each for each in names}
-    letters = str(name).lower()
+    by_letters = {each.lower().lstrip("-"): each for each in names}
+    letters = str(name).lower().lstrip("-")
     for meant in _MEANT.get(letters.replace("-", "_"), ()):
         for each in (meant, meant.replace("_", "-")):
             if each in by_letters:

@@ -36,7 +36,9 @@ class Flag:
     says: str = ""
     """What differs in meaning, said where the flag is given."""
     differs: Mapping[str, str] = field(default_factory=dict)
-    """What differs in the meaning of single values."""
+    """What differs in the meaning of single values, the default among them."""
+    stands_for: str = ""
+    """The flag that is meant where it is not given; where it is, this one is idle."""
 
     @property
     def means_something(self) -> bool:
@@ -100,6 +102,8 @@ class PublishedProgram:
     """Fields for which its defaults are those of `--as-published` without a row."""
     says: tuple[str, ...] = ()
     """What no field makes the same."""
+    instead: str = ""
+    """What of ours does it, where no command does."""
     rows: Mapping[str, PublishedCommand] = field(default_factory=dict)
     """Its published commands by name."""
 

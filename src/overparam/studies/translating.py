@@ -206,7 +206,11 @@ def translate(line: str) -> list[Translation]:
         if _is_called(name, program)
     ]
     if not named:
-        known = dict.fromkeys(p.name for e in STUDIES.values() for p in e.published)
+        known = dict.fromkeys(
+            program.name.partition(" (")[0]  # A version of it has the same name.
+            for entry in STUDIES.values()
+            for program in entry.published
+        )
         raise ConfigError(unknown(name, known, what="published program"))
     picked = [entry for entry in named if _is_picked(entry[1], words)]
     found: list[Translation] = []
@@ -306,22 +310,31 @@ def _text(node: ast.expr) -> str:
 def _translated(
     own: str, program: PublishedProgram, arguments: Sequence[Argument]
 ) -> Translation:
+    if program.instead:
+        message = f"`{program.name}` is no command here: {program.instead}"
+        raise ConfigError(message)
     given: dict[str, Any] = {}
     says: list[str] = []
-    used: list[Flag] = []
-    for flag, spelled, text in _given(program, arguments):
-        given |= flag.fields(text)
-        used.append(flag)
+    told_of = _given(program, arguments)
+    used = {spelled for _, spelled, _ in told_of}
+    for flag, spelled, text in told_of:
+        if not (flag.stands_for and flag.stands_for in used):
+            given |= flag.fields(text)
         told = flag.differs.get(text, flag.says)
         if told:
             says.append(f"`{spelled}`: {told}")
         elif not flag.means_something:
             says.append(f"`{spelled}` has no counterpart here.")
-    says += [
-        f"The published program needs `{flag.names[0]}`, which has no default there."
-        for flag in program.flags
-        if flag.needed and flag not in used
-    ]
+    used |= {flag.stands_for for flag, _, _ in told_of}
+    for flag in program.flags:
+        spelled = flag.names[0]
+        told = flag.differs.get(flag.default or "")
+        if spelled not in used and told:
+            says.append(f"`{spelled}`: {told}")
+        if spelled not in used and flag.needed:
+            says.append(
+                f"The published program needs `{spelled}`, which has no default there."
+            )
     return Translation(own, program, given, (*says, *program.says))
 
 

@@ -61,6 +61,7 @@ _SCRIPT = PublishedProgram(
             default="0",
             reads=lambda text: {"first_all": 4 if int(text) else 0},
             says="The first 4 of the epochs train all layers.",
+            differs={"0": ""},
         ),
         Flag(
             names=("--seed",),
@@ -93,6 +94,8 @@ _LAST = dataclasses.replace(
     },
 )
 
+_DECAYS = "Steps shrink by it in every epoch, by 0.95 without it; ours stay."
+
 _DRAW = PublishedProgram(
     name="mnist_train.py",
     verb="analyse",
@@ -114,7 +117,13 @@ _DRAW = PublishedProgram(
         Flag(names=("--lr",), ours="learning_rate", default="1e-3"),
         Flag(names=("--num_epoches",), ours="epochs", default="1000"),
         Flag(names=("--batch_size",), ours="batch_size", default="128"),
-        Flag(names=("--decay",), reads=lambda text: {}),
+        Flag(
+            names=("--decay",),
+            default="0.95",
+            reads=lambda text: {},
+            says=_DECAYS,
+            differs={"0.95": _DECAYS, "1": "", "1.0": ""},
+        ),
         *(
             Flag(names=(name,))
             for name in ("--weight_decay", "--activation", "--train", "--first_train")
@@ -124,7 +133,6 @@ _DRAW = PublishedProgram(
     ),
     says=(
         "The published command makes one draw, ours 20, with their interval.",
-        "Its steps decay by 0.95 an epoch without `--decay 1.0`; ours stay.",
         "Readouts have a penalty of 1e-4 (`--ridge`), none there; `--readout logistic "
         "adam` solves them exactly too.",
     ),

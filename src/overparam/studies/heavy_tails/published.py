@@ -10,6 +10,7 @@ _DATA = {
     "cifar100": "cifar-100",
     "ecg5000": "ecg5000",
 }
+_UNSCALED = "On a CPU the published noise lacks its factor of the step size."
 _LEVELS = {
     "mce": {"errors": (0.0, 0.1), "ratios": ()},
     "parameter_ratio": {"errors": (), "ratios": tuple(k / 10 for k in range(11))},
@@ -18,8 +19,11 @@ _LEVELS = {
 _MAIN = PublishedProgram(
     name="main.py",
     when={},
-    fields={"isotropic_scale": "reference", "noise_unit": "kernel"},
-    depends=(({"network": "mlp"}, {"noise_unit": "filter"}),),
+    fields={"noise_unit": "kernel"},
+    depends=(
+        ({"network": "mlp"}, {"noise_unit": "filter"}),
+        ({"noise": "isotropic"}, {"isotropic_scale": "reference"}),
+    ),
     flags=(
         Flag(
             names=("--dataset",),
@@ -105,7 +109,17 @@ _MAIN = PublishedProgram(
             },
         ),
         Flag(names=("--convergence_extra_iters",)),
-        Flag(names=("--iterate_noise",), ours="noise", default="0", values=_NOISE),
+        Flag(
+            names=("--iterate_noise",),
+            ours="noise",
+            default="0",
+            values=_NOISE,
+            says=_UNSCALED,
+            differs={
+                "0": "",
+                "1": f"{_UNSCALED} At index 2 it is N(0, 1) there and N(0, 2) here.",
+            },
+        ),
         Flag(names=("--iterate_noise_alpha",), ours="alpha", default="1.9"),
         Flag(names=("--iterate_noise_scale",), ours="sigma", default="1.0"),
         Flag(
@@ -133,10 +147,6 @@ _MAIN = PublishedProgram(
         ),
         Flag(names=("--no_cuda",), words="none"),
         Flag(names=("--script", "--experiment_script", "-s"), words="several"),
-    ),
-    says=(
-        "On a CPU the published noise lacks its factor of the step size; type 1 at "
-        "index 2 is N(0, 1) there and N(0, 2) here.",
     ),
     rows={
         "readme": PublishedCommand(

@@ -11,7 +11,6 @@ _SCALE = 1e-3  # Of every script; the commands of Shampoo give another, which is
 _BATCHES = (64, 128, 256, 512, 1024)
 _COMMON: Mapping[str, Any] = {
     "readout": "running",
-    "shampoo": "torch-optimizer",
     "epochs": 100,
     "final_epochs": 10,
     "train_per_class": None,
@@ -91,7 +90,7 @@ PROGRAMS = (
         "CIFAR10_Shampoo.py",
         "shampoo",
         _NO_MOMENTUM,
-        {"dynamics": "shampoo"},
+        {"dynamics": "shampoo", "shampoo": "torch-optimizer"},
         when={"dynamics": "shampoo"},
         row="shampoo",
     ),

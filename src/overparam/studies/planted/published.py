@@ -1,5 +1,6 @@
 """The functions of the exercise behind the study `planted`, and its calls."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,12 @@ _SEED = Flag(
     default="1904",
     says="Theirs seeds one generator of students and samples; ours gives each a key.",
 )
+_DS = Flag(
+    names=("ds",),
+    reads=_data,
+    needed=True,
+    says="The teacher has the seed 2019 of the listing, and our sizes.",
+)
 _RATE = "The rate is halved every 50 epochs, as there."
 _LISTING = "The listing says D = 100; its printed output is of D = 150, our default."
 
@@ -42,14 +49,22 @@ PROGRAMS = (
         rows={"a": PublishedCommand(line="SynthPlantedDataset(10000, 100, 10, 60)")},
     ),
     PublishedProgram(
+        name="test_synth_ds()",
+        verb="describe",
+        flags=(dataclasses.replace(_DS, names=("loader",)),),
+        fields={"teacher_seed": 2019},
+        says=("Beside means of batches ours has the exact one.",),
+    ),
+    PublishedProgram(
+        name="SingleLayerNet()",
+        flags=(),
+        instead="it makes a network; `overparam run planted --width r` makes one and "
+        "trains it, and `overparam.two_layer` of Python makes one alone.",
+    ),
+    PublishedProgram(
         name="train_single_layer_net()",
         flags=(
-            Flag(
-                names=("ds",),
-                reads=_data,
-                needed=True,
-                says="The teacher has the seed 2019 of the listing, and our sizes.",
-            ),
+            _DS,
             Flag(names=("r",), ours="width", needed=True),
             Flag(names=("init_lr",), ours="learning_rate", needed=True),
             Flag(names=("batch_size",), ours="batch_size", default="100"),

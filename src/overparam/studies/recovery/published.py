@@ -14,7 +14,8 @@ _DESIGNS = {
     "0": "gaussian",
     "1": "cubic",
     "2": "whitened-gaussian",
-    "3": "whitened-cubic",
+    "3": "cubic",
+    "4": "whitened-gaussian",
 }
 _PROXY = {"program": "exact", "fit": "penalised", "penalty": 5e-7}
 _TRAINED = {
@@ -109,7 +110,11 @@ def _program(
                 ours="design",
                 default="0",
                 values=_DESIGNS,
-                differs={"3": "The published 3 is not whitened, it equals 1."},
+                differs={
+                    "3": "It was meant to be whitened, and is as 1 there; what was "
+                    "meant is `design=whitened-cubic`.",
+                    "4": "It is as 2 there.",
+                },
             ),
             sigma,
             *([] if skip else [planted]),
@@ -157,6 +162,13 @@ PROGRAMS = (
             "Published cells have max(2 n, 50) gates each; here all have those of the "
             "largest n.",
         ),
+    ),
+    PublishedProgram(
+        name="ReLU/prob.py",
+        flags=(),
+        instead="it counts how often a pattern separates two Gaussian clusters; "
+        "`overparam.convex.recovery.isometry.cluster_probability` of Python has the "
+        "probability in closed form.",
     ),
     PublishedProgram(
         name="plt_phase.py",

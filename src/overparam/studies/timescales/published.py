@@ -27,7 +27,9 @@ _FLAGS = (
     Flag(
         names=("--lambda",),
         ours="penalty",
-        says="The published parser knows `--lmbda` only and drops `--lambda` unseen.",
+        stands_for="--lmbda",
+        says="The published parser drops it unseen and needs `--lmbda`, which has no "
+        "default there; ours takes it for that, where that is not given.",
     ),
     _GAMMA,
     Flag(names=("-N", "--N"), ours="n_samples", default="4096"),
@@ -98,7 +100,9 @@ _MERGED = (
         default="unbiased",
         values=_CENTRES,
     ),
-    Flag(names=("--TwoTS",), words="none", reads=lambda text: _TWO),
+    Flag(
+        names=("--TwoTS",), words="none", reads=lambda text: _TWO, says=" ".join(_RATIO)
+    ),
 )
 
 PROGRAMS = (
@@ -140,7 +144,7 @@ PROGRAMS = (
         name="VarPro_ReLU_1d/Experiment.py",
         flags=(*_FLAGS, *_MERGED),
         picked_by=("--TwoTS", *_MERGED[0].names),
-        says=(*_RATIO, _FLOAT32),
+        says=(_FLOAT32,),
     ),
     PublishedProgram(
         name="VarPro_convolution_2d/Experiment.py",
