@@ -193,14 +193,14 @@ _MEANT = {
 
 
 def nearest(name: object, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """The name that is meant, if one is near; capitals and first hyphens say nothing.
+    """The name that is meant, if one is near; capitals say nothing.
 
     The cutoff is one of difflib's ratio.
     """
-    by_letters = {each.lower().lstrip("-"): each for each in names}
-    letters = str(name).lower().lstrip("-")
-    for meant in _MEANT.get(letters.replace("-", "_"), ()):
-        for each in (meant, meant.replace("_", "-")):
+    by_letters = {each.lower(): each for each in names}
+    letters = str(name).lower()
+    for meant in _MEANT.get(letters.lstrip("-").replace("-", "_"), ()):
+        for each in (meant, meant.replace("_", "-"), f"--{meant}"):
             if each in by_letters:
                 return by_letters[each]
     near = difflib.get_close_matches(letters, by_letters, n=1, cutoff=cutoff)

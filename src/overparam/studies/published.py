@@ -13,6 +13,11 @@ from .presets import Preset
 
 
 Fields = Mapping[str, Any]
+_TAKEN_BY: Mapping[str, tuple[str, ...]] = {
+    "run": ("run", "describe", "sweep"),
+    "describe": ("describe",),
+    "sweep": ("sweep",),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +111,10 @@ class PublishedProgram:
     """What of ours does it, where no command does."""
     rows: Mapping[str, PublishedCommand] = field(default_factory=dict)
     """Its published commands by name."""
+
+    def is_taken_by(self, verb: str) -> bool:
+        """Whether a verb of ours takes its commands as they are."""
+        return verb in _TAKEN_BY.get(self.verb, ())
 
     def defaults(self) -> dict[str, Any]:
         """Its defaults in our fields."""

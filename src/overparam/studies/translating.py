@@ -21,12 +21,6 @@ from .registry import STUDIES, defaults, study
 
 
 _CALL = re.compile(r"\s*(\w+)\s*\(")
-_TAKEN_BY: Mapping[str, tuple[str, ...]] = {
-    "run": ("run", "describe", "sweep"),
-    "describe": ("describe",),
-    "sweep": ("sweep",),
-}
-"""Our verbs that take the row of a program, by what the program does."""
 _SHELL = {"&&", "||", ";", "|", "&", ">", ">>", "<", "(", ")", "for", "do", "done"}
 _NOT_PARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
 
@@ -46,10 +40,6 @@ class Translation:
     """What differs in meaning."""
     besides: tuple[str, ...] = ()
     """What one must know of the published command, the first of `says`."""
-
-    def is_taken_by(self, verb: str) -> bool:
-        """Whether a verb of ours takes its settings as they are."""
-        return verb in _TAKEN_BY.get(self.program.verb, ())
 
     @property
     def preset(self) -> Preset:
@@ -160,7 +150,7 @@ def rows(
         key: (program, row)
         for program in STUDIES[name].published
         for key, row in program.rows.items()
-        if verb is None or verb in _TAKEN_BY.get(program.verb, ())
+        if verb is None or program.is_taken_by(verb)
     }
 
 

@@ -163,7 +163,7 @@ def taken_row(
             sentence has the command of that verb, with what the line gives.
     """
     found = row(name, key, verb)
-    if found.is_taken_by(verb):
+    if found.program.is_taken_by(verb):
         return found
     others, known = others or {}, field_names(found.kind)
     changes = {n: value for n, value in fields.items() if n in known}
