@@ -210,10 +210,10 @@ def test_what_cannot_be_is_a_sentence(name, options, sentence):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ("runs/planted", "got a str: `overparam.open"),
-        ({"a": 1}, "got a dict"),
-        (3, "got a int"),
-        ([3], "got a int"),
+        ("runs/planted", "got an object of type str: `overparam.open"),
+        ({"a": 1}, "got an object of type dict"),
+        (3, "got an object of type int"),
+        ([3], "got an object of type int"),
         ([], "the list is empty"),
     ],
 )

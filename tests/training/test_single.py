@@ -91,6 +91,7 @@ def test_data_of_other_shapes_are_a_sentence(parts, key):
         ({"observe": 3}, "`observe` must be a function, got 3"),
         ({"observe": lambda step, network: None}, "a mapping of columns, got None"),
         ({"until": 3}, "`until` must be a function, got 3"),
+        ({"until": lambda records: True}, "give None to go on or a status.*; got True"),
         ({"until": op.training.below("lss", 1.0)}, "'lss', did you mean `loss`"),
     ],
 )
@@ -101,7 +102,9 @@ def test_a_setting_that_is_none_is_a_sentence(parts, key, settings, sentence):
 
 def test_a_source_or_a_rule_that_is_none_is_a_sentence(parts, key):
     network, source, dynamics = parts
-    with pytest.raises(ConfigError, match=r"`source` must have the .*, got a tuple"):
+    with pytest.raises(
+        ConfigError, match=r"`source` must have the .*, got an .* tuple"
+    ):
         op.train(network, (np.ones(3), np.ones(3)), dynamics, **LENGTHS, key=key)
     with pytest.raises(ConfigError, match="`dynamics` must have the methods init, st"):
         op.train(network, source, optax.sgd(0.1), **LENGTHS, key=key)

@@ -103,8 +103,8 @@ def wrap(module: eqx.Module) -> Network:
     ):
         raise ConfigError(
             "What is wrapped must be an equinox module with a method `features` and a "
-            f"matrix `readout`, got a {kind}: write a module that has both, or give a "
-            "file of its weights to `load_network`."
+            f"matrix `readout`, got an object of type {kind}: write a module that has "
+            "both, or give a file of its weights to `load_network`."
         )
     readout: Any = getattr(module, "readout", None)
     scale = getattr(module, "scale", 1.0)
@@ -129,7 +129,7 @@ def check_network(network: object) -> None:
     if not isinstance(network, Network):
         raise ConfigError(
             "`network` must be a network, as `two_layer` makes one, or `wrap` of a "
-            f"module of your own, got a {type(network).__name__}."
+            f"module of your own, got an object of type {type(network).__name__}."
         )
 
 

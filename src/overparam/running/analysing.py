@@ -183,10 +183,10 @@ def as_subject(
         subject = as_subject(network.stored)
     elif not isinstance(network, Network | NamedWeights):
         raise ConfigError(
-            "What is analysed must be a run, a network, or several in a list, got a "
-            f"{type(network).__name__}: `overparam.open(FOLDER)` gives stored runs, "
-            "`overparam.load_network(FILE)` a network of weights, "
-            "`overparam.wrap(MODULE)` one of an equinox module with features."
+            "What is analysed must be a run, a network, or several in a list, got an "
+            f"object of type {type(network).__name__}: `overparam.open(FOLDER)` gives "
+            "stored runs, `overparam.load_network(FILE)` a network of "
+            "weights, `overparam.wrap(MODULE)` one of an equinox module with features."
         )
     else:
         # Its weights would be rounded in a narrower precision.
@@ -211,8 +211,9 @@ def as_subject(
         if start is not None:
             if not isinstance(start, Network | NamedWeights):
                 raise ConfigError(
-                    f"`start` must be a network, got a {type(start).__name__}: "
-                    "`overparam.load_network(FILE)` gives that of a file."
+                    "`start` must be a network, got an object of type "
+                    f"{type(start).__name__}: `overparam.load_network(FILE)` gives "
+                    "that of a file."
                 )
             check_start(start, network)
         subject = Subject(Unstored(network, config=precision, start=start))

@@ -102,7 +102,7 @@ class Training:
             if not all(callable(getattr(part, each, None)) for each in methods):
                 raise ConfigError(
                     f"`{name}` must have the methods {', '.join(methods)}, as a "
-                    f"`{such_as}` has, got a {type(part).__name__}."
+                    f"`{such_as}` has, got an object of type {type(part).__name__}."
                 )
         for name in ("observe", "until"):
             if not callable(function := getattr(self, name)):

@@ -72,6 +72,8 @@ def smallest_curvatures(
     at_least(1, count=count)
     with jax.enable_x64(True):
         surface = Surface(student, risk)
+        if not surface.size:
+            raise ConfigError("The network has no weights, whose curvature is asked.")
         if count >= surface.size:
             raise ConfigError(
                 f"`count` must be below the {surface.size} weights, got {count}."
