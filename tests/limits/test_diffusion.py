@@ -79,6 +79,24 @@ def test_mass_bounds_and_energy(name):
     assert np.all(np.diff(path.energies) < 0)
 
 
+@pytest.mark.parametrize("name", GRIDS)
+def test_times_within_a_step_are_as_good_as_its_ends(name):
+    grid = GRIDS[name]
+    times = np.linspace(0, 3, 1201)
+    path = ultra_fast(grid, times)
+    assert path.n_steps < len(times) / 2
+    few = ultra_fast(grid, times[::100])  # So few that a step ends at each of them.
+    fine = ultra_fast(grid, times[::100], tolerance=1e-8)
+    errors = [
+        np.abs(found / fine.densities - 1).max()
+        for found in (few.densities, path.densities[::100])
+    ]
+    # Both sum some hundred errors of at most 1e-5 each, most of which are damped.
+    assert errors[1] < 3 * errors[0] < 3e-4
+    assert_allclose(path.densities.sum(axis=1) * grid.volume, 1, atol=1e-12)
+    assert np.all(np.diff(path.energies) < 0)
+
+
 def test_the_energy_falls_at_the_stated_rate():
     grid = circle(100.0, 1024)
     at, step = 0.5, 1e-3

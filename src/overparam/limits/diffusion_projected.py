@@ -67,8 +67,7 @@ class Galerkin:
 
     def solve(self, angles: Angles) -> tuple[Angles, Angles, float]:
         """u and its derivative at the particles, and the energy."""
-        cosines, sines = self._waves(angles)
-        basis = np.concatenate([cosines, sines[1:]])
+        basis = self._basis(angles)
         gram = basis @ basis.T / angles.size
         try:
             weights = cho_solve(cho_factor(gram), self.moments)
@@ -78,30 +77,33 @@ class Galerkin:
                 "their Gram matrix is not definite; use more `particles` or "
                 "fewer `harmonics`."
             ) from error
-        k = self.frequencies
+        k = self.frequencies[1:]
         n = len(k)
-        sine_weights = np.concatenate([[0.0], weights[n:]])
-        slope = (k * sine_weights) @ cosines - (k * weights[:n]) @ sines
+        # The basis is the constant, cosines and sines.
+        slope = (k * weights[1 + n :]) @ basis[1 : 1 + n]
+        slope -= (k * weights[1 : 1 + n]) @ basis[1 + n :]
         return weights @ basis, slope, float(weights @ self.moments - 1) / 2
 
-    def _waves(self, angles: Angles) -> tuple[np.ndarray, np.ndarray]:
-        """Cosines and sines of all visible harmonics, by powers of one exponential.
+    def _basis(self, angles: Angles) -> Float[np.ndarray, "waves particles"]:
+        """The constant, then cosines and then sines of all other visible harmonics.
 
+        The even ones are powers of one exponential: so many at once as are known.
         Products of parts: those of complex numbers take twice as long.
         """
+        n = len(self.frequencies) - 1
+        basis = np.empty((1 + 2 * n, angles.size))
+        basis[0], cosines, sines = 1, basis[1 : 1 + n], basis[1 + n :]
         first = np.exp(1j * angles)
-        square = first**2
-        waves = np.empty((2, len(self.frequencies), angles.size))
-        waves[:, 0] = [[1], [0]]
-        for k, known in ((1, first), (2, square)):
-            if k < len(self.frequencies):
-                waves[:, k] = np.real(known), np.imag(known)
-        cosine, sine = np.real(square).copy(), np.imag(square).copy()
-        for k in range(3, len(self.frequencies)):
-            along, across = waves[:, k - 1] * cosine, waves[::-1, k - 1] * sine
-            np.subtract(along[0], across[0], out=waves[0, k])
-            np.add(along[1], across[1], out=waves[1, k])
-        return waves[0], waves[1]
+        for row, wave in zip(range(n), (first, first**2), strict=False):
+            cosines[row], sines[row] = np.real(wave), np.imag(wave)
+        cosines, sines, known = cosines[1:], sines[1:], 1
+        while known < len(cosines):
+            last, more = known - 1, min(known, len(cosines) - known)
+            c, s = cosines[:more], sines[:more]
+            cosines[known : known + more] = c * cosines[last] - s * sines[last]
+            sines[known : known + more] = c * sines[last] + s * cosines[last]
+            known += more
+        return basis
 
 
 def projected(

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
+from overparam.analysis.density.circle_measure import CircleMeasure
 from overparam.analysis.density.circular import (
     _cost,
     _quantile,
-    _sorted,
     circle_w1,
     circle_w2,
 )
@@ -71,7 +71,8 @@ def test_the_second_distance_is_at_least_the_first():
 
 def bisected(a, b, u, v):
     """The second distance, by bisection on all quantiles at every step."""
-    (x, p), (y, q) = _sorted(a, u), _sorted(b, v)
+    first, second = CircleMeasure.of(a, u), CircleMeasure.of(b, v)
+    x, p, y, q = first.angles, first.levels, second.angles, second.levels
     low, high = -1.0, 1.0
     for _ in range(60):
         middle = (low + high) / 2

@@ -182,7 +182,10 @@ def test_progress_counts_pairs_of_blocks():
             {"network": TwoLayer(normal(3, 4) * jnp.inf, normal(4, 2))},
             "non-finite weights",
         ),
-        ({"network": None}, "`network` must be a network, .* got a NoneType"),
+        (
+            {"network": None},
+            "`network` must be a network, .* got an object of type NoneType",
+        ),
         ({"x": 1e200 * X}, "kernel at these inputs is beyond the range of its type"),
         ({"x": np.zeros((10**7, 3))}, "This needs .* tangent kernel .*; lower rows"),
     ],

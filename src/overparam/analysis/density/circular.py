@@ -5,10 +5,8 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from .energy import Angles, Weights, joined, normalised
-
-
-_TURN = 2 * math.pi
+from .circle_measure import TURN, CircleMeasure, Weights
+from .energy import Angles
 
 
 def circle_w1(
@@ -24,16 +22,13 @@ def circle_w1(
 
     Reference: Rabin, Delon, Gousseau 2011 (transport on the circle).
     """
-    angles = np.mod(joined(first, second), _TURN)
-    masses = np.concatenate(
-        [
-            normalised(first_weights, len(first)),
-            -normalised(second_weights, len(second)),
-        ]
-    )
-    order = np.argsort(angles)
+    x = CircleMeasure.of(first, first_weights)
+    y = CircleMeasure.of(second, second_weights)
+    angles = np.concatenate([x.angles, y.angles])
+    masses = np.concatenate([x.masses, -y.masses])
+    order = np.argsort(angles, kind="stable")  # It merges: both parts are in order.
     angles, excess = angles[order], np.cumsum(masses[order])
-    lengths = np.diff(angles, append=angles[0] + _TURN)
+    lengths = np.diff(angles, append=angles[0] + TURN)
     ranks = np.argsort(excess)
     reached = np.cumsum(lengths[ranks])
     median = excess[ranks[np.searchsorted(reached, math.pi)]]
@@ -55,18 +50,10 @@ def circle_w2(
 
     Reference: Delon, Salomon, Sobolevski 2010 (fast transport on the circle).
     """
-    x, p = _sorted(first, first_weights)
-    y, q = _sorted(second, second_weights)
+    first = CircleMeasure.of(first, first_weights)
+    second = CircleMeasure.of(second, second_weights)
+    x, p, y, q = first.angles, first.levels, second.angles, second.levels
     return math.sqrt(max(_cost(x, p, y, q, _best_shift(x, p, y, q)), 0.0))
-
-
-def _sorted(angles: Angles, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
-    """Angles in [0, 2 pi) in order, and the cumulative mass up to and with each."""
-    angles = np.mod(np.asarray(angles, float), _TURN)
-    order = np.argsort(angles)
-    levels = np.cumsum(normalised(weights, len(angles))[order])
-    levels[-1] = 1.0
-    return angles[order], levels
 
 
 def _quantile(x: np.ndarray, levels: np.ndarray, q: np.ndarray) -> np.ndarray:
@@ -74,7 +61,7 @@ def _quantile(x: np.ndarray, levels: np.ndarray, q: np.ndarray) -> np.ndarray:
     # Turns of the quantiles, and which of the points they are.
     turns = np.ceil(q) - 1
     place = np.minimum(np.searchsorted(levels, q - turns), len(levels) - 1)
-    return x[place] + _TURN * turns
+    return x[place] + TURN * turns
 
 
 def _best_shift(x: np.ndarray, p: np.ndarray, y: np.ndarray, q: np.ndarray) -> float:
@@ -87,7 +74,7 @@ def _best_shift(x: np.ndarray, p: np.ndarray, y: np.ndarray, q: np.ndarray) -> f
     """
     if len(q) > len(p):
         return -_best_shift(y, q, x, p)
-    after = np.append(y[1:], y[0] + _TURN)
+    after = np.append(y[1:], y[0] + TURN)
 
     def rises(at: np.ndarray) -> bool:
         # Every jump of the second quantile moves down by one.
@@ -126,7 +113,7 @@ def _cost(
 ) -> Float[np.ndarray, ""]:
     moved = q - shift
     levels = np.concatenate([p, moved - np.floor(moved), [0.0, 1.0]])
-    levels = np.sort(levels, kind="stable")  # It merges: both parts are in order.
+    levels = np.sort(levels, kind="stable")  # It merges, as above.
     middles, lengths = (levels[1:] + levels[:-1]) / 2, np.diff(levels)
     gaps = _quantile(x, p, middles) - _quantile(y, q, middles + shift)
     return np.sum(lengths * gaps**2)

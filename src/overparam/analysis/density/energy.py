@@ -14,11 +14,10 @@ import numpy as np
 from jaxtyping import Float
 
 from ...data.sources.torus import SIDE, wrap_torus
-from ...errors import DataError
+from .circle_measure import CircleMeasure, Weights, normalised
 
 
-Angles = Float[np.ndarray, " n"]
-Weights = Float[np.ndarray, " n"] | None
+Angles = Float[np.ndarray, " n"] | CircleMeasure
 
 
 def circle_energy(
@@ -34,8 +33,8 @@ def circle_energy(
     that prefix sums of sines and cosines give all pairs.
 
     Args:
-        first: Angles of the first measure.
-        second: Angles of the second measure.
+        first: Angles of the first measure, or the measure in order.
+        second: Likewise of the second.
         first_weights: Weights, scaled to sum 1; equal by default.
         second_weights: Likewise.
 
@@ -44,19 +43,18 @@ def circle_energy(
 
     Reference: Székely and Rizzo 2013 (energy statistics).
     """
-    angles = np.mod(joined(first, second), 2 * math.pi)
-    weights = np.concatenate(
-        [
-            normalised(first_weights, len(first)),
-            -normalised(second_weights, len(second)),
-        ]
+    few, many = (
+        CircleMeasure.of(first, first_weights),
+        CircleMeasure.of(second, second_weights),
     )
-    order = np.argsort(angles)
-    half, weights = angles[order] / 2, weights[order]
-    sine, cosine = np.sin(half), np.cos(half)
-    # Sums over all earlier points; a point's own term is zero.
-    cosines, sines = np.cumsum(weights * cosine), np.cumsum(weights * sine)
-    square = -4 * np.sum(weights * (sine * cosines - cosine * sines))
+    if len(few.angles) > len(many.angles):
+        few, many = many, few
+    cosine, sine = few.waves
+    # Of the many, those up to `place` are before a point and the others after it.
+    place = np.searchsorted(many.angles, few.angles)
+    before = 2 * many.sums[:, place] - many.sums[:, -1:]
+    chords = 2 * (sine * before[0] - cosine * before[1])
+    square = 2 * np.sum(few.masses * chords) - few.self_term - many.self_term
     return math.sqrt(max(float(square), 0.0))
 
 
@@ -136,31 +134,6 @@ def chords(
     angles = 2 * math.pi / SIDE * points
     radius = SIDE / (2 * math.pi)
     return radius * np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
-
-
-def normalised(weights: Weights, n: int) -> Float[np.ndarray, " n"]:
-    """Weights of sum 1: equal ones for `None`.
-
-    Raises:
-        DataError: If there are no points, or the weights are not usable.
-    """
-    if n == 0:
-        raise DataError("A distance needs at least one point in each set, got none.")
-    if weights is None:
-        return np.full(n, 1 / n)
-    weights = np.asarray(weights, float)
-    total = float(np.sum(weights))
-    if weights.shape != (n,) or not np.all(weights >= 0) or not 0 < total < math.inf:
-        raise DataError(
-            f"Weights must be {n} non-negative numbers with a positive sum, "
-            f"got shape {weights.shape} and sum {total}."
-        )
-    return weights / total
-
-
-def joined(first: Angles, second: Angles) -> Angles:
-    """Both sets of angles one after the other, in float64."""
-    return np.concatenate([np.asarray(first, float), np.asarray(second, float)])
 
 
 _BLOCK_ENTRIES = 2**20

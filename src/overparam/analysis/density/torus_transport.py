@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from ...data.sources.torus import wrap_torus
 from ...errors import ConfigError
-from .energy import Weights, normalised
+from .circle_measure import Weights, normalised
 
 
 Points = Float[np.ndarray, "n dim"]

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ...analysis.density.circle_measure import CircleMeasure
 from ...analysis.density.circular import circle_w1, circle_w2
 from ...analysis.density.energy import (
     circle_energy,
@@ -37,7 +38,7 @@ class Observer:
     problem: Problem
     limits: Limits
     _self_term: float | None = None
-    _target: np.ndarray | None = None
+    _target: CircleMeasure | None = None
 
     def observe(self, step: int, network: Network) -> Record:
         """Risk with the network's own optimal readout, readout and distances."""
@@ -53,13 +54,13 @@ class Observer:
             distances = {"teacher_distance": distance}
         else:
             if self._target is None:
-                self._target = angles_of(teacher)
-            angles, target = angles_of(points), self._target
+                self._target = CircleMeasure.of(angles_of(teacher))
+            angles, target = CircleMeasure.of(angles_of(points)), self._target
             distances = {
                 "teacher_distance": circle_energy(angles, target),
                 "teacher_w1": circle_w1(angles, target),
                 "teacher_w2": circle_w2(angles, target),
-                "floor": uniform_floor(len(angles)),
+                "floor": uniform_floor(len(points)),
             }
         projected = {name: float(value) for name, value in found.items()}
         limits = self.limits.distances(points, time)
