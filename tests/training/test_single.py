@@ -91,7 +91,7 @@ def test_data_of_other_shapes_are_a_sentence(parts, key):
         ({"observe": 3}, "`observe` must be a function, got 3"),
         ({"observe": lambda step, network: None}, "a mapping of columns, got None"),
         ({"until": 3}, "`until` must be a function, got 3"),
-        ({"until": lambda records: True}, "give None to go on or a status.*; got True"),
+        ({"until": lambda records: True}, "`until` must be one of .*; got True"),
         ({"until": op.training.below("lss", 1.0)}, "'lss', did you mean `loss`"),
     ],
 )

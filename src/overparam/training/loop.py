@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -133,12 +133,7 @@ class _Run:
             told = f"`observe` must give a mapping of columns, got {written(observed)}."
             raise ConfigError(told)
         self.records.append(record | observed | {"seconds": seconds})
-        told = self.training.until(self.records)
-        if told not in (None, *get_args(Status)):
-            raise ConfigError(
-                f"`until` must give None to go on or a status to stop with, of "
-                f"{', '.join(get_args(Status))}; got {written(told)}."
-            )
+        told = self.training.stops(self.records)
         self.status = told if has_finite_losses(observed) else "diverged"
         self._keep(step)
 

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from ..checks import arrays_by_shape, counts, finite, written
+from ..checks import arrays_by_shape, counts, finite, one_of, written
 from ..data.source import Source
 from ..dynamics.dynamics import Dynamics
 from ..errors import ConfigError
@@ -119,6 +119,13 @@ class Training:
             )
         for step in self.keep_steps:
             finite(keep_steps=step)
+
+    def stops(self, records: Sequence[Record]) -> Status | None:
+        """What `until` says, which must be a status or `None`."""
+        told = self.until(records)
+        if told is not None:
+            one_of(get_args(Status), until=told)
+        return told
 
 
 _PARTS = (
