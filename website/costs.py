@@ -6,7 +6,8 @@ Runs that differ in their seed, or in a rate, penalty, level or the like, are ta
 cost the same. Of the others some are measured, of each method and data evenly spaced
 from the smallest to the largest, and each stands for its neighbours. A long run is
 drawn out in a straight line from two parts of it, each compiled before it is timed.
-Writes `docs/records/costs.json`, which the pages of the results show.
+Writes `costs.json` beside the reproductions, which the pages of the results and
+`overparam reproduce --dry-run` show.
 """
 
 import argparse
@@ -19,7 +20,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 
@@ -29,11 +29,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import overparam as op
 from overparam.processes import keep_compiled
 from overparam.progress import counted
-from overparam.reproductions.registry import REPRODUCTIONS
+from overparam.reproductions.registry import COSTS, REPRODUCTIONS
 from overparam.studies.registry import study
 
 
-TABLE = Path(__file__).parent.parent / "docs" / "records" / "costs.json"
+TABLE = COSTS
 LONG_ENOUGH = 0.7
 """Processor seconds from which a part tells what a step costs."""
 TOO_LONG = 5.0

@@ -10,13 +10,12 @@ from typing import Any
 from urllib.parse import quote
 
 from overparam.progress import counted, duration
-from overparam.reproductions.registry import REPRODUCTIONS
+from overparam.reproductions.registry import REPRODUCTIONS, costs
 from overparam.studies.registry import STUDIES
 from tables import table
 
 
 RECORDS = Path(__file__).parents[1] / "docs" / "records"
-COSTS = RECORDS / "costs.json"
 KEPT = (".png", ".gif", ".csv")
 """Files that are kept of a reproduction: its figures, animations and tables."""
 
@@ -76,12 +75,6 @@ def _damaged(path: Path) -> SystemExit:
         f"The record `{path}` is damaged: give it back from git, or measure it again "
         "(`python website/record.py RUNS`)."
     )
-
-
-@functools.cache
-def costs() -> dict[str, dict[str, Any]]:
-    """What the published size of each reproduction costs (`website/costs.py`)."""
-    return json.loads(COSTS.read_text())
 
 
 def _overview(by_study: dict[str, list[dict[str, Any]]]) -> str:

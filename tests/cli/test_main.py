@@ -9,6 +9,7 @@ import pytest
 
 from overparam.cli.main import VERBS, run_command
 from overparam.cli.options import read
+from overparam.reproductions.registry import costs
 from overparam.studies.registry import study
 
 
@@ -198,6 +199,17 @@ def test_a_command_in_a_sentence_can_be_typed(tmp_path, capsys):
     for argv in (["analyse", "xyz"], ["analyse", str(folder), "hessian"]):
         run_command([*argv, "--runs", str(folder)])
         assert f"table '{folder}'`" in capsys.readouterr().err
+
+
+def test_a_dry_run_tells_what_the_published_size_costs(tmp_path, capsys):
+    command = ["reproduce", "planted-width", "--dry-run", "--runs", str(tmp_path)]
+    assert run_command([*command, "--scale", "paper"]) == 0
+    cost = costs()["planted-width"]
+    told = capsys.readouterr().err
+    assert f"All {cost['runs']} of them cost about" in told
+    assert f"{cost['processor_hours']:g} processor hours" in told
+    assert run_command([*command, "--scale", "smoke"]) == 0
+    assert "hours" not in capsys.readouterr().err
 
 
 def test_a_run_is_stored_once_and_forced_runs_get_their_own_folder(runs, capsys):

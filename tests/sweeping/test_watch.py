@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import os
 import shutil
@@ -6,6 +7,7 @@ import time
 import pytest
 from work_for_tests import DEFAULTS, jobs, work
 
+from overparam.cli.main import run_command
 from overparam.errors import StoreError
 from overparam.store import RunRecord, open_run
 from overparam.store.files import write_sealed
@@ -35,8 +37,36 @@ def test_running_and_cut_off_runs_are_told_apart(tmp_path):
     with open_run(tmp_path, "toy", configs[1], DEFAULTS):
         look = glance(tmp_path)
     assert look.statuses == {"running": 1, "unfinished": 1}
-    assert look.total == 2
+    assert (look.total, look.running, look.cut_off) == (2, 1, 1)
     assert look.seconds_left is None
+
+
+def test_that_nothing_is_running_is_told_once_until_something_runs(
+    tmp_path, monkeypatch, capsys
+):
+    """Three looks at a run that was cut off, one while it runs, one when it is done."""
+    config, looks = DEFAULTS | {"number": 0}, iter(range(5))
+    with open_run(tmp_path, "toy", config, DEFAULTS):
+        pass
+    goes_on = contextlib.ExitStack()
+
+    def sleep(_):
+        look = next(looks)
+        if look == 2:
+            run = goes_on.enter_context(open_run(tmp_path, "toy", config, DEFAULTS))
+            goes_on.callback(run.write, RunRecord(status="finished"))
+        if look == 3:
+            goes_on.close()
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert run_command(["watch", str(tmp_path)]) == 0
+    told = capsys.readouterr()
+    assert told.out.splitlines() == [
+        "0 of 1 done, 0 running, 1 cut off",
+        "0 of 1 done, 1 running",
+        "1 of 1 done, 0 running",
+    ]
+    assert told.err.count("Nothing is running") == 1
 
 
 def test_a_sweep_that_was_cut_off_keeps_its_rate_and_tells_no_time_left(

@@ -1,6 +1,10 @@
 """The reproductions by name; a module is imported when its reproduction is run."""
 
+import functools
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..by_name import Catalogue, load
@@ -11,6 +15,9 @@ from ..field_values import unknown
 
 if TYPE_CHECKING:
     from .reproduction import Reproduction
+
+
+COSTS = Path(__file__).with_name("costs.json")
 
 
 @dataclass(frozen=True)
@@ -173,6 +180,15 @@ REPRODUCTIONS: Catalogue[Listed] = Catalogue(
     },
     adopt="overparam.reproductions.registry:adopt",
 )
+
+
+@functools.cache
+def costs() -> Mapping[str, Mapping[str, Any]]:
+    """What the published size of each reproduction of ours costs, as it was measured.
+
+    `website/costs.py` measures it.
+    """
+    return json.loads(COSTS.read_text())
 
 
 def adopt(name: str, value: Any) -> Listed:

@@ -265,8 +265,8 @@ def reproduce(
 
     Args:
         name: Name of the reproduction.
-        scale: `smoke` takes seconds, `laptop` about a minute on two cores, `paper` has
-            the published sizes.
+        scale: `smoke` takes seconds, `laptop` up to half an hour or so on two cores,
+            `paper` has the published sizes.
         runs: Folder of all runs; that of OVERPARAM_RUNS, or `runs`, if `None`.
         jobs: Number of processes (1), or of runs at a time on a cluster (all it has).
         cluster: Run on a cluster instead: `dask:ADDRESS` or `slurm`.

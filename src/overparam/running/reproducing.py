@@ -60,7 +60,7 @@ class Reproduced:
     @property
     def headings(self) -> tuple[str, str, str, str]:
         """What stands above the verdicts."""
-        return f"claim ({self.reproduction.source})", "published", "measured", ""
+        return f"claim ({self.reproduction.source})", "published", "measured", "verdict"
 
     def _repr_html_(self) -> str:
         return notebook.joined(

@@ -42,6 +42,11 @@ class Glance:
         return self.statuses["running"]
 
     @property
+    def cut_off(self) -> int:
+        """Runs that were begun and whose process is gone, before any answer."""
+        return self.statuses["unfinished"]
+
+    @property
     def failed(self) -> int:
         """Runs that raised."""
         return self.statuses[FAILED]

@@ -11,7 +11,7 @@ from ...errors import ConfigError
 from ...plots.styles import drawn_for
 from ...processes import STOP, keep_compiled
 from ...progress import Reporter, counted, duration
-from ...reproductions.registry import REPRODUCTIONS, reproduction
+from ...reproductions.registry import REPRODUCTIONS, costs, reproduction
 from ...running.grid import jobs_of, run_jobs
 from ...running.reproducing import answer
 from ...studies.registry import study
@@ -36,13 +36,15 @@ class Reproducing:
     name: tyro.conf.Positional[str] = ""
     """Name of the reproduction."""
     scale: Literal["smoke", "laptop", "paper"] = "laptop"
-    """Seconds, about a minute on two cores, or the published sizes."""
+    """Seconds, up to half an hour or so on two cores, or the published sizes, whose
+    measured cost `--dry-run` tells."""
     jobs: int | None = None
     """Number of processes (1), or of runs at a time on a cluster (all it has)."""
     cluster: str | None = None
     """Run on a cluster instead: dask:ADDRESS, dask:SCHEDULER_FILE.json or slurm."""
     dry_run: bool = False
-    """Only print how many runs there are and how many are missing."""
+    """Only print how many runs there are and how many are missing, and what the
+    published size costs."""
     list: bool = False
     """List the reproductions."""
     json: bool = False
@@ -92,6 +94,12 @@ def main(argv: Sequence[str]) -> int:
     jobs = jobs_of(wanted.study, wanted.grid(reproducing.scale), storage.runs)
     if reproducing.dry_run:
         tell_missing(jobs, wanted.study, storage.runs)
+        if reproducing.scale == "paper" and (cost := costs().get(reproducing.name)):
+            tell(
+                f"All {cost['runs']:,} of them cost about {cost['processor_hours']:,g} "
+                "processor hours (two cores do at most two in an hour), the dearest "
+                f"measured one {duration(cost['dearest_run_seconds'])}."
+            )
         return 0
     keep_compiled()
     with Reporter(reproducing.name, unit="run") as reporter, STOP.listening() as stop:

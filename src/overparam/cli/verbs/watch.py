@@ -18,8 +18,10 @@ class Watching(OfRuns):
     """Watch the runs of a folder: done, running, failed, rate, time left, best so far.
 
     The runs are those of the sweep last started on the folder; without one, all.
-    Reads small files only, and ends when nothing is left to do. While nothing runs it
-    waits: the command of the sweep, typed again, does what is missing.
+    Reads small files only, and ends when nothing is left to do. Where no process is at
+    work on what is left, it says so and waits for one, as a queue may start it later:
+    the command of the sweep, typed again, does what is missing. Ctrl-C ends it, and
+    `--once` looks once.
 
     Examples:
       overparam watch runs
@@ -54,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
     if watching.json:
         print_json(seen)
         return 0
-    live, told = sys.stdout.isatty(), None
+    live, told, idle = sys.stdout.isatty(), None, False
     while True:
         # On a terminal the line renews itself; elsewhere each change is a line.
         if live:
@@ -65,12 +67,22 @@ def main(argv: Sequence[str]) -> int:
             if live:
                 print()
             return 0
+        if seen.running == 0 and not idle:
+            if live:
+                print()
+            tell(
+                "Nothing is running: the same command of the sweep or run does what is "
+                "missing, here or in a queue. Waiting for that; Ctrl-C ends this."
+            )
+        idle = seen.running == 0
         time.sleep(watching.every)
         seen = glance(watching.runs, best=watching.best)
 
 
 def _line(seen: Glance) -> str:
     parts = [f"{seen.done} of {seen.total} done", f"{seen.running} running"]
+    if seen.cut_off:
+        parts.append(f"{seen.cut_off} cut off")
     if seen.failed:
         parts.append(f"{seen.failed} failed")
     if seen.unreadable:
