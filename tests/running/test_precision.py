@@ -1,14 +1,14 @@
 import jax
 import pytest
+import scipy.linalg  # noqa: F401 - It brings a BLAS of its own.
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from overparam.running.precision import precision
 
 
 def threads():
-    return {
-        each["num_threads"] for each in threadpool_info() if "blas" in each.values()
-    }
+    libraries = [each for each in threadpool_info() if each["user_api"] == "blas"]
+    return {each["num_threads"] for each in libraries}
 
 
 @pytest.mark.parametrize("told", [None, "2"])
