@@ -1,5 +1,6 @@
 """Packed runs are read as if nothing had happened, and nothing is ever lost."""
 
+import errno
 import os
 import re
 import sqlite3
@@ -199,20 +200,31 @@ def changed(root, *statements):
     os.utime(root / NAME, (1e9, 1e9))
 
 
+def added(name):
+    """A file that a sound run has beside its own ones."""
+    copied = f"SELECT study, run, {name}, bytes, modified, content FROM file"
+    return f"INSERT INTO file {copied} WHERE name = 'summary.json'"
+
+
 HOSTILE = {
-    "traversal": "UPDATE file SET name = '../../../evil' WHERE name = 'summary.json'",
-    "absolute": "UPDATE file SET name = '/tmp/evil' WHERE name = 'summary.json'",
-    "windows": r"UPDATE file SET name = 'C:\evil' WHERE name = 'summary.json'",
-    "dots": "UPDATE file SET name = '..' WHERE name = 'summary.json'",
-    "empty": "UPDATE file SET name = '' WHERE name = 'summary.json'",
-    "deep": "UPDATE file SET name = 'a/b/c/d/e/f' WHERE name = 'summary.json'",
-    "newline": "UPDATE file SET name = 'a' || char(10) WHERE name = 'summary.json'",
+    "traversal": added("'../../../evil'"),
+    "absolute": added("'/tmp/evil'"),
+    "windows": added(r"'C:\evil'"),
+    "dots": added("'..'"),
+    "empty": added("''"),
+    "deep": added("'a/b/c/d/e/f'"),
+    "newline": added("'a' || char(10)"),
     "study": "UPDATE file SET study = '../evil' WHERE study = 'other'",
     "study-absolute": "UPDATE file SET study = '/evil' WHERE study = 'other'",
     "run": "UPDATE file SET run = '..' WHERE study = 'other'",
     "size": "UPDATE file SET bytes = 1000000000000 WHERE name = 'summary.json'",
     "negative": "UPDATE file SET bytes = -1 WHERE name = 'summary.json'",
     "date": "UPDATE file SET modified = 1e300 WHERE name = 'summary.json'",
+    "long": added("printf('%0256d', 1)"),
+    "folder": added("'status.json/x'"),
+    "study-temporary": "UPDATE file SET study = '.other.tmp' WHERE study = 'other'",
+    "study-lock": "UPDATE file SET study = 'lock' WHERE study = 'other'",
+    "study-archive": f"UPDATE file SET study = '{NAME}' WHERE study = 'other'",
     "table": "CREATE TABLE other (x)",
     "trigger": "CREATE TRIGGER t AFTER INSERT ON file BEGIN SELECT 1; END",
     "view": "CREATE VIEW v AS SELECT * FROM file",
@@ -249,6 +261,35 @@ def test_half_an_archive_is_refused_in_a_sentence(root, n_bytes):
     (root / NAME).write_bytes(content[:n_bytes])
     with pytest.raises(StoreError, match=r"no sound archive of runs [^\n]*\.$"):
         unpack(root)
+
+
+def refusal(function, root):
+    """What a function refuses a folder of runs for."""
+    try:
+        function(root)
+    except StoreError as error:
+        return str(error)
+    return None
+
+
+def test_zeros_anywhere_are_told_in_a_sentence_or_were_there(root, tmp_path):
+    before = {path.relative_to(root): text for path, text in snapshot(root).items()}
+    pack(root)
+    content, length, refused = (root / NAME).read_bytes(), 512, 0
+    for start in range(0, len(content), length):
+        harmed = tmp_path / str(start)
+        harmed.mkdir()
+        zeros = bytes(len(content[start : start + length]))
+        (harmed / NAME).write_bytes(content[:start] + zeros + content[start + length :])
+        for function in (find_runs, gather, unpack):
+            told = refusal(function, harmed)
+            assert told is None or re.fullmatch(r"[^\n]{,800}\.", told)
+        if told is not None:
+            refused += 1
+            assert not [*harmed.glob("*/*")]
+        for path, text in snapshot(harmed).items():
+            assert path.name == NAME or text == before[path.relative_to(harmed)]
+    assert refused > 10
 
 
 def test_what_is_no_file_is_no_archive(tmp_path):
@@ -339,6 +380,28 @@ def test_what_does_not_fit_is_not_begun(root, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: full)
     with pytest.raises(StoreError, match="make room"):
         unpack(root)
+
+
+def test_a_disk_that_fills_up_while_unpacking_keeps_no_stump(root, monkeypatch):
+    pack(root)
+    before, utime, left = snapshot(root), os.utime, 12
+
+    def filling(*words):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        utime(*words)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.utime", filling)
+        with pytest.raises(StoreError, match="The disk is full"):
+            unpack(root)
+    assert not [*root.rglob(".*")]
+    made = [path for path in find_runs(root) if (path / "summary.json").exists()]
+    assert len(made) == 1
+    pack(root)
+    assert snapshot(root).keys() == before.keys()
 
 
 def test_there_must_be_something_to_unpack(tmp_path):

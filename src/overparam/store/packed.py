@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..checks import written
 from ..errors import StoreError
 from .identity import is_plain, is_run_name
 
@@ -91,8 +92,8 @@ class _Sound:
 
         if isinstance(error, sqlite3.Error | OSError | TypeError | ValueError):
             raise StoreError(
-                f"`{self._path}` is no sound archive of runs ({error}): put a sound "
-                "copy in its place, or move it away."
+                f"`{self._path}` is no sound archive of runs ({written(error)}): put a "
+                "sound copy in its place, or move it away."
             ) from error
 
 
@@ -131,8 +132,11 @@ class PackedRuns:
             rows = self._rows.execute("SELECT DISTINCT study, run FROM file")
             found = set(rows)
             for study, run in found:
-                if not (is_plain(study) and is_run_name(run)):
-                    raise sqlite3.DatabaseError(f"{study!r}, {run!r} is no run")
+                # Where a page is damaged a row may hold anything.
+                text = type(study) is type(run) is str
+                if not (text and is_plain(study) and is_run_name(run)):
+                    named = f"{written(study)}, {written(run)}"
+                    raise sqlite3.DatabaseError(f"{named} is no run")
         return found
 
     def attempts(self, study: str, id: str) -> list[str]:
@@ -178,9 +182,10 @@ class PackedRuns:
         )
         with contextlib.suppress(sqlite3.Error):
             wanted = (study, run, *_DESCRIPTIONS, _MOST_AHEAD)
-            for *file, n_bytes, content in self._rows.execute(query, wanted):
-                if type(content) is bytes and len(content) == n_bytes:
-                    yield *file, content
+            for study, run, name, n_bytes, content in self._rows.execute(query, wanted):
+                text = type(study) is type(run) is str
+                if text and type(content) is bytes and len(content) == n_bytes:
+                    yield study, run, name, content
 
     def content(self, entry: Entry) -> bytes:
         """What a file holds."""

@@ -11,7 +11,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ..checks import written
 from ..errors import StoreError
@@ -33,6 +33,9 @@ _MOST_BYTES = 2**29
 
 _DEEPEST = 4
 """Folders within the folder of a run."""
+
+_LONGEST = 255
+"""Bytes of the path of a file in it; many file systems take no longer name."""
 
 
 @dataclass(frozen=True)
@@ -120,15 +123,7 @@ def unpack(
             raise StoreError(f"{message}: make room.")
         for study, run in found.runs():
             read_run(root / study / run).check_files(contents=True)
-            for path in (root / study, root / study / run):
-                if os.path.islink(path):
-                    raise StoreError(f"`{path}` is a link: put a folder in its place.")
-            for name in found.files(study, run):
-                if not _is_inside(name):
-                    raise StoreError(
-                        f"`{found.path}` holds {written(name)} in the run "
-                        f"{study}/{run}, which no run has: nothing of it was unpacked."
-                    )
+            _check_names(found, study, run)
         n_moved, runs = 0, sorted(found.runs())
         for done, (study, name) in enumerate(runs, 1):
             n_moved += _restore(root / study / name, found)
@@ -307,7 +302,30 @@ def _is_packed(run: Path, folder: Path) -> bool:
 
 def _is_inside(name: str) -> bool:
     parts = name.split("/")
-    return len(parts) <= _DEEPEST and all(map(is_plain, parts))
+    short = len(name.encode(errors="replace")) <= _LONGEST
+    return short and len(parts) <= _DEEPEST and all(map(is_plain, parts))
+
+
+def _check_names(found: PackedRuns, study: str, run: str) -> None:
+    """See that a run can be written into its own folder, all of it, and be found there.
+
+    Raises:
+        StoreError: If it cannot.
+    """
+    place = found.path.parent / study
+    for path in (place, place / run):
+        if os.path.lexists(path) and (os.path.islink(path) or not os.path.isdir(path)):
+            message = f"`{path}` is a link or a file"
+            raise StoreError(f"{message}: put a folder in its place.")
+    names = found.files(study, run).keys()
+    deep = [PurePosixPath(name) for name in names if "/" in name]
+    folders = {str(above) for path in deep for above in path.parents}
+    for name in names:
+        if is_temporary(place) or not _is_inside(name) or name in folders:
+            raise StoreError(
+                f"`{found.path}` holds {written(name)} in the run {study}/{run}, which "
+                "no run has: nothing of it was unpacked."
+            )
 
 
 def _restore(run: Path, found: PackedRuns) -> bool:
@@ -322,15 +340,20 @@ def _restore(run: Path, found: PackedRuns) -> bool:
             )
         if os.path.isdir(run) and len(_files(run)) == len(entries):
             return False
-        for name, entry in entries.items():
-            path = made / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with open(path, "xb") as file:
-                file.write(found.content(entry))
-            os.utime(path, (entry.modified, entry.modified))
-        if os.path.isdir(run):  # With some of its files.
-            os.rename(run, _aside(run))
-            shutil.rmtree(_aside(run))
-        run.parent.mkdir(exist_ok=True)
-        os.rename(made, run)
+        try:
+            for name, entry in entries.items():
+                path = made / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with open(path, "xb") as file:
+                    file.write(found.content(entry))
+                os.utime(path, (entry.modified, entry.modified))
+            if os.path.isdir(run):  # With some of its files.
+                os.rename(run, _aside(run))
+                shutil.rmtree(_aside(run))
+            run.parent.mkdir(exist_ok=True)
+            os.rename(made, run)
+        except BaseException:
+            # On a full disk it would keep the space that the next try needs.
+            shutil.rmtree(made, ignore_errors=True)
+            raise
     return True
