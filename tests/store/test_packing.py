@@ -25,7 +25,7 @@ from overparam.store import (
 from overparam.store.files import Stamp, read_file
 from overparam.store.find import stored_names
 from overparam.store.packed import NAME, TABLE
-from overparam.store.packing import pack, unpack
+from overparam.store.packing import Packed, pack, unpack
 from overparam.sweeping.watch import glance
 
 
@@ -380,6 +380,18 @@ def test_what_does_not_fit_is_not_begun(root, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: full)
     with pytest.raises(StoreError, match="make room"):
         unpack(root)
+
+
+@pytest.mark.parametrize("name", ["lock", "held.3"])
+def test_who_asked_for_a_run_just_when_it_was_packed_is_in_nobodys_way(root, name):
+    before = snapshot(root)
+    pack(root)
+    path = find_runs(root, "other")[0]
+    path.mkdir()
+    (path / name).write_text("process 1 on another machine")
+    assert pack(root) == Packed(0, ())
+    unpack(root)
+    assert snapshot(root) == before
 
 
 def test_a_disk_that_fills_up_while_unpacking_keeps_no_stump(root, monkeypatch):

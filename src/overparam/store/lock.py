@@ -105,6 +105,11 @@ def is_locked(folder: Path) -> bool:
     return not free
 
 
+def tells_writer(name: str) -> bool:
+    """Whether a file of this name says who writes the folder, and nothing of a run."""
+    return name == "lock" or name.startswith("held.")
+
+
 def _persistently(descriptor: int) -> bool | None:
     import fcntl
 

@@ -18,7 +18,7 @@ from ..errors import StoreError
 from .files import is_temporary, read_file, sync, temporary_name, writing
 from .find import Unreadable, look
 from .identity import is_plain, is_run_name
-from .lock import Lock, is_locked
+from .lock import Lock, is_locked, tells_writer
 from .packed import NAME, TABLE, PackedRuns, archive
 from .read import read_run
 from .run import FAILED
@@ -284,7 +284,10 @@ def _drop(run: Path) -> bool:
 
 
 def _is_packed(run: Path, folder: Path) -> bool:
-    """Whether the archive has every file of a folder as it is."""
+    """Whether the archive has every file of a folder as it is.
+
+    Who asked for a run just when it was packed leaves a folder with a lock in it.
+    """
     found = archive(run.parent.parent)
     if found is None:
         return False
@@ -295,6 +298,7 @@ def _is_packed(run: Path, folder: Path) -> bool:
             and found.content(entries[file.name])
             == read_file(folder / file.name, most=_MOST_BYTES)
             for file in _files(folder)
+            if not tells_writer(file.name)
         )
     except StoreError:
         return False
