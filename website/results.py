@@ -20,6 +20,7 @@ KEPT = (".png", ".gif", ".csv")
 """Files that are kept of a reproduction: its figures, animations and tables."""
 
 _MOST_ROWS = 24
+_SHORT = ("hold", "do not hold", "open")
 _VERDICTS = {True: "holds", False: "does not hold", None: "not decided at this scale"}
 
 
@@ -164,11 +165,14 @@ def _reproductions(study: str) -> list[str]:
 def with_verdicts(page: str, records: Path = RECORDS) -> str:
     """A page whose tables are of the records now.
 
-    A table stands between `<!-- claims of STUDY -->` and `<!-- end of claims -->`.
+    A table stands between `<!-- claims of STUDY -->` and `<!-- end of claims -->`, and
+    what they say together where the study is `all`.
     """
 
     def filled(place: re.Match[str]) -> str:
-        return f"{place[1]}\n\n{_verdicts(place[2], records)}\n\n<!-- end of claims -->"
+        whole, study = place[1], place[2]
+        told = _summary(records) if study == "all" else _verdicts(study, records)
+        return f"{whole}\n\n{told}\n\n<!-- end of claims -->"
 
     places = r"(<!-- claims of ([\w-]+) -->).*?<!-- end of claims -->"
     return re.sub(places, filled, page, flags=re.DOTALL)
@@ -177,15 +181,52 @@ def with_verdicts(page: str, records: Path = RECORDS) -> str:
 def _verdicts(study: str, records: Path) -> str:
     """Each claim of a study with its verdict and the command that decides it again."""
     found = [record for record in _recorded(records) if record["study"] == study]
-    rows = []
+    scales: dict[Any, list[list[str]]] = {}  # One below the other, claim by claim.
     for record in found:
         scale = "" if record["scale"] == "laptop" else f" --scale {record['scale']}"
-        rows += [[*row, f"`{record['name']}{scale}`"] for row in _rows(record)]
+        for row in _rows(record):
+            of_claim = scales.setdefault((record["name"], *row[:2]), [])
+            of_claim.append([*row, f"`{record['name']}{scale}`"])
+    rows = [row for of_claim in scales.values() for row in of_claim]
     heads = ["claim", "published", "measured here", "verdict", "reproduction"]
     told = [table(heads, rows)] if rows else []
     if missing := _missing(study, found):
         rows = [f"- `{name}`, {_hours(name)} at the published size" for name in missing]
         told += ["Not recorded:", "\n".join(rows)]
+    return "\n\n".join(told)
+
+
+def _summary(records: Path) -> str:
+    """How many claims hold, by study, and the published ones that do not.
+
+    Of a claim that is recorded at several scales, the largest decides.
+    """
+    last: dict[Any, tuple[str, Any]] = {}
+    for record in sorted(_recorded(records), key=lambda each: each["scale"] == "paper"):
+        for claim in record["claims"]:
+            key = (record["name"], claim["sentence"], claim["published"])
+            last[key] = record["study"], claim
+    rows, failed = [], []
+    for study in STUDIES:
+        of_study = [claim for name, claim in last.values() if name == study]
+        ours = [claim for claim in of_study if claim["published"].startswith("ours")]
+        published = [claim for claim in of_study if claim not in ours]
+        counts = [
+            sum(claim["holds"] is verdict for claim in claims)
+            for claims in (published, ours)
+            for verdict in _VERDICTS
+        ]
+        if of_study:
+            rows.append([f"[{study}](results/{study}.md)", *map(str, counts)])
+        failed += [
+            [study, *(_as_text(claim[name]) for name in ("sentence", "measured"))]
+            for claim in published
+            if claim["holds"] is False
+        ]
+    heads = [f"{of}: {word}" for of in ("published", "ours") for word in _SHORT]
+    told = [table(["study", *heads], rows)]
+    told += ["What was published and does not hold:"]
+    told += [table(["study", "claim", "measured"], failed)]
     return "\n\n".join(told)
 
 

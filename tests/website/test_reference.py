@@ -325,10 +325,39 @@ def test_bars_of_formulas_end_no_cell_of_a_table():
     assert page.splitlines()[2] == (r"| $c \Vert u\Vert$ of $\vert x\vert$, x \| y |")
 
 
+def test_the_largest_size_decides_what_holds_in_short(tmp_path):
+    def written(name, scale, *claims):
+        told = [
+            {"sentence": sentence, "published": of, "measured": scale, "holds": holds}
+            for sentence, of, holds in claims
+        ]
+        made = {"runs": 2, "version": "1", "date": "2026-01-01", "machine": "Linux"}
+        facts = {"title": "a", "source": "b", "study": "planted", "scale": scale}
+        path = tmp_path / f"{name}.{scale}.json"
+        path.write_text(json.dumps(facts | {"made": made, "claims": told}))
+
+    wide, other = ("wide wins", "1"), ("narrow loses", "ours: 3")
+    written("planted-width", "laptop", (*wide, True), (*other, None))
+    written("planted-width", "paper", (*wide, False))
+    written("planted-livni", "laptop", (*wide, True))
+    page = "<!-- claims of all --><!-- end of claims -->"
+    short = results.with_verdicts(page, tmp_path)
+    assert "| [planted](results/planted.md) | 1 | 1 | 0 | 0 | 0 | 1 |" in short
+    assert short.count("| planted | wide wins | paper |") == 1
+    page = "<!-- claims of planted --><!-- end of claims -->"
+    rows = results.with_verdicts(page, tmp_path)
+    order = re.findall(r"^\| (wide|narrow).* `(.*)` \|$", rows, re.MULTILINE)
+    assert order[1:] == [
+        ("wide", "planted-width"),
+        ("wide", "planted-width --scale paper"),
+        ("narrow", "planted-width"),
+    ]
+
+
 def test_the_findings_are_those_of_the_records():
     page = record.FINDINGS.read_text()
     assert results.with_verdicts(page) == page
     told = re.findall("<!-- claims of (.*) -->", page)
-    assert sorted(told) == sorted(STUDIES)
+    assert sorted(told) == sorted([*STUDIES, "all"])
     # A claim that falls, falls here.
     assert results.with_verdicts(page, record.RECORDS / "none") != page

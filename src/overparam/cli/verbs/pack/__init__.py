@@ -12,7 +12,7 @@ from ...show import tell
 
 @dataclass(frozen=True, kw_only=True)
 class Packing(OfRuns):
-    """Move finished runs into one verified file, `RUNS/packed.sqlite`.
+    """Move finished runs into one verified file of their size, `RUNS/packed.sqlite`.
 
     Every verb reads them as before, and sweeps into the folder may go on. What runs,
     failed or is damaged stays. Stopped at any moment it loses nothing; the same command
@@ -35,5 +35,9 @@ def main(argv: Sequence[str]) -> int:
         done = pack(root, progress=reporter)
     for run in done.left:
         tell(f"left as it is: {run.reason}")
-    tell(f"{counted(done.moved, 'run')} packed into {root / 'packed.sqlite'}.")
+    archive = root / "packed.sqlite"
+    if not done.moved and not archive.exists():
+        tell(f"`{root}` holds no finished run that could be packed.")
+    else:
+        tell(f"{counted(done.moved, 'run')} packed into {archive}.")
     return 0
