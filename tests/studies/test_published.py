@@ -39,9 +39,11 @@ def test_the_readme_of_heavy_tails_is_one_command():
         noise="shared",
         alpha=1.75,
         sigma=0.003,
-        isotropic_scale="reference",
         seed=1,
     )
+    # What acts on nothing else is given where it acts.
+    isotropic = parsed("heavy-tails", "--noise", "isotropic")
+    assert isotropic.isotropic_scale == "reference"
 
 
 def test_heavy_tails_without_flags_is_the_script_without_flags():
@@ -92,7 +94,9 @@ def test_each_published_image_script_has_its_own_defaults(
     assert config.weight_momentum == momentum
     assert (config.readout, config.readout_average) == ("running", 0.5)
     assert (config.epochs, config.final_epochs, config.final_factor) == (100, 10, 0.5)
-    assert config.shampoo == "torch-optimizer"
+    # It acts on the dynamics of its name alone.
+    shampoo = "torch-optimizer" if dynamics == "shampoo" else Images.shampoo
+    assert config.shampoo == shampoo
     assert config.train_per_class is config.test_per_class is None
     assert parsed("images", "--dynamics", dynamics, "--penalty", "0.5").penalty == 0.5
 
