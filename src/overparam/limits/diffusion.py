@@ -147,9 +147,6 @@ class _Stepper:
         self.step = _FIRST_STEP
         self.n_steps = 0
         self._rejections = 0
-        still = np.zeros_like(density)
-        self._last = _Step(density, density, still, still)
-        self._began = 0.0
 
     def advance(self, end: float) -> None:
         """Make a step, up to `end` at most and just there once the density is at rest.
