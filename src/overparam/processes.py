@@ -11,9 +11,11 @@ import select
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from .errors import Interrupted
 
@@ -41,26 +43,28 @@ def compilation_cache() -> Path:
     return user_cache() / "compiled"
 
 
-def forget_damaged(warning: str) -> bool:
-    """Delete the kept programs that JAX says it cannot read, so that it writes them.
+def mend_compilation_cache() -> None:
+    """Delete the kept programs that JAX warns it cannot read, so that it writes them.
 
-    A full disk leaves pieces of programs; JAX compiles instead of them, but warns of
-    them, and leaves them there, for ever.
-
-    Args:
-        warning: What JAX says.
-
-    Returns:
-        Whether it says that.
+    A full disk or a kill leaves pieces of programs; JAX compiles instead of them, but
+    warns of them, and leaves them there, for ever.
     """
-    said = re.match(r"Error reading persistent compilation cache .* '(\w+)'", warning)
-    if said is None:
-        return False
-    folder = Path(os.environ.get("JAX_COMPILATION_CACHE_DIR") or compilation_cache())
-    for kept in folder.glob(f"{said[1]}-*"):
-        with contextlib.suppress(OSError):
-            kept.unlink()
-    return True
+    others = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        said = re.match(_UNREADABLE, str(message))
+        if said is None:
+            others(message, category, *place)
+            return
+        named = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+        for kept in Path(named or compilation_cache()).glob(f"{said[1]}-*"):
+            with contextlib.suppress(OSError):
+                kept.unlink()
+
+    warnings.showwarning = show
+
+
+_UNREADABLE = r"Error reading persistent compilation cache .* '(\w+)'"
 
 
 class StopRequest:
@@ -190,6 +194,7 @@ def begin_worker() -> None:
     """First thing in a worker of a sweep: its parent or a batch system ends it."""
     STOP.install(signal.SIGTERM, quiet=True)
     keep_compiled()
+    mend_compilation_cache()
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:

@@ -58,22 +58,27 @@ def test_a_number_of_threads_that_is_none_is_ignored(value, monkeypatch):
     assert n_threads() == n_cores()
 
 
-def test_a_compiled_program_cut_short_is_compiled_again(tmp_path):
+@pytest.mark.parametrize("verb", ["run", "sweep"])
+def test_a_compiled_program_cut_short_is_compiled_again(verb, tmp_path):
     """A full disk leaves pieces of programs, which JAX neither mends nor forgets."""
     kept = {
         "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "compiled"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
-    small = "run planted --epochs 3 --width 4 --samples-per-epoch 40"
-    small = f"{small} --runs {tmp_path / 'runs'} --seed"
-    assert run(*small.split(), "1", **kept).returncode == 0
+    small = "planted epochs=3 width=4 samples_per_epoch=40 learning_rate=.01,.02"
+    if verb == "run":
+        small = "planted --epochs 3 --width 4 --samples-per-epoch 40"
+    small = f"{verb} {small} --runs {tmp_path / 'runs'}"
+    seeds = {"run": "--seed {}", "sweep": "seed={},3,4 --jobs 2"}[verb]
+    first, then = (f"{small} {seeds.format(seed)}" for seed in (1, 2))
+    assert run(*first.split(), **kept).returncode == 0
     programs = list((tmp_path / "compiled").iterdir())
     sizes = [program.stat().st_size for program in programs]
     assert programs
     for program in programs:
         program.write_bytes(program.read_bytes()[:100])
-    ended = run(*small.split(), "2", **kept)
+    ended = run(*then.split(), **kept)
     assert ended.returncode == 0
     assert "Error reading" not in ended.stderr
     assert [program.stat().st_size for program in programs] == pytest.approx(

@@ -12,7 +12,7 @@ from ..errors import ConfigError, Interrupted, OverparamError, PluginWarning
 from ..field_values import unknown
 from ..last_resort import brief, last_words
 from ..plugins import load_environment, load_file
-from ..processes import STOP, forget_damaged
+from ..processes import STOP, mend_compilation_cache
 from ..store.json_values import printable
 from .folding import folded
 from .streams import NOBODY_READS, flush_output, give_output_up, is_of_a_stream
@@ -142,12 +142,13 @@ def _without_files(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 def _warnings_in_lines() -> Iterator[None]:
     """What cannot be loaded is a line for a person; what can be mended is mended."""
     with warnings.catch_warnings():
+        mend_compilation_cache()
         others = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
             if issubclass(category, PluginWarning):
                 _say(str(message))
-            elif not forget_damaged(str(message)):
+            else:
                 others(message, category, *place)
 
         warnings.showwarning = show
