@@ -231,12 +231,15 @@ def _header() -> list[str]:
         "# Benchmark of heavy-tails",
         "",
         f"`python benchmarks/heavy_tails.py`; jax {jax.__version__}, "
-        f"{jax.default_backend()}, fastest of several repeats, both sides in one "
-        f"process, PyTorch on {torch.get_num_threads()} threads; {os.cpu_count()} cores "
-        f"with a load of {os.getloadavg()[0]:.1f} at the start. Part of the samplers' "
-        "gain is float32. No iteration needs less than its two matrix products alone: "
-        "where the published way misses a target even against these, no code that "
-        "multiplies as fast as XLA does can reach it on this machine.",
+        f"{jax.default_backend()}, fastest of several repeats,",
+        f"both sides in one process, PyTorch on {torch.get_num_threads()} threads. The "
+        f"machine has {os.cpu_count()} cores, and had a",
+        f"load of {os.getloadavg()[0]:.1f} at the start. Part of the samplers' gain is "
+        "float32.",
+        "",
+        "No iteration needs less than its two matrix products alone. Where the published",
+        "way misses a target even against these, no code that multiplies as fast as XLA",
+        "does can reach it here.",
         "",
     ]
 

@@ -73,17 +73,16 @@ def test_a_compiled_program_cut_short_is_compiled_again(verb, tmp_path):
     seeds = {"run": "--seed {}", "sweep": "seed={},3,4 --jobs 2"}[verb]
     first, then = (f"{small} {seeds.format(seed)}" for seed in (1, 2))
     assert run(*first.split(), **kept).returncode == 0
-    programs = list((tmp_path / "compiled").iterdir())
-    sizes = [program.stat().st_size for program in programs]
-    assert programs
-    for program in programs:
+    folder = tmp_path / "compiled"
+    assert list(folder.iterdir())
+    for program in folder.iterdir():
         program.write_bytes(program.read_bytes()[:100])
     ended = run(*then.split(), **kept)
     assert ended.returncode == 0
     assert "Error reading" not in ended.stderr
-    assert [program.stat().st_size for program in programs] == pytest.approx(
-        sizes, rel=0.2
-    )
+    sizes = [program.stat().st_size for program in folder.iterdir()]
+    assert len(sizes) > 3
+    assert min(sizes) > 100
 
 
 @pytest.mark.parametrize(
