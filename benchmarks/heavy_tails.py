@@ -237,9 +237,9 @@ def _header() -> list[str]:
         f"load of {os.getloadavg()[0]:.1f} at the start. Part of the samplers' gain is "
         "float32.",
         "",
-        "No iteration needs less than its two matrix products alone. Where the published",
-        "way misses a target even against these, no code that multiplies as fast as XLA",
-        "does can reach it here.",
+        "No iteration needs less than its two matrix products alone. Where the",
+        "published way misses a target even against these, no code that multiplies as",
+        "fast as XLA does can reach it here.",
         "",
     ]
 

@@ -70,7 +70,7 @@ def test_a_compiled_program_cut_short_is_compiled_again(verb, tmp_path):
     if verb == "run":
         small = "planted --epochs 3 --width 4 --samples-per-epoch 40"
     small = f"{verb} {small} --runs {tmp_path / 'runs'}"
-    seeds = {"run": "--seed {}", "sweep": "seed={},3,4 --jobs 2"}[verb]
+    seeds = {"run": "--seed {0}", "sweep": "seed={0}1,{0}2,{0}3 --jobs 2"}[verb]
     first, then = (f"{small} {seeds.format(seed)}" for seed in (1, 2))
     assert run(*first.split(), **kept).returncode == 0
     folder = tmp_path / "compiled"
