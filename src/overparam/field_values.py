@@ -95,11 +95,11 @@ def converted(value: Any, kind: Any, *, name: str) -> Any:
 
 def _with_own(kind: Any, name: str, value: Any) -> Any:
     """The choices of an activation, with those of one's own where they are needed."""
-    listed, is_choice = typing.get_args(kind), typing.get_origin(kind) is typing.Literal
-    is_other = isinstance(value, str) and value not in listed
-    if not (name == "activation" and is_choice and is_other):
+    if name != "activation" or typing.get_origin(kind) is not typing.Literal:
         return kind
-    return typing.Literal[(*listed, *ACTIVATIONS.brought())]
+    listed = typing.get_args(kind)
+    is_other = isinstance(value, str) and value not in listed
+    return typing.Literal[(*listed, *ACTIVATIONS.brought())] if is_other else kind
 
 
 def check_kinds(config: Any) -> None:
@@ -303,6 +303,8 @@ def _convert(value: Any, kind: Any) -> Any:
 
 
 def _convert_one(value: Any, kind: Any) -> Any:
+    if kind in _SINGLE:
+        return _SINGLE[kind](value)
     origin = typing.get_origin(kind)
     if origin is typing.Literal:
         return choice(value, typing.get_args(kind))
@@ -315,8 +317,6 @@ def _convert_one(value: Any, kind: Any) -> Any:
             raise ValueError
         kinds = item_kinds if len(item_kinds) > 1 else item_kinds * len(items)
         return origin(_convert(v, k) for v, k in zip(items, kinds, strict=True))
-    if kind in _SINGLE:
-        return _SINGLE[kind](value)
     if kind is Path and isinstance(value, os.PathLike):
         value = os.fspath(value)
     if not isinstance(value, str):
