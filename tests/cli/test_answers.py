@@ -266,7 +266,7 @@ def tiny():
     [
         ("report runs --by widht", 2, "There is no config field 'widht'"),
         ("table runs --study plantde", 2, "'plantde', did you mean `planted`?"),
-        ("watch runs --once --best nothing", 0, "No finished run has a finite `nothin"),
+        ("watch runs --once --best nothing", 0, "no summary of a number 'nothing'. V"),
     ],
 )
 def test_a_name_that_nothing_has_is_said(runs, capsys, line, code, sentence):

@@ -416,8 +416,21 @@ def test_a_disk_that_fills_up_while_unpacking_keeps_no_stump(root, monkeypatch):
     assert snapshot(root).keys() == before.keys()
 
 
+def test_the_folder_of_a_study_is_none_of_all_runs(root):
+    """Packed, it is empty, and nothing in it says that it is the wrong one."""
+    pack(root)
+    study = next(run.parent for run in find_runs(root))
+    study.mkdir(exist_ok=True)
+    for use in (find_runs, pack, glance):
+        with pytest.raises(StoreError, match="holds the runs of one study"):
+            use(study)
+    assert not list(study.iterdir())
+
+
 def test_there_must_be_something_to_unpack(tmp_path):
     with pytest.raises(StoreError, match="no archive"):
         unpack(tmp_path)
+    assert pack(tmp_path).moved == 0
+    assert not list(tmp_path.iterdir())
     with pytest.raises(StoreError, match="no folder of runs"):
         pack(tmp_path / "nowhere")

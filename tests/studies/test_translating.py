@@ -1,5 +1,6 @@
 """Published commands as ours: each is one that our parsers and configs take."""
 
+import contextlib
 import dataclasses
 import importlib
 import json
@@ -293,9 +294,16 @@ def test_what_differs_is_told(capsys):
         ("python maim.py", "did you mean `main.py`?"),
         ("python main.py --lr '0.1", "is no command line"),
         ("python main.py; rm -rf x", "a line of a shell"),
+        ("python main.py --width 9 &> log.txt", "a line of a shell"),
+        ("python main.py --width 9 2>&1 | tee log.txt", "a line of a shell"),
         ("ls", "names no Python file"),
         ("", "names no Python file"),
         ("run_experiment([60], [0.1]", "is no call of a function"),
+        ("run_experiment(epochs=)", "give a published one, such as `run_experiment("),
+        (
+            "mnist_train.py --num_hidden 9,9,10",
+            "it takes the width of one hidden layer",
+        ),
         ("run_experiment(rates=[60])", "There is no argument of `run_experiment()`"),
         ("run_experiment(1, 2, 3, 4, 5, 6)", "takes no argument '6'"),
         ("open('x', 'w')", "There is no published program 'open()'"),
@@ -372,14 +380,14 @@ def test_what_a_row_has_no_place_for_is_told():
 
 def test_a_sweep_goes_over_the_settings_of_a_row():
     """The same grid as by hand, with the values given in the place of the row's own."""
-    _, own = sweep._settings(["features", "seed=0,1", "epochs=9"], "25")
+    own = sweep._settings(["features", "seed=0,1", "epochs=9"], "25")[1]
     made = [Features(**fields) for fields in own]
     one = parse_run("run", ["features", "--as-published", "25", "--epochs", "9"])[1][0]
     assert made == [dataclasses.replace(one, seed=seed) for seed in (0, 1)]
     # What `depends` settles is asked of each run: no first epochs where all train.
-    _, own = sweep._settings(["features", "train=all,readout"], "25")
+    own = sweep._settings(["features", "train=all,readout"], "25")[1]
     assert [fields["first_all"] for fields in own] == [0, 4]
-    _, own = sweep._settings(["recovery", "n_samples=20", "dimension=5"], "minnrm-skip")
+    own = sweep._settings(["recovery", "n_samples=20", "dimension=5"], "minnrm-skip")[1]
     assert {(f["n_samples"], f["input_dim"]) for f in own} == {(20, 5)}
     assert len(own) == 5
 
@@ -462,3 +470,29 @@ def test_a_condition_sees_the_defaults_before_it():
 def test_a_call_that_python_refuses_or_hides_is_refused(line, said):
     with pytest.raises(ConfigError, match=re.escape(said)):
         translate(line)
+
+
+def test_a_flag_that_refuses_a_value_says_what_it_takes():
+    programs = [program for entry in STUDIES.values() for program in entry.published]
+    for flag in [flag for program in programs for flag in program.flags]:
+        if flag.reads is not None and not flag.values:
+            with contextlib.suppress(ConfigError):
+                flag.fields("?")
+                continue
+            with pytest.raises(ConfigError, match="it takes [a-z0-9]|must be"):
+                flag.fields("?")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "run features --as-published 25 --epochs 2",
+        "sweep features --as-published 25 epochs=2,3 seed=0,1 --dry-run",
+    ],
+)
+def test_a_refused_change_names_the_field_of_the_row(line, capsys):
+    """Nobody gave it, so that the sentence alone would be about something else."""
+    assert run_command(line.split()) == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert "`first_all` must be at most the 2 `epochs`" in told
+    assert told.endswith("The published command has `first_all` 4: give your own.")

@@ -99,7 +99,9 @@ def test_the_best_run_has_the_lowest_finite_value(tmp_path):
     best = glance(tmp_path, best="risk").best
     assert best is not None
     assert (best.value, best.path) == (1.0, path)
-    assert glance(tmp_path, best="unknown").best is None
+    other = glance(tmp_path, best="unknown")
+    assert other.best is None
+    assert other.summaries == ("risk",)
 
 
 def test_the_sweep_started_last_counts(tmp_path):

@@ -14,7 +14,7 @@ from ..checks import nearest, written
 from ..errors import ConfigError
 from ..field_values import choices_of, converted, described, is_tuple
 from ..spellings import as_spelled, first_spellings
-from ..studies.presets import Preset, defaults_of
+from ..studies.presets import Preset, defaults_of, naming_defaults
 
 
 _SURELY = 0.75
@@ -149,13 +149,14 @@ def read(
     presets = [preset(every), *[()] * (len(kinds) - 1)]
     instances = []
     for kind, own, values in zip(kinds, presets, every, strict=True):
-        values = defaults_of(own, values) | values
+        chosen = defaults_of(own, values)
         default = getattr(kind, "default", None)
-        instances.append(
-            kind(**values)
-            if default is None
-            else dataclasses.replace(default(), **values)
-        )
+        with naming_defaults({n: v for n, v in chosen.items() if n not in values}):
+            instances.append(
+                kind(**chosen | values)
+                if default is None
+                else dataclasses.replace(default(), **chosen | values)
+            )
     return instances
 
 

@@ -117,7 +117,9 @@ def _check_is_root(root: Path) -> None:
     here = Path(os.path.abspath(root))
     if _holds_run(here):
         what, above = "one run", here.parents[1]
-    elif any(_holds_run(path) for path in _folders(here)):
+    elif any(_holds_run(path) for path in _folders(here)) or any(
+        study == here.name for study, _ in packed.runs_of(here.parent)
+    ):
         what, above = "the runs of one study", here.parent
     else:
         return

@@ -76,6 +76,8 @@ def pack(
     root = Path(root)
     runs = [run for run in look(root).runs if os.path.isdir(run)]
     left: list[Unreadable] = []
+    if not runs and archive(root) is None:
+        return Packed(0, ())
     with _alone(root):
         n_moved = 0
         for batch in _batches(root, _finished(runs, left)):
@@ -112,10 +114,9 @@ def unpack(
             disk, or a folder of one has other contents.
     """
     root = Path(root)
+    _archive_in(root)  # A folder without one is left as it is.
     with _alone(root):
-        found = archive(root)
-        if found is None:
-            raise StoreError(f"There is no archive of runs in `{root}`.")
+        found = _archive_in(root)
         # What would not fit or be written elsewhere is refused before all writing.
         needed, free = found.check(), shutil.disk_usage(root).free
         if needed > free:
@@ -137,11 +138,20 @@ def unpack(
     return n_moved
 
 
+def _archive_in(root: Path) -> PackedRuns:
+    if not os.path.isdir(root):
+        raise StoreError(f"There is no folder of runs at `{root}`.")
+    found = archive(root)
+    if found is None:
+        raise StoreError(
+            f"There is no archive of runs in `{root}`: name the folder with `{NAME}`."
+        )
+    return found
+
+
 @contextlib.contextmanager
 def _alone(root: Path) -> Iterator[None]:
     """No other process packs or unpacks, and nothing is left of one that was killed."""
-    if not os.path.isdir(root):
-        raise StoreError(f"There is no folder of runs at `{root}`.")
     lock = Lock(root)
     try:
         for path in root.glob(f".{NAME}*"):

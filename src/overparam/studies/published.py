@@ -34,6 +34,8 @@ class Flag:
     """Our name of each value; empty where values mean the same."""
     reads: Callable[[str], Fields] | None = None
     """Our fields of a value, where one field does not take it as it is."""
+    takes: str = ""
+    """What `reads` takes, in words; empty where it takes everything."""
     words: Literal["one", "none", "several"] = "one"
     """How many words follow."""
     needed: bool = False
@@ -68,9 +70,9 @@ class Flag:
         except ConfigError:  # It says more.
             raise
         except (ValueError, ArithmeticError, LookupError):
-            message = f"`{self.names[0]}` cannot be {written(text)}; "
             raise ConfigError(
-                f"{message}its published default is {self.default or 'none'}."
+                f"`{self.names[0]}` cannot be {written(text)}: it takes {self.takes}; "
+                f"its published default is {self.default or 'none'}."
             ) from None
 
 

@@ -21,7 +21,7 @@ from .registry import STUDIES, defaults, study
 
 
 _CALL = re.compile(r"\s*(\w+)\s*\(")
-_SHELL = {"&&", "||", ";", "|", "&", ">", ">>", "<", "(", ")", "for", "do", "done"}
+_SHELL = re.compile(r"[();<>|&]+|for|do|done")
 _NOT_PARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 Argument = str | tuple[str | None, str]
@@ -259,7 +259,7 @@ def _arguments(line: str) -> tuple[str, Sequence[Argument]]:
     folder = ""
     if words[:1] == ["cd"] and len(words) > 3 and words[2] in ("&&", ";"):
         folder, words = words[1], words[3:]
-    if _SHELL & set(words):
+    if any(map(_SHELL.fullmatch, words)):
         raise ConfigError(
             "That is a line of a shell; give one command of it, such as `python "
             "main.py --width 5000`."
@@ -280,7 +280,10 @@ def _of_call(line: str) -> Sequence[Argument]:
     except _NOT_PARSED:
         called = None
     if not isinstance(called, ast.Call):
-        raise ConfigError(f"{written(line)} is no call of a function.")
+        raise ConfigError(
+            f"{written(line)} is no call of a function; give a published one, such as "
+            "`run_experiment([60, 120], [0.1], [10], epochs=200)`."
+        )
     named = [(keyword.arg, keyword.value) for keyword in called.keywords]
     every = [*((None, value) for value in called.args), *named]
     packed = any(isinstance(value, ast.Starred) for value in called.args)
@@ -351,7 +354,10 @@ def _given(
             found.append((flag, flag.names[0], text))
             continue
         if not argument.startswith("-"):
-            raise ConfigError(f"{written(argument)} has no place in `{program.name}`.")
+            raise ConfigError(
+                f"{written(argument)} has no place in `{program.name}`: its arguments "
+                "are flags and what follows them."
+            )
         spelled, equals, text = argument.partition("=")
         flag = _flag(program, spelled)
         if flag.words == "none" and equals:

@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..errors import StoreError
 from ..store.files import stat_of
@@ -35,6 +34,8 @@ class Glance:
     """Runs finished per second of the sweep, while anything ran; 0 without one."""
     best: Best | None
     """The best finished run, if a summary was named."""
+    summaries: tuple[str, ...] = ()
+    """What could have been named, if a summary was."""
 
     @property
     def running(self) -> int:
@@ -93,7 +94,7 @@ def glance(root: Path | str, *, best: str | None = None) -> Glance:
     found = ((path, _status(path)) for path in runs)
     statuses = closed | {path: status for path, status in found if status}
     done = [path for path, status in statuses.items() if _answer(status)]
-    rate, least = 0.0, None
+    rate, least, names = 0.0, None, dict[str, None]()
     if sweep is not None:
         looks = (stat_of(path / "status.json") for path in done)
         ends = [end[1] for end in looks if end is not None and end[1] >= sweep.started]
@@ -102,14 +103,19 @@ def glance(root: Path | str, *, best: str | None = None) -> Glance:
         elapsed = (time.time() if running else max(ends, default=0)) - sweep.started
         rate = len(ends) / elapsed if elapsed > 0 else 0.0
     if best is not None:
-        values = ((_value(path, best), path) for path in done)
-        finite = [(value, path) for value, path in values if value is not None]
+        finite = []
+        for path in done:
+            values = _values(path)
+            names |= dict.fromkeys(values)
+            if math.isfinite(values.get(best, math.nan)):
+                finite.append((values[best], path))
         least = Best(*min(finite)) if finite else None
     return Glance(
         statuses=Counter(statuses.values()),
         total=len(runs) + len(closed),
         rate=rate,
         best=least,
+        summaries=tuple(names),
     )
 
 
@@ -126,10 +132,14 @@ def _answer(status: str) -> bool:
     return status not in (FAILED, "running", "unfinished", "unreadable")
 
 
-def _value(path: Path, name: str) -> float | None:
+def _values(path: Path) -> dict[str, float]:
+    """The numbers in the summary of a run."""
     try:
-        value: Any = read_run(path).summary.get(name)
+        summary = read_run(path).summary
     except StoreError:
-        return None
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if number and math.isfinite(value) else None
+        return {}
+    return {
+        name: float(value)
+        for name, value in summary.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }

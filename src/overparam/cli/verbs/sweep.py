@@ -13,6 +13,7 @@ from ...errors import ConfigError
 from ...processes import STOP, keep_compiled
 from ...progress import Reporter, counted, duration
 from ...running.grid import jobs_of, run_jobs
+from ...studies.presets import naming_defaults
 from ...studies.registry import STUDIES, study
 from ...sweeping.grid import grid
 from ...sweeping.plan import plan_from_toml
@@ -82,8 +83,9 @@ def main(argv: Sequence[str]) -> int:
         prog="overparam sweep",
         description=Sweeping.__doc__ or "",
     )
-    name, settings = _settings(sweeping.what, sweeping.as_published)
-    jobs = jobs_of(name, settings, storage.runs)
+    name, settings, chosen = _settings(sweeping.what, sweeping.as_published)
+    with naming_defaults(chosen):
+        jobs = jobs_of(name, settings, storage.runs)
     if sweeping.dry_run:
         tell_missing(jobs, name, storage.runs)
         return 0
@@ -122,7 +124,8 @@ def _check_written_as_values(argv: Sequence[str]) -> None:
 
 def _settings(
     words: Sequence[str], key: str | None
-) -> tuple[str, list[Mapping[str, Any]]]:
+) -> tuple[str, list[Mapping[str, Any]], Mapping[str, Any]]:
+    """The study, the settings, and what a published command adds to all of them."""
     if not words:
         raise ConfigError("Name a study and its values, or a TOML file.")
     first, rest = words[0], words[1:]
@@ -131,13 +134,19 @@ def _settings(
         if also:
             raise ConfigError(f"A TOML file stands alone, got also {also[0]!r}.")
         plan = plan_from_toml(first, lambda name: study(name).config_class())
-        return plan.study, list(plan.settings)
+        return plan.study, list(plan.settings), {}
     kind = study(first).config_class()
     if key is None:
-        return first, list(grid(rest, kind))
+        return first, list(grid(rest, kind)), {}
     given = grid(rest, kind)
     of_one = given[0] if len(given) == 1 else {}
     lost = [name for name in given[0] if name not in of_one]
     found = taken_row("sweep", first, key, of_one, lost=lost)
     tell_of_rows(first, [key])
-    return first, list(found.settings(rest))
+    settings = list(found.settings(rest))
+    chosen = {
+        name: value
+        for name, value in settings[0].items()
+        if name not in given[0] and all(each[name] == value for each in settings)
+    }
+    return first, settings, chosen

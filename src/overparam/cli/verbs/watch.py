@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...checks import in_range, positive
+from ...field_values import unknown
 from ...progress import duration
 from ...sweeping.watch import Glance, glance
 from ..arguments import OfRuns, parse
@@ -52,7 +53,10 @@ def main(argv: Sequence[str]) -> int:
     watching = parse(Watching, argv, prog="overparam watch")
     seen = glance(watching.runs, best=watching.best)
     if watching.best is not None and seen.best is None and seen.done > 0:
-        tell(f"No finished run has a finite `{watching.best}` in its summary yet.")
+        told = f"No finished run has a finite `{watching.best}` in its summary yet."
+        if watching.best not in seen.summaries:
+            told = unknown(watching.best, seen.summaries, what="summary of a number")
+        tell(told)
     if watching.json:
         print_json(seen)
         return 0
@@ -88,7 +92,8 @@ def _line(seen: Glance) -> str:
     if seen.unreadable:
         parts.append(f"{seen.unreadable} unreadable")
     if seen.rate > 0:
-        parts.append(f"{60 * seen.rate:.3g} per minute")
+        minutely = 60 * seen.rate
+        parts.append(f"{minutely:{',.0f' if minutely >= 100 else '.3g'}} per minute")
     if seen.seconds_left:
         parts.append(f"{duration(seen.seconds_left)} left")
     if seen.best is not None:

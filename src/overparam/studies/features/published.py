@@ -38,17 +38,24 @@ _STORED = (
     Flag(names=("--epoch_id",)),
 )
 _LOAD = "--load_weight_dir"
+_WIDTHS = "the width of one hidden layer and the ten classes, as 1000,10"
 _TRAIN = {"all": "all", "lst": "readout"}
 
 _SCRIPT = PublishedProgram(
     name="mnist_train.py",
     fields={"dataset": "mnist", "readout": "adam", "epochs_include_first": True},
     flags=(
-        Flag(names=("--num_hidden",), default="1000,10", reads=_width),
+        Flag(
+            names=("--num_hidden",),
+            default="1000,10",
+            reads=_width,
+            takes=_WIDTHS,
+        ),
         Flag(
             names=("--weight_decay",),
             default="0.001,0.1",
             reads=_penalties,
+            takes="the penalties of both layers, as 0.001,0.1",
         ),
         Flag(names=("--activation",), ours="activation", default="tanh"),
         Flag(names=("--lr",), ours="learning_rate", default="1e-3"),
@@ -60,6 +67,7 @@ _SCRIPT = PublishedProgram(
             names=("--first_train",),
             default="0",
             reads=lambda text: {"first_all": 4 if int(text) else 0},
+            takes="0 or 1",
             says="The first 4 of the epochs train all layers.",
             differs={"0": ""},
         ),
@@ -107,10 +115,12 @@ _DRAW = PublishedProgram(
             names=("--num_hidden",),
             default="1000,10",
             reads=lambda text: {"n_features": (_width(text)["width"],)},
+            takes=_WIDTHS,
         ),
         Flag(
             names=(_LOAD,),
             reads=_epoch,
+            takes="a folder that ends with `init` or `epoch` and a number",
             says="RUN is the run of the folder; its epochs count from 0, ours from 1, "
             "and are kept with `--keep`.",
         ),

@@ -81,6 +81,7 @@ _MAIN = PublishedProgram(
             names=("--iterations",),
             default="100000",
             reads=lambda text: {"n_steps": int(text) + 1},
+            takes="a whole number",
             says="The published loop makes one step more than it is told.",
         ),
         Flag(
@@ -99,6 +100,7 @@ _MAIN = PublishedProgram(
             names=("--convergence_accuracy",),
             default="95",
             reads=lambda text: {"target_train_accuracy": float(text) / 100},
+            takes="a number of per cent",
             says="It is in per cent, ours a fraction.",
         ),
         Flag(
@@ -107,6 +109,7 @@ _MAIN = PublishedProgram(
             reads=lambda text: {
                 "max_train_loss": None if float(text) == float("inf") else float(text)
             },
+            takes="a number",
         ),
         Flag(names=("--convergence_extra_iters",)),
         Flag(
@@ -174,6 +177,7 @@ _ANALYZE = PublishedProgram(
             names=("--pruning_criterion", "-c"),
             default="mce",
             reads=_LEVELS.__getitem__,
+            takes=" or ".join(_LEVELS),
         ),
         Flag(
             names=("--compression_error_metric", "-m"),

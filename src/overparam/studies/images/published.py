@@ -50,6 +50,7 @@ def _program(
                 names=("--time_scale", "-ts"),
                 default=str(_SCALE),
                 reads=_unless(scale, "time_step"),
+                takes="a number",
             ),
             momentum,
             Flag(
@@ -73,7 +74,9 @@ def _program(
 
 _NAMES = ("--momentum", "-m")
 _NO_MOMENTUM = Flag(names=_NAMES, says=_IDLE)
-_MOMENTUM = Flag(names=_NAMES, default="0.9", reads=_unless(0.9, "momentum"))
+_MOMENTUM = Flag(
+    names=_NAMES, default="0.9", reads=_unless(0.9, "momentum"), takes="a number"
+)
 _PLAIN = Flag(names=_NAMES, says="This script has no momentum.")
 
 PROGRAMS = (

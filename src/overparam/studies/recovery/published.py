@@ -8,6 +8,7 @@ from ..published import Flag, PublishedCommand, PublishedProgram
 
 _STEP = 10
 """Between two published sizes, of which the first is as large."""
+_SIZE = f"a whole number of at least {_STEP}, the smallest size of the script"
 _SKIP = {"0": "gaussian", "1": "smallest-singular"}
 _NORMAL = {"0": "gaussian", "1": "axes", "2": "opposite-pair"}
 _DESIGNS = {
@@ -85,15 +86,22 @@ def _program(
                 names=("--n",),
                 default="400",
                 reads=samples,
+                takes=_SIZE,
                 says="It is the end of a range in steps of 10.",
             ),
             Flag(
                 names=("--d",),
                 default="100",
                 reads=_up_to("input_dim"),
+                takes=_SIZE,
                 says="It is the end of a range in steps of 10.",
             ),
-            Flag(names=("--sample",), default=trials, reads=_trials),
+            Flag(
+                names=("--sample",),
+                default=trials,
+                reads=_trials,
+                takes="a whole number of at least 1",
+            ),
             Flag(
                 names=("--seed",),
                 says="Trials have the seeds 0, 1, ... here; the published seed is that "

@@ -15,6 +15,7 @@ _GAMMA = Flag(
     names=("--gamma",),
     default="100",
     reads=lambda text: {"gamma": "inf" if float(text) < 0 else text},
+    takes="a number",
     differs={"-1": "A negative one stands for point masses, on the torus."},
 )
 _STEP = Flag(names=("--time_scale",), ours="time_step", default=str(2**-10))
