@@ -479,7 +479,7 @@ def test_a_flag_that_refuses_a_value_says_what_it_takes():
             with contextlib.suppress(ConfigError):
                 flag.fields("?")
                 continue
-            with pytest.raises(ConfigError, match="it takes [a-z0-9]|must be"):
+            with pytest.raises(ConfigError, match=r"it takes \w|must be"):
                 flag.fields("?")
 
 
