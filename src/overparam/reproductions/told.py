@@ -6,6 +6,12 @@ from ..analysis.intervals import mean_interval, wilson
 from ..progress import counted
 
 
+def spanned(values: Sequence[float]) -> str:
+    """From the first to the last, or the only one."""
+    first, *rest = values
+    return f"{first}..{rest[-1]}" if rest else str(first)
+
+
 def without_interval(why: str) -> str:
     """In place of an interval."""
     return f"(no interval: {why})"

@@ -254,8 +254,7 @@ def _arguments(line: str) -> tuple[str, Sequence[Argument]]:
         lexer.commenters = ""
         words = list(lexer)
     except ValueError as error:
-        message = f"{written(line)} is no command line: {error}."
-        raise ConfigError(message) from None
+        raise ConfigError(f"{written(line)} is no command line: {error}.") from None
     folder = ""
     if words[:1] == ["cd"] and len(words) > 3 and words[2] in ("&&", ";"):
         folder, words = words[1], words[3:]
@@ -304,8 +303,7 @@ def _translated(
     own: str, program: PublishedProgram, arguments: Sequence[Argument]
 ) -> Translation:
     if program.instead:
-        message = f"`{program.name}` is no command here: {program.instead}"
-        raise ConfigError(message)
+        raise ConfigError(f"`{program.name}` is no command here: {program.instead}")
     given: dict[str, Any] = {}
     says: list[str] = []
     told_of = _given(program, arguments)
@@ -354,10 +352,7 @@ def _given(
             found.append((flag, flag.names[0], text))
             continue
         if not argument.startswith("-"):
-            raise ConfigError(
-                f"{written(argument)} has no place in `{program.name}`: its arguments "
-                "are flags and what follows them."
-            )
+            raise ConfigError(f"{written(argument)} has no place in `{program.name}`.")
         spelled, equals, text = argument.partition("=")
         flag = _flag(program, spelled)
         if flag.words == "none" and equals:

@@ -42,7 +42,8 @@ class Examining:
     """
 
     speed: bool = False
-    """Measure a small piece of each study instead, beside what the docs have."""
+    """Measure a small piece of each study instead, beside what the docs have: about 20
+    seconds, or a minute where nothing is compiled yet."""
 
     json: bool = False
     """Print as JSON."""

@@ -16,6 +16,7 @@ from ...convex.recovery.isometry import wendel_probability
 from ...errors import ConfigError
 from ...plots.figure import COLOURS, panels, shared_legend
 from ..reproduction import Claim, Results, Scale
+from ..told import spanned
 
 
 CORNERS: Mapping[Scale, tuple[range, range, int]] = {
@@ -255,6 +256,6 @@ def caption(results: Results, text: str) -> str:
     """What the figure shows, with cells and trials."""
     samples, dimensions, trials = CORNERS[results.scale]
     return (
-        f"{text} n = {samples[0]}..{samples[-1]}, d = {dimensions[0]}.."
-        f"{dimensions[-1]}, {trials} trials per cell, max(n, 50) sampled gates."
+        f"{text} n = {spanned(samples)}, d = {spanned(dimensions)}, {trials} trials "
+        "per cell, max(n, 50) sampled gates."
     )

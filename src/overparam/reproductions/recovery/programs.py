@@ -37,8 +37,9 @@ def figures(results: Results) -> Mapping[str, Figure]:
     samples, dimensions, trials = SIZES[results.scale]
     text = (
         "Skip network, Gaussian data, random linear neuron, minimum norm. The same "
-        f"{trials} trials in every cell, n = {samples[0]}..{samples[-1]}, d in "
-        f"{dimensions}; max(n, 50) sampled gates, all-ones pattern included."
+        f"{trials} trials in every cell, n = {told.spanned(samples)}, d = "
+        f"{', '.join(map(str, dimensions))}; max(n, 50) sampled gates, all-ones "
+        "pattern included."
     )
     figure, axes = panels(1, 2, width=4.8, height=3.6, caption=text)
     for index, program in enumerate(PROGRAMS):

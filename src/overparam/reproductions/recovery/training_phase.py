@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from ...analysis.intervals import wilson
 from ..reproduction import Claim, Reproduction, Results, Scale
+from ..told import spanned
 from .figures import NOISES, distances, noise_claim, noise_diagrams, noise_table
 from .training import RECOVERED
 
@@ -49,7 +50,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
             f"Skip network of width n + 1, {told[name]}; means over trials of the "
             "distance of the linear neuron to the planted weights, and of the "
             "Euclidean norm of the error on n test samples. "
-            f"n = {samples[0]}..{samples[-1]}, d = {dimensions[0]}..{dimensions[-1]}, "
+            f"n = {spanned(samples)}, d = {spanned(dimensions)}, "
             f"{trials} trials per cell."
         )
         found[f"recovery_training_phase_{name}"] = noise_diagrams(
