@@ -88,17 +88,26 @@ def test_a_search_that_told_no_bound_leaves_all_distances_open():
 
 
 @pytest.mark.parametrize(
-    ("exponents", "holds"),
-    [((-0.6, -0.7, -0.65), True), ((-0.2, -0.3, -0.1), False), ((-2, 2, 0.1), None)],
+    ("exponents", "of_a_rate", "falls"),
+    [
+        ((-0.6, -0.7, -0.65), True, True),
+        ((-0.2, -0.3, -0.1), False, None),
+        ((-0.25, -0.3, -0.2), False, True),
+        ((0.2, 0.3, 0.25), False, False),
+        ((-2, 2, 0.1), None, None),
+    ],
 )
-def test_a_slope_whose_interval_reaches_everything_decides_nothing(exponents, holds):
+def test_a_slope_whose_interval_reaches_everything_decides_nothing(
+    exponents, of_a_rate, falls
+):
     rows = [
         {"dataset": "digits", "classes": "", "width": width, "seed": seed}
         | dict.fromkeys(width_of_lazy.MEASURES, width**exponent)
         for width in (64, 256)
         for seed, exponent in enumerate(exponents)
     ]
-    assert {claim.holds for claim in width_of_lazy.claims(results(rows))} == {holds}
+    claims = width_of_lazy.claims(results(rows))
+    assert [claim.holds for claim in claims] == [*[of_a_rate] * 3, falls]
     lost = [row | dict.fromkeys(width_of_lazy.MEASURES) for row in rows]
     assert {c.holds for c in width_of_lazy.claims(results(lost))} == {None}
 

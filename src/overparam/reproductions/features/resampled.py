@@ -14,6 +14,7 @@ from ...analysis.resampling.analyse import draw_accuracy
 from ...analysis.resampling.efficiency import summarise
 from ...analysis.resampling.options import ResampleOptions
 from ...plots.figure import panels, shared_legend
+from ...progress import counted
 from ...store.read import StoredRun
 from ..reproduction import Claim, Reproduction, Results, Scale, every
 from .sources import (
@@ -163,7 +164,7 @@ def _band(
     return Claim(
         sentence=f"10 neurons, {source}, {way}: mean in [{low:g}, {high:g}]",
         published=printed,
-        measured=f"{mean}, sd {values.std(ddof=1):.3f}, {len(values)} draws",
+        measured=f"{mean}, sd {values.std(ddof=1):.3f}, {_draws(results, len(values))}",
         holds=mean.within(low, high),
     )
 
@@ -175,9 +176,15 @@ def _gain(results: Results, source: str, least: float) -> Claim:
     return Claim(
         sentence=f"10 uniform draws, {source} minus initial: at least {least:g}",
         published="ours",
-        measured=f"{gain}, {len(learned)} paired draws",
+        measured=f"{gain}, {_draws(results, len(learned))}, paired",
         holds=gain.within(least, 1),
     )
+
+
+def _draws(results: Results, number: int) -> str:
+    """What an interval is over: those of one network share its features."""
+    n_networks = results.runs["seed"].n_unique()
+    return f"{number} draws of {counted(n_networks, 'network')}"
 
 
 def _beats_random(results: Results) -> Claim:
