@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ import pytest
 from overparam import Findings
 from overparam.cli.verbs import analyse, reproduce
 from overparam.errors import Interrupted
-from overparam.processes import STOP, noting_interrupts
+from overparam.processes import STOP, mend_compilation_cache, noting_interrupts
 
 
 INSTALLED = """
@@ -270,3 +271,22 @@ def test_the_tests_of_a_file_run_in_one_process(_, tmp_path_factory):
         seen.write(f"{os.getpid()}\n")
         seen.seek(0)
         assert set(seen.read().split()) == {str(os.getpid())}
+
+
+def test_that_programs_cannot_be_kept_is_told_once():
+    told, others = [], []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = lambda message, *_: others.append(str(message))
+        mend_compilation_cache(told.append)
+        for program in ("jit_a", "jit_b"):
+            warnings.warn(
+                f"Error writing persistent compilation cache entry for '{program}': "
+                "OSError: [Errno 28] No space left on device",
+                stacklevel=1,
+            )
+        warnings.warn("Something else.", stacklevel=1)
+    (sentence,) = told
+    assert sentence.startswith("Compiled programs cannot be kept in `")
+    assert sentence.endswith("` (No space left on device).")
+    assert others == ["Something else."]

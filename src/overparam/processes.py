@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -43,28 +43,44 @@ def compilation_cache() -> Path:
     return user_cache() / "compiled"
 
 
-def mend_compilation_cache() -> None:
+def mend_compilation_cache(tell: Callable[[str], None] | None = None) -> None:
     """Delete the kept programs that JAX warns it cannot read, so that it writes them.
 
     A full disk or a kill leaves pieces of programs; JAX compiles instead of them, but
-    warns of them, and leaves them there, for ever.
+    warns of them, and leaves them there, for ever. That it cannot write programs, of
+    which it warns at each of them, is told once.
+
+    Args:
+        tell: Told the sentence; nobody is without it.
     """
-    others = warnings.showwarning
+    others, told = warnings.showwarning, False
 
     def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
-        said = re.match(_UNREADABLE, str(message))
+        nonlocal told
+        said = re.match(_OF_THE_CACHE, str(message))
         if said is None:
             others(message, category, *place)
             return
-        named = os.environ.get("JAX_COMPILATION_CACHE_DIR")
-        for kept in Path(named or compilation_cache()).glob(f"{said[1]}-*"):
-            with contextlib.suppress(OSError):
-                kept.unlink()
+        folder = Path(
+            os.environ.get("JAX_COMPILATION_CACHE_DIR") or compilation_cache()
+        )
+        if said["what"] == "reading":
+            for kept in folder.glob(f"{said['program']}-*"):
+                with contextlib.suppress(OSError):
+                    kept.unlink()
+        elif tell is not None and not told:
+            told = True
+            reason = said["reason"].partition("] ")[2] or said["reason"]
+            tell(f"Compiled programs cannot be kept in `{folder}` ({reason}).")
 
     warnings.showwarning = show
 
 
-_UNREADABLE = r"Error reading persistent compilation cache .* '(\w+)'"
+_OF_THE_CACHE = re.compile(
+    r"Error (?P<what>reading|writing) persistent compilation cache entry for "
+    r"'(?P<program>\w+)': \w+: (?P<reason>.*)",
+    re.DOTALL,
+)
 
 
 class StopRequest:

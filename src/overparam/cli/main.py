@@ -142,7 +142,7 @@ def _without_files(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 def _warnings_in_lines() -> Iterator[None]:
     """What cannot be loaded is a line for a person; what can be mended is mended."""
     with warnings.catch_warnings():
-        mend_compilation_cache()
+        mend_compilation_cache(_say)
         others = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
