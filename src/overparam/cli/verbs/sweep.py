@@ -124,7 +124,7 @@ def _check_written_as_values(argv: Sequence[str]) -> None:
 
 def _settings(
     words: Sequence[str], key: str | None
-) -> tuple[str, list[Mapping[str, Any]], Mapping[str, Any]]:
+) -> tuple[str, Sequence[Mapping[str, Any]], Mapping[str, Any]]:
     """The study, the settings, and what a published command adds to all of them."""
     if not words:
         raise ConfigError("Name a study and its values, or a TOML file.")
@@ -134,16 +134,16 @@ def _settings(
         if also:
             raise ConfigError(f"A TOML file stands alone, got also {also[0]!r}.")
         plan = plan_from_toml(first, lambda name: study(name).config_class())
-        return plan.study, list(plan.settings), {}
+        return plan.study, plan.settings, {}
     kind = study(first).config_class()
     if key is None:
-        return first, list(grid(rest, kind)), {}
+        return first, grid(rest, kind), {}
     given = grid(rest, kind)
     of_one = given[0] if len(given) == 1 else {}
     lost = [name for name in given[0] if name not in of_one]
     found = taken_row("sweep", first, key, of_one, lost=lost)
     tell_of_rows(first, [key])
-    settings = list(found.settings(rest))
+    settings = found.settings(rest)
     chosen = {
         name: value
         for name, value in settings[0].items()
