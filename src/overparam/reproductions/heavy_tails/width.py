@@ -27,7 +27,7 @@ WIDTHS: Mapping[Scale, Sequence[int]] = {
     "laptop": (125, 500, 2000),
     "paper": (2000, 5000, 10000),
 }
-SEEDS: Mapping[Scale, int] = {"smoke": 2, "laptop": 10, "paper": 10}
+SEEDS: Mapping[Scale, int] = {"smoke": 2, "laptop": 40, "paper": 10}
 
 
 def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
