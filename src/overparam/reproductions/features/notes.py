@@ -251,7 +251,7 @@ def _claim(
         found = _interval(entry)
         measured = f"exact readout {measured}, test "
         measured += f"[{100 * found.low:.1f}, {100 * found.high:.1f}] over "
-        measured += counted(DRAW.n_draws, "draw")
+        measured += f"{counted(DRAW.n_draws, 'draw')} of one network"
         named = zip(("Adam", "SGD"), STEPS, strict=True)
         measured += "".join(f"; by {n} {_pair(entry, f'{s}_')}" for n, s in named)
     return Claim(

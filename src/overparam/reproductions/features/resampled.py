@@ -14,7 +14,6 @@ from ...analysis.resampling.analyse import draw_accuracy
 from ...analysis.resampling.efficiency import summarise
 from ...analysis.resampling.options import ResampleOptions
 from ...plots.figure import panels, shared_legend
-from ...progress import counted
 from ...store.read import StoredRun
 from ..reproduction import Claim, Reproduction, Results, Scale, every
 from .sources import (
@@ -59,10 +58,12 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
 
 
 def figures(results: Results) -> Mapping[str, Figure]:
-    """A panel per source; a line per way of drawing with its interval over draws."""
+    """A panel per source; a line per way of drawing with its interval."""
     frame = _summary(results)
     sources = frame["source"].unique(maintain_order=True)
-    text = caption(results, "exact logistic readout; mean and 95 % interval over draws")
+    units = "networks" if results.runs["seed"].n_unique() > 1 else "draws"
+    text = f"exact logistic readout; mean and 95 % interval over {units}"
+    text = caption(results, text)
     figure, axes = panels(1, len(sources), width=3.3, height=3.6, caption=text)
     ways = frame["features"].unique(maintain_order=True).to_list()
     for axis, name in zip(axes[0], sources, strict=True):
@@ -77,7 +78,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
 
 
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:
-    """Mean accuracy, spread and interval over draws."""
+    """Mean accuracy, spread over draws, and interval."""
     return {"accuracy": _summary(results)}
 
 
@@ -137,21 +138,41 @@ def _plans(scale: Scale, name: str) -> tuple[ResampleOptions, ...]:
 
 
 def _summary(results: Results) -> pl.DataFrame:
-    frame = _frame(results)
-    parts = [
-        summarise(part).with_columns(pl.lit(name).alias("source"))
-        for (name,), part in frame.group_by("source", maintain_order=True)
-    ]
+    """Every way and k of each source; the interval is that of `_mean`."""
+    parts = []
+    for (name,), part in _frame(results).group_by("source", maintain_order=True):
+        n_networks = part["seed"].n_unique()
+        told = summarise(part)
+        if n_networks > 1:
+            kind = ["features", "k", "readout", "seed"]
+            scores = pl.col("test_accuracy", "train_accuracy", "duplicates").mean()
+            means = part.group_by(kind, maintain_order=True).agg(scores)
+            told = told.with_columns(summarise(means).select("low", "high"))
+        named = [pl.lit(n_networks).alias("networks"), pl.lit(name).alias("source")]
+        parts.append(told.with_columns(named))
     return pl.concat(parts, how="vertical_relaxed")
 
 
 def _accuracies(
     results: Results, source: str, way: str, k: int
-) -> Float[np.ndarray, " draws"]:
+) -> Float[np.ndarray, "networks draws"]:
     part = _frame(results).filter(
         (pl.col("source") == source) & (pl.col("features") == way) & (pl.col("k") == k)
     )
-    return part["test_accuracy"].to_numpy()
+    by_network = part.sort("seed", maintain_order=True).partition_by("seed")
+    return np.array([network["test_accuracy"].to_numpy() for network in by_network])
+
+
+def _mean(
+    values: Float[np.ndarray, "networks draws"],
+    within: tuple[float, float] = (-np.inf, np.inf),
+) -> Interval:
+    """Mean and interval over networks, or over the draws of the only one.
+
+    Draws of one network share its features, and are independent given these alone.
+    """
+    units = values.mean(axis=1) if len(values) > 1 else values.ravel()
+    return mean_interval(units, within=within)
 
 
 def _band(
@@ -160,11 +181,11 @@ def _band(
     source, way = drawn
     values = _accuracies(results, source, way, 10)
     low, high = band
-    mean = mean_interval(values, within=(0, 1))
+    mean = _mean(values, within=(0, 1))
     return Claim(
         sentence=f"10 neurons, {source}, {way}: mean in [{low:g}, {high:g}]",
         published=printed,
-        measured=f"{mean}, sd {values.std(ddof=1):.3f}, {_draws(results, len(values))}",
+        measured=f"{mean}, sd {values.std(ddof=1):.3f}, {_units(values)}",
         holds=mean.within(low, high),
     )
 
@@ -172,19 +193,21 @@ def _band(
 def _gain(results: Results, source: str, least: float) -> Claim:
     learned = _accuracies(results, source, "uniform", 10)
     random = _accuracies(results, INITIAL, "uniform", 10)
-    gain: Interval = mean_interval(learned - random)
+    gain = _mean(learned - random)
     return Claim(
         sentence=f"10 uniform draws, {source} minus initial: at least {least:g}",
         published="ours",
-        measured=f"{gain}, {_draws(results, len(learned))}, paired",
+        measured=f"{gain}, {_units(learned)}, paired",
         holds=gain.within(least, 1),
     )
 
 
-def _draws(results: Results, number: int) -> str:
-    """What an interval is over: those of one network share its features."""
-    n_networks = results.runs["seed"].n_unique()
-    return f"{number} draws of {counted(n_networks, 'network')}"
+def _units(values: Float[np.ndarray, "networks draws"]) -> str:
+    """What an interval is over."""
+    n_networks, n_draws = values.shape
+    if n_networks == 1:
+        return f"over {n_draws} draws of one network"
+    return f"over {n_networks} networks of {n_draws} draws"
 
 
 def _beats_random(results: Results) -> Claim:
@@ -195,12 +218,13 @@ def _beats_random(results: Results) -> Claim:
     numbers = sorted(_frame(results)["k"].unique().to_list())
     gaps = {k: _gap(results, source, k) for k in numbers}
     text = ", ".join(f"k = {k}: {gap}" for k, gap in gaps.items())
+    units = _units(_accuracies(results, source, "uniform", numbers[0]))
     holds = every(gap.lies(above=0) for gap in gaps.values())
     return Claim(
         sentence="features trained with the concentrating penalty beat random ones "
         "(best law) at every k",
         published="ours",
-        measured=f"mean gain in test accuracy {text}",
+        measured=f"mean gain in test accuracy {text}, {units}",
         holds=holds if results.scale != "smoke" else None,
     )
 
@@ -211,7 +235,7 @@ def _gap(results: Results, source: str, k: int) -> Interval:
     ways = _frame(results)["features"].unique().sort().to_list()
     random = [_accuracies(results, INITIAL, way, k) for way in ways if "random" in way]
     best = max((r for r in random if len(r)), key=lambda values: values.mean())
-    return mean_interval(learned - best)
+    return _mean(learned - best)
 
 
 REPRODUCTION = Reproduction(
