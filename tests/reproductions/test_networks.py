@@ -44,7 +44,8 @@ def test_that_of_one_network_is_over_its_draws_and_says_so(drawn):
     drawn(1)
     claim = resampled._band(None, ("initial", "uniform"), (0.6, 0.8), "")
     expected = mean_interval([0.699, 0.7, 0.701])
-    assert claim.measured.startswith(str(expected)) and claim.holds
+    assert claim.measured.startswith(str(expected))
+    assert claim.holds
     assert claim.measured.endswith("over 3 draws of one network")
     row = resampled._summary(None).row(0, named=True)
     assert (row["networks"], row["high"]) == (1, pytest.approx(expected.high))
