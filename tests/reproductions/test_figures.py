@@ -10,6 +10,7 @@ from overparam.reproductions.planted import learning_rate
 from overparam.reproductions.recovery.figures import phase_diagram, ratio_curve
 from overparam.reproductions.reproduction import SCALES, Results
 from overparam.reproductions.timescales import width
+from overparam.reproductions.told import medians
 
 
 def times(widths=(8, 16)):
@@ -69,6 +70,28 @@ def test_colours_of_a_diagram_are_named():
     figure, axes = panels()
     phase_diagram(axes[0, 0], cells, value="rate", title="")
     assert figure.axes[-1].get_ylabel() == "share of trials"
+
+
+@pytest.mark.parametrize(("most", "pointed"), [(1.0, False), (1.7, True)])
+def test_values_above_the_bar_of_colours_are_said_to_be(most, pointed):
+    cells = pl.DataFrame(
+        [(n, d, most if (n, d) == (10, 9) else 0.5) for n in (10, 40) for d in (5, 9)],
+        ["n_samples", "input_dim", "distance_high"],
+        orient="row",
+    )
+    _, axes = panels()
+    phase_diagram(axes[0, 0], cells, value="distance_high", title="")
+    (shown,) = (each for each in axes[0, 0].collections if hasattr(each, "extend"))
+    assert (shown.extend == "max") is pointed
+
+
+def test_medians_have_their_intervals_and_count_runs_that_diverged():
+    runs = pl.DataFrame(
+        {"width": [8] * 3 + [4], "risk": [3.0, 1.0, None, None]}, strict=False
+    )
+    told = medians(runs, ["width"], ["risk"])
+    assert told.rows() == [(4, 1, None, None, None), (8, 3, 2.0, 1.0, 3.0)]
+    assert told.columns == ["width", "seeds", "risk", "risk_low", "risk_high"]
 
 
 @pytest.mark.parametrize("scale", SCALES)

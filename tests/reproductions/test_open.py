@@ -8,13 +8,14 @@ import pytest
 
 from overparam.analysis.intervals import Interval
 from overparam.reproductions import told as telling
+from overparam.reproductions.features import distribution, random
 from overparam.reproductions.heavy_tails.arms import sign_claim
 from overparam.reproductions.images import varpro
 from overparam.reproductions.lazy import scale
 from overparam.reproductions.planted import livni, width
 from overparam.reproductions.recovery import noise, normalised, phase, programs, proven
 from overparam.reproductions.reproduction import Results, every
-from overparam.reproductions.timescales import curves
+from overparam.reproductions.timescales import curves, two
 from overparam.running.reproducing import _typed
 
 
@@ -176,10 +177,11 @@ def test_transitions_that_overlap_are_in_no_order(monkeypatch, gated, exact, hol
 @pytest.mark.parametrize(
     ("recovered", "holds"),
     [
-        ([True] * 19 + [None], True),
-        ([True] * 17 + [None] * 3, None),
-        ([True] * 2 + [None] * 18, None),
-        ([True] * 17 + [False] * 3, False),
+        ([True] * 190 + [None] * 10, True),
+        ([True] * 170 + [None] * 30, None),
+        ([True] * 20 + [None] * 180, None),
+        ([True] * 150 + [False] * 50, False),
+        ([True] * 19 + [False], None),
     ],
 )
 def test_trials_that_are_not_decided_may_have_recovered_or_not(recovered, holds):
@@ -189,6 +191,90 @@ def test_trials_that_are_not_decided_may_have_recovered_or_not(recovered, holds)
         for each in recovered
     ]
     assert {c.holds for c in noise.design_claims(results(rows))} == {holds}
+
+
+@pytest.mark.parametrize(
+    ("falls_in", "holds"), [(10, True), (9, True), (8, None), (2, None), (1, False)]
+)
+def test_medians_fall_where_that_of_the_ratios_surely_does(falls_in, holds):
+    """Of ten, its interval ends at the second and the ninth."""
+    groups = {"8": [1.0] * 10, "16": [0.9] * falls_in + [1.1] * (10 - falls_in)}
+    medians, each = curves.falls(results([{}]), "falls", "", groups)
+    assert medians.holds is holds
+    assert medians.measured.endswith(f"from one to the next in {falls_in} of 10 seeds")
+    assert each.holds is (falls_in == 10)
+    closer, _ = curves.unbiased_closer(
+        results([{}]), [groups["16"]], [groups["8"]], published=""
+    )
+    assert closer.holds is holds
+
+
+@pytest.mark.parametrize(
+    ("gaps", "holds"),
+    [
+        (((0.1, 0.11), (0.2, 0.21)), True),
+        (((0.2, 0.21), (0.1, 0.11)), False),
+        (((0.1, 0.3), (0.2, 0.4)), None),
+    ],
+)
+def test_gaps_grow_where_their_intervals_are_apart(gaps, holds, monkeypatch):
+    penalties = dict(zip((0.1, 0.01), gaps, strict=True))
+    monkeypatch.setitem(two.PENALTIES, "laptop", tuple(penalties))
+    monkeypatch.setitem(two.WIDTHS, "laptop", (32,))
+
+    def at_time(results, column, time, *, dynamics, penalty, width):
+        gap = penalties[penalty] if dynamics == "two-timescale" else (0.0, 0.0)
+        return [1 + value for value in gap]
+
+    monkeypatch.setattr(two, "at_time", at_time)
+    (claim,) = two.claims(results([{}]))
+    assert claim.holds is holds
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p", "holds"),
+    [
+        (-0.005, 0.005, 0.5, True),
+        (-0.005, 0.02, 0.5, None),
+        (0.02, 0.03, 0.5, False),
+        (-0.005, 0.005, 0.001, False),
+    ],
+)
+def test_an_effect_is_none_where_its_interval_is_small(low, high, p, holds):
+    row = {"representation": "raw", "mmd": (low + high) / 2, "low": low, "high": high}
+    row |= {"travelled": 1.0, "rho": (low + high) / 2, "p_upper": p}
+    assert distribution._same(pl.DataFrame([row]), "raw", True).holds is holds
+
+
+@pytest.mark.parametrize(
+    ("p", "opposite", "holds"),
+    [(0.001, 0.999, True), (0.4, 0.6, None), (0.999, 0.001, False)],
+)
+def test_a_test_that_is_not_significant_refutes_nothing(p, opposite, holds):
+    row = {"mmd": 1.0, "low": 0.5, "high": 2.0, "null_std": 1.0}
+    rows = [
+        row | {"representation": space, "p_upper": p, "p_lower": opposite}
+        for space in distribution.SPACES
+    ]
+    frame = pl.DataFrame(rows)
+    assert distribution._control_claim(frame, True).holds is holds
+    swapped = frame.rename({"p_upper": "p_lower", "p_lower": "p_upper"})
+    assert distribution._repulsion(swapped, True).holds is holds
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "holds"),
+    [
+        ([0.99], True),
+        ([0.97], False),
+        ([0.985, 0.986, 0.984], True),
+        ([0.97, 0.975, 0.972], False),
+        ([0.975, 0.99, 0.985], None),
+    ],
+)
+def test_an_accuracy_is_above_its_aim_with_its_interval(accuracies, holds):
+    found = pl.DataFrame({"train_accuracy": accuracies, "test_accuracy": accuracies})
+    assert random._pair("", found, 0.98, "").holds is holds
 
 
 def problem(seed, *, bound):

@@ -1,8 +1,10 @@
-"""How claims tell what was measured: with its interval, or why there is none."""
+"""How claims and tables tell what was measured: with its interval, or why none."""
 
 from collections.abc import Sequence
 
-from ..analysis.intervals import mean_interval, wilson
+import polars as pl
+
+from ..analysis.intervals import mean_interval, median_interval, wilson
 from ..progress import counted
 
 
@@ -36,3 +38,24 @@ def mean(
     if len(values) > 1:
         return str(mean_interval(values, within=within))
     return f"{values[0]:.3g} {ONE_RUN}" if len(values) else "not known"
+
+
+def medians(
+    runs: pl.DataFrame, by: Sequence[str], columns: Sequence[str]
+) -> pl.DataFrame:
+    """Runs of equal `by`: their number, and the median of each column.
+
+    `COLUMN_low` and `COLUMN_high` are the ends of its interval of order statistics.
+    Runs that diverged have no value, and are counted only.
+    """
+    rows = []
+    for key, part in runs.sort(by).group_by(by, maintain_order=True):
+        row = dict(zip(by, key, strict=True)) | {"seeds": part.height}
+        for column in columns:
+            values = part[column].cast(pl.Float64).drop_nulls().drop_nans().to_list()
+            found = median_interval(values) if values else None
+            row[column] = found and found.estimate
+            row[f"{column}_low"] = found and found.low
+            row[f"{column}_high"] = found and found.high
+        rows.append(row)
+    return pl.DataFrame(rows, infer_schema_length=None)

@@ -12,12 +12,13 @@ from matplotlib.figure import Figure
 
 from ...analysis.comparison.analyse import analyse
 from ...analysis.comparison.options import CompareOptions
+from ...analysis.intervals import Interval
 from ...keeping import moments
 from ...plots.figure import COLOURS, panels, shared_legend
 from ...store.read import StoredRun
 from ...studies.contract import as_subject
 from .. import told
-from ..reproduction import Claim, Reproduction, Results, Scale
+from ..reproduction import Claim, Reproduction, Results, Scale, every
 from .sources import CONCENTRATING_PENALTY, DEFAULT_PENALTY, SEEDS, caption, source
 
 
@@ -103,8 +104,12 @@ def claims(results: Results) -> Sequence[Claim]:
 def _same(pair: pl.DataFrame, space: str, decided: bool) -> Claim:
     row = _row(pair, space)
     # Without a measurable distance travelled there is no effect size, and no verdict.
-    rho = row["rho"]
-    holds = row["p_upper"] >= 0.01 and (None if rho is None else abs(rho) <= RESOLUTION)
+    rho, effect = row["rho"], None
+    if rho is not None:
+        low, high = (row[end] / row["travelled"] for end in ("low", "high"))
+        effect = Interval(estimate=rho, low=low, high=high)
+        effect = effect.within(-RESOLUTION, RESOLUTION)
+    holds = row["p_upper"] >= 0.01 and effect
     return Claim(
         sentence=f"seeds 1234 and 5555 are not told apart ({space}): p >= .01 and "
         f"effect at most {RESOLUTION:g} of the distance travelled",
@@ -123,7 +128,7 @@ def _repulsion(pair: pl.DataFrame, decided: bool) -> Claim:
         published="ours",
         measured=f"M2 = {_distance(row)}, {row['mmd'] / row['null_std']:.1f} null "
         f"standard deviations, lower p = {row['p_lower']:.3f}",
-        holds=row["p_lower"] <= 0.01 if decided else None,
+        holds=_significant(row["p_lower"], row["p_upper"]) if decided else None,
     )
 
 
@@ -137,8 +142,15 @@ def _control_claim(control: pl.DataFrame, decided: bool) -> Claim:
         "representation (the test has power)",
         published="ours",
         measured=text,
-        holds=all(r["p_upper"] <= 0.01 for r in rows) if decided else None,
+        holds=every(_significant(r["p_upper"], r["p_lower"]) for r in rows)
+        if decided
+        else None,
     )
+
+
+def _significant(p: float, p_opposite: float) -> bool | None:
+    """Whether a test says so or the opposite; significant in neither, it is open."""
+    return True if p <= 0.01 else False if p_opposite <= 0.01 else None
 
 
 def _rank(pairs: pl.DataFrame, decided: bool) -> Claim:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from ...analysis.intervals import mean_interval
 from ...plots.figure import COLOURS, panels, shared_legend
 from .. import told
-from ..reproduction import Claim, Reproduction, Results, Scale
+from ..reproduction import Claim, Reproduction, Results, Scale, every
 from .sources import caption, source
 
 
@@ -91,7 +91,7 @@ def claims(results: Results) -> Sequence[Claim]:
     widths = [w for w in WIDTHS[results.scale] if w <= LARGEST_TRAINED[results.scale]]
     gains = {width: _gains(results, width) for width in widths}
     text = ", ".join(f"{width}: {told.mean(each)}" for width, each in gains.items())
-    every = all(np.mean(each) > 0 for each in gains.values())
+    beats = every(_lies_above(each, 0) for each in gains.values())
     return [
         _pair(
             "full training at width 1000: test at least 98 %", full, 0.98, "100 / 98"
@@ -113,7 +113,7 @@ def claims(results: Results) -> Sequence[Claim]:
             "every width",
             published="98 against 95 at 1000",
             measured=f"test accuracy gained at width {text}",
-            holds=every if results.scale != "smoke" else None,
+            holds=beats if results.scale != "smoke" else None,
         ),
     ]
 
@@ -134,8 +134,15 @@ def _pair(sentence: str, found: pl.DataFrame, least: float, printed: str) -> Cla
             if len(found) > 1
             else f" {told.ONE_RUN}"
         ),
-        holds=test.estimate >= least,
+        holds=_lies_above(found["test_accuracy"].to_list(), least),
     )
+
+
+def _lies_above(values: Sequence[float], least: float) -> bool | None:
+    """Whether a mean does, with its interval over seeds; a single value by itself."""
+    if len(values) == 1:
+        return values[0] >= least
+    return mean_interval(values).within(least, np.inf)
 
 
 def _gains(results: Results, width: int) -> list[float]:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from ...plots.figure import COLOURS, chosen_ticks, legend, panels
 from ..reproduction import Claim, Reproduction, Results, Scale
+from ..told import medians
 from .values import caption, drawn_over_seeds, interval, slopes
 
 
@@ -20,8 +21,8 @@ WIDTHS: Mapping[Scale, Sequence[int]] = {
 }
 SEEDS = {"smoke": 2, "laptop": 4, "paper": 10}
 MOVED = {
-    "kernel_change": "change of the tangent kernel",
-    "weights_change": "change of the weights",
+    "kernel_change": "relative change of the tangent kernel",
+    "weights_change": "relative change of the weights",
     "risk": "exact risk",
 }
 
@@ -57,31 +58,23 @@ def figures(results: Results) -> Mapping[str, Figure]:
                 panel, runs, x="width", y=column, label=scaling, colour=colour
             )
         panel.set_yscale("log")
-        panel.set_title(title)
+        panel.set_title(title, fontsize=9)
         chosen_ticks(panel, results.runs["width"])
     legend(axes[0, 0])
     return {"mean-field": figure}
 
 
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:
-    """Medians over seeds, and where each network lies between two limits.
+    """Medians over seeds with intervals; where each network lies between two limits.
 
     The position is 0 where the kernel moved as in the NTK parametrisation of the same
     width and seed, and 1 where it did as in the mean-field one, on a logarithmic axis.
     """
-    columns = [*MOVED, "flipped", "label_alignment", "distance_to_linear"]
-    columns += ["train_loss", "test_loss_linear", "test_loss_wide"]
-    summary = (
-        _with_positions(results.runs)
-        .group_by("scaling", "width")
-        .agg(
-            pl.len().alias("seeds"),
-            pl.col("position").median(),
-            *(pl.col(c).median() for c in columns),
-        )
-        .sort("scaling", "width")
-    )
-    return {"mean-field": summary}
+    columns = ["position", *MOVED, "flipped", "label_alignment"]
+    columns += ["distance_to_linear", "train_loss", "test_loss_linear"]
+    columns += ["test_loss_wide"]
+    runs = _with_positions(results.runs)
+    return {"mean-field": medians(runs, ["scaling", "width"], columns)}
 
 
 def _with_positions(runs: pl.DataFrame) -> pl.DataFrame:

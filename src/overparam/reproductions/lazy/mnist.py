@@ -43,7 +43,8 @@ def figures(results: Results) -> Mapping[str, Figure]:
         height=2.6,
         caption=f"{first['dataset']}, {first['n_train']} training samples, width "
         f"{first['width']}, NTK parametrisation, {first['n_steps']} steps of "
-        f"{first['batch_size']}; points are seeds, bars means with 95 % intervals",
+        f"{first['batch_size']}; points are seeds, upright bars means, "
+        "lines their 95 % intervals",
     )
     for row, column in enumerate(PREDICTORS):
         values = results.runs[column].drop_nulls().to_list()

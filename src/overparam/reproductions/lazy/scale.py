@@ -66,20 +66,16 @@ def figures(results: Results) -> Mapping[str, Figure]:
         chosen_ticks(panel, results.runs["scale"])
         legend(panel)
     axes[0, 0].set_ylabel("half mean squared error")
+    axes[0, 1].set_ylabel("relative change or distance")
     return {"scale": figure}
 
 
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:
-    """Medians over seeds by scale."""
+    """Medians over seeds with intervals, by scale."""
     columns = ["train_loss", "risk", "test_loss_linear", "test_loss_wide"]
     columns += ["test_loss_random", "kernel_change", "weights_change", "flipped"]
     columns += ["label_alignment", "distance_to_linear"]
-    summary = (
-        results.runs.group_by("scale")
-        .agg(pl.len().alias("seeds"), *(pl.col(c).median() for c in columns))
-        .sort("scale")
-    )
-    return {"scale": summary}
+    return {"scale": told.medians(results.runs, ["scale"], columns)}
 
 
 def claims(results: Results) -> Sequence[Claim]:

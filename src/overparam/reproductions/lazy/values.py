@@ -66,4 +66,4 @@ def caption(results: Results, *facts: str) -> str:
     """What was trained, and over how many seeds."""
     first, seeds = results.runs.row(0, named=True), results.runs["seed"].n_unique()
     told = [*facts, f"{first['n_train']} training samples", first["activation"]]
-    return f"{', '.join(told)}; medians of {counted(seeds, 'seed')}, with points"
+    return f"{', '.join(told)}; medians of {counted(seeds, 'seed')}, which are points"

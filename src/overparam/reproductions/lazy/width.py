@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from ...plots.figure import COLOURS, chosen_ticks, legend, panels
 from ..reproduction import Claim, Reproduction, Results, Scale
+from ..told import medians
 from .values import caption, drawn_over_seeds, interval, slopes
 
 
@@ -71,7 +72,10 @@ def figures(results: Results) -> Mapping[str, Figure]:
     figure, axes = panels(
         1, 4, width=3.2, caption=caption(results, "NTK parametrisation, full batches")
     )
-    for panel, (column, (title, _)) in zip(axes[0], MEASURES.items(), strict=True):
+    widths = results.runs["width"].unique().sort().to_numpy()
+    for panel, (column, (title, published)) in zip(
+        axes[0], MEASURES.items(), strict=True
+    ):
         for colour, (name, runs) in zip(COLOURS, _runs(results).items(), strict=False):
             drawn_over_seeds(
                 panel, runs, x="width", y=column, label=name, colour=colour
@@ -79,29 +83,25 @@ def figures(results: Results) -> Mapping[str, Figure]:
         panel.set_yscale("log")
         panel.set_title(title, fontsize=8.5)
         chosen_ticks(panel, results.runs["width"])
-    widths = results.runs["width"].unique().sort().to_numpy()
-    top = results.runs["kernel_change"].max() or 1.0
-    axes[0, 0].plot(
-        widths,
-        float(top) * (widths / widths[0]) ** -0.5,  # pyright: ignore[reportArgumentType]
-        "k:",
-        linewidth=1,
-        label="slope -1/2",
-    )
+        top, rate = results.runs[column].max(), _rate(published)
+        if rate and top:
+            guide = float(top) * (widths / widths[0]) ** rate  # pyright: ignore[reportArgumentType]
+            panel.plot(widths, guide, "k:", linewidth=1, label="slope -1/2")
     legend(axes[0, 0])
     return {"width": figure}
 
 
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:
-    """Medians by data set and width, and test losses of every predictor."""
+    """Medians with intervals by data set and width; losses of every predictor."""
     columns = [*MEASURES, "test_loss", "test_loss_linear", "test_loss_wide"]
     columns += ["test_error", "test_error_linear", "test_error_wide"]
-    summary = (
-        results.runs.group_by("dataset", "classes", "width")
-        .agg(pl.len().alias("seeds"), *(pl.col(c).median() for c in columns))
-        .sort("dataset", "classes", "width")
-    )
-    return {"width": summary}
+    by = ["dataset", "classes", "width"]
+    return {"width": medians(results.runs, by, columns)}
+
+
+def _rate(published: str) -> float:
+    """The slope that is said of a measure; 0 where it is only said to fall."""
+    return -0.5 if "m^-1/2" in published else 0.0
 
 
 def claims(results: Results) -> Sequence[Claim]:
@@ -110,10 +110,11 @@ def claims(results: Results) -> Sequence[Claim]:
     for name, runs in _runs(results).items():
         for column, (title, published) in MEASURES.items():
             slope = interval(slopes(runs, x="width", y=column))
-            # The interval lies above the rate, or reaches it and is below a constant.
-            has_rate = "m^-1/2" in published
-            falls = False if slope.low > -0.5 * has_rate else slope.high < 0 or None
-            told = "falls like m^-1/2 or faster" if has_rate else "falls with the width"
+            rate = _rate(published)
+            # The interval lies above the rate, or it reaches that and nothing in it is
+            # nearer to a constant.
+            falls = False if slope.low > rate else slope.high < rate / 2 or None
+            told = "falls like m^-1/2 or faster" if rate else "falls with the width"
             found.append(
                 Claim(
                     sentence=f"{name}: {title} {told}",

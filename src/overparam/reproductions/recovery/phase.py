@@ -11,6 +11,7 @@ from ...plots.figure import COLOURS, legend, panels, shared_legend
 from .. import told
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .figures import (
+    BARS,
     caption,
     fitted_half,
     implied,
@@ -24,6 +25,8 @@ from .figures import (
 
 
 PLANTED = ("gaussian", "smallest-singular")
+FARTHEST = 6
+"""Largest n/d that is drawn: nothing changes beyond."""
 
 
 def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
@@ -33,7 +36,10 @@ def grid(scale: Scale) -> Sequence[Mapping[str, Any]]:
 
 def figures(results: Results) -> Mapping[str, Figure]:
     """Recovery and condition over n and d, and both against n/d."""
-    text = "Gated minimum-norm programme, skip network, Gaussian data, no noise."
+    text = (
+        "Gated minimum-norm programme, skip network, Gaussian data, no noise. Right: "
+        f"up to n = {FARTHEST}d, {BARS}."
+    )
     figure, axes = panels(2, 3, caption=caption(results, text))
     for row, planted in enumerate(PLANTED):
         trials = results.runs.filter(pl.col("planted") == planted)
@@ -52,15 +58,20 @@ def figures(results: Results) -> Mapping[str, Figure]:
                 half=fitted_half(trials, outcome),
             )
         last = axes[row, 2]
-        ratio_curve(last, recovered, label="recovered", colour=COLOURS[0])
-        ratio_curve(last, condition, label="NIC holds", colour=COLOURS[1])
+        for colour, (cells, label) in zip(
+            COLOURS,
+            ((recovered, "recovered"), (condition, "NIC holds")),
+            strict=False,
+        ):
+            shift = 0.03 if cells is condition else 0.0
+            ratio_curve(last, cells, label=label, colour=colour, shift=shift)
         wendel_curve(last, recovered)
-        last.set_xlim(0, 6)
+        last.set_xlim(0, FARTHEST + 0.1)
         last.set_xlabel("n / d")
         last.set_title(f"success rate ({planted})")
     shared_legend(figure, axes[0, 0])
     for last in axes[:, 2]:
-        legend(last, loc="center right")
+        legend(last, loc="lower right", bbox_to_anchor=(1, 0.05))
     return {"recovery_phase": figure}
 
 

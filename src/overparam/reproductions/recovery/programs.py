@@ -9,10 +9,20 @@ from matplotlib.figure import Figure
 from ...plots.figure import COLOURS, legend, panels
 from .. import told
 from ..reproduction import Claim, Reproduction, Results, Scale
-from .figures import fitted_half, implied, rates, ratio_curve, stacked, wendel_curve
+from .figures import (
+    BARS,
+    fitted_half,
+    implied,
+    rates,
+    ratio_curve,
+    stacked,
+    wendel_curve,
+)
 
 
 PROGRAMS = ("gated", "exact")
+FARTHEST = 4
+"""Largest n/d that is drawn: nothing changes beyond."""
 SIZES: Mapping[Scale, tuple[range, tuple[int, ...], int]] = {
     "smoke": (range(6, 13, 6), (4,), 2),
     "laptop": (range(8, 33, 4), (8, 12), 10),
@@ -39,7 +49,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
         "Skip network, Gaussian data, random linear neuron, minimum norm. The same "
         f"{trials} trials in every cell, n = {told.spanned(samples)}, d = "
         f"{', '.join(map(str, dimensions))}; max(n, 50) sampled gates, all-ones "
-        "pattern included."
+        f"pattern included. Drawn up to n = {FARTHEST}d, {BARS}."
     )
     figure, axes = panels(1, 2, width=4.8, height=3.6, caption=text)
     for index, program in enumerate(PROGRAMS):
@@ -52,7 +62,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
             axes[0, index].axvline(
                 half.estimate, color=COLOURS[index], ls="--", label=f"50 % at {half}"
             )
-        axes[0, index].set_xlim(0, 4.2)
+        axes[0, index].set_xlim(0, FARTHEST + 0.1)
         axes[0, index].set_title(f"{program} programme")
         axes[0, index].set_xlabel("n / d")
         axes[0, index].set_ylabel("success rate")

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from ...analysis.intervals import median_interval
 from ...plots.curves import curves
 from ...plots.figure import panels
+from ...progress import counted
 from ..reproduction import Claim, Reproduction, Results, Scale
 from .figures import distances
 
@@ -50,9 +51,9 @@ def figures(results: Results) -> Mapping[str, Figure]:
     n, d, trials, _ = SHAPES[results.scale]
     network, counts = _planted(results)
     text = (
-        f"{network.capitalize()} network of width n + 1, n = {n}, d = {d}, {trials} "
-        "seeds, penalty 1e-3, Adam at 2e-3. As published: sign steps without an "
-        "effective penalty."
+        f"{network.capitalize()} network of width n + 1, n = {n}, d = {d}, "
+        f"{counted(trials, 'seed')}, penalty 1e-3, Adam at 2e-3. As published: sign "
+        "steps without an effective penalty."
     )
     figure, axes = panels(len(counts), 2, width=4.6, caption=text)
     named = pl.when("legacy").then(pl.lit("as published"))
@@ -67,7 +68,9 @@ def figures(results: Results) -> Mapping[str, Figure]:
             curves(axis, part, x="step", y=y, by="training")
             axis.set_xscale("log")
             axis.set_yscale("log")
-            axis.set_title(title if len(counts) == 1 else f"{title}, k = {k}")
+            axis.set_ylabel(title)
+            if len(counts) > 1:
+                axis.set_title(f"k = {k}")
     name = "training" if network == "skip" else f"{network}_training"
     return {f"recovery_{name}": figure}
 

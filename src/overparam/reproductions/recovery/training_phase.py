@@ -7,6 +7,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from ...analysis.intervals import wilson
+from ...progress import counted
 from ..reproduction import Claim, Reproduction, Results, Scale
 from ..told import spanned
 from .figures import NOISES, distances, noise_claim, noise_diagrams, noise_table
@@ -51,7 +52,7 @@ def figures(results: Results) -> Mapping[str, Figure]:
             "distance of the linear neuron to the planted weights, and of the "
             "Euclidean norm of the error on n test samples. "
             f"n = {spanned(samples)}, d = {spanned(dimensions)}, "
-            f"{trials} trials per cell."
+            f"{counted(trials, 'trial')} per cell."
         )
         found[f"recovery_training_phase_{name}"] = noise_diagrams(
             results.runs.filter(pl.col("legacy") == legacy),

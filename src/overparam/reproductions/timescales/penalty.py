@@ -94,15 +94,11 @@ def figures(results: Results) -> Mapping[str, Figure]:
 
 
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:
-    """Last risk and distances, over seeds."""
+    """Last risk and distances, medians over seeds with intervals."""
     columns = ("risk", "teacher_distance", "teacher_w2", "ultra_fast_distance")
     columns = [f"last_{column}" for column in columns]
-    summary = (
-        results.runs.group_by("data", "centre", "penalty")
-        .agg(pl.len().alias("seeds"), *(pl.col(c).median() for c in columns))
-        .sort("data", "centre", "penalty")
-    )
-    return {"penalty": summary}
+    by = ["data", "centre", "penalty"]
+    return {"penalty": told.medians(results.runs, by, columns)}
 
 
 def claims(results: Results) -> Sequence[Claim]:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from ...data.sources.torus import teacher_density
 from ...plots.figure import legend, panels
 from ..reproduction import Claim, Reproduction, Results, Scale
+from ..told import medians
 from .curves import (
     BIASED,
     caption,
@@ -103,18 +104,10 @@ def _teacher(n_side: int = 128, gamma: float = 100.0, length: float = 0.5) -> Fi
 
 
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:
-    """Last risk and distance, over seeds."""
-    summary = (
-        results.runs.group_by("centre", "gamma", "penalty", "width")
-        .agg(
-            pl.len().alias("seeds"),
-            pl.col("last_risk").median(),
-            pl.col("last_teacher_distance").median(),
-            pl.col("last_ultra_fast_distance").median(),
-        )
-        .sort("centre", "gamma", "penalty", "width")
-    )
-    return {"torus": summary}
+    """Last risk and distance, medians over seeds with intervals."""
+    names = ("risk", "teacher_distance", "ultra_fast_distance")
+    by = ["centre", "gamma", "penalty", "width"]
+    return {"torus": medians(results.runs, by, [f"last_{name}" for name in names])}
 
 
 def claims(results: Results) -> Sequence[Claim]:

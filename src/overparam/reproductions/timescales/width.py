@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from ...plots.figure import panels, shared_legend
 from ..reproduction import Claim, Reproduction, Results, Scale
+from ..told import medians
 from .curves import (
     BIASED,
     SEEDS_OF_ORDERS,
@@ -65,15 +66,10 @@ def figures(results: Results) -> Mapping[str, Figure]:
 
 
 def tables(results: Results) -> Mapping[str, pl.DataFrame]:
-    """Last risk and distances, over seeds."""
+    """Last risk and distances, medians over seeds with intervals."""
     columns = ("risk", "teacher_distance", "teacher_w2", "ultra_fast_distance")
     columns = [f"last_{column}" for column in columns]
-    summary = (
-        results.runs.group_by("centre", "width")
-        .agg(pl.len().alias("seeds"), *(pl.col(c).median() for c in columns))
-        .sort("centre", "width")
-    )
-    return {"width": summary}
+    return {"width": medians(results.runs, ["centre", "width"], columns)}
 
 
 def claims(results: Results) -> Sequence[Claim]:
