@@ -221,7 +221,7 @@ PROBES: Mapping[str, Probe] = {
         "noisy step, 784-1000-10, type 1, batch 5000",
         _heavy_tails,
         4,
-        100.8,
+        197.0,
         "heavy_tails",
     ),
     "timescales": Probe(
