@@ -138,6 +138,30 @@ def test_long_axes_and_small_numbers_keep_their_powers(low, high):
     assert any("10^" in label for label in labels)
 
 
+@pytest.mark.parametrize("ends", [(0.084, 0.131), (0.24, 0.6), (0.95, 1.02)])
+def test_the_shortest_logarithmic_axes_have_several_numbers(ends):
+    figure, axes = panels()
+    axes[0, 0].plot([1, 2], ends)
+    axes[0, 0].set_yscale("log")
+    op.plots.rendered(figure, "png")
+    assert axes[0, 0].get_yscale() == "log"
+    low, high = axes[0, 0].get_ylim()
+    labels = axes[0, 0].yaxis.get_ticklabels(which="both")
+    shown = [t for t in labels if t.get_text() and low <= t.get_position()[1] <= high]
+    assert len(shown) >= 3
+    assert all(float(t.get_text()) == pytest.approx(t.get_position()[1]) for t in shown)
+
+
+@pytest.mark.parametrize(("n_letters", "inside"), [(34, True), (60, False)])
+def test_a_legend_with_room_in_its_panel_stays_there(n_letters, inside):
+    figure, axes = panels(1, 2)
+    axes[0, 1].plot([0, 1], label="x" * n_letters)
+    op.plots.legend(axes[0, 1])
+    op.plots.rendered(figure, "png")
+    top = axes[0, 1].get_legend().get_window_extent().y1
+    assert (top <= axes[0, 1].get_window_extent().y1) == inside
+
+
 def test_ten_ways_of_drawing_have_ten_colours_and_markers():
     ways = [f"way {number}" for number in range(10)]
     row = {"k": 10, "test": 0.5, "low": 0.4, "high": 0.6}

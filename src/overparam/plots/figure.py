@@ -15,7 +15,12 @@ from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
-from matplotlib.ticker import LogFormatterSciNotation, MaxNLocator, NullLocator
+from matplotlib.ticker import (
+    LogFormatterSciNotation,
+    LogLocator,
+    MaxNLocator,
+    NullLocator,
+)
 
 from ..store.files import figure_name, write_file
 from ..store.json_values import printable
@@ -58,6 +63,7 @@ _SIZES = re.compile(rb'(width|height)="([0-9.]+)pt"')
 
 # Of the caption's font, so that a line never leaves the figure.
 _LETTERS_PER_INCH = 16
+_INCHES_OF_TICKS = 0.7  # Of a panel's share, on its left.
 _LETTERS_OF_A_KEY = 8  # Of the line beside a label of a legend, with its margins.
 
 STYLE: dict[Any, Any] = {
@@ -170,11 +176,24 @@ def legend(axes: Axes, **options: Any) -> None:
         ```
     """
     _, labels = axes.get_legend_handles_labels()
-    inches = axes.get_window_extent().width / axes.figure.dpi
-    if "loc" not in options and _letters(labels) > 0.8 * _LETTERS_PER_INCH * inches:
+    if "loc" not in options and _letters(labels) > 0.8 * _LETTERS_PER_INCH * _room(
+        axes
+    ):
         # Names as wide as the panel have no place between its lines.
         options |= {"loc": "lower left", "bbox_to_anchor": (0, 1)}
     axes.legend(frameon=False, fontsize=7.5, title_fontsize=7.5, **options)
+
+
+def _room(axes: Axes) -> float:
+    """Inches between the left and the right end of a panel.
+
+    As it stands before the layout, a panel beside others is narrower than it is drawn.
+    """
+    place = axes.get_subplotspec()
+    if place is None:
+        return axes.get_window_extent().width / axes.figure.dpi
+    columns = place.get_gridspec().ncols / len(place.colspan)
+    return axes.get_figure(root=True).get_figwidth() / columns - _INCHES_OF_TICKS
 
 
 def shared_legend(figure: Figure, axes: Axes) -> None:
@@ -255,10 +274,19 @@ class _Readable(LogFormatterSciNotation):
 
 
 def _readable_ticks(figure: Figure) -> None:
-    """Ticks of logarithmic axes as a person writes them, where nobody chose others."""
+    """Ticks of logarithmic axes as a person writes them, where nobody chose others.
+
+    Within a factor of 3 they are those of a linear axis: of 1, 2, 3, ... times a power
+    of ten one or two would have a label.
+    """
     for axis in (a for axes in figure.axes for a in (axes.xaxis, axes.yaxis)):
         if type(axis.get_major_formatter()) is LogFormatterSciNotation:
             axis.set_major_formatter(_Readable())
+            low, high = sorted(axis.get_view_interval())
+            if high <= 3 * low and type(axis.get_major_locator()) is LogLocator:
+                axis.set_major_locator(MaxNLocator(6, steps=_STEPS, min_n_ticks=3))
+                axis.set_minor_locator(NullLocator())
+                axis.set_major_formatter("{x:g}")
         if type(axis.get_minor_formatter()) is LogFormatterSciNotation:
             axis.set_minor_formatter(_Readable(labelOnlyBase=False))
 
