@@ -193,7 +193,9 @@ def _room(axes: Axes) -> float:
     if place is None:
         return axes.get_window_extent().width / axes.figure.dpi
     columns = place.get_gridspec().ncols / len(place.colspan)
-    return axes.get_figure(root=True).get_figwidth() / columns - _INCHES_OF_TICKS
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return figure.get_figwidth() / columns - _INCHES_OF_TICKS
 
 
 def shared_legend(figure: Figure, axes: Axes) -> None:
